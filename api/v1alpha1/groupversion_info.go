@@ -1,0 +1,54 @@
+// Package v1alpha1 contains the kinds of the integrations.voiceai.dev API group: how to reach Slack and Jira, who hears of
+// what, and the work itself.
+// +kubebuilder:object:generate=true
+// +groupName=integrations.voiceai.dev
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// GroupVersion is the API group and version of the kinds in this package.
+var GroupVersion = schema.GroupVersion{Group: "integrations.voiceai.dev", Version: "v1alpha1"}
+
+// AddToScheme registers the kinds of this package. The error is always nil; its form is what scheme builders expect.
+func AddToScheme(scheme *runtime.Scheme) error {
+	scheme.AddKnownTypes(GroupVersion,
+		&SlackIntegration{}, &SlackIntegrationList{},
+		&JiraIntegration{}, &JiraIntegrationList{},
+		&NotificationRule{}, &NotificationRuleList{},
+		&Defect{}, &DefectList{},
+		&Notification{}, &NotificationList{},
+	)
+	metav1.AddToGroupVersion(scheme, GroupVersion)
+	return nil
+}
+
+// The names of the kinds, as they stand in references and activities.
+const (
+	KindSlackIntegration = "SlackIntegration"
+	KindJiraIntegration  = "JiraIntegration"
+	KindNotificationRule = "NotificationRule"
+	KindDefect           = "Defect"
+	KindNotification     = "Notification"
+)
+
+const (
+	// SuiteLabel marks CronJobs (suites) and Jobs (runs) with the id of their test suite. The operator puts it on Notifications too.
+	SuiteLabel = "integrations.voiceai.dev/suite"
+
+	// RuleLabel is on every Notification: the name of the rule that matched, shortened to a label's length.
+	RuleLabel = "integrations.voiceai.dev/rule"
+
+	// EventTypeLabel is on every Notification: the type of its event.
+	EventTypeLabel = "integrations.voiceai.dev/event-type"
+
+	// TicketRequestedAtAnnotation on a Defect asks for a ticket now, whatever spec.jira.create says. Its value is the RFC 3339
+	// time of the request; status.jira.ticketRequestedAt repeats the one last honoured.
+	TicketRequestedAtAnnotation = "integrations.voiceai.dev/ticket-requested-at"
+
+	// ResultsAnnotation on a Job is the result of a test run, as JSON.
+	ResultsAnnotation = "integrations.voiceai.dev/results"
+)

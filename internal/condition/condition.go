@@ -1,0 +1,102 @@
+// Package condition sets the conditions of a resource and sums them up, so that kstatus, kubectl wait, Argo CD and Flux read them
+// the same way for every kind.
+package condition
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+// maxMessage is well below the 32,768 characters that the API takes: a condition is read in a terminal.
+const maxMessage = 1024
+
+// Object is a resource with conditions.
+type Object interface {
+	metav1.Object
+	GetConditions() *[]metav1.Condition
+	SetObservedGeneration(int64)
+}
+
+// Set sets a condition. Its transition time moves only when its status does.
+func Set(o Object, conditionType string, status metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(o.GetConditions(), metav1.Condition{
+		Type: conditionType, Status: status, Reason: reason, Message: Bound(message, maxMessage), ObservedGeneration: o.GetGeneration(),
+	})
+}
+
+// True sets a condition to True.
+func True(o Object, conditionType, reason, message string) {
+	Set(o, conditionType, metav1.ConditionTrue, reason, message)
+}
+
+// False sets a condition to False.
+func False(o Object, conditionType, reason, message string) {
+	Set(o, conditionType, metav1.ConditionFalse, reason, message)
+}
+
+// Unknown sets a condition to Unknown.
+func Unknown(o Object, conditionType, reason, message string) {
+	Set(o, conditionType, metav1.ConditionUnknown, reason, message)
+}
+
+// Get is a condition, or nil.
+func Get(o Object, conditionType string) *metav1.Condition {
+	return meta.FindStatusCondition(*o.GetConditions(), conditionType)
+}
+
+// Is says whether a condition has a status and, unless reason is empty, that reason.
+func Is(o Object, conditionType string, status metav1.ConditionStatus, reason string) bool {
+	c := Get(o, conditionType)
+	return c != nil && c.Status == status && (reason == "" || c.Reason == reason)
+}
+
+// Progress says what happens next to an object that is not Ready.
+type Progress int
+
+const (
+	// Reconciling: the operator is at it, or will try again by itself.
+	Reconciling Progress = iota
+	// Stalled: nothing will change until somebody changes something.
+	Stalled
+	// Resting: nothing is to be done, as when it is suspended.
+	Resting
+)
+
+// Ready says that the object is as its spec asks.
+func Ready(o Object, reason, message string) {
+	finish(o)
+	True(o, v1alpha1.ConditionReady, reason, message)
+}
+
+// NotReady says that it is not, why, and what happens next.
+func NotReady(o Object, progress Progress, reason, message string) {
+	finish(o)
+	False(o, v1alpha1.ConditionReady, reason, message)
+	switch progress {
+	case Reconciling:
+		True(o, v1alpha1.ConditionReconciling, reason, message)
+	case Stalled:
+		True(o, v1alpha1.ConditionStalled, reason, message)
+	case Resting:
+	}
+}
+
+func finish(o Object) {
+	meta.RemoveStatusCondition(o.GetConditions(), v1alpha1.ConditionReconciling)
+	meta.RemoveStatusCondition(o.GetConditions(), v1alpha1.ConditionStalled)
+	o.SetObservedGeneration(o.GetGeneration())
+}
+
+// Bound shortens a text to at most limit characters, and says so by an ellipsis. Broken UTF-8 is mended.
+func Bound(s string, limit int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return string([]rune(s)[:limit-1]) + "…"
+}
