@@ -1,0 +1,207 @@
+// Command operator runs the controllers.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+	_ "time/tzdata" // the image has no time zones of its own
+
+	_ "golang.org/x/crypto/x509roots/fallback" // nor CA roots
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	crcontroller "sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/chat/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller"
+	"github.com/voiceai-dev/integrations-operator/internal/leadership"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket/jira"
+)
+
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;create;update,namespace=system
+
+type flags struct {
+	metrics, probes           string
+	leaderElect               bool
+	leaseNamespace            string
+	maxEventAge, expiry, keep time.Duration
+}
+
+func main() {
+	var f flags
+	flag.StringVar(&f.metrics, "metrics-bind-address", "0", "The address of the metrics endpoint; 0 turns it off.")
+	flag.StringVar(&f.probes, "health-probe-bind-address", ":8081", "The address of /healthz and /readyz; 0 turns them off.")
+	flag.BoolVar(&f.leaderElect, "leader-elect", false, "Hold a lease, so that of several replicas one acts.")
+	flag.StringVar(&f.leaseNamespace, "leader-election-namespace", "", "The namespace of the lease; the Pod's own when empty.")
+	flag.DurationVar(&f.maxEventAge, "max-event-age", 24*time.Hour, "How old an event may be and still match a rule.")
+	flag.DurationVar(&f.expiry, "notification-expiry", 24*time.Hour, "How old a Notification may be and still be sent.")
+	flag.DurationVar(&f.keep, "notification-retention", 72*time.Hour, "How long a Notification is kept; must be longer than the two above.")
+	logging := zap.Options{}
+	logging.BindFlags(flag.CommandLine)
+	flag.Parse()
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+
+	if err := run(ctrl.SetupSignalHandler(), f); err != nil {
+		ctrl.Log.Error(err, "Operator ended")
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, f flags) error {
+	if f.keep <= f.maxEventAge || f.keep <= f.expiry {
+		return fmt.Errorf("--notification-retention (%s) must be longer than --max-event-age (%s) and --notification-expiry (%s): a Notification that is gone can be sent again",
+			f.keep, f.maxEventAge, f.expiry)
+	}
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the cluster: %w", err)
+	}
+	config.QPS = -1 // the API server's own priority and fairness decides
+
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return fmt.Errorf("setting up the scheme: %w", err)
+		}
+	}
+	began := time.Now()
+	fence, tookOver := func() error { return nil }, func() time.Time { return began }
+	options := ctrl.Options{
+		Scheme:                 scheme,
+		Metrics:                metricsserver.Options{BindAddress: f.metrics},
+		HealthProbeBindAddress: f.probes,
+		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+	}
+	if f.leaderElect {
+		lock, err := lease(config, f.leaseNamespace)
+		if err != nil {
+			return err
+		}
+		fence, tookOver = lock.Fence, lock.TookOver
+		options.LeaderElection = true
+		options.LeaderElectionResourceLockInterface = lock
+		options.LeaderElectionReleaseOnCancel = true
+		duration, deadline, period := leadership.LeaseDuration, leadership.RenewDeadline, leadership.RetryPeriod
+		options.LeaseDuration, options.RenewDeadline, options.RetryPeriod = &duration, &deadline, &period
+	}
+	mgr, err := ctrl.NewManager(config, options)
+	if err != nil {
+		return fmt.Errorf("setting up the manager: %w", err)
+	}
+	if err := setup(ctx, mgr, f, fence, tookOver); err != nil {
+		return err
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, tookOver func() time.Time) error {
+	if err := controller.Index(ctx, mgr); err != nil {
+		return err
+	}
+	var wakeSlack, wakeJira, wakeDefect, wakeNotification connection.Waker
+	now := clock.RealClock{}
+	slackPool := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{
+		Clock: now, Fence: fence, WakeItem: wakeNotification.Wake, WakeIntegration: wakeSlack.Wake,
+	})
+	jiraPool := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{
+		Clock: now, Fence: fence, WakeItem: wakeDefect.Wake, WakeIntegration: wakeJira.Wake,
+	})
+	for _, r := range []interface{ Start(context.Context) error }{slackPool, jiraPool} {
+		if err := mgr.Add(r); err != nil {
+			return err
+		}
+	}
+	box := &outbox.Outbox{Client: mgr.GetClient(), Clock: now, MaxEventAge: f.maxEventAge}
+	c, live, recorder := mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("voiceai-integrations")
+
+	for name, add := range map[string]func() error{
+		v1alpha1.KindSlackIntegration: func() error {
+			return (&controller.SlackIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Slack: slackPool, Wake: &wakeSlack, Dial: slack.New}).
+				SetupWithManager(mgr, workers(64))
+		},
+		v1alpha1.KindJiraIntegration: func() error {
+			return (&controller.JiraIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Jira: jiraPool, Wake: &wakeJira, Dial: jira.New}).
+				SetupWithManager(mgr, workers(64))
+		},
+		v1alpha1.KindNotificationRule: func() error {
+			return (&controller.NotificationRuleReconciler{Client: c, Recorder: recorder, Outbox: box}).SetupWithManager(mgr, workers(4))
+		},
+		v1alpha1.KindDefect: func() error {
+			return (&controller.DefectReconciler{Client: c, Recorder: recorder, Clock: now, Outbox: box, Jira: jiraPool, Wake: &wakeDefect, TookOver: tookOver}).
+				SetupWithManager(mgr, workers(16))
+		},
+		v1alpha1.KindNotification: func() error {
+			return (&controller.NotificationReconciler{Client: c, Recorder: recorder, Clock: now, Slack: slackPool, Wake: &wakeNotification, TookOver: tookOver,
+				Expiry: f.expiry, Retention: f.keep}).SetupWithManager(mgr, workers(16))
+		},
+	} {
+		if err := add(); err != nil {
+			return fmt.Errorf("setting up the controller for %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// workers are as many reconciles at once. Those of the integrations wait for an answer to their probe, the others never wait.
+func workers(n int) crcontroller.Options {
+	return crcontroller.Options{
+		MaxConcurrentReconciles: n,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, 5*time.Minute),
+		ReconciliationTimeout:   2 * time.Minute,
+	}
+}
+
+// lease is the lock of the leader.
+func lease(config *rest.Config, namespace string) (*leadership.Lock, error) {
+	if namespace == "" {
+		raw, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+		if err != nil {
+			return nil, fmt.Errorf("finding the Pod's namespace; outside a Pod name one with --leader-election-namespace: %w", err)
+		}
+		namespace = string(raw)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("finding the host's name: %w", err)
+	}
+	core, err := corev1.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	coordination, err := coordinationv1.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, namespace, "voiceai-integrations", core, coordination,
+		resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())})
+	if err != nil {
+		return nil, fmt.Errorf("setting up the lease: %w", err)
+	}
+	return leadership.Watch(lock, time.Now), nil
+}

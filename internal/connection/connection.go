@@ -1,0 +1,273 @@
+// Package connection keeps what is alive between reconciles: for each integration a client made from its spec and Secret, the lanes its
+// calls go through, and a record of what happened.
+package connection
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+)
+
+const (
+	// pauseAfter failures in a row a connection is paused and probed instead of being tried by every object that waits.
+	pauseAfter = 5
+	// rateLimitPause is how long to wait when the other side asks to wait without saying how long.
+	rateLimitPause = 30 * time.Second
+	// maxRetryAfter bounds what the other side may ask for.
+	maxRetryAfter = time.Hour
+	// slowRetry is how often something is tried that somebody has to mend on the other side.
+	slowRetry = 5 * time.Minute
+	// minBackoff doubles with each failure up to maxBackoff; half of it is random.
+	minBackoff = time.Second
+	maxBackoff = 5 * time.Minute
+)
+
+// Limits bound the calls through a connection. The zero value of a field means no limit.
+type Limits struct {
+	// Concurrency of each lane.
+	Concurrency int
+	// PerSecond and Burst bound all lanes together, LanePerSecond and LaneBurst each of them.
+	PerSecond, LanePerSecond float64
+	Burst, LaneBurst         int
+}
+
+// Connection is the client C of an integration with its lanes, whose calls result in R. It lives as long as the integration does; client and limits are exchanged when
+// spec or Secret change, and calls that wait are made with what is there when their turn comes. A connection begins paused.
+type Connection[C, R any] struct {
+	Record *Record
+
+	name   types.NamespacedName
+	clock  clock.WithDelayedExecution
+	fence  func() error
+	wake   func(types.NamespacedName)
+	alarm  func()
+	ctx    context.Context
+	cancel context.CancelFunc
+	calls  sync.WaitGroup
+
+	client atomic.Pointer[C]
+	pause  atomic.Pointer[pause]
+
+	mu       sync.Mutex
+	version  string
+	limits   Limits
+	closing  bool
+	limiter  *rate.Limiter
+	lanes    map[string]*Lane[C, R]
+	failures int
+}
+
+// pause is why no calls are made.
+type pause struct {
+	fault *fault.Fault
+	at    time.Time
+	// quiet is a pause of which nothing needs to be said, as before the first probe.
+	quiet bool
+}
+
+func (p *pause) reported() *fault.Fault {
+	if p == nil || p.quiet {
+		return nil
+	}
+	return p.fault
+}
+
+// Lane is the lane of a name, such as a channel's. It is made when it is first asked for.
+func (c *Connection[C, R]) Lane(name string) *Lane[C, R] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.lanes[name]
+	if l == nil {
+		l = &Lane[C, R]{conn: c, entries: map[types.NamespacedName]*entry[C, R]{}}
+		l.limit(c.limits)
+		c.lanes[name] = l
+	}
+	return l
+}
+
+func (l *Lane[C, R]) limit(to Limits) {
+	l.concurrency = to.Concurrency
+	if l.concurrency == 0 {
+		l.concurrency = 1
+	}
+	l.limiter = limiter(to.LanePerSecond, to.LaneBurst)
+}
+
+func limiter(perSecond float64, burst int) *rate.Limiter {
+	if perSecond == 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(perSecond), max(burst, 1))
+}
+
+// prune drops a lane in which nothing is and whose rate has recovered. The caller holds mu.
+func (c *Connection[C, R]) prune(l *Lane[C, R]) {
+	if len(l.entries) > 0 || l.running > 0 || len(c.lanes) < 1000 {
+		return
+	}
+	for name, other := range c.lanes {
+		if other == l {
+			delete(c.lanes, name)
+		}
+	}
+}
+
+// Version says what the client was made from; empty before the first.
+func (c *Connection[C, R]) Version() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version
+}
+
+// Connect gives the connection a client, made from what version says. It stays paused until Resume.
+func (c *Connection[C, R]) Connect(client C, version string, limits Limits) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.client.Store(&client)
+	if c.version == version {
+		return
+	}
+	c.version, c.limits = version, limits
+	c.limiter = limiter(limits.PerSecond, limits.Burst)
+	for _, l := range c.lanes {
+		l.limit(limits)
+		l.heldUntil = time.Time{}
+	}
+}
+
+// Client is the present client, and whether there is one.
+func (c *Connection[C, R]) Client() (C, bool) {
+	if p := c.client.Load(); p != nil {
+		return *p, true
+	}
+	var none C
+	return none, false
+}
+
+// Pause stops calls until Resume. Objects that wait are reconciled, unless the reason is the same as before.
+func (c *Connection[C, R]) Pause(f *fault.Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wakeAll(c.setPause(&pause{fault: f}))
+}
+
+// Resume lets calls go on. It does nothing before Connect.
+func (c *Connection[C, R]) Resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.client.Load() == nil {
+		return
+	}
+	c.failures = 0
+	c.pause.Store(nil)
+	for _, l := range c.lanes {
+		l.pump()
+	}
+}
+
+// Paused is why no calls are made now, or nil.
+func (c *Connection[C, R]) Paused() *fault.Fault { return c.pause.Load().reported() }
+
+// PausedAt is when the present pause began.
+func (c *Connection[C, R]) PausedAt() time.Time {
+	if p := c.pause.Load(); p != nil {
+		return p.at
+	}
+	return time.Time{}
+}
+
+// setPause returns the objects that have to be told. The caller holds mu.
+func (c *Connection[C, R]) setPause(p *pause) []types.NamespacedName {
+	p.at = c.clock.Now()
+	before := c.pause.Swap(p)
+	if b, now := before.reported(), p.reported(); now == nil || b != nil && b.Kind == now.Kind && b.Message == now.Message {
+		return nil
+	}
+	var waiting []types.NamespacedName
+	for _, l := range c.lanes {
+		for _, e := range l.queue {
+			if e.Call != nil {
+				waiting = append(waiting, e.Key)
+			}
+		}
+	}
+	return waiting
+}
+
+func (c *Connection[C, R]) wakeAll(keys []types.NamespacedName) {
+	for _, k := range keys {
+		c.wake(k)
+	}
+}
+
+// observe draws from how a call ended what it means for the others. The caller holds mu.
+func (c *Connection[C, R]) observe(err error) {
+	f := fault.From(err)
+	if f == nil {
+		c.failures = 0
+		return
+	}
+	switch {
+	case f.Kind == fault.Unauthorized && f.Scope == fault.Connection, f.Kind.Permanent() && f.Scope == fault.Connection:
+		c.stop(f)
+	case f.Kind == fault.RateLimited && f.Scope == fault.Connection:
+		c.stop(f)
+		c.clock.AfterFunc(retryAfter(f), c.Resume)
+	case f.Kind == fault.Unavailable || f.Kind == fault.Ambiguous:
+		if c.failures++; c.failures >= pauseAfter {
+			c.stop(f)
+		}
+	default: // the other side answered for this item alone
+		c.failures = 0
+	}
+}
+
+// stop pauses and has the integration reconciled, which probes. The caller holds mu.
+func (c *Connection[C, R]) stop(f *fault.Fault) {
+	if c.pause.Load() != nil {
+		return
+	}
+	c.wakeAll(c.setPause(&pause{fault: f}))
+	c.alarm()
+}
+
+func retryAfter(f *fault.Fault) time.Duration {
+	if f.RetryAfter > 0 {
+		return min(f.RetryAfter, maxRetryAfter)
+	}
+	return rateLimitPause
+}
+
+// retryAt is when a call that failed is worth another try; zero when that needs a change first.
+func (c *Connection[C, R]) retryAt(f *fault.Fault, attempts int) time.Time {
+	now := c.clock.Now()
+	switch {
+	case f.Scope == fault.Connection:
+		return now // it waits for the connection to be resumed
+	case f.Kind == fault.RateLimited:
+		return now.Add(retryAfter(f))
+	case f.Kind == fault.Invalid || f.Kind == fault.Ambiguous:
+		return time.Time{}
+	case f.Kind == fault.NotFound || f.Kind == fault.Unauthorized:
+		return now.Add(slowRetry) // mended on the other side, where nobody tells us
+	}
+	backoff := minBackoff << min(attempts-1, 10)
+	backoff = min(backoff, maxBackoff)
+	return now.Add(max(backoff/2+rand.N(backoff/2+1), f.RetryAfter))
+}
+
+// close lets no further call begin. Objects that wait are reconciled.
+func (c *Connection[C, R]) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closing = true
+	c.wakeAll(c.setPause(&pause{fault: fault.New(fault.NotFound, "the integration was deleted")}))
+}

@@ -1,0 +1,138 @@
+package connection
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+)
+
+// coalesce is how long changes of a record are gathered before the integration's status shows them.
+const coalesce = 5 * time.Second
+
+// drain is how long calls under way may take to end when the operator stops.
+const drain = 5 * time.Second
+
+// Options say what a pool's connections need from outside.
+type Options struct {
+	Clock clock.WithDelayedExecution
+	// Fence is asked right before each call whether this process may still act; nil means always.
+	Fence func() error
+	// WakeItem has an object that waits for a call reconciled, WakeIntegration an integration. They are called from any goroutine and must
+	// not block.
+	WakeItem, WakeIntegration func(types.NamespacedName)
+}
+
+// Pool holds the connections of one kind of integration, by name.
+type Pool[C, R any] struct {
+	options Options
+
+	mu          sync.Mutex
+	connections map[types.NamespacedName]*Connection[C, R]
+	timers      map[types.NamespacedName]clock.Timer
+}
+
+// NewPool is a pool without connections.
+func NewPool[C, R any](o Options) *Pool[C, R] {
+	if o.Fence == nil {
+		o.Fence = func() error { return nil }
+	}
+	return &Pool[C, R]{options: o, connections: map[types.NamespacedName]*Connection[C, R]{}, timers: map[types.NamespacedName]clock.Timer{}}
+}
+
+// Get is an integration's connection. It is made, paused, when it is first asked for, so that objects can wait for an integration that has
+// not been reconciled yet.
+func (p *Pool[C, R]) Get(name types.NamespacedName) *Connection[C, R] {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.connections[name]; c != nil {
+		return c
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &Connection[C, R]{
+		name: name, clock: p.options.Clock, fence: p.options.Fence, wake: p.options.WakeItem,
+		alarm: func() { p.options.WakeIntegration(name) },
+		ctx:   ctx, cancel: cancel, limiter: limiter(0, 0), lanes: map[string]*Lane[C, R]{},
+	}
+	c.pause.Store(&pause{fault: fault.New(fault.Unavailable, "the integration has not been checked yet"), quiet: true})
+	c.Record = &Record{clock: p.options.Clock, changed: func() { p.later(name) }}
+	p.connections[name] = c
+	return c
+}
+
+// later has the integration reconciled once in a while after its record changed.
+func (p *Pool[C, R]) later(name types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timers[name] != nil {
+		return
+	}
+	p.timers[name] = p.options.Clock.AfterFunc(coalesce, func() {
+		p.mu.Lock()
+		delete(p.timers, name)
+		p.mu.Unlock()
+		p.options.WakeIntegration(name)
+	})
+}
+
+// Forget drops what waits for an object, on whichever connection.
+func (p *Pool[C, R]) Forget(object types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.connections {
+		c.mu.Lock()
+		for _, l := range c.lanes {
+			l.forget(object)
+		}
+		c.mu.Unlock()
+	}
+}
+
+// Close ends the connection of an integration that was deleted.
+func (p *Pool[C, R]) Close(name types.NamespacedName) {
+	p.mu.Lock()
+	c := p.connections[name]
+	delete(p.connections, name)
+	if t := p.timers[name]; t != nil {
+		t.Stop()
+		delete(p.timers, name)
+	}
+	p.mu.Unlock()
+	if c != nil {
+		c.close()
+	}
+}
+
+// Start waits for ctx to end. Then no further call begins, those under way have a few seconds to end, and the rest is cancelled. It is a
+// Runnable of the manager.
+func (p *Pool[C, R]) Start(ctx context.Context) error {
+	<-ctx.Done()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.timers {
+		t.Stop()
+	}
+	ended := make(chan struct{})
+	for _, c := range p.connections {
+		c.close()
+	}
+	go func() {
+		defer close(ended)
+		for _, c := range p.connections {
+			c.calls.Wait()
+		}
+	}()
+	select {
+	case <-ended:
+	case <-time.After(drain):
+		for _, c := range p.connections {
+			c.cancel()
+		}
+		<-ended
+	}
+	return nil
+}

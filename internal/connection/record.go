@@ -1,0 +1,87 @@
+package connection
+
+import (
+	"slices"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+)
+
+// Record is what an integration did. It begins with what the status says, and the status is written from it now and then.
+type Record struct {
+	clock   clock.PassiveClock
+	changed func()
+
+	mu        sync.Mutex
+	loaded    bool
+	health    v1alpha1.Health
+	succeeded int64
+	failed    int64
+}
+
+// Load takes over what a status says, the first time it is called.
+func (r *Record) Load(h v1alpha1.Health, succeeded, failed int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loaded {
+		return
+	}
+	r.loaded = true
+	before := r.health.Activities
+	r.health = *h.DeepCopy()
+	r.health.Activities = append(slices.Clone(before), r.health.Activities...)
+	r.trim()
+	r.succeeded += succeeded
+	r.failed += failed
+}
+
+// Snapshot is the record as a status shows it.
+func (r *Record) Snapshot() (h v1alpha1.Health, succeeded, failed int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return *r.health.DeepCopy(), r.succeeded, r.failed
+}
+
+// Add records something done for an object, and how it ended. detail is shown when it succeeded.
+func (r *Record) Add(action, object, detail string, err error) {
+	r.mu.Lock()
+	now := metav1.NewTime(r.clock.Now())
+	a := v1alpha1.Activity{Time: now, Action: action, Object: object, Outcome: v1alpha1.OutcomeSucceeded, Detail: detail}
+	if err != nil {
+		a.Outcome, a.Detail = v1alpha1.OutcomeFailed, err.Error()
+		r.failed++
+	} else {
+		r.succeeded++
+	}
+	a.Detail = condition.Bound(a.Detail, 1024)
+	r.note(now, err)
+	r.health.Activities = slices.Insert(r.health.Activities, 0, a)
+	r.trim()
+	r.mu.Unlock()
+	r.changed()
+}
+
+// Probed records how a probe ended. It is no activity.
+func (r *Record) Probed(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.note(metav1.NewTime(r.clock.Now()), err)
+}
+
+func (r *Record) note(now metav1.Time, err error) {
+	if err == nil {
+		r.health.LastSuccessTime = &now
+		return
+	}
+	r.health.LastErrorTime, r.health.LastError = &now, condition.Bound(err.Error(), 1024)
+}
+
+func (r *Record) trim() {
+	if len(r.health.Activities) > v1alpha1.MaxActivities {
+		r.health.Activities = r.health.Activities[:v1alpha1.MaxActivities]
+	}
+}

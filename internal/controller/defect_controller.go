@@ -1,0 +1,173 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects,verbs=get;list;watch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects/status,verbs=get;patch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notifications,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// DefectReconciler sees to it that a Defect has its ticket and that everyone who should know hears of it.
+type DefectReconciler struct {
+	Client   client.Client
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+	Outbox   *outbox.Outbox
+	Jira     *JiraPool
+	// Wake is what the connections in Jira wake Defects with.
+	Wake *connection.Waker
+	// TookOver is when this process became the one that acts. A Defect that is older may have been given a ticket by another.
+	TookOver func() time.Time
+}
+
+// JiraPool holds the connections to Jira.
+type JiraPool = connection.Pool[JiraClient, ticket.Ticket]
+
+// JiraClient is a tracker and what its probe found.
+type JiraClient struct {
+	ticket.Tracker
+	Project ticket.Project
+}
+
+// defectScope is one reconcile of a Defect.
+type defectScope struct {
+	defect *v1alpha1.Defect
+	now    time.Time
+	// next is when to look again, 0 for never.
+	next time.Duration
+	// ticket and notify are what is not well; nil when all is.
+	ticket, notify *outcome
+	// soon says that the first answer is due any moment: until then the status stays unwritten, to be written once.
+	soon bool
+}
+
+// Reconcile brings one Defect on.
+func (r *DefectReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	d := &v1alpha1.Defect{}
+	if err := r.Client.Get(ctx, req.NamespacedName, d); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.Jira.Forget(req.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !d.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	before := d.DeepCopy()
+	s := &defectScope{defect: d, now: r.Clock.Now()}
+	r.observe(s)
+	s.ticket = r.fileTicket(ctx, s)
+	s.notify = r.notify(ctx, s)
+	return r.finish(ctx, before, s)
+}
+
+func (r *DefectReconciler) finish(ctx context.Context, before *v1alpha1.Defect, s *defectScope) (ctrl.Result, error) {
+	var err error
+	for _, o := range []*outcome{s.ticket, s.notify} {
+		if o != nil && o.err != nil && err == nil {
+			err = o.err
+		}
+	}
+	if s.soon && err == nil && before.Status.ObservedGeneration < 0 {
+		return ctrl.Result{RequeueAfter: s.next}, nil
+	}
+	s.summarise()
+	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, before, s.defect, ctrl.Result{RequeueAfter: s.next})
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return result, writeErr
+}
+
+// SetupWithManager has the reconciler run.
+func (r *DefectReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.Defect{}).
+		Watches(&v1alpha1.Notification{}, handler.EnqueueRequestsFromMapFunc(defectOfNotification)).
+		Watches(&v1alpha1.JiraIntegration{}, handler.EnqueueRequestsFromMapFunc(r.withoutTicket), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.NotificationRule{}, handler.EnqueueRequestsFromMapFunc(r.asYoungAs), builder.WithPredicates(predicate.Funcs{
+			UpdateFunc: func(event.UpdateEvent) bool { return false },
+			DeleteFunc: func(event.DeleteEvent) bool { return false },
+		})).
+		WatchesRawSource(r.Wake.Source()).
+		WithOptions(options).
+		Complete(r)
+}
+
+func defectOfNotification(_ context.Context, o client.Object) []reconcile.Request {
+	n, ok := o.(*v1alpha1.Notification)
+	if !ok || n.Spec.Event.Subject == nil || n.Spec.Event.Subject.Kind != v1alpha1.KindDefect {
+		return nil
+	}
+	s := n.Spec.Event.Subject
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: s.Namespace, Name: s.Name}}}
+}
+
+// withoutTicket are the Defects that a new or changed JiraIntegration may concern: those that want a ticket and have none.
+func (r *DefectReconciler) withoutTicket(ctx context.Context, o client.Object) []reconcile.Request {
+	list := &v1alpha1.DefectList{}
+	if err := r.Client.List(ctx, list, client.MatchingFields{TicketedIndex: "false"}); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects without a ticket", "JiraIntegration", client.ObjectKeyFromObject(o))
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+	return out
+}
+
+// asYoungAs are the Defects that were created no earlier than a rule. Their event may have been told before the cache knew of the rule.
+func (r *DefectReconciler) asYoungAs(ctx context.Context, o client.Object) []reconcile.Request {
+	if r.Clock.Since(o.GetCreationTimestamp().Time) > retellFor {
+		return nil
+	}
+	list := &v1alpha1.DefectList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(o.GetNamespace())); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects that are as young as a rule", "NotificationRule", client.ObjectKeyFromObject(o))
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		if !list.Items[i].CreationTimestamp.Time.Before(o.GetCreationTimestamp().Time) {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+	}
+	return out
+}
+
+// summarise draws Ready from the other conditions.
+func (s *defectScope) summarise() {
+	for _, o := range []*outcome{s.ticket, s.notify} {
+		if o != nil {
+			condition.NotReady(s.defect, o.progress, o.reason, o.message)
+			return
+		}
+	}
+	message := "Nothing more is to be done"
+	if j := s.defect.Status.Jira; j != nil && j.Key != "" {
+		message = "The ticket is " + j.Key
+	}
+	condition.Ready(s.defect, v1alpha1.ReasonReady, message)
+}

@@ -1,0 +1,156 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=jiraintegrations,verbs=get;list;watch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=jiraintegrations/status,verbs=get;patch
+
+// defaultIssueType is spec.issueType when empty.
+const defaultIssueType = "Bug"
+
+// JiraIntegrationReconciler keeps the connection to a Jira project and says whether it works.
+type JiraIntegrationReconciler struct {
+	Client   client.Client
+	Live     client.Reader
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+	Jira     *JiraPool
+	// Wake is what the connections in Jira wake integrations with.
+	Wake *connection.Waker
+	// Dial makes a client. It does not call Jira.
+	Dial func(ticket.Config) (ticket.Tracker, error)
+}
+
+// Reconcile brings one JiraIntegration on.
+func (r *JiraIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	i := &v1alpha1.JiraIntegration{}
+	if err := r.Client.Get(ctx, req.NamespacedName, i); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.Jira.Close(req.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !i.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	before := i.DeepCopy()
+	record := r.Jira.Get(req.NamespacedName).Record
+	record.Load(i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal)
+
+	p := prober[JiraClient, ticket.Ticket]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Jira}
+	next, err := p.reconcile(ctx, r.probed(i))
+	i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal = record.Snapshot()
+	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, before, i, ctrl.Result{RequeueAfter: next})
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return result, writeErr
+}
+
+func (r *JiraIntegrationReconciler) probed(i *v1alpha1.JiraIntegration) probed[JiraClient] {
+	secret, field := jiraSecret(i)
+	return probed[JiraClient]{
+		object: i, kind: v1alpha1.KindJiraIntegration, suspend: i.Spec.Suspend, secret: secret, secretField: field,
+		interval: i.Spec.ProbeIntervalSeconds, lastProbe: &i.Status.LastProbeTime, limits: jiraLimits(i.Spec.RateLimit),
+		dial: func(secret string) (JiraClient, error) {
+			config := ticket.Config{
+				APIURL: string(i.Spec.APIURL), SiteURL: string(i.Spec.SiteURL), Deployment: ticket.Deployment(i.Spec.Deployment),
+				Token: secret, Project: i.Spec.ProjectKey, IssueType: i.Spec.IssueType,
+			}
+			if config.IssueType == "" {
+				config.IssueType = defaultIssueType
+			}
+			if i.Spec.Basic != nil {
+				config.Username = i.Spec.Basic.Username
+			}
+			t, err := r.Dial(config)
+			return JiraClient{Tracker: t}, err
+		},
+		probe: func(ctx context.Context, c JiraClient) (JiraClient, string, bool, error) {
+			found, err := c.Probe(ctx)
+			if err != nil {
+				return c, "", true, err
+			}
+			c.Project = found
+			s := &i.Status
+			s.Deployment, s.Version = v1alpha1.JiraDeployment(found.Deployment), condition.Bound(found.Version, 64)
+			s.Account, s.AccountID = condition.Bound(found.Account, 255), condition.Bound(found.AccountID, 255)
+			return c, unknownPriorities(i, found.Priorities), true, nil
+		},
+	}
+}
+
+// unknownPriorities says which priorities of the map the project does not take; empty when it takes all.
+func unknownPriorities(i *v1alpha1.JiraIntegration, known []string) string {
+	if known == nil {
+		return "Tickets are made without a priority: the issue type has no such field on its create screen"
+	}
+	var unknown []string
+	for _, s := range []v1alpha1.Severity{v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityLow} {
+		if p := i.Spec.Priorities.For(s); !slices.Contains(known, p) && !slices.Contains(unknown, p) {
+			unknown = append(unknown, p)
+		}
+	}
+	if len(unknown) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The project does not take the priority %s, so that such tickets are made without one: it takes %s; mend spec.priorities",
+		strings.Join(unknown, ", "), strings.Join(known[:min(len(known), 20)], ", "))
+}
+
+func jiraSecret(i *v1alpha1.JiraIntegration) (v1alpha1.SecretKeyReference, string) {
+	if i.Spec.Bearer != nil {
+		return i.Spec.Bearer.TokenSecretRef, "spec.bearer.tokenSecretRef"
+	}
+	if i.Spec.Basic != nil {
+		return i.Spec.Basic.TokenSecretRef, "spec.basic.tokenSecretRef"
+	}
+	return v1alpha1.SecretKeyReference{}, ""
+}
+
+// jiraLimits are a little under Cloud's burst limit unless the integration says otherwise: 100 a second for an endpoint
+// (https://developer.atlassian.com/cloud/jira/platform/rate-limiting/).
+func jiraLimits(l *v1alpha1.JiraRateLimit) connection.Limits {
+	out := connection.Limits{Concurrency: 32, PerSecond: 90, Burst: 10}
+	if l != nil && l.Concurrency > 0 {
+		out.Concurrency = int(l.Concurrency)
+	}
+	if l != nil && l.RequestsPerSecond > 0 {
+		out.PerSecond = float64(l.RequestsPerSecond)
+		out.Burst = max(1, int(l.RequestsPerSecond/10))
+	}
+	return out
+}
+
+// SetupWithManager has the reconciler run.
+func (r *JiraIntegrationReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.JiraIntegration{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(naming(r.Client, func() (client.ObjectList, func() []client.Object) {
+			l := &v1alpha1.JiraIntegrationList{}
+			return l, func() []client.Object { return pointers(l.Items) }
+		}))).
+		WatchesRawSource(r.Wake.Source()).
+		WithOptions(options).
+		Complete(r)
+}

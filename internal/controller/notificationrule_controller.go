@@ -1,0 +1,118 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/rule"
+)
+
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notificationrules,verbs=get;list;watch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notificationrules/status,verbs=get;patch
+
+// NotificationRuleReconciler says whether a rule makes sense and can be served.
+type NotificationRuleReconciler struct {
+	Client   client.Client
+	Recorder events.EventRecorder
+	Outbox   *outbox.Outbox
+}
+
+// Reconcile brings one NotificationRule on.
+func (r *NotificationRuleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	n := &v1alpha1.NotificationRule{}
+	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !n.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	before := n.DeepCopy()
+	accepted := r.accept(n)
+	resolved := r.resolve(ctx, n)
+	switch {
+	case accepted != nil:
+		condition.NotReady(n, accepted.progress, accepted.reason, accepted.message)
+	case resolved != nil:
+		condition.NotReady(n, resolved.progress, resolved.reason, resolved.message)
+	case n.Spec.Suspend:
+		condition.NotReady(n, condition.Resting, v1alpha1.ReasonSuspended, "spec.suspend is true: nothing matches until it is false")
+	default:
+		condition.Ready(n, v1alpha1.ReasonReady, "Events that match are told")
+	}
+	result, err := writeStatus(ctx, r.Client, r.Recorder, before, n, ctrl.Result{})
+	if resolved != nil && resolved.err != nil {
+		return ctrl.Result{}, resolved.err
+	}
+	return result, err
+}
+
+func (r *NotificationRuleReconciler) accept(n *v1alpha1.NotificationRule) *outcome {
+	_, err := r.Outbox.Compile(n)
+	var mistake *rule.Error
+	if errors.As(err, &mistake) {
+		condition.False(n, v1alpha1.ConditionAccepted, mistake.Reason, mistake.Message)
+		return &outcome{progress: condition.Stalled, reason: mistake.Reason, message: mistake.Message}
+	}
+	condition.True(n, v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The rule makes sense")
+	return nil
+}
+
+func (r *NotificationRuleReconciler) resolve(ctx context.Context, n *v1alpha1.NotificationRule) *outcome {
+	i, err := connection.ResolveSlack(ctx, r.Client, n.Namespace, n.Spec.IntegrationRef)
+	if err == nil {
+		_, err = channelFor(i, n.Spec.Channel)
+	}
+	if o := conclude(err); o != nil {
+		condition.False(n, v1alpha1.ConditionResolvedRefs, o.reason, o.message)
+		return o
+	}
+	condition.True(n, v1alpha1.ConditionResolvedRefs, v1alpha1.ReasonResolvedRefs, fmt.Sprintf("SlackIntegration %s is used", client.ObjectKeyFromObject(i)))
+	return nil
+}
+
+// channelFor is the channel that a message for one goes to; empty for an incoming webhook.
+func channelFor(i *v1alpha1.SlackIntegration, wanted v1alpha1.SlackChannel) (string, error) {
+	name := client.ObjectKeyFromObject(i)
+	switch {
+	case i.Spec.Webhook != nil && wanted != "" && wanted != i.Spec.DefaultChannel:
+		return "", &connection.Refusal{Reason: v1alpha1.ReasonInvalidChannel, Message: fmt.Sprintf(
+			"SlackIntegration %s is an incoming webhook, which posts to its own channel only, not to %s: leave spec.channel empty, or use a bot token", name, wanted)}
+	case i.Spec.Webhook != nil:
+		return "", nil
+	case wanted != "":
+		return string(wanted), nil
+	default:
+		return string(i.Spec.DefaultChannel), nil
+	}
+}
+
+// SetupWithManager has the reconciler run.
+func (r *NotificationRuleReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	all := func(ctx context.Context, o client.Object) []reconcile.Request {
+		list := &v1alpha1.NotificationRuleList{}
+		if err := r.Client.List(ctx, list); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "Listing the rules that an integration may concern", "SlackIntegration", client.ObjectKeyFromObject(o))
+			return nil
+		}
+		return requests(pointers(list.Items))
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.NotificationRule{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.SlackIntegration{}, handler.EnqueueRequestsFromMapFunc(all), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WithOptions(options).
+		Complete(r)
+}

@@ -1,0 +1,157 @@
+package controller
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+)
+
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations,verbs=get;list;watch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations/status,verbs=get;patch
+
+// SlackPool holds the connections to Slack.
+type SlackPool = connection.Pool[SlackClient, chat.Posted]
+
+// SlackClient is a poster and what its probe found.
+type SlackClient struct {
+	chat.Poster
+	Workspace chat.Workspace
+}
+
+// SlackIntegrationReconciler keeps the connection to a Slack workspace and says whether it works.
+type SlackIntegrationReconciler struct {
+	Client   client.Client
+	Live     client.Reader
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+	Slack    *SlackPool
+	// Wake is what the connections in Slack wake integrations with.
+	Wake *connection.Waker
+	// Dial makes a client. It does not call Slack.
+	Dial func(chat.Config) (chat.Poster, error)
+}
+
+// Reconcile brings one SlackIntegration on.
+func (r *SlackIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	i := &v1alpha1.SlackIntegration{}
+	if err := r.Client.Get(ctx, req.NamespacedName, i); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.Slack.Close(req.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !i.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	before := i.DeepCopy()
+	record := r.Slack.Get(req.NamespacedName).Record
+	record.Load(i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal)
+
+	p := prober[SlackClient, chat.Posted]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Slack}
+	next, err := p.reconcile(ctx, r.probed(i))
+	i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal = record.Snapshot()
+	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, before, i, ctrl.Result{RequeueAfter: next})
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return result, writeErr
+}
+
+func (r *SlackIntegrationReconciler) probed(i *v1alpha1.SlackIntegration) probed[SlackClient] {
+	secret, field := slackSecret(i)
+	return probed[SlackClient]{
+		object: i, kind: v1alpha1.KindSlackIntegration, suspend: i.Spec.Suspend, secret: secret, secretField: field,
+		interval: i.Spec.ProbeIntervalSeconds, lastProbe: &i.Status.LastProbeTime, limits: slackLimits(i.Spec.RateLimit),
+		dial: func(secret string) (SlackClient, error) {
+			config := chat.Config{Token: secret, APIURL: string(i.Spec.APIURL)}
+			if i.Spec.Webhook != nil {
+				config = chat.Config{WebhookURL: secret}
+			}
+			p, err := r.Dial(config)
+			return SlackClient{Poster: p}, err
+		},
+		probe: func(ctx context.Context, c SlackClient) (SlackClient, string, bool, error) {
+			w, err := c.Probe(ctx)
+			if err != nil {
+				return c, "", true, err
+			}
+			c.Workspace = w
+			i.Status.Team, i.Status.TeamID, i.Status.BotUserID = condition.Bound(w.Team, 255), condition.Bound(w.TeamID, 64), condition.Bound(w.BotUserID, 64)
+			i.Status.Delivery = v1alpha1.DeliveryAtLeastOnce
+			if w.CanFind {
+				i.Status.Delivery = v1alpha1.DeliveryExactlyOnce
+			}
+			note := ""
+			if w.Verified && len(w.Scopes) > 0 && !slices.Contains(w.Scopes, "chat:write") {
+				note = "The token lacks the scope chat:write, so that posting will fail; it has " + strings.Join(w.Scopes, ", ")
+			}
+			return c, note, w.Verified, nil
+		},
+	}
+}
+
+func slackSecret(i *v1alpha1.SlackIntegration) (v1alpha1.SecretKeyReference, string) {
+	if i.Spec.Webhook != nil {
+		return i.Spec.Webhook.URLSecretRef, "spec.webhook.urlSecretRef"
+	}
+	if i.Spec.Bot != nil {
+		return i.Spec.Bot.TokenSecretRef, "spec.bot.tokenSecretRef"
+	}
+	return v1alpha1.SecretKeyReference{}, ""
+}
+
+// slackLimits are Slack's own unless the integration says otherwise: one message a second in a channel with short bursts, several hundred a
+// minute in a workspace (https://docs.slack.dev/apis/web-api/rate-limits).
+func slackLimits(l *v1alpha1.SlackRateLimit) connection.Limits {
+	out := connection.Limits{Concurrency: 1, PerSecond: 5, Burst: 20, LanePerSecond: 1, LaneBurst: 3}
+	if l != nil && l.WorkspaceMessagesPerMinute > 0 {
+		out.PerSecond = float64(l.WorkspaceMessagesPerMinute) / 60
+		out.Burst = max(20, int(l.WorkspaceMessagesPerMinute/60))
+	}
+	if l != nil && l.ChannelMessagesPerMinute > 0 {
+		out.LanePerSecond = float64(l.ChannelMessagesPerMinute) / 60
+		out.LaneBurst = max(3, int(l.ChannelMessagesPerMinute/60))
+		out.Concurrency = min(1+int(l.ChannelMessagesPerMinute/120), 16)
+	}
+	return out
+}
+
+// SetupWithManager has the reconciler run.
+func (r *SlackIntegrationReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.SlackIntegration{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(naming(r.Client, func() (client.ObjectList, func() []client.Object) {
+			l := &v1alpha1.SlackIntegrationList{}
+			return l, func() []client.Object { return pointers(l.Items) }
+		}))).
+		WatchesRawSource(r.Wake.Source()).
+		WithOptions(options).
+		Complete(r)
+}
+
+// pointers are the items of a list as objects.
+func pointers[T any, P interface {
+	*T
+	client.Object
+}](items []T) []client.Object {
+	out := make([]client.Object, len(items))
+	for i := range items {
+		out[i] = P(&items[i])
+	}
+	return out
+}

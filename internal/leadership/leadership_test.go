@@ -1,0 +1,75 @@
+package leadership_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+
+	"github.com/voiceai-dev/integrations-operator/internal/leadership"
+)
+
+// lease is a lock that takes a while and may fail.
+type lease struct {
+	resourcelock.Interface
+	write func() error
+}
+
+func (l *lease) Identity() string { return "me" }
+func (l *lease) Create(context.Context, resourcelock.LeaderElectionRecord) error {
+	return l.write()
+}
+func (l *lease) Update(context.Context, resourcelock.LeaderElectionRecord) error {
+	return l.write()
+}
+
+func TestFence(t *testing.T) {
+	mine, nobodys := resourcelock.LeaderElectionRecord{HolderIdentity: "me"}, resourcelock.LeaderElectionRecord{}
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	inner := &lease{write: func() error { return nil }}
+	l := leadership.Watch(inner, func() time.Time { return now })
+	may := func(want bool, when string) {
+		t.Helper()
+		if err := l.Fence(); (err == nil) != want {
+			t.Errorf("%s: may act %v, want %v (%v)", when, err == nil, want, err)
+		}
+	}
+
+	may(false, "before the lease was ever held")
+	if err := l.Create(t.Context(), mine); err != nil {
+		t.Fatal(err)
+	}
+	first := now
+	may(true, "just taken")
+	now = now.Add(12 * time.Second)
+	may(true, "12 s after the renewal")
+	now = now.Add(time.Second)
+	may(false, "13 s after the renewal, frozen or cut off")
+
+	inner.write = func() error { now = now.Add(14 * time.Second); return nil }
+	if err := l.Update(t.Context(), mine); err != nil {
+		t.Fatal(err)
+	}
+	may(false, "the answer to the renewal came 14 s after it was sent")
+
+	inner.write = func() error { return nil }
+	if err := l.Update(t.Context(), mine); err != nil {
+		t.Fatal(err)
+	}
+	may(true, "renewed")
+	inner.write = func() error { return errors.New("conflict") }
+	if err := l.Update(t.Context(), mine); err == nil {
+		t.Error("the error of the lock was swallowed")
+	}
+	may(true, "one renewal failed, the one before still counts")
+	inner.write = func() error { return nil }
+	if err := l.Update(t.Context(), nobodys); err != nil {
+		t.Fatal(err)
+	}
+	may(false, "released")
+	if !l.TookOver().Equal(first) {
+		t.Errorf("took over at %v, want %v", l.TookOver(), first)
+	}
+}

@@ -1,0 +1,144 @@
+// Package outbox turns events into Notifications: for each rule that matches, one, with a name that the rule and the event alone decide.
+// That it exists is what says that the event was handled, across restarts and replicas.
+package outbox
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/rule"
+)
+
+// Outbox stores Notifications. It is safe for use by several goroutines.
+type Outbox struct {
+	// Client reads rules and Notifications, from a cache, and creates Notifications.
+	Client client.Client
+	Clock  clock.PassiveClock
+	// MaxEventAge is how old an event may be to match. Notifications must be kept for longer.
+	MaxEventAge time.Duration
+
+	mu       sync.Mutex
+	compiled map[types.UID]compiled
+}
+
+type compiled struct {
+	generation int64
+	rule       *rule.Compiled
+	err        error
+}
+
+// Compile compiles a rule, once for each generation of it. Its error is a *rule.Error.
+func (o *Outbox) Compile(r *v1alpha1.NotificationRule) (*rule.Compiled, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if c, ok := o.compiled[r.UID]; ok && c.generation == r.Generation {
+		return c.rule, c.err
+	}
+	c := compiled{generation: r.Generation}
+	c.rule, c.err = rule.Compile(r)
+	if o.compiled == nil {
+		o.compiled = map[types.UID]compiled{}
+	}
+	o.compiled[r.UID] = c
+	return c.rule, c.err
+}
+
+// Forget drops what is kept of a rule that was deleted.
+func (o *Outbox) Forget(uid types.UID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.compiled, uid)
+}
+
+// Put stores a Notification for each rule of a namespace that matches an event. When it returns without an error, everything the event leads
+// to is stored. It may be called again for the same event. A rule whose expression cannot be worked out for the event does not match; such
+// errors come back joined as mistakes and do not stop the others.
+func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (mistakes, err error) {
+	if o.Clock.Since(e.Time) > o.MaxEventAge {
+		return nil, nil
+	}
+	rules := &v1alpha1.NotificationRuleList{}
+	if err := o.Client.List(ctx, rules, client.InNamespace(namespace)); err != nil {
+		return nil, fmt.Errorf("listing the rules of namespace %s: %w", namespace, err)
+	}
+	for i := range rules.Items {
+		r := &rules.Items[i]
+		if r.Spec.Suspend || !r.DeletionTimestamp.IsZero() {
+			continue
+		}
+		c, err := o.Compile(r)
+		if err != nil {
+			continue // the rule's Accepted condition says so
+		}
+		switch ok, err := c.Matches(ctx, e); {
+		case err != nil:
+			mistakes = errors.Join(mistakes, fmt.Errorf("rule %s: %w", r.Name, err))
+		case ok:
+			if err := o.store(ctx, r, e); err != nil {
+				return mistakes, err
+			}
+		}
+	}
+	return mistakes, nil
+}
+
+func (o *Outbox) store(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) error {
+	key := types.NamespacedName{Namespace: r.Namespace, Name: Name(r, e.ID)}
+	if err := o.Client.Get(ctx, key, &v1alpha1.Notification{}); err == nil {
+		return nil
+	}
+	told, err := e.ToAPI()
+	if err != nil {
+		return err
+	}
+	n := &v1alpha1.Notification{
+		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Labels: map[string]string{
+			v1alpha1.RuleLabel:      labelValue(r.Name),
+			v1alpha1.EventTypeLabel: string(e.Type),
+		}},
+		Spec: v1alpha1.NotificationSpec{
+			Rule:           v1alpha1.RuleReference{Name: r.Name, UID: string(r.UID)},
+			IntegrationRef: r.Spec.IntegrationRef,
+			Channel:        r.Spec.Channel,
+			Event:          told,
+		},
+	}
+	if suite := labelValue(e.Labels[v1alpha1.SuiteLabel]); suite != "" {
+		n.Labels[v1alpha1.SuiteLabel] = suite
+	}
+	if err := o.Client.Create(ctx, n); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("storing Notification %s: %w", key, err)
+	}
+	return nil
+}
+
+// Name is the name of the Notification by which a rule tells an event.
+func Name(r *v1alpha1.NotificationRule, eventID string) string {
+	sum := sha256.Sum256([]byte(string(r.UID) + "/" + eventID))
+	prefix := strings.TrimRight(r.Name[:min(len(r.Name), 40)], "-.")
+	return prefix + "-" + hex.EncodeToString(sum[:10])
+}
+
+// labelValue is a text as the value of a label: shortened, or empty when it cannot be one.
+func labelValue(s string) string {
+	s = strings.TrimRight(s[:min(len(s), validation.LabelValueMaxLength)], "-_.")
+	if len(validation.IsValidLabelValue(s)) > 0 {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,132 @@
+// Package render says things: Defects as tickets, events as messages. It is pure and deterministic, and the one place in which text
+// from outside is made harmless.
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+const (
+	// Jira's own limits, in characters.
+	maxSummary     = 255
+	maxDescription = 32767
+
+	// Labels that every ticket carries.
+	labelFramework   = "voice-ai-testing"
+	labelAutoCreated = "auto-created"
+)
+
+// Draft is the ticket for a Defect. knownPriorities are those that the project takes: another one is left out. nil means that it is not
+// known which.
+func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPriorities []string) ticket.Draft {
+	out := ticket.Draft{
+		Summary:     condition.Bound(oneLine(d.Spec.Title), maxSummary),
+		Description: description(d),
+		Priority:    spec.Priorities.For(d.Spec.Severity),
+		Labels:      ticketLabels(d, spec),
+		Marker:      d.Marker(),
+	}
+	if knownPriorities != nil && !slices.Contains(knownPriorities, out.Priority) {
+		out.Priority = ""
+	}
+	return out
+}
+
+func ticketLabels(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec) []string {
+	labels := []string{labelFramework, labelAutoCreated, d.Marker()}
+	for _, l := range spec.Labels {
+		labels = append(labels, string(l))
+	}
+	if d.Spec.Jira != nil {
+		for _, l := range d.Spec.Jira.Labels {
+			labels = append(labels, string(l))
+		}
+	}
+	var out []string
+	for _, l := range labels {
+		if !slices.Contains(out, l) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func description(d *v1alpha1.Defect) string {
+	sections := []struct{ title, text string }{
+		{"Description", d.Spec.Description},
+		{"Steps to Reproduce", d.Spec.StepsToReproduce},
+		{"Expected Result", d.Spec.ExpectedResult},
+		{"Actual Result", d.Spec.ActualResult},
+	}
+	state := d.Status.State
+	if state == "" {
+		state = v1alpha1.StateOpen
+	}
+	head := fmt.Sprintf("h2. Defect Details\n\n*Severity:* %s\n*Status:* %s\n*Created:* %s\n",
+		d.Spec.Severity, state, d.CreationTimestamp.UTC().Format("2006-01-02 15:04:05 UTC"))
+	const foot = "\n----\n_Auto-created by Voice AI Testing Framework_\n"
+
+	// What is left after the frame is shared out: a short section leaves its share to the longer ones.
+	room := maxDescription - utf8.RuneCountInString(head) - len(foot)
+	for _, s := range sections {
+		room -= len("\nh3. \n\n") + len(s.title) + 1
+	}
+	texts := make([]string, len(sections))
+	for i, s := range sections {
+		texts[i] = wiki(s.text)
+		if strings.TrimSpace(texts[i]) == "" {
+			texts[i] = "N/A"
+		}
+	}
+	limit := fairLimit(texts, room)
+
+	var b strings.Builder
+	b.WriteString(head)
+	for i, s := range sections {
+		fmt.Fprintf(&b, "\nh3. %s\n\n%s\n", s.title, shorten(s.text, texts[i], limit))
+	}
+	b.WriteString(foot)
+	return b.String()
+}
+
+// shorten is escaped as it is when it fits, or else as much of the text as fits when escaped.
+func shorten(text, escaped string, limit int) string {
+	if utf8.RuneCountInString(escaped) <= limit {
+		return escaped
+	}
+	runes := []rune(text)
+	low, high := 0, min(len(runes), limit)
+	for low < high { // escaping never makes a text shorter, so that this finds the longest beginning that fits
+		middle := (low + high + 1) / 2
+		if utf8.RuneCountInString(wiki(string(runes[:middle])))+1 <= limit {
+			low = middle
+		} else {
+			high = middle - 1
+		}
+	}
+	return wiki(string(runes[:low])) + "…"
+}
+
+// fairLimit is the most characters each text may have so that all together fit into room.
+func fairLimit(texts []string, room int) int {
+	lengths := make([]int, len(texts))
+	for i, t := range texts {
+		lengths[i] = utf8.RuneCountInString(t)
+	}
+	slices.Sort(lengths)
+	for i, l := range lengths {
+		share := room / (len(lengths) - i)
+		if l > share {
+			return share
+		}
+		room -= l
+	}
+	return maxDescription
+}

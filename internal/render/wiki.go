@@ -1,0 +1,71 @@
+package render
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// zeroWidthSpace separates without being seen.
+const zeroWidthSpace = "\u200B"
+
+var (
+	wikiLineStart = regexp.MustCompile(`(?m)^(\s*)(h[1-6]|bq)\.`)
+	wikiEntity    = regexp.MustCompile(`&(#?[A-Za-z0-9]{1,32};)`)
+	wikiEmoticon  = regexp.MustCompile(`\((y|n|i|/|x|!|\+|-|\?|on|off|\*[rgby]?|flag|flagoff)\)`)
+	wikiSmiley    = regexp.MustCompile(`([:;])(-?[()DP|])`)
+)
+
+// wiki makes a text that means nothing in Jira's wiki markup: no headings, lists, links, mentions, macros, images or emoticons. It shows
+// as it was written. The markup is described at https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa.
+func wiki(text string) string {
+	text = clean(text)
+	text = wikiEntity.ReplaceAllString(text, "&amp;$1")
+	text = wikiLineStart.ReplaceAllString(text, "$1$2"+zeroWidthSpace+".")
+	text = wikiEmoticon.ReplaceAllString(text, "("+zeroWidthSpace+"$1)")
+	text = wikiSmiley.ReplaceAllString(text, "$1"+zeroWidthSpace+"$2")
+
+	var b strings.Builder
+	b.Grow(len(text) + len(text)/8)
+	runes := []rune(text)
+	inWord := func(i int) bool {
+		return i >= 0 && i < len(runes) && (unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i]))
+	}
+	for i, r := range runes {
+		switch r {
+		case '\\':
+			// Two of them are a line break and one escapes what follows: an entity does neither.
+			b.WriteString("&#92;")
+			continue
+		case '{', '}', '[', ']', '!', '|':
+			b.WriteByte('\\')
+		case '*', '_', '-', '+', '^', '~', '?', '#', '@':
+			// Inside a word, as in snake_case, they mean nothing.
+			if !inWord(i-1) || !inWord(i+1) {
+				b.WriteByte('\\')
+			}
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// clean mends broken UTF-8 and drops what cannot be seen but has an effect: control characters and marks that change the direction of
+// writing. Line breaks become \n, tabs stay.
+func clean(text string) string {
+	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n").Replace(strings.ToValidUTF8(text, "\uFFFD"))
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case unicode.IsControl(r):
+			return -1
+		case r >= '\u202A' && r <= '\u202E', r >= '\u2066' && r <= '\u2069', r == '\u200E', r == '\u200F', r == '\u061C', r == '\uFEFF':
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// oneLine is a text on one line.
+func oneLine(text string) string { return strings.Join(strings.Fields(clean(text)), " ") }

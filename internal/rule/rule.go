@@ -1,0 +1,76 @@
+// Package rule decides which events a NotificationRule is interested in. It is pure: a rule is compiled once and then matched against
+// events, cheapest test first.
+package rule
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+)
+
+// Error says why a rule makes no sense by itself. Reason is a reason of the rule's Accepted condition.
+type Error struct {
+	Reason  string
+	Message string
+}
+
+// Error is the message.
+func (e *Error) Error() string { return e.Message }
+
+// Compiled is a rule that can be matched. It is safe for use by several goroutines.
+type Compiled struct {
+	types       []v1alpha1.EventType
+	since       time.Time
+	minSeverity v1alpha1.Severity
+	selector    labels.Selector
+	when        *expression
+}
+
+// Compile compiles a rule. Its error is an *Error.
+func Compile(r *v1alpha1.NotificationRule) (*Compiled, error) {
+	c := &Compiled{types: r.Spec.EventTypes, since: r.CreationTimestamp.Time, minSeverity: r.Spec.MinSeverity}
+	if r.Spec.Selector != nil {
+		var err error
+		if c.selector, err = metav1.LabelSelectorAsSelector(r.Spec.Selector.AsMeta()); err != nil {
+			return nil, &Error{v1alpha1.ReasonInvalidSelector, fmt.Sprintf("spec.selector: %v", err)}
+		}
+	}
+	if r.Spec.When != "" {
+		var err error
+		if c.when, err = compileExpression(r.Spec.When); err != nil {
+			return nil, &Error{v1alpha1.ReasonInvalidExpression, fmt.Sprintf("spec.when: %v", err)}
+		}
+	}
+	for i, w := range r.Spec.MuteWindows {
+		if _, err := time.LoadLocation(w.TimeZone); err != nil {
+			return nil, &Error{v1alpha1.ReasonInvalidTimeZone,
+				fmt.Sprintf("spec.muteWindows[%d].timeZone: %q is not known: use an IANA name such as Europe/Berlin", i, w.TimeZone)}
+		}
+	}
+	return c, nil
+}
+
+// Matches says whether the rule is interested in an event. An error means that spec.when could not be worked out for this event, as when it
+// asks for data the event does not have; it is not a match.
+func (c *Compiled) Matches(ctx context.Context, e *event.Event) (bool, error) {
+	switch {
+	case !slices.Contains(c.types, e.Type):
+		return false, nil
+	case e.Time.Before(c.since): // both have whole seconds: the API server gives no more
+		return false, nil
+	case c.minSeverity != "" && e.Severity != "" && e.Severity.Rank() < c.minSeverity.Rank():
+		return false, nil
+	case c.selector != nil && !c.selector.Matches(labels.Set(e.Labels)):
+		return false, nil
+	case c.when == nil:
+		return true, nil
+	}
+	return c.when.eval(ctx, e)
+}
