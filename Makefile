@@ -1,0 +1,70 @@
+# What the demo, the tests and the tools need beside Go, make, git and a C compiler is built from Go modules into bin/.
+SHELL := /usr/bin/env bash -o pipefail
+.DEFAULT_GOAL := help
+IMG ?= voiceai-integrations-operator:dev
+export KUBEBUILDER_ASSETS ?= $(CURDIR)/bin/k8s
+KUBECTL ?= $(if $(wildcard bin/k8s/kubectl),bin/k8s/kubectl,kubectl)
+GO_BUILD = CGO_ENABLED=0 go build -ldflags "-s -w"
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ See it work
+.PHONY: demo
+demo: controlplane build ## Run everything here: control plane, sandbox, operator, a Defect. ONCE=1 verifies and ends.
+	@go build -o bin/demo ./hack/demo
+	@ONCE=$(ONCE) bin/demo
+
+##@ Develop
+.PHONY: generate manifests fmt vet lint verify build run
+generate: bin/controller-gen ## Generate the deep copies of the API types.
+	bin/controller-gen object paths=./api/...
+manifests: bin/controller-gen ## Generate the CRDs and the operator's ClusterRole.
+	bin/controller-gen crd rbac:roleName=manager-role paths=./api/... paths=./internal/... paths=./cmd/... output:crd:artifacts:config=config/crd/bases
+fmt: ## Format the code.
+	gofmt -w $$(git ls-files '*.go')
+vet: ## Run go vet.
+	go vet ./...
+lint: bin/golangci-lint ## Run the linters.
+	bin/golangci-lint run
+verify: generate manifests ## Fail when generated files, formatting or go.mod are not up to date.
+	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo "not formatted: run make fmt" >&2; exit 1; }
+	go mod tidy -diff
+	@test -z "$$(git status --porcelain -- api config | tee /dev/stderr)" || { echo "generated files differ: commit what make generate manifests made" >&2; exit 1; }
+build: ## Build bin/operator and bin/sandbox, static.
+	$(GO_BUILD) -o bin/operator ./cmd/operator
+	$(GO_BUILD) -o bin/sandbox ./cmd/sandbox
+run: build ## Run the operator against the cluster of KUBECONFIG.
+	bin/operator
+
+##@ Test
+.PHONY: test bench test-e2e
+test: controlplane ## Run all tests, with the race detector.
+	go test -race ./...
+bench: ## Run the benchmarks.
+	go test -run '^$$' -bench . -benchmem ./internal/...
+
+##@ Install
+.PHONY: install uninstall deploy undeploy docker-build
+install: ## Install the CRDs into the cluster of KUBECONFIG.
+	$(KUBECTL) apply --server-side -f config/crd/bases
+uninstall: ## Remove the CRDs, and with them every object of theirs.
+	$(KUBECTL) delete --ignore-not-found -f config/crd/bases
+deploy: ## Deploy the operator as image IMG.
+	$(KUBECTL) kustomize config/default | sed 's|image: controller:latest|image: $(IMG)|' | $(KUBECTL) apply --server-side -f -
+undeploy: ## Remove the operator and the CRDs.
+	$(KUBECTL) delete --ignore-not-found -k config/default
+docker-build: build ## Build the image IMG with docker.
+	docker build -t $(IMG) .
+
+##@ Tools
+.PHONY: controlplane clean
+controlplane: ## Build etcd, kube-apiserver and kubectl into bin/k8s, unless KUBEBUILDER_ASSETS names others.
+	@hack/controlplane/build.sh
+bin/controller-gen bin/golangci-lint: hack/tools/go.mod
+	@echo "Building $(notdir $@)" >&2
+	@go build -C hack/tools -o ../../bin/ $(if $(findstring lint,$@),github.com/golangci/golangci-lint/v2/cmd/golangci-lint,sigs.k8s.io/controller-tools/cmd/controller-gen)
+	@touch $@
+clean: ## Remove what was built.
+	rm -rf bin .demo

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+)
+
+// story prints each condition as it is reached.
+type story struct {
+	began time.Time
+	mu    sync.Mutex
+	told  map[string]string
+}
+
+type resource interface {
+	client.Object
+	condition.Object
+}
+
+// follow watches our kinds until ctx ends.
+func (s *story) follow(ctx context.Context, c client.WithWatch) error {
+	s.told = map[string]string{}
+	for kind, list := range map[string]client.ObjectList{
+		v1alpha1.KindSlackIntegration: &v1alpha1.SlackIntegrationList{}, v1alpha1.KindJiraIntegration: &v1alpha1.JiraIntegrationList{},
+		v1alpha1.KindNotificationRule: &v1alpha1.NotificationRuleList{}, v1alpha1.KindDefect: &v1alpha1.DefectList{},
+		v1alpha1.KindNotification: &v1alpha1.NotificationList{},
+	} {
+		w, err := c.Watch(ctx, list)
+		if err != nil {
+			return fmt.Errorf("watching each %s: %w", kind, err)
+		}
+		go func() {
+			defer w.Stop()
+			for e := range w.ResultChan() {
+				if o, ok := e.Object.(resource); ok && e.Type != watch.Deleted {
+					s.tell(kind, o)
+				}
+			}
+		}()
+	}
+	return nil
+}
+
+func (s *story) tell(kind string, o resource) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range *o.GetConditions() {
+		if c.Type == v1alpha1.ConditionReconciling || c.Type == v1alpha1.ConditionStalled {
+			continue
+		}
+		key, now := kind+"/"+o.GetNamespace()+"/"+o.GetName()+"/"+c.Type, string(c.Status)+c.Reason
+		if s.told[key] == now {
+			continue
+		}
+		s.told[key] = now
+		mark := map[metav1.ConditionStatus]string{metav1.ConditionTrue: "✓", metav1.ConditionFalse: "…", metav1.ConditionUnknown: "?"}[c.Status]
+		fmt.Printf("    %7.3fs %s %s/%s %s=%s %s: %s\n", time.Since(s.began).Seconds(), mark, kind, o.GetName(), c.Type, c.Status, c.Reason, c.Message)
+	}
+}

@@ -1,0 +1,193 @@
+// Package slack posts to Slack, by incoming webhook or as a bot. It is the only package that knows slack-go.
+package slack
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/transport"
+)
+
+// defaultAPIURL is the base of the Web API; GovSlack has another (https://docs.slack.dev/govslack).
+const defaultAPIURL = "https://slack.com/api/"
+
+// eventType is the type of the metadata that a message carries (https://docs.slack.dev/messaging/message-metadata). Its payload is readable
+// by other apps of the workspace.
+const eventType = "voiceai_notification"
+
+// New is a client for a workspace. It does not call Slack. Its error is a fault.
+func New(c chat.Config) (chat.Poster, error) {
+	if c.WebhookURL != "" {
+		u, err := url.Parse(c.WebhookURL)
+		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			return nil, &fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Code: "SecretInvalid",
+				Message: "the incoming webhook in the Secret is not a URL: it must look like https://hooks.slack.com/services/..."}
+		}
+		return &webhook{url: c.WebhookURL, client: transport.New()}, nil
+	}
+	base := c.APIURL
+	if base == "" {
+		base = defaultAPIURL
+	}
+	base = strings.TrimRight(base, "/") + "/"
+	return &bot{api: slack.New(c.Token, slack.OptionAPIURL(base), slack.OptionHTTPClient(transport.New())), base: base}, nil
+}
+
+type bot struct {
+	api  *slack.Client
+	base string
+	// site is the workspace's own address, from Probe.
+	site atomic.Pointer[string]
+}
+
+// Probe asks auth.test.
+func (b *bot) Probe(ctx context.Context) (chat.Workspace, error) {
+	r, err := b.api.AuthTestContext(ctx)
+	if err != nil {
+		return chat.Workspace{}, classify(err, "", func() bool { return false })
+	}
+	if r.TeamID == "" {
+		return chat.Workspace{}, fault.New(fault.Unavailable, "Slack answered auth.test without saying who the token is: is apiURL right?")
+	}
+	site := strings.TrimRight(r.URL, "/")
+	b.site.Store(&site)
+	var scopes []string
+	for s := range strings.SplitSeq(r.Header.Get("X-OAuth-Scopes"), ",") {
+		if s = strings.TrimSpace(s); s != "" {
+			scopes = append(scopes, s)
+		}
+	}
+	return chat.Workspace{
+		Team: r.Team, TeamID: r.TeamID, BotUserID: r.UserID, Verified: true, Scopes: scopes,
+		CanFind: slices.Contains(scopes, "channels:history") || slices.Contains(scopes, "groups:history"),
+	}, nil
+}
+
+// Post asks chat.postMessage.
+func (b *bot) Post(ctx context.Context, m chat.Message) (chat.Posted, error) {
+	ctx, sent := transport.Trace(ctx)
+	options := append(content(m),
+		slack.MsgOptionMetadata(slack.SlackMetadata{EventType: eventType, EventPayload: map[string]any{"delivery_id": m.DeliveryID}}),
+		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
+	if m.ThreadTS != "" {
+		options = append(options, slack.MsgOptionTS(m.ThreadTS))
+		if m.Broadcast {
+			options = append(options, slack.MsgOptionBroadcast())
+		}
+	}
+	// Slack drops a second message with the same client_msg_id at times. It is not documented, so that nothing relies on it.
+	options = append(options, slack.UnsafeMsgOptionEndpoint(b.base+"chat.postMessage", func(v url.Values) {
+		v.Set("client_msg_id", clientMessageID(m.DeliveryID))
+	}))
+	channel, ts, err := b.api.PostMessageContext(ctx, m.Channel, options...)
+	if err != nil {
+		return chat.Posted{}, classify(err, m.Channel, sent)
+	}
+	if ts == "" { // slack-go takes {} for a success
+		return chat.Posted{}, fault.New(fault.Ambiguous, "Slack answered chat.postMessage without saying where the message is")
+	}
+	return b.posted(channel, ts), nil
+}
+
+// Update asks chat.update. Doing so twice does no harm, so that nothing is ambiguous.
+func (b *bot) Update(ctx context.Context, at chat.Posted, m chat.Message) (chat.Posted, error) {
+	channel, ts, _, err := b.api.UpdateMessageContext(ctx, at.Channel, at.TS, content(m)...)
+	if err != nil {
+		return chat.Posted{}, classify(err, at.Channel, func() bool { return false })
+	}
+	return b.posted(channel, ts), nil
+}
+
+// maxPages bounds how much of a channel's history Find reads, 100 messages each.
+const maxPages = 20
+
+// Find asks conversations.history.
+func (b *bot) Find(ctx context.Context, channel, deliveryID string, since time.Time) (chat.Posted, bool, error) {
+	in := &slack.GetConversationHistoryParameters{
+		ChannelID: channel, Oldest: strconv.FormatInt(since.Unix(), 10), Inclusive: true, IncludeAllMetadata: true, Limit: 100,
+	}
+	for range maxPages {
+		r, err := b.api.GetConversationHistoryContext(ctx, in)
+		if err != nil {
+			return chat.Posted{}, false, classify(err, channel, func() bool { return false })
+		}
+		for _, m := range r.Messages {
+			if m.Metadata.EventType == eventType && m.Metadata.EventPayload["delivery_id"] == deliveryID {
+				return b.posted(channel, m.Timestamp), true, nil
+			}
+		}
+		if in.Cursor = r.ResponseMetaData.NextCursor; !r.HasMore || in.Cursor == "" {
+			return chat.Posted{}, false, nil
+		}
+	}
+	return chat.Posted{}, false, fault.New(fault.Unavailable, "channel %s has had more than %d messages since %s: the message was not found among them",
+		channel, maxPages*100, since.UTC().Format(time.RFC3339))
+}
+
+func (b *bot) posted(channel, ts string) chat.Posted {
+	p := chat.Posted{Channel: channel, TS: ts}
+	if site := b.site.Load(); site != nil && *site != "" {
+		p.Permalink = fmt.Sprintf("%s/archives/%s/p%s", *site, url.PathEscape(channel), strings.ReplaceAll(ts, ".", ""))
+	}
+	return p
+}
+
+// clientMessageID is a UUID that the delivery alone decides.
+func clientMessageID(deliveryID string) string {
+	sum := sha256.Sum256([]byte(deliveryID))
+	sum[6], sum[8] = sum[6]&0x0f|0x50, sum[8]&0x3f|0x80
+	h := hex.EncodeToString(sum[:16])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+func content(m chat.Message) []slack.MsgOption {
+	options := []slack.MsgOption{slack.MsgOptionText(m.Text, false)}
+	if m.Color != "" {
+		return append(options, slack.MsgOptionAttachments(attachment(m)))
+	}
+	return append(options, slack.MsgOptionBlocks(blocks(m.Blocks)...))
+}
+
+func attachment(m chat.Message) slack.Attachment {
+	return slack.Attachment{Color: m.Color, Fallback: m.Text, Blocks: slack.Blocks{BlockSet: blocks(m.Blocks)}}
+}
+
+func blocks(in []chat.Block) []slack.Block {
+	text := func(s string) *slack.TextBlockObject {
+		return &slack.TextBlockObject{Type: slack.MarkdownType, Text: s, Verbatim: true} // no links but those that are meant
+	}
+	var out []slack.Block
+	for _, b := range in {
+		switch {
+		case b.Divider:
+			out = append(out, slack.NewDividerBlock())
+		case len(b.Context) > 0:
+			var elements []slack.MixedElement
+			for _, c := range b.Context {
+				elements = append(elements, text(c))
+			}
+			out = append(out, slack.NewContextBlock("", elements...))
+		case len(b.Fields) > 0:
+			var fields []*slack.TextBlockObject
+			for _, f := range b.Fields {
+				fields = append(fields, text(f))
+			}
+			out = append(out, slack.NewSectionBlock(nil, fields, nil))
+		default:
+			out = append(out, slack.NewSectionBlock(text(b.Section), nil, nil))
+		}
+	}
+	return out
+}
