@@ -1,0 +1,114 @@
+// Package chattest has a Poster that remembers what it was given and fails as it is told.
+package chattest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+)
+
+// Fake is a workspace. The zero value takes everything. It is safe for use by several goroutines.
+type Fake struct {
+	mu       sync.Mutex
+	messages []chat.Message
+	calls    int
+	probes   int
+	configs  []chat.Config
+	probe    func(chat.Config) (chat.Workspace, error)
+	post     func(chat.Message) error
+}
+
+// Dial is a client of the workspace.
+func (f *Fake) Dial(c chat.Config) (chat.Poster, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.configs = append(f.configs, c)
+	return &client{f, c}, nil
+}
+
+// OnProbe scripts Probe; nil goes back to success.
+func (f *Fake) OnProbe(script func(chat.Config) (chat.Workspace, error)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.probe = script
+}
+
+// OnPost scripts Post; nil goes back to success. A message is kept when the script returns nil.
+func (f *Fake) OnPost(script func(chat.Message) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.post = script
+}
+
+// Keep keeps a message, as a script does that fails after the message was accepted.
+func (f *Fake) Keep(m chat.Message) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.messages = append(f.messages, m)
+}
+
+// Messages are those that were accepted.
+func (f *Fake) Messages() []chat.Message {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]chat.Message(nil), f.messages...)
+}
+
+// Calls counts the calls of Post.
+func (f *Fake) Calls() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.calls
+}
+
+type client struct {
+	f      *Fake
+	config chat.Config
+}
+
+func (c *client) Probe(context.Context) (chat.Workspace, error) {
+	c.f.mu.Lock()
+	c.f.probes++
+	script := c.f.probe
+	c.f.mu.Unlock()
+	if script != nil {
+		return script(c.config)
+	}
+	return chat.Workspace{Team: "Test", TeamID: "T1", BotUserID: "U1", Verified: c.config.WebhookURL == "", CanFind: c.config.WebhookURL == ""}, nil
+}
+
+func (c *client) Post(_ context.Context, m chat.Message) (chat.Posted, error) {
+	c.f.mu.Lock()
+	c.f.calls++
+	script := c.f.post
+	c.f.mu.Unlock()
+	if script != nil {
+		if err := script(m); err != nil {
+			return chat.Posted{}, err
+		}
+	}
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	c.f.messages = append(c.f.messages, m)
+	return posted(len(c.f.messages)), nil
+}
+
+func posted(n int) chat.Posted {
+	return chat.Posted{Channel: "C1", TS: fmt.Sprintf("1700000000.%06d", n)}
+}
+
+func (c *client) Update(context.Context, chat.Posted, chat.Message) (chat.Posted, error) {
+	return chat.Posted{}, chat.ErrUnsupported
+}
+
+func (c *client) Find(_ context.Context, _, deliveryID string, _ time.Time) (chat.Posted, bool, error) {
+	for i, m := range c.f.Messages() {
+		if m.DeliveryID == deliveryID {
+			return posted(i + 1), true, nil
+		}
+	}
+	return chat.Posted{}, false, nil
+}
