@@ -30,7 +30,6 @@ type stage struct {
 	processes  []*exec.Cmd
 	ended      []chan struct{}
 	died       chan error
-	clearing   bool
 }
 
 // controlPlane starts a control plane, or takes the cluster that KUBECONFIG names, and installs the CRDs.
@@ -69,12 +68,12 @@ func (s *stage) controlPlane() (*rest.Config, error) {
 }
 
 // operator starts the operator.
-func (s *stage) operator(context.Context) error {
-	port, err := freePort()
+func (s *stage) operator(ctx context.Context) error {
+	port, err := freePort(ctx)
 	if err != nil {
 		return err
 	}
-	return s.start("operator", []string{"KUBECONFIG=" + s.kubeconfig}, filepath.Join("bin", "operator"),
+	return s.start(ctx, "operator", []string{"KUBECONFIG=" + s.kubeconfig}, filepath.Join("bin", "operator"),
 		"--health-probe-bind-address=127.0.0.1:"+strconv.Itoa(port))
 }
 
@@ -84,7 +83,7 @@ func (s *stage) sandbox(ctx context.Context) (string, error) {
 	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", err
 	}
-	if err := s.start("sandbox", nil, filepath.Join("bin", "sandbox"), "--listen", "127.0.0.1:0", "--url-file", file, "--latency", "20ms"); err != nil {
+	if err := s.start(ctx, "sandbox", nil, filepath.Join("bin", "sandbox"), "--listen", "127.0.0.1:0", "--url-file", file, "--latency", "20ms"); err != nil {
 		return "", err
 	}
 	var url string
@@ -97,13 +96,14 @@ func (s *stage) sandbox(ctx context.Context) (string, error) {
 }
 
 // start starts a process that does not outlive this one, with its output in a file.
-func (s *stage) start(name string, env []string, command string, args ...string) error {
+func (s *stage) start(ctx context.Context, name string, env []string, command string, args ...string) error {
 	out, err := os.Create(filepath.Join(s.dir, name+".log"))
 	if err != nil {
 		return err
 	}
-	defer out.Close()
-	p := exec.Command(command, args...)
+	defer func() { _ = out.Close() }()
+	p := exec.CommandContext(ctx, command, args...)
+	p.Cancel = func() error { return nil } // clear ends it, in its turn
 	p.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "KUBECONFIG=") }), env...)
 	p.Stdout, p.Stderr = out, out
 	p.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
@@ -114,8 +114,11 @@ func (s *stage) start(name string, env []string, command string, args ...string)
 	s.processes, s.ended = append(s.processes, p), append(s.ended, ended)
 	go func() {
 		err := p.Wait()
+		if err == nil {
+			err = errors.New("exit status 0")
+		}
 		close(ended)
-		s.died <- fmt.Errorf("%s ended by itself (%v): see %s", name, err, out.Name())
+		s.died <- fmt.Errorf("%s ended by itself, with %w: see %s", name, err, out.Name())
 	}()
 	return nil
 }
@@ -161,11 +164,11 @@ func poll(ctx context.Context, what string, died <-chan error, done func() (bool
 	}
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (int, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().(*net.TCPAddr).Port, nil
 }

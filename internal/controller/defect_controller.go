@@ -131,11 +131,7 @@ func (r *DefectReconciler) withoutTicket(ctx context.Context, o client.Object) [
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects without a ticket", "JiraIntegration", client.ObjectKeyFromObject(o))
 		return nil
 	}
-	var out []reconcile.Request
-	for i := range list.Items {
-		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-	}
-	return out
+	return requests(pointers(list.Items))
 }
 
 // asYoungAs are the Defects that were created no earlier than a rule. Their event may have been told before the cache knew of the rule.

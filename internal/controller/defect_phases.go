@@ -251,12 +251,14 @@ func (r *DefectReconciler) notify(ctx context.Context, s *defectScope) *outcome 
 	if j := d.Status.Jira; j != nil && j.Key != "" && j.LastSyncTime != nil {
 		told = append(told, event.DefectTicketed(d, j.LastSyncTime.Time))
 	}
+	unseen := 0
 	for i := range told {
 		e := &told[i]
 		if slices.Contains(d.Status.Events, v1alpha1.EventID(e.ID)) && s.now.Sub(e.Time) > retellFor {
 			continue
 		}
-		mistakes, err := r.Outbox.Put(ctx, d.Namespace, e)
+		created, mistakes, err := r.Outbox.Put(ctx, d.Namespace, e)
+		unseen += created
 		if mistakes != nil {
 			ctrl.LoggerFrom(ctx).Error(mistakes, "Matching rules", "Event", e.ID)
 		}
@@ -269,11 +271,11 @@ func (r *DefectReconciler) notify(ctx context.Context, s *defectScope) *outcome 
 			d.Status.Events = append(d.Status.Events, v1alpha1.EventID(e.ID))
 		}
 	}
-	return r.delivered(ctx, s)
+	return r.delivered(ctx, s, unseen)
 }
 
-// delivered draws the Notified condition, and where the Defect is shown, from its Notifications.
-func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope) *outcome {
+// delivered draws the Notified condition, and where the Defect is shown, from its Notifications, of which the cache may not show unseen ones yet.
+func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, unseen int) *outcome {
 	d := s.defect
 	list := &v1alpha1.NotificationList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(d.Namespace), client.MatchingFields{SubjectIndex: string(d.UID)}); err != nil {
@@ -286,6 +288,7 @@ func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope) *outco
 		return strings.Compare(a.Name, b.Name)
 	})
 	pending, failed := 0, (*v1alpha1.Notification)(nil)
+	total := len(list.Items)
 	for i := range list.Items {
 		n := &list.Items[i]
 		switch {
@@ -297,6 +300,9 @@ func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope) *outco
 			pending++
 		}
 	}
+	if unseen > 0 { // each of them has the Defect reconciled again
+		pending, total = pending+unseen, total+unseen
+	}
 	switch {
 	case failed != nil:
 		o := &outcome{progress: condition.Stalled, reason: v1alpha1.ReasonDeliveryFailed,
@@ -304,7 +310,7 @@ func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope) *outco
 		condition.False(d, v1alpha1.ConditionNotified, o.reason, o.message)
 		return o
 	case pending > 0:
-		o := &outcome{reason: v1alpha1.ReasonDelivering, message: fmt.Sprintf("%d of %d notifications are under way", pending, len(list.Items))}
+		o := &outcome{reason: v1alpha1.ReasonDelivering, message: fmt.Sprintf("%d of %d notifications are under way", pending, total)}
 		condition.False(d, v1alpha1.ConditionNotified, o.reason, o.message)
 		return o
 	case len(list.Items) > 0:

@@ -3,6 +3,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 // MaxDataBytes bounds an event's data as JSON.
-const MaxDataBytes = 32 << 10
+const MaxDataBytes = 64 << 10
 
 // Event is something that happened.
 type Event struct {
@@ -44,10 +45,13 @@ func (e *Event) ToAPI() (v1alpha1.NotificationEvent, error) {
 		}
 	}
 	if len(e.Data) > 0 {
-		raw, err := json.Marshal(e.Data)
-		if err != nil {
+		var encoded bytes.Buffer
+		encoder := json.NewEncoder(&encoded)
+		encoder.SetEscapeHTML(false) // it would make six bytes of one
+		if err := encoder.Encode(e.Data); err != nil {
 			return out, fmt.Errorf("encoding the data of event %s: %w", e.ID, err)
 		}
+		raw := bytes.TrimSpace(encoded.Bytes())
 		if len(raw) > MaxDataBytes {
 			return out, fmt.Errorf("the data of event %s has %d bytes, more than %d", e.ID, len(raw), MaxDataBytes)
 		}

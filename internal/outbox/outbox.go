@@ -67,14 +67,15 @@ func (o *Outbox) Forget(uid types.UID) {
 
 // Put stores a Notification for each rule of a namespace that matches an event. When it returns without an error, everything the event leads
 // to is stored. It may be called again for the same event. A rule whose expression cannot be worked out for the event does not match; such
-// errors come back joined as mistakes and do not stop the others.
-func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (mistakes, err error) {
+// errors come back joined as mistakes and do not stop the others. created counts the Notifications that were not there before: a cache may not
+// show them yet.
+func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (created int, mistakes, err error) {
 	if o.Clock.Since(e.Time) > o.MaxEventAge {
-		return nil, nil
+		return 0, nil, nil
 	}
 	rules := &v1alpha1.NotificationRuleList{}
 	if err := o.Client.List(ctx, rules, client.InNamespace(namespace)); err != nil {
-		return nil, fmt.Errorf("listing the rules of namespace %s: %w", namespace, err)
+		return 0, nil, fmt.Errorf("listing the rules of namespace %s: %w", namespace, err)
 	}
 	for i := range rules.Items {
 		r := &rules.Items[i]
@@ -89,22 +90,26 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (mis
 		case err != nil:
 			mistakes = errors.Join(mistakes, fmt.Errorf("rule %s: %w", r.Name, err))
 		case ok:
-			if err := o.store(ctx, r, e); err != nil {
-				return mistakes, err
+			isNew, err := o.store(ctx, r, e)
+			if err != nil {
+				return created, mistakes, err
+			}
+			if isNew {
+				created++
 			}
 		}
 	}
-	return mistakes, nil
+	return created, mistakes, nil
 }
 
-func (o *Outbox) store(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) error {
+func (o *Outbox) store(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) (isNew bool, err error) {
 	key := types.NamespacedName{Namespace: r.Namespace, Name: Name(r, e.ID)}
 	if err := o.Client.Get(ctx, key, &v1alpha1.Notification{}); err == nil {
-		return nil
+		return false, nil
 	}
 	told, err := e.ToAPI()
 	if err != nil {
-		return err
+		return false, err
 	}
 	n := &v1alpha1.Notification{
 		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Labels: map[string]string{
@@ -122,9 +127,9 @@ func (o *Outbox) store(ctx context.Context, r *v1alpha1.NotificationRule, e *eve
 		n.Labels[v1alpha1.SuiteLabel] = suite
 	}
 	if err := o.Client.Create(ctx, n); err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("storing Notification %s: %w", key, err)
+		return false, fmt.Errorf("storing Notification %s: %w", key, err)
 	}
-	return nil
+	return true, nil
 }
 
 // Name is the name of the Notification by which a rule tells an event.

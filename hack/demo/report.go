@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+)
+
+// settled waits until nothing more is to be done for the Defect.
+func settled(ctx context.Context, c client.Client, d *v1alpha1.Defect) error {
+	return poll(ctx, "the Defect to be Ready", nil, func() (bool, error) {
+		if err := c.Get(ctx, client.ObjectKeyFromObject(d), d); err != nil {
+			return false, err
+		}
+		if s := condition.Get(d, v1alpha1.ConditionStalled); s != nil && s.Reason != v1alpha1.ReasonSuspended {
+			return false, fmt.Errorf("the Defect is stalled: %s: %s", s.Reason, s.Message)
+		}
+		if condition.Is(d, v1alpha1.ConditionReady, metav1.ConditionTrue, "") {
+			return d.Status.Jira != nil && d.Status.Jira.Key != "" && len(d.Status.Events) == 2, nil
+		}
+		return os.Getenv("SLACK_NOTIFICATIONS_ENABLED") == "false" && condition.Is(d, v1alpha1.ConditionTicketed, metav1.ConditionTrue, ""), nil
+	})
+}
+
+// sandboxState is what the demo looks at in the sandbox.
+type sandboxState struct {
+	Slack struct {
+		Channels []struct {
+			Name     string
+			Messages []struct {
+				Text        string
+				Attachments []struct{ Blocks []block }
+			}
+		}
+	}
+	Jira struct {
+		Counts struct{ Creates int }
+	}
+}
+
+type block struct {
+	Text     *struct{ Text string }
+	Fields   []struct{ Text string }
+	Elements []struct{ Text string }
+}
+
+// report prints where the Defect stands and what the sandbox received, and fails unless that is one ticket and one message for each rule.
+func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defect) error {
+	j := d.Status.Jira
+	say("The ticket: %s  %s", j.Key, j.URL)
+	if v.sandbox == "" {
+		return nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.sandbox+"/_sandbox/state", nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("asking the sandbox: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var state sandboxState
+	if err := json.NewDecoder(res.Body).Decode(&state); err != nil {
+		return fmt.Errorf("reading the sandbox's answer: %w", err)
+	}
+	var wrong []error
+	if n := state.Jira.Counts.Creates; !v.jiraIsReal && n != 1 {
+		wrong = append(wrong, fmt.Errorf("%d tickets were filed for one Defect", n))
+	}
+	list := &v1alpha1.NotificationList{}
+	if err := c.List(ctx, list, client.InNamespace(d.Namespace)); err != nil {
+		return err
+	}
+	messages := 0
+	for _, ch := range state.Slack.Channels {
+		for _, m := range ch.Messages {
+			messages++
+			say("The message in #%s:", strings.TrimPrefix(ch.Name, "#"))
+			for _, a := range m.Attachments {
+				for _, b := range a.Blocks {
+					b.print()
+				}
+			}
+		}
+	}
+	if !v.slackReal && !v.slackOff && messages != len(list.Items) {
+		wrong = append(wrong, fmt.Errorf("%d messages were posted for %d notifications", messages, len(list.Items)))
+	}
+	return errors.Join(wrong...)
+}
+
+// print prints a block as plain text, with a bar at its side.
+func (b *block) print() {
+	plain := strings.NewReplacer("\u2060", "", "\u200b", "", "&lt;", "<", "&gt;", ">", "&amp;", "&")
+	line := func(s string) {
+		for l := range strings.SplitSeq(plain.Replace(s), "\n") {
+			fmt.Println("    ┃ " + l)
+		}
+	}
+	if b.Text != nil {
+		line(b.Text.Text)
+	}
+	for _, f := range b.Fields {
+		line(strings.Replace(f.Text, "\n", " ", 1))
+	}
+	var small []string
+	for _, e := range b.Elements {
+		small = append(small, e.Text)
+	}
+	if len(small) > 0 {
+		line(strings.Join(small, "  ·  "))
+	}
+}
+
+// signpost prints where to look next.
+func (s *stage) signpost(v *services) {
+	if v.sandbox != "" {
+		say("Look at Slack: %s/  at Jira: %s/jira/board", v.sandbox, v.sandbox)
+	}
+	kubectl := filepath.Join("bin", "k8s", "kubectl")
+	if _, err := os.Stat(kubectl); err != nil {
+		kubectl = "kubectl"
+	}
+	say("Try: KUBECONFIG=%s %s get voiceai", s.kubeconfig, kubectl)
+}

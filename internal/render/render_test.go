@@ -1,0 +1,229 @@
+package render
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+)
+
+func sample() *v1alpha1.Defect {
+	return &v1alpha1.Defect{
+		ObjectMeta: metav1.ObjectMeta{UID: "u1", Namespace: "qa", Name: "d1", CreationTimestamp: metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))},
+		Spec: v1alpha1.DefectSpec{
+			Title: "Books\n nothing", Severity: v1alpha1.SeverityCritical, Category: v1alpha1.CategoryDefect,
+			Description: "It says {code}so{code}.", ExpectedResult: "A booking",
+			Jira: &v1alpha1.DefectJira{Labels: []v1alpha1.JiraLabel{"booking", "auto-created"}},
+		},
+	}
+}
+
+func TestDraft(t *testing.T) {
+	d := Draft(sample(), &v1alpha1.JiraIntegrationSpec{Labels: []v1alpha1.JiraLabel{"team-a"}}, []string{"Highest"})
+	if d.Summary != "Books nothing" || d.Priority != "Highest" || d.Marker != "defect-u1" {
+		t.Errorf("summary %q, priority %q, marker %q", d.Summary, d.Priority, d.Marker)
+	}
+	if got := strings.Join(d.Labels, " "); got != "voice-ai-testing auto-created defect-u1 team-a booking" {
+		t.Errorf("labels %q", got)
+	}
+	want := `h2. Defect Details
+
+*Severity:* Critical
+*Status:* Open
+*Created:* 2026-03-01 12:00:00 UTC
+
+h3. Description
+
+It says \{code\}so\{code\}.
+
+h3. Steps to Reproduce
+
+N/A
+
+h3. Expected Result
+
+A booking
+
+h3. Actual Result
+
+N/A
+
+----
+_Auto-created by Voice AI Testing Framework_
+`
+	if d.Description != want {
+		t.Errorf("description:\n%s\nwant:\n%s", d.Description, want)
+	}
+	if d := Draft(sample(), &v1alpha1.JiraIntegrationSpec{}, []string{"P1"}); d.Priority != "" {
+		t.Errorf("a priority that the project does not know: %q", d.Priority)
+	}
+	if d := Draft(sample(), &v1alpha1.JiraIntegrationSpec{}, nil); d.Priority != "Highest" {
+		t.Errorf("a project whose priorities are not known: %q", d.Priority)
+	}
+}
+
+func TestDraftFitsJira(t *testing.T) {
+	for name, text := range map[string]string{"plain": "x", "all to be escaped": "{", "emoji": "🎤", "entities": "\\", "broken": "\xff"} {
+		d := sample()
+		long := strings.Repeat(text, 16384)
+		d.Spec.Title, d.Spec.Description, d.Spec.StepsToReproduce, d.Spec.ExpectedResult, d.Spec.ActualResult = strings.Repeat(text, 512), long, long, "short", long
+		draft := Draft(d, &v1alpha1.JiraIntegrationSpec{}, nil)
+		if n := utf8.RuneCountInString(draft.Summary); n > 255 {
+			t.Errorf("%s: summary of %d characters", name, n)
+		}
+		if n := utf8.RuneCountInString(draft.Description); n > 32767 || n < 30000 && name != "broken" { // a run of broken bytes is mended to one character
+			t.Errorf("%s: description of %d characters, want nearly 32767", name, n)
+		}
+		if !strings.Contains(draft.Description, "\nshort\n") || !strings.HasSuffix(draft.Description, "Framework_\n") {
+			t.Errorf("%s: a short section or the end is missing", name)
+		}
+	}
+}
+
+func TestWiki(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain text, nothing else": "plain text, nothing else",
+		"h1. Title":                "h1\u200b. Title",
+		"  bq. quote":              "  bq\u200b. quote",
+		"{code}x{code}":            `\{code\}x\{code\}`,
+		"{jql-query:x}":            `\{jql-query:x\}`,
+		"[~bob] [x|http://e]":      `\[\~bob\] \[x\|http://e\]`,
+		"!http://e/x.png!":         `\!http://e/x.png\!`,
+		"*bold* _it_ -no- +in+":    `\*bold\* \_it\_ \-no\- \+in\+`,
+		"snake_case non-stop a*b":  "snake_case non-stop a*b",
+		"* item\n# item\n- item":   "\\* item\n\\# item\n\\- item",
+		"||head||\n|cell|":         "\\|\\|head\\|\\|\n\\|cell\\|",
+		"??cite?? ^up^ ~down~":     `\?\?cite\?\? \^up\^ \~down\~`,
+		"----":                     `\-\-\-\-`,
+		`C:\temp\{x}`:              `C:&#92;temp&#92;\{x\}`,
+		`\\`:                       `&#92;&#92;`,
+		"&#123;code&#125; a&b":     `&amp;\#123;code&amp;\#125; a&b`,
+		"done (/) and :)":          "done (\u200b/) and :\u200b)",
+		"a\r\nb\u2028c\x00\u202Ed": "a\nb\ncd",
+	} {
+		if got := wiki(in); got != want {
+			t.Errorf("wiki(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+// active finds what Jira would take for markup: a bracket, brace, bar or exclamation mark that no backslash stands before.
+var active = regexp.MustCompile(`(^|[^\\])[{}\[\]|!]|\\\\`)
+
+func FuzzWiki(f *testing.F) {
+	for _, s := range []string{"{code}", "[~x]", `\{`, `\\{x}`, "h1. x", "!x!", "\\\xff{", "{{{"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got := wiki(s); active.MatchString(got) || !utf8.ValidString(got) {
+			t.Errorf("wiki(%q) = %q", s, got)
+		}
+	})
+}
+
+func TestMrkdwn(t *testing.T) {
+	const wj = wordJoiner
+	for in, want := range map[string]string{
+		"plain":                     "plain",
+		"<!channel> <@U1> <#C1>":    "&lt;!channel&gt; &lt;@U1&gt; &lt;#C1&gt;",
+		"<http://e|x> & y":          "&lt;http:" + wj + "//e|x&gt; &amp; y",
+		"*b* `c`":                   wj + "*" + wj + "b" + wj + "*" + wj + " " + wj + "`" + wj + "c" + wj + "`" + wj,
+		"a\n> quote":                "a\n" + wj + "&gt; quote",
+		":fire:":                    ":" + wj + "fire:" + wj,
+		"\u202Eevil\u0007\r\nb\xff": "evil\nb\uFFFD",
+	} {
+		if got := mrkdwn(in); got != want {
+			t.Errorf("mrkdwn(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func FuzzMrkdwn(f *testing.F) {
+	for _, s := range []string{"<!here>", "&lt;!here&gt;", "*x*", ">x", "\xff<"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if got := mrkdwn(s); strings.ContainsAny(got, "<>") || !utf8.ValidString(got) {
+			t.Errorf("mrkdwn(%q) = %q", s, got)
+		}
+	})
+}
+
+func TestMessage(t *testing.T) {
+	d := sample()
+	d.Spec.Title = "<!channel> down"
+	d.Status.Jira = &v1alpha1.DefectTicket{Key: "VOICE-7", URL: "https://jira.example.com/browse/VOICE-7"}
+	e := event.DefectTicketed(d, time.Date(2026, 3, 1, 12, 5, 0, 0, time.UTC))
+	m := Message(&e, "#alerts", "id-1", []v1alpha1.Mention{"here", "U123", "S123"})
+	if m.Channel != "#alerts" || m.DeliveryID != "id-1" || m.Color != "#d32f2f" {
+		t.Errorf("%+v", m)
+	}
+	if want := "Ticket created: &lt;!channel&gt; down"; m.Text != want {
+		t.Errorf("text %q, want %q", m.Text, want)
+	}
+	if want := ":red_circle: *Ticket created*  <!here> <@U123> <!subteam^S123>\n*<https://jira.example.com/browse/VOICE-7|&lt;!channel&gt; down>*"; m.Blocks[0].Section != want {
+		t.Errorf("section %q, want %q", m.Blocks[0].Section, want)
+	}
+}
+
+// TestMessageFitsSlack gives every field of a Defect its greatest length, in characters that take the most room.
+func TestMessageFitsSlack(t *testing.T) {
+	for _, r := range []string{"&", "`", "🎤", "*", ":"} {
+		d := sample()
+		long := strings.Repeat(r, 16384)
+		d.Spec.Title, d.Spec.Description, d.Spec.ExpectedResult, d.Spec.ActualResult = long[:len(r)*512], long, long, long
+		d.Spec.TestCase, d.Spec.Run, d.Spec.Suite = long[:len(r)*512], strings.Repeat("r", 253), strings.Repeat("s", 63)
+		d.Status.Jira = &v1alpha1.DefectTicket{Key: "VOICE-7", URL: "https://jira.example.com/" + strings.Repeat("u", 900)}
+		var mentions []v1alpha1.Mention
+		for range 10 {
+			mentions = append(mentions, v1alpha1.Mention("S"+strings.Repeat("1", 24)))
+		}
+		for _, e := range []event.Event{event.DefectCreated(d), event.DefectTicketed(d, time.Unix(1, 0))} {
+			checkLimits(t, Message(&e, "#a", "id", mentions))
+			if _, err := e.ToAPI(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// checkLimits holds a message against https://docs.slack.dev/reference/block-kit/blocks.
+func checkLimits(t *testing.T, m chat.Message) {
+	t.Helper()
+	total := 0
+	within := func(what, s string, limit int) {
+		n := utf8.RuneCountInString(s)
+		if total += n; n < 1 || n > limit {
+			t.Errorf("%s has %d characters, the limit is %d", what, n, limit)
+		}
+	}
+	within("text", m.Text, 4000)
+	total = 0
+	if len(m.Blocks) > 50 {
+		t.Errorf("%d blocks", len(m.Blocks))
+	}
+	for _, b := range m.Blocks {
+		if b.Section != "" {
+			within("a section", b.Section, 3000)
+		}
+		for _, f := range b.Fields {
+			within("a field", f, 2000)
+		}
+		if len(b.Fields) > 10 || len(b.Context) > 10 {
+			t.Errorf("%d fields, %d context elements", len(b.Fields), len(b.Context))
+		}
+		for _, c := range b.Context {
+			within("a context element", c, 2000)
+		}
+	}
+	if total > 13000 {
+		t.Errorf("all blocks have %d characters: Slack refuses more than about 13,200", total)
+	}
+}
