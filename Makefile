@@ -45,6 +45,9 @@ test: controlplane ## Run all tests, with the race detector.
 bench: ## Run the benchmarks.
 	go test -run '^$$' -bench . -benchmem ./internal/...
 
+test-e2e: ## Deploy IMG into the cluster of KUBECONFIG, with the sandbox as SANDBOX_IMG, and see it work.
+	go test -tags e2e -count=1 -v ./test/e2e
+
 ##@ Install
 .PHONY: install uninstall deploy undeploy docker-build
 install: ## Install the CRDs into the cluster of KUBECONFIG.

@@ -91,7 +91,7 @@ func run(ctx context.Context, c config) error {
 	url := "http://" + listener.Addr().String()
 	slog.Info("Sandbox listens", "url", url, "jiraMode", c.options.JiraMode)
 	if c.urlFile != "" {
-		err = writeFile(c.urlFile, url+"\n")
+		err = writeFile(c.urlFile, url)
 	}
 	if err == nil {
 		select {

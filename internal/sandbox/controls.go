@@ -1,0 +1,165 @@
+package sandbox
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+)
+
+// State is everything that the sandbox holds, as GET /_sandbox/state gives it.
+type State struct {
+	Slack    SlackState      `json:"slack"`
+	Jira     JiraState       `json:"jira"`
+	Requests []CountedRoutes `json:"requests"`
+	Faults   []Fault         `json:"faults"`
+}
+
+// SlackState is the workspace.
+type SlackState struct {
+	Channels []ChannelState `json:"channels"`
+	Counts   slack.Counts   `json:"counts"`
+}
+
+// ChannelState is a channel with its messages, oldest first.
+type ChannelState struct {
+	slack.Channel
+	Messages []slack.Message `json:"messages"`
+}
+
+// JiraState is the site; its issues are oldest first.
+type JiraState struct {
+	Mode   jira.Mode     `json:"mode"`
+	Issues []*jira.Issue `json:"issues"`
+	Counts jira.Counts   `json:"counts"`
+}
+
+// CountedRoutes is how many requests of a kind there were.
+type CountedRoutes struct {
+	Request
+	Count int `json:"count"`
+}
+
+// Credential is a bot token, an API token or the path of an incoming webhook, and the state it is to be in: valid or revoked; for Slack
+// inactive too, for Jira forbidden.
+type Credential struct {
+	Service Service  `json:"service"`
+	Token   string   `json:"token"`
+	State   string   `json:"state"`
+	Scopes  []string `json:"scopes,omitempty"`
+}
+
+func (s *Sandbox) addControls(mux *http.ServeMux) {
+	mux.HandleFunc("GET /_sandbox/state", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.State()) })
+	mux.HandleFunc("DELETE /_sandbox/state", func(w http.ResponseWriter, _ *http.Request) {
+		s.Reset()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("GET /_sandbox/faults", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.faults.List()) })
+	mux.HandleFunc("PUT /_sandbox/faults", control(func(_ *http.Request, list oneOrMore[Fault]) error { return s.faults.Set(list...) }))
+	mux.HandleFunc("POST /_sandbox/faults", control(func(_ *http.Request, list oneOrMore[Fault]) error { return s.faults.Add(list...) }))
+	mux.HandleFunc("DELETE /_sandbox/faults", func(w http.ResponseWriter, _ *http.Request) {
+		s.faults.Clear()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("PUT /_sandbox/credentials", control(func(_ *http.Request, c Credential) error { return s.PutCredential(c) }))
+	mux.HandleFunc("PUT /_sandbox/slack/channels/{id}", control(func(r *http.Request, c slack.Channel) error {
+		c.ID = r.PathValue("id")
+		return s.slack.PutChannel(c)
+	}))
+	mux.HandleFunc("PUT /_sandbox/jira/issues/{key}/status", control(func(r *http.Request, to struct{ Status string }) error {
+		if !s.jira.Move(r.PathValue("key"), to.Status) {
+			return fmt.Errorf("no issue %q, or no status %q", r.PathValue("key"), to.Status)
+		}
+		return nil
+	}))
+	mux.HandleFunc("DELETE /_sandbox/jira/issues/{key}", func(w http.ResponseWriter, r *http.Request) {
+		if !s.jira.Delete(r.PathValue("key")) {
+			answer(w, http.StatusNotFound, map[string]string{"error": "no such issue"})
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+// PutCredential adds a credential or changes its state.
+func (s *Sandbox) PutCredential(c Credential) error {
+	switch c.Service {
+	case Slack:
+		return s.slack.PutToken(c.Token, slack.Token{State: slack.State(c.State), Scopes: c.Scopes})
+	case Webhook:
+		return s.slack.SetWebhook(c.Token, slack.State(c.State))
+	case Jira:
+		return s.jira.PutToken(c.Token, jira.State(c.State))
+	}
+	return fmt.Errorf("service %q: must be slack, webhook or jira", c.Service)
+}
+
+// State gathers everything.
+func (s *Sandbox) State() State {
+	state := State{
+		Slack:    SlackState{Counts: s.slack.Counts()},
+		Jira:     JiraState{Mode: s.jira.Mode(), Issues: s.jira.Issues(), Counts: s.jira.Counts()},
+		Requests: []CountedRoutes{},
+		Faults:   s.faults.List(),
+	}
+	for _, c := range s.slack.Channels() {
+		state.Slack.Channels = append(state.Slack.Channels, ChannelState{c, s.slack.Messages(c.ID)})
+	}
+	for r, n := range s.Requests() {
+		state.Requests = append(state.Requests, CountedRoutes{r, n})
+	}
+	slices.SortFunc(state.Requests, func(a, b CountedRoutes) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Route, b.Route), cmp.Compare(a.Status, b.Status))
+	})
+	return state
+}
+
+// oneOrMore is a list in JSON, or its only item.
+type oneOrMore[T any] []T
+
+func (l *oneOrMore[T]) UnmarshalJSON(raw []byte) error {
+	var many []T
+	if err := json.Unmarshal(raw, &many); err == nil {
+		*l = many
+		return nil
+	}
+	var one T
+	if err := json.Unmarshal(raw, &one); err != nil {
+		return err
+	}
+	*l = []T{one}
+	return nil
+}
+
+// control reads JSON, does something with it, and answers 204 or 400 with the reason.
+func control[T any](do func(*http.Request, T) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var v T
+		d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+		d.DisallowUnknownFields()
+		err := d.Decode(&v)
+		if err == nil && d.More() {
+			err = errors.New("more than one JSON value")
+		}
+		if err == nil {
+			err = do(r, v)
+		}
+		if err != nil {
+			answer(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // an error here is a caller that left
+}

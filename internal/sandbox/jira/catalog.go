@@ -1,0 +1,113 @@
+package jira
+
+import (
+	"slices"
+	"strings"
+)
+
+// named is something that has an ID and a name: a project, a type, a priority, a status.
+type named struct {
+	ID, Name string
+}
+
+// match finds by ID or, case ignored, by name.
+func match(list []named, id, name string) (named, bool) {
+	i := slices.IndexFunc(list, func(n named) bool {
+		return id != "" && n.ID == id || id == "" && strings.EqualFold(n.Name, name)
+	})
+	if i < 0 {
+		return named{}, false
+	}
+	return list[i], true
+}
+
+var (
+	issueTypes  = []named{{"10001", "Story"}, {"10002", "Task"}, {"10004", "Bug"}}
+	priorities  = []named{{"1", "Highest"}, {"2", "High"}, {"3", "Medium"}, {"4", "Low"}, {"5", "Lowest"}}
+	resolutions = []named{{"10000", "Done"}, {"10001", "Won't Do"}, {"10002", "Duplicate"}, {"10003", "Cannot Reproduce"}}
+	components  = []named{{"10100", "Telephony"}, {"10101", "Dialogue"}, {"10102", "Speech"}}
+	teams       = []named{{"10200", "Voice"}, {"10201", "Platform"}}
+)
+
+const defaultPriority = "Medium"
+
+// project has its key in place of a name to be matched by, and a title.
+type project struct {
+	ID, Key, Title string
+	// NoPriority says that the priority is not on its screens.
+	NoPriority bool
+}
+
+var projects = []project{
+	{ID: "10000", Key: VoiceProject, Title: "Voice AI"},
+	{ID: "10001", Key: OpsProject, Title: "Operations", NoPriority: true},
+}
+
+func findProject(idOrKey string) (project, bool) {
+	i := slices.IndexFunc(projects, func(p project) bool { return p.ID == idOrKey || p.Key == strings.ToUpper(idOrKey) })
+	if i < 0 {
+		return project{}, false
+	}
+	return projects[i], true
+}
+
+// status is a column of the board, and the one transition that leads to it from everywhere.
+type status struct {
+	ID, Name, Transition string
+	category             category
+}
+
+type category struct {
+	ID                int
+	Key, Name, Colour string
+}
+
+var statuses = []status{
+	{"10000", "To Do", "11", category{2, "new", "To Do", "blue-gray"}},
+	{"3", "In Progress", "21", category{4, "indeterminate", "In Progress", "yellow"}},
+	{"10001", "Done", "31", category{3, "done", "Done", "green"}},
+}
+
+func findStatus(name string) (status, bool) {
+	i := slices.IndexFunc(statuses, func(s status) bool { return strings.EqualFold(s.Name, name) })
+	if i < 0 {
+		return status{}, false
+	}
+	return statuses[i], true
+}
+
+// Columns are the names of the statuses in the order of the board.
+func Columns() []string {
+	var names []string
+	for _, s := range statuses {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// user is a person: Cloud knows them by accountId, Data Center by name.
+type user struct {
+	AccountID, Name, Email, Display string
+}
+
+var users = []user{
+	{"712020:00000000-0000-4000-8000-000000000001", "bot", BotUser, "Voice AI Bot"},
+	{"712020:00000000-0000-4000-8000-000000000002", "tester", "tester@example.com", "Test Engineer"},
+	{"712020:00000000-0000-4000-8000-000000000003", "oncall", "oncall@example.com", "On Call"},
+}
+
+func findUser(accountID, name string) (user, bool) {
+	i := slices.IndexFunc(users, func(u user) bool {
+		return accountID != "" && u.AccountID == accountID || name != "" && u.Name == name
+	})
+	if i < 0 {
+		return user{}, false
+	}
+	return users[i], true
+}
+
+// displayName of the user with that name.
+func displayName(name string) string {
+	u, _ := findUser("", name)
+	return u.Display
+}

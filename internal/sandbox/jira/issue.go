@@ -1,0 +1,307 @@
+package jira
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+const timeLayout = "2006-01-02T15:04:05.000-0700"
+
+// issueInput is what create and edit take, as Atlassian's OpenAPI description names it.
+type issueInput struct {
+	Fields          map[string]json.RawMessage `json:"fields"`
+	Update          map[string]json.RawMessage `json:"update"`
+	Properties      []entityProperty           `json:"properties"`
+	Transition      *transitionRef             `json:"transition"`
+	HistoryMetadata json.RawMessage            `json:"historyMetadata"`
+}
+
+type transitionRef struct {
+	ID string `json:"id"`
+}
+
+// decodeIssue reads the body of create and edit. A field may be in one of "fields" and "update" only, as Atlassian's OpenAPI description says.
+func (r *request) decodeIssue() (issueInput, *problem) {
+	var in issueInput
+	if p := r.decode(&in); p != nil {
+		return in, p
+	}
+	wrong := map[string]string{}
+	for id := range in.Update {
+		if in.Fields[id] != nil {
+			wrong[id] = "Field '" + id + "' cannot be in both 'fields' and 'update'."
+		}
+	}
+	if len(wrong) > 0 {
+		return in, &problem{status: http.StatusBadRequest, errors: wrong}
+	}
+	return in, nil
+}
+
+func (s *Site) create(r *request) (int, any, *problem) {
+	in, p := r.decodeIssue()
+	if p != nil {
+		return 0, nil, p
+	}
+	is := &Issue{Status: statuses[0].Name, Reporter: r.user.Name, Properties: map[string]json.RawMessage{}}
+	wrong := s.setFields(is, in.Fields, true)
+	s.updateFields(is, in.Update, wrong)
+	if len(wrong) > 0 {
+		return 0, nil, &problem{status: http.StatusBadRequest, errors: wrong}
+	}
+	if p := setProperties(is, in.Properties); p != nil {
+		return 0, nil, p
+	}
+	if in.Transition != nil {
+		if p := s.move(is, in.Transition.ID, nil); p != nil {
+			return 0, nil, p
+		}
+	}
+	s.mu.Lock()
+	s.insert(is)
+	s.counts.Creates++
+	s.mu.Unlock()
+	return http.StatusCreated, object{"id": is.ID, "key": is.Key, "self": selfLink(r.base, is)}, nil
+}
+
+func setProperties(is *Issue, list []entityProperty) *problem {
+	properties := maps.Clone(is.Properties)
+	for _, p := range list {
+		if no := p.check(); no != nil {
+			return no
+		}
+		properties[p.Key] = p.Value
+	}
+	is.Properties = properties
+	return nil
+}
+
+func (s *Site) edit(r *request) (int, any, *problem) {
+	in, p := r.decodeIssue()
+	if p != nil {
+		return 0, nil, p
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.find(r.PathValue("issue"))
+	if old == nil {
+		return 0, nil, errNoIssue
+	}
+	if p := s.change(old, func(is *Issue) *problem {
+		wrong := s.setFields(is, in.Fields, false)
+		s.updateFields(is, in.Update, wrong)
+		if len(wrong) > 0 {
+			return &problem{status: http.StatusBadRequest, errors: wrong}
+		}
+		return setProperties(is, in.Properties)
+	}); p != nil {
+		return 0, nil, p
+	}
+	s.counts.Edits++
+	return http.StatusNoContent, nil, nil
+}
+
+// updateFields carries out the verbs of "update": labels can be added, removed and set, the others set.
+func (s *Site) updateFields(is *Issue, update map[string]json.RawMessage, wrong map[string]string) {
+	for _, id := range slices.Sorted(maps.Keys(update)) {
+		var verbs []map[string]json.RawMessage
+		if json.Unmarshal(update[id], &verbs) != nil {
+			wrong[id] = "data was not an array"
+			continue
+		}
+		for _, verb := range verbs {
+			for name, raw := range verb {
+				var label string
+				switch {
+				case name == "set":
+					maps.Copy(wrong, s.setFields(is, map[string]json.RawMessage{id: raw}, false))
+				case id == "labels" && (name == "add" || name == "remove") && json.Unmarshal(raw, &label) == nil:
+					labels := slices.DeleteFunc(slices.Clone(is.Labels), func(l string) bool { return l == label })
+					if name == "add" {
+						if complaint := checkLabel(label); complaint != "" {
+							wrong[id] = complaint
+						}
+						labels = append(labels, label)
+					}
+					slices.Sort(labels)
+					is.Labels = labels
+				default:
+					wrong[id] = "Field with id '" + id + "' and name '" + id + "' does not support operation '" + name + "'"
+				}
+			}
+		}
+	}
+}
+
+func (s *Site) get(r *request) (int, any, *problem) {
+	s.mu.Lock()
+	is := s.find(r.PathValue("issue"))
+	s.counts.Reads++
+	s.mu.Unlock()
+	if is == nil {
+		return 0, nil, errNoIssue
+	}
+	wanted := r.list("fields")
+	if wanted == nil {
+		wanted = []string{"*all"}
+	}
+	return http.StatusOK, s.issueView(r.base, is, wanted, r.list("properties")), nil
+}
+
+func selfLink(base string, is *Issue) string { return base + "/rest/api/2/issue/" + is.ID }
+
+// issueView shows the wanted fields, of which *all and *navigable are all, and -x is all but x.
+func (s *Site) issueView(base string, is *Issue, wanted, properties []string) object {
+	v := object{"expand": "renderedFields,names,schema,transitions", "id": is.ID, "key": is.Key, "self": selfLink(base, is)}
+	all := s.fieldsView(base, is)
+	kept := object{}
+	for _, w := range wanted {
+		switch {
+		case w == "*all" || w == "*navigable":
+			maps.Copy(kept, all)
+		case strings.HasPrefix(w, "-"):
+			if len(kept) == 0 {
+				maps.Copy(kept, all)
+			}
+			delete(kept, w[1:])
+		default:
+			if value, known := all[w]; known {
+				kept[w] = value
+			}
+		}
+	}
+	v["fields"] = kept
+	if properties != nil {
+		found := object{}
+		for k, value := range is.Properties {
+			if slices.Contains(properties, k) || slices.Contains(properties, "*all") {
+				found[k] = value
+			}
+		}
+		v["properties"] = found
+	}
+	return v
+}
+
+func (s *Site) fieldsView(base string, is *Issue) object {
+	p, _ := findProject(is.Project)
+	st, _ := findStatus(is.Status)
+	kind, _ := match(issueTypes, "", is.Type)
+	v := object{
+		"project": projectView(base, p), "issuetype": typeView(base, kind), "summary": is.Summary, "description": nullable(is.Description),
+		"labels": append([]string{}, is.Labels...), "status": statusView(base, st), "created": is.Created.Format(timeLayout),
+		"updated": is.Updated.Format(timeLayout), "resolution": nil, "resolutiondate": nil, "priority": nil, "assignee": nil,
+		"reporter": nil, "creator": s.userView(base, users[0]), "comment": s.commentsView(base, is), "components": []object{}, "environment": nil,
+		"duedate": nil,
+	}
+	if !p.NoPriority {
+		if n, found := match(priorities, "", is.Priority); found {
+			v["priority"] = namedView(base, "priority", n)
+		}
+	} else {
+		delete(v, "priority")
+	}
+	if n, found := match(resolutions, "", is.Resolution); found {
+		v["resolution"] = namedView(base, "resolution", n)
+		v["resolutiondate"] = is.Resolved.Format(timeLayout)
+	}
+	for id, name := range map[string]string{"assignee": is.Assignee, "reporter": is.Reporter} {
+		if u, found := findUser("", name); found {
+			v[id] = s.userView(base, u)
+		}
+	}
+	for id, raw := range is.Fields {
+		v[id] = raw
+	}
+	return v
+}
+
+func nullable(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func (s *Site) property(r *request) (int, any, *problem) {
+	if r.PathValue("part") != "properties" {
+		return 0, nil, errNoResource(r)
+	}
+	is, found := s.Issue(r.PathValue("issue"))
+	if !found {
+		return 0, nil, errNoIssue
+	}
+	key := r.PathValue("key")
+	value, found := is.Properties[key]
+	if !found {
+		return 0, nil, refuse(http.StatusNotFound, "The property with key '%s' does not exist.", key)
+	}
+	return http.StatusOK, object{"key": key, "value": value}, nil
+}
+
+func (s *Site) putProperty(r *request) (int, any, *problem) {
+	if !json.Valid(r.body) {
+		return 0, nil, refuse(http.StatusBadRequest, "The property value is not valid JSON.")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.find(r.PathValue("issue"))
+	if old == nil {
+		return 0, nil, errNoIssue
+	}
+	_, existed := old.Properties[r.PathValue("key")]
+	if p := s.change(old, func(is *Issue) *problem {
+		return setProperties(is, []entityProperty{{r.PathValue("key"), r.body}})
+	}); p != nil {
+		return 0, nil, p
+	}
+	if existed {
+		return http.StatusOK, nil, nil
+	}
+	return http.StatusCreated, nil, nil
+}
+
+// Move moves an issue to a status, as a person does on the board, and says whether there are such an issue and such a status.
+func (s *Site) Move(key, status string) bool {
+	st, found := findStatus(status)
+	if !found {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	is := s.find(key)
+	return is != nil && s.change(is, func(is *Issue) *problem { return s.move(is, st.Transition, nil) }) == nil
+}
+
+// move carries out a transition: an issue that is done has a resolution, and one that is not has none.
+func (s *Site) move(is *Issue, id string, values map[string]json.RawMessage) *problem {
+	i := slices.IndexFunc(statuses, func(st status) bool { return st.Transition == id })
+	if i < 0 {
+		return refuse(http.StatusBadRequest, "Transition id '%s' is not valid for this issue.", id)
+	}
+	resolution := ""
+	if statuses[i].category.Key == "done" {
+		resolution = resolutions[0].Name
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		var complaint string
+		if name == "resolution" && resolution != "" {
+			resolution, complaint = readNamed(values[name], resolutions, "", "Specify a valid resolution ID or name")
+		} else {
+			return &problem{status: http.StatusBadRequest, errors: map[string]string{name: fmt.Sprintf(notOnScreen, name)}}
+		}
+		if complaint != "" {
+			return &problem{status: http.StatusBadRequest, errors: map[string]string{name: complaint}}
+		}
+	}
+	is.Status, is.Resolution, is.Resolved = statuses[i].Name, resolution, time.Time{}
+	if resolution != "" {
+		is.Resolved = s.now()
+	}
+	return nil
+}

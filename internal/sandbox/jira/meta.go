@@ -1,0 +1,156 @@
+package jira
+
+import (
+	"net/http"
+	"strings"
+)
+
+func (s *Site) serverInfo(r *request) (int, any, *problem) {
+	info := object{
+		"baseUrl": r.base, "version": "1001.0.0-SNAPSHOT", "versionNumbers": []int{1001, 0, 0}, "deploymentType": "Cloud",
+		"buildNumber": 100290, "serverTime": s.now().Format(timeLayout), "serverTitle": "Jira Sandbox",
+	}
+	if s.mode == DataCenter {
+		info["version"], info["versionNumbers"], info["deploymentType"], info["buildNumber"] = "10.3.0", []int{10, 3, 0}, "Server", 10030000
+	}
+	return http.StatusOK, info, nil
+}
+
+func (s *Site) myself(r *request) (int, any, *problem) {
+	me := s.userView(r.base, r.user)
+	me["locale"] = "en_US"
+	return http.StatusOK, me, nil
+}
+
+func (s *Site) userView(base string, u user) object {
+	v := object{"displayName": u.Display, "emailAddress": u.Email, "active": true, "timeZone": "Etc/UTC"}
+	if s.mode == Cloud {
+		v["self"], v["accountId"], v["accountType"] = base+"/rest/api/2/user?accountId="+u.AccountID, u.AccountID, "atlassian"
+	} else {
+		v["self"], v["name"], v["key"] = base+"/rest/api/2/user?username="+u.Name, u.Name, "JIRAUSER-"+u.Name
+	}
+	return v
+}
+
+func namedView(base, kind string, n named) object {
+	return object{"self": base + "/rest/api/2/" + kind + "/" + n.ID, "id": n.ID, "name": n.Name}
+}
+
+func typeView(base string, n named) object {
+	v := namedView(base, "issuetype", n)
+	v["description"], v["subtask"] = "", false
+	return v
+}
+
+func views(base, kind string, list []named) []object {
+	all := make([]object, 0, len(list))
+	for _, n := range list {
+		all = append(all, namedView(base, kind, n))
+	}
+	return all
+}
+
+func statusView(base string, st status) object {
+	v := namedView(base, "status", named{st.ID, st.Name})
+	v["description"] = ""
+	v["statusCategory"] = object{"id": st.category.ID, "key": st.category.Key, "name": st.category.Name, "colorName": st.category.Colour}
+	return v
+}
+
+func (s *Site) priorities(r *request) (int, any, *problem) {
+	return http.StatusOK, views(r.base, "priority", priorities), nil
+}
+
+func projectView(base string, p project) object {
+	return object{"self": base + "/rest/api/2/project/" + p.ID, "id": p.ID, "key": p.Key, "name": p.Title, "projectTypeKey": "software"}
+}
+
+func (s *Site) project(r *request) (int, any, *problem) {
+	p, found := findProject(r.PathValue("project"))
+	if !found {
+		return 0, nil, refuse(http.StatusNotFound, "No project could be found with key '%s'.", r.PathValue("project"))
+	}
+	v := projectView(r.base, p)
+	types := []object{}
+	for _, t := range issueTypes {
+		types = append(types, typeView(r.base, t))
+	}
+	v["issueTypes"], v["lead"] = types, s.userView(r.base, users[1])
+	return http.StatusOK, v, nil
+}
+
+func (s *Site) createTypes(r *request) (int, any, *problem) {
+	if _, found := findProject(r.PathValue("project")); !found {
+		return 0, nil, refuse(http.StatusNotFound, "No project could be found with key '%s'.", r.PathValue("project"))
+	}
+	var all []object
+	for _, t := range issueTypes {
+		all = append(all, typeView(r.base, t))
+	}
+	return http.StatusOK, s.page(r, "issueTypes", all), nil
+}
+
+func (s *Site) createFields(r *request) (int, any, *problem) {
+	p, found := findProject(r.PathValue("project"))
+	if !found {
+		return 0, nil, refuse(http.StatusNotFound, "No project could be found with key '%s'.", r.PathValue("project"))
+	}
+	t, found := match(issueTypes, r.PathValue("type"), "")
+	if !found {
+		return 0, nil, refuse(http.StatusNotFound, "The issue type selected is invalid.")
+	}
+	var all []object
+	for _, f := range screen(p) {
+		v := object{
+			"fieldId": f.id, "key": f.id, "name": f.name, "required": f.required, "hasDefaultValue": f.id == "priority" || f.id == "reporter",
+			"operations": f.operations(), "schema": f.schema(),
+		}
+		switch f.id {
+		case "project":
+			v["allowedValues"] = []object{projectView(r.base, p)}
+		case "issuetype":
+			v["allowedValues"] = []object{typeView(r.base, t)}
+		default:
+			if f.options != nil {
+				v["allowedValues"] = optionViews(r.base, f)
+			}
+		}
+		if f.id == "priority" {
+			n, _ := match(priorities, "", defaultPriority)
+			v["defaultValue"] = namedView(r.base, "priority", n)
+		}
+		all = append(all, v)
+	}
+	return http.StatusOK, s.page(r, "fields", all), nil
+}
+
+func optionViews(base string, f field) []object {
+	kind := f.id
+	if strings.HasPrefix(f.id, "customfield_") {
+		kind = "customFieldOption"
+	}
+	all := views(base, kind, f.options)
+	if f.kind == "option" {
+		for _, v := range all {
+			v["value"] = v["name"]
+			delete(v, "name")
+		}
+	}
+	return all
+}
+
+const metaMost = 200
+
+// page cuts a list as the createmeta resources do: under a name of its own on Cloud, under "values" on Data Center.
+func (s *Site) page(r *request, name string, all []object) object {
+	start := r.number("startAt", 0, len(all))
+	size := r.number("maxResults", 50, metaMost)
+	end := min(start+size, len(all))
+	v := object{"startAt": start, "maxResults": size, "total": len(all)}
+	if s.mode == DataCenter {
+		name = "values"
+		v["isLast"] = end == len(all)
+	}
+	v[name] = all[start:end]
+	return v
+}

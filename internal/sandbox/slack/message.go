@@ -1,0 +1,193 @@
+package slack
+
+import (
+	"cmp"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Message is a message as the channel keeps it.
+type Message struct {
+	Channel string `json:"channel"`
+	// TS identifies it in its channel: seconds and microseconds.
+	TS string `json:"ts"`
+	// ThreadTS is the TS of the message it replies to; empty for one that is no reply.
+	ThreadTS string `json:"threadTS,omitempty"`
+	// Broadcast shows a reply in the channel too.
+	Broadcast bool `json:"broadcast,omitempty"`
+	// Webhook says that it came by incoming webhook, and so cannot be edited.
+	Webhook     bool            `json:"webhook,omitempty"`
+	Text        string          `json:"text"`
+	Blocks      json.RawMessage `json:"blocks,omitempty"`
+	Attachments json.RawMessage `json:"attachments,omitempty"`
+	Metadata    json.RawMessage `json:"metadata,omitempty"`
+	ClientMsgID string          `json:"clientMsgID,omitempty"`
+	// Edited is the TS of the last edit, Edits how many there were.
+	Edited string `json:"edited,omitempty"`
+	Edits  int    `json:"edits,omitempty"`
+	// Pings are the mentions that would notify people, such as <!channel> and <@U0BOT>, in order, of this and all former versions.
+	Pings []string `json:"pings,omitempty"`
+}
+
+func (m *Message) size() int {
+	return len(m.Text) + len(m.Blocks) + len(m.Attachments) + len(m.Metadata) + 512
+}
+
+// Limits of a message, from docs.slack.dev. Characters are Unicode code points.
+const (
+	maxText        = 40_000
+	maxAttachments = 100
+	maxMetadata    = 16 << 10
+)
+
+// content is what a caller wants a message to hold; nil parts were not sent.
+type content struct {
+	text        *string
+	blocks      json.RawMessage
+	attachments json.RawMessage
+	metadata    json.RawMessage
+	linkNames   bool
+	clientMsgID string
+}
+
+func contentOf(a args) content {
+	c := content{
+		blocks:      a.raw("blocks"),
+		attachments: a.raw("attachments"),
+		metadata:    a.raw("metadata"),
+		linkNames:   a.flag("link_names") || a["parse"] == "full",
+		clientMsgID: a["client_msg_id"],
+	}
+	if text, sent := a["text"]; sent {
+		c.text = &text
+	}
+	return c
+}
+
+// check refuses what Slack refuses.
+func (c content) check() *refusal {
+	var blocks, attachments []any
+	if c.blocks != nil && json.Unmarshal(c.blocks, &blocks) != nil {
+		return refuse("invalid_blocks_format")
+	}
+	if c.attachments != nil && json.Unmarshal(c.attachments, &attachments) != nil {
+		return refuse("invalid_attachments")
+	}
+	if (c.text == nil || *c.text == "") && len(blocks) == 0 && len(attachments) == 0 {
+		return refuse("no_text")
+	}
+	if c.text != nil && utf8.RuneCountInString(*c.text) > maxText {
+		return refuse("msg_too_long")
+	}
+	if len(attachments) > maxAttachments {
+		return refuse("too_many_attachments")
+	}
+	if len(c.clientMsgID) > 255 {
+		return refuse("invalid_arguments")
+	}
+	if r := checkBlocks(blocks, attachments); r != nil {
+		return r
+	}
+	return checkMetadata(c.metadata)
+}
+
+func checkMetadata(raw json.RawMessage) *refusal {
+	if raw == nil {
+		return nil
+	}
+	if len(raw) > maxMetadata {
+		return refuse("metadata_too_large")
+	}
+	var m struct {
+		Type    *string        `json:"event_type"`
+		Payload map[string]any `json:"event_payload"`
+	}
+	if json.Unmarshal(raw, &m) != nil {
+		return refuse("invalid_metadata_format")
+	}
+	if m.Type == nil && m.Payload == nil { // an empty object takes the metadata away
+		return nil
+	}
+	if m.Type == nil || *m.Type == "" || m.Payload == nil {
+		return refuse("invalid_metadata_schema")
+	}
+	return nil
+}
+
+// put writes the content into a message; parts that were not sent stay as they are.
+func (c content) put(m *Message) {
+	if c.text != nil {
+		m.Text = *c.text
+	}
+	if c.blocks != nil {
+		m.Blocks = nonEmpty(c.blocks)
+	}
+	if c.attachments != nil {
+		m.Attachments = nonEmpty(c.attachments)
+	}
+	if c.metadata != nil {
+		m.Metadata = nonEmpty(c.metadata)
+	}
+	m.Pings = append(m.Pings, pings(m, c.linkNames)...)
+	// Bounded, however often a message is edited.
+	if len(m.Pings) > 1000 {
+		m.Pings = m.Pings[:1000]
+	}
+}
+
+func nonEmpty(raw json.RawMessage) json.RawMessage {
+	switch strings.Join(strings.Fields(string(raw)), "") {
+	case "[]", "{}", "null":
+		return nil
+	}
+	return raw
+}
+
+// compareTS orders timestamps by time.
+func compareTS(a, b string) int {
+	as, au := splitTS(a)
+	bs, bu := splitTS(b)
+	return cmp.Or(cmp.Compare(as, bs), cmp.Compare(au, bu))
+}
+
+// splitTS reads "seconds.fraction", of which history also takes a plain number of seconds, into seconds and microseconds.
+func splitTS(ts string) (seconds, micros int64) {
+	whole, fraction, _ := strings.Cut(ts, ".")
+	seconds, _ = strconv.ParseInt(whole, 10, 64)
+	fraction = (fraction + "000000")[:6]
+	micros, _ = strconv.ParseInt(fraction, 10, 64)
+	return seconds, micros
+}
+
+// view is the message as the Web API shows it.
+func (m *Message) view(withMetadata bool) map[string]any {
+	v := map[string]any{"type": "message", "ts": m.TS, "text": m.Text, "team": TeamID, "bot_id": BotID, "user": BotUser}
+	if m.Webhook {
+		v["subtype"], v["bot_id"] = "bot_message", "B0SANDBOX"
+		delete(v, "user")
+	}
+	if m.ThreadTS != "" {
+		v["thread_ts"], v["parent_user_id"] = m.ThreadTS, BotUser
+		if m.Broadcast {
+			v["subtype"] = "thread_broadcast"
+		}
+	}
+	if m.Blocks != nil {
+		v["blocks"] = m.Blocks
+	}
+	if m.Attachments != nil {
+		v["attachments"] = m.Attachments
+	}
+	if m.ClientMsgID != "" {
+		v["client_msg_id"] = m.ClientMsgID
+	}
+	if m.Edited != "" {
+		v["edited"] = map[string]any{"user": BotUser, "ts": m.Edited}
+	}
+	if withMetadata && m.Metadata != nil {
+		v["metadata"] = m.Metadata
+	}
+	return v
+}

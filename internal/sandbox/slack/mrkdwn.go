@@ -1,0 +1,121 @@
+package slack
+
+import (
+	"html"
+	"html/template"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+var (
+	fencePattern   = regexp.MustCompile("(?s)^```\n?(.*?)```")
+	specialPattern = regexp.MustCompile(`^<([^<>|\n]+)(?:\|([^<>\n]*))?>`)
+	emojiPattern   = regexp.MustCompile(`^:([a-z0-9_+-]{1,50}):`)
+	entityPattern  = regexp.MustCompile(`^&(?:amp|lt|gt);`)
+)
+
+var spans = []struct {
+	pattern *regexp.Regexp
+	tag     string
+}{
+	{regexp.MustCompile("^`([^`\n]+)`"), "code"},
+	{regexp.MustCompile(`^\*(\S(?:[^*\n]*\S)?)\*`), "strong"},
+	{regexp.MustCompile(`^_(\S(?:[^_\n]*\S)?)_`), "em"},
+	{regexp.MustCompile(`^~(\S(?:[^~\n]*\S)?)~`), "s"},
+}
+
+// emoji are those that alerts use; others are shown by name.
+var emoji = map[string]string{
+	"rotating_light": "🚨", "warning": "⚠️", "white_check_mark": "✅", "x": "❌", "bug": "🐛", "bell": "🔔", "no_bell": "🔕", "fire": "🔥",
+	"large_green_circle": "🟢", "large_yellow_circle": "🟡", "large_orange_circle": "🟠", "red_circle": "🔴", "white_circle": "⚪",
+	"large_blue_circle": "🔵", "mag": "🔍", "tada": "🎉", "hourglass": "⌛", "repeat": "🔁", "ticket": "🎫", "microphone": "🎤",
+	"test_tube": "🧪", "information_source": "ℹ️", "heavy_check_mark": "✔️", "eyes": "👀",
+}
+
+// RenderMrkdwn shows mrkdwn as a channel does. Mentions that would notify people have the class ping. Links lead to http, https and
+// mailto only; nothing of the text is HTML.
+func RenderMrkdwn(s string) template.HTML {
+	return template.HTML(mrkdwn(s)) //nolint:gosec // every piece of the text went through html.EscapeString
+}
+
+func mrkdwn(s string) string {
+	var out strings.Builder
+	start := true // at the start of a word, where a span may begin
+	for s != "" {
+		if shown, size := markup(s, start); size > 0 {
+			out.WriteString(shown)
+			s, start = s[size:], true
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s)
+		if r == '\n' {
+			out.WriteString("<br>")
+		} else {
+			out.WriteString(html.EscapeString(string(r)))
+		}
+		s = s[size:]
+		start = !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r > 127)
+	}
+	return out.String()
+}
+
+// markup shows the markup that the text begins with, and says how long it is: 0 when it begins with none.
+func markup(s string, start bool) (string, int) {
+	switch s[0] {
+	case '<':
+		if m := specialPattern.FindStringSubmatch(s); m != nil {
+			return special(m[1], m[2]), len(m[0])
+		}
+	case '&':
+		m := entityPattern.FindString(s)
+		return m, len(m)
+	case ':':
+		if m := emojiPattern.FindStringSubmatch(s); m != nil && emoji[m[1]] != "" {
+			return emoji[m[1]], len(m[0])
+		}
+	case '`', '*', '_', '~':
+		if m := fencePattern.FindStringSubmatch(s); m != nil {
+			return "<pre>" + plain(m[1]) + "</pre>", len(m[0])
+		}
+		for _, p := range spans {
+			m := p.pattern.FindStringSubmatch(s)
+			if m == nil || !start {
+				continue
+			}
+			body := plain(m[1])
+			if p.tag != "code" {
+				body = mrkdwn(m[1])
+			}
+			return "<" + p.tag + ">" + body + "</" + p.tag + ">", len(m[0])
+		}
+	}
+	return "", 0
+}
+
+// plain shows text in which only the three entities mean something.
+func plain(s string) string {
+	return html.EscapeString(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(s))
+}
+
+// special shows what stands between < and >: a link, a mention, a date.
+func special(target, label string) string {
+	switch {
+	case pingPattern.MatchString("<" + target + ">"):
+		return `<span class="ping">@` + plain(strings.TrimPrefix(strings.TrimLeft(target, "@!"), "subteam^")) + `</span>`
+	case strings.HasPrefix(target, "http://"), strings.HasPrefix(target, "https://"), strings.HasPrefix(target, "mailto:"):
+		if label == "" {
+			label = target
+		}
+		return `<a rel="noreferrer nofollow" href="` + plain(target) + `">` + plain(label) + `</a>`
+	case strings.HasPrefix(target, "!date^"), strings.HasPrefix(target, "#"):
+		if label == "" {
+			label = target
+		}
+		return plain(label)
+	}
+	if label != "" {
+		target += "|" + label
+	}
+	return plain("<" + target + ">")
+}

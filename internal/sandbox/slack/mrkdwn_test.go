@@ -1,0 +1,25 @@
+package slack
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// FuzzRenderMrkdwn: whatever the text, there is no tag but ours.
+func FuzzRenderMrkdwn(f *testing.F) {
+	for _, seed := range []string{
+		"*a*", "<https://x|y>", "<script>", "```<b>```", "&lt;i&gt;", "<!here|<b>>", "_*~`", `<https://x.test/"onx="|a"b>`, ":warning:", "\xff<",
+	} {
+		f.Add(seed)
+	}
+	ours := []string{"strong>", "em>", "s>", "code>", "pre>", "br>", "a>", "span>", `span class="ping">`, `a rel="noreferrer nofollow" href="`}
+	f.Fuzz(func(t *testing.T, in string) {
+		for i, piece := range strings.Split(string(RenderMrkdwn(in)), "<") {
+			piece = strings.TrimPrefix(piece, "/")
+			if i > 0 && !slices.ContainsFunc(ours, func(tag string) bool { return strings.HasPrefix(piece, tag) }) {
+				t.Fatalf("%q made the tag %q", in, "<"+piece)
+			}
+		}
+	})
+}

@@ -1,0 +1,183 @@
+package slack
+
+import (
+	"encoding/json"
+	"html"
+	"html/template"
+	"regexp"
+	"strings"
+)
+
+// View is a message as a page shows it.
+type View struct {
+	Parts       []Part
+	Attachments []Attachment
+}
+
+// Attachment is the part of a message with a bar at its side.
+type Attachment struct {
+	// Color is #rrggbb, and grey when the message has none.
+	Color string
+	Parts []Part
+}
+
+// Part is one block. Kind says which of the other members it has.
+type Part struct {
+	Kind    string
+	Text    template.HTML
+	Fields  []template.HTML
+	Buttons []Button
+}
+
+// Button is an interactive element.
+type Button struct {
+	Label, Style, URL, ActionID, Value string
+}
+
+var colorPattern = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+// View makes the page's form of a message. Its text is not shown when it has blocks, as with the real Slack.
+func (m *Message) View() View {
+	var v View
+	var blocks []map[string]any
+	var attachments []map[string]any
+	_ = json.Unmarshal(m.Blocks, &blocks) // both were checked when they came
+	_ = json.Unmarshal(m.Attachments, &attachments)
+	v.Parts = parts(blocks)
+	if len(v.Parts) == 0 && m.Text != "" {
+		v.Parts = []Part{{Kind: "section", Text: RenderMrkdwn(m.Text)}}
+	}
+	for _, a := range attachments {
+		v.Attachments = append(v.Attachments, attachment(a))
+	}
+	return v
+}
+
+func attachment(a map[string]any) Attachment {
+	view := Attachment{Color: "#c0c4cc"}
+	color, _ := a["color"].(string)
+	if named := map[string]string{"good": "#2eb67d", "warning": "#ecb22e", "danger": "#e01e5a"}[color]; named != "" {
+		color = named
+	} else if color != "" && color[0] != '#' {
+		color = "#" + color
+	}
+	if colorPattern.MatchString(color) {
+		view.Color = color
+	}
+	for _, key := range []string{"pretext", "title", "text"} {
+		if s, _ := a[key].(string); s != "" {
+			view.Parts = append(view.Parts, Part{Kind: "section", Text: RenderMrkdwn(s)})
+		}
+	}
+	var facts []template.HTML
+	for _, f := range objects(a["fields"]) {
+		title, _ := f["title"].(string)
+		value, _ := f["value"].(string)
+		facts = append(facts, "<strong>"+RenderMrkdwn(title)+"</strong><br>"+RenderMrkdwn(value))
+	}
+	if facts != nil {
+		view.Parts = append(view.Parts, Part{Kind: "section", Fields: facts})
+	}
+	view.Parts = append(view.Parts, parts(objects(a["blocks"]))...)
+	if s, _ := a["footer"].(string); s != "" {
+		view.Parts = append(view.Parts, Part{Kind: "context", Fields: []template.HTML{RenderMrkdwn(s)}})
+	}
+	return view
+}
+
+func objects(v any) []map[string]any {
+	list, _ := v.([]any)
+	var found []map[string]any
+	for _, item := range list {
+		if o, ok := item.(map[string]any); ok {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+func parts(blocks []map[string]any) []Part {
+	var list []Part
+	for _, b := range blocks {
+		kind, _ := b["type"].(string)
+		p := Part{Kind: kind}
+		switch kind {
+		case "section", "header":
+			p.Text = textHTML(b["text"])
+			for _, f := range objects(b["fields"]) {
+				p.Fields = append(p.Fields, textHTML(f))
+			}
+			if e, ok := b["accessory"].(map[string]any); ok {
+				p.Buttons = buttons([]map[string]any{e})
+			}
+		case "context":
+			for _, e := range objects(b["elements"]) {
+				if e["type"] == "image" {
+					alt, _ := e["alt_text"].(string)
+					p.Fields = append(p.Fields, escaped("[image: "+alt+"]"))
+				} else {
+					p.Fields = append(p.Fields, textHTML(e))
+				}
+			}
+		case "actions":
+			p.Buttons = buttons(objects(b["elements"]))
+		case "image":
+			alt, _ := b["alt_text"].(string)
+			p.Text = escaped("[image: " + alt + "]")
+		case "markdown":
+			text, _ := b["text"].(string)
+			p.Text = RenderMrkdwn(text)
+		case "rich_text":
+			p.Text = escaped(richText(b["elements"]))
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+func buttons(elements []map[string]any) []Button {
+	var list []Button
+	for _, e := range elements {
+		if e["type"] != "button" {
+			continue
+		}
+		text, _ := e["text"].(map[string]any)
+		var b Button
+		b.Label, _ = text["text"].(string)
+		b.Style, _ = e["style"].(string)
+		b.ActionID, _ = e["action_id"].(string)
+		b.Value, _ = e["value"].(string)
+		if url, _ := e["url"].(string); strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") {
+			b.URL = url
+		}
+		list = append(list, b)
+	}
+	return list
+}
+
+func textHTML(v any) template.HTML {
+	o, _ := v.(map[string]any)
+	text, _ := o["text"].(string)
+	if o["type"] == "mrkdwn" {
+		return RenderMrkdwn(text)
+	}
+	return escaped(text)
+}
+
+func escaped(s string) template.HTML {
+	return template.HTML(strings.ReplaceAll(html.EscapeString(s), "\n", "<br>")) //nolint:gosec // escaped here
+}
+
+// richText gathers the words of a rich_text block.
+func richText(v any) string {
+	var out strings.Builder
+	for _, e := range objects(v) {
+		if text, ok := e["text"].(string); ok {
+			out.WriteString(text)
+		}
+		if _, nested := e["elements"]; nested {
+			out.WriteString(richText(e["elements"]) + "\n")
+		}
+	}
+	return out.String()
+}

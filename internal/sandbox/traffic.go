@@ -1,0 +1,161 @@
+package sandbox
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxBody is the longest request that is read, in bytes.
+const maxBody = 1 << 20
+
+// Request is a kind of request that is counted.
+type Request struct {
+	Service Service `json:"service"`
+	// Route is the method and the pattern, such as "POST /jira/rest/api/2/issue"; "other" for none.
+	Route  string `json:"route"`
+	Status int    `json:"status"`
+}
+
+// traffic is what all calls to Slack and Jira go through: latency, faults, counting. It holds no lock while it waits.
+type traffic struct {
+	latency time.Duration
+	faults  *Faults
+
+	mu     sync.Mutex
+	counts map[Request]int
+}
+
+func (t *traffic) requests() map[Request]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.counts)
+}
+
+func (t *traffic) reset() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts = map[Request]int{}
+}
+
+func (t *traffic) count(service Service, route string, status int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts[Request{service, route, status}]++
+}
+
+func (t *traffic) wrap(service Service, mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		route := routeOf(mux, r)
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			t.count(service, route, http.StatusRequestEntityTooLarge)
+			http.Error(w, "request entity too large", http.StatusRequestEntityTooLarge)
+			return
+		} else if err != nil { // the caller left
+			t.drop(service, route)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if !wait(r.Context(), t.latency) {
+			t.drop(service, route)
+		}
+		fault, happens := t.faults.take(service, r)
+		if !happens {
+			seen := &statusWriter{ResponseWriter: w}
+			mux.ServeHTTP(seen, r)
+			t.count(service, route, cmp.Or(seen.status, http.StatusOK))
+			return
+		}
+		t.fail(w, r, mux, fault, route)
+	})
+}
+
+// fail lets a fault happen to a request.
+func (t *traffic) fail(w http.ResponseWriter, r *http.Request, mux *http.ServeMux, f Fault, route string) {
+	answered := f.Status != 0 || f.Body != ""
+	accepted := f.Drop == DropAfter || f.Drop == "" && (f.Accept || !answered)
+	delay := time.Duration(f.DelayMS) * time.Millisecond
+	early := f.Drop == DropBefore || f.Drop == "" && !f.Accept
+	if early && !wait(r.Context(), delay) {
+		t.drop(f.Service, route)
+	}
+	real := httptest.NewRecorder()
+	if accepted {
+		mux.ServeHTTP(real, r)
+	}
+	if !early && !wait(r.Context(), delay) || f.Drop != "" {
+		t.drop(f.Service, route)
+	}
+	if answered {
+		real = httptest.NewRecorder()
+		real.Header().Set("Content-Type", cmp.Or(f.ContentType, contentType(f.Service)))
+		real.Code = cmp.Or(f.Status, http.StatusOK)
+		real.Body.WriteString(f.Body)
+	}
+	for name, value := range f.Headers {
+		real.Header().Set(name, value)
+	}
+	maps.Copy(w.Header(), real.Header())
+	w.WriteHeader(real.Code)
+	_, _ = w.Write(real.Body.Bytes()) // an error here is a caller that left
+	t.count(f.Service, route, real.Code)
+}
+
+// drop closes the connection without an answer. It does not return.
+func (t *traffic) drop(service Service, route string) {
+	t.count(service, route, 0)
+	panic(http.ErrAbortHandler)
+}
+
+func contentType(s Service) string {
+	if s == Webhook {
+		return "text/plain; charset=utf-8"
+	}
+	return "application/json;charset=UTF-8"
+}
+
+// routeOf names the route of a request by its pattern, of which there are few.
+func routeOf(mux *http.ServeMux, r *http.Request) string {
+	_, pattern := mux.Handler(r)
+	switch {
+	case pattern == "" || strings.HasSuffix(pattern, "/"):
+		return "other"
+	case pattern[0] == '/':
+		return "POST " + pattern // Slack's methods are called with POST, and take GET too
+	}
+	return pattern
+}
+
+// wait waits, unless the caller leaves or the server stops.
+func wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// statusWriter remembers the status.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
