@@ -1,0 +1,63 @@
+package jira
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestTokensAreForTheirOwnScheme(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		set   func(*http.Request)
+		wants int
+	}{
+		{"API token, basic", func(r *http.Request) { r.SetBasicAuth(BotUser, BotToken) }, http.StatusOK},
+		{"API token, bearer", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+BotToken) }, http.StatusUnauthorized},
+		{"access token, basic", func(r *http.Request) { r.SetBasicAuth(BotUser, BearerToken) }, http.StatusUnauthorized},
+		{"access token, bearer", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+BearerToken) }, http.StatusOK},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodGet, BasePath+"/rest/api/2/myself", nil)
+			c.set(r)
+			w := httptest.NewRecorder()
+			New(Options{}).API().ServeHTTP(w, r)
+			if w.Code != c.wants {
+				t.Errorf("got %d %s, want %d", w.Code, w.Body, c.wants)
+			}
+		})
+	}
+}
+
+func TestAFieldIsInFieldsOrInUpdate(t *testing.T) {
+	s := New(Options{})
+	ask(t, s, http.MethodPost, "/issue", issue("labels", `["a"]`))
+	const both = `{"fields":{"labels":["b"]},"update":{"labels":[{"add":"c"}]}}`
+	const want = `{"errorMessages":[],"errors":{"labels":"Field 'labels' cannot be in both 'fields' and 'update'."}}`
+	if status, body := call(t, s, http.MethodPut, "/issue/VOICE-1", both); status != http.StatusBadRequest || body != want {
+		t.Errorf("got %d %s, want 400 %s", status, body, want)
+	}
+	if is, _ := s.Issue("VOICE-1"); strings.Join(is.Labels, ",") != "a" {
+		t.Errorf("a refused edit changed the labels: %v", is.Labels)
+	}
+}
+
+func TestAGrowingIssuePushesOutOthersNotItself(t *testing.T) {
+	s := New(Options{})
+	for range 3 {
+		ask(t, s, http.MethodPost, "/issue", issue())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	grow := func(is *Issue) *problem {
+		is.Description = strings.Repeat("x", maxIssueBytes)
+		return nil
+	}
+	if p := s.change(s.byKey["VOICE-1"], grow); p != nil {
+		t.Fatal(p)
+	}
+	if len(s.issues) != 1 || s.issues[0].Key != "VOICE-1" || len(s.byKey) != 1 || len(s.byID) != 1 || s.bytes != s.issues[0].size() {
+		t.Errorf("got %d issues of %d bytes, want VOICE-1 alone", len(s.issues), s.bytes)
+	}
+}
