@@ -42,8 +42,10 @@ run: build ## Run the operator against the cluster of KUBECONFIG.
 .PHONY: test bench test-e2e
 test: controlplane ## Run all tests, with the race detector.
 	go test -race ./...
-bench: ## Run the benchmarks.
-	go test -run '^$$' -bench . -benchmem ./internal/...
+bench: controlplane build ## Measure: 200 Defects one after the other, memory, and the micro-benchmarks.
+	@go build -o bin/demo ./hack/demo
+	@ONCE=1 BENCH=200 bin/demo | sed -n '/^==> 200 Defects/,$$p'
+	go test -run '^$$' -bench . -benchmem ./internal/rule
 
 test-e2e: ## Deploy IMG into the cluster of KUBECONFIG, with the sandbox as SANDBOX_IMG, and see it work.
 	go test -tags e2e -count=1 -v ./test/e2e

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -93,6 +94,9 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	say("From kubectl apply to done: %s. The whole demo: %s.", took.Round(time.Millisecond), time.Since(began).Round(time.Second))
+	if n, err := strconv.Atoi(os.Getenv("BENCH")); err == nil && n > 0 && services.sandbox != "" {
+		return stage.bench(ctx, c, services, n)
+	}
 	stage.signpost(services)
 	if os.Getenv("ONCE") != "" {
 		return nil

@@ -62,18 +62,9 @@ func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defec
 	if v.sandbox == "" {
 		return nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.sandbox+"/_sandbox/state", nil)
+	state, err := v.state(ctx)
 	if err != nil {
 		return err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("asking the sandbox: %w", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	var state sandboxState
-	if err := json.NewDecoder(res.Body).Decode(&state); err != nil {
-		return fmt.Errorf("reading the sandbox's answer: %w", err)
 	}
 	var wrong []error
 	if n := state.Jira.Counts.Creates; !v.jiraIsReal && n != 1 {
@@ -99,6 +90,24 @@ func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defec
 		wrong = append(wrong, fmt.Errorf("%d messages were posted for %d notifications", messages, len(list.Items)))
 	}
 	return errors.Join(wrong...)
+}
+
+// state asks the sandbox what it holds.
+func (v *services) state(ctx context.Context) (*sandboxState, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.sandbox+"/_sandbox/state", nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("asking the sandbox: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	state := &sandboxState{}
+	if err := json.NewDecoder(res.Body).Decode(state); err != nil {
+		return nil, fmt.Errorf("reading the sandbox's answer: %w", err)
+	}
+	return state, nil
 }
 
 // print prints a block as plain text, with a bar at its side.
