@@ -27,14 +27,14 @@ type config struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	c, err := parse(os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
 	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		err = run(ctx, c)
+		stop()
 	}
 	if err != nil {
 		slog.Error("Sandbox stopped", "err", err)
@@ -107,7 +107,9 @@ func run(ctx context.Context, c config) error {
 		_ = server.Close()
 		err = errors.Join(err, fmt.Errorf("stopping: %w", stopped))
 	}
-	<-served
+	if served := <-served; served != nil && !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }
 

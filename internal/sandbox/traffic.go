@@ -87,26 +87,26 @@ func (t *traffic) fail(w http.ResponseWriter, r *http.Request, mux *http.ServeMu
 	if early && !wait(r.Context(), delay) {
 		t.drop(f.Service, route)
 	}
-	real := httptest.NewRecorder()
+	given := httptest.NewRecorder()
 	if accepted {
-		mux.ServeHTTP(real, r)
+		mux.ServeHTTP(given, r)
 	}
 	if !early && !wait(r.Context(), delay) || f.Drop != "" {
 		t.drop(f.Service, route)
 	}
 	if answered {
-		real = httptest.NewRecorder()
-		real.Header().Set("Content-Type", cmp.Or(f.ContentType, contentType(f.Service)))
-		real.Code = cmp.Or(f.Status, http.StatusOK)
-		real.Body.WriteString(f.Body)
+		given = httptest.NewRecorder()
+		given.Header().Set("Content-Type", cmp.Or(f.ContentType, contentType(f.Service)))
+		given.Code = cmp.Or(f.Status, http.StatusOK)
+		given.Body.WriteString(f.Body)
 	}
 	for name, value := range f.Headers {
-		real.Header().Set(name, value)
+		given.Header().Set(name, value)
 	}
-	maps.Copy(w.Header(), real.Header())
-	w.WriteHeader(real.Code)
-	_, _ = w.Write(real.Body.Bytes()) // an error here is a caller that left
-	t.count(f.Service, route, real.Code)
+	maps.Copy(w.Header(), given.Header())
+	w.WriteHeader(given.Code)
+	_, _ = w.Write(given.Body.Bytes()) // an error here is a caller that left
+	t.count(f.Service, route, given.Code)
 }
 
 // drop closes the connection without an answer. It does not return.

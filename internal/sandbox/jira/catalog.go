@@ -105,9 +105,3 @@ func findUser(accountID, name string) (user, bool) {
 	}
 	return users[i], true
 }
-
-// displayName of the user with that name.
-func displayName(name string) string {
-	u, _ := findUser("", name)
-	return u.Display
-}

@@ -83,8 +83,9 @@ func (f field) operations() []string {
 // among them.
 func (s *Site) setFields(is *Issue, values map[string]json.RawMessage, creating bool) map[string]string {
 	wrong := map[string]string{}
-	p, found := findProject(is.Project)
+	p, _ := findProject(is.Project)
 	if creating {
+		var found bool
 		if p, found = readProject(values["project"]); !found {
 			return map[string]string{"project": "Specify a valid project ID or key"}
 		}

@@ -55,7 +55,7 @@ func mrkdwn(s string) string {
 			out.WriteString(html.EscapeString(string(r)))
 		}
 		s = s[size:]
-		start = !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r > 127)
+		start = r <= 127 && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	}
 	return out.String()
 }

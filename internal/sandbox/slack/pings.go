@@ -59,7 +59,7 @@ func (f *pingFinder) walk(v any) {
 		_, interactive := v["action_id"]
 		for _, key := range textKeys {
 			s, ok := v[key].(string)
-			if ok && !(interactive && key == "value") {
+			if ok && (!interactive || key != "value") {
 				f.scan(s)
 			}
 		}
