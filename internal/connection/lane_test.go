@@ -1,0 +1,297 @@
+package connection_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+)
+
+// rig is a pool whose calls and wake-ups are counted. It runs in a synctest bubble, where time passes when everybody waits.
+type rig struct {
+	pool *connection.Pool[string, string]
+	conn *connection.Connection[string, string]
+
+	mu     sync.Mutex
+	woken  map[string]int
+	alarms int
+	calls  []time.Time
+	fence  error
+}
+
+func newRig(limits connection.Limits) *rig {
+	r := &rig{woken: map[string]int{}}
+	r.pool = connection.NewPool[string, string](connection.Options{
+		Clock:           clock.RealClock{},
+		Fence:           func() error { r.mu.Lock(); defer r.mu.Unlock(); return r.fence },
+		WakeItem:        func(n types.NamespacedName) { r.mu.Lock(); defer r.mu.Unlock(); r.woken[n.Name]++ },
+		WakeIntegration: func(types.NamespacedName) { r.mu.Lock(); defer r.mu.Unlock(); r.alarms++ },
+	})
+	r.conn = r.pool.Get(types.NamespacedName{Name: "integration"})
+	r.conn.Connect("client", "v1", limits)
+	r.conn.Resume()
+	return r
+}
+
+// ask asks lane l for an object's call, which takes a while and ends with an error.
+func (r *rig) ask(lane, name string, takes time.Duration, err error) connection.Answer[string] {
+	return r.askVersion(lane, name, "1", takes, err)
+}
+
+func (r *rig) askVersion(lane, name, version string, takes time.Duration, err error) connection.Answer[string] {
+	return r.conn.Lane(lane).Ask(connection.Request[string, string]{
+		Key: types.NamespacedName{Name: name}, UID: types.UID("uid-" + name), Version: version,
+		Call: func(ctx context.Context, client string) (string, error) {
+			r.mu.Lock()
+			r.calls = append(r.calls, time.Now())
+			r.mu.Unlock()
+			select {
+			case <-ctx.Done():
+				return "", ctx.Err()
+			case <-time.After(takes):
+				return client + "/" + name, err
+			}
+		},
+	})
+}
+
+func (r *rig) counts() (calls, alarms int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.calls), r.alarms
+}
+
+func (r *rig) wokenTimes(name string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.woken[name]
+}
+
+func TestAskIsAnsweredOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{})
+		if a := r.ask("", "a", time.Second, nil); a.Done || a.Pause != nil || a.Slow {
+			t.Errorf("at once: %+v", a)
+		}
+		r.ask("", "a", time.Second, nil)
+		time.Sleep(1500 * time.Millisecond)
+		synctest.Wait()
+		for range 2 {
+			if a := r.ask("", "a", time.Second, nil); !a.Done || a.Result != "client/a" || a.Err != nil || a.Attempts != 1 {
+				t.Errorf("after the call: %+v", a)
+			}
+		}
+		if calls, _ := r.counts(); calls != 1 || r.wokenTimes("a") != 1 {
+			t.Errorf("%d calls, woken %d times", calls, r.wokenTimes("a"))
+		}
+		r.conn.Lane("").Forget(types.NamespacedName{Name: "a"})
+		r.ask("", "a", time.Second, nil)
+		synctest.Wait()
+		if calls, _ := r.counts(); calls != 2 {
+			t.Errorf("%d calls after it was forgotten, want 2", calls)
+		}
+		time.Sleep(2 * time.Second)
+	})
+}
+
+func TestSlowCallIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{})
+		r.ask("", "a", 10*time.Second, nil)
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if a := r.ask("", "a", 0, nil); !a.Slow || r.wokenTimes("a") != 1 {
+			t.Errorf("%+v, woken %d times", a, r.wokenTimes("a"))
+		}
+		time.Sleep(8 * time.Second)
+		synctest.Wait()
+		if calls, _ := r.counts(); calls != 1 || r.wokenTimes("a") != 2 {
+			t.Errorf("%d calls, woken %d times", calls, r.wokenTimes("a"))
+		}
+	})
+}
+
+func TestConcurrencyAndRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{Concurrency: 2, LanePerSecond: 1, LaneBurst: 3})
+		began := time.Now()
+		for i := range 6 {
+			r.ask("", fmt.Sprint(i), 100*time.Millisecond, nil)
+		}
+		r.ask("other", "x", 100*time.Millisecond, nil)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		var at []int
+		for _, c := range r.calls {
+			at = append(at, int(c.Sub(began).Round(10*time.Millisecond).Milliseconds()))
+		}
+		// Two at once and the other lane's, the burst's third when one ended, then one a second.
+		if fmt.Sprint(at) != "[0 0 0 100 1000 2000 3000]" {
+			t.Errorf("calls at %v ms", at)
+		}
+	})
+}
+
+func TestFailures(t *testing.T) {
+	for name, c := range map[string]struct {
+		err      error
+		min, max time.Duration // until it is tried again; 0 for never
+	}{
+		"unavailable":  {fault.New(fault.Unavailable, "x"), 500 * time.Millisecond, time.Second},
+		"nobody knows": {errors.New("x"), 500 * time.Millisecond, time.Second},
+		"rate limited": {&fault.Fault{Kind: fault.RateLimited, RetryAfter: 20 * time.Second}, 20 * time.Second, 20 * time.Second},
+		"not found":    {fault.New(fault.NotFound, "x"), 5 * time.Minute, 5 * time.Minute},
+		"invalid":      {fault.New(fault.Invalid, "x"), 0, 0},
+		"ambiguous":    {fault.New(fault.Ambiguous, "x"), 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(connection.Limits{})
+				r.ask("", "a", 0, c.err)
+				synctest.Wait()
+				a := r.ask("", "a", 0, c.err)
+				if !a.Done || a.Err == nil {
+					t.Fatalf("%+v", a)
+				}
+				if after := a.RetryAt.Sub(a.At); !a.RetryAt.IsZero() && (after < c.min || after > c.max) || a.RetryAt.IsZero() != (c.max == 0) {
+					t.Errorf("tried again after %s, want between %s and %s", after, c.min, c.max)
+				}
+				time.Sleep(c.max + time.Hour)
+				r.ask("", "a", 0, nil)
+				synctest.Wait()
+				if calls, _ := r.counts(); (calls == 2) != (c.max > 0) {
+					t.Errorf("%d calls", calls)
+				}
+				// Whatever it was: something else to say is another try.
+				r.askVersion("", "b", "1", 0, c.err)
+				synctest.Wait()
+				before, _ := r.counts()
+				r.askVersion("", "b", "2", 0, nil)
+				synctest.Wait()
+				if after, _ := r.counts(); after != before+1 {
+					t.Errorf("a new version made %d calls", after-before)
+				}
+			})
+		})
+	}
+}
+
+func TestRefusedCredentialsPauseTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{})
+		refused := &fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Message: "refused"}
+		r.ask("", "a", time.Second, refused)
+		r.ask("", "b", time.Second, nil)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if calls, alarms := r.counts(); calls != 1 || alarms != 1 || r.wokenTimes("b") != 1 {
+			t.Errorf("%d calls, %d alarms, b woken %d times", calls, alarms, r.wokenTimes("b"))
+		}
+		for _, n := range []string{"a", "b", "c"} {
+			if a := r.ask("", n, time.Second, nil); a.Done || a.Pause == nil || a.Pause.Message != "refused" {
+				t.Errorf("%s while paused: %+v", n, a)
+			}
+		}
+		r.conn.Connect("mended", "v2", connection.Limits{Concurrency: 3})
+		r.conn.Resume()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		for _, n := range []string{"a", "b", "c"} {
+			if a := r.ask("", n, time.Second, nil); a.Result != "mended/"+n {
+				t.Errorf("%s after: %+v", n, a)
+			}
+		}
+	})
+}
+
+func TestRepeatedFailurePausesTheConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{})
+		for i := range 20 {
+			r.ask("", fmt.Sprint(i), time.Second, fault.New(fault.Unavailable, "down"))
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if calls, alarms := r.counts(); calls != 5 || alarms != 1 {
+			t.Errorf("%d calls and %d alarms, want 5 and 1", calls, alarms)
+		}
+	})
+}
+
+func TestQuotaPausesForItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{})
+		r.ask("", "a", 0, &fault.Fault{Kind: fault.RateLimited, Scope: fault.Connection, RetryAfter: time.Minute})
+		synctest.Wait()
+		r.ask("", "a", 0, nil)
+		time.Sleep(59 * time.Second)
+		synctest.Wait()
+		if calls, _ := r.counts(); calls != 1 {
+			t.Errorf("%d calls before the time, want 1", calls)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if calls, _ := r.counts(); calls != 2 {
+			t.Errorf("%d calls after the time, want 2", calls)
+		}
+	})
+}
+
+func TestWithoutTheLeaseNothingIsCalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{})
+		r.fence = fault.New(fault.Unavailable, "no lease")
+		r.ask("", "a", 0, nil)
+		synctest.Wait()
+		if calls, _ := r.counts(); calls != 0 {
+			t.Errorf("%d calls without the lease", calls)
+		}
+	})
+}
+
+func TestForgottenObjectsAreNotCalledFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{})
+		r.ask("", "a", time.Second, nil)
+		r.ask("", "b", time.Second, nil)
+		r.pool.Forget(types.NamespacedName{Name: "b"})
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if calls, _ := r.counts(); calls != 1 {
+			t.Errorf("%d calls, want that for a alone", calls)
+		}
+	})
+}
+
+func TestRecordIsShownNowAndThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{})
+		r.conn.Record.Load(v1alpha1.Health{LastError: "old"}, 10, 2)
+		for i := range 100 {
+			var err error
+			if i%10 == 0 {
+				err = errors.New("no")
+			}
+			r.conn.Record.Add("PostMessage", fmt.Sprint(i), "", err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if _, alarms := r.counts(); alarms != 1 {
+			t.Errorf("the integration was woken %d times for one burst", alarms)
+		}
+		h, sent, failed := r.conn.Record.Snapshot()
+		if sent != 100 || failed != 12 || len(h.Activities) != v1alpha1.MaxActivities || h.Activities[0].Object != "99" {
+			t.Errorf("sent %d, failed %d, %d activities, first %v", sent, failed, len(h.Activities), h.Activities[0])
+		}
+	})
+}
