@@ -68,7 +68,9 @@ func (r *DefectReconciler) fileTicket(ctx context.Context, s *defectScope) *outc
 	}
 	integration, why, err := r.wanted(ctx, d)
 	if err != nil {
-		return s.notTicketed(conclude(err))
+		o := conclude(err)
+		s.next = o.again()
+		return s.notTicketed(o)
 	}
 	if integration == nil {
 		condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonNotWanted, why)

@@ -81,7 +81,8 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 	}
 	paused := conn.Paused()
 	changed := conn.Version() != version
-	if !changed && paused == nil && *in.lastProbe != nil && now.Sub((*in.lastProbe).Time) < interval {
+	well := condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, "")
+	if !changed && paused == nil && well && *in.lastProbe != nil && now.Sub((*in.lastProbe).Time) < interval {
 		return until((*in.lastProbe).Add(interval), now), nil
 	}
 	if !changed && paused != nil && paused.Kind == fault.RateLimited {

@@ -67,8 +67,8 @@ func (r *NotificationReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	}
 	before := n.DeepCopy()
 	next, o := r.deliver(ctx, n, now)
-	if o != nil && o.reason == "" { // under way
-		return ctrl.Result{}, nil
+	if o != nil && o.reason == "" { // under way, or to be tried again at a time that the status says
+		return ctrl.Result{RequeueAfter: next}, nil
 	}
 	if o == nil {
 		condition.Ready(n, v1alpha1.ReasonDelivered, condition.Get(n, v1alpha1.ConditionDelivered).Message)
@@ -103,7 +103,8 @@ func (r *NotificationReconciler) deliver(ctx context.Context, n *v1alpha1.Notifi
 	expires := until(n.CreationTimestamp.Add(r.Expiry), now)
 	i, err := connection.ResolveSlack(ctx, r.Client, n.Namespace, n.Spec.IntegrationRef)
 	if err != nil {
-		return expires, conclude(err)
+		o := conclude(err)
+		return sooner(o.again(), expires), o
 	}
 	channel, err := channelFor(i, n.Spec.Channel)
 	if err != nil {
@@ -124,9 +125,14 @@ func (r *NotificationReconciler) deliver(ctx context.Context, n *v1alpha1.Notifi
 	if a, ok := lane.Peek(key, n.UID); ok && fault.Is(a.Err, fault.Ambiguous) {
 		at := metav1.NewTime(a.At.Truncate(time.Second))
 		if n.Status.UncertainSince == nil || !n.Status.UncertainSince.Equal(&at) {
-			n.Status.UncertainSince, n.Status.Attempts = &at, int32(min(a.Attempts, 1<<30)) //nolint:gosec // bounded in the same line
-			return retryUncertain, &outcome{reason: v1alpha1.ReasonRetrying, message: fmt.Sprintf("%v: it may have been posted all the same", a.Err)}
+			n.Status.UncertainSince, n.Status.Attempts = &at, attempts(a)
+			next := metav1.NewTime(at.Add(uncertainBackoff(n.Status.Attempts)))
+			n.Status.NextAttemptTime = &next
+			return until(next.Time, now), &outcome{reason: v1alpha1.ReasonRetrying, message: fmt.Sprintf("%v: it may have been posted all the same", a.Err)}
 		}
+	}
+	if n.Status.UncertainSince != nil && n.Status.NextAttemptTime != nil && now.Before(n.Status.NextAttemptTime.Time) {
+		return until(n.Status.NextAttemptTime.Time, now), &outcome{}
 	}
 	since := r.uncertainSince(n)
 	a := lane.Ask(connection.Request[SlackClient, chat.Posted]{
@@ -134,7 +140,7 @@ func (r *NotificationReconciler) deliver(ctx context.Context, n *v1alpha1.Notifi
 		Call: r.post(name, n, render.Message(&e, channel, string(n.UID), mentions), since),
 	})
 	if a.Done || a.Attempts > int(n.Status.Attempts) {
-		n.Status.Attempts = int32(min(a.Attempts, 1<<30)) //nolint:gosec // bounded in the same line
+		n.Status.Attempts = attempts(a)
 	}
 	n.Status.NextAttemptTime = nil
 	switch {
@@ -164,8 +170,14 @@ func (r *NotificationReconciler) deliver(ctx context.Context, n *v1alpha1.Notifi
 	}
 }
 
-// retryUncertain is how soon a message is looked for, or sent again, after a call without an answer.
-const retryUncertain = 5 * time.Second
+// uncertainBackoff is how soon a message is looked for, or sent again, after so many attempts the last of which had no answer.
+func uncertainBackoff(attempts int32) time.Duration {
+	return min(time.Second<<min(attempts, 10), 5*time.Minute)
+}
+
+func attempts(a connection.Answer[chat.Posted]) int32 {
+	return int32(min(a.Attempts, 1<<30))
+}
 
 // deliveryReason is a fault in the words of the Delivered condition.
 func deliveryReason(f *fault.Fault) string {

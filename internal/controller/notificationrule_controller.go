@@ -35,6 +35,9 @@ type NotificationRuleReconciler struct {
 func (r *NotificationRuleReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	n := &v1alpha1.NotificationRule{}
 	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.Outbox.Forget(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !n.DeletionTimestamp.IsZero() {
@@ -53,7 +56,7 @@ func (r *NotificationRuleReconciler) Reconcile(ctx context.Context, req ctrl.Req
 	default:
 		condition.Ready(n, v1alpha1.ReasonReady, "Events that match are told")
 	}
-	result, err := writeStatus(ctx, r.Client, r.Recorder, before, n, ctrl.Result{})
+	result, err := writeStatus(ctx, r.Client, r.Recorder, before, n, ctrl.Result{RequeueAfter: resolved.again()})
 	if resolved != nil && resolved.err != nil {
 		return ctrl.Result{}, resolved.err
 	}

@@ -63,6 +63,17 @@ func paused(kind, name string, f *fault.Fault) *outcome {
 	return o
 }
 
+// askAgain is how soon a reference is looked at again that another namespace does not admit: its labels are not watched.
+const askAgain = 5 * time.Minute
+
+// again is when to look again at an outcome that no watch may tell of; 0 for never.
+func (o *outcome) again() time.Duration {
+	if o != nil && o.reason == v1alpha1.ReasonIntegrationNotAllowed {
+		return askAgain
+	}
+	return 0
+}
+
 // until is how long it is until a time, and at least a moment.
 func until(t, now time.Time) time.Duration { return max(t.Sub(now), 10*time.Millisecond) }
 

@@ -33,10 +33,11 @@ type Outbox struct {
 	MaxEventAge time.Duration
 
 	mu       sync.Mutex
-	compiled map[types.UID]compiled
+	compiled map[types.NamespacedName]compiled
 }
 
 type compiled struct {
+	uid        types.UID
 	generation int64
 	rule       *rule.Compiled
 	err        error
@@ -46,23 +47,24 @@ type compiled struct {
 func (o *Outbox) Compile(r *v1alpha1.NotificationRule) (*rule.Compiled, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if c, ok := o.compiled[r.UID]; ok && c.generation == r.Generation {
+	key := client.ObjectKeyFromObject(r)
+	if c, ok := o.compiled[key]; ok && c.uid == r.UID && c.generation == r.Generation {
 		return c.rule, c.err
 	}
-	c := compiled{generation: r.Generation}
+	c := compiled{uid: r.UID, generation: r.Generation}
 	c.rule, c.err = rule.Compile(r)
 	if o.compiled == nil {
-		o.compiled = map[types.UID]compiled{}
+		o.compiled = map[types.NamespacedName]compiled{}
 	}
-	o.compiled[r.UID] = c
+	o.compiled[key] = c
 	return c.rule, c.err
 }
 
 // Forget drops what is kept of a rule that was deleted.
-func (o *Outbox) Forget(uid types.UID) {
+func (o *Outbox) Forget(name types.NamespacedName) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.compiled, uid)
+	delete(o.compiled, name)
 }
 
 // Put stores a Notification for each rule of a namespace that matches an event. When it returns without an error, everything the event leads
