@@ -6,20 +6,20 @@ import (
 )
 
 // DefectSpec is one finding of a test, as a person or a Job writes it down.
-// +kubebuilder:validation:XValidation:rule="has(self.fingerprint) == has(oldSelf.fingerprint) && (!has(self.fingerprint) || self.fingerprint == oldSelf.fingerprint)",message="fingerprint is immutable: it says which defect this is; create another Defect instead"
+// +kubebuilder:validation:XValidation:rule="has(self.fingerprint) == has(oldSelf.fingerprint) && (!has(self.fingerprint) || self.fingerprint == oldSelf.fingerprint)",message="fingerprint is immutable: it says which defect this is; create another Defect instead",fieldPath=".fingerprint"
 type DefectSpec struct {
 	// title says in one line what is wrong. It becomes the ticket's summary, shortened to 255 characters.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule="self.matches('\\\\S')",message="must not be blank: say in one line what is wrong"
+	// +kubebuilder:validation:XValidation:rule="self.matches('[^\\\\s\\\\p{Z}]')",message="must not be blank: say in one line what is wrong"
 	Title string `json:"title"`
 
 	// severity says how bad it is: Critical, High, Medium or Low.
 	// +required
 	Severity Severity `json:"severity"`
 
-	// category is Defect, or EdgeCase for an unforeseen input worth a look.
+	// category is Defect, which it is when empty, or EdgeCase for an unforeseen input worth a look.
 	// +optional
 	// +default="Defect"
 	Category Category `json:"category,omitempty"`
@@ -115,7 +115,7 @@ type DefectJira struct {
 	// +optional
 	IntegrationRef *IntegrationReference `json:"integrationRef,omitempty"`
 
-	// create is Auto (the integration's autoCreate decides), Always or Never.
+	// create is Auto (the integration's autoCreate decides), Always or Never; Auto when empty.
 	// +optional
 	// +default="Auto"
 	Create TicketCreation `json:"create,omitempty"`
@@ -327,7 +327,7 @@ type DefectMessage struct {
 // +kubebuilder:printcolumn:name="Jira Status",type=string,JSONPath=`.status.jira.status`,priority=1
 // +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.jira.url`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.jira) || !has(oldSelf.status.jira.key) || (has(self.spec.jira) && has(self.spec.jira.integrationRef)) == (has(oldSelf.spec.jira) && has(oldSelf.spec.jira.integrationRef)) && (!has(self.spec.jira) || !has(self.spec.jira.integrationRef) || self.spec.jira.integrationRef == oldSelf.spec.jira.integrationRef)",message="spec.jira.integrationRef cannot change once there is a ticket: status.jira.key names it"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.jira) || !has(oldSelf.status.jira.key) || (has(self.spec.jira) && has(self.spec.jira.integrationRef)) == (has(oldSelf.spec.jira) && has(oldSelf.spec.jira.integrationRef)) && (!has(self.spec.jira) || !has(self.spec.jira.integrationRef) || self.spec.jira.integrationRef == oldSelf.spec.jira.integrationRef)",message="spec.jira.integrationRef cannot change once there is a ticket: status.jira.key names it",fieldPath=".spec.jira.integrationRef"
 type Defect struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional

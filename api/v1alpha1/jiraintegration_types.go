@@ -5,7 +5,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // JiraIntegrationSpec says how to reach one Jira project and what its tickets look like.
 // +kubebuilder:validation:ExactlyOneOf=basic;bearer
 type JiraIntegrationSpec struct {
-	// default makes this the integration that Defects of this namespace use when they name none. Mark one in a namespace.
+	// default makes this the integration that Defects of this namespace use when they name none. Mark at most one in a namespace: with two, such
+	// Defects are IntegrationAmbiguous.
 	// +optional
 	Default bool `json:"default,omitempty"`
 
@@ -49,7 +50,7 @@ type JiraIntegrationSpec struct {
 	// +kubebuilder:validation:MaxItems=20
 	Labels []JiraLabel `json:"labels,omitempty"`
 
-	// priorities names Jira's priority for each severity.
+	// priorities names Jira's priority for each severity; Highest, High, Medium and Low when empty.
 	// +optional
 	Priorities *JiraPriorities `json:"priorities,omitempty"`
 
@@ -64,7 +65,7 @@ type JiraIntegrationSpec struct {
 	// +optional
 	AutoCreate *JiraAutoCreate `json:"autoCreate,omitempty"`
 
-	// states says which state of a Defect a Jira status stands for, where the status's category does not say it well: new is Open,
+	// states says which state of a Defect (Open, InProgress, Resolved, Closed) a Jira status stands for, where the status's category does not say it well: new is Open,
 	// indeterminate is InProgress, done is Resolved.
 	// +optional
 	// +listType=map
@@ -155,7 +156,7 @@ type JiraBearerAuth struct {
 // JiraLabel is a label of a Jira issue.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=255
-// +kubebuilder:validation:XValidation:rule="!self.matches('[\\\\s[:cntrl:]]')",message="must not contain spaces or control characters: Jira refuses them in labels"
+// +kubebuilder:validation:XValidation:rule="!self.matches('[\\\\s\\\\p{Z}[:cntrl:]]')",message="must not contain spaces or control characters: Jira refuses them in labels"
 type JiraLabel string
 
 // JiraName is the name of something in Jira: a status, a priority, a resolution.
@@ -241,7 +242,7 @@ type JiraAutoCreate struct {
 	// +optional
 	MinSeverity Severity `json:"minSeverity,omitempty"`
 
-	// categories that get one; Defect only when empty.
+	// categories that get one, of Defect and EdgeCase; Defect only when empty.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=2

@@ -46,7 +46,7 @@ type NotificationEvent struct {
 	// +required
 	ID EventID `json:"id"`
 
-	// type says what kind of thing happened.
+	// type says what kind of thing happened, such as DefectCreated.
 	// +required
 	Type EventType `json:"type"`
 
@@ -68,7 +68,7 @@ type NotificationEvent struct {
 	// +optional
 	Subject *EventSubject `json:"subject,omitempty"`
 
-	// data are the facts, by the type of event; docs/events.md lists them. At most 64 entries.
+	// data are the facts, which differ with the type of event. At most 64 entries.
 	// +optional
 	// +kubebuilder:validation:Type=object
 	// +kubebuilder:validation:MaxProperties=64
@@ -198,7 +198,7 @@ type PostedMessage struct {
 // +kubebuilder:printcolumn:name="Subject",type=string,JSONPath=`.spec.event.subject.name`
 // +kubebuilder:printcolumn:name="Rule",type=string,JSONPath=`.spec.rule.name`
 // +kubebuilder:printcolumn:name="Channel",type=string,JSONPath=`.spec.channel`
-// +kubebuilder:printcolumn:name="Delivered",type=string,JSONPath=`.status.conditions[?(@.type=="Delivered")].status`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Delivered")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Attempts",type=integer,JSONPath=`.status.attempts`,priority=1

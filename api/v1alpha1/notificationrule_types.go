@@ -30,7 +30,8 @@ const (
 // NotificationRuleSpec says which events go where. An event matches when its type is listed and selector, minSeverity and when, as far
 // as given, all hold. Events older than the rule never match.
 type NotificationRuleSpec struct {
-	// eventTypes that the rule is for.
+	// eventTypes that the rule is for: TestRunCompleted, DefectCreated, DefectTicketed, DefectStateChanged, EdgeCaseDiscovered,
+	// SystemAlertFiring, SystemAlertResolved, IntegrationUnhealthy or IntegrationRecovered.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -132,15 +133,16 @@ type GroupKey string
 type Weekday string
 
 // MuteWindow is a daily span of time. It may cross midnight; it belongs to the day it starts on.
-// +kubebuilder:validation:XValidation:rule="self.start != self.end",message="start and end must differ: for a whole day use 00:00 to 24:00"
+// +kubebuilder:validation:XValidation:rule="self.start != self.end",message="start and end must differ: for a whole day use 00:00 to 24:00",fieldPath=".end"
+// +kubebuilder:validation:XValidation:rule="self.start != '24:00'",message="start must be before 24:00, which is the end of the day: use 00:00",fieldPath=".start"
 type MuteWindow struct {
-	// days on which it starts; every day when empty.
+	// days on which it starts, Monday to Sunday; every day when empty.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=7
 	Days []Weekday `json:"days,omitempty"`
 
-	// start of the window, as 15:04.
+	// start of the window, as 15:04, from 00:00 to 23:59.
 	// +required
 	Start TimeOfDay `json:"start"`
 

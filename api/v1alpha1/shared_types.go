@@ -66,7 +66,7 @@ type SecretKeyReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="must be a key of a Secret: letters, digits, '-', '_' and '.'"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')",message="must be a key of a Secret: letters, digits, '-', '_' and '.', not '.' itself and not starting with '..'"
 	Key string `json:"key"`
 }
 
@@ -102,13 +102,13 @@ const (
 )
 
 // AllowedNamespaces opens an integration to objects in other namespaces.
-// +kubebuilder:validation:XValidation:rule="self.from == 'Selector' ? has(self.selector) : !has(self.selector)",message="selector must be set when from is Selector, and only then"
+// +kubebuilder:validation:XValidation:rule="self.from == 'Selector' ? has(self.selector) : !has(self.selector)",message="selector must be set when from is Selector, and only then",fieldPath=".selector"
 type AllowedNamespaces struct {
 	// from is Same (this namespace only), All, or Selector (the namespaces that selector chooses, and this one).
 	// +required
 	From NamespacesFrom `json:"from"`
 
-	// selector chooses namespaces by their labels. Used when from is Selector.
+	// selector chooses namespaces by their labels; {} chooses all. Set it when from is Selector, and only then.
 	// +optional
 	Selector *LabelSelector `json:"selector,omitempty"`
 }
@@ -118,7 +118,7 @@ type LabelSelector struct {
 	// matchLabels are labels and the values they must have.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
-	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && size(self[k]) <= 63)",message="a key may have at most 317 characters and a value 63"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && !format.qualifiedName().validate(k).hasValue())",message="each key must be the key of a label, such as team or example.com/team"
 	MatchLabels map[string]LabelValue `json:"matchLabels,omitempty"`
 
 	// matchExpressions are further requirements.
@@ -130,22 +130,24 @@ type LabelSelector struct {
 
 // LabelValue is the value of a label.
 // +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:XValidation:rule="!format.labelValue().validate(self).hasValue()",message="must be the value of a label: letters, digits, '-', '_' and '.', starting and ending with a letter or digit"
 type LabelValue string
 
 // LabelRequirement is one requirement of a LabelSelector.
-// +kubebuilder:validation:XValidation:rule="self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0 : !has(self.values) || size(self.values) == 0",message="values must be given for In and NotIn, and only for them"
+// +kubebuilder:validation:XValidation:rule="self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0 : !has(self.values) || size(self.values) == 0",message="values must be given for In and NotIn, and only for them",fieldPath=".values"
 type LabelRequirement struct {
 	// key is the label that the requirement is about.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
+	// +kubebuilder:validation:XValidation:rule="!format.qualifiedName().validate(self).hasValue()",message="must be the key of a label, such as team or example.com/team"
 	Key string `json:"key"`
 
 	// operator is In, NotIn, Exists or DoesNotExist.
 	// +required
 	Operator LabelOperator `json:"operator"`
 
-	// values that the label must (In) or must not (NotIn) have.
+	// values that the label must (In) or must not (NotIn) have. Set them for In and NotIn, and only for them.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16

@@ -4,10 +4,11 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // SlackIntegrationSpec says how to reach one Slack workspace.
 // +kubebuilder:validation:ExactlyOneOf=webhook;bot
-// +kubebuilder:validation:XValidation:rule="!has(self.bot) || has(self.defaultChannel)",message="defaultChannel is required with bot: name the channel that messages go to when a rule names none"
-// +kubebuilder:validation:XValidation:rule="!has(self.oauth) || has(self.bot)",message="oauth needs bot: bot.tokenSecretRef says where the installed token is kept"
+// +kubebuilder:validation:XValidation:rule="!has(self.bot) || has(self.defaultChannel)",message="defaultChannel is required with bot: name the channel that messages go to when a rule names none",fieldPath=".defaultChannel"
+// +kubebuilder:validation:XValidation:rule="!has(self.oauth) || has(self.bot)",message="oauth needs bot: bot.tokenSecretRef says where the installed token is kept",fieldPath=".oauth"
 type SlackIntegrationSpec struct {
-	// default makes this the integration that rules of this namespace use when they name none. Mark one in a namespace.
+	// default makes this the integration that rules of this namespace use when they name none. Mark at most one in a namespace: with two, such
+	// rules are IntegrationAmbiguous.
 	// +optional
 	Default bool `json:"default,omitempty"`
 

@@ -1,0 +1,304 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
+)
+
+// The operator as main wires it, with the real adapters, between a real API server and the sandbox.
+
+func TestOperator(t *testing.T) {
+	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
+	RunSpecs(t, "operator")
+}
+
+var (
+	ctx     = context.Background()
+	kube    client.Client
+	box     *sandbox.Sandbox
+	address string
+	count   int
+)
+
+var _ = BeforeSuite(func() {
+	ctrl.SetLogger(zap.New(zap.WriteTo(GinkgoWriter)))
+	scheme := runtime.NewScheme()
+	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
+	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true}
+	config, err := environment.Start()
+	Expect(err).NotTo(HaveOccurred(), "the control plane is built by make controlplane")
+	DeferCleanup(environment.Stop)
+	kube, err = client.New(config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	box = sandbox.New(sandbox.Options{})
+	server := httptest.NewServer(box)
+	DeferCleanup(server.Close)
+	address = server.URL
+
+	mgr, err := ctrl.NewManager(config, ctrl.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}})
+	Expect(err).NotTo(HaveOccurred())
+	running, stop := context.WithCancel(ctx)
+	always := func() error { return nil }
+	Expect(setup(running, mgr, flags{maxEventAge: time.Hour, expiry: time.Hour, keep: 2 * time.Hour}, always, func() time.Time { return time.Time{} })).To(Succeed())
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(running) }()
+	DeferCleanup(func() { stop(); Expect(<-ended).To(Succeed()) })
+})
+
+type object interface {
+	client.Object
+	condition.Object
+}
+
+// shows waits for a condition of an object, as type, status/reason, and what its message says.
+func shows(o object, conditionType, want, says string) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		g.Expect(kube.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+		c := condition.Get(o, conditionType)
+		g.Expect(c).NotTo(BeNil())
+		g.Expect(string(c.Status)+"/"+c.Reason).To(Equal(want), c.Message)
+		g.Expect(c.Message).To(ContainSubstring(says))
+	}).Should(Succeed())
+}
+
+// kstatusOf is what kubectl wait, Argo CD and Flux make of an object.
+func kstatusOf(o object) kstatus.Status {
+	GinkgoHelper()
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
+	Expect(err).NotTo(HaveOccurred())
+	result, err := kstatus.Compute(&unstructured.Unstructured{Object: content})
+	Expect(err).NotTo(HaveOccurred())
+	return result.Status
+}
+
+var _ = Describe("On a bad day", func() {
+	var (
+		namespace   string
+		slack       *v1alpha1.SlackIntegration
+		jira        *v1alpha1.JiraIntegration
+		defect      *v1alpha1.Defect
+		credentials *corev1.Secret
+	)
+	create := func(objects ...client.Object) {
+		GinkgoHelper()
+		for _, o := range objects {
+			o.SetNamespace(namespace)
+			Expect(kube.Create(ctx, o)).To(Succeed())
+		}
+	}
+	notification := func() *v1alpha1.Notification {
+		GinkgoHelper()
+		list := &v1alpha1.NotificationList{}
+		Eventually(func(g Gomega) {
+			g.Expect(kube.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+			g.Expect(list.Items).To(HaveLen(1))
+		}).Should(Succeed())
+		return &list.Items[0]
+	}
+	fails := func(f sandbox.Fault) {
+		GinkgoHelper()
+		Expect(box.Faults().Set(f)).To(Succeed())
+	}
+	works := func() {
+		GinkgoHelper()
+		Expect(box.Faults().Set()).To(Succeed())
+	}
+
+	BeforeEach(func() {
+		box.Reset()
+		count++
+		namespace = fmt.Sprintf("bad-day-%d", count)
+		Expect(kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+		credentials = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "s"}, StringData: map[string]string{"slack": "xoxb-sandbox", "jira": "jira-sandbox"}}
+		slack = &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{
+			Default: true, DefaultChannel: "#voice-ai-alerts", APIURL: v1alpha1.HTTPURL(address + "/api/"),
+			Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "slack"}},
+		}}
+		jira = &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Name: "jira"}, Spec: v1alpha1.JiraIntegrationSpec{
+			Default: true, APIURL: v1alpha1.HTTPURL(address + "/jira"), ProjectKey: "VOICE", SettleSeconds: 1,
+			Basic:      &v1alpha1.JiraBasicAuth{Username: "bot@example.com", TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "jira"}},
+			AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
+		}}
+		defect = &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Name: "defect"}, Spec: v1alpha1.DefectSpec{Title: "It is <!channel> broken", Severity: v1alpha1.SeverityHigh}}
+		create(credentials, &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "rule"},
+			Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}})
+	})
+	AfterEach(func() { // the next day begins without this one's traffic
+		for _, o := range []client.Object{slack, jira} {
+			o.SetNamespace(namespace)
+			Expect(client.IgnoreNotFound(kube.Delete(ctx, o))).To(Succeed())
+		}
+	})
+
+	It("is a good day", func() {
+		create(slack, jira)
+		shows(slack, v1alpha1.ConditionReady, "True/Ready", "")
+		Expect(slack.Status.TeamID).To(Equal("T0SANDBOX"))
+		shows(jira, v1alpha1.ConditionReady, "True/Ready", "")
+		Expect(jira.Status.Deployment).To(Equal(v1alpha1.JiraCloud))
+		create(defect)
+		shows(defect, v1alpha1.ConditionReady, "True/Ready", "VOICE-1")
+		rule := &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "rule", Namespace: namespace}}
+		shows(rule, v1alpha1.ConditionReady, "True/Ready", "")
+		for _, o := range []object{slack, jira, rule, defect, notification()} {
+			Expect(kstatusOf(o)).To(Equal(kstatus.CurrentStatus), "%T", o)
+		}
+		Expect(box.State().Jira.Counts.Creates).To(Equal(1))
+		Expect(box.State().Jira.Counts.Searches).To(BeZero())
+		Expect(box.State().Slack.Counts.Posts).To(Equal(1))
+		for _, c := range box.State().Slack.Channels {
+			for _, m := range c.Messages {
+				Expect(m.Pings).To(BeEmpty())
+			}
+		}
+	})
+
+	It("posts by incoming webhook", func() {
+		slack.Spec.Bot, slack.Spec.APIURL, slack.Spec.DefaultChannel = nil, "", ""
+		slack.Spec.Webhook = &v1alpha1.SlackWebhook{URLSecretRef: v1alpha1.SecretKeyReference{Name: "hook", Key: "url"}}
+		create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "hook"}, StringData: map[string]string{"url": address + "/services/T0SANDBOX/B0SANDBOX/sandbox"}}, slack, defect)
+		shows(slack, v1alpha1.ConditionAuthenticated, "True/Unverified", "first message will tell")
+		shows(notification(), v1alpha1.ConditionDelivered, "True/Sent", "")
+		Expect(slack.Status.Delivery).To(Equal(v1alpha1.DeliveryAtLeastOnce))
+		Expect(box.State().Slack.Counts.WebhookPosts).To(Equal(1))
+	})
+
+	It("says that the bot token was revoked, and goes on with a new one", func() {
+		create(slack, jira)
+		shows(slack, v1alpha1.ConditionReady, "True/Ready", "")
+		Expect(box.PutCredential(sandbox.Credential{Service: sandbox.Slack, Token: "xoxb-sandbox", State: "revoked"})).To(Succeed())
+		create(defect)
+		shows(slack, v1alpha1.ConditionAuthenticated, "False/Unauthorized", "token_revoked")
+		shows(notification(), v1alpha1.ConditionDelivered, "False/IntegrationPaused", "put its new token into the Secret")
+		shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
+		Expect(box.PutCredential(sandbox.Credential{Service: sandbox.Slack, Token: "xoxb-new", State: "valid", Scopes: []string{"chat:write"}})).To(Succeed())
+		credentials.StringData = map[string]string{"slack": "xoxb-new"}
+		Expect(kube.Update(ctx, credentials)).To(Succeed())
+		shows(defect, v1alpha1.ConditionReady, "True/Ready", "")
+		Expect(box.State().Slack.Counts.Posts).To(Equal(1))
+	})
+
+	DescribeTable("says that a channel cannot be posted to, and goes on when the rule names another",
+		func(channel, says string) {
+			slack.Spec.DefaultChannel = v1alpha1.SlackChannel(channel)
+			create(slack, defect)
+			shows(notification(), v1alpha1.ConditionDelivered, "False/Rejected", says)
+			shows(defect, v1alpha1.ConditionNotified, "False/DeliveryFailed", says)
+			slack.Spec.DefaultChannel = "#general"
+			Eventually(func() error {
+				if err := kube.Get(ctx, client.ObjectKeyFromObject(slack), slack); err != nil {
+					return err
+				}
+				slack.Spec.DefaultChannel = "#general"
+				return kube.Update(ctx, slack)
+			}).Should(Succeed())
+			shows(defect, v1alpha1.ConditionReady, "True/Ready", "")
+		},
+		Entry("not found", "#nowhere", "channel #nowhere does not exist"),
+		Entry("not a member", "#secret-room", "the bot is not in channel #secret-room: invite it"),
+		Entry("archived", "#old-stuff", "channel #old-stuff is archived"),
+	)
+
+	DescribeTable("shows a Jira in trouble on integration and Defect, and files one ticket when it is over",
+		func(f sandbox.Fault, reason, says string) {
+			f.Service = sandbox.Jira
+			fails(f)
+			create(slack, jira, defect)
+			shows(jira, v1alpha1.ConditionHealthy, "False/"+reason, says)
+			shows(defect, v1alpha1.ConditionTicketed, "False/IntegrationPaused", says)
+			shows(defect, v1alpha1.ConditionNotified, "True/Notified", "")
+			works()
+			shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
+			shows(jira, v1alpha1.ConditionReady, "True/Ready", "")
+			Expect(box.State().Jira.Counts.Creates).To(Equal(1))
+		},
+		Entry("down", sandbox.Fault{Status: 503, Body: "x"}, "Unavailable", "status 503"),
+		Entry("a page instead of JSON", sandbox.Fault{Status: 200, Body: "<html>sign in</html>", ContentType: "text/html"}, "Unavailable", "is a proxy in between"),
+		Entry("gone", sandbox.Fault{Drop: sandbox.DropBefore}, "Unavailable", "did not answer"),
+	)
+
+	DescribeTable("makes one ticket when only the creation fails",
+		func(f sandbox.Fault) {
+			create(slack, jira)
+			shows(jira, v1alpha1.ConditionReady, "True/Ready", "")
+			f.Service, f.Route, f.Times = sandbox.Jira, "POST /issue", 1
+			fails(f)
+			create(defect)
+			shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
+			Expect(box.State().Jira.Counts.Creates).To(Equal(1))
+		},
+		Entry("an error before it was made", sandbox.Fault{Status: 500, Body: "x"}),
+		Entry("an error after it was made", sandbox.Fault{Status: 500, Body: "x", Accept: true}),
+		Entry("no answer before it was made", sandbox.Fault{Drop: sandbox.DropBefore}),
+		Entry("no answer after it was made", sandbox.Fault{Drop: sandbox.DropAfter}),
+		Entry("asked to wait", sandbox.Fault{Status: 429, Headers: map[string]string{"Retry-After": "1"}}),
+	)
+
+	It("says that Jira takes its time", func() {
+		create(slack, jira)
+		shows(jira, v1alpha1.ConditionReady, "True/Ready", "")
+		fails(sandbox.Fault{Service: sandbox.Jira, Route: "POST /issue", Times: 1, DelayMS: 10_000})
+		create(defect)
+		shows(defect, v1alpha1.ConditionTicketed, "False/Filing", "has not answered yet")
+		shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
+		Expect(box.State().Jira.Counts.Creates).To(Equal(1))
+	})
+
+	It("files without a priority that the project has no field for", func() {
+		jira.Spec.ProjectKey = "OPS"
+		create(jira, defect)
+		shows(jira, v1alpha1.ConditionHealthy, "True/Degraded", "no such field")
+		shows(defect, v1alpha1.ConditionTicketed, "True/FiledWithoutPriority", "without the priority")
+	})
+
+	DescribeTable("says what of the Jira configuration is wrong, and goes on when it is mended",
+		func(spoil, mend func(*v1alpha1.JiraIntegrationSpec), conditionType, want, says string) {
+			spoil(&jira.Spec)
+			create(jira, defect)
+			shows(jira, conditionType, want, says)
+			Expect(kstatusOf(jira)).To(Equal(kstatus.FailedStatus))
+			Eventually(func() error {
+				if err := kube.Get(ctx, client.ObjectKeyFromObject(jira), jira); err != nil {
+					return err
+				}
+				mend(&jira.Spec)
+				return kube.Update(ctx, jira)
+			}).Should(Succeed())
+			shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
+		},
+		Entry("project", func(s *v1alpha1.JiraIntegrationSpec) { s.ProjectKey = "NOPE" }, func(s *v1alpha1.JiraIntegrationSpec) { s.ProjectKey = "VOICE" },
+			v1alpha1.ConditionHealthy, "False/NotFound", `project "NOPE" does not exist`),
+		Entry("issue type", func(s *v1alpha1.JiraIntegrationSpec) { s.IssueType = "Saga" }, func(s *v1alpha1.JiraIntegrationSpec) { s.IssueType = "Task" },
+			v1alpha1.ConditionHealthy, "False/NotFound", `no issue type "Saga"`),
+		Entry("user", func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.Username = "someone" }, func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.Username = "bot@example.com" },
+			v1alpha1.ConditionAuthenticated, "False/Unauthorized", "refused the credentials"),
+		Entry("key of the Secret", func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.TokenSecretRef.Key = "x" }, func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.TokenSecretRef.Key = "jira" },
+			v1alpha1.ConditionAuthenticated, "False/SecretKeyNotFound", `no value under the key "x"`),
+	)
+})
