@@ -253,14 +253,14 @@ func (r *DefectReconciler) notify(ctx context.Context, s *defectScope) *outcome 
 	if j := d.Status.Jira; j != nil && j.Key != "" && j.LastSyncTime != nil {
 		told = append(told, event.DefectTicketed(d, j.LastSyncTime.Time))
 	}
-	unseen := 0
+	var created []string
 	for i := range told {
 		e := &told[i]
 		if slices.Contains(d.Status.Events, v1alpha1.EventID(e.ID)) && s.now.Sub(e.Time) > retellFor {
 			continue
 		}
-		created, mistakes, err := r.Outbox.Put(ctx, d.Namespace, e)
-		unseen += created
+		stored, mistakes, err := r.Outbox.Put(ctx, d.Namespace, e)
+		created = append(created, stored...)
 		if mistakes != nil {
 			ctrl.LoggerFrom(ctx).Error(mistakes, "Matching rules", "Event", e.ID)
 		}
@@ -273,11 +273,12 @@ func (r *DefectReconciler) notify(ctx context.Context, s *defectScope) *outcome 
 			d.Status.Events = append(d.Status.Events, v1alpha1.EventID(e.ID))
 		}
 	}
-	return r.delivered(ctx, s, unseen)
+	return r.delivered(ctx, s, created)
 }
 
-// delivered draws the Notified condition, and where the Defect is shown, from its Notifications, of which the cache may not show unseen ones yet.
-func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, unseen int) *outcome {
+// delivered draws the Notified condition, and where the Defect is shown, from its Notifications, of which the cache may not show yet those that
+// were created just now.
+func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, created []string) *outcome {
 	d := s.defect
 	list := &v1alpha1.NotificationList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(d.Namespace), client.MatchingFields{SubjectIndex: string(d.UID)}); err != nil {
@@ -302,8 +303,10 @@ func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, unseen
 			pending++
 		}
 	}
-	if unseen > 0 { // each of them has the Defect reconciled again
-		pending, total = pending+unseen, total+unseen
+	for _, name := range created { // each of them has the Defect reconciled again
+		if !slices.ContainsFunc(list.Items, func(n v1alpha1.Notification) bool { return n.Name == name }) {
+			pending, total = pending+1, total+1
+		}
 	}
 	switch {
 	case failed != nil:

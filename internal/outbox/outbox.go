@@ -69,15 +69,15 @@ func (o *Outbox) Forget(name types.NamespacedName) {
 
 // Put stores a Notification for each rule of a namespace that matches an event. When it returns without an error, everything the event leads
 // to is stored. It may be called again for the same event. A rule whose expression cannot be worked out for the event does not match; such
-// errors come back joined as mistakes and do not stop the others. created counts the Notifications that were not there before: a cache may not
+// errors come back joined as mistakes and do not stop the others. created names the Notifications that were not there before: a cache may not
 // show them yet.
-func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (created int, mistakes, err error) {
+func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (created []string, mistakes, err error) {
 	if o.Clock.Since(e.Time) > o.MaxEventAge {
-		return 0, nil, nil
+		return nil, nil, nil
 	}
 	rules := &v1alpha1.NotificationRuleList{}
 	if err := o.Client.List(ctx, rules, client.InNamespace(namespace)); err != nil {
-		return 0, nil, fmt.Errorf("listing the rules of namespace %s: %w", namespace, err)
+		return nil, nil, fmt.Errorf("listing the rules of namespace %s: %w", namespace, err)
 	}
 	for i := range rules.Items {
 		r := &rules.Items[i]
@@ -97,7 +97,7 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 				return created, mistakes, err
 			}
 			if isNew {
-				created++
+				created = append(created, Name(r, e.ID))
 			}
 		}
 	}
