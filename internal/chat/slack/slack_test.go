@@ -151,7 +151,7 @@ func TestWithoutAnAnswer(t *testing.T) {
 	} {
 		for way, config := range map[string]chat.Config{"bot": {Token: secret, APIURL: c.url}, "webhook": {WebhookURL: c.url + "/SECRETPATH"}} {
 			t.Run(name+" by "+way, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 				defer cancel()
 				_, err := dial(t, config).Post(ctx, message)
 				check(t, err, c.want)

@@ -135,7 +135,7 @@ func TestWithoutAnAnswer(t *testing.T) {
 		"silent":  {silent.URL, fault.Ambiguous, "no answer in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			_, err := dial(t, ticket.Config{APIURL: c.url, Token: secret}).Create(ctx, draft)
 			check(t, err, c.kind, fault.Item, "", 0, c.says)
