@@ -5,8 +5,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // JiraIntegrationSpec says how to reach one Jira project and what its tickets look like.
 // +kubebuilder:validation:ExactlyOneOf=basic;bearer
 type JiraIntegrationSpec struct {
-	// default makes this the integration that Defects of this namespace use when they name none. Mark at most one in a namespace: with two, such
-	// Defects are IntegrationAmbiguous.
+	// default makes this the integration that Defects of this namespace use when they name none. Mark at most one in a namespace: with
+	// two, such Defects are IntegrationAmbiguous.
 	// +optional
 	Default bool `json:"default,omitempty"`
 
@@ -65,8 +65,8 @@ type JiraIntegrationSpec struct {
 	// +optional
 	AutoCreate *JiraAutoCreate `json:"autoCreate,omitempty"`
 
-	// states says which state of a Defect (Open, InProgress, Resolved, Closed) a Jira status stands for, where the status's category does not say it well: new is Open,
-	// indeterminate is InProgress, done is Resolved.
+	// states says which state of a Defect (Open, InProgress, Resolved or Closed) a Jira status stands for, where the status's category
+	// does not say it well: new is Open, indeterminate is InProgress, done is Resolved.
 	// +optional
 	// +listType=map
 	// +listMapKey=status

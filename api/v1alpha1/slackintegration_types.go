@@ -7,8 +7,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:validation:XValidation:rule="!has(self.bot) || has(self.defaultChannel)",message="defaultChannel is required with bot: name the channel that messages go to when a rule names none",fieldPath=".defaultChannel"
 // +kubebuilder:validation:XValidation:rule="!has(self.oauth) || has(self.bot)",message="oauth needs bot: bot.tokenSecretRef says where the installed token is kept",fieldPath=".oauth"
 type SlackIntegrationSpec struct {
-	// default makes this the integration that rules of this namespace use when they name none. Mark at most one in a namespace: with two, such
-	// rules are IntegrationAmbiguous.
+	// default makes this the integration that rules of this namespace use when they name none. Mark at most one in a namespace: with two,
+	// such rules are IntegrationAmbiguous.
 	// +optional
 	Default bool `json:"default,omitempty"`
 

@@ -3,84 +3,214 @@ package crd_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"sigs.k8s.io/yaml"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// TestEveryFieldIsBoundedAndExplained walks the schemas: what people send can only be so large, and kubectl explain says what everything is.
-func TestEveryFieldIsBoundedAndExplained(t *testing.T) {
+// definitions are the CRDs in config/crd/bases, by kind.
+func definitions(t *testing.T) map[string]map[string]any {
+	t.Helper()
 	files, err := filepath.Glob(filepath.Join(bases, "*.yaml"))
-	if err != nil || len(files) != 5 {
-		t.Fatalf("%d CRDs, want 5 (%v)", len(files), err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, f := range files {
-		raw, err := os.ReadFile(f)
+	found := map[string]map[string]any{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := yaml.UnmarshalStrict(raw, crd); err != nil {
-			t.Fatal(err)
+		crd := decode(t, string(text)).Object
+		kind, _, _ := unstructured.NestedString(crd, "spec", "names", "kind")
+		found[kind] = crd
+	}
+	for _, kind := range []string{slack, jira, rule, defect, notif} {
+		if found[kind] == nil {
+			t.Errorf("%s has no kind %s", bases, kind)
 		}
-		kind := crd.Spec.Names.Kind
-		if !slices.Contains(crd.Spec.Names.Categories, "voiceai") {
-			t.Errorf("%s is not in the category voiceai", kind)
-		}
-		version := crd.Spec.Versions[0]
-		var columns []string
-		for _, c := range version.AdditionalPrinterColumns {
-			columns = append(columns, c.Name)
-		}
-		for _, want := range []string{"Reason", "Age", "Message"} {
-			if !slices.Contains(columns, want) {
-				t.Errorf("%s has the columns %v, without %s", kind, columns, want)
+	}
+	if len(found) != 5 {
+		t.Errorf("%s has %d kinds, want 5", bases, len(found))
+	}
+	return found
+}
+
+// version is the one version of a CRD.
+func version(t *testing.T, crd map[string]any) map[string]any {
+	t.Helper()
+	versions, _, _ := unstructured.NestedSlice(crd, "spec", "versions")
+	if len(versions) != 1 {
+		t.Fatalf("%d versions, want one", len(versions))
+	}
+	return versions[0].(map[string]any)
+}
+
+func TestEveryFieldIsBoundedAndDescribed(t *testing.T) {
+	for kind, crd := range definitions(t) {
+		t.Run(kind, func(t *testing.T) {
+			schema, _, _ := unstructured.NestedMap(version(t, crd), "schema", "openAPIV3Schema")
+			fields, _, _ := unstructured.NestedMap(schema, "properties")
+			for _, part := range []string{"spec", "status"} {
+				field, ok := fields[part].(map[string]any)
+				if !ok {
+					t.Fatalf("no %s", part)
+				}
+				for _, complaint := range described(part, field) {
+					t.Error(complaint)
+				}
 			}
-		}
-		for _, part := range []string{"spec", "status"} {
-			walk(t, kind+"."+part, version.Schema.OpenAPIV3Schema.Properties[part])
-		}
+			if d, _ := schema["description"].(string); d == "" {
+				t.Error("the kind has no description")
+			}
+		})
 	}
 }
 
-func walk(t *testing.T, path string, s apiextensionsv1.JSONSchemaProps) {
-	t.Helper()
-	switch s.Type {
-	case "string":
-		if s.MaxLength == nil && len(s.Enum) == 0 && s.Format == "" {
-			t.Errorf("%s: a string of any length", path)
+// described is what is wrong with a field: its description, and its bounds and those of all below it.
+func described(path string, field map[string]any) []string {
+	var out []string
+	if d, _ := field["description"].(string); strings.TrimSpace(d) == "" {
+		out = append(out, path+": no description")
+	}
+	return append(out, bounded(path, field)...)
+}
+
+func bounded(path string, schema map[string]any) (complaints []string) {
+	has := func(keys ...string) bool {
+		return slices.ContainsFunc(keys, func(k string) bool { _, ok := schema[k]; return ok })
+	}
+	complain := func(what string) { complaints = append(complaints, path+": "+what) }
+	if path == "status.conditions" { // the items are metav1.Condition, whose schema is Kubernetes' own
+		if !has("maxItems") {
+			complain("no maxItems")
 		}
-	case "integer":
-		counts := strings.HasSuffix(path, "Total") || strings.HasPrefix(path, "Defect.status.") || strings.HasSuffix(path, "observedGeneration") || strings.HasSuffix(path, ".attempts")
-		if !counts && s.Maximum == nil {
-			t.Errorf("%s: a number of any size", path)
+		return complaints
+	}
+	switch schema["type"] {
+	case "string":
+		if !has("maxLength", "enum", "format") {
+			complain("a string without maxLength, enum or format")
+		}
+		if f, _ := schema["format"].(string); f == "duration" {
+			complain("a duration as text: make it an integer named ...Seconds")
+		}
+	case "integer", "number":
+		if strings.HasPrefix(path, "spec.") && (!has("minimum") || !has("maximum")) {
+			complain("a number in spec without minimum and maximum")
+		}
+		if name := path[strings.LastIndex(path, ".")+1:]; isDuration.MatchString(name) && !strings.HasSuffix(name, "Seconds") {
+			complain("a duration that is not named ...Seconds")
 		}
 	case "array":
-		if s.MaxItems == nil {
-			t.Errorf("%s: a list of any length", path)
+		if !has("maxItems") {
+			complain("an array without maxItems")
 		}
-		walk(t, path+"[]", *s.Items.Schema)
+		if !has("x-kubernetes-list-type") {
+			complain("an array without a list type: server-side apply cannot merge it")
+		}
+		items, ok := schema["items"].(map[string]any)
+		if !ok {
+			complain("an array without items")
+		}
+		complaints = append(complaints, bounded(path+"[]", items)...)
 	case "object":
-		if s.AdditionalProperties != nil {
-			if s.MaxProperties == nil {
-				t.Errorf("%s: a map of any size", path)
-			}
-			walk(t, path+"{}", *s.AdditionalProperties.Schema)
+		properties, _ := schema["properties"].(map[string]any)
+		values, isMap := schema["additionalProperties"].(map[string]any)
+		if len(properties) == 0 && !has("maxProperties") {
+			complain("a map without maxProperties")
 		}
-		if s.XPreserveUnknownFields != nil && s.MaxProperties == nil {
-			t.Errorf("%s: anything of any size", path)
+		if isMap {
+			complaints = append(complaints, bounded(path+".*", values)...)
 		}
+		for name, field := range properties {
+			complaints = append(complaints, described(path+"."+name, field.(map[string]any))...)
+		}
+	case "boolean":
+	default:
+		complain("neither string, number, boolean, array nor object")
 	}
-	for name, p := range s.Properties {
-		if name == "conditions" { // Kubernetes' own
-			continue
+	return complaints
+}
+
+// isDuration knows the names of spans of time, but not rates such as messagesPerMinute.
+var isDuration = regexp.MustCompile(`(?i)(interval|timeout|delay|duration|ttl|within|settle|window|period|retention|(^|[^r])(millis|milliseconds|minutes|hours|days)$)`)
+
+// The walk itself must find what it is there to find.
+func TestWalkFindsWhatIsUnbounded(t *testing.T) {
+	for name, c := range map[string]struct{ schema, says string }{
+		"a string":              {"{description: d, type: string}", "spec.x: a string without maxLength"},
+		"a string with pattern": {"{description: d, type: string, pattern: a+}", "spec.x: a string without maxLength"},
+		"no description":        {"{type: boolean}", "spec.x: no description"},
+		"an array":              {"{description: d, type: array, x-kubernetes-list-type: set, items: {type: boolean}}", "spec.x: an array without maxItems"},
+		"a list of no type":     {"{description: d, type: array, maxItems: 1, items: {type: boolean}}", "spec.x: an array without a list type"},
+		"an item":               {"{description: d, type: array, maxItems: 1, x-kubernetes-list-type: set, items: {type: string}}", "spec.x[]: a string without maxLength"},
+		"a map":                 {"{description: d, type: object, additionalProperties: {type: boolean}}", "spec.x: a map without maxProperties"},
+		"a value":               {"{description: d, type: object, maxProperties: 1, additionalProperties: {type: string}}", "spec.x.*: a string without maxLength"},
+		"a field below":         {"{description: d, type: object, properties: {under: {type: boolean}}}", "spec.x.under: no description"},
+		"a number":              {"{description: d, type: integer, minimum: 1}", "spec.x: a number in spec without minimum and maximum"},
+		"minutes":               {"{description: d, type: object, properties: {pollInterval: {description: d, type: integer, minimum: 1, maximum: 2}}}", "spec.x.pollInterval: a duration that is not named"},
+		"a duration as text":    {"{description: d, type: string, format: duration}", "spec.x: a duration as text"},
+		"anything":              {"{description: d, x-kubernetes-preserve-unknown-fields: true}", "spec.x: neither string"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			complaints := described("spec.x", decode(t, c.schema).Object)
+			if !slices.ContainsFunc(complaints, func(s string) bool { return strings.HasPrefix(s, c.says) }) {
+				t.Errorf("want %q, got %q", c.says, complaints)
+			}
+		})
+	}
+}
+
+func TestEveryKindIsServedAlike(t *testing.T) {
+	for kind, crd := range definitions(t) {
+		t.Run(kind, func(t *testing.T) {
+			if scope, _, _ := unstructured.NestedString(crd, "spec", "scope"); scope != "Namespaced" {
+				t.Errorf("scope is %s", scope)
+			}
+			if categories, _, _ := unstructured.NestedStringSlice(crd, "spec", "names", "categories"); !slices.Contains(categories, "voiceai") {
+				t.Errorf("categories are %v: kubectl get voiceai would not show it", categories)
+			}
+			v := version(t, crd)
+			if v["name"] != "v1alpha1" {
+				t.Errorf("version is %v", v["name"])
+			}
+			if _, ok, _ := unstructured.NestedMap(v, "subresources", "status"); !ok {
+				t.Error("no status subresource")
+			}
+			var columns []string
+			all, _, _ := unstructured.NestedSlice(v, "additionalPrinterColumns")
+			for _, c := range all {
+				column := c.(map[string]any)
+				if priority, _ := column["priority"].(int64); priority == 0 {
+					columns = append(columns, column["name"].(string))
+				}
+			}
+			if n := len(columns); n < 3 || !slices.Equal(columns[n-3:], []string{"Ready", "Reason", "Age"}) {
+				t.Errorf("columns are %q, want them to end in Ready, Reason, Age", columns)
+			}
+		})
+	}
+}
+
+// A schema does not keep the order of fields, so that conditions stand first is looked up in the Go types.
+func TestConditionsStandFirstInStatus(t *testing.T) {
+	for _, kind := range []runtime.Object{
+		&v1alpha1.SlackIntegration{}, &v1alpha1.JiraIntegration{}, &v1alpha1.NotificationRule{}, &v1alpha1.Defect{}, &v1alpha1.Notification{},
+	} {
+		status, ok := reflect.TypeOf(kind).Elem().FieldByName("Status")
+		if !ok {
+			t.Fatalf("%T has no status", kind)
 		}
-		if p.Description == "" {
-			t.Errorf("%s.%s: not explained", path, name)
+		if first := status.Type.Field(0); first.Tag.Get("json") != "conditions,omitempty" {
+			t.Errorf("the first field of the status of %T is %s", kind, first.Name)
 		}
-		walk(t, path+"."+name, p)
 	}
 }

@@ -2,13 +2,14 @@
 package crd_test
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,6 +30,9 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		return 1, errors.New("KUBEBUILDER_ASSETS is not set: run make controlplane, then set it to bin/k8s by its absolute path, or run make test")
+	}
 	ctrl.SetLogger(zap.New(zap.WriteTo(os.Stderr)))
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{bases}, ErrorIfCRDPathMissing: true}
 	config, err := environment.Start()
@@ -48,13 +52,24 @@ func run(m *testing.M) (code int, err error) {
 
 var bases = filepath.Join("..", "..", "config", "crd", "bases")
 
-// object is an object of a kind with a spec in YAML, as a person types it.
-func object(t *testing.T, kind, spec string) *unstructured.Unstructured {
+// decode reads YAML as a person types it. Nothing in it is lost to a Go type.
+func decode(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	o := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte("spec:\n  "+spec), &o.Object); err != nil {
-		t.Fatalf("the test's own YAML: %v\n%s", err, spec)
+	raw, err := yaml.YAMLToJSONStrict([]byte(text))
+	if err == nil {
+		err = json.Unmarshal(raw, &o.Object) // whole numbers become int64, as in what the API server answers
 	}
+	if err != nil {
+		t.Fatalf("the test's own YAML: %v\n%s", err, text)
+	}
+	return o
+}
+
+// object is an object of a kind with a spec in YAML.
+func object(t *testing.T, kind, spec string) *unstructured.Unstructured {
+	t.Helper()
+	o := decode(t, "spec:\n  "+spec)
 	o.SetAPIVersion("integrations.voiceai.dev/v1alpha1")
 	o.SetKind(kind)
 	o.SetNamespace("default")
@@ -63,6 +78,6 @@ func object(t *testing.T, kind, spec string) *unstructured.Unstructured {
 }
 
 // create asks the API server, which refuses fields that it does not know.
-func create(o *unstructured.Unstructured) error {
-	return kube.Create(context.Background(), o, client.FieldValidation("Strict"))
+func create(t *testing.T, o *unstructured.Unstructured, options ...client.CreateOption) error {
+	return kube.Create(t.Context(), o, append(options, client.FieldValidation("Strict"))...)
 }
