@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -222,7 +223,7 @@ func (r *NotificationReconciler) post(integration types.NamespacedName, n *v1alp
 	return func(ctx context.Context, c SlackClient) (chat.Posted, error) {
 		if !uncertain.IsZero() && c.Workspace.CanFind && !strings.HasPrefix(m.Channel, "#") {
 			posted, ok, err := c.Find(ctx, m.Channel, m.DeliveryID, created.Add(-time.Second))
-			if err != nil {
+			if err != nil && !errors.Is(err, chat.ErrUnsupported) {
 				record.Add("FindMessage", object, "", err)
 				return chat.Posted{}, err
 			}

@@ -19,6 +19,8 @@ const (
 	timeout = 30 * time.Second
 	// connectTimeout of each step before a request is sent. Nothing is in doubt then, so that it can be short.
 	connectTimeout = 10 * time.Second
+	// maxAnswer bounds an answer's body. The longest sensible ones are pages of a search or of a channel's history.
+	maxAnswer = 8 << 20
 )
 
 // New is a client that follows no redirect to another host, so that credentials stay where they belong.
@@ -26,11 +28,11 @@ func New() *http.Client {
 	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}
 	return &http.Client{
 		Timeout: timeout,
-		Transport: &http.Transport{
+		Transport: bounded{&http.Transport{
 			Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, ForceAttemptHTTP2: true,
 			TLSHandshakeTimeout: connectTimeout, MaxIdleConns: 64, MaxIdleConnsPerHost: 32, IdleConnTimeout: 90 * time.Second,
 			MaxResponseHeaderBytes: 256 << 10,
-		},
+		}},
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			if req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
 				return fmt.Errorf("redirected to another host, %s: mend the URL", req.URL.Host)
@@ -41,6 +43,18 @@ func New() *http.Client {
 			return nil
 		},
 	}
+}
+
+// bounded lets no answer be longer than maxAnswer.
+type bounded struct{ next http.RoundTripper }
+
+// RoundTrip sends a request.
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := b.next.RoundTrip(r)
+	if err == nil {
+		res.Body = http.MaxBytesReader(nil, res.Body, maxAnswer)
+	}
+	return res, err
 }
 
 // Trace notes whether a request began to be written. What was not cannot have had an effect.
@@ -61,6 +75,8 @@ func Cause(err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return errors.New("no answer in time")
+	case errors.As(err, new(*http.MaxBytesError)):
+		return fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
 	case errors.Is(err, context.Canceled):
 		return errors.New("the call was cancelled")
 	}

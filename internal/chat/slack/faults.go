@@ -91,6 +91,9 @@ func classify(err error, channel string, sent func() bool) error {
 		return &fault.Fault{Kind: fault.RateLimited, Scope: fault.Endpoint, Code: "429", RetryAfter: limited.RetryAfter, Message: "Slack asks to wait before the next message"}
 	case errors.As(err, &api):
 		if f := byCode(api.Err, channel); f != nil {
+			if f.Kind == fault.Ambiguous && !sent() {
+				f.Kind, f.Message = fault.Unavailable, "Slack had an error of its own ("+f.Code+")"
+			}
 			if api.Needed != "" {
 				f.Message += fmt.Sprintf(": it needs %s and has %s", condition.Bound(api.Needed, 200), condition.Bound(api.Provided, 300))
 			}

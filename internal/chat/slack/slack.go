@@ -56,7 +56,7 @@ type bot struct {
 func (b *bot) Probe(ctx context.Context) (chat.Workspace, error) {
 	r, err := b.api.AuthTestContext(ctx)
 	if err != nil {
-		return chat.Workspace{}, classify(err, "", func() bool { return false })
+		return chat.Workspace{}, classify(err, "", harmless)
 	}
 	if r.TeamID == "" {
 		return chat.Workspace{}, fault.New(fault.Unavailable, "Slack answered auth.test without saying who the token is: is apiURL right?")
@@ -105,10 +105,21 @@ func (b *bot) Post(ctx context.Context, m chat.Message) (chat.Posted, error) {
 func (b *bot) Update(ctx context.Context, at chat.Posted, m chat.Message) (chat.Posted, error) {
 	channel, ts, _, err := b.api.UpdateMessageContext(ctx, at.Channel, at.TS, content(m)...)
 	if err != nil {
-		return chat.Posted{}, classify(err, at.Channel, func() bool { return false })
+		return chat.Posted{}, classify(err, at.Channel, harmless)
+	}
+	if ts == "" {
+		return chat.Posted{}, fault.New(fault.Unavailable, "Slack answered chat.update without saying where the message is")
 	}
 	return b.posted(channel, ts), nil
 }
+
+// harmless is sent for a call that can be repeated.
+func harmless() bool { return false }
+
+// unaskable are the errors after which it is clear that this channel's history cannot be read, though posting to it may work: a bot may post
+// to a public channel that it is not in, and reading a private one takes a scope of its own
+// (https://docs.slack.dev/reference/methods/conversations.history#errors).
+var unaskable = []string{"missing_scope", "not_in_channel", "channel_not_found", "no_permission", "method_not_supported_for_channel_type"}
 
 // maxPages bounds how much of a channel's history Find reads, 100 messages each.
 const maxPages = 20
@@ -121,7 +132,14 @@ func (b *bot) Find(ctx context.Context, channel, deliveryID string, since time.T
 	for range maxPages {
 		r, err := b.api.GetConversationHistoryContext(ctx, in)
 		if err != nil {
-			return chat.Posted{}, false, classify(err, channel, func() bool { return false })
+			f := fault.From(classify(err, channel, harmless))
+			if slices.Contains(unaskable, f.Code) {
+				return chat.Posted{}, false, chat.ErrUnsupported
+			}
+			return chat.Posted{}, false, f
+		}
+		if !r.Ok { // slack-go takes {} for an empty history
+			return chat.Posted{}, false, fault.New(fault.Unavailable, "Slack answered conversations.history without saying that it worked")
 		}
 		for _, m := range r.Messages {
 			if m.Metadata.EventType == eventType && m.Metadata.EventPayload["delivery_id"] == deliveryID {

@@ -116,6 +116,7 @@ func TestWebhookFaults(t *testing.T) {
 		"limited":          {answer{429, map[string]string{"Retry-After": "30"}, "rate_limited"}, want{fault.RateLimited, fault.Endpoint, 30 * time.Second, "asks to wait"}},
 		"limited for long": {answer{429, nil, "message_limit_exceeded"}, want{fault.RateLimited, fault.Connection, 10 * time.Minute, "limit of messages"}},
 		"down":             {answer{502, nil, "<html>"}, want{fault.Ambiguous, fault.Item, 0, "status 502"}},
+		"timed out there":  {answer{408, nil, ""}, want{fault.Ambiguous, fault.Item, 0, "status 408"}},
 		"a page":           {answer{200, nil, "<html>sign in</html>"}, want{fault.Ambiguous, fault.Item, 0, "did not answer the webhook with ok"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -123,6 +124,43 @@ func TestWebhookFaults(t *testing.T) {
 			_, err := p.Post(t.Context(), message)
 			check(t, err, c.want)
 		})
+	}
+}
+
+// Calls that change nothing, or the same each time, leave nothing in doubt.
+func TestHarmlessFaults(t *testing.T) {
+	probe := func(p chat.Poster) error { _, err := p.Probe(t.Context()); return err }
+	update := func(p chat.Poster) error {
+		_, err := p.Update(t.Context(), chat.Posted{Channel: "C1", TS: "1.1"}, message)
+		return err
+	}
+	find := func(p chat.Poster) error {
+		_, _, err := p.Find(t.Context(), "C1", "d1", time.Unix(1, 0))
+		return err
+	}
+	for name, c := range map[string]struct {
+		call   func(chat.Poster) error
+		answer answer
+		want   want
+	}{
+		"probe, nothing":          {probe, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "is apiURL right?"}},
+		"probe, internal error":   {probe, answer{200, nil, `{"ok":false,"error":"internal_error"}`}, want{fault.Unavailable, fault.Item, 0, "internal_error"}},
+		"probe, down":             {probe, answer{503, nil, ""}, want{fault.Unavailable, fault.Item, 0, "status 503"}},
+		"probe, a page":           {probe, answer{200, nil, "<html>"}, want{fault.Unavailable, fault.Item, 0, "not understood"}},
+		"update, nothing":         {update, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "without saying where"}},
+		"update, gone":            {update, answer{200, nil, `{"ok":false,"error":"message_not_found"}`}, want{fault.NotFound, fault.Item, 0, "not there any more"}},
+		"find, nothing":           {find, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "without saying that it worked"}},
+		"find, endless":           {find, answer{200, nil, `{"ok":true,"has_more":true,"response_metadata":{"next_cursor":"x"}}`}, want{fault.Unavailable, fault.Item, 0, "more than 2000 messages"}},
+		"find, longer than it is": {find, answer{200, nil, `{"ok":true,"messages":[{"text":"` + strings.Repeat("x", 9<<20) + `"}]}`}, want{fault.Unavailable, fault.Item, 0, "longer than 8 MiB"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			check(t, c.call(dial(t, chat.Config{Token: secret, APIURL: serve(t, c.answer)})), c.want)
+		})
+	}
+	for _, code := range []string{"missing_scope", "not_in_channel", "channel_not_found"} {
+		if err := find(dial(t, chat.Config{Token: secret, APIURL: serve(t, answer{200, nil, `{"ok":false,"error":"` + code + `"}`})})); !errors.Is(err, chat.ErrUnsupported) {
+			t.Errorf("a history that cannot be read (%s): %v", code, err)
+		}
 	}
 }
 

@@ -94,7 +94,7 @@ func refused(res *http.Response, word string) error {
 	case s == http.StatusTooManyRequests:
 		f.Kind, f.Scope, f.RetryAfter = fault.RateLimited, fault.Endpoint, fault.RetryAfter(res.Header, time.Now())
 		f.Message = "Slack asks to wait before the next message"
-	case s >= 500:
+	case s >= 500 || s == http.StatusRequestTimeout:
 		f.Kind, f.RetryAfter = fault.Ambiguous, fault.RetryAfter(res.Header, time.Now())
 		f.Message = fmt.Sprintf("Slack answered the webhook with status %d", s)
 	case s == http.StatusOK:
