@@ -127,14 +127,20 @@ type DefectJira struct {
 	Labels []JiraLabel `json:"labels,omitempty"`
 }
 
-// Condition types of a Defect, both always present.
+// Condition types of a Defect, all always present.
 const (
 	// ConditionTicketed is True when the ticket is there, or none is wanted.
 	//
-	// Possible reasons when True: "Filed", "NotWanted". When False: "Filing", "Searching", "IntegrationNotFound",
+	// Possible reasons when True: "Filed", "FiledWithoutPriority", "FiledWithoutFields", "NotWanted". When False: "Filing", "Searching", "IntegrationNotFound",
 	// "IntegrationNotAllowed", "IntegrationAmbiguous", "IntegrationPaused", "Suspended", or a reason why Jira refused: "Invalid",
 	// "Unauthorized", "NotFound", "Conflict", "RateLimited", "Unavailable", "Ambiguous". The Defect itself is never blocked by it.
 	ConditionTicketed = "Ticketed"
+
+	// ConditionSynced is True when Defect and ticket agree: nothing waits to be said to Jira, and the ticket is still there.
+	//
+	// Possible reasons when True: "InStep", "NoTicket". When False: "Syncing", "TicketMissing", "IntegrationNotFound", "IntegrationPaused",
+	// "Suspended", or a reason why Jira refused, as for Ticketed.
+	ConditionSynced = "Synced"
 
 	// ConditionNotified is True when all that is to be said of the Defect was said.
 	//
@@ -154,6 +160,16 @@ const (
 	ReasonFiling = "Filing"
 	// ReasonSearching: a ticket may be there already; it is looked for before another one is made.
 	ReasonSearching = "Searching"
+	// ReasonInStep: Defect and ticket agree.
+	ReasonInStep = "InStep"
+	// ReasonNoTicket: there is no ticket to be in step with.
+	ReasonNoTicket = "NoTicket"
+	// ReasonSyncing: the ticket is being moved or commented on.
+	ReasonSyncing = "Syncing"
+	// ReasonTicketMissing: Jira does not have the ticket any more, or the account may not see it.
+	ReasonTicketMissing = "TicketMissing"
+	// ReasonFiledWithoutFields: the ticket is there, without some of the integration's fields; the message says which and why.
+	ReasonFiledWithoutFields = "FiledWithoutFields"
 	// ReasonNotified: every notification about the Defect was delivered.
 	ReasonNotified = "Notified"
 	// ReasonNoRuleMatched: no rule is interested.
@@ -166,7 +182,7 @@ const (
 
 // DefectStatus is where the Defect stands.
 type DefectStatus struct {
-	// conditions are Ready, Ticketed and Notified, and Reconciling or Stalled while they hold.
+	// conditions are Ready, Ticketed, Synced and Notified, and Reconciling or Stalled while they hold.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -181,6 +197,14 @@ type DefectStatus struct {
 	// occurrence.
 	// +optional
 	State State `json:"state,omitempty"`
+
+	// stateChange is the last change of state; empty before the first.
+	// +optional
+	StateChange *StateChange `json:"stateChange,omitempty"`
+
+	// wantedState repeats the spec.state that was last acted on, so that a change of it is noticed.
+	// +optional
+	WantedState State `json:"wantedState,omitempty"`
 
 	// jira is the ticket.
 	// +optional
@@ -218,6 +242,39 @@ type DefectStatus struct {
 	// +listMapKey=rule
 	// +kubebuilder:validation:MaxItems=32
 	Messages []DefectMessage `json:"messages,omitempty"`
+}
+
+// StateChangeCause says what moved a Defect's state.
+// +kubebuilder:validation:Enum=Spec;Jira;Regression
+type StateChangeCause string
+
+const (
+	// CauseSpec: somebody changed spec.state.
+	CauseSpec StateChangeCause = "Spec"
+	// CauseJira: somebody moved the ticket.
+	CauseJira StateChangeCause = "Jira"
+	// CauseRegression: the defect occurred again after it was resolved.
+	CauseRegression StateChangeCause = "Regression"
+)
+
+// StateChange is one change of a Defect's state.
+type StateChange struct {
+	// number counts the changes.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Number int64 `json:"number"`
+
+	// from is the state before.
+	// +required
+	From State `json:"from"`
+
+	// cause is Spec, Jira or Regression.
+	// +required
+	Cause StateChangeCause `json:"cause"`
+
+	// time of the change.
+	// +required
+	Time metav1.Time `json:"time"`
 }
 
 // EventID identifies something that happened.
@@ -267,9 +324,43 @@ type DefectTicket struct {
 	// +kubebuilder:validation:MaxLength=255
 	Assignee string `json:"assignee,omitempty"`
 
-	// lastSyncTime is when it was last read from, or written to, Jira.
+	// createdTime is when the operator filed the ticket, or found it.
+	// +optional
+	CreatedTime *metav1.Time `json:"createdTime,omitempty"`
+
+	// lastSyncTime is when something new was last read from Jira, or something was written there.
 	// +optional
 	LastSyncTime *metav1.Time `json:"lastSyncTime,omitempty"`
+
+	// updatedTime is Jira's own time of the issue's last change that is shown here.
+	// +optional
+	UpdatedTime *metav1.MicroTime `json:"updatedTime,omitempty"`
+
+	// moveTo is the state to which the ticket is being moved; empty when it is where it should be.
+	// +optional
+	MoveTo State `json:"moveTo,omitempty"`
+
+	// toldOccurrences is how many occurrences the ticket tells of.
+	// +optional
+	ToldOccurrences int64 `json:"toldOccurrences,omitempty"`
+
+	// lastCommentTime is when the operator last commented on the ticket.
+	// +optional
+	LastCommentTime *metav1.Time `json:"lastCommentTime,omitempty"`
+
+	// jiraChangedAt repeats the annotation jira-changed-at that was last honoured.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	JiraChangedAt string `json:"jiraChangedAt,omitempty"`
+
+	// backlink is the link to the Defect that was put on the ticket.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Backlink string `json:"backlink,omitempty"`
+
+	// missingSince is when Jira first said that it does not have the ticket any more; empty when it does.
+	// +optional
+	MissingSince *metav1.Time `json:"missingSince,omitempty"`
 
 	// ticketRequestedAt repeats the annotation ticket-requested-at that was last honoured.
 	// +optional

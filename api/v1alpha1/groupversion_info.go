@@ -49,6 +49,13 @@ const (
 	// time of the request; status.jira.ticketRequestedAt repeats the one last honoured.
 	TicketRequestedAtAnnotation = "integrations.voiceai.dev/ticket-requested-at"
 
+	// ChangedByAnnotation on a Defect says who changed spec.state last. What changes it for a person sets it; comments on the ticket repeat it.
+	ChangedByAnnotation = "integrations.voiceai.dev/changed-by"
+
+	// JiraChangedAtAnnotation on a Defect hints that its ticket changed in Jira, so that it is read again. Its value is the RFC 3339 time of the
+	// hint; status.jira.jiraChangedAt repeats the one last honoured.
+	JiraChangedAtAnnotation = "integrations.voiceai.dev/jira-changed-at"
+
 	// ResultsAnnotation on a Job is the result of a test run, as JSON.
 	ResultsAnnotation = "integrations.voiceai.dev/results"
 )

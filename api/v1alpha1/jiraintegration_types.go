@@ -307,13 +307,14 @@ type JiraReopen struct {
 
 // JiraRateLimit bounds what is sent.
 type JiraRateLimit struct {
-	// requestsPerSecond is the steady rate; 90 when empty, a little under Cloud's burst limit of 100.
+	// requestsPerSecond is how many requests each endpoint gets in a second. When empty, 97 on Cloud, just under its burst limit of 100, and no
+	// limit on Data Center.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	RequestsPerSecond int32 `json:"requestsPerSecond,omitempty"`
 
-	// concurrency is how many calls are under way at once; 32 when empty.
+	// concurrency is how many calls of a kind are under way at once; 32 when empty.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=256
@@ -355,6 +356,10 @@ type JiraIntegrationStatus struct {
 	// lastProbeTime is when credentials and project were last checked.
 	// +optional
 	LastProbeTime *metav1.Time `json:"lastProbeTime,omitempty"`
+
+	// lastPollTime is when changes of tickets were last asked for with success.
+	// +optional
+	LastPollTime *metav1.Time `json:"lastPollTime,omitempty"`
 
 	// createdTotal counts the tickets made.
 	// +optional

@@ -45,6 +45,7 @@ type flags struct {
 	leaderElect               bool
 	leaseNamespace            string
 	maxEventAge, expiry, keep time.Duration
+	dashboardURL              string
 }
 
 func main() {
@@ -56,6 +57,7 @@ func main() {
 	flag.DurationVar(&f.maxEventAge, "max-event-age", 24*time.Hour, "How old an event may be and still match a rule.")
 	flag.DurationVar(&f.expiry, "notification-expiry", 24*time.Hour, "How old a Notification may be and still be sent.")
 	flag.DurationVar(&f.keep, "notification-retention", 72*time.Hour, "How long a Notification is kept; must be longer than the two above.")
+	flag.StringVar(&f.dashboardURL, "dashboard-url", "", "Where people reach the dashboard; tickets get a link to their Defect there. None when empty.")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
@@ -127,16 +129,17 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 	var wakeSlack, wakeJira, wakeDefect, wakeNotification connection.Waker
 	now := clock.RealClock{}
 	slackPool := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{
-		Clock: now, Fence: fence, WakeItem: wakeNotification.Wake, WakeIntegration: wakeSlack.Wake,
+		Clock: now, Fence: fence, WakeItem: wakeNotification.Wake, WakeIntegration: wakeSlack.Wake, Counted: controller.ActionPost,
 	})
 	jiraPool := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{
-		Clock: now, Fence: fence, WakeItem: wakeDefect.Wake, WakeIntegration: wakeJira.Wake,
+		Clock: now, Fence: fence, WakeItem: wakeDefect.Wake, WakeIntegration: wakeJira.Wake, Counted: controller.ActionCreate,
 	})
 	for _, r := range []interface{ Start(context.Context) error }{slackPool, jiraPool} {
 		if err := mgr.Add(r); err != nil {
 			return err
 		}
 	}
+	var news controller.News
 	box := &outbox.Outbox{Client: mgr.GetClient(), Clock: now, MaxEventAge: f.maxEventAge}
 	c, live, recorder := mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("voiceai-integrations")
 
@@ -146,14 +149,16 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 				SetupWithManager(mgr, workers(64))
 		},
 		v1alpha1.KindJiraIntegration: func() error {
-			return (&controller.JiraIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Jira: jiraPool, Wake: &wakeJira, Dial: jira.New}).
+			return (&controller.JiraIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Jira: jiraPool, Wake: &wakeJira, Dial: jira.New,
+				News: &news, WakeDefect: wakeDefect.Wake}).
 				SetupWithManager(mgr, workers(64))
 		},
 		v1alpha1.KindNotificationRule: func() error {
 			return (&controller.NotificationRuleReconciler{Client: c, Recorder: recorder, Outbox: box}).SetupWithManager(mgr, workers(4))
 		},
 		v1alpha1.KindDefect: func() error {
-			return (&controller.DefectReconciler{Client: c, Recorder: recorder, Clock: now, Outbox: box, Jira: jiraPool, Wake: &wakeDefect, TookOver: tookOver}).
+			return (&controller.DefectReconciler{Client: c, Recorder: recorder, Clock: now, Outbox: box, Jira: jiraPool, Wake: &wakeDefect, TookOver: tookOver,
+				News: &news, DashboardURL: f.dashboardURL}).
 				SetupWithManager(mgr, workers(16))
 		},
 		v1alpha1.KindNotification: func() error {

@@ -56,13 +56,16 @@ type Connection[C, R any] struct {
 	client atomic.Pointer[C]
 	pause  atomic.Pointer[pause]
 
-	mu       sync.Mutex
-	version  string
-	limits   Limits
-	closing  bool
-	limiter  *rate.Limiter
-	lanes    map[string]*Lane[C, R]
-	failures int
+	mu      sync.Mutex
+	version string
+	limits  Limits
+	closing bool
+	limiter *rate.Limiter
+	lanes   map[string]*Lane[C, R]
+	running int
+	// failures counts those in a row, relapses the pauses because of them since a call last succeeded.
+	failures, relapses int
+	doubt              *fault.Fault
 }
 
 // pause is why no calls are made.
@@ -71,6 +74,8 @@ type pause struct {
 	at    time.Time
 	// quiet is a pause of which nothing needs to be said, as before the first probe.
 	quiet bool
+	// relapse is a pause because calls failed in a row, resuming one that is to end by itself.
+	relapse, resuming bool
 }
 
 func (p *pause) reported() *fault.Fault {
@@ -159,18 +164,54 @@ func (c *Connection[C, R]) Pause(f *fault.Fault) {
 	c.wakeAll(c.setPause(&pause{fault: f}))
 }
 
-// Resume lets calls go on. It does nothing before Connect.
+// Resume lets calls go on. After a pause because of failures one call is tried first, and each time that fails the pause is longer, even if
+// somebody finds in between that all is well. It does nothing before Connect.
 func (c *Connection[C, R]) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.client.Load() == nil {
+	p := c.pause.Load()
+	if c.client.Load() == nil || p == nil || p.resuming {
 		return
 	}
+	if c.relapses > 1 && p.relapse {
+		if wait := p.at.Add(backoff(c.relapses - 1)).Sub(c.clock.Now()); wait > 0 {
+			p.resuming = true
+			c.clock.AfterFunc(wait, func() { c.resumeFrom(p) })
+			return
+		}
+	}
+	c.resume()
+}
+
+// resumeFrom ends a pause, unless another one took its place.
+func (c *Connection[C, R]) resumeFrom(p *pause) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pause.Load() == p && !c.closing {
+		c.resume()
+	}
+}
+
+func (c *Connection[C, R]) resume() {
 	c.failures = 0
 	c.pause.Store(nil)
+	c.pumpAll()
+}
+
+func (c *Connection[C, R]) pumpAll() {
 	for _, l := range c.lanes {
 		l.pump()
 	}
+}
+
+// Doubt is the failure because of which calls were paused, until one succeeds; nil when there is none.
+func (c *Connection[C, R]) Doubt() *fault.Fault {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.relapses == 0 {
+		return nil
+	}
+	return c.doubt
 }
 
 // Paused is why no calls are made now, or nil.
@@ -211,32 +252,46 @@ func (c *Connection[C, R]) wakeAll(keys []types.NamespacedName) {
 // observe draws from how a call ended what it means for the others. The caller holds mu.
 func (c *Connection[C, R]) observe(err error) {
 	f := fault.From(err)
-	if f == nil {
-		c.failures = 0
-		return
-	}
 	switch {
-	case f.Kind == fault.Unauthorized && f.Scope == fault.Connection, f.Kind.Permanent() && f.Scope == fault.Connection:
-		c.stop(f)
+	case f == nil:
+		c.recovered()
+	case f.Kind.Permanent() && f.Scope == fault.Connection:
+		c.stop(&pause{fault: f})
 	case f.Kind == fault.RateLimited && f.Scope == fault.Connection:
-		c.stop(f)
-		c.clock.AfterFunc(retryAfter(f), c.Resume)
+		p := &pause{fault: f, resuming: true}
+		if c.stop(p) {
+			c.clock.AfterFunc(retryAfter(f), func() { c.resumeFrom(p) })
+		}
 	case f.Kind == fault.Unavailable || f.Kind == fault.Ambiguous:
-		if c.failures++; c.failures >= pauseAfter {
-			c.stop(f)
+		if c.failures++; c.failures < pauseAfter && c.relapses == 0 {
+			return
+		}
+		if c.stop(&pause{fault: f, relapse: true}) {
+			c.relapses++
+			c.doubt = f
 		}
 	default: // the other side answered for this item alone
-		c.failures = 0
+		c.recovered()
 	}
 }
 
-// stop pauses and has the integration reconciled, which probes. The caller holds mu.
-func (c *Connection[C, R]) stop(f *fault.Fault) {
-	if c.pause.Load() != nil {
-		return
+func (c *Connection[C, R]) recovered() {
+	c.failures = 0
+	if c.relapses > 0 {
+		c.relapses, c.doubt = 0, nil
+		c.alarm()
+		c.pumpAll()
 	}
-	c.wakeAll(c.setPause(&pause{fault: f}))
+}
+
+// stop pauses, unless calls are paused already, and has the integration reconciled, which probes. The caller holds mu.
+func (c *Connection[C, R]) stop(p *pause) bool {
+	if c.pause.Load() != nil {
+		return false
+	}
+	c.wakeAll(c.setPause(p))
 	c.alarm()
+	return true
 }
 
 func retryAfter(f *fault.Fault) time.Duration {
@@ -259,9 +314,13 @@ func (c *Connection[C, R]) retryAt(f *fault.Fault, attempts int) time.Time {
 	case f.Kind == fault.NotFound || f.Kind == fault.Unauthorized:
 		return now.Add(slowRetry) // mended on the other side, where nobody tells us
 	}
-	backoff := minBackoff << min(attempts-1, 10)
-	backoff = min(backoff, maxBackoff)
-	return now.Add(max(backoff/2+rand.N(backoff/2+1), f.RetryAfter))
+	d := backoff(attempts)
+	return now.Add(max(d/2+rand.N(d/2+1), f.RetryAfter))
+}
+
+// backoff is how long to wait after so many failures.
+func backoff(failures int) time.Duration {
+	return min(minBackoff<<min(failures-1, 10), maxBackoff)
 }
 
 // close lets no further call begin. Objects that wait are reconciled.

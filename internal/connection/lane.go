@@ -38,6 +38,8 @@ type Call[C, R any] func(context.Context, C) (R, error)
 type Request[C, R any] struct {
 	Key types.NamespacedName
 	UID types.UID
+	// Act says what is done. What succeeded is not done again as long as the same is asked for.
+	Act string
 	// Version says what the call is made from. A call that failed is made again when it changes.
 	Version string
 	Call    Call[C, R]
@@ -66,7 +68,7 @@ type Answer[R any] struct {
 	Result R
 	Err    error
 	At     time.Time
-	// Attempts counts the calls made since the object was last forgotten.
+	// Attempts counts the calls made for this act since the object was last forgotten.
 	Attempts int
 	// RetryAt is when a call that failed is made again if it is asked for; zero when it is not, unless Version changes.
 	RetryAt time.Time
@@ -77,14 +79,14 @@ type Answer[R any] struct {
 }
 
 // Ask returns the answer to the call for an object, and arranges for the call to be made if there is none. The object is reconciled again
-// when there is something new to say. A call that waits is replaced by this one. One that succeeded is not made again before Forget; one that
-// failed is, when Version changes or RetryAt has come.
+// when there is something new to say. A call that waits is replaced by this one. One that succeeded is not made again before Forget, unless
+// another act is asked for; one that failed is, when Version changes or RetryAt has come.
 func (l *Lane[C, R]) Ask(r Request[C, R]) Answer[R] {
 	c := l.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := l.entries[r.Key]
-	if e != nil && e.UID != r.UID && (e.state == queued || e.state == done) {
+	if e != nil && (e.UID != r.UID || e.Act != r.Act) && (e.state == queued || e.state == done) {
 		l.forget(r.Key)
 		e = nil
 	}
@@ -147,7 +149,7 @@ func (l *Lane[C, R]) pump() {
 		return
 	}
 	now := c.clock.Now()
-	for len(l.queue) > 0 && l.running < l.concurrency {
+	for len(l.queue) > 0 && l.running < l.concurrency && (c.relapses == 0 || c.running == 0) {
 		e := l.queue[0]
 		if e.Call == nil {
 			l.queue = l.queue[1:]
@@ -159,6 +161,7 @@ func (l *Lane[C, R]) pump() {
 		}
 		l.queue = l.queue[1:]
 		l.running++
+		c.running++
 		e.state = started
 		c.calls.Add(1)
 		go l.run(e)
@@ -216,6 +219,7 @@ func (l *Lane[C, R]) run(e *entry[C, R]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l.running--
+	c.running--
 	e.attempts++
 	e.state = done
 	e.answer = Answer[R]{Done: true, Result: result, Err: err, At: c.clock.Now(), Attempts: e.attempts}

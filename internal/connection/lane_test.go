@@ -35,6 +35,7 @@ func newRig(limits connection.Limits) *rig {
 		Clock:           clock.RealClock{},
 		Fence:           func() error { r.mu.Lock(); defer r.mu.Unlock(); return r.fence },
 		WakeItem:        func(n types.NamespacedName) { r.mu.Lock(); defer r.mu.Unlock(); r.woken[n.Name]++ },
+		Counted:         "PostMessage",
 		WakeIntegration: func(types.NamespacedName) { r.mu.Lock(); defer r.mu.Unlock(); r.alarms++ },
 	})
 	r.conn = r.pool.Get(types.NamespacedName{Name: "integration"})
@@ -292,6 +293,81 @@ func TestRecordIsShownNowAndThen(t *testing.T) {
 		h, sent, failed := r.conn.Record.Snapshot()
 		if sent != 100 || failed != 12 || len(h.Activities) != v1alpha1.MaxActivities || h.Activities[0].Object != "99" {
 			t.Errorf("sent %d, failed %d, %d activities, first %v", sent, failed, len(h.Activities), h.Activities[0])
+		}
+	})
+}
+
+// A Jira that answers probes but no creates: each probe resumes the connection, and what is tried becomes rarer.
+func TestRelapsesMakeThePausesLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{Concurrency: 10})
+		var down error = fault.New(fault.Unavailable, "down")
+		object := 0
+		// hour has an object come every second, and a probe that succeeds.
+		hour := func() (calls int) {
+			before, _ := r.counts()
+			for range 3600 {
+				object++
+				r.conn.Lane("").Ask(connection.Request[string, string]{
+					Key: types.NamespacedName{Name: fmt.Sprint(object)}, Call: func(context.Context, string) (string, error) {
+						r.mu.Lock()
+						defer r.mu.Unlock()
+						r.calls = append(r.calls, time.Now())
+						return "", down
+					},
+				})
+				r.conn.Resume()
+				time.Sleep(time.Second)
+				synctest.Wait()
+			}
+			after, _ := r.counts()
+			return after - before
+		}
+		if calls := hour(); calls < 10 || calls > 30 {
+			t.Errorf("%d calls in an hour of failure, want a few", calls)
+		}
+		if f := r.conn.Doubt(); f == nil || f.Message != "down" {
+			t.Errorf("in doubt because of %v", f)
+		}
+		r.mu.Lock()
+		down = nil
+		r.mu.Unlock()
+		_, alarms := r.counts()
+		if calls := hour(); calls < 7000 {
+			t.Errorf("%d calls in an hour of health, want those that waited and the new ones", calls)
+		}
+		if _, after := r.counts(); r.conn.Doubt() != nil || r.conn.Paused() != nil || after == alarms {
+			t.Errorf("after recovery: in doubt because of %v, paused because of %v, %d alarms more", r.conn.Doubt(), r.conn.Paused(), after-alarms)
+		}
+	})
+}
+
+func TestAnotherActIsAnotherCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{})
+		ask := func(act, version string) connection.Answer[string] {
+			return r.conn.Lane("").Ask(connection.Request[string, string]{
+				Key: types.NamespacedName{Name: "a"}, UID: "a", Act: act, Version: version,
+				Call: func(context.Context, string) (string, error) {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					r.calls = append(r.calls, time.Now())
+					return act, nil
+				},
+			})
+		}
+		for _, c := range []struct {
+			act, version string
+			calls        int
+		}{{"move", "1", 1}, {"move", "1", 1}, {"move", "2", 1}, {"comment", "2", 2}, {"move", "2", 3}} {
+			ask(c.act, c.version)
+			synctest.Wait()
+			if a := ask(c.act, c.version); !a.Done || a.Result != c.act {
+				t.Errorf("%s: %+v", c.act, a)
+			}
+			if calls, _ := r.counts(); calls != c.calls {
+				t.Errorf("%s, version %s: %d calls, want %d", c.act, c.version, calls, c.calls)
+			}
 		}
 	})
 }

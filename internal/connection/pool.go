@@ -25,6 +25,8 @@ type Options struct {
 	// WakeItem has an object that waits for a call reconciled, WakeIntegration an integration. They are called from any goroutine and must
 	// not block.
 	WakeItem, WakeIntegration func(types.NamespacedName)
+	// Counted is the action whose successes a Record counts.
+	Counted string
 }
 
 // Pool holds the connections of one kind of integration, by name.
@@ -59,7 +61,7 @@ func (p *Pool[C, R]) Get(name types.NamespacedName) *Connection[C, R] {
 		ctx:   ctx, cancel: cancel, limiter: limiter(0, 0), lanes: map[string]*Lane[C, R]{},
 	}
 	c.pause.Store(&pause{fault: fault.New(fault.Unavailable, "the integration has not been checked yet"), quiet: true})
-	c.Record = &Record{clock: p.options.Clock, changed: func() { p.later(name) }}
+	c.Record = &Record{clock: p.options.Clock, counted: p.options.Counted, changed: func() { p.later(name) }}
 	p.connections[name] = c
 	return c
 }

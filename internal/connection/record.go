@@ -15,6 +15,8 @@ import (
 type Record struct {
 	clock   clock.PassiveClock
 	changed func()
+	// counted is the action whose successes are counted.
+	counted string
 
 	mu        sync.Mutex
 	loaded    bool
@@ -46,7 +48,8 @@ func (r *Record) Snapshot() (h v1alpha1.Health, succeeded, failed int64) {
 	return *r.health.DeepCopy(), r.succeeded, r.failed
 }
 
-// Add records something done for an object, and how it ended. detail is shown when it succeeded.
+// Add records something done for an object, and how it ended. detail is shown when it succeeded. Totals count all failures, and the successes of
+// the pool's counted action.
 func (r *Record) Add(action, object, detail string, err error) {
 	r.mu.Lock()
 	now := metav1.NewTime(r.clock.Now())
@@ -54,7 +57,7 @@ func (r *Record) Add(action, object, detail string, err error) {
 	if err != nil {
 		a.Outcome, a.Detail = v1alpha1.OutcomeFailed, err.Error()
 		r.failed++
-	} else {
+	} else if action == r.counted {
 		r.succeeded++
 	}
 	a.Detail = condition.Bound(a.Detail, 1024)

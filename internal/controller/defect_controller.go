@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -19,6 +20,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
@@ -39,6 +41,13 @@ type DefectReconciler struct {
 	Wake *connection.Waker
 	// TookOver is when this process became the one that acts. A Defect that is older may have been given a ticket by another.
 	TookOver func() time.Time
+	// News is what polls found of tickets.
+	News *News
+	// DashboardURL is where Defects have their pages; empty when nowhere.
+	DashboardURL string
+
+	// lookups has a *lookup for each integration, by name.
+	lookups sync.Map
 }
 
 // JiraPool holds the connections to Jira.
@@ -52,12 +61,13 @@ type JiraClient struct {
 
 // defectScope is one reconcile of a Defect.
 type defectScope struct {
-	defect *v1alpha1.Defect
-	now    time.Time
+	// before is the Defect as it was read.
+	before, defect *v1alpha1.Defect
+	now            time.Time
 	// next is when to look again, 0 for never.
 	next time.Duration
-	// ticket and notify are what is not well; nil when all is.
-	ticket, notify *outcome
+	// ticket, follow and notify are what is not well; nil when all is.
+	ticket, follow, notify *outcome
 	// soon says that the first answer is due any moment: until then the status stays unwritten, to be written once.
 	soon bool
 }
@@ -67,33 +77,42 @@ func (r *DefectReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	d := &v1alpha1.Defect{}
 	if err := r.Client.Get(ctx, req.NamespacedName, d); err != nil {
 		if client.IgnoreNotFound(err) == nil {
-			r.Jira.Forget(req.NamespacedName)
+			r.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !d.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
-	before := d.DeepCopy()
-	s := &defectScope{defect: d, now: r.Clock.Now()}
-	r.observe(s)
+	s := &defectScope{before: d.DeepCopy(), defect: d, now: r.Clock.Now()}
+	lifecycle.Observe(d, s.now)
 	s.ticket = r.fileTicket(ctx, s)
+	s.follow = r.follow(ctx, s)
 	s.notify = r.notify(ctx, s)
-	return r.finish(ctx, before, s)
+	return r.finish(ctx, s)
 }
 
-func (r *DefectReconciler) finish(ctx context.Context, before *v1alpha1.Defect, s *defectScope) (ctrl.Result, error) {
+func (r *DefectReconciler) forget(d types.NamespacedName) {
+	r.Jira.Forget(d)
+	r.News.Drop(d)
+	r.lookups.Range(func(_, l any) bool {
+		l.(*lookup).release(d)
+		return true
+	})
+}
+
+func (r *DefectReconciler) finish(ctx context.Context, s *defectScope) (ctrl.Result, error) {
 	var err error
-	for _, o := range []*outcome{s.ticket, s.notify} {
+	for _, o := range []*outcome{s.ticket, s.follow, s.notify} {
 		if o != nil && o.err != nil && err == nil {
 			err = o.err
 		}
 	}
-	if s.soon && err == nil && before.Status.ObservedGeneration < 0 {
+	if s.soon && err == nil && s.before.Status.ObservedGeneration < 0 {
 		return ctrl.Result{RequeueAfter: s.next}, nil
 	}
 	s.summarise()
-	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, before, s.defect, ctrl.Result{RequeueAfter: s.next})
+	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, s.before, s.defect, ctrl.Result{RequeueAfter: s.next})
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -155,7 +174,7 @@ func (r *DefectReconciler) asYoungAs(ctx context.Context, o client.Object) []rec
 
 // summarise draws Ready from the other conditions.
 func (s *defectScope) summarise() {
-	for _, o := range []*outcome{s.ticket, s.notify} {
+	for _, o := range []*outcome{s.ticket, s.follow, s.notify} {
 		if o != nil {
 			condition.NotReady(s.defect, o.progress, o.reason, o.message)
 			return

@@ -18,6 +18,10 @@ const (
 	SecretIndex = "secret"
 	// TicketedIndex: whether a Defect has a ticket or wants none, "true" or "false".
 	TicketedIndex = "ticketed"
+	// TicketIndex: a Defect's ticket, as namespace/name of the integration, a slash and the ticket's ID.
+	TicketIndex = "ticket"
+	// IntegrationIndex: the integration with which a Defect's ticket was made, as namespace/name.
+	IntegrationIndex = "integration"
 	// SubjectIndex: the UID of the object a Notification is about.
 	SubjectIndex = "subject"
 	// UndeliveredIndex: "true" for a Notification that is not delivered.
@@ -36,6 +40,8 @@ func Index(ctx context.Context, mgr ctrl.Manager) error {
 		{&v1alpha1.SlackIntegration{}, SecretIndex, secretsOf},
 		{&v1alpha1.JiraIntegration{}, SecretIndex, secretsOf},
 		{&v1alpha1.Defect{}, TicketedIndex, isTicketed},
+		{&v1alpha1.Defect{}, TicketIndex, ticketOf},
+		{&v1alpha1.Defect{}, IntegrationIndex, ticketIntegration},
 		{&v1alpha1.Notification{}, SubjectIndex, subjectOf},
 		{&v1alpha1.Notification{}, UndeliveredIndex, isUndelivered},
 	} {
@@ -72,6 +78,20 @@ func secretsOf(o client.Object) []string {
 func isTicketed(o client.Object) []string {
 	d, ok := o.(*v1alpha1.Defect)
 	return []string{strconv.FormatBool(ok && d.Status.Jira != nil && d.Status.Jira.Key != "")}
+}
+
+func ticketOf(o client.Object) []string {
+	if d, ok := o.(*v1alpha1.Defect); ok && d.Status.Jira != nil && d.Status.Jira.Key != "" {
+		return []string{d.Status.Jira.Integration + "/" + d.Status.Jira.ID}
+	}
+	return nil
+}
+
+func ticketIntegration(o client.Object) []string {
+	if d, ok := o.(*v1alpha1.Defect); ok && d.Status.Jira != nil && d.Status.Jira.Key != "" {
+		return []string{d.Status.Jira.Integration}
+	}
+	return nil
 }
 
 func subjectOf(o client.Object) []string {

@@ -23,6 +23,18 @@ import (
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 
+// What the activities of an integration's status are called. The totals count posts and creates.
+const (
+	ActionPost    = "PostMessage"
+	ActionCreate  = "CreateIssue"
+	actionFind    = "FindMessage"
+	actionLookup  = "FindIssue"
+	actionMove    = "MoveIssue"
+	actionComment = "CommentIssue"
+	actionLink    = "LinkIssue"
+	actionPoll    = "PollIssues"
+)
+
 const (
 	// defaultProbeInterval is spec.probeIntervalSeconds when empty.
 	defaultProbeInterval = 300 * time.Second
@@ -50,8 +62,9 @@ type probed[C any] struct {
 	secretField string
 	interval    int32
 	lastProbe   **metav1.Time
-	limits      connection.Limits
-	dial        func(secret string) (C, error)
+	// limits are for a client that was probed.
+	limits func(C) connection.Limits
+	dial   func(secret string) (C, error)
 	// probe asks the other side, writes what it found to the status, and returns the client with it. note says what is less than the spec asks
 	// for; empty when nothing is. verified is false when the credentials cannot be checked without doing something.
 	probe func(context.Context, C) (client C, note string, verified bool, err error)
@@ -132,8 +145,12 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 		}
 		return 0, fmt.Errorf("probing: %w", err)
 	}
-	conn.Connect(c, version, in.limits)
+	conn.Connect(c, version, in.limits(c))
 	conn.Resume()
+	if f := conn.Doubt(); f != nil { // who we are is accepted, and what we want is not; a call that succeeds has this looked at again
+		p.unhealthy(o, f)
+		return stalledProbeInterval, nil
+	}
 	p.well(o, note, verified)
 	return interval, nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -19,6 +20,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
@@ -39,6 +41,9 @@ type JiraIntegrationReconciler struct {
 	Wake *connection.Waker
 	// Dial makes a client. It does not call Jira.
 	Dial func(ticket.Config) (ticket.Tracker, error)
+	// News takes what polls find, WakeDefect has a Defect look at it.
+	News       *News
+	WakeDefect func(types.NamespacedName)
 }
 
 // Reconcile brings one JiraIntegration on.
@@ -59,6 +64,13 @@ func (r *JiraIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 
 	p := prober[JiraClient, ticket.Ticket]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Jira}
 	next, err := p.reconcile(ctx, r.probed(i))
+	if err == nil {
+		again, f := r.poll(ctx, i)
+		if f != nil {
+			p.fail(i, f)
+		}
+		next = sooner(next, again)
+	}
 	i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal = record.Snapshot()
 	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, before, i, ctrl.Result{RequeueAfter: next})
 	if err != nil {
@@ -71,7 +83,7 @@ func (r *JiraIntegrationReconciler) probed(i *v1alpha1.JiraIntegration) probed[J
 	secret, field := jiraSecret(i)
 	return probed[JiraClient]{
 		object: i, kind: v1alpha1.KindJiraIntegration, suspend: i.Spec.Suspend, secret: secret, secretField: field,
-		interval: i.Spec.ProbeIntervalSeconds, lastProbe: &i.Status.LastProbeTime, limits: jiraLimits(i.Spec.RateLimit),
+		interval: i.Spec.ProbeIntervalSeconds, lastProbe: &i.Status.LastProbeTime, limits: func(c JiraClient) connection.Limits { return jiraLimits(i.Spec.RateLimit, c.Project.Deployment) },
 		dial: func(secret string) (JiraClient, error) {
 			config := ticket.Config{
 				APIURL: string(i.Spec.APIURL), SiteURL: string(i.Spec.SiteURL), Deployment: ticket.Deployment(i.Spec.Deployment),
@@ -79,6 +91,9 @@ func (r *JiraIntegrationReconciler) probed(i *v1alpha1.JiraIntegration) probed[J
 			}
 			if config.IssueType == "" {
 				config.IssueType = defaultIssueType
+			}
+			for _, f := range i.Spec.Fields {
+				config.Fields = append(config.Fields, ticket.Field{Name: f.Name, Type: ticket.FieldType(f.Type)})
 			}
 			if i.Spec.Basic != nil {
 				config.Username = i.Spec.Basic.Username
@@ -95,7 +110,11 @@ func (r *JiraIntegrationReconciler) probed(i *v1alpha1.JiraIntegration) probed[J
 			s := &i.Status
 			s.Deployment, s.Version = v1alpha1.JiraDeployment(found.Deployment), condition.Bound(found.Version, 64)
 			s.Account, s.AccountID = condition.Bound(found.Account, 255), condition.Bound(found.AccountID, 255)
-			return c, unknownPriorities(i, found.Priorities), true, nil
+			notes := append(render.CheckFields(i.Spec.Fields), found.Problems...)
+			if note := unknownPriorities(i, found.Priorities); note != "" {
+				notes = append(notes, note)
+			}
+			return c, strings.Join(notes, "; "), true, nil
 		},
 	}
 }
@@ -128,16 +147,20 @@ func jiraSecret(i *v1alpha1.JiraIntegration) (v1alpha1.SecretKeyReference, strin
 	return v1alpha1.SecretKeyReference{}, ""
 }
 
-// jiraLimits are a little under Cloud's burst limit unless the integration says otherwise: 100 a second for an endpoint
-// (https://developer.atlassian.com/cloud/jira/platform/rate-limiting/).
-func jiraLimits(l *v1alpha1.JiraRateLimit) connection.Limits {
-	out := connection.Limits{Concurrency: 32, PerSecond: 90, Burst: 10}
+// jiraLimits are those of each lane, that is of each endpoint that takes many calls. Cloud takes 100 a second at each
+// (https://developer.atlassian.com/cloud/jira/platform/rate-limiting/); rate and burst together stay just below. Data Center has no limit unless
+// its admins set one.
+func jiraLimits(l *v1alpha1.JiraRateLimit, d ticket.Deployment) connection.Limits {
+	out := connection.Limits{Concurrency: 32}
+	if d == ticket.Cloud {
+		out.LanePerSecond, out.LaneBurst = 97, 3
+	}
 	if l != nil && l.Concurrency > 0 {
 		out.Concurrency = int(l.Concurrency)
 	}
 	if l != nil && l.RequestsPerSecond > 0 {
-		out.PerSecond = float64(l.RequestsPerSecond)
-		out.Burst = max(1, int(l.RequestsPerSecond/10))
+		out.LanePerSecond = float64(l.RequestsPerSecond)
+		out.LaneBurst = max(1, int(l.RequestsPerSecond/30))
 	}
 	return out
 }

@@ -224,16 +224,16 @@ func (r *NotificationReconciler) post(integration types.NamespacedName, n *v1alp
 		if !uncertain.IsZero() && c.Workspace.CanFind && !strings.HasPrefix(m.Channel, "#") {
 			posted, ok, err := c.Find(ctx, m.Channel, m.DeliveryID, created.Add(-time.Second))
 			if err != nil && !errors.Is(err, chat.ErrUnsupported) {
-				record.Add("FindMessage", object, "", err)
+				record.Add(actionFind, object, "", err)
 				return chat.Posted{}, err
 			}
 			if ok {
-				record.Add("FindMessage", object, posted.Channel, nil)
+				record.Add(actionFind, object, posted.Channel, nil)
 				return posted, nil
 			}
 		}
 		posted, err := c.Post(ctx, m)
-		record.Add("PostMessage", object, posted.Channel, err)
+		record.Add(ActionPost, object, posted.Channel, err)
 		return posted, err
 	}
 }

@@ -76,7 +76,7 @@ func (r *SlackIntegrationReconciler) probed(i *v1alpha1.SlackIntegration) probed
 	secret, field := slackSecret(i)
 	return probed[SlackClient]{
 		object: i, kind: v1alpha1.KindSlackIntegration, suspend: i.Spec.Suspend, secret: secret, secretField: field,
-		interval: i.Spec.ProbeIntervalSeconds, lastProbe: &i.Status.LastProbeTime, limits: slackLimits(i.Spec.RateLimit),
+		interval: i.Spec.ProbeIntervalSeconds, lastProbe: &i.Status.LastProbeTime, limits: func(SlackClient) connection.Limits { return slackLimits(i.Spec.RateLimit) },
 		dial: func(secret string) (SlackClient, error) {
 			config := chat.Config{Token: secret, APIURL: string(i.Spec.APIURL)}
 			if i.Spec.Webhook != nil {

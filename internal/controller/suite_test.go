@@ -92,9 +92,10 @@ func (w *world) run(tookOver time.Time) {
 	Expect(controller.Index(ctx, mgr)).To(Succeed())
 
 	var wakeSlack, wakeJira, wakeDefect, wakeNotification connection.Waker
+	var news controller.News
 	now := clock.RealClock{}
-	slack := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{Clock: now, WakeItem: wakeNotification.Wake, WakeIntegration: wakeSlack.Wake})
-	jira := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{Clock: now, WakeItem: wakeDefect.Wake, WakeIntegration: wakeJira.Wake})
+	slack := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{Clock: now, WakeItem: wakeNotification.Wake, WakeIntegration: wakeSlack.Wake, Counted: controller.ActionPost})
+	jira := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{Clock: now, WakeItem: wakeDefect.Wake, WakeIntegration: wakeJira.Wake, Counted: controller.ActionCreate})
 	Expect(mgr.Add(slack)).To(Succeed())
 	Expect(mgr.Add(jira)).To(Succeed())
 	box := &outbox.Outbox{Client: mgr.GetClient(), Clock: now, MaxEventAge: time.Hour}
@@ -108,9 +109,11 @@ func (w *world) run(tookOver time.Time) {
 		SetupWithManager(ctrl.Manager, crcontroller.Options) error
 	}{
 		&controller.SlackIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Slack: slack, Wake: &wakeSlack, Dial: w.slack.Dial},
-		&controller.JiraIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Jira: jira, Wake: &wakeJira, Dial: w.jira.Dial},
+		&controller.JiraIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Jira: jira, Wake: &wakeJira, Dial: w.jira.Dial,
+			News: &news, WakeDefect: wakeDefect.Wake},
 		&controller.NotificationRuleReconciler{Client: mgr.GetClient(), Recorder: recorder, Outbox: box},
-		&controller.DefectReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Outbox: box, Jira: jira, Wake: &wakeDefect, TookOver: at},
+		&controller.DefectReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Outbox: box, Jira: jira, Wake: &wakeDefect, TookOver: at,
+			News: &news, DashboardURL: "https://voice.example.com/"},
 		&controller.NotificationReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Slack: slack, Wake: &wakeNotification, TookOver: at,
 			Expiry: time.Hour, Retention: 2 * time.Hour},
 	} {

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -39,6 +40,20 @@ func DefectTicketed(d *v1alpha1.Defect, at time.Time) Event {
 	e.ID = DefectTicketedID(d)
 	e.Time = at
 	e.Type = v1alpha1.EventDefectTicketed
+	return e
+}
+
+// DefectStateChanged is the event of a Defect's last change of state.
+func DefectStateChanged(d *v1alpha1.Defect) Event {
+	c := d.Status.StateChange
+	e := ofDefect(d)
+	e.ID = fmt.Sprintf("%s.state.%d", d.UID, c.Number)
+	e.Time = c.Time.Time
+	e.Type = v1alpha1.EventDefectStateChanged
+	e.Data["previousState"], e.Data["cause"] = string(c.From), string(c.Cause)
+	if by := d.Annotations[v1alpha1.ChangedByAnnotation]; by != "" && c.Cause == v1alpha1.CauseSpec {
+		e.Data["changedBy"] = cut(by)
+	}
 	return e
 }
 

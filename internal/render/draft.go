@@ -18,15 +18,14 @@ const (
 	maxSummary     = 255
 	maxDescription = 32767
 
-	// Labels that every ticket carries.
-	labelFramework   = "voice-ai-testing"
+	// labelAutoCreated is on every ticket, beside ticket.CommonLabel.
 	labelAutoCreated = "auto-created"
 )
 
 // Draft is the ticket for a Defect. knownPriorities are those that the project takes: another one is left out. nil means that it is not
-// known which.
-func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPriorities []string) ticket.Draft {
-	out := ticket.Draft{
+// known which. omitted says which further fields are left out, and why.
+func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPriorities []string) (out ticket.Draft, omitted []string) {
+	out = ticket.Draft{
 		Summary:     condition.Bound(oneLine(d.Spec.Title), maxSummary),
 		Description: description(d),
 		Priority:    spec.Priorities.For(d.Spec.Severity),
@@ -36,11 +35,12 @@ func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPrioriti
 	if knownPriorities != nil && !slices.Contains(knownPriorities, out.Priority) {
 		out.Priority = ""
 	}
-	return out
+	out.Fields, omitted = Fields(d, spec.Fields)
+	return out, omitted
 }
 
 func ticketLabels(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec) []string {
-	labels := []string{labelFramework, labelAutoCreated, d.Marker()}
+	labels := []string{ticket.CommonLabel, labelAutoCreated, d.Marker()}
 	for _, l := range spec.Labels {
 		labels = append(labels, string(l))
 	}

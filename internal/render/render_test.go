@@ -26,7 +26,7 @@ func sample() *v1alpha1.Defect {
 }
 
 func TestDraft(t *testing.T) {
-	d := Draft(sample(), &v1alpha1.JiraIntegrationSpec{Labels: []v1alpha1.JiraLabel{"team-a"}}, []string{"Highest"})
+	d, _ := Draft(sample(), &v1alpha1.JiraIntegrationSpec{Labels: []v1alpha1.JiraLabel{"team-a"}}, []string{"Highest"})
 	if d.Summary != "Books nothing" || d.Priority != "Highest" || d.Marker != "defect-u1" {
 		t.Errorf("summary %q, priority %q, marker %q", d.Summary, d.Priority, d.Marker)
 	}
@@ -61,10 +61,10 @@ _Auto-created by Voice AI Testing Framework_
 	if d.Description != want {
 		t.Errorf("description:\n%s\nwant:\n%s", d.Description, want)
 	}
-	if d := Draft(sample(), &v1alpha1.JiraIntegrationSpec{}, []string{"P1"}); d.Priority != "" {
+	if d, _ := Draft(sample(), &v1alpha1.JiraIntegrationSpec{}, []string{"P1"}); d.Priority != "" {
 		t.Errorf("a priority that the project does not know: %q", d.Priority)
 	}
-	if d := Draft(sample(), &v1alpha1.JiraIntegrationSpec{}, nil); d.Priority != "Highest" {
+	if d, _ := Draft(sample(), &v1alpha1.JiraIntegrationSpec{}, nil); d.Priority != "Highest" {
 		t.Errorf("a project whose priorities are not known: %q", d.Priority)
 	}
 }
@@ -74,7 +74,7 @@ func TestDraftFitsJira(t *testing.T) {
 		d := sample()
 		long := strings.Repeat(text, 16384)
 		d.Spec.Title, d.Spec.Description, d.Spec.StepsToReproduce, d.Spec.ExpectedResult, d.Spec.ActualResult = strings.Repeat(text, 512), long, long, "short", long
-		draft := Draft(d, &v1alpha1.JiraIntegrationSpec{}, nil)
+		draft, _ := Draft(d, &v1alpha1.JiraIntegrationSpec{}, nil)
 		if n := utf8.RuneCountInString(draft.Summary); n > 255 {
 			t.Errorf("%s: summary of %d characters", name, n)
 		}

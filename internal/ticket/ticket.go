@@ -6,22 +6,39 @@ import (
 	"time"
 )
 
-// Tracker files tickets in one project. Its errors are faults (package fault) and never hold a credential.
+// Tracker files tickets in one project and follows them. Its errors are faults (package fault) and never hold a credential. A ticket is
+// named by its ID, which stays when it is moved to another project.
 type Tracker interface {
-	// Probe checks the credentials, the project and the issue type.
+	// Probe checks the credentials, the project, the issue type and the fields that tickets are to have.
 	Probe(ctx context.Context) (Project, error)
-	// Create files a ticket. An Ambiguous fault means that it may have been filed; Invalid with Field "priority" that it was refused
-	// for its priority.
+	// Create files a ticket. An Ambiguous fault means that it may have been filed; Invalid with Field says which field it was refused for.
 	Create(ctx context.Context, d Draft) (Ticket, error)
-	// Find returns the tickets that carry one of the markers, by marker. A ticket made a moment ago may not be found yet. When several
-	// carry the same marker, it is the oldest.
-	Find(ctx context.Context, markers []string) (map[string]Ticket, error)
-	// Get reads a ticket by key.
-	Get(ctx context.Context, key string) (Ticket, error)
+	// Find returns the tickets that carry one of the markers, by marker, and perhaps others. When there are more than MaxMarkers, only tickets are
+	// looked at that were made within the last so long. One made a moment ago may not be found yet. When several carry the same marker, it is
+	// the oldest. It costs one search for each hundred tickets found or more.
+	Find(ctx context.Context, markers []string, within time.Duration) (map[string]Ticket, error)
+	// Changed returns the tickets that changed within the last so long, whatever their marker, oldest change first. A change made a moment ago
+	// may be missing yet.
+	Changed(ctx context.Context, within time.Duration) ([]Ticket, error)
+	// Get reads a ticket. It is never behind.
+	Get(ctx context.Context, id string) (Ticket, error)
+	// Move takes a ticket to a status, unless it is there, and returns it as it is then. Invalid when no transition leads there, or only one
+	// that asks for fields. Doing it twice does no harm.
+	Move(ctx context.Context, id string, to Target) (Ticket, error)
+	// Comment adds a comment, unless the ticket has one with the same Ref.
+	Comment(ctx context.Context, id string, c Comment) error
+	// Link adds a link to somewhere else, or replaces the one with the same GlobalID.
+	Link(ctx context.Context, id string, l Link) error
 }
 
-// MaxMarkers is how many markers one Find takes.
+// CommonLabel is a label that every ticket carries, whatever its marker.
+const CommonLabel = "voice-ai-testing"
+
+// MaxMarkers is how many markers fit into one query.
 const MaxMarkers = 50
+
+// MarkerPrefix begins every marker.
+const MarkerPrefix = "defect-"
 
 // Deployment is the kind of server.
 type Deployment string
@@ -44,6 +61,28 @@ type Config struct {
 	Token string
 	// Project is the project's key, IssueType the name of the tickets' type.
 	Project, IssueType string
+	// Fields are those that tickets are to have beside the usual ones.
+	Fields []Field
+}
+
+// FieldType says how a field's value is written.
+type FieldType string
+
+// The types of fields. A MultiOption's values are separated by commas; a User is an account ID on Cloud and a name on Data Center; a Date is
+// 2006-01-02.
+const (
+	Text        FieldType = "Text"
+	Number      FieldType = "Number"
+	Option      FieldType = "Option"
+	MultiOption FieldType = "MultiOption"
+	User        FieldType = "User"
+	Date        FieldType = "Date"
+)
+
+// Field is a further field of a ticket, by name or ID.
+type Field struct {
+	Name string
+	Type FieldType
 }
 
 // Project is what Probe found.
@@ -56,6 +95,9 @@ type Project struct {
 	Name string
 	// Priorities that the issue type takes; nil when it has no such field.
 	Priorities []string
+	// Problems are what is wrong with Config.Fields, or with fields that are asked for and not among them, in words to act on. Fields with
+	// problems are left out of tickets.
+	Problems []string
 }
 
 // Draft is a ticket to be filed.
@@ -68,6 +110,8 @@ type Draft struct {
 	Priority string
 	// Labels have no white space.
 	Labels []string
+	// Fields are the values of Config.Fields by name; those that are empty are left out.
+	Fields map[string]string
 	// Marker says which Defect it is for. It is written as a label and as an entity property.
 	Marker string
 }
@@ -79,9 +123,30 @@ type Ticket struct {
 	// Status by name, StatusCategory new, indeterminate or done. Empty when unknown, as after Create.
 	Status, StatusCategory string
 	Resolution, Assignee   string
-	Created                time.Time
+	Created, Updated       time.Time
 	// Priority it was filed with; empty when without, or when Found.
 	Priority string
+	// Omitted says which of the draft's fields it was filed without, and why.
+	Omitted []string
 	// Found says that it was there already.
 	Found bool
+}
+
+// Target is where to move a ticket: to the status of a name, or to any status of a category (new, indeterminate or done) when Status is empty.
+type Target struct {
+	Status, Category string
+}
+
+// Comment is a comment.
+type Comment struct {
+	// Ref says which comment it is, in at most 100 letters, digits and -. It is shown in small print.
+	Ref string
+	// Body is wiki markup.
+	Body string
+}
+
+// Link leads from a ticket to somewhere else.
+type Link struct {
+	// GlobalID identifies the link, URL is where it leads, Title what it says.
+	GlobalID, URL, Title string
 }

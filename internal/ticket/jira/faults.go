@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -35,8 +36,11 @@ func classify(res *jira.Response, err error, sent func() bool) error {
 	}
 	code := res.StatusCode
 	f := &fault.Fault{Code: fmt.Sprint(code), RetryAfter: fault.RetryAfter(res.Header, time.Now())}
-	if code < 300 {
+	if code < 400 {
 		f.Kind, f.Message = unclear, "Jira's answer was not understood: is apiURL right, or is a proxy in between?"
+		if !malformed(err) {
+			f.Message = fmt.Sprintf("Jira's answer could not be read to its end: %v", transport.Cause(err))
+		}
 		return f
 	}
 	said, field := explanation(res)
@@ -63,6 +67,12 @@ func classify(res *jira.Response, err error, sent func() bool) error {
 		f.Message = fmt.Sprintf("Jira refused the request (%d)%s", code, said)
 	}
 	return f
+}
+
+// malformed says whether an answer was read and is not what was asked for. Reading it may also have failed. No answer where one has to be,
+// and one without success that is no failure either, count as the former.
+func malformed(err error) bool {
+	return !errors.As(err, new(*http.MaxBytesError)) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, new(net.Error))
 }
 
 // scopeOf is how much a rate limit concerns (https://developer.atlassian.com/cloud/jira/platform/rate-limiting/).

@@ -1,28 +1,23 @@
 package jira_test
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
-	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
-	sandboxjira "github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket/jira"
 )
 
 const secret = "very-secret-token"
-
-var draft = ticket.Draft{Summary: "It is broken", Description: "h2. Details", Priority: "High", Labels: []string{"a", "defect-1"}, Marker: "defect-1"}
 
 func dial(t *testing.T, c ticket.Config) ticket.Tracker {
 	t.Helper()
@@ -36,18 +31,82 @@ func dial(t *testing.T, c ticket.Config) ticket.Tracker {
 	return tr
 }
 
-func answering(t *testing.T, status int, header map[string]string, body string) ticket.Tracker {
+// answer is what a server says. drop breaks the connection off instead.
+type answer struct {
+	status int
+	header map[string]string
+	body   string
+	drop   bool
+}
+
+func ok(body string) answer { return answer{status: http.StatusOK, body: body} }
+
+// script is a server that answers each route, "METHOD /path?query", in turn; the last answer is repeated. It notes what it was asked.
+type script struct {
+	*httptest.Server
+	mu     sync.Mutex
+	routes map[string][]answer
+	asked  []string
+}
+
+func serve(t *testing.T, routes map[string][]answer) *script {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json;charset=UTF-8")
-		for k, v := range header {
-			w.Header().Set(k, v)
+	s := &script{routes: routes}
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
 		}
-		w.WriteHeader(status)
-		_, _ = io.WriteString(w, body)
+		route := r.Method + " " + r.URL.RequestURI()
+		s.mu.Lock()
+		s.asked = append(s.asked, strings.TrimSpace(route+" "+string(body)))
+		answers := s.routes[route]
+		if len(answers) > 1 {
+			s.routes[route] = answers[1:]
+		}
+		s.mu.Unlock()
+		if len(answers) == 0 {
+			t.Errorf("it was asked %s", route)
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		answers[0].write(w)
 	}))
 	t.Cleanup(s.Close)
-	return dial(t, ticket.Config{APIURL: s.URL, Username: "bot@example.com", Token: secret})
+	return s
+}
+
+func (a answer) write(w http.ResponseWriter) {
+	if a.drop {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
+	for k, v := range a.header {
+		w.Header().Set(k, v)
+	}
+	w.WriteHeader(a.status)
+	_, _ = io.WriteString(w, a.body)
+}
+
+// expect holds what the server was asked against what it should have been.
+func (s *script) expect(t *testing.T, want ...string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := cmp.Diff(want, s.asked); d != "" {
+		t.Errorf("asked (-want +got):\n%s", d)
+	}
+}
+
+// always answers everything in the same way.
+func always(t *testing.T, a answer) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		a.write(w)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
 }
 
 func check(t *testing.T, err error, kind fault.Kind, scope fault.Scope, field string, after time.Duration, says string) {
@@ -65,80 +124,89 @@ func check(t *testing.T, err error, kind fault.Kind, scope fault.Scope, field st
 	}
 }
 
-func TestCreateFaults(t *testing.T) {
-	html := map[string]string{"Content-Type": "text/html"}
+// is checks a fault that stops only the item.
+func is(t *testing.T, err error, kind fault.Kind, says string) {
+	t.Helper()
+	check(t, err, kind, fault.Item, "", 0, says)
+}
+
+// calls are all calls that may be repeated. Each one's first request is to the server.
+var calls = map[string]func(*testing.T, ticket.Tracker) error{
+	"Probe": func(t *testing.T, tr ticket.Tracker) error { _, err := tr.Probe(t.Context()); return err },
+	"Find": func(t *testing.T, tr ticket.Tracker) error {
+		_, err := tr.Find(t.Context(), markers(51), time.Hour)
+		return err
+	},
+	"Changed": func(t *testing.T, tr ticket.Tracker) error {
+		_, err := tr.Changed(t.Context(), time.Hour)
+		return err
+	},
+	"Get": func(t *testing.T, tr ticket.Tracker) error { _, err := tr.Get(t.Context(), "10001"); return err },
+	"Move": func(t *testing.T, tr ticket.Tracker) error {
+		_, err := tr.Move(t.Context(), "10001", ticket.Target{Category: "done"})
+		return err
+	},
+	"Comment": func(t *testing.T, tr ticket.Tracker) error {
+		return tr.Comment(t.Context(), "10001", ticket.Comment{Ref: "r-1", Body: "x"})
+	},
+	"Link": func(t *testing.T, tr ticket.Tracker) error {
+		return tr.Link(t.Context(), "10001", ticket.Link{GlobalID: "g", URL: "https://example.com", Title: "x"})
+	},
+}
+
+var html = map[string]string{"Content-Type": "text/html"}
+
+func TestNothingThatMayBeRepeatedIsAmbiguous(t *testing.T) {
+	long := ok(`{"issues":[` + strings.Repeat(" ", 8<<20) + `]}`)
 	for name, c := range map[string]struct {
-		status int
-		header map[string]string
-		body   string
+		answer answer
 		kind   fault.Kind
 		scope  fault.Scope
-		field  string
 		after  time.Duration
 		says   string
 	}{
-		"one field":          {400, nil, `{"errorMessages":[],"errors":{"priority":"The priority selected is invalid."}}`, fault.Invalid, fault.Item, "priority", 0, "priority: The priority selected is invalid."},
-		"two fields":         {400, nil, `{"errors":{"summary":"too long","labels":"no spaces"}}`, fault.Invalid, fault.Item, "", 0, "labels: no spaces; summary: too long"},
-		"messages":           {400, nil, `{"errorMessages":["Field 'x' is required"],"errors":{}}`, fault.Invalid, fault.Item, "", 0, "Field 'x' is required"},
-		"nested errors":      {400, nil, `{"errors":{"a":{"b":"c"}}}`, fault.Invalid, fault.Item, "a", 0, `{"b":"c"}`},
-		"wrong token":        {401, html, "<html>", fault.Unauthorized, fault.Connection, "", 0, "put it into the Secret"},
-		"captcha":            {401, map[string]string{"X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE"}, "", fault.Unauthorized, fault.Connection, "", 0, "CAPTCHA_CHALLENGE"},
-		"no permission":      {403, nil, `{"errorMessages":["no right"]}`, fault.Unauthorized, fault.Item, "", 0, "no right"},
-		"not found":          {404, nil, `{"errorMessages":["Issue does not exist"]}`, fault.NotFound, fault.Item, "", 0, "Issue does not exist"},
-		"conflict":           {409, nil, "", fault.Conflict, fault.Item, "", 0, "409"},
-		"too many in issue":  {413, nil, "", fault.Invalid, fault.Item, "", 0, "413"},
-		"burst":              {429, map[string]string{"Retry-After": "3", "RateLimit-Reason": "jira-burst-based"}, "", fault.RateLimited, fault.Endpoint, "", 3 * time.Second, "wait"},
-		"one issue":          {429, map[string]string{"RateLimit-Reason": "jira-per-issue-on-write"}, "", fault.RateLimited, fault.Item, "", 0, "wait"},
-		"quota":              {429, map[string]string{"Retry-After": "60", "RateLimit-Reason": "jira-quota-tenant-based"}, "", fault.RateLimited, fault.Connection, "", time.Minute, "wait"},
-		"down":               {503, map[string]string{"Retry-After": "9", "Content-Type": "text/html"}, "<html>", fault.Ambiguous, fault.Item, "", 9 * time.Second, "a page instead of JSON"},
-		"timeout of a proxy": {408, nil, "", fault.Ambiguous, fault.Item, "", 0, "408"},
-		"a page":             {200, html, "<html>sign in</html>", fault.Ambiguous, fault.Item, "", 0, "not understood"},
-		"no key":             {201, nil, `{"id":"1"}`, fault.Ambiguous, fault.Item, "", 0, "without its key"},
-		"a key with a path":  {201, nil, `{"key":"../x-1"}`, fault.Ambiguous, fault.Item, "", 0, "without its key"},
+		"a page":        {answer{status: 200, header: html, body: "<html>sign in</html>"}, fault.Unavailable, fault.Item, 0, "not understood"},
+		"nothing":       {ok(""), fault.Unavailable, fault.Item, 0, "not understood"},
+		"an object":     {ok("{}"), fault.Unavailable, fault.Item, 0, "Jira answered without saying"},
+		"a list":        {ok("[]"), fault.Unavailable, fault.Item, 0, "not understood"},
+		"null":          {ok("null"), fault.Unavailable, fault.Item, 0, "Jira answered without saying"},
+		"half":          {ok(`{"issues":[`), fault.Unavailable, fault.Item, 0, "could not be read to its end"},
+		"too long":      {long, fault.Unavailable, fault.Item, 0, "the answer is longer than 8 MiB"},
+		"cut off":       {answer{status: 200, header: map[string]string{"Content-Length": "99"}, body: `{"issues":`}, fault.Unavailable, fault.Item, 0, "could not be read to its end"},
+		"no redirect":   {answer{status: 304}, fault.Unavailable, fault.Item, 0, "not understood"},
+		"dropped":       {answer{drop: true}, fault.Unavailable, fault.Item, 0, "did not answer"},
+		"timeout":       {answer{status: 408}, fault.Unavailable, fault.Item, 0, "408"},
+		"broken":        {answer{status: 500, body: "{}"}, fault.Unavailable, fault.Item, 0, "500"},
+		"down":          {answer{status: 503, header: map[string]string{"Retry-After": "9"}}, fault.Unavailable, fault.Item, 9 * time.Second, "503"},
+		"conflict":      {answer{status: 409}, fault.Conflict, fault.Item, 0, "409"},
+		"burst":         {answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-burst-based", "Retry-After": "2"}}, fault.RateLimited, fault.Endpoint, 2 * time.Second, "wait"},
+		"one issue":     {answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-per-issue-on-write"}}, fault.RateLimited, fault.Item, 0, "wait"},
+		"quota":         {answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-quota-global-based"}}, fault.RateLimited, fault.Connection, 0, "wait"},
+		"tenant quota":  {answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-quota-tenant-based"}}, fault.RateLimited, fault.Connection, 0, "wait"},
+		"without why":   {answer{status: 429}, fault.RateLimited, fault.Endpoint, 0, "wait"},
+		"unauthorized":  {answer{status: 401, header: html, body: "<html>"}, fault.Unauthorized, fault.Connection, 0, "put it into the Secret"},
+		"gone":          {answer{status: 410, body: `{"errorMessages":["removed"]}`}, fault.NotFound, fault.Item, 0, "removed"},
+		"not found":     {answer{status: 404, body: `{"errorMessages":["Issue does not exist"]}`}, fault.NotFound, fault.Item, 0, "Issue does not exist"},
+		"not permitted": {answer{status: 403, body: `{"errorMessages":["no right"]}`}, fault.Unauthorized, fault.Item, 0, "no right"},
+		"refused":       {answer{status: 400, body: `{"errorMessages":["bad"]}`}, fault.Invalid, fault.Item, 0, "bad"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := answering(t, c.status, c.header, c.body).Create(t.Context(), draft)
-			check(t, err, c.kind, c.scope, c.field, c.after, c.says)
+			url := always(t, c.answer)
+			for call, do := range calls {
+				t.Run(call, func(t *testing.T) {
+					check(t, do(t, dial(t, ticket.Config{APIURL: url, Token: secret})), c.kind, c.scope, "", c.after, c.says)
+				})
+			}
 		})
 	}
 }
 
-func TestReadsAreNeverAmbiguous(t *testing.T) {
-	for _, status := range []int{408, 500, 503} {
-		_, err := answering(t, status, nil, "").Get(t.Context(), "VOICE-1")
-		check(t, err, fault.Unavailable, fault.Item, "", 0, fmt.Sprint(status))
-	}
-	for _, key := range []string{"", "voice-1", "VOICE-1/../x", "VOICE-1?x=y"} {
-		_, err := answering(t, 200, nil, "{}").Get(t.Context(), key)
-		check(t, err, fault.Invalid, fault.Item, "", 0, "is not the key of an issue")
-	}
-}
-
-func TestWithoutAnAnswer(t *testing.T) {
+func TestWithoutAServer(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	dropping := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		panic(http.ErrAbortHandler)
-	}))
-	t.Cleanup(dropping.Close)
-	hang := make(chan struct{})
-	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
-	t.Cleanup(func() { close(hang); silent.Close() })
-	for name, c := range map[string]struct {
-		url  string
-		kind fault.Kind
-		says string
-	}{
-		"refused": {gone.URL, fault.Unavailable, "could not be reached"},
-		"dropped": {dropping.URL, fault.Ambiguous, "did not answer"},
-		"silent":  {silent.URL, fault.Ambiguous, "no answer in time"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-			defer cancel()
-			_, err := dial(t, ticket.Config{APIURL: c.url, Token: secret}).Create(ctx, draft)
-			check(t, err, c.kind, fault.Item, "", 0, c.says)
+	for call, do := range calls {
+		t.Run(call, func(t *testing.T) {
+			is(t, do(t, dial(t, ticket.Config{APIURL: gone.URL, Token: secret})), fault.Unavailable, "could not be reached")
 		})
 	}
 }
@@ -148,87 +216,105 @@ func TestCredentialsStayWithTheHost(t *testing.T) {
 		t.Errorf("the other host was asked for %s with %q", r.URL, r.Header.Get("Authorization"))
 	}))
 	t.Cleanup(other.Close)
-	s := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
-	t.Cleanup(s.Close)
-	_, err := dial(t, ticket.Config{APIURL: s.URL, Token: secret}).Get(t.Context(), "VOICE-1")
-	check(t, err, fault.Unavailable, fault.Item, "", 0, "redirected to another host")
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		s := httptest.NewServer(http.RedirectHandler(other.URL+"/rest/api/2/x", status))
+		t.Cleanup(s.Close)
+		for _, username := range []string{"", "bot@example.com"} {
+			for call, do := range calls {
+				t.Run(fmt.Sprint(call, status, username), func(t *testing.T) {
+					is(t, do(t, dial(t, ticket.Config{APIURL: s.URL, Username: username, Token: secret})), fault.Unavailable, "redirected to another host")
+				})
+			}
+			_, err := dial(t, ticket.Config{APIURL: s.URL, Username: username, Token: secret}).Create(t.Context(), draft)
+			is(t, err, fault.Ambiguous, "redirected to another host")
+		}
+	}
 }
 
-func TestCreateBody(t *testing.T) {
-	var got map[string]any
-	var header http.Header
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header = r.Header
-		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
-			t.Error(err)
+func TestIDs(t *testing.T) {
+	s := serve(t, nil) // is not asked
+	for _, id := range []string{"", "voice-1", "VOICE-1/../x", "VOICE-1?x=y", "1 ", "-1", "1/comment", strings.Repeat("1", 21), "VOICE-" + strings.Repeat("1", 21)} {
+		tr := dial(t, ticket.Config{APIURL: s.URL, Token: secret})
+		_, get := tr.Get(t.Context(), id)
+		_, move := tr.Move(t.Context(), id, ticket.Target{Category: "done"})
+		comment := tr.Comment(t.Context(), id, ticket.Comment{Ref: "r", Body: "x"})
+		link := tr.Link(t.Context(), id, ticket.Link{GlobalID: "g", URL: "https://example.com", Title: "x"})
+		for _, err := range []error{get, move, comment, link} {
+			is(t, err, fault.Invalid, "is not the ID or key of an issue")
 		}
-		w.WriteHeader(http.StatusCreated)
-		_, _ = io.WriteString(w, `{"id":"10001","key":"VOICE-1"}`)
-	}))
-	t.Cleanup(s.Close)
-	made, err := dial(t, ticket.Config{APIURL: s.URL + "/ex/jira/cid/", SiteURL: "https://site.example.com/", Token: secret}).Create(t.Context(), draft)
-	if err != nil {
+	}
+	s.expect(t)
+}
+
+// project is what a server says when it is probed, and the calls that it takes.
+func project(kind, screen string) map[string][]answer {
+	list := map[string]string{"Cloud": "issueTypes", "Server": "values"}[kind]
+	fields := map[string]string{"Cloud": "fields", "Server": "values"}[kind]
+	return map[string][]answer{
+		"GET /rest/api/2/serverInfo":    {ok(`{"deploymentType":"` + kind + `","version":"10.3.0"}`)},
+		"GET /rest/api/2/myself":        {ok(`{"accountId":"712020:ab","displayName":"Bot"}`)},
+		"GET /rest/api/2/project/VOICE": {ok(`{"key":"VOICE","name":"Voice AI"}`)},
+		typesRoute:                      {ok(`{"` + list + `":[{"id":"10004","name":"Bug"}],"total":1}`)},
+		screenRoute:                     {ok(fmt.Sprintf(`{%q:[%s],"total":%d}`, fields, screen, strings.Count(screen, `"fieldId"`)))},
+	}
+}
+
+const (
+	typesRoute  = "GET /rest/api/2/issue/createmeta/VOICE/issuetypes?startAt=0&maxResults=200"
+	screenRoute = "GET /rest/api/2/issue/createmeta/VOICE/issuetypes/10004?startAt=0&maxResults=200"
+)
+
+func TestProbe(t *testing.T) {
+	priority := `{"fieldId":"priority","name":"Priority","schema":{"type":"priority"},"allowedValues":[{"id":"1","name":"P1"},{"id":"2","name":"P2"}]}`
+	for kind, want := range map[string]ticket.Deployment{"Cloud": ticket.Cloud, "Server": ticket.DataCenter} {
+		s := serve(t, project(kind, priority))
+		got, err := dial(t, ticket.Config{APIURL: s.URL, Token: secret}).Probe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		wanted := ticket.Project{Deployment: want, Version: "10.3.0", Account: "Bot", AccountID: "712020:ab", Name: "Voice AI", Priorities: []string{"P1", "P2"}}
+		if d := cmp.Diff(wanted, got); d != "" {
+			t.Error(d)
+		}
+		s.expect(t, "GET /rest/api/2/serverInfo", "GET /rest/api/2/myself", "GET /rest/api/2/project/VOICE", typesRoute, screenRoute)
+	}
+}
+
+// TestProbeFaults has one odd answer among good ones, at each step.
+func TestProbeFaults(t *testing.T) {
+	for step := range project("Cloud", "") {
+		for name, odd := range map[string]answer{
+			"{}": ok("{}"), "html": {status: 200, header: html, body: "<html>"}, "503": {status: 503}, "408": {status: 408}, "dropped": {drop: true},
+		} {
+			t.Run(step+" "+name, func(t *testing.T) {
+				routes := project("Cloud", "")
+				routes[step] = []answer{odd}
+				_, err := dial(t, ticket.Config{APIURL: serve(t, routes).URL, Token: secret}).Probe(t.Context())
+				is(t, err, fault.Unavailable, "Jira")
+			})
+		}
+	}
+	routes := project("Cloud", "")
+	routes[typesRoute] = []answer{ok(`{"issueTypes":[{"name":"Bug"}],"total":1}`)}
+	_, err := dial(t, ticket.Config{APIURL: serve(t, routes).URL, Token: secret}).Probe(t.Context())
+	is(t, err, fault.Unavailable, "the ID of the issue type")
+}
+
+func TestProbeReadsAllPages(t *testing.T) {
+	routes := project("Server", "")
+	routes[typesRoute] = []answer{ok(`{"values":[{"id":"1","name":"Story"}],"total":2}`)}
+	second := "GET /rest/api/2/issue/createmeta/VOICE/issuetypes?startAt=1&maxResults=200"
+	routes[second] = []answer{ok(`{"values":[{"id":"10004","name":"Bug"}],"total":2,"isLast":true}`)}
+	s := serve(t, routes)
+	if _, err := dial(t, ticket.Config{APIURL: s.URL, Token: secret}).Probe(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if want := (ticket.Ticket{Key: "VOICE-1", ID: "10001", URL: "https://site.example.com/browse/VOICE-1"}); made != want {
-		t.Errorf("%+v, want %+v", made, want)
+	routes = project("Server", "")
+	for start := range 20 {
+		route := fmt.Sprintf("GET /rest/api/2/issue/createmeta/VOICE/issuetypes?startAt=%d&maxResults=200", start)
+		routes[route] = []answer{ok(`{"values":[{"id":"1","name":"Story"}],"total":21}`)}
 	}
-	if header.Get("Authorization") != "Bearer "+secret || header.Get("Accept-Language") != "en" {
-		t.Errorf("%v", header)
-	}
-	want := map[string]any{
-		"fields": map[string]any{
-			"project": map[string]any{"key": "VOICE"}, "issuetype": map[string]any{"name": "Bug"}, "summary": "It is broken",
-			"description": "h2. Details", "labels": []any{"a", "defect-1"}, "priority": map[string]any{"name": "High"},
-		},
-		"properties": []any{map[string]any{"key": "voiceai-defect", "value": map[string]any{"marker": "defect-1"}}},
-	}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
-	}
-}
-
-// TestAgainstTheSandbox does what the operator does, with both kinds of Jira.
-func TestAgainstTheSandbox(t *testing.T) {
-	for mode, deployment := range map[sandboxjira.Mode]ticket.Deployment{sandboxjira.Cloud: ticket.Cloud, sandboxjira.DataCenter: ticket.DataCenter} {
-		t.Run(string(mode), func(t *testing.T) {
-			s := httptest.NewServer(sandbox.New(sandbox.Options{JiraMode: mode}))
-			t.Cleanup(s.Close)
-			config := ticket.Config{APIURL: s.URL + "/jira", Username: "bot@example.com", Token: "jira-sandbox"}
-			tr := dial(t, config)
-			p, err := tr.Probe(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if p.Deployment != deployment || p.Account == "" || p.AccountID == "" || len(p.Priorities) != 5 {
-				t.Errorf("%+v", p)
-			}
-			made, err := tr.Create(t.Context(), draft)
-			if err != nil {
-				t.Fatal(err)
-			}
-			read, err := tr.Get(t.Context(), made.Key)
-			if err != nil || read.StatusCategory != "new" || read.Created.IsZero() {
-				t.Errorf("%+v, %v", read, err)
-			}
-			second, err := tr.Create(t.Context(), draft)
-			if err != nil {
-				t.Fatal(err)
-			}
-			found, err := tr.Find(t.Context(), []string{"defect-1", "defect-2"})
-			if err != nil || len(found) != 1 || found["defect-1"].Key != made.Key {
-				t.Errorf("found %+v, %v; want the older of %s and %s", found, err, made.Key, second.Key)
-			}
-
-			config.Token = "wrong"
-			_, err = dial(t, config).Probe(t.Context())
-			check(t, err, fault.Unauthorized, fault.Connection, "", 0, "refused the credentials")
-			config.Token, config.Project, config.IssueType = "jira-sandbox", "NOPE", "Bug"
-			_, err = dial(t, config).Probe(t.Context())
-			check(t, err, fault.NotFound, fault.Connection, "", 0, `project "NOPE" does not exist`)
-			config.Project, config.IssueType = "VOICE", "Saga"
-			_, err = dial(t, config).Probe(t.Context())
-			check(t, err, fault.NotFound, fault.Connection, "issuetype", 0, `no issue type "Saga"`)
-		})
-	}
+	endless := serve(t, routes)
+	_, err := dial(t, ticket.Config{APIURL: endless.URL, Token: secret}).Probe(t.Context())
+	is(t, err, fault.Unavailable, "more than 20 issue types")
 }

@@ -1,0 +1,34 @@
+package render
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+)
+
+// OccurrenceComment tells a ticket that its defect occurred again; a regression is one after it was resolved.
+func OccurrenceComment(d *v1alpha1.Defect, regression bool) string {
+	what := "*Seen again.*"
+	if regression {
+		what = "*Regression:* seen again after it was resolved."
+	}
+	text := fmt.Sprintf("%s Occurrence %d", what, d.Status.Occurrences)
+	if last := d.Status.LastSeenTime; last != nil {
+		text += ", " + last.UTC().Format(time.DateTime) + " UTC"
+	}
+	if o := d.Spec.Occurrence; o != nil && o.Run != "" {
+		text += ", run " + wiki(oneLine(o.Run))
+	}
+	return text + ", Defect " + wiki(d.Namespace+"/"+d.Name)
+}
+
+// MoveComment tells a ticket why it was moved.
+func MoveComment(d *v1alpha1.Defect) string {
+	text := fmt.Sprintf("State set to *%s* on Defect %s", d.Status.State, wiki(d.Namespace+"/"+d.Name))
+	if by := d.Annotations[v1alpha1.ChangedByAnnotation]; by != "" {
+		text += " by " + wiki(oneLine(condition.Bound(by, 255)))
+	}
+	return text
+}

@@ -1,0 +1,106 @@
+package render
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+func TestTemplate(t *testing.T) {
+	data := map[string]any{
+		"suite": "booking", "empty": "", "count": 3.0, "labels": map[string]any{"team": "a", "zone": "b"}, "list": []any{"x", "y"},
+		"big": strings.Repeat("x", 100),
+	}
+	for text, want := range map[string]string{
+		"{{ .suite }}":                                             "booking",
+		"{{ .suite | upper }}!":                                    "BOOKING!",
+		`{{ .empty | default "none" }}`:                            "none",
+		"{{ if gt .count 2.0 }}many{{ end }}":                      "many",
+		"{{ range $k, $v := .labels }}{{ $k }}={{ $v }} {{ end }}": "team=a zone=b ",
+		"{{ index .labels \"team\" }}":                             "a",
+		"  ":                                                       "",
+		"":                                                         "",
+	} {
+		parsed, err := ParseTemplate(text)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if got, err := parsed.Execute(data, 1000); err != nil || strings.TrimSpace(got) != strings.TrimSpace(want) {
+			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
+		}
+	}
+	for text, says := range map[string]string{
+		"{{ .suite":                       "unclosed action",
+		"{{ nope }}":                      `function "nope" not defined`,
+		`{{ printf "%1000000d" 1 }}`:      "function printf is not allowed",
+		"{{ .suite | html }}":             "function html is not allowed",
+		`{{ call .suite }}`:               "function call is not allowed",
+		`{{ define "a" }}{{ end }}x`:      "define and block are not allowed",
+		`{{ template "template" }}`:       "template is not allowed",
+		"{{ range 1000000000 }}{{ end }}": "range is allowed over a field only",
+		"{{ range len .list }}{{ end }}":  "range is allowed over a field only",
+		"{{ range .list }}{{ range .labels }}{{ end }}{{ end }}":                          "range inside range",
+		"{{ if true }}{{ else }}{{ with .list }}{{ range 9 }}{{ end }}{{ end }}{{ end }}": "range is allowed over a field only",
+	} {
+		if _, err := ParseTemplate(text); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v, want %q", text, err, says)
+		}
+	}
+	for text, says := range map[string]string{
+		"{{ .suit }}":                 "suit",
+		"{{ range .count }}{{ end }}": "range can't iterate",
+		"{{ .big }}{{ .big }}":        "longer than 150 bytes",
+		"{{ index .list 7 }}":         "out of range",
+	} {
+		parsed, err := ParseTemplate(text)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if got, err := parsed.Execute(data, 150); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %q, %v, want %q", text, got, err, says)
+		}
+	}
+}
+
+func TestFields(t *testing.T) {
+	d := sample()
+	d.Spec.Suite = "booking"
+	fields := []v1alpha1.JiraField{
+		{Name: "Suite", Type: "Text", Template: "{{ .suite }}"}, {Name: "Team", Type: "Option", Template: `{{ index .labels "team" }}`},
+		{Name: "Run", Type: "Text", Template: " {{ .run }} "}, {Name: "Typo", Type: "Text", Template: "{{ .suit }}"},
+	}
+	values, omitted := Fields(d, fields)
+	if len(values) != 1 || values["Suite"] != "booking" {
+		t.Errorf("values %v: what is empty is left out", values)
+	}
+	if len(omitted) != 1 || !strings.HasPrefix(omitted[0], "Typo: ") {
+		t.Errorf("omitted %v", omitted)
+	}
+	if problems := CheckFields(fields); len(problems) != 1 || !strings.Contains(problems[0], `field "Typo"`) {
+		t.Errorf("problems %v", problems)
+	}
+}
+
+func TestCommentsCannotBeMarkup(t *testing.T) {
+	d := sample()
+	d.Name, d.Namespace, d.Status.Occurrences = "d-1", "voice", 3
+	d.Spec.Occurrence = &v1alpha1.Occurrence{Run: "n{code}1"}
+	d.Annotations = map[string]string{v1alpha1.ChangedByAnnotation: "[~admin] !x.png!\nh1. big"}
+	d.Status.State = v1alpha1.StateResolved
+	again, back, moved := OccurrenceComment(d, false), OccurrenceComment(d, true), MoveComment(d)
+	if !strings.HasPrefix(again, "*Seen again.* Occurrence 3") || !strings.HasPrefix(back, "*Regression:* seen again after it was resolved. Occurrence 3") {
+		t.Errorf("%q, %q", again, back)
+	}
+	if !strings.HasPrefix(moved, "State set to *Resolved* on Defect voice/d-1 by ") {
+		t.Errorf("%q", moved)
+	}
+	for _, text := range []string{again, moved} {
+		if strings.Contains(text, "\n") || slices.ContainsFunc([]string{"{code}", " !x", " [~"}, func(bad string) bool { return strings.Contains(text, bad) }) {
+			t.Errorf("markup in %q", text)
+		}
+	}
+}

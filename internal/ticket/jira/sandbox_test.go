@@ -1,0 +1,97 @@
+package jira_test
+
+import (
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
+	sandboxjira "github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+// TestAgainstTheSandbox does what the operator does, with both kinds of Jira.
+func TestAgainstTheSandbox(t *testing.T) {
+	for mode, deployment := range map[sandboxjira.Mode]ticket.Deployment{sandboxjira.Cloud: ticket.Cloud, sandboxjira.DataCenter: ticket.DataCenter} {
+		t.Run(string(mode), func(t *testing.T) {
+			var ticks atomic.Int64
+			box := sandbox.New(sandbox.Options{JiraMode: mode, Clock: func() time.Time {
+				return time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC).Add(time.Duration(ticks.Add(1)) * time.Second)
+			}})
+			s := httptest.NewServer(box)
+			t.Cleanup(s.Close)
+			config := ticket.Config{
+				APIURL: s.URL + "/jira", Username: "bot@example.com", Token: "jira-sandbox", Project: "VOICE", IssueType: "Bug",
+				Fields: []ticket.Field{
+					{Name: "Found by", Type: ticket.Text}, {Name: "Owning team", Type: ticket.Option}, {Name: "Occurrences", Type: ticket.Number},
+					{Name: "Components", Type: ticket.MultiOption}, {Name: "Due date", Type: ticket.Date},
+				},
+			}
+			tr := dial(t, config)
+			p, err := tr.Probe(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Deployment != deployment || p.Account == "" || p.AccountID == "" || len(p.Priorities) != 5 || p.Problems != nil {
+				t.Errorf("%+v", p)
+			}
+			full := draft
+			full.Fields = map[string]string{"Found by": "suite a", "Owning team": "voice", "Occurrences": "3", "Components": "Speech,Dialogue", "Due date": "soon"}
+			made, err := tr.Create(t.Context(), full)
+			if err != nil || len(made.Omitted) != 1 {
+				t.Fatal(made, err)
+			}
+			stored, _ := box.Jira().Issue(made.ID)
+			if string(stored.Fields["customfield_10051"]) != `{"id":"10200"}` || string(stored.Fields["customfield_10052"]) != "3" || stored.Fields["duedate"] != nil {
+				t.Errorf("%s", stored.Fields)
+			}
+			second, err := tr.Create(t.Context(), draft)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, err := tr.Find(t.Context(), markers(51), time.Hour)
+			if err != nil || len(found) != 1 || found["defect-1"].Key != made.Key {
+				t.Errorf("found %+v, %v; want the older of %s and %s", found, err, made.Key, second.Key)
+			}
+
+			moved, err := tr.Move(t.Context(), made.ID, ticket.Target{Category: "indeterminate"})
+			if err != nil || moved.Status != "In Progress" || moved.Created.IsZero() || moved.Updated.Before(moved.Created) {
+				t.Errorf("%+v, %v", moved, err)
+			}
+			again, err := tr.Move(t.Context(), made.ID, ticket.Target{Status: "in progress"})
+			if err != nil || again.Status != "In Progress" {
+				t.Errorf("%+v, %v", again, err)
+			}
+			_, err = tr.Move(t.Context(), made.ID, ticket.Target{Status: "Shipped"})
+			is(t, err, fault.Invalid, `"In Progress" to status "Shipped": Jira offers`)
+			for range 2 {
+				if err := tr.Comment(t.Context(), made.ID, ticket.Comment{Ref: "r-1", Body: "It is back"}); err != nil {
+					t.Fatal(err)
+				}
+				if err := tr.Link(t.Context(), made.ID, ticket.Link{GlobalID: "defect=u1", URL: "https://example.com/u1", Title: "Defect"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			stored, _ = box.Jira().Issue(made.ID)
+			if len(stored.Comments) != 1 || len(stored.RemoteLinks) != 1 {
+				t.Errorf("comments %v, links %v", stored.Comments, stored.RemoteLinks)
+			}
+			changed, err := tr.Changed(t.Context(), time.Hour)
+			if err != nil || len(changed) != 2 || changed[0].ID != second.ID || changed[1].ID != made.ID || changed[1].Status != "In Progress" {
+				t.Errorf("%+v, %v", changed, err)
+			}
+
+			config.Token = "wrong"
+			_, err = dial(t, config).Probe(t.Context())
+			check(t, err, fault.Unauthorized, fault.Connection, "", 0, "refused the credentials")
+			config.Token, config.Project, config.IssueType = "jira-sandbox", "NOPE", "Bug"
+			_, err = dial(t, config).Probe(t.Context())
+			check(t, err, fault.NotFound, fault.Connection, "", 0, `project "NOPE" does not exist`)
+			config.Project, config.IssueType = "VOICE", "Saga"
+			_, err = dial(t, config).Probe(t.Context())
+			check(t, err, fault.NotFound, fault.Connection, "issuetype", 0, `no issue type "Saga"`)
+		})
+	}
+}

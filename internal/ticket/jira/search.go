@@ -1,0 +1,200 @@
+package jira
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+const (
+	// searchPage is how many issues are asked for at once. Servers cut it down to what they give.
+	searchPage = 1000
+	// maxSearchPages bounds a search. One that finds more fails: a part of the tickets would be mistaken for all.
+	maxSearchPages = 200
+	// slack is added to what is searched, for the seconds that a search is behind and for those that were cut off.
+	slack = 2 * time.Minute
+)
+
+// issueFields are those that are read of an issue.
+var issueFields = []string{"labels", "status", "resolution", "assignee", "created", "updated"}
+
+// issue is what is read of an issue.
+type issue struct {
+	ID, Key string
+	Fields  *struct {
+		Created, Updated string
+		Labels           []string
+		Status           *struct {
+			Name           string
+			StatusCategory struct{ Key string }
+		}
+		Resolution *struct{ Name string }
+		Assignee   *struct{ DisplayName string }
+	}
+}
+
+// complete says whether an issue has what every issue has.
+func (i *issue) complete() bool {
+	return issueID.MatchString(i.ID) && issueKey.MatchString(i.Key) && i.Fields != nil
+}
+
+func (t *tracker) ticket(i *issue) ticket.Ticket {
+	out := ticket.Ticket{Key: i.Key, ID: i.ID, URL: t.browse(i.Key), Created: jiraTime(i.Fields.Created), Updated: jiraTime(i.Fields.Updated)}
+	if s := i.Fields.Status; s != nil {
+		out.Status, out.StatusCategory = condition.Bound(s.Name, 255), condition.Bound(s.StatusCategory.Key, 64)
+	}
+	if r := i.Fields.Resolution; r != nil {
+		out.Resolution = condition.Bound(r.Name, 255)
+	}
+	if a := i.Fields.Assignee; a != nil {
+		out.Assignee = condition.Bound(a.DisplayName, 255)
+	}
+	return out
+}
+
+// jiraTime reads a time, which is the zero time when Jira says none.
+func jiraTime(s string) time.Time {
+	out, _ := time.Parse("2006-01-02T15:04:05.999-0700", s)
+	return out
+}
+
+// Find searches by label, or for all that was created when the labels are too many for a query: one call for each page.
+func (t *tracker) Find(ctx context.Context, markers []string, within time.Duration) (map[string]ticket.Ticket, error) {
+	out := map[string]ticket.Ticket{}
+	if len(markers) == 0 {
+		return out, nil
+	}
+	jql := query("created", within)
+	if len(markers) <= ticket.MaxMarkers {
+		labels := make([]string, len(markers))
+		for i, m := range markers {
+			labels[i] = quote(m)
+		}
+		jql = "labels in (" + strings.Join(labels, ", ") + ") ORDER BY created DESC, key DESC"
+	}
+	err := t.search(ctx, jql, func(i *issue) {
+		found := t.ticket(i)
+		for _, l := range i.Fields.Labels {
+			if !strings.HasPrefix(l, ticket.MarkerPrefix) {
+				continue
+			}
+			if other, twice := out[l]; !twice || older(found, other) < 0 {
+				out[l] = found
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// older compares by creation.
+func older(a, b ticket.Ticket) int {
+	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
+}
+
+// Changed searches for what was updated: one call for each page.
+func (t *tracker) Changed(ctx context.Context, within time.Duration) ([]ticket.Ticket, error) {
+	byID := map[string]ticket.Ticket{}
+	err := t.search(ctx, query("updated", within), func(i *issue) {
+		found := t.ticket(i)
+		if other, twice := byID[i.ID]; !twice || !found.Updated.Before(other.Updated) {
+			byID[i.ID] = found
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slices.SortedFunc(maps.Values(byID), func(a, b ticket.Ticket) int {
+		return cmp.Or(a.Updated.Compare(b.Updated), older(a, b))
+	}), nil
+}
+
+// query is the JQL for all our tickets that were created or updated within the last so long. The time is relative, so that the server's clock
+// and ours, and their time zones, need not agree. The newest come first: what comes in while pages are read then shows an issue twice, where
+// with the oldest first one could slip away between two pages.
+func query(field string, within time.Duration) string {
+	minutes := int64((max(within, 0) + slack + time.Minute - 1) / time.Minute)
+	return fmt.Sprintf("labels = %s AND %s >= %s ORDER BY %s DESC, key DESC", quote(ticket.CommonLabel), field, quote(fmt.Sprintf("-%dm", minutes)), field)
+}
+
+var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`)
+
+// quote is a value as a string of JQL.
+func quote(value string) string { return `"` + escapes.Replace(value) + `"` }
+
+// search reads all issues that a query finds, by the way that the deployment has: Cloud took /search away, Data Center never had
+// /search/jql. It fails when it cannot read all of them.
+func (t *tracker) search(ctx context.Context, jql string, each func(*issue)) error {
+	deployment, err := t.deployment(ctx)
+	if err != nil {
+		return err
+	}
+	path := "rest/api/2/search"
+	if deployment == ticket.Cloud {
+		path = "rest/api/2/search/jql"
+	}
+	body := map[string]any{"jql": jql, "fields": issueFields, "maxResults": searchPage}
+	read := 0
+	for range maxSearchPages {
+		var got foundPage
+		if err := t.call(ctx, http.MethodPost, path, body, &got, false); err != nil {
+			return err
+		}
+		if got.Issues == nil {
+			return incomplete("what it found")
+		}
+		for i := range *got.Issues {
+			if is := &(*got.Issues)[i]; is.complete() {
+				each(is)
+				continue
+			}
+			return incomplete("the ID, key and fields of an issue that it found")
+		}
+		read += len(*got.Issues)
+		more, err := got.next(deployment, read, body)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return fault.New(fault.Unavailable, "Jira finds more than the %d tickets of %d pages: a part of them is as good as none, and was thrown away", read, maxSearchPages)
+}
+
+// foundPage is a page of a search's answer. Its members are absent where the deployment has no such thing.
+type foundPage struct {
+	Issues        *[]issue
+	Total         *int
+	NextPageToken string
+	IsLast        *bool
+}
+
+// next says whether there are more pages, and asks for the next one in the body.
+func (p *foundPage) next(d ticket.Deployment, read int, body map[string]any) (bool, error) {
+	if d == ticket.Cloud {
+		if p.NextPageToken == "" && p.IsLast != nil && !*p.IsLast {
+			return false, incomplete("where its search goes on")
+		}
+		body["nextPageToken"] = p.NextPageToken
+		return p.NextPageToken != "", nil
+	}
+	switch {
+	case p.Total == nil:
+		return false, incomplete("how many issues it found")
+	case read >= *p.Total:
+		return false, nil
+	case len(*p.Issues) == 0:
+		return false, fault.New(fault.Unavailable, "Jira found %d issues and gave only %d", *p.Total, read)
+	}
+	body["startAt"] = read
+	return true, nil
+}

@@ -1,0 +1,197 @@
+package jira_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+const (
+	cloudSearch  = "POST /rest/api/2/search/jql"
+	serverSearch = "POST /rest/api/2/search"
+	fieldsAsked  = `"fields":["labels","status","resolution","assignee","created","updated"]`
+)
+
+// found is an issue as a search shows it; minute is when it was created, and changed an hour later.
+func found(id, minute int, labels ...string) string {
+	raw, _ := json.Marshal(labels)
+	return fmt.Sprintf(`{"id":"%d","key":"VOICE-%d","fields":{"created":"2026-11-01T10:%02d:00.000+0000","updated":"2026-11-01T11:%02d:00.000+0000","labels":%s,`+
+		`"status":{"name":"In Progress","statusCategory":{"key":"indeterminate"}},"resolution":{"name":"Fixed"},"assignee":{"displayName":"Ada"}}}`,
+		id, id, minute, minute, raw)
+}
+
+func page(rest string, issues ...string) answer {
+	return ok(`{"issues":[` + strings.Join(issues, ",") + `]` + rest + `}`)
+}
+
+func TestFind(t *testing.T) {
+	body := func(rest string) string {
+		return "{" + fieldsAsked + `,"jql":"labels = \"voice-ai-testing\" AND created \u003e= \"-62m\" ORDER BY created DESC, key DESC","maxResults":1000` + rest + "}"
+	}
+	older := []string{found(7, 2, "defect-a"), found(6, 1, "defect-b", "x"), found(10, 1, "defect-b")}
+	for name, c := range map[string]struct {
+		config ticket.Deployment
+		routes map[string][]answer
+		want   []string
+	}{
+		"Cloud": {ticket.Cloud, map[string][]answer{cloudSearch: {
+			page(`,"nextPageToken":"t1","isLast":false`, found(9, 5, "defect-a", "voice-ai-testing")), page(`,"isLast":true`, older...),
+		}}, []string{cloudSearch + " " + body(""), cloudSearch + " " + body(`,"nextPageToken":"t1"`)}},
+		"Data Center": {ticket.DataCenter, map[string][]answer{serverSearch: {
+			page(`,"total":4`, found(9, 5, "defect-a", "voice-ai-testing")), page(`,"total":4`, older...),
+		}}, []string{serverSearch + " " + body(""), serverSearch + " " + body(`,"startAt":1`)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, c.routes)
+			got, err := dial(t, ticket.Config{APIURL: s.URL, Deployment: c.config, Token: secret}).Find(t.Context(), markers(51), time.Hour)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := func(id string, minute int) ticket.Ticket {
+				return ticket.Ticket{
+					ID: id, Key: "VOICE-" + id, URL: s.URL + "/browse/VOICE-" + id, Status: "In Progress", StatusCategory: "indeterminate", Resolution: "Fixed",
+					Assignee: "Ada", Created: time.Date(2026, 11, 1, 10, minute, 0, 0, time.UTC), Updated: time.Date(2026, 11, 1, 11, minute, 0, 0, time.UTC),
+				}
+			}
+			if d := cmp.Diff(map[string]ticket.Ticket{"defect-a": want("7", 2), "defect-b": want("6", 1)}, got); d != "" {
+				t.Error(d)
+			}
+			s.expect(t, c.want...)
+		})
+	}
+}
+
+// markers are so many markers, "defect-a" among them.
+func markers(n int) []string {
+	out := []string{"defect-a"}
+	for i := 1; i < n; i++ {
+		out = append(out, fmt.Sprintf("defect-%d", i))
+	}
+	return out
+}
+
+func TestFindFew(t *testing.T) {
+	s := serve(t, map[string][]answer{cloudSearch: {page(`,"isLast":true`, found(9, 5, "defect-a", "voice-ai-testing"))}})
+	tr := dial(t, ticket.Config{APIURL: s.URL, Deployment: ticket.Cloud, Token: secret})
+	got, err := tr.Find(t.Context(), []string{"defect-a", `x" OR key = "Y-1`}, time.Hour)
+	if err != nil || len(got) != 1 || got["defect-a"].ID != "9" {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got, err := tr.Find(t.Context(), nil, time.Hour); err != nil || len(got) != 0 {
+		t.Errorf("nothing to find: %v, %v", got, err)
+	}
+	s.expect(t, cloudSearch+" {"+fieldsAsked+`,"jql":"labels in (\"defect-a\", \"x\\\" OR key = \\\"Y-1\") ORDER BY created DESC, key DESC","maxResults":1000}`)
+}
+
+func TestChanged(t *testing.T) {
+	s := serve(t, map[string][]answer{cloudSearch: {
+		page(`,"nextPageToken":"t1"`, found(3, 30), found(2, 20)), page("", found(2, 21), found(1, 10), found(3, 29)),
+	}})
+	got, err := dial(t, ticket.Config{APIURL: s.URL, Deployment: ticket.Cloud, Token: secret}).Changed(t.Context(), 90*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, g := range got {
+		order = append(order, g.Key+g.Updated.Format(" 15:04"))
+	}
+	if d := cmp.Diff([]string{"VOICE-1 11:10", "VOICE-2 11:21", "VOICE-3 11:30"}, order); d != "" {
+		t.Error(d)
+	}
+	body := `{` + fieldsAsked + `,"jql":"labels = \"voice-ai-testing\" AND updated \u003e= \"-4m\" ORDER BY updated DESC, key DESC","maxResults":1000`
+	s.expect(t, cloudSearch+" "+body+"}", cloudSearch+" "+body+`,"nextPageToken":"t1"}`)
+}
+
+// TestSearchAsksWhichServerItIs once, when it was not told and did not probe.
+func TestSearchAsksWhichServerItIs(t *testing.T) {
+	for kind, route := range map[string]string{"Cloud": cloudSearch, "Server": serverSearch} {
+		s := serve(t, map[string][]answer{"GET /rest/api/2/serverInfo": {ok(`{"deploymentType":"` + kind + `","version":"1"}`)}, route: {page(`,"total":0`)}})
+		tr := dial(t, ticket.Config{APIURL: s.URL, Token: secret})
+		for range 2 {
+			if got, err := tr.Find(t.Context(), markers(51), 0); err != nil || len(got) != 0 {
+				t.Fatal(got, err)
+			}
+		}
+		if got, err := tr.Changed(t.Context(), 0); err != nil || len(got) != 0 {
+			t.Fatal(got, err)
+		}
+		var asked []string
+		for _, a := range s.asked {
+			asked = append(asked, strings.Join(strings.Fields(a)[:2], " "))
+		}
+		if d := cmp.Diff([]string{"GET /rest/api/2/serverInfo", route, route, route}, asked); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+func TestSearchGivesNoPart(t *testing.T) {
+	for name, c := range map[string]struct {
+		deployment ticket.Deployment
+		answers    []answer
+		says       string
+	}{
+		"no issues":            {ticket.Cloud, []answer{ok(`{"isLast":true}`)}, "what it found"},
+		"issues are null":      {ticket.DataCenter, []answer{ok(`{"issues":null,"total":0}`)}, "what it found"},
+		"IDs only":             {ticket.Cloud, []answer{page("", `{"id":"10001"}`)}, "the ID, key and fields"},
+		"no fields":            {ticket.Cloud, []answer{page("", `{"id":"10001","key":"VOICE-1"}`)}, "the ID, key and fields"},
+		"no ID":                {ticket.Cloud, []answer{page("", `{"key":"VOICE-1","fields":{}}`)}, "the ID, key and fields"},
+		"a key with a path":    {ticket.Cloud, []answer{page("", `{"id":"1","key":"../VOICE-1","fields":{}}`)}, "the ID, key and fields"},
+		"not last, no token":   {ticket.Cloud, []answer{page(`,"isLast":false`, found(1, 1, "defect-a"))}, "where its search goes on"},
+		"no total":             {ticket.DataCenter, []answer{page("", found(1, 1, "defect-a"))}, "how many issues it found"},
+		"fewer than the total": {ticket.DataCenter, []answer{page(`,"total":3`, found(1, 1, "defect-a")), page(`,"total":3`)}, "found 3 issues and gave only 1"},
+		"second page is odd":   {ticket.DataCenter, []answer{page(`,"total":3`, found(1, 1, "defect-a")), ok("{}")}, "what it found"},
+		"second page fails":    {ticket.Cloud, []answer{page(`,"nextPageToken":"x"`, found(1, 1, "defect-a")), {status: 503}}, "503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			route := serverSearch
+			if c.deployment == ticket.Cloud {
+				route = cloudSearch
+			}
+			for _, call := range []string{"Find", "Changed"} {
+				s := serve(t, map[string][]answer{route: c.answers})
+				is(t, calls[call](t, dial(t, ticket.Config{APIURL: s.URL, Deployment: c.deployment, Token: secret})), fault.Unavailable, c.says)
+			}
+		})
+	}
+}
+
+// TestSearchIsBounded reads 200 pages and, when there is one more, gives nothing.
+func TestSearchIsBounded(t *testing.T) {
+	for pages, fails := range map[int]bool{200: false, 201: true} {
+		for _, d := range []ticket.Deployment{ticket.Cloud, ticket.DataCenter} {
+			var n atomic.Int64
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				at := int(n.Add(1))
+				rest := fmt.Sprintf(`,"total":%d`, pages)
+				if d == ticket.Cloud && at < pages {
+					rest = fmt.Sprintf(`,"nextPageToken":"t%d"`, at)
+				}
+				page(rest, found(at, 1, fmt.Sprint("defect-", at))).write(w)
+			}))
+			t.Cleanup(s.Close)
+			got, err := dial(t, ticket.Config{APIURL: s.URL, Deployment: d, Token: secret}).Find(t.Context(), markers(51), time.Hour)
+			if n.Load() != 200 {
+				t.Errorf("it asked for %d pages", n.Load())
+			}
+			if !fails && (err != nil || len(got) != 200) {
+				t.Errorf("%d, %v", len(got), err)
+			}
+			if fails {
+				is(t, err, fault.Unavailable, "more than the 200 tickets of 200 pages")
+			}
+		}
+	}
+}
