@@ -44,6 +44,7 @@ type flags struct {
 	metrics, probes           string
 	leaderElect               bool
 	leaseNamespace            string
+	leaseDuration             time.Duration
 	maxEventAge, expiry, keep time.Duration
 	dashboardURL              string
 }
@@ -54,6 +55,7 @@ func main() {
 	flag.StringVar(&f.probes, "health-probe-bind-address", ":8081", "The address of /healthz and /readyz; 0 turns them off.")
 	flag.BoolVar(&f.leaderElect, "leader-elect", false, "Hold a lease, so that of several replicas one acts.")
 	flag.StringVar(&f.leaseNamespace, "leader-election-namespace", "", "The namespace of the lease; the Pod's own when empty.")
+	flag.DurationVar(&f.leaseDuration, "lease-duration", 15*time.Second, "How long after its last renewal another replica may take the lease.")
 	flag.DurationVar(&f.maxEventAge, "max-event-age", 24*time.Hour, "How old an event may be and still match a rule.")
 	flag.DurationVar(&f.expiry, "notification-expiry", 24*time.Hour, "How old a Notification may be and still be sent.")
 	flag.DurationVar(&f.keep, "notification-retention", 72*time.Hour, "How long a Notification is kept; must be longer than the two above.")
@@ -95,7 +97,7 @@ func run(ctx context.Context, f flags) error {
 		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
 	}
 	if f.leaderElect {
-		lock, err := lease(config, f.leaseNamespace)
+		lock, err := lease(config, f.leaseNamespace, f.leaseDuration)
 		if err != nil {
 			return err
 		}
@@ -103,8 +105,8 @@ func run(ctx context.Context, f flags) error {
 		options.LeaderElection = true
 		options.LeaderElectionResourceLockInterface = lock
 		options.LeaderElectionReleaseOnCancel = true
-		duration, deadline, period := leadership.LeaseDuration, leadership.RenewDeadline, leadership.RetryPeriod
-		options.LeaseDuration, options.RenewDeadline, options.RetryPeriod = &duration, &deadline, &period
+		times := leadership.TimesOf(f.leaseDuration)
+		options.LeaseDuration, options.RenewDeadline, options.RetryPeriod = &times.Duration, &times.Deadline, &times.Period
 	}
 	mgr, err := ctrl.NewManager(config, options)
 	if err != nil {
@@ -183,7 +185,7 @@ func workers(n int) crcontroller.Options {
 }
 
 // lease is the lock of the leader.
-func lease(config *rest.Config, namespace string) (*leadership.Lock, error) {
+func lease(config *rest.Config, namespace string, duration time.Duration) (*leadership.Lock, error) {
 	if namespace == "" {
 		raw, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 		if err != nil {
@@ -208,5 +210,5 @@ func lease(config *rest.Config, namespace string) (*leadership.Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up the lease: %w", err)
 	}
-	return leadership.Watch(lock, time.Now), nil
+	return leadership.Watch(lock, duration, time.Now), nil
 }

@@ -9,10 +9,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 
+	"go.uber.org/zap/zapcore"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,13 +20,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 )
 
-// patience is how long each part of the demo may take before it is called a failure. It is generous: machines are slow at times.
-const patience = 2 * time.Minute
-
 func main() {
-	ctrllog.SetLogger(zap.New(zap.WriteTo(os.Stderr), zap.Level(zapError)))
+	ctrllog.SetLogger(zap.New(zap.WriteTo(os.Stderr), zap.Level(zapcore.ErrorLevel)))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx)
 	stop()
@@ -45,20 +43,20 @@ func run(ctx context.Context) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	stage := &stage{dir: dir}
-	defer func() { err = errors.Join(err, stage.clear()) }()
+	here := &stage.Stage{Dir: dir, Root: "."}
+	defer func() { err = errors.Join(err, here.Clear()) }()
 
 	say("Starting the control plane")
-	cluster, err := stage.controlPlane()
+	cluster, err := here.ControlPlane()
 	if err != nil {
 		return err
 	}
-	services, err := stage.services(ctx)
+	services, err := startServices(ctx, here)
 	if err != nil {
 		return err
 	}
 	say("Starting the operator")
-	if err := stage.operator(ctx); err != nil {
+	if _, err := here.Operator(ctx, "operator", nil); err != nil {
 		return err
 	}
 	scheme := runtime.NewScheme()
@@ -94,10 +92,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	say("From kubectl apply to done: %s. The whole demo: %s.", took.Round(time.Millisecond), time.Since(began).Round(time.Second))
-	if n, err := strconv.Atoi(os.Getenv("BENCH")); err == nil && n > 0 && services.sandbox != "" {
-		return stage.bench(ctx, c, services, n)
-	}
-	stage.signpost(services)
+	signpost(here, services)
 	if os.Getenv("ONCE") != "" {
 		return nil
 	}
@@ -105,7 +100,7 @@ func run(ctx context.Context) (err error) {
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-stage.died:
+	case err := <-here.Died:
 		return err
 	}
 }

@@ -14,12 +14,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
 // settled waits until nothing more is to be done for the Defect.
 func settled(ctx context.Context, c client.Client, d *v1alpha1.Defect) error {
-	return poll(ctx, "the Defect to be Ready", nil, func() (bool, error) {
+	return stage.Poll(ctx, "the Defect to be Ready", nil, func() (bool, error) {
 		if err := c.Get(ctx, client.ObjectKeyFromObject(d), d); err != nil {
 			return false, err
 		}
@@ -134,7 +135,7 @@ func (b *block) print() {
 }
 
 // signpost prints where to look next.
-func (s *stage) signpost(v *services) {
+func signpost(s *stage.Stage, v *services) {
 	if v.sandbox != "" {
 		say("Look at Slack: %s/  at Jira: %s/jira/board", v.sandbox, v.sandbox)
 	}
@@ -142,5 +143,5 @@ func (s *stage) signpost(v *services) {
 	if _, err := os.Stat(kubectl); err != nil {
 		kubectl = "kubectl"
 	}
-	say("Try: KUBECONFIG=%s %s get voiceai", s.kubeconfig, kubectl)
+	say("Try: KUBECONFIG=%s %s get voiceai", s.Kubeconfig, kubectl)
 }

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
@@ -29,7 +30,7 @@ type services struct {
 	slackOff, slackReal, jiraIsReal bool
 }
 
-func (s *stage) services(ctx context.Context) (*services, error) {
+func startServices(ctx context.Context, s *stage.Stage) (*services, error) {
 	v := &services{
 		jiraURL: os.Getenv("JIRA_URL"), jiraUser: os.Getenv("JIRA_USERNAME"), jiraToken: os.Getenv("JIRA_API_TOKEN"),
 		slackWebhook: os.Getenv("SLACK_WEBHOOK_URL"), slackChannel: os.Getenv("SLACK_ALERT_CHANNEL"),
@@ -45,7 +46,7 @@ func (s *stage) services(ctx context.Context) (*services, error) {
 	}
 	say("Starting the sandbox, a stand-in for %s", strings.Join(map[bool][]string{true: {"Slack"}, false: {"Slack and Jira"}}[v.jiraIsReal], ""))
 	var err error
-	v.sandbox, err = s.sandbox(ctx)
+	v.sandbox, err = s.Sandbox(ctx, "--latency", "20ms")
 	return v, err
 }
 
@@ -82,7 +83,7 @@ func apply(ctx context.Context, c client.Client, v *services) (*v1alpha1.Defect,
 	}
 	defect.ResourceVersion = ""
 	for _, o := range waitFor {
-		err := poll(ctx, fmt.Sprintf("%T %s to be Ready", o, o.GetName()), nil, func() (bool, error) {
+		err := stage.Poll(ctx, fmt.Sprintf("%T %s to be Ready", o, o.GetName()), nil, func() (bool, error) {
 			if err := c.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
 				return false, err
 			}

@@ -11,30 +11,31 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
-// How the lease is held. A process that could not renew it for RenewDeadline gives up; another may take it LeaseDuration after the last
-// renewal.
-const (
-	LeaseDuration = 15 * time.Second
-	RenewDeadline = 10 * time.Second
-	RetryPeriod   = 2 * time.Second
+// Times of a lease. A process that could not renew it for the deadline gives up; another may take it the duration after the last renewal.
+type Times struct{ Duration, Deadline, Period time.Duration }
 
-	// margin covers a call's way to the other side.
-	margin = 3 * time.Second
-)
+// TimesOf are the times of a lease of a duration, in the proportions of 15, 10 and 2 seconds that Kubernetes' own components have.
+func TimesOf(duration time.Duration) Times {
+	return Times{duration, duration * 10 / 15, duration * 2 / 15}
+}
+
+// margin is the part of the lease's duration that covers a call's way to the other side.
+const margin = 5
 
 // Lock is a lock for leader election that remembers when it was last renewed. It works for a process that was frozen and thawed: the clock
 // it looks at goes on meanwhile.
 type Lock struct {
 	resourcelock.Interface
-	now func() time.Time
+	duration time.Duration
+	now      func() time.Time
 
 	renewed  atomic.Pointer[time.Time]
 	tookOver atomic.Pointer[time.Time]
 }
 
-// Watch makes a Lock of a lock. now tells the time, with a monotonic reading.
-func Watch(lock resourcelock.Interface, now func() time.Time) *Lock {
-	return &Lock{Interface: lock, now: now}
+// Watch makes a Lock of a lock whose lease has a duration. now tells the time, with a monotonic reading.
+func Watch(lock resourcelock.Interface, duration time.Duration, now func() time.Time) *Lock {
+	return &Lock{Interface: lock, duration: duration, now: now}
 }
 
 // Create creates the lease.
@@ -66,7 +67,7 @@ func (l *Lock) noting(r resourcelock.LeaderElectionRecord, write func() error) e
 // Fence returns an error unless the lease is surely held for long enough to make a call.
 func (l *Lock) Fence() error {
 	renewed := l.renewed.Load()
-	if renewed == nil || l.now().Sub(*renewed) > LeaseDuration-margin {
+	if renewed == nil || l.now().Sub(*renewed) > l.duration-l.duration/margin {
 		return fault.New(fault.Unavailable, "this replica has not renewed its lease in time: another may act in its place")
 	}
 	return nil

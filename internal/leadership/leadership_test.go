@@ -29,7 +29,7 @@ func TestFence(t *testing.T) {
 	mine, nobodys := resourcelock.LeaderElectionRecord{HolderIdentity: "me"}, resourcelock.LeaderElectionRecord{}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	inner := &lease{write: func() error { return nil }}
-	l := leadership.Watch(inner, func() time.Time { return now })
+	l := leadership.Watch(inner, 15*time.Second, func() time.Time { return now })
 	may := func(want bool, when string) {
 		t.Helper()
 		if err := l.Fence(); (err == nil) != want {

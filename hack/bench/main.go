@@ -1,0 +1,113 @@
+// Command bench measures the operator as a process between a real API server and the sandbox, and prints a table and JSON. It asserts nothing:
+// machines differ. The arguments choose scenarios by name; all run when there are none.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+
+	"go.uber.org/zap/zapcore"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+)
+
+// scenario is one measurement, in a world of its own.
+type scenario struct {
+	name, what string
+	run        func(context.Context, *world) (figures, error)
+}
+
+// figures are what was measured. Times are in milliseconds from the first create on unless a name says otherwise, sizes in MB (10⁶ bytes).
+type figures struct {
+	Scenario string         `json:"scenario"`
+	What     string         `json:"what"`
+	Objects  int            `json:"objects"`
+	P50      float64        `json:"p50ms"`
+	P99      float64        `json:"p99ms"`
+	Last     float64        `json:"lastMs"`
+	Calls    map[string]int `json:"calls"`
+	Writes   int            `json:"mostStatusWritesUntilDone,omitempty"`
+	CPU      float64        `json:"cpuSeconds"`
+	RSS      float64        `json:"rssMB"`
+	PeakRSS  float64        `json:"peakRSSMB"`
+	Notes    string         `json:"notes,omitempty"`
+}
+
+func main() {
+	ctrllog.SetLogger(zap.New(zap.WriteTo(os.Stderr), zap.Level(zapcore.ErrorLevel)))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, names []string) error {
+	all := slices.Concat(tickets)
+	for _, n := range names {
+		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == n }) {
+			return fmt.Errorf("there is no scenario %q", n)
+		}
+	}
+	fmt.Printf("%d processors, %s; the control plane and the sandbox run beside the operator\n", runtime.NumCPU(), runtime.Version())
+	var results []figures
+	for _, s := range all {
+		if len(names) > 0 && !slices.Contains(names, s.name) {
+			continue
+		}
+		f, err := measure(ctx, s)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		results = append(results, f)
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "SCENARIO\tOBJECTS\tP50 ms\tP99 ms\tLAST ms\tCPU s\tRSS MB\tPEAK MB\tCALLS\tNOTES")
+	for _, f := range results {
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.0f\t%.1f\t%.0f\t%.0f\t%s\t%s\n", f.Scenario, f.Objects, f.P50, f.P99, f.Last, f.CPU, f.RSS, f.PeakRSS, calls(f.Calls), f.Notes)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(results)
+}
+
+func measure(ctx context.Context, s scenario) (f figures, err error) {
+	dir, err := filepath.Abs(filepath.Join(".demo", "bench-"+s.name))
+	if err != nil {
+		return f, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return f, err
+	}
+	fmt.Printf("==> %s: %s\n", s.name, s.what)
+	w := &world{dir: dir}
+	defer func() { err = errors.Join(err, w.end()) }()
+	if err := w.begin(); err != nil {
+		return f, err
+	}
+	f, err = s.run(ctx, w)
+	f.Scenario, f.What = s.name, s.what
+	return f, err
+}
+
+func calls(in map[string]int) string {
+	var out []string
+	for k, n := range in {
+		out = append(out, fmt.Sprintf("%s: %d", k, n))
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
+}

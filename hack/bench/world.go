@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	k8sruntime "k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	watchtools "k8s.io/client-go/tools/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+)
+
+const namespace = "default"
+
+// world is a control plane, a sandbox and an operator.
+type world struct {
+	dir      string
+	stage    *stage.Stage
+	client   client.WithWatch
+	sandbox  *sandbox.Sandbox
+	server   *httptest.Server
+	operator *stage.Process
+}
+
+func (w *world) begin() error {
+	w.stage = &stage.Stage{Dir: w.dir, Root: "."}
+	config, err := w.stage.ControlPlane()
+	if err != nil {
+		return err
+	}
+	scheme := k8sruntime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return err
+	}
+	config = rest.CopyConfig(config)
+	config.QPS = -1
+	w.client, err = client.NewWithWatch(config, client.Options{Scheme: scheme})
+	return err
+}
+
+func (w *world) end() error {
+	err := w.stage.Clear()
+	if w.server != nil {
+		w.server.CloseClientConnections()
+		w.server.Close()
+	}
+	return err
+}
+
+// serve starts the sandbox.
+func (w *world) serve(o sandbox.Options) {
+	w.sandbox = sandbox.New(o)
+	w.server = httptest.NewServer(w.sandbox)
+}
+
+// start starts the operator and waits until the integrations are Ready, and until nothing is in doubt: a Defect of the very second in which
+// it took over might be another's.
+func (w *world) start(ctx context.Context, integrations ...condition.Object) error {
+	var err error
+	if w.operator, err = w.stage.Operator(ctx, "operator", nil); err != nil {
+		return err
+	}
+	for _, i := range integrations {
+		o := i.(client.Object)
+		err := w.stage.Poll(ctx, o.GetName()+" to be Ready", func() (bool, error) {
+			err := w.client.Get(ctx, client.ObjectKeyFromObject(o), o)
+			return condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, ""), err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	now := time.Now()
+	time.Sleep(now.Truncate(time.Second).Add(1100 * time.Millisecond).Sub(now))
+	return nil
+}
+
+// jira makes a JiraIntegration with its Secret.
+func (w *world) jira(ctx context.Context) (*v1alpha1.JiraIntegration, error) {
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "jira"}, StringData: map[string]string{"token": jira.BotToken}}
+	i := &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "jira"}, Spec: v1alpha1.JiraIntegrationSpec{
+		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.JiraPath), ProjectKey: jira.VoiceProject,
+		Basic:      &v1alpha1.JiraBasicAuth{Username: jira.BotUser, TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"}},
+		AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
+	}}
+	return i, errors.Join(w.client.Create(ctx, s), w.client.Create(ctx, i))
+}
+
+func newDefect(name string) *v1alpha1.Defect {
+	d := &v1alpha1.Defect{Spec: v1alpha1.DefectSpec{
+		Title: "The booking agent repeats itself: " + name, Severity: v1alpha1.SeverityHigh, Suite: "booking",
+		Description: "It asks for the date three times.", StepsToReproduce: "Call and say: tomorrow.",
+	}}
+	d.Namespace, d.Name = namespace, name
+	return d
+}
+
+// parallel does something n times, so many at once.
+func parallel(n, atOnce int, do func(i int) error) error {
+	var wg sync.WaitGroup
+	turns := make(chan int)
+	errs := make(chan error, atOnce)
+	for range atOnce {
+		wg.Go(func() {
+			for i := range turns {
+				if err := do(i); err != nil {
+					errs <- err
+					for range turns { // the others have to be taken all the same
+					}
+					return
+				}
+			}
+		})
+	}
+	for i := range n {
+		turns <- i
+	}
+	close(turns)
+	wg.Wait()
+	close(errs)
+	return <-errs
+}
+
+// watch watches Defects and calls each for each change, until it returns true.
+func (w *world) watch(ctx context.Context, each func(*v1alpha1.Defect, time.Time) bool) (wait func() error, err error) {
+	list := &v1alpha1.DefectList{}
+	if err := w.client.List(ctx, list, client.Limit(1)); err != nil {
+		return nil, err
+	}
+	// The API server ends a watch that falls behind, as happens when all share two processors.
+	watching, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, watcher{w.client})
+	if err != nil {
+		return nil, err
+	}
+	done := make(chan error, 1)
+	go func() {
+		defer watching.Stop()
+		for {
+			select {
+			case e, ok := <-watching.ResultChan():
+				d, isDefect := e.Object.(*v1alpha1.Defect)
+				switch {
+				case !ok || !isDefect:
+					done <- fmt.Errorf("the watch ended with %v", e.Object)
+					return
+				case each(d, time.Now()):
+					done <- nil
+					return
+				}
+			case err := <-w.stage.Died:
+				done <- err
+				return
+			case <-ctx.Done():
+				done <- context.Cause(ctx)
+				return
+			}
+		}
+	}()
+	return func() error { return <-done }, nil
+}
+
+// percentiles fills in the times, which are in milliseconds.
+func (f *figures) percentiles(took []float64) {
+	slices.Sort(took)
+	if n := len(took); n > 0 {
+		f.Objects, f.P50, f.P99, f.Last = n, took[n/2], took[n*99/100], took[n-1]
+	}
+}
+
+// usage fills in what the operator took since before, and what Jira and Slack were asked since was.
+func (w *world) usage(f *figures, before stage.Usage, was map[sandbox.Request]int) {
+	u := w.operator.Usage()
+	f.CPU, f.RSS, f.PeakRSS = u.CPU-before.CPU, u.RSS, u.PeakRSS
+	f.Calls = map[string]int{}
+	for r, n := range w.sandbox.Requests() {
+		if n -= was[r]; n > 0 {
+			f.Calls[fmt.Sprintf("%s %s", r.Route, statusText(r.Status))] += n
+		}
+	}
+}
+
+func statusText(status int) string {
+	if status == 0 {
+		return "dropped"
+	}
+	return fmt.Sprint(status)
+}
+
+// ticketed is the status of a Defect whose ticket was made a while ago.
+func ticketed(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, k int, now time.Time) v1alpha1.DefectStatus {
+	at := metav1.NewTime(now.Add(-time.Hour))
+	key := fmt.Sprintf("%s-%d", i.Spec.ProjectKey, 100_000+k)
+	s := v1alpha1.DefectStatus{
+		State: v1alpha1.StateOpen, Occurrences: 1, FirstSeenTime: &at, LastSeenTime: &d.CreationTimestamp,
+		Events: []v1alpha1.EventID{v1alpha1.EventID(d.UID) + ".created", v1alpha1.EventID(d.UID) + ".ticketed"},
+		Jira: &v1alpha1.DefectTicket{
+			Integration: i.Namespace + "/" + i.Name, Key: key, ID: fmt.Sprint(1_000_000 + k), URL: "https://jira.example.com/browse/" + key,
+			Status: "To Do", StatusCategory: "new", CreatedTime: &at, LastSyncTime: &at, ToldOccurrences: 1,
+		},
+	}
+	d.Status = s
+	condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled, "The ticket is "+key)
+	condition.True(d, v1alpha1.ConditionSynced, v1alpha1.ReasonInStep, "Defect and ticket agree")
+	condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNoRuleMatched, "No rule of this namespace matched")
+	condition.Ready(d, v1alpha1.ReasonReady, "The ticket is "+key)
+	return d.Status
+}
+
+// watcher watches Defects.
+type watcher struct{ client client.WithWatch }
+
+// WatchWithContext begins a watch.
+func (w watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	return w.client.Watch(ctx, &v1alpha1.DefectList{}, &client.ListOptions{Raw: &o})
+}
