@@ -32,13 +32,6 @@ type ChannelState struct {
 	Messages []slack.Message `json:"messages"`
 }
 
-// JiraState is the site; its issues are oldest first.
-type JiraState struct {
-	Mode   jira.Mode     `json:"mode"`
-	Issues []*jira.Issue `json:"issues"`
-	Counts jira.Counts   `json:"counts"`
-}
-
 // CountedRoutes is how many requests of a kind there were.
 type CountedRoutes struct {
 	Request
@@ -72,19 +65,7 @@ func (s *Sandbox) addControls(mux *http.ServeMux) {
 		c.ID = r.PathValue("id")
 		return s.slack.PutChannel(c)
 	}))
-	mux.HandleFunc("PUT /_sandbox/jira/issues/{key}/status", control(func(r *http.Request, to struct{ Status string }) error {
-		if !s.jira.Move(r.PathValue("key"), to.Status) {
-			return fmt.Errorf("no issue %q, or no status %q", r.PathValue("key"), to.Status)
-		}
-		return nil
-	}))
-	mux.HandleFunc("DELETE /_sandbox/jira/issues/{key}", func(w http.ResponseWriter, r *http.Request) {
-		if !s.jira.Delete(r.PathValue("key")) {
-			answer(w, http.StatusNotFound, map[string]string{"error": "no such issue"})
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
-	})
+	s.addJiraControls(mux)
 }
 
 // PutCredential adds a credential or changes its state.
@@ -104,7 +85,7 @@ func (s *Sandbox) PutCredential(c Credential) error {
 func (s *Sandbox) State() State {
 	state := State{
 		Slack:    SlackState{Counts: s.slack.Counts()},
-		Jira:     JiraState{Mode: s.jira.Mode(), Issues: s.jira.Issues(), Counts: s.jira.Counts()},
+		Jira:     s.jiraState(),
 		Requests: []CountedRoutes{},
 		Faults:   s.faults.List(),
 	}

@@ -5,7 +5,6 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,7 +40,7 @@ func (s *Sandbox) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /slack/{channel}", s.channelPage)
 	mux.HandleFunc("GET /jira/board", s.boardPage)
 	mux.HandleFunc("GET /jira/browse/{key}", s.issuePage)
-	mux.HandleFunc("POST /jira/browse/{key}", s.moveIssue)
+	mux.HandleFunc("POST /jira/browse/{key}", s.changeIssue)
 	mux.HandleFunc("GET /assets/style.css", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, web, "web/style.css")
 	})
@@ -61,7 +60,7 @@ func (s *Sandbox) show(w http.ResponseWriter, status int, name, title, here stri
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin") // without an Origin a browser that sends no Sec-Fetch-Site could press no button
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = page.WriteTo(w) // an error here is a caller that left
@@ -110,56 +109,6 @@ func (s *Sandbox) channelPage(w http.ResponseWriter, r *http.Request) {
 	s.show(w, http.StatusOK, "channel", "#"+ch.Name, "/slack/"+ch.ID, map[string]any{
 		"Channel": ch, "Lines": lines, "Older": older, "Total": len(messages),
 	})
-}
-
-// column is a status on the board.
-type column struct {
-	Status string
-	Cards  []*jira.Issue
-	Total  int
-}
-
-func (s *Sandbox) boardPage(w http.ResponseWriter, _ *http.Request) {
-	var columns []column
-	issues := s.jira.Issues()
-	slices.Reverse(issues)
-	for _, status := range jira.Columns() {
-		c := column{Status: status}
-		for _, is := range issues {
-			if is.Status != status {
-				continue
-			}
-			if c.Total++; len(c.Cards) < cardsShown {
-				c.Cards = append(c.Cards, is)
-			}
-		}
-		columns = append(columns, c)
-	}
-	s.show(w, http.StatusOK, "board", "Board", "/jira/board", columns)
-}
-
-func (s *Sandbox) issuePage(w http.ResponseWriter, r *http.Request) {
-	is, found := s.jira.Issue(r.PathValue("key"))
-	if !found {
-		s.missing(w, "There is no such issue.")
-		return
-	}
-	s.show(w, http.StatusOK, "issue", is.Key, "/jira/board", map[string]any{"Issue": is, "Statuses": jira.Columns()})
-}
-
-// moveIssue is what the buttons do. It goes back to the page that the button was on.
-func (s *Sandbox) moveIssue(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, 4096)
-	key := r.PathValue("key")
-	if !s.jira.Move(key, r.PostFormValue("status")) {
-		s.missing(w, "There is no such issue, or no such status.")
-		return
-	}
-	to := "/jira/board"
-	if is, found := s.jira.Issue(key); found && r.PostFormValue("from") == "issue" {
-		to = "/jira/browse/" + is.Key
-	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
 // clockOf shows a Slack timestamp or a time, in UTC.

@@ -272,6 +272,10 @@ func TestPagesAreHarmless(t *testing.T) {
 		if res.Header.Get("Content-Security-Policy") != policy {
 			t.Errorf("%s: policy is %q", path, res.Header.Get("Content-Security-Policy"))
 		}
+		// With no-referrer a browser sends "Origin: null", and over plain HTTP nothing else that shows a button was pressed here.
+		if got := res.Header.Get("Referrer-Policy"); got != "same-origin" {
+			t.Errorf("%s: the referrer policy is %q", path, got)
+		}
 		for _, bad := range []string{"<script", "<img", `"javascript:`, `"><b>`, "ZgotmplZ"} {
 			if bytes.Contains(raw, []byte(bad)) {
 				t.Errorf("%s has %q", path, bad)

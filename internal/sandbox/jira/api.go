@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -30,6 +32,15 @@ func (p *problem) write(w http.ResponseWriter) {
 		fields = map[string]string{}
 	}
 	writeJSON(w, p.status, object{"errorMessages": messages, "errors": fields})
+}
+
+// Error is the refusal as one line.
+func (p *problem) Error() string {
+	all := slices.Clone(p.messages)
+	for _, field := range slices.Sorted(maps.Keys(p.errors)) {
+		all = append(all, field+": "+p.errors[field])
+	}
+	return strings.Join(all, "; ")
 }
 
 type object map[string]any
@@ -74,7 +85,12 @@ func (s *Site) API() *http.ServeMux {
 		"POST /search/jql":                    s.searchJQL,
 	} {
 		method, path, _ := strings.Cut(pattern, " ")
-		mux.HandleFunc(method+" "+BasePath+"/rest/api/2"+path, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, h) })
+		route := method + " " + BasePath + "/rest/api/2" + path
+		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
+			if !s.tooMany(w, route) {
+				s.serve(w, r, h)
+			}
+		})
 	}
 	mux.HandleFunc(BasePath+"/rest/", func(w http.ResponseWriter, r *http.Request) {
 		s.serve(w, r, func(r *request) (int, any, *problem) { return 0, nil, errNoResource(r) })
@@ -84,6 +100,7 @@ func (s *Site) API() *http.ServeMux {
 
 func (s *Site) serve(w http.ResponseWriter, r *http.Request, h handler) {
 	req := &request{Request: r, base: "http://" + r.Host + BasePath}
+	s.base.Store(&req.base)
 	anonymous := r.Header.Get("Authorization") == "" && strings.HasSuffix(r.URL.Path, "/serverInfo")
 	if !anonymous {
 		var refused bool

@@ -326,7 +326,7 @@ func TestRefusedActivity(t *testing.T) {
 func TestAFullSiteLetsTheOldestGo(t *testing.T) {
 	s := New(Options{})
 	for range maxIssues + 3 {
-		s.insert(&Issue{Project: VoiceProject})
+		s.insert(&Issue{Project: VoiceProject}, users[0])
 	}
 	if all := s.Issues(); len(all) != maxIssues || all[0].Key != "VOICE-4" || len(s.byKey) != maxIssues || len(s.byID) != maxIssues {
 		t.Errorf("%d issues kept, the first is %s", len(all), all[0].Key)

@@ -54,7 +54,7 @@ func TestAGrowingIssuePushesOutOthersNotItself(t *testing.T) {
 		is.Description = strings.Repeat("x", maxIssueBytes)
 		return nil
 	}
-	if p := s.change(s.byKey["VOICE-1"], grow); p != nil {
+	if p := s.change(s.byKey["VOICE-1"], users[0], eventUpdated, grow); p != nil {
 		t.Fatal(p)
 	}
 	if len(s.issues) != 1 || s.issues[0].Key != "VOICE-1" || len(s.byKey) != 1 || len(s.byID) != 1 || s.bytes != s.issues[0].size() {

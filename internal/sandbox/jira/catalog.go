@@ -2,6 +2,7 @@ package jira
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -51,7 +52,7 @@ func findProject(idOrKey string) (project, bool) {
 	return projects[i], true
 }
 
-// status is a column of the board, and the one transition that leads to it from everywhere.
+// status is a column of the board, and the one transition that leads to it from wherever the workflow lets it.
 type status struct {
 	ID, Name, Transition string
 	category             category
@@ -60,6 +61,11 @@ type status struct {
 type category struct {
 	ID                int
 	Key, Name, Colour string
+}
+
+// is says whether JQL means this category.
+func (c category) is(value string) bool {
+	return strings.EqualFold(value, c.Key) || strings.EqualFold(value, c.Name) || value == strconv.Itoa(c.ID)
 }
 
 var statuses = []status{
@@ -76,6 +82,15 @@ func findStatus(name string) (status, bool) {
 	return statuses[i], true
 }
 
+// Projects are the keys of the projects.
+func Projects() []string {
+	var keys []string
+	for _, p := range projects {
+		keys = append(keys, p.Key)
+	}
+	return keys
+}
+
 // Columns are the names of the statuses in the order of the board.
 func Columns() []string {
 	var names []string
@@ -90,10 +105,17 @@ type user struct {
 	AccountID, Name, Email, Display string
 }
 
+// The people of a site, by the names that Data Center and this package know them by. Bot is whom BotToken and BearerToken belong to.
+const (
+	Bot    = "bot"
+	Tester = "tester"
+	OnCall = "oncall"
+)
+
 var users = []user{
-	{"712020:00000000-0000-4000-8000-000000000001", "bot", BotUser, "Voice AI Bot"},
-	{"712020:00000000-0000-4000-8000-000000000002", "tester", "tester@example.com", "Test Engineer"},
-	{"712020:00000000-0000-4000-8000-000000000003", "oncall", "oncall@example.com", "On Call"},
+	{"712020:00000000-0000-4000-8000-000000000001", Bot, BotUser, "Voice AI Bot"},
+	{"712020:00000000-0000-4000-8000-000000000002", Tester, "tester@example.com", "Test Engineer"},
+	{"712020:00000000-0000-4000-8000-000000000003", OnCall, "oncall@example.com", "On Call"},
 }
 
 func findUser(accountID, name string) (user, bool) {

@@ -2,12 +2,10 @@ package jira
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 )
 
 const timeLayout = "2006-01-02T15:04:05.000-0700"
@@ -57,15 +55,15 @@ func (s *Site) create(r *request) (int, any, *problem) {
 	if p := setProperties(is, in.Properties); p != nil {
 		return 0, nil, p
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if in.Transition != nil {
 		if p := s.move(is, in.Transition.ID, nil); p != nil {
 			return 0, nil, p
 		}
 	}
-	s.mu.Lock()
-	s.insert(is)
+	s.insert(is, r.user)
 	s.counts.Creates++
-	s.mu.Unlock()
 	return http.StatusCreated, object{"id": is.ID, "key": is.Key, "self": selfLink(r.base, is)}, nil
 }
 
@@ -92,7 +90,7 @@ func (s *Site) edit(r *request) (int, any, *problem) {
 	if old == nil {
 		return 0, nil, errNoIssue
 	}
-	if p := s.change(old, func(is *Issue) *problem {
+	if p := s.change(old, r.user, eventUpdated, func(is *Issue) *problem {
 		wrong := s.setFields(is, in.Fields, false)
 		s.updateFields(is, in.Update, wrong)
 		if len(wrong) > 0 {
@@ -255,7 +253,7 @@ func (s *Site) putProperty(r *request) (int, any, *problem) {
 		return 0, nil, errNoIssue
 	}
 	_, existed := old.Properties[r.PathValue("key")]
-	if p := s.change(old, func(is *Issue) *problem {
+	if p := s.change(old, r.user, "", func(is *Issue) *problem {
 		return setProperties(is, []entityProperty{{r.PathValue("key"), r.body}})
 	}); p != nil {
 		return 0, nil, p
@@ -264,44 +262,4 @@ func (s *Site) putProperty(r *request) (int, any, *problem) {
 		return http.StatusOK, nil, nil
 	}
 	return http.StatusCreated, nil, nil
-}
-
-// Move moves an issue to a status, as a person does on the board, and says whether there are such an issue and such a status.
-func (s *Site) Move(key, status string) bool {
-	st, found := findStatus(status)
-	if !found {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	is := s.find(key)
-	return is != nil && s.change(is, func(is *Issue) *problem { return s.move(is, st.Transition, nil) }) == nil
-}
-
-// move carries out a transition: an issue that is done has a resolution, and one that is not has none.
-func (s *Site) move(is *Issue, id string, values map[string]json.RawMessage) *problem {
-	i := slices.IndexFunc(statuses, func(st status) bool { return st.Transition == id })
-	if i < 0 {
-		return refuse(http.StatusBadRequest, "Transition id '%s' is not valid for this issue.", id)
-	}
-	resolution := ""
-	if statuses[i].category.Key == "done" {
-		resolution = resolutions[0].Name
-	}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		var complaint string
-		if name == "resolution" && resolution != "" {
-			resolution, complaint = readNamed(values[name], resolutions, "", "Specify a valid resolution ID or name")
-		} else {
-			return &problem{status: http.StatusBadRequest, errors: map[string]string{name: fmt.Sprintf(notOnScreen, name)}}
-		}
-		if complaint != "" {
-			return &problem{status: http.StatusBadRequest, errors: map[string]string{name: complaint}}
-		}
-	}
-	is.Status, is.Resolution, is.Resolved = statuses[i].Name, resolution, time.Time{}
-	if resolution != "" {
-		is.Resolved = s.now()
-	}
-	return nil
 }

@@ -25,6 +25,7 @@ type query struct {
 
 type clause struct {
 	field  string
+	name   string // what the query calls the field
 	op     string // =, !=, in, not in, <, <=, >, >=
 	values []string
 }
@@ -218,6 +219,7 @@ func (p *jqlParser) field() (string, error) {
 func (p *jqlParser) clause() (clause, error) {
 	var c clause
 	var err error
+	c.name = p.peek().text
 	if c.field, err = p.field(); err != nil {
 		return c, err
 	}
@@ -313,7 +315,7 @@ func (q query) String() string {
 		if c.op == "in" || c.op == "not in" {
 			list = "(" + list + ")"
 		}
-		parts = append(parts, c.field+" "+c.op+" "+list)
+		parts = append(parts, c.name+" "+c.op+" "+list)
 	}
 	text := strings.Join(parts, " AND ")
 	for i, o := range q.order {

@@ -14,9 +14,11 @@ import (
 	"time"
 )
 
+// The most that one page of a search has. Who asks for more gets this many, and the rest on further pages.
 const (
 	searchDefault = 50
-	cloudMost     = 5000
+	cloudMost     = 5000 // with no more than IDs and keys
+	fieldsMost    = 1000
 	serverMost    = 1000
 	// idsOnlyMost is how many reconcileIssues Cloud takes.
 	idsOnlyMost = 50
@@ -58,7 +60,12 @@ func (s *Site) searchJQL(r *request) (int, any, *problem) {
 	if size < 0 {
 		return 0, nil, refuse(http.StatusBadRequest, "The value of maxResults must not be negative.")
 	}
-	found, p := s.query(in.JQL, true)
+	idsOnly := !slices.ContainsFunc(in.Fields, func(f string) bool { return f != "id" && f != "key" })
+	most := fieldsMost
+	if idsOnly {
+		most = cloudMost
+	}
+	found, most, p := s.query(in.JQL, true, most)
 	if p != nil {
 		return 0, nil, p
 	}
@@ -67,10 +74,10 @@ func (s *Site) searchJQL(r *request) (int, any, *problem) {
 		return 0, nil, refuse(http.StatusBadRequest, "The nextPageToken is invalid or has expired.")
 	}
 	start = min(start, len(found))
-	end := min(start+min(size, cloudMost), len(found))
+	end := min(start+min(size, most), len(found))
 	issues := []object{}
 	for _, is := range found[start:end] {
-		if len(in.Fields) == 0 || slices.Equal(in.Fields, []string{"id"}) {
+		if idsOnly && !slices.Contains(in.Fields, "key") {
 			issues = append(issues, object{"id": is.ID})
 		} else {
 			issues = append(issues, s.issueView(r.base, is, in.Fields, in.Properties))
@@ -134,13 +141,14 @@ func (s *Site) search(r *request) (int, any, *problem) {
 	}
 	size := searchDefault
 	if in.MaxResults != nil {
-		size = min(max(*in.MaxResults, 0), serverMost)
+		size = max(*in.MaxResults, 0)
 	}
 	strict := in.ValidateQuery != false && in.ValidateQuery != "false" && in.ValidateQuery != "none" && in.ValidateQuery != "warn"
-	found, p := s.query(in.JQL, strict)
+	found, most, p := s.query(in.JQL, strict, serverMost)
 	if p != nil {
 		return 0, nil, p
 	}
+	size = min(size, most)
 	if len(in.Fields) == 0 {
 		in.Fields = []string{"*navigable"}
 	}
@@ -152,26 +160,27 @@ func (s *Site) search(r *request) (int, any, *problem) {
 	return http.StatusOK, object{"expand": "schema,names", "startAt": start, "maxResults": size, "total": len(found), "issues": issues}, nil
 }
 
-// query finds the issues. A strict one refuses projects and keys that do not exist.
-func (s *Site) query(jql string, strict bool) ([]*Issue, *problem) {
+// query finds the issues, as they were before the search lag, and says how many one page may have. A strict one refuses projects and keys
+// that do not exist.
+func (s *Site) query(jql string, strict bool, most int) ([]*Issue, int, *problem) {
 	q, err := parseJQL(jql)
 	if err != nil {
-		return nil, &problem{status: http.StatusBadRequest, messages: []string{err.Error()}}
+		return nil, 0, &problem{status: http.StatusBadRequest, messages: []string{err.Error()}}
 	}
 	if s.mode == Cloud && len(q.clauses) == 0 {
-		return nil, refuse(http.StatusBadRequest, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query.")
+		return nil, 0, refuse(http.StatusBadRequest, "Unbounded JQL queries are not allowed here. Please add a search restriction to your query.")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if strict {
 		if p := s.checkValues(q); p != nil {
-			return nil, p
+			return nil, 0, p
 		}
 	}
 	s.counts.Searches++
 	now := s.now()
 	var found []*Issue
-	for _, is := range s.issues {
+	for _, is := range s.past.view(now, s.issues) {
 		if !slices.ContainsFunc(q.clauses, func(c clause) bool { return !c.holds(is, now) }) {
 			found = append(found, is)
 		}
@@ -187,7 +196,10 @@ func (s *Site) query(jql string, strict bool) ([]*Issue, *problem) {
 		}
 		return 0
 	})
-	return found, nil
+	if s.mostResults > 0 {
+		most = s.mostResults
+	}
+	return found, most, nil
 }
 
 // checkValues needs the lock.
@@ -201,17 +213,19 @@ func (s *Site) checkValues(q query) *problem {
 				_, known = findProject(v)
 			case "key":
 				if s.find(v) == nil {
-					messages = append(messages, fmt.Sprintf("An issue with key '%s' does not exist for field 'key'.", v))
+					messages = append(messages, fmt.Sprintf(noSuchIssue(v), v, c.name))
 				}
 			case "status":
 				_, known = findStatus(v)
+			case "statusCategory":
+				known = slices.ContainsFunc(statuses, func(st status) bool { return st.category.is(v) })
 			case "issuetype":
 				_, known = match(issueTypes, "", v)
 			case "priority":
 				_, known = match(priorities, "", v)
 			}
 			if !known {
-				messages = append(messages, fmt.Sprintf("The value '%s' does not exist for the field '%s'.", v, c.field))
+				messages = append(messages, fmt.Sprintf("The value '%s' does not exist for the field '%s'.", v, c.name))
 			}
 		}
 	}
@@ -219,6 +233,14 @@ func (s *Site) checkValues(q query) *problem {
 		return &problem{status: http.StatusBadRequest, messages: messages}
 	}
 	return nil
+}
+
+// noSuchIssue is the complaint about a key or an ID, which are values of the same field.
+func noSuchIssue(keyOrID string) string {
+	if _, err := strconv.Atoi(keyOrID); err == nil {
+		return "A value with ID '%s' does not exist for the field '%s'."
+	}
+	return "An issue with key '%s' does not exist for field '%s'."
 }
 
 func (c clause) holds(is *Issue, now time.Time) bool {
@@ -254,12 +276,13 @@ func (is *Issue) is(field, value string) bool {
 	case "labels":
 		return slices.Contains(is.Labels, value)
 	case "key":
-		return strings.EqualFold(value, is.Key) || value == is.ID
+		return strings.EqualFold(value, is.Key) || value == is.ID ||
+			slices.ContainsFunc(is.FormerKeys, func(key string) bool { return strings.EqualFold(value, key) })
 	case "status":
 		return strings.EqualFold(value, is.Status)
 	case "statusCategory":
 		st, _ := findStatus(is.Status)
-		return strings.EqualFold(value, st.category.Key) || strings.EqualFold(value, st.category.Name)
+		return st.category.is(value)
 	case "issuetype":
 		return strings.EqualFold(value, is.Type)
 	case "priority":

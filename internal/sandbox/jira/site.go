@@ -6,9 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -69,12 +68,15 @@ type Counts struct {
 	RemoteLinks int `json:"remoteLinks"`
 	Searches    int `json:"searches"`
 	Reads       int `json:"reads"`
+	// RateLimited is how many requests the built-in rate limit refused.
+	RateLimited int `json:"rateLimited"`
 }
 
 // Issue is an issue. Those that a Site hands out are never changed afterwards.
 type Issue struct {
 	ID          string                     `json:"id"`
 	Key         string                     `json:"key"`
+	FormerKeys  []string                   `json:"formerKeys,omitempty"`
 	Project     string                     `json:"project"`
 	Type        string                     `json:"type"`
 	Summary     string                     `json:"summary"`
@@ -93,7 +95,8 @@ type Issue struct {
 	Comments    []Comment                  `json:"comments,omitempty"`
 	RemoteLinks []RemoteLink               `json:"remoteLinks,omitempty"`
 
-	number int
+	serial int // its ID as a number
+	number int // its number within the project
 }
 
 // Comment is a comment on an issue.
@@ -116,16 +119,25 @@ type RemoteLink struct {
 type Site struct {
 	mode  Mode
 	clock func() time.Time
+	base  atomic.Pointer[string] // the address that it was last called by
+	rate  limiter
+	hook  outbox
 
 	mu          sync.RWMutex
 	credentials map[string]State
 	issues      []*Issue // in the order they were made
 	byKey       map[string]*Issue
 	byID        map[string]*Issue
-	numbers     map[string]int // the last issue number of each project
+	formerly    map[string]string // keys that issues had before they moved to another project, to their IDs
+	numbers     map[string]int    // the last issue number of each project
 	lastID      int
+	lastComment int
+	lastChange  int
 	bytes       int
 	counts      Counts
+	workflows   map[string]Workflow
+	mostResults int // of one page of a search; 0 for what the mode allows
+	past        past
 }
 
 // New makes a site with the projects and credentials of the constants above.
@@ -141,14 +153,17 @@ func New(o Options) *Site {
 	return s
 }
 
-// Reset forgets everything that happened.
+// Reset forgets everything that happened, and every setting.
 func (s *Site) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.credentials = map[string]State{BotToken: Valid, BearerToken: Valid}
-	s.issues, s.byKey, s.byID = nil, map[string]*Issue{}, map[string]*Issue{}
-	s.numbers, s.lastID, s.bytes = map[string]int{}, 10_000, 0
+	s.issues, s.byKey, s.byID, s.formerly = nil, map[string]*Issue{}, map[string]*Issue{}, map[string]string{}
+	s.numbers, s.lastID, s.lastComment, s.lastChange, s.bytes = map[string]int{}, 10_000, 20_000, 30_000, 0
 	s.counts = Counts{}
+	s.workflows, s.mostResults, s.past = map[string]Workflow{}, 0, past{}
+	s.rate.set(0)
+	s.hook.reset(Webhook{})
 }
 
 // Mode is the kind of Jira that it is.
@@ -194,102 +209,4 @@ func (s *Site) Counts() Counts {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.counts
-}
-
-// find needs the lock.
-func (s *Site) find(keyOrID string) *Issue {
-	if is := s.byKey[strings.ToUpper(keyOrID)]; is != nil {
-		return is
-	}
-	return s.byID[keyOrID]
-}
-
-// insert gives a new issue its key and ID and stores it. It needs the lock.
-func (s *Site) insert(is *Issue) {
-	s.lastID++
-	s.numbers[is.Project]++
-	is.ID = strconv.Itoa(s.lastID)
-	is.number = s.numbers[is.Project]
-	is.Key = fmt.Sprintf("%s-%d", is.Project, is.number)
-	is.Created = s.now()
-	is.Updated = is.Created
-	s.issues = append(s.issues, is)
-	s.byKey[is.Key], s.byID[is.ID] = is, is
-	s.bytes += is.size()
-	s.makeRoom(is)
-}
-
-// makeRoom lets the oldest issues go when the site is full, but never the one that was just written. It needs the lock.
-func (s *Site) makeRoom(written *Issue) {
-	for len(s.issues) > maxIssues || s.bytes > maxIssueBytes {
-		oldest := s.issues[0]
-		if oldest == written && len(s.issues) == 1 {
-			return
-		} else if oldest == written {
-			oldest = s.issues[1]
-		}
-		s.drop(oldest)
-	}
-}
-
-// drop forgets an issue. It needs the lock.
-func (s *Site) drop(is *Issue) {
-	i := slices.Index(s.issues, is)
-	if i == 0 {
-		s.issues = s.issues[1:] // cheap: this is how a full site makes room
-	} else {
-		s.issues = slices.Delete(slices.Clone(s.issues), i, i+1)
-	}
-	delete(s.byKey, is.Key)
-	delete(s.byID, is.ID)
-	s.bytes -= is.size()
-}
-
-// change replaces an issue by what edit makes of a copy, so that whoever reads the old one is not disturbed. When edit refuses, nothing
-// changes. It needs the lock.
-func (s *Site) change(old *Issue, edit func(*Issue) *problem) *problem {
-	is := *old
-	if p := edit(&is); p != nil {
-		return p
-	}
-	is.Updated = s.now()
-	s.bytes += is.size() - old.size()
-	s.issues[slices.IndexFunc(s.issues, func(x *Issue) bool { return x.ID == is.ID })] = &is
-	s.byKey[is.Key], s.byID[is.ID] = &is, &is
-	s.makeRoom(&is)
-	return nil
-}
-
-// now has the precision that Jira shows.
-func (s *Site) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
-
-func (is *Issue) size() int {
-	n := 1024 + len(is.Summary) + len(is.Description)
-	for _, l := range is.Labels {
-		n += len(l)
-	}
-	for _, fields := range []map[string]json.RawMessage{is.Fields, is.Properties} {
-		for k, v := range fields {
-			n += len(k) + len(v)
-		}
-	}
-	for _, c := range is.Comments {
-		n += 256 + len(c.Body)
-	}
-	for _, l := range is.RemoteLinks {
-		n += 256 + len(l.GlobalID) + len(l.URL) + len(l.Title)
-	}
-	return n
-}
-
-// Delete removes an issue, as an administrator would.
-func (s *Site) Delete(key string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	is := s.find(key)
-	if is == nil {
-		return false
-	}
-	s.drop(is)
-	return true
 }

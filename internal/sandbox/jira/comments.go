@@ -1,0 +1,98 @@
+package jira
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxComments is how many Jira takes on one issue; for more it answers 413.
+const maxComments = 5000
+
+// addComment needs the lock.
+func (s *Site) addComment(is *Issue, author user, body string) *problem {
+	switch {
+	case strings.TrimSpace(body) == "":
+		return &problem{status: http.StatusBadRequest, errors: map[string]string{"comment": "Comment body can not be empty!"}}
+	case utf8.RuneCountInString(body) > maxText:
+		return &problem{status: http.StatusBadRequest, errors: map[string]string{"comment": tooLong}}
+	case len(is.Comments) >= maxComments:
+		return refuse(http.StatusRequestEntityTooLarge, "The issue has reached its limit of %d comments.", maxComments)
+	}
+	// Clipped, so that the former version of the issue keeps a list of its own.
+	s.lastComment++
+	is.Comments = append(slices.Clip(is.Comments), Comment{
+		ID: strconv.Itoa(s.lastComment), Body: body, Author: author.Name, Created: s.now(),
+	})
+	return nil
+}
+
+func (s *Site) comment(r *request) (int, any, *problem) {
+	var in struct {
+		Body       *string          `json:"body"`
+		Visibility json.RawMessage  `json:"visibility"`
+		Properties []entityProperty `json:"properties"`
+	}
+	if p := r.decode(&in); p != nil {
+		return 0, nil, p
+	}
+	if in.Body == nil {
+		in.Body = new(string)
+	}
+	var added *Issue
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.find(r.PathValue("issue"))
+	if old == nil {
+		return 0, nil, errNoIssue
+	}
+	if p := s.change(old, r.user, eventCommented, func(is *Issue) *problem {
+		added = is
+		return s.addComment(is, r.user, *in.Body)
+	}); p != nil {
+		return 0, nil, p
+	}
+	s.counts.Comments++
+	return http.StatusCreated, s.commentView(r.base, added, added.Comments[len(added.Comments)-1]), nil
+}
+
+func (s *Site) commentView(base string, is *Issue, c Comment) object {
+	author, _ := findUser("", c.Author)
+	return object{
+		"self": selfLink(base, is) + "/comment/" + c.ID, "id": c.ID, "body": c.Body, "author": s.userView(base, author),
+		"updateAuthor": s.userView(base, author), "created": c.Created.Format(timeLayout), "updated": c.Created.Format(timeLayout),
+	}
+}
+
+func (s *Site) commentsView(base string, is *Issue) object {
+	list := []object{}
+	for _, c := range is.Comments {
+		list = append(list, s.commentView(base, is, c))
+	}
+	return object{"comments": list, "startAt": 0, "maxResults": len(list), "total": len(list)}
+}
+
+func (s *Site) comments(r *request) (int, any, *problem) {
+	is, found := s.Issue(r.PathValue("issue"))
+	if !found {
+		return 0, nil, errNoIssue
+	}
+	part := *is
+	switch order := r.URL.Query().Get("orderBy"); order {
+	case "", "created", "+created", " created": // a plus that was not escaped is a space
+	case "-created":
+		part.Comments = slices.Clone(is.Comments)
+		slices.Reverse(part.Comments)
+	default:
+		return 0, nil, refuse(http.StatusBadRequest, "The value '%s' of orderBy is not valid: it must be created, +created or -created.", order)
+	}
+	start := r.number("startAt", 0, len(is.Comments))
+	size := r.number("maxResults", 50, maxComments)
+	part.Comments = part.Comments[start:min(start+size, len(is.Comments))]
+	v := s.commentsView(r.base, &part)
+	v["startAt"], v["maxResults"], v["total"] = start, size, len(is.Comments)
+	return http.StatusOK, v, nil
+}

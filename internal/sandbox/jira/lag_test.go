@@ -1,0 +1,97 @@
+package jira
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+)
+
+func TestSearchLag(t *testing.T) {
+	for mode, path := range map[Mode]string{Cloud: "/search/jql?fields=summary&jql=", DataCenter: "/search?fields=summary&jql="} {
+		t.Run(string(mode), func(t *testing.T) {
+			now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+			s := New(Options{Mode: mode, Clock: func() time.Time { return now }})
+			s.SetSearchLag(10 * time.Second)
+			seen := func() string {
+				t.Helper()
+				var text string
+				body := ask(t, s, http.MethodGet, path+url.QueryEscape("project in (VOICE, OPS) ORDER BY created ASC, key ASC"), "")
+				for _, is := range body["issues"].([]any) {
+					is := is.(map[string]any)
+					text += fmt.Sprintf("%s=%s ", is["key"], is["fields"].(map[string]any)["summary"])
+				}
+				return text
+			}
+			edit := func(key, summary string) {
+				t.Helper()
+				if err := s.Edit(key, OnCall, func(is *Issue) { is.Summary = summary }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// Each step happens a second after the one before it; then comes what a search finds.
+			for i, step := range []struct {
+				do   func()
+				want string
+			}{
+				{func() { ask(t, s, http.MethodPost, "/issue", issue("summary", `"a"`)) }, ""}, // 0 s
+				{func() { ask(t, s, http.MethodPost, "/issue", issue("summary", `"b"`)) }, ""}, // 1 s
+				{func() { edit("VOICE-1", "a2") }, ""},                                         // 2 s
+				{func() { now = now.Add(6 * time.Second); edit("VOICE-1", "a3") }, ""},         // 9 s
+				{func() {}, "VOICE-1=a "},                                                                   // 10 s
+				{func() { s.Delete("VOICE-2") }, "VOICE-1=a VOICE-2=b "},                                    // 11 s
+				{func() {}, "VOICE-1=a2 VOICE-2=b "},                                                        // 12 s
+				{func() { _, _ = s.MoveToProject("VOICE-1", OpsProject, Tester) }, "VOICE-1=a2 VOICE-2=b "}, // 13 s
+				{func() { now = now.Add(5 * time.Second) }, "VOICE-1=a3 VOICE-2=b "},                        // 19 s
+				{func() { now = now.Add(time.Second) }, "VOICE-1=a3 "},                                      // 21 s
+				{func() { now = now.Add(time.Second) }, "OPS-1=a3 "},                                        // 23 s
+			} {
+				if i > 0 {
+					now = now.Add(time.Second)
+				}
+				step.do()
+				if got := seen(); got != step.want {
+					t.Errorf("step %d: found %q, want %q", i, got, step.want)
+				}
+				if is := ask(t, s, http.MethodGet, "/issue/10001?fields=summary", ""); is["key"] != s.Issues()[0].Key {
+					t.Errorf("step %d: reading an issue is behind: %v", i, is)
+				}
+			}
+			if len(s.past.versions) != 0 || s.past.bytes != 0 {
+				t.Errorf("%d versions of %d bytes are remembered for nothing", len(s.past.versions), s.past.bytes)
+			}
+			edit("OPS-1", "a4")
+			if got := seen(); got != "OPS-1=a3 " {
+				t.Errorf("found %q", got)
+			}
+			s.SetSearchLag(0)
+			if got := seen(); got != "OPS-1=a4 " || len(s.past.versions) != 0 {
+				t.Errorf("without a lag: found %q, and %d versions are remembered", got, len(s.past.versions))
+			}
+			edit("OPS-1", "a5")
+			if len(s.past.versions) != 0 {
+				t.Error("without a lag something is remembered")
+			}
+		})
+	}
+}
+
+func TestThePastIsBounded(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	p := past{lag: time.Hour}
+	for range maxVersions + 5 {
+		p.add(now, "1", nil)
+	}
+	if len(p.versions) != maxVersions {
+		t.Errorf("%d versions are remembered", len(p.versions))
+	}
+	p = past{lag: time.Hour}
+	is := &Issue{ID: "1", Description: string(make([]byte, maxVersionBytes/4))}
+	for range 9 {
+		p.add(now, "1", is)
+	}
+	if p.bytes > maxVersionBytes || p.bytes != len(p.versions)*is.size() || len(p.versions) != 3 {
+		t.Errorf("%d versions of %d bytes are remembered", len(p.versions), p.bytes)
+	}
+}

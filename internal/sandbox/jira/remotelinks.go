@@ -1,0 +1,93 @@
+package jira
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// maxRemoteLinks is how many Jira takes on one issue; for more it answers 413.
+const maxRemoteLinks = 2000
+
+func (s *Site) remoteLink(r *request) (int, any, *problem) {
+	var in struct {
+		GlobalID     string          `json:"globalId"`
+		Application  json.RawMessage `json:"application"`
+		Relationship string          `json:"relationship"`
+		Object       struct {
+			URL     string          `json:"url"`
+			Title   string          `json:"title"`
+			Summary string          `json:"summary"`
+			Icon    json.RawMessage `json:"icon"`
+			Status  json.RawMessage `json:"status"`
+		} `json:"object"`
+	}
+	if p := r.decode(&in); p != nil {
+		return 0, nil, p
+	}
+	wrong := map[string]string{}
+	if u, err := url.Parse(in.Object.URL); in.Object.URL == "" {
+		wrong["url"] = "'url' is required."
+	} else if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		wrong["url"] = "'url' is invalid."
+	}
+	if in.Object.Title == "" {
+		wrong["title"] = "'title' is required."
+	}
+	if utf8.RuneCountInString(in.GlobalID) > 255 {
+		wrong["globalId"] = "'globalId' must be less than 255 characters."
+	}
+	if utf8.RuneCountInString(in.Object.Title) > 255 {
+		wrong["title"] = "'title' must be less than 255 characters."
+	}
+	if len(wrong) > 0 {
+		return 0, nil, &problem{status: http.StatusBadRequest, errors: wrong}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.find(r.PathValue("issue"))
+	if old == nil {
+		return 0, nil, errNoIssue
+	}
+	link := RemoteLink{ID: len(old.RemoteLinks) + 10_000, GlobalID: in.GlobalID, URL: in.Object.URL, Title: in.Object.Title}
+	at := slices.IndexFunc(old.RemoteLinks, func(l RemoteLink) bool { return l.GlobalID != "" && l.GlobalID == link.GlobalID })
+	if p := s.change(old, r.user, eventUpdated, func(is *Issue) *problem {
+		is.RemoteLinks = slices.Clone(is.RemoteLinks)
+		switch {
+		case at >= 0:
+			link.ID = is.RemoteLinks[at].ID
+			is.RemoteLinks[at] = link
+		case len(is.RemoteLinks) >= maxRemoteLinks:
+			return refuse(http.StatusRequestEntityTooLarge, "The issue has reached its limit of %d remote links.", maxRemoteLinks)
+		default:
+			is.RemoteLinks = append(is.RemoteLinks, link)
+		}
+		return nil
+	}); p != nil {
+		return 0, nil, p
+	}
+	s.counts.RemoteLinks++
+	status := http.StatusCreated
+	if at >= 0 {
+		status = http.StatusOK
+	}
+	return status, object{"id": link.ID, "self": selfLink(r.base, old) + "/remotelink/" + strconv.Itoa(link.ID)}, nil
+}
+
+func (s *Site) remoteLinks(r *request) (int, any, *problem) {
+	is, found := s.Issue(r.PathValue("issue"))
+	if !found {
+		return 0, nil, errNoIssue
+	}
+	list := []object{}
+	for _, l := range is.RemoteLinks {
+		list = append(list, object{
+			"id": l.ID, "self": selfLink(r.base, is) + "/remotelink/" + strconv.Itoa(l.ID), "globalId": l.GlobalID,
+			"object": object{"url": l.URL, "title": l.Title},
+		})
+	}
+	return http.StatusOK, list, nil
+}

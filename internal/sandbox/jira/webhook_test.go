@@ -1,0 +1,277 @@
+package jira
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// heard is what a webhook's receiver was sent.
+type heard struct {
+	header http.Header
+	raw    []byte
+	body   map[string]any
+}
+
+// listen makes a site with a webhook, whose receiver answers with answers, one after the other, the last one for ever.
+func listen(t *testing.T, s *Site, secret string, answers ...int) func() []heard {
+	t.Helper()
+	var mu sync.Mutex
+	var all []heard
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		h := heard{header: r.Header, raw: raw}
+		_ = json.Unmarshal(raw, &h.body)
+		mu.Lock()
+		defer mu.Unlock()
+		answer := answers[min(len(all), len(answers)-1)]
+		all = append(all, h)
+		if answer == 0 {
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(answer)
+	}))
+	t.Cleanup(receiver.Close)
+	if err := s.SetWebhook(Webhook{URL: receiver.URL + "/hook?token=hidden", Secret: secret, RetryMS: 1}); err != nil {
+		t.Fatal(err)
+	}
+	return func() []heard {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		if err := s.WaitForDeliveries(ctx); err != nil {
+			t.Fatal(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		got := all
+		all = nil
+		return got
+	}
+}
+
+func TestSignatureOfThePublishedExample(t *testing.T) {
+	const want = "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"
+	if got := sign("It's a Secret to Everybody", []byte("Hello World!")); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// changesOf lists the changelog's items as "field: from (ID) -> to (ID)".
+func changesOf(body map[string]any) string {
+	log, _ := body["changelog"].(map[string]any)
+	if log == nil {
+		return ""
+	}
+	var parts []string
+	for _, item := range log["items"].([]any) {
+		i := item.(map[string]any)
+		parts = append(parts, fmt.Sprintf("%v: %v (%v) -> %v (%v)", i["field"], i["fromString"], i["from"], i["toString"], i["to"]))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func TestWebhooks(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC)
+	s := New(Options{Clock: func() time.Time { return now }})
+	wait := listen(t, s, "key", http.StatusOK)
+	for _, c := range []struct {
+		name string
+		do   func()
+		want []string // event, type, user, key, and the changes
+	}{
+		{"created", func() { ask(t, s, http.MethodPost, "/issue", issue("labels", `["a"]`)) },
+			[]string{"jira:issue_created issue_created bot VOICE-1 "}},
+		{"edited by the bot", func() {
+			ask(t, s, http.MethodPut, "/issue/VOICE-1", `{"fields":{"customfield_10051":{"value":"Voice"}}}`)
+		},
+			[]string{"jira:issue_updated issue_updated bot VOICE-1 Owning team: <nil> (<nil>) -> Voice (<nil>)"}},
+		{"edited by a person", func() {
+			if err := s.Edit("VOICE-1", OnCall, func(is *Issue) { is.Priority, is.Assignee, is.Labels = "High", Tester, []string{"b", "c"} }); err != nil {
+				t.Error(err)
+			}
+		}, []string{"jira:issue_updated issue_updated oncall VOICE-1 priority: Medium (3) -> High (2); labels: a (<nil>) -> b c (<nil>); assignee: <nil> (<nil>) -> Test Engineer (" + users[1].AccountID + ")"}},
+		{"moved with a comment", func() {
+			ask(t, s, http.MethodPost, "/issue/VOICE-1/transitions", `{"transition":{"id":"31"},"update":{"comment":[{"add":{"body":"fixed"}}]}}`)
+		}, []string{
+			"comment_created <nil> bot VOICE-1 ",
+			"jira:issue_updated issue_generic bot VOICE-1 resolution: <nil> (<nil>) -> Done (10000); status: To Do (10000) -> Done (10001)",
+		}},
+		{"commented", func() { _ = s.Comment("VOICE-1", OnCall, "hello") }, []string{
+			"comment_created <nil> oncall VOICE-1 ", "jira:issue_updated issue_commented oncall VOICE-1 ",
+		}},
+		{"property", func() { ask(t, s, http.MethodPut, "/issue/VOICE-1/properties/p", `1`) }, nil},
+		{"refused", func() { call(t, s, http.MethodPut, "/issue/VOICE-1", `{"fields":{"summary":""}}`) }, nil},
+		{"to another project", func() { _, _ = s.MoveToProject("VOICE-1", "OPS", Tester) },
+			[]string{"jira:issue_updated issue_moved tester OPS-1 project: Voice AI (10000) -> Operations (10001); Key: VOICE-1 (<nil>) -> OPS-1 (<nil>); priority: High (2) -> <nil> (<nil>)"}},
+		{"deleted", func() { s.Delete("VOICE-1") }, []string{"jira:issue_deleted issue_deleted tester OPS-1 "}},
+	} {
+		c.do()
+		var got []string
+		for _, h := range wait() {
+			if want := sign("key", h.raw); h.header.Get("X-Hub-Signature") != want || h.header.Get("Content-Type") != "application/json; charset=utf-8" {
+				t.Errorf("%s: headers are %v, the signature should be %s", c.name, h.header, want)
+			}
+			is := h.body["issue"].(map[string]any)
+			fields := is["fields"].(map[string]any)
+			if h.body["timestamp"] != float64(now.UnixMilli()) || is["id"] != "10001" || fields["status"] == nil || fields["comment"] != nil {
+				t.Errorf("%s: got %s", c.name, h.raw)
+			}
+			who, _ := h.body["user"].(map[string]any)
+			if comment, is := h.body["comment"].(map[string]any); is && who == nil {
+				who = comment["author"].(map[string]any)
+			}
+			u, _ := findUser(fmt.Sprint(who["accountId"]), "")
+			got = append(got, fmt.Sprintf("%v %v %s %v %s", h.body["webhookEvent"], h.body["issue_event_type_name"], u.Name, is["key"], changesOf(h.body)))
+		}
+		slices.Sort(got) // the order is not promised
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s:\n got %q\nwant %q", c.name, got, c.want)
+		}
+	}
+	if c := s.DeliveryCounts(); c != (DeliveryCounts{Delivered: 9}) {
+		t.Errorf("counted %+v", c)
+	}
+}
+
+func TestWebhooksOfDataCenter(t *testing.T) {
+	s := New(Options{Mode: DataCenter})
+	wait := listen(t, s, "", http.StatusNoContent)
+	ask(t, s, http.MethodPost, "/issue", issue())
+	wait()
+	if err := s.Edit("VOICE-1", Tester, func(is *Issue) { is.Assignee = OnCall }); err != nil {
+		t.Fatal(err)
+	}
+	h := wait()[0]
+	who := h.body["user"].(map[string]any)
+	if who["name"] != "tester" || who["key"] != "JIRAUSER-tester" || who["accountId"] != nil || h.header.Get("X-Hub-Signature") != "" {
+		t.Errorf("got %s with %v", h.raw, h.header)
+	}
+	if got := changesOf(h.body); got != "assignee: <nil> (<nil>) -> On Call (oncall)" {
+		t.Errorf("changes are %s", got)
+	}
+	item := h.body["changelog"].(map[string]any)["items"].([]any)[0].(map[string]any)
+	if item["fieldId"] != "assignee" || item["fieldtype"] != "jira" || h.body["changelog"].(map[string]any)["id"] == "" {
+		t.Errorf("got %v", h.body["changelog"])
+	}
+	if self := h.body["issue"].(map[string]any)["self"]; self != "http://example.com/jira/rest/api/2/issue/10001" {
+		t.Errorf("the issue is at %v", self)
+	}
+}
+
+func TestDeliveriesAreTriedAgain(t *testing.T) {
+	uuid := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	for name, c := range map[string]struct {
+		answers []int // 0 closes the connection
+		tries   int
+		state   DeliveryState
+		status  int
+	}{
+		"taken":             {[]int{200}, 1, Delivered, 200},
+		"taken in the end":  {[]int{503, 0, 429, 408, 409, 202}, 6, Delivered, 202},
+		"never taken":       {[]int{500}, 6, Failed, 500},
+		"bad request":       {[]int{400}, 1, Failed, 400},
+		"not found":         {[]int{404}, 1, Failed, 404},
+		"wrong credentials": {[]int{500, 401, 200}, 2, Failed, 401},
+		"a redirect":        {[]int{302}, 1, Failed, 302},
+		"no answer":         {[]int{0}, 6, Failed, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := New(Options{})
+			wait := listen(t, s, "key", c.answers...)
+			ask(t, s, http.MethodPost, "/issue", issue())
+			all := wait()
+			log := s.Deliveries()
+			if len(log) != 1 || len(all) != c.tries || log[0].Tries != c.tries || log[0].State != c.state || log[0].Status != c.status {
+				t.Fatalf("%d calls, logged %+v", len(all), log)
+			}
+			d := log[0]
+			if d.Event != "jira:issue_created" || d.IssueKey != "VOICE-1" || !uuid.MatchString(d.ID) {
+				t.Errorf("logged %+v", d)
+			}
+			if (d.Error != "") != (c.status == 0) || strings.Contains(d.Error, "hidden") {
+				t.Errorf("the error is %q", d.Error)
+			}
+			for i, h := range all {
+				retry := ""
+				if i > 0 {
+					retry = fmt.Sprint(i)
+				}
+				if h.header.Get("X-Atlassian-Webhook-Identifier") != d.ID || h.header.Get("X-Atlassian-Webhook-Retry") != retry || string(h.raw) != string(d.Body) {
+					t.Errorf("try %d: %v %s", i, h.header, h.raw)
+				}
+			}
+		})
+	}
+}
+
+func TestTheQueueOfDeliveriesIsBounded(t *testing.T) {
+	release, entered := make(chan struct{}), make(chan struct{}, deliveryWorkers)
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		select {
+		case entered <- struct{}{}:
+		default:
+		}
+		<-release
+	}))
+	defer receiver.Close()
+	s := New(Options{})
+	if err := s.SetWebhook(Webhook{URL: receiver.URL}); err != nil {
+		t.Fatal(err)
+	}
+	for range maxDeliveries + 7 {
+		s.insert(&Issue{Project: VoiceProject, Status: "To Do", Type: "Bug"}, users[0])
+	}
+	<-entered
+	if c := s.DeliveryCounts(); c != (DeliveryCounts{Pending: maxDeliveries, Dropped: 7}) {
+		t.Errorf("counted %+v", c)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.WaitForDeliveries(ended); err == nil {
+		t.Error("waiting ends although deliveries are pending")
+	}
+	close(release)
+	if err := s.WaitForDeliveries(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.insert(&Issue{Project: VoiceProject, Status: "To Do", Type: "Bug"}, users[0]) // the oldest makes room
+	if err := s.WaitForDeliveries(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c, log := s.DeliveryCounts(), s.Deliveries(); c.Delivered != maxDeliveries+1 || len(log) != maxDeliveries || log[0].IssueKey != "VOICE-2" {
+		t.Errorf("counted %+v, %d are remembered, the first of %s", c, len(log), log[0].IssueKey)
+	}
+}
+
+func TestAnotherWebhookTakesOver(t *testing.T) {
+	s := New(Options{})
+	refusing := listen(t, s, "", http.StatusServiceUnavailable)
+	minute := Webhook{URL: s.hook.settings().URL, RetryMS: 60_000}
+	if err := s.SetWebhook(minute); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, s, http.MethodPost, "/issue", issue())
+	wait := listen(t, s, "", http.StatusOK)
+	refusing() // what was pending for the former one is forgotten
+	ask(t, s, http.MethodPost, "/issue", issue())
+	if all := wait(); len(all) != 1 || all[0].body["issue"].(map[string]any)["key"] != "VOICE-2" {
+		t.Errorf("got %v", all)
+	}
+	if err := s.SetWebhook(Webhook{}); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, s, http.MethodPost, "/issue", issue())
+	if c := s.DeliveryCounts(); c != (DeliveryCounts{}) || s.Settings().Webhook != nil {
+		t.Errorf("counted %+v without a webhook", c)
+	}
+}

@@ -1,0 +1,167 @@
+package jira
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Workflow is how the issues of a project move. In each, an issue gets a resolution on its way to Done and loses it when it leaves.
+type Workflow string
+
+// The workflows.
+const (
+	// Simple leads from every status to every other; an issue that comes to Done without a resolution gets one.
+	Simple Workflow = "simple"
+	// Strict is Simple, but the transition to Done requires a resolution.
+	Strict Workflow = "strict"
+	// OneWay is Simple, but nothing leads away from Done.
+	OneWay Workflow = "oneWay"
+)
+
+// workflow needs the lock.
+func (s *Site) workflow(is *Issue) Workflow {
+	if w := s.workflows[is.Project]; w != "" {
+		return w
+	}
+	return Simple
+}
+
+// reachable are the statuses that transitions lead to.
+func (w Workflow) reachable(is *Issue) []status {
+	if st, _ := findStatus(is.Status); w == OneWay && st.category.Key == "done" {
+		return nil
+	}
+	return statuses
+}
+
+// Moves are the statuses that a person can move an issue to.
+func (s *Site) Moves(is *Issue) []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var names []string
+	for _, st := range s.workflow(is).reachable(is) {
+		if st.Name != is.Status {
+			names = append(names, st.Name)
+		}
+	}
+	return names
+}
+
+func (s *Site) transitions(r *request) (int, any, *problem) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	is := s.find(r.PathValue("issue"))
+	if is == nil {
+		return 0, nil, errNoIssue
+	}
+	w := s.workflow(is)
+	withFields := slices.Contains(r.list("expand"), "transitions.fields")
+	list := []object{}
+	for _, st := range w.reachable(is) {
+		done := st.category.Key == "done"
+		t := object{
+			"id": st.Transition, "name": st.Name, "to": statusView(r.base, st), "hasScreen": done, "isGlobal": true, "isInitial": false,
+			"isAvailable": true, "isConditional": false,
+		}
+		if withFields {
+			f := object{}
+			if done {
+				f["resolution"] = object{
+					"required": w == Strict, "hasDefaultValue": w != Strict, "name": "Resolution", "key": "resolution",
+					"operations": []string{"set"}, "schema": object{"type": "resolution", "system": "resolution"},
+					"allowedValues": views(r.base, "resolution", resolutions),
+				}
+			}
+			t["fields"] = f
+		}
+		list = append(list, t)
+	}
+	return http.StatusOK, object{"expand": "transitions", "transitions": list}, nil
+}
+
+func (s *Site) transition(r *request) (int, any, *problem) {
+	var in issueInput
+	if p := r.decode(&in); p != nil {
+		return 0, nil, p
+	}
+	if in.Transition == nil || in.Transition.ID == "" {
+		return 0, nil, refuse(http.StatusBadRequest, "Missing 'transition' identifier")
+	}
+	bodies, p := commentVerbs(in.Update)
+	if p != nil {
+		return 0, nil, p
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.find(r.PathValue("issue"))
+	if old == nil {
+		return 0, nil, errNoIssue
+	}
+	if p := s.change(old, r.user, eventMoved, func(is *Issue) *problem {
+		for _, body := range bodies {
+			if p := s.addComment(is, r.user, body); p != nil {
+				return p
+			}
+		}
+		return s.move(is, in.Transition.ID, in.Fields)
+	}); p != nil {
+		return 0, nil, p
+	}
+	s.counts.Transitions++
+	return http.StatusNoContent, nil, nil
+}
+
+// commentVerbs reads the comments to be added with a transition, the only update that one takes.
+func commentVerbs(update map[string]json.RawMessage) ([]string, *problem) {
+	var bodies []string
+	for id, raw := range update {
+		var verbs []struct {
+			Add struct{ Body string }
+		}
+		if id != "comment" || json.Unmarshal(raw, &verbs) != nil {
+			return nil, &problem{status: http.StatusBadRequest, errors: map[string]string{
+				id: fmt.Sprintf(notOnScreen, id),
+			}}
+		}
+		for _, v := range verbs {
+			bodies = append(bodies, v.Add.Body)
+		}
+	}
+	return bodies, nil
+}
+
+// move carries out a transition. It needs the lock.
+func (s *Site) move(is *Issue, id string, values map[string]json.RawMessage) *problem {
+	w := s.workflow(is)
+	to := w.reachable(is)
+	i := slices.IndexFunc(to, func(st status) bool { return st.Transition == id })
+	if i < 0 {
+		return refuse(http.StatusBadRequest, "Transition id '%s' is not valid for this issue.", id)
+	}
+	done := to[i].category.Key == "done"
+	resolution := ""
+	if done && w != Strict {
+		resolution = resolutions[0].Name
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		complaint := fmt.Sprintf(notOnScreen, name)
+		if name == "resolution" && done {
+			resolution, complaint = readNamed(values[name], resolutions, "", "Specify a valid resolution ID or name")
+		}
+		if complaint != "" {
+			return &problem{status: http.StatusBadRequest, errors: map[string]string{name: complaint}}
+		}
+	}
+	if done && w == Strict && resolution == "" {
+		return &problem{status: http.StatusBadRequest, errors: map[string]string{"resolution": "Resolution is required."}}
+	}
+	is.Status, is.Resolution, is.Resolved = to[i].Name, resolution, time.Time{}
+	if resolution != "" {
+		is.Resolved = s.now()
+	}
+	return nil
+}
