@@ -42,9 +42,9 @@ run: build ## Run the operator against the cluster of KUBECONFIG.
 .PHONY: test bench test-e2e
 test: controlplane ## Run all tests, with the race detector.
 	go test -race ./...
-bench: controlplane build ## Measure: 200 Defects one after the other, memory, and the micro-benchmarks.
-	@go build -o bin/demo ./hack/demo
-	@ONCE=1 BENCH=200 bin/demo | sed -n '/^==> 200 Defects/,$$p'
+bench: controlplane build ## Measure, and print a table and JSON. SCENARIOS="ticket-idle ..." chooses.
+	@go build -o bin/bench ./hack/bench
+	@bin/bench $(SCENARIOS)
 	go test -run '^$$' -bench . -benchmem ./internal/rule
 
 test-e2e: ## Deploy IMG into the cluster of KUBECONFIG, with the sandbox as SANDBOX_IMG, and see it work.

@@ -32,6 +32,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat/slack"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller"
+	"github.com/voiceai-dev/integrations-operator/internal/edge"
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
@@ -47,6 +48,7 @@ type flags struct {
 	leaseDuration             time.Duration
 	maxEventAge, expiry, keep time.Duration
 	dashboardURL              string
+	edge, edgeCert, edgeKey   string
 }
 
 func main() {
@@ -59,6 +61,10 @@ func main() {
 	flag.DurationVar(&f.maxEventAge, "max-event-age", 24*time.Hour, "How old an event may be and still match a rule.")
 	flag.DurationVar(&f.expiry, "notification-expiry", 24*time.Hour, "How old a Notification may be and still be sent.")
 	flag.DurationVar(&f.keep, "notification-retention", 72*time.Hour, "How long a Notification is kept; must be longer than the two above.")
+	flag.StringVar(&f.edge, "edge-bind-address", "0",
+		"The address of the listener for signed webhooks from Jira, which may face the internet; 0 turns it off.")
+	flag.StringVar(&f.edgeCert, "edge-tls-cert-file", "", "The certificate of that listener; it speaks plain HTTP when empty.")
+	flag.StringVar(&f.edgeKey, "edge-tls-key-file", "", "The key of that certificate.")
 	flag.StringVar(&f.dashboardURL, "dashboard-url", "", "Where people reach the dashboard; tickets get a link to their Defect there. None when empty.")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
@@ -144,6 +150,15 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 	var news controller.News
 	box := &outbox.Outbox{Client: mgr.GetClient(), Clock: now, MaxEventAge: f.maxEventAge}
 	c, live, recorder := mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("voiceai-integrations")
+
+	if f.edge != "" && f.edge != "0" {
+		hook := edge.NewJira(edge.JiraOptions{Client: c, Live: live, Clock: now, Find: controller.DefectsOf(c)})
+		listener := edge.New(f.edge, hook.Route())
+		listener.CertFile, listener.KeyFile = f.edgeCert, f.edgeKey
+		if err := mgr.Add(listener); err != nil {
+			return err
+		}
+	}
 
 	for name, add := range map[string]func() error{
 		v1alpha1.KindSlackIntegration: func() error {

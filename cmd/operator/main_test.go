@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 )
@@ -41,6 +43,7 @@ var (
 	kube    client.Client
 	box     *sandbox.Sandbox
 	address string
+	edgeURL string
 	count   int
 )
 
@@ -64,7 +67,10 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 	running, stop := context.WithCancel(ctx)
 	always := func() error { return nil }
-	Expect(setup(running, mgr, flags{maxEventAge: time.Hour, expiry: time.Hour, keep: 2 * time.Hour}, always, func() time.Time { return time.Time{} })).To(Succeed())
+	port, err := stage.FreePort(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	edgeURL = fmt.Sprintf("http://127.0.0.1:%d", port)
+	Expect(setup(running, mgr, flags{edge: strings.TrimPrefix(edgeURL, "http://"), maxEventAge: time.Hour, expiry: time.Hour, keep: 2 * time.Hour}, always, func() time.Time { return time.Time{} })).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(running) }()
 	DeferCleanup(func() { stop(); Expect(<-ended).To(Succeed()) })

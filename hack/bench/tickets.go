@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
@@ -13,6 +15,7 @@ import (
 
 var tickets = []scenario{
 	{"ticket-idle", "200 Defects one after the other, Jira answers in 20 ms: from create to key in status", ticketIdle},
+	{"ticket-floor", "1,000 creates of a Defect and 1,000 writes of its status by 32 clients, without an operator: what the API server takes", ticketFloor},
 	{"ticket-burst", "1,000 Defects at once, Data Center answers in 50 ms without a limit", func(ctx context.Context, w *world) (figures, error) {
 		return ticketBurst(ctx, w, 1000, sandbox.Options{JiraMode: jira.DataCenter, Latency: 50 * time.Millisecond}, 0)
 	}},
@@ -63,6 +66,31 @@ func ticketIdle(ctx context.Context, w *world) (f figures, err error) {
 	w.usage(&f, before, was)
 	f.Notes = fmt.Sprintf("at most %d status writes until the key", f.Writes)
 	return f, nil
+}
+
+// ticketFloor is what no operator can be faster than here.
+func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
+	w.serve(sandbox.Options{})
+	i, err := w.jira(ctx)
+	if err != nil {
+		return f, err
+	}
+	const n = 1000
+	took := make([]float64, n)
+	began := time.Now()
+	err = parallel(n, 32, func(k int) error {
+		d := newDefect(fmt.Sprintf("floor-%d", k))
+		if err := w.client.Create(ctx, d); err != nil {
+			return err
+		}
+		before := d.DeepCopy()
+		d.Status = ticketed(d, i, k, began)
+		err := w.client.Status().Patch(ctx, d, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+		took[k] = ms(time.Since(began))
+		return err
+	})
+	f.percentiles(took)
+	return f, err
 }
 
 func ticketBurst(ctx context.Context, w *world, n int, o sandbox.Options, ratePerSecond int) (f figures, err error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -106,4 +107,22 @@ func isUndelivered(o client.Object) []string {
 		return []string{"true"}
 	}
 	return nil
+}
+
+// DefectsOf finds the Defects of a ticket that was made with an integration.
+func DefectsOf(c client.Reader) func(_ context.Context, integration types.NamespacedName, issueID, issueKey string, labels []string) ([]types.NamespacedName, error) {
+	return func(ctx context.Context, integration types.NamespacedName, issueID, _ string, _ []string) ([]types.NamespacedName, error) {
+		list := &v1alpha1.DefectList{}
+		if issueID == "" {
+			return nil, nil
+		}
+		if err := c.List(ctx, list, client.MatchingFields{TicketIndex: integration.String() + "/" + issueID}); err != nil {
+			return nil, err
+		}
+		var out []types.NamespacedName
+		for i := range list.Items {
+			out = append(out, client.ObjectKeyFromObject(&list.Items[i]))
+		}
+		return out, nil
+	}
 }

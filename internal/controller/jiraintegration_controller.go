@@ -111,6 +111,11 @@ func (r *JiraIntegrationReconciler) probed(i *v1alpha1.JiraIntegration) probed[J
 			s.Deployment, s.Version = v1alpha1.JiraDeployment(found.Deployment), condition.Bound(found.Version, 64)
 			s.Account, s.AccountID = condition.Bound(found.Account, 255), condition.Bound(found.AccountID, 255)
 			notes := append(render.CheckFields(i.Spec.Fields), found.Problems...)
+			if ref := i.Spec.WebhookSecretRef; ref != nil {
+				if _, err := connection.ReadSecret(ctx, r.Live, i.Namespace, "spec.webhookSecretRef", *ref); err != nil {
+					notes = append(notes, "Webhooks are refused: "+err.Error())
+				}
+			}
 			if note := unknownPriorities(i, found.Priorities); note != "" {
 				notes = append(notes, note)
 			}

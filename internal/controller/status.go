@@ -45,10 +45,11 @@ func writeStatus(ctx context.Context, c client.Client, recorder events.EventReco
 	return result, nil
 }
 
-// tell records an event when an object became ready, or not ready for another reason than before.
+// tell records an event when an object that stood in one way stands in another: it became ready, or not ready for another reason. That it
+// became ready at once is nothing to tell: its status says so, and a thousand of them at once would cost a thousand writes.
 func tell(recorder events.EventRecorder, before, after object) {
 	was, is := condition.Get(before, v1alpha1.ConditionReady), condition.Get(after, v1alpha1.ConditionReady)
-	if recorder == nil || is == nil || was != nil && was.Status == is.Status && was.Reason == is.Reason {
+	if recorder == nil || is == nil || was == nil && is.Status == metav1.ConditionTrue || was != nil && was.Status == is.Status && was.Reason == is.Reason {
 		return
 	}
 	kind := corev1.EventTypeNormal
