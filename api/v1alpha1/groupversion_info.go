@@ -45,6 +45,9 @@ const (
 	// EventTypeLabel is on every Notification: the type of its event.
 	EventTypeLabel = "integrations.voiceai.dev/event-type"
 
+	// DigestLabel is "true" on a Notification that tells others together.
+	DigestLabel = "integrations.voiceai.dev/digest"
+
 	// TicketRequestedAtAnnotation on a Defect asks for a ticket now, whatever spec.jira.create says. Its value is the RFC 3339
 	// time of the request; status.jira.ticketRequestedAt repeats the one last honoured.
 	TicketRequestedAtAnnotation = "integrations.voiceai.dev/ticket-requested-at"

@@ -369,6 +369,10 @@ type JiraIntegrationStatus struct {
 	// +optional
 	FailedTotal int64 `json:"failedTotal,omitempty"`
 
+	// lastTest is what came of the last test that was asked for by the annotation test-requested-at.
+	// +optional
+	LastTest *IntegrationTest `json:"lastTest,omitempty"`
+
 	Health `json:",inline"`
 }
 

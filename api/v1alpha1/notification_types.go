@@ -20,10 +20,21 @@ type NotificationSpec struct {
 	// +optional
 	Channel SlackChannel `json:"channel,omitempty"`
 
-	// event that is told.
+	// event that is told. Of a digest it is the newest of its members' events.
 	// +required
 	Event NotificationEvent `json:"event"`
+
+	// members are the Notifications of this namespace, by name, that this one tells together: it is a digest when there are any.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=1000
+	Members []NotificationName `json:"members,omitempty"`
 }
+
+// NotificationName is the name of a Notification.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=253
+type NotificationName string
 
 // RuleReference names a NotificationRule of the same namespace.
 type RuleReference struct {

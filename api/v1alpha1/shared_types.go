@@ -233,6 +233,10 @@ type Health struct {
 	// +kubebuilder:validation:MaxLength=1024
 	LastError string `json:"lastError,omitempty"`
 
+	// unhealthySince is when it was last told that the integration does not work; empty when it was told that it does.
+	// +optional
+	UnhealthySince *metav1.Time `json:"unhealthySince,omitempty"`
+
 	// activities are the last 20 things the integration did for others, newest first.
 	// +optional
 	// +listType=atomic

@@ -153,6 +153,13 @@ type SlackIntegrationStatus struct {
 	// +optional
 	LastProbeTime *metav1.Time `json:"lastProbeTime,omitempty"`
 
+	// channels are the IDs of channels that are named, as Slack told them when something was posted there.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	Channels []KnownChannel `json:"channels,omitempty"`
+
 	// sentTotal counts the messages that Slack accepted.
 	// +optional
 	SentTotal int64 `json:"sentTotal,omitempty"`
@@ -161,7 +168,26 @@ type SlackIntegrationStatus struct {
 	// +optional
 	FailedTotal int64 `json:"failedTotal,omitempty"`
 
+	// lastTest is what came of the last test that was asked for by the annotation test-requested-at.
+	// +optional
+	LastTest *IntegrationTest `json:"lastTest,omitempty"`
+
 	Health `json:",inline"`
+}
+
+// KnownChannel is a channel's name and ID.
+type KnownChannel struct {
+	// name of the channel, with #.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=81
+	Name string `json:"name"`
+
+	// id of the channel.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=81
+	ID string `json:"id"`
 }
 
 // DeliveryGuarantee says how often a message can arrive.

@@ -10,7 +10,10 @@ import (
 	_ "time/tzdata" // the image has no time zones of its own
 
 	_ "golang.org/x/crypto/x509roots/fallback" // nor CA roots
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
@@ -21,6 +24,7 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	crcontroller "sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -100,7 +104,7 @@ func run(ctx context.Context, f flags) error {
 		Scheme:                 scheme,
 		Metrics:                metricsserver.Options{BindAddress: f.metrics},
 		HealthProbeBindAddress: f.probes,
-		Cache:                  cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+		Cache:                  cacheOptions(),
 	}
 	if f.leaderElect {
 		lock, err := lease(config, f.leaseNamespace, f.leaseDuration)
@@ -130,11 +134,23 @@ func run(ctx context.Context, f flags) error {
 	return mgr.Start(ctx)
 }
 
+// cacheOptions keep in memory what is needed: of Jobs, test runs.
+func cacheOptions() cache.Options {
+	runs, err := labels.NewRequirement(v1alpha1.SuiteLabel, selection.Exists, nil)
+	if err != nil {
+		panic(err) // the label is a constant
+	}
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject:         map[client.Object]cache.ByObject{&batchv1.Job{}: {Label: labels.NewSelector().Add(*runs)}},
+	}
+}
+
 func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, tookOver func() time.Time) error {
 	if err := controller.Index(ctx, mgr); err != nil {
 		return err
 	}
-	var wakeSlack, wakeJira, wakeDefect, wakeNotification connection.Waker
+	var wakeSlack, wakeJira, wakeRule, wakeDefect, wakeNotification connection.Waker
 	now := clock.RealClock{}
 	slackPool := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{
 		Clock: now, Fence: fence, WakeItem: wakeNotification.Wake, WakeIntegration: wakeSlack.Wake, Counted: controller.ActionPost,
@@ -148,7 +164,8 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 		}
 	}
 	var news controller.News
-	box := &outbox.Outbox{Client: mgr.GetClient(), Clock: now, MaxEventAge: f.maxEventAge}
+	tally := &controller.Tally{Clock: now, Wake: wakeRule.Wake}
+	box := &outbox.Outbox{Client: mgr.GetClient(), Clock: now, MaxEventAge: f.maxEventAge, Matched: tally.Matched}
 	c, live, recorder := mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("voiceai-integrations")
 
 	if f.edge != "" && f.edge != "0" {
@@ -162,16 +179,16 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 
 	for name, add := range map[string]func() error{
 		v1alpha1.KindSlackIntegration: func() error {
-			return (&controller.SlackIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Slack: slackPool, Wake: &wakeSlack, Dial: slack.New}).
+			return (&controller.SlackIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Wake: &wakeSlack, Dial: slack.New}).
 				SetupWithManager(mgr, workers(64))
 		},
 		v1alpha1.KindJiraIntegration: func() error {
-			return (&controller.JiraIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Jira: jiraPool, Wake: &wakeJira, Dial: jira.New,
+			return (&controller.JiraIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Jira: jiraPool, Outbox: box, Wake: &wakeJira, Dial: jira.New,
 				News: &news, WakeDefect: wakeDefect.Wake}).
 				SetupWithManager(mgr, workers(64))
 		},
 		v1alpha1.KindNotificationRule: func() error {
-			return (&controller.NotificationRuleReconciler{Client: c, Recorder: recorder, Outbox: box}).SetupWithManager(mgr, workers(4))
+			return (&controller.NotificationRuleReconciler{Client: c, Recorder: recorder, Outbox: box, Tally: tally, Wake: &wakeRule}).SetupWithManager(mgr, workers(4))
 		},
 		v1alpha1.KindDefect: func() error {
 			return (&controller.DefectReconciler{Client: c, Recorder: recorder, Clock: now, Outbox: box, Jira: jiraPool, Wake: &wakeDefect, TookOver: tookOver,
@@ -179,12 +196,15 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 				SetupWithManager(mgr, workers(16))
 		},
 		v1alpha1.KindNotification: func() error {
-			return (&controller.NotificationReconciler{Client: c, Recorder: recorder, Clock: now, Slack: slackPool, Wake: &wakeNotification, TookOver: tookOver,
-				Expiry: f.expiry, Retention: f.keep}).SetupWithManager(mgr, workers(16))
+			return (&controller.NotificationReconciler{Client: c, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Wake: &wakeNotification, TookOver: tookOver,
+				Expiry: f.expiry, Retention: f.keep, Told: tally.Told, DashboardURL: f.dashboardURL}).SetupWithManager(mgr, workers(16))
+		},
+		"test runs": func() error {
+			return (&controller.RunReconciler{Client: c, Live: live, Clock: now, Outbox: box}).SetupWithManager(mgr, workers(4))
 		},
 	} {
 		if err := add(); err != nil {
-			return fmt.Errorf("setting up the controller for %s: %w", name, err)
+			return fmt.Errorf("setting up the controller of %s: %w", name, err)
 		}
 	}
 	return nil

@@ -2,6 +2,8 @@ package connection
 
 import (
 	"context"
+	"math"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -42,7 +44,11 @@ type Request[C, R any] struct {
 	Act string
 	// Version says what the call is made from. A call that failed is made again when it changes.
 	Version string
-	Call    Call[C, R]
+	// Free is a call that does not count against the rate, as one that mostly makes no request.
+	Free bool
+	// First is a call that goes before those that wait already, as a digest that tells more than they.
+	First bool
+	Call  Call[C, R]
 }
 
 type entry[C, R any] struct {
@@ -93,7 +99,9 @@ func (l *Lane[C, R]) Ask(r Request[C, R]) Answer[R] {
 	if e == nil {
 		e = &entry[C, R]{}
 		l.entries[r.Key] = e
-		l.queue = append(l.queue, e)
+		if l.queue = append(l.queue, e); r.First {
+			l.queue = slices.Insert(l.queue[:len(l.queue)-1], 0, e)
+		}
 	}
 	if e.state == done && e.answer.Err != nil &&
 		(e.Version != r.Version || !e.answer.RetryAt.IsZero() && !c.clock.Now().Before(e.answer.RetryAt)) {
@@ -122,6 +130,37 @@ func (l *Lane[C, R]) Peek(key types.NamespacedName, uid types.UID) (Answer[R], b
 		return e.answer, true
 	}
 	return Answer[R]{}, false
+}
+
+// Backlog is how many calls wait for their turn.
+func (l *Lane[C, R]) Backlog() int {
+	l.conn.mu.Lock()
+	defer l.conn.mu.Unlock()
+	n := 0
+	for _, e := range l.queue {
+		if e.Call != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Has says whether the lane knows of an object: its call waits, is under way or was answered.
+func (l *Lane[C, R]) Has(key types.NamespacedName, uid types.UID) bool {
+	l.conn.mu.Lock()
+	defer l.conn.mu.Unlock()
+	e := l.entries[key]
+	return e != nil && e.UID == uid
+}
+
+// Capacity is how many calls the lane makes in a time; all when it has no limit.
+func (l *Lane[C, R]) Capacity(in time.Duration) int {
+	l.conn.mu.Lock()
+	defer l.conn.mu.Unlock()
+	if l.limiter.Limit() == rate.Inf {
+		return math.MaxInt
+	}
+	return max(1, int(float64(l.limiter.Limit())*in.Seconds()))
 }
 
 // Forget drops an object: its answer, or its call when that has not begun.
@@ -155,9 +194,11 @@ func (l *Lane[C, R]) pump() {
 			l.queue = l.queue[1:]
 			continue
 		}
-		if wait := l.wait(now); wait > 0 {
-			l.wakeIn(wait)
-			return
+		if !e.Free {
+			if wait := l.wait(now); wait > 0 {
+				l.wakeIn(wait)
+				return
+			}
 		}
 		l.queue = l.queue[1:]
 		l.running++

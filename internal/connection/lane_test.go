@@ -371,3 +371,45 @@ func TestAnotherActIsAnotherCall(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatGoesFirstAndWhatIsFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{LanePerSecond: 1, LaneBurst: 1})
+		called := map[string][]string{}
+		ask := func(lane, name string, first, free bool) {
+			r.conn.Lane(lane).Ask(connection.Request[string, string]{
+				Key: types.NamespacedName{Name: name}, First: first, Free: free,
+				Call: func(context.Context, string) (string, error) {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					called[lane] = append(called[lane], name)
+					return "", nil
+				},
+			})
+		}
+		for _, n := range []string{"a", "b", "c"} {
+			ask("", n, false, false)
+		}
+		if n := r.conn.Lane("").Backlog(); n != 2 {
+			t.Errorf("%d wait, want 2", n)
+		}
+		ask("", "digest", true, false)
+		for _, n := range []string{"x", "y", "z"} {
+			ask("other", n, false, true)
+		}
+		synctest.Wait()
+		r.mu.Lock()
+		if n := len(called["other"]); n != 3 {
+			t.Errorf("%d of the three that are free were called at once", n)
+		}
+		r.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := fmt.Sprint(called[""]); got != "[a digest b c]" {
+			t.Errorf("called in the order %s", got)
+		}
+		if c := r.conn.Lane("").Capacity(10 * time.Second); c != 10 {
+			t.Errorf("takes %d in 10 s", c)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -23,6 +24,7 @@ type Record struct {
 	health    v1alpha1.Health
 	succeeded int64
 	failed    int64
+	channels  map[string]string
 }
 
 // Load takes over what a status says, the first time it is called.
@@ -87,4 +89,42 @@ func (r *Record) trim() {
 	if len(r.health.Activities) > v1alpha1.MaxActivities {
 		r.health.Activities = r.health.Activities[:v1alpha1.MaxActivities]
 	}
+}
+
+// maxChannels is how many channels a record knows.
+const maxChannels = 100
+
+// Learn notes the ID of a channel that is named.
+func (r *Record) Learn(name, id string) {
+	r.mu.Lock()
+	if r.channels == nil {
+		r.channels = map[string]string{}
+	}
+	if r.channels[name] == id || len(r.channels) >= maxChannels {
+		r.mu.Unlock()
+		return
+	}
+	r.channels[name] = id
+	r.mu.Unlock()
+	if r.changed != nil {
+		r.changed()
+	}
+}
+
+// Channel is the ID of a channel that is named, or empty when it is not known.
+func (r *Record) Channel(name string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.channels[name]
+}
+
+// Channels are those that are known.
+func (r *Record) Channels() []v1alpha1.KnownChannel {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []v1alpha1.KnownChannel
+	for _, name := range slices.Sorted(maps.Keys(r.channels)) {
+		out = append(out, v1alpha1.KnownChannel{Name: name, ID: r.channels[name]})
+	}
+	return out
 }

@@ -70,6 +70,8 @@ type defectScope struct {
 	ticket, follow, notify *outcome
 	// soon says that the first answer is due any moment: until then the status stays unwritten, to be written once.
 	soon bool
+	// filed is the ticket when it was made or found just now.
+	filed *ticket.Ticket
 }
 
 // Reconcile brings one Defect on.
@@ -96,7 +98,7 @@ func (r *DefectReconciler) forget(d types.NamespacedName) {
 	r.Jira.Forget(d)
 	r.News.Drop(d)
 	r.lookups.Range(func(_, l any) bool {
-		l.(*lookup).release(d)
+		l.(*lookup[ticket.Ticket]).release(d)
 		return true
 	})
 }
@@ -112,7 +114,7 @@ func (r *DefectReconciler) finish(ctx context.Context, s *defectScope) (ctrl.Res
 		return ctrl.Result{RequeueAfter: s.next}, nil
 	}
 	s.summarise()
-	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, s.before, s.defect, ctrl.Result{RequeueAfter: s.next})
+	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, s.before, s.defect, ctrl.Result{RequeueAfter: s.next}, s.measure)
 	if err != nil {
 		return ctrl.Result{}, err
 	}

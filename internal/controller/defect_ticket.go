@@ -165,12 +165,12 @@ func settle(i *v1alpha1.JiraIntegration) time.Duration {
 }
 
 // file is the call that files a ticket, or finds the one that is there.
-func (r *DefectReconciler) file(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, search *lookup, since time.Time) connection.Call[JiraClient, ticket.Ticket] {
+func (r *DefectReconciler) file(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, known *lookup[ticket.Ticket], since time.Time) connection.Call[JiraClient, ticket.Ticket] {
 	record := r.Jira.Get(client.ObjectKeyFromObject(i)).Record
 	object := objectOf(d)
 	return func(ctx context.Context, c JiraClient) (ticket.Ticket, error) {
 		if !since.IsZero() {
-			t, ok, err := search.find(ctx, c, client.ObjectKeyFromObject(d), since.Add(settle(i)), r.Clock.Now)
+			t, ok, err := known.find(ctx, c.Find, client.ObjectKeyFromObject(d), since.Add(settle(i)), r.Clock.Now)
 			if ok || err != nil {
 				record.Add(actionLookup, object, t.Key, err)
 				t.Found = ok
@@ -216,12 +216,12 @@ func requestedAt(d *v1alpha1.Defect) string {
 }
 
 // lookupOf is what searches for the tickets of an integration's Defects.
-func (r *DefectReconciler) lookupOf(integration types.NamespacedName) *lookup {
+func (r *DefectReconciler) lookupOf(integration types.NamespacedName) *lookup[ticket.Ticket] {
 	l, ok := r.lookups.Load(integration)
 	if !ok {
-		l, _ = r.lookups.LoadOrStore(integration, newLookup())
+		l, _ = r.lookups.LoadOrStore(integration, newLookup[ticket.Ticket]())
 	}
-	return l.(*lookup)
+	return l.(*lookup[ticket.Ticket])
 }
 
 // ticketed puts the ticket into the status.
@@ -229,6 +229,7 @@ func (r *DefectReconciler) ticketed(s *defectScope, integration types.Namespaced
 	d, j, t := s.defect, s.jira(), a.Result
 	lifecycle.Filed(d, i.Spec.States, t, a.At)
 	j.Integration, j.UncertainSince, j.TicketRequestedAt = integration.String(), nil, requestedAt(d)
+	s.filed = &t
 	switch {
 	case t.Found || t.Priority != "" && len(t.Omitted) == 0:
 		condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled, "The ticket is "+t.Key)

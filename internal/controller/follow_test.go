@@ -84,7 +84,7 @@ var _ = Describe("Defect and ticket in step", func() {
 		Expect(comments[0].Body).To(ContainSubstring("*Resolved*"))
 		Expect(comments[0].Body).To(ContainSubstring("by ann@example.com"))
 		Eventually(w.slack.Messages).Should(HaveLen(2))
-		Expect(w.slack.Messages()[1].Text).To(HavePrefix("Defect moved"))
+		Expect(w.slack.Messages()[1].Text).To(HavePrefix("Defect resolved"))
 	})
 
 	It("follows what a webhook hints at, and moves nothing back", func() {

@@ -25,6 +25,8 @@ const (
 	IntegrationIndex = "integration"
 	// SubjectIndex: the UID of the object a Notification is about.
 	SubjectIndex = "subject"
+	// MemberIndex: the members of a digest, by name.
+	MemberIndex = "member"
 	// UndeliveredIndex: "true" for a Notification that is not delivered.
 	UndeliveredIndex = "undelivered"
 )
@@ -44,6 +46,7 @@ func Index(ctx context.Context, mgr ctrl.Manager) error {
 		{&v1alpha1.Defect{}, TicketIndex, ticketOf},
 		{&v1alpha1.Defect{}, IntegrationIndex, ticketIntegration},
 		{&v1alpha1.Notification{}, SubjectIndex, subjectOf},
+		{&v1alpha1.Notification{}, MemberIndex, memberNames},
 		{&v1alpha1.Notification{}, UndeliveredIndex, isUndelivered},
 	} {
 		if err := mgr.GetFieldIndexer().IndexField(ctx, i.object, i.field, i.value); err != nil {
@@ -100,6 +103,18 @@ func subjectOf(o client.Object) []string {
 		return []string{n.Spec.Event.Subject.UID}
 	}
 	return nil
+}
+
+func memberNames(o client.Object) []string {
+	n, ok := o.(*v1alpha1.Notification)
+	if !ok {
+		return nil
+	}
+	out := make([]string, len(n.Spec.Members))
+	for i, m := range n.Spec.Members {
+		out[i] = string(m)
+	}
+	return out
 }
 
 func isUndelivered(o client.Object) []string {

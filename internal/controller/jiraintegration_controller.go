@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
@@ -37,6 +39,8 @@ type JiraIntegrationReconciler struct {
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
 	Jira     *JiraPool
+	// Outbox takes the news that it stopped working, or works again.
+	Outbox *outbox.Outbox
 	// Wake is what the connections in Jira wake integrations with.
 	Wake *connection.Waker
 	// Dial makes a client. It does not call Jira.
@@ -72,7 +76,10 @@ func (r *JiraIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		next = sooner(next, again)
 	}
 	i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal = record.Snapshot()
-	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, before, i, ctrl.Result{RequeueAfter: next})
+	i.Status.UnhealthySince = before.Status.UnhealthySince
+	again, tellErr := tellHealth(ctx, r.Outbox, i, v1alpha1.KindJiraIntegration, &i.Status.UnhealthySince, r.Clock.Now())
+	err = errors.Join(err, tellErr)
+	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, before, i, ctrl.Result{RequeueAfter: sooner(next, again)})
 	if err != nil {
 		return ctrl.Result{}, err
 	}

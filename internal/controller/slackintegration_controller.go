@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations,verbs=get;list;watch
@@ -40,6 +42,8 @@ type SlackIntegrationReconciler struct {
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
 	Slack    *SlackPool
+	// Outbox takes the news that it stopped working, or works again.
+	Outbox *outbox.Outbox
 	// Wake is what the connections in Slack wake integrations with.
 	Wake *connection.Waker
 	// Dial makes a client. It does not call Slack.
@@ -61,11 +65,18 @@ func (r *SlackIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Req
 	before := i.DeepCopy()
 	record := r.Slack.Get(req.NamespacedName).Record
 	record.Load(i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal)
+	for _, c := range i.Status.Channels {
+		record.Learn(c.Name, c.ID)
+	}
 
 	p := prober[SlackClient, chat.Posted]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Slack}
 	next, err := p.reconcile(ctx, r.probed(i))
 	i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal = record.Snapshot()
-	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, before, i, ctrl.Result{RequeueAfter: next})
+	i.Status.Channels = record.Channels()
+	i.Status.UnhealthySince = before.Status.UnhealthySince
+	again, tellErr := tellHealth(ctx, r.Outbox, i, v1alpha1.KindSlackIntegration, &i.Status.UnhealthySince, r.Clock.Now())
+	err = errors.Join(err, tellErr)
+	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, before, i, ctrl.Result{RequeueAfter: sooner(next, again)})
 	if err != nil {
 		return ctrl.Result{}, err
 	}

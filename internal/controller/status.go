@@ -27,8 +27,8 @@ type object interface {
 const staleAfter = 250 * time.Millisecond
 
 // writeStatus writes the status of an object when it differs from before, and then tells of the transition. A conflict is no error: the cache
-// was behind, and the object is reconciled again.
-func writeStatus(ctx context.Context, c client.Client, recorder events.EventRecorder, before, after object, result ctrl.Result) (ctrl.Result, error) {
+// was behind, and the object is reconciled again. then is called when it was written.
+func writeStatus(ctx context.Context, c client.Client, recorder events.EventRecorder, before, after object, result ctrl.Result, then ...func()) (ctrl.Result, error) {
 	if equality.Semantic.DeepEqual(before, after) {
 		return result, nil
 	}
@@ -42,6 +42,9 @@ func writeStatus(ctx context.Context, c client.Client, recorder events.EventReco
 		return ctrl.Result{}, fmt.Errorf("writing status: %w", err)
 	}
 	tell(recorder, before, after)
+	for _, do := range then {
+		do()
+	}
 	return result, nil
 }
 

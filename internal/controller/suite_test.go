@@ -91,14 +91,15 @@ func (w *world) run(tookOver time.Time) {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(controller.Index(ctx, mgr)).To(Succeed())
 
-	var wakeSlack, wakeJira, wakeDefect, wakeNotification connection.Waker
+	var wakeSlack, wakeJira, wakeRule, wakeDefect, wakeNotification connection.Waker
 	var news controller.News
 	now := clock.RealClock{}
 	slack := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{Clock: now, WakeItem: wakeNotification.Wake, WakeIntegration: wakeSlack.Wake, Counted: controller.ActionPost})
 	jira := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{Clock: now, WakeItem: wakeDefect.Wake, WakeIntegration: wakeJira.Wake, Counted: controller.ActionCreate})
 	Expect(mgr.Add(slack)).To(Succeed())
 	Expect(mgr.Add(jira)).To(Succeed())
-	box := &outbox.Outbox{Client: mgr.GetClient(), Clock: now, MaxEventAge: time.Hour}
+	tally := &controller.Tally{Clock: now, Wake: wakeRule.Wake}
+	box := &outbox.Outbox{Client: mgr.GetClient(), Clock: now, MaxEventAge: time.Hour, Matched: tally.Matched}
 	options := crcontroller.Options{
 		MaxConcurrentReconciles: 4, SkipNameValidation: &skipNames,
 		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, time.Second),
@@ -108,14 +109,15 @@ func (w *world) run(tookOver time.Time) {
 	for _, r := range []interface {
 		SetupWithManager(ctrl.Manager, crcontroller.Options) error
 	}{
-		&controller.SlackIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Slack: slack, Wake: &wakeSlack, Dial: w.slack.Dial},
-		&controller.JiraIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Jira: jira, Wake: &wakeJira, Dial: w.jira.Dial,
+		&controller.SlackIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Slack: slack, Outbox: box, Wake: &wakeSlack, Dial: w.slack.Dial},
+		&controller.JiraIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Jira: jira, Outbox: box, Wake: &wakeJira, Dial: w.jira.Dial,
 			News: &news, WakeDefect: wakeDefect.Wake},
-		&controller.NotificationRuleReconciler{Client: mgr.GetClient(), Recorder: recorder, Outbox: box},
+		&controller.NotificationRuleReconciler{Client: mgr.GetClient(), Recorder: recorder, Outbox: box, Tally: tally, Wake: &wakeRule},
+		&controller.RunReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: now, Outbox: box},
 		&controller.DefectReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Outbox: box, Jira: jira, Wake: &wakeDefect, TookOver: at,
 			News: &news, DashboardURL: "https://voice.example.com/"},
-		&controller.NotificationReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Slack: slack, Wake: &wakeNotification, TookOver: at,
-			Expiry: time.Hour, Retention: 2 * time.Hour},
+		&controller.NotificationReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Slack: slack, Outbox: box, Wake: &wakeNotification, TookOver: at,
+			Expiry: time.Hour, Retention: 2 * time.Hour, Told: tally.Told},
 	} {
 		Expect(r.SetupWithManager(mgr, options)).To(Succeed())
 	}

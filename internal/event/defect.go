@@ -93,10 +93,16 @@ func labels(in map[string]string) map[string]string {
 	return out
 }
 
-func cut(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if r := []rune(s); len(r) > maxText {
-		return string(r[:maxText-1]) + "…"
+// cut is a text from outside that fits into an event: valid UTF-8 and not too long.
+func cut(s string) string { return shorten(s, maxText) }
+
+// shorten is a text of at most limit characters, mended where its UTF-8 is broken.
+func shorten(s string, limit int) string {
+	s = valid(s)
+	if r := []rune(s); len(r) > limit {
+		return string(r[:limit-1]) + "…"
 	}
 	return s
 }
+
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

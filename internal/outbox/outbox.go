@@ -12,17 +12,26 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
 )
+
+// matchesTotal has few label values: the event types.
+var matchesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+	Name: "voiceai_matches_total", Help: "Matches of events with rules, by event type. Each is a Notification.",
+}, []string{"type"})
+
+func init() { metrics.Registry.MustRegister(matchesTotal) }
 
 // Outbox stores Notifications. It is safe for use by several goroutines.
 type Outbox struct {
@@ -31,6 +40,8 @@ type Outbox struct {
 	Clock  clock.PassiveClock
 	// MaxEventAge is how old an event may be to match. Notifications must be kept for longer.
 	MaxEventAge time.Duration
+	// Matched is called for each Notification that was stored; nil when nobody counts.
+	Matched func(rule types.NamespacedName, at time.Time)
 
 	mu       sync.Mutex
 	compiled map[types.NamespacedName]compiled
@@ -75,10 +86,11 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 	if o.Clock.Since(e.Time) > o.MaxEventAge {
 		return nil, nil, nil
 	}
-	rules := &v1alpha1.NotificationRuleList{}
-	if err := o.Client.List(ctx, rules, client.InNamespace(namespace)); err != nil {
+	rules := &v1alpha1.NotificationRuleList{} // they are shared with the cache: nothing here changes them
+	if err := o.Client.List(ctx, rules, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, nil, fmt.Errorf("listing the rules of namespace %s: %w", namespace, err)
 	}
+	in := rule.NewInput(e)
 	for i := range rules.Items {
 		r := &rules.Items[i]
 		if r.Spec.Suspend || !r.DeletionTimestamp.IsZero() {
@@ -88,15 +100,21 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 		if err != nil {
 			continue // the rule's Accepted condition says so
 		}
-		switch ok, err := c.Matches(ctx, e); {
+		switch ok, err := c.Matches(ctx, in); {
 		case err != nil:
 			mistakes = errors.Join(mistakes, fmt.Errorf("rule %s: %w", r.Name, err))
 		case ok:
-			isNew, err := o.store(ctx, r, e)
+			unseen, made, err := o.store(ctx, r, e)
 			if err != nil {
 				return created, mistakes, err
 			}
-			if isNew {
+			if made {
+				matchesTotal.WithLabelValues(string(e.Type)).Inc()
+				if o.Matched != nil {
+					o.Matched(client.ObjectKeyFromObject(r), o.Clock.Now())
+				}
+			}
+			if unseen {
 				created = append(created, Name(r, e.ID))
 			}
 		}
@@ -104,14 +122,15 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 	return created, mistakes, nil
 }
 
-func (o *Outbox) store(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) (isNew bool, err error) {
+// store stores a Notification. unseen says that the cache did not show it before, made that nobody had stored it.
+func (o *Outbox) store(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) (unseen, made bool, err error) {
 	key := types.NamespacedName{Namespace: r.Namespace, Name: Name(r, e.ID)}
 	if err := o.Client.Get(ctx, key, &v1alpha1.Notification{}); err == nil {
-		return false, nil
+		return false, false, nil
 	}
 	told, err := e.ToAPI()
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	n := &v1alpha1.Notification{
 		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Labels: map[string]string{
@@ -128,10 +147,11 @@ func (o *Outbox) store(ctx context.Context, r *v1alpha1.NotificationRule, e *eve
 	if suite := labelValue(e.Labels[v1alpha1.SuiteLabel]); suite != "" {
 		n.Labels[v1alpha1.SuiteLabel] = suite
 	}
-	if err := o.Client.Create(ctx, n); err != nil && !apierrors.IsAlreadyExists(err) {
-		return false, fmt.Errorf("storing Notification %s: %w", key, err)
+	err = o.Client.Create(ctx, n)
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return false, false, fmt.Errorf("storing Notification %s: %w", key, err)
 	}
-	return true, nil
+	return true, err == nil, nil
 }
 
 // Name is the name of the Notification by which a rule tells an event.

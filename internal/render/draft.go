@@ -90,14 +90,14 @@ func description(d *v1alpha1.Defect) string {
 	var b strings.Builder
 	b.WriteString(head)
 	for i, s := range sections {
-		fmt.Fprintf(&b, "\nh3. %s\n\n%s\n", s.title, shorten(s.text, texts[i], limit))
+		fmt.Fprintf(&b, "\nh3. %s\n\n%s\n", s.title, shorten(s.text, texts[i], limit, wiki))
 	}
 	b.WriteString(foot)
 	return b.String()
 }
 
 // shorten is escaped as it is when it fits, or else as much of the text as fits when escaped.
-func shorten(text, escaped string, limit int) string {
+func shorten(text, escaped string, limit int, escape func(string) string) string {
 	if utf8.RuneCountInString(escaped) <= limit {
 		return escaped
 	}
@@ -105,13 +105,13 @@ func shorten(text, escaped string, limit int) string {
 	low, high := 0, min(len(runes), limit)
 	for low < high { // escaping never makes a text shorter, so that this finds the longest beginning that fits
 		middle := (low + high + 1) / 2
-		if utf8.RuneCountInString(wiki(string(runes[:middle])))+1 <= limit {
+		if utf8.RuneCountInString(escape(string(runes[:middle])))+1 <= limit {
 			low = middle
 		} else {
 			high = middle - 1
 		}
 	}
-	return wiki(string(runes[:low])) + "…"
+	return escape(string(runes[:low])) + "…"
 }
 
 // fairLimit is the most characters each text may have so that all together fit into room.

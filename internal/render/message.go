@@ -1,107 +1,78 @@
 package render
 
 import (
-	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-const (
-	// Slack's own limits in characters, less some room for what escaping adds: one & is five characters.
-	maxTitle   = 300
-	maxField   = 300
-	maxExcerpt = 500
-	maxURL     = 1000
-)
-
-// headline says what kind of thing happened, in the words a channel shows.
-var headline = map[v1alpha1.EventType]string{
-	v1alpha1.EventTestRunCompleted:     "Test run completed",
-	v1alpha1.EventDefectCreated:        "Defect found",
-	v1alpha1.EventDefectTicketed:       "Ticket created",
-	v1alpha1.EventDefectStateChanged:   "Defect moved",
-	v1alpha1.EventEdgeCaseDiscovered:   "Edge case discovered",
-	v1alpha1.EventSystemAlertFiring:    "Alert firing",
-	v1alpha1.EventSystemAlertResolved:  "Alert resolved",
-	v1alpha1.EventIntegrationUnhealthy: "Integration unhealthy",
-	v1alpha1.EventIntegrationRecovered: "Integration recovered",
+// Options say how a message is to be made. All of them may be empty.
+type Options struct {
+	// Channel it goes to.
+	Channel string
+	// DeliveryID says which delivery it is.
+	DeliveryID string
+	// Mentions are those whom it pings.
+	Mentions []v1alpha1.Mention
+	// Template are the rule's own words.
+	Template *MessageTemplate
+	// DashboardURL is the address of the dashboard.
+	DashboardURL string
 }
 
-var (
-	severityEmoji = map[v1alpha1.Severity]string{
-		v1alpha1.SeverityCritical: ":red_circle:", v1alpha1.SeverityHigh: ":large_orange_circle:",
-		v1alpha1.SeverityMedium: ":large_yellow_circle:", v1alpha1.SeverityLow: ":large_blue_circle:",
-	}
-	severityColor = map[v1alpha1.Severity]string{
-		v1alpha1.SeverityCritical: "#d32f2f", v1alpha1.SeverityHigh: "#f57c00", v1alpha1.SeverityMedium: "#fbc02d", v1alpha1.SeverityLow: "#1976d2",
-	}
-)
+// Message is what Slack shows of an event.
+func Message(e *event.Event, o Options) chat.Message { return compose(e, o, lookOf(e), "") }
 
-// Message is what Slack shows of an event. deliveryID says which delivery it is.
-func Message(e *event.Event, channel, deliveryID string, mentions []v1alpha1.Mention) chat.Message {
-	title := e.Text("title")
-	if title == "" && e.Subject != nil {
-		title = e.Subject.Name
-	}
-	title = mrkdwn(condition.Bound(oneLine(title), maxTitle))
-	what := headline[e.Type]
-
-	shown := "*" + title + "*"
-	if url := e.Text("ticketURL"); url != "" {
-		shown = "*" + link(url, title) + "*"
-	}
-	first := strings.TrimSpace(severityEmoji[e.Severity] + " *" + what + "*")
-	if pings := mention(mentions); pings != "" {
-		first += "  " + pings
-	}
-	m := chat.Message{
-		DeliveryID: deliveryID,
-		Channel:    channel,
-		Text:       strings.TrimSpace(fmt.Sprintf("%s: %s", what, title)),
-		Color:      severityColor[e.Severity],
-		Blocks:     []chat.Block{{Section: first + "\n" + shown}},
-	}
-	if fields := facts(e); len(fields) > 0 {
-		m.Blocks = append(m.Blocks, chat.Block{Fields: fields})
-	}
-	if e.Type == v1alpha1.EventDefectCreated || e.Type == v1alpha1.EventEdgeCaseDiscovered {
-		if text := strings.TrimSpace(clean(e.Text("description"))); text != "" {
-			m.Blocks = append(m.Blocks, chat.Block{Section: mrkdwn(condition.Bound(text, maxExcerpt))})
+// compose puts a message together: the headline and the title, where things stand if that is to be said, the facts, a longer text, small print.
+func compose(e *event.Event, o Options, l look, standing string) chat.Message {
+	title, more, own := titleOf(e), links(e, o), o.Template.words(e)
+	m := chat.Message{DeliveryID: o.DeliveryID, Channel: o.Channel, Color: l.color}
+	add := func(section string) {
+		if visible(section) {
+			m.Blocks = append(m.Blocks, chat.Block{Section: section})
 		}
 	}
-	m.Blocks = append(m.Blocks, chat.Block{Context: context(e)})
+	pings := mention(o.Mentions)
+	if own.title != "" {
+		m.Text = own.title
+		add(strings.TrimSpace(own.title + "  " + pings))
+	} else {
+		m.Text = l.what + ": " + title
+		shown := title
+		if len(more) > 0 {
+			shown, more = link(more[0].url, title), more[1:]
+		}
+		add(strings.TrimSpace(l.emoji+" *"+l.what+"*  "+pings) + "\n*" + shown + "*")
+	}
+	add(standing)
+	if own.hasBody {
+		add(own.body)
+	} else {
+		if fields := facts(e); len(fields) > 0 {
+			m.Blocks = append(m.Blocks, chat.Block{Fields: fields})
+		}
+		add(excerpt(e))
+	}
+	m.Blocks = append(m.Blocks, chat.Block{Context: smallPrint(e, more, own.problem)})
 	return m
 }
 
-func facts(e *event.Event) []string {
+// smallPrint says which object, when, where there is more and, when the rule's template failed, why the message looks as it does.
+func smallPrint(e *event.Event, more []named, problem string) []string {
 	var out []string
-	add := func(name, value string) {
-		if value != "" {
-			out = append(out, fmt.Sprintf("*%s*\n%s", name, value))
-		}
+	if s := e.Subject; s != nil && visible(s.Name) {
+		out = append(out, short(s.Kind+" "+s.Namespace+"/"+s.Name, maxTitle))
 	}
-	text := func(key string) string { return mrkdwn(condition.Bound(oneLine(e.Text(key)), maxField)) }
-	add("Severity", mrkdwn(string(e.Severity)))
-	add("Suite", text("suite"))
-	add("Run", text("run"))
-	add("Test case", text("testCase"))
-	if key := e.Text("ticketKey"); key != "" {
-		add("Ticket", link(e.Text("ticketURL"), mrkdwn(key)))
+	out = append(out, date(e.Time))
+	for _, l := range more {
+		out = append(out, link(l.url, l.name))
+	}
+	if problem != "" {
+		out = append(out, ":warning: "+short(problem, maxTitle))
 	}
 	return out
-}
-
-func context(e *event.Event) []string {
-	when := fmt.Sprintf("<!date^%d^{date_short_pretty} {time_secs}|%s>", e.Time.Unix(), e.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
-	if e.Subject == nil {
-		return []string{when}
-	}
-	return []string{mrkdwn(fmt.Sprintf("%s %s/%s", e.Subject.Kind, e.Subject.Namespace, e.Subject.Name)), when}
 }
 
 func mention(mentions []v1alpha1.Mention) string {
@@ -117,32 +88,4 @@ func mention(mentions []v1alpha1.Mention) string {
 		}
 	}
 	return strings.Join(out, " ")
-}
-
-var (
-	// https://docs.slack.dev/messaging/formatting-message-text: these three, and nothing else, are escaped.
-	slackEscape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-	// There is no escape for formatting: an invisible word joiner at either side keeps a mark from being one.
-	slackMarks = strings.NewReplacer("*", joined("*"), "_", joined("_"), "~", joined("~"), "`", joined("`"),
-		":", ":"+wordJoiner)
-	// Escaped or not, a > that begins a line makes a quotation.
-	slackQuote = regexp.MustCompile(`(?m)^(\s*)&gt;`)
-)
-
-const wordJoiner = "\u2060"
-
-func joined(mark string) string { return wordJoiner + mark + wordJoiner }
-
-// mrkdwn makes a text that neither pings, links nor formats in Slack.
-func mrkdwn(text string) string {
-	return slackQuote.ReplaceAllString(slackMarks.Replace(slackEscape.Replace(clean(text))), "$1"+wordJoiner+"&gt;")
-}
-
-// link shows a label, which is escaped already, as a link. A label cannot end it: neither > nor | can be in it.
-func link(url, label string) string {
-	if len(url) > maxURL || !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
-		return label
-	}
-	url = strings.NewReplacer("|", "%7C", " ", "%20", "<", "%3C", ">", "%3E", "&", "&amp;").Replace(oneLine(url))
-	return "<" + url + "|" + strings.ReplaceAll(label, "|", "\u2223") + ">"
 }

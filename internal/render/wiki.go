@@ -50,10 +50,12 @@ func wiki(text string) string {
 	return b.String()
 }
 
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n")
+
 // clean mends broken UTF-8 and drops what cannot be seen but has an effect: control characters and marks that change the direction of
 // writing. Line breaks become \n, tabs stay.
 func clean(text string) string {
-	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n").Replace(strings.ToValidUTF8(text, "\uFFFD"))
+	text = lineBreaks.Replace(strings.ToValidUTF8(text, "\uFFFD"))
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':

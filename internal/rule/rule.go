@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/render"
 )
 
 // Error says why a rule makes no sense by itself. Reason is a reason of the rule's Accepted condition.
@@ -31,11 +31,16 @@ type Compiled struct {
 	minSeverity v1alpha1.Severity
 	selector    labels.Selector
 	when        *expression
+	mute        []window
+	grouping    *v1alpha1.Grouping
+	template    *render.MessageTemplate
 }
 
 // Compile compiles a rule. Its error is an *Error.
 func Compile(r *v1alpha1.NotificationRule) (*Compiled, error) {
-	c := &Compiled{types: r.Spec.EventTypes, since: r.CreationTimestamp.Time, minSeverity: r.Spec.MinSeverity}
+	c := &Compiled{
+		types: slices.Clone(r.Spec.EventTypes), since: r.CreationTimestamp.Time, minSeverity: r.Spec.MinSeverity, grouping: r.Spec.Grouping.DeepCopy(),
+	}
 	if r.Spec.Selector != nil {
 		var err error
 		if c.selector, err = metav1.LabelSelectorAsSelector(r.Spec.Selector.AsMeta()); err != nil {
@@ -49,17 +54,36 @@ func Compile(r *v1alpha1.NotificationRule) (*Compiled, error) {
 		}
 	}
 	for i, w := range r.Spec.MuteWindows {
-		if _, err := time.LoadLocation(w.TimeZone); err != nil {
-			return nil, &Error{v1alpha1.ReasonInvalidTimeZone,
-				fmt.Sprintf("spec.muteWindows[%d].timeZone: %q is not known: use an IANA name such as Europe/Berlin", i, w.TimeZone)}
+		parsed, wrong, err := newWindow(w)
+		if err != nil {
+			return nil, &Error{v1alpha1.ReasonInvalidTimeZone, fmt.Sprintf("spec.muteWindows[%d].%s: %v", i, wrong, err)}
+		}
+		c.mute = append(c.mute, parsed)
+	}
+	if r.Spec.Template != nil {
+		var err error
+		if c.template, err = render.ParseMessageTemplate(*r.Spec.Template, c.types); err != nil {
+			return nil, &Error{v1alpha1.ReasonInvalidTemplate, fmt.Sprintf("spec.template.%v", err)}
 		}
 	}
 	return c, nil
 }
 
+// Template is the rule's own words for its messages, or nil. It has been tried on an example of each of the rule's types of event.
+func (c *Compiled) Template() *render.MessageTemplate { return c.template }
+
+// Preview is what the template makes of an example of the rule's first type of event, as mrkdwn of at most 3,201 characters; empty without one.
+func (c *Compiled) Preview() string {
+	if c.template == nil {
+		return ""
+	}
+	return c.template.Preview(c.types[0])
+}
+
 // Matches says whether the rule is interested in an event. An error means that spec.when could not be worked out for this event, as when it
 // asks for data the event does not have; it is not a match.
-func (c *Compiled) Matches(ctx context.Context, e *event.Event) (bool, error) {
+func (c *Compiled) Matches(ctx context.Context, in *Input) (bool, error) {
+	e := in.event
 	switch {
 	case !slices.Contains(c.types, e.Type):
 		return false, nil
@@ -72,5 +96,5 @@ func (c *Compiled) Matches(ctx context.Context, e *event.Event) (bool, error) {
 	case c.when == nil:
 		return true, nil
 	}
-	return c.when.eval(ctx, e)
+	return c.when.eval(ctx, in)
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
 // What the worlds of these tests have: a search that lags, and an operator that knows how much at most.
@@ -80,20 +81,21 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// world is a namespace with a Jira of its own.
+// world is a namespace with a Jira of its own, or with a Slack.
 type world struct {
 	t         *testing.T
 	namespace string
 	jira      *jira.Site
+	slack     *slack.Workspace
 	server    *httptest.Server
-	// on is called at each moment of each create, and returns whether the connection breaks there.
+	// on is called at each moment of each call that creates a ticket or posts a message, and returns whether the connection breaks there.
 	on       atomic.Pointer[func(n int64, m moment) bool]
-	creates  atomic.Int64
+	calls    atomic.Int64
 	defects  int
 	replicas int
 }
 
-// moment of a create.
+// moment of a call.
 type moment string
 
 const (
@@ -104,15 +106,41 @@ const (
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	w := newBareWorld(t)
+	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jira"}, StringData: map[string]string{"token": jira.BotToken}})
+	w.create(&v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jira"}, Spec: v1alpha1.JiraIntegrationSpec{
+		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.JiraPath), ProjectKey: jira.VoiceProject, SettleSeconds: settle,
+		Basic:      &v1alpha1.JiraBasicAuth{Username: jira.BotUser, TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"}},
+		AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
+	}})
+	return w
+}
+
+// newSlackWorld has no Jira, and a rule that tells of every Defect.
+func newSlackWorld(t *testing.T, limit *v1alpha1.SlackRateLimit) *world {
+	t.Helper()
+	w := newBareWorld(t)
+	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "slack"}, StringData: map[string]string{"token": slack.BotToken}})
+	w.create(&v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{
+		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.SlackAPIPath), DefaultChannel: slack.AlertsChannel, RateLimit: limit,
+		Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "token"}},
+	}})
+	w.create(&v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "all"},
+		Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}})
+	return w
+}
+
+func newBareWorld(t *testing.T) *world {
+	t.Helper()
 	box := sandbox.New(sandbox.Options{Latency: 20 * time.Millisecond})
 	box.Jira().SetSearchLag(lag)
-	w := &world{t: t, namespace: "chaos-" + strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), jira: box.Jira()}
+	w := &world{t: t, namespace: "chaos-" + strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), jira: box.Jira(), slack: box.Slack()}
 	w.server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/rest/api/2/issue") {
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/rest/api/2/issue") && !strings.HasSuffix(r.URL.Path, "/chat.postMessage") {
 			box.ServeHTTP(out, r)
 			return
 		}
-		n := w.creates.Add(1)
+		n := w.calls.Add(1)
 		breaks := func(m moment) {
 			if on := w.on.Load(); on != nil && (*on)(n, m) {
 				panic(http.ErrAbortHandler)
@@ -134,12 +162,6 @@ func newWorld(t *testing.T) *world {
 		w.server.Close()
 	})
 	w.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})
-	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jira"}, StringData: map[string]string{"token": jira.BotToken}})
-	w.create(&v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jira"}, Spec: v1alpha1.JiraIntegrationSpec{
-		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.JiraPath), ProjectKey: jira.VoiceProject, SettleSeconds: settle,
-		Basic:      &v1alpha1.JiraBasicAuth{Username: jira.BotUser, TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"}},
-		AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
-	}})
 	return w
 }
 
@@ -229,12 +251,20 @@ func TestAnswersThatAreLost(t *testing.T) {
 
 func TestKilledAtAnyMoment(t *testing.T) {
 	w := newWorld(t)
+	w.killAtAnyMoment()
+	w.judge()
+}
+
+// killAtAnyMoment kills nine operators, each in the middle of one of its first calls.
+func (w *world) killAtAnyMoment() {
+	t := w.t
+	t.Helper()
 	for _, when := range []moment{arrived, done, answered} {
 		for nth := range int64(3) {
 			p := w.operator()
 			w.find(4)
 			killed := make(chan struct{})
-			first := w.creates.Load() + 1
+			first := w.calls.Load() + 1
 			kill := func(n int64, m moment) bool {
 				if n != first+nth || m != when {
 					return false
@@ -249,13 +279,12 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			case err := <-here.Died:
 				t.Fatal(err)
 			case <-time.After(stage.Patience):
-				t.Fatalf("create %d never %s", first+nth, when)
+				t.Fatalf("call %d never %s", first+nth, when)
 			}
 		}
 	}
 	w.on.Store(nil)
 	w.operator()
-	w.judge()
 }
 
 func TestTheLeaderIsKilled(t *testing.T) {

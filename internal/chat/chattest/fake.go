@@ -4,10 +4,12 @@ package chattest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
 // Fake is a workspace. The zero value takes everything. It is safe for use by several goroutines.
@@ -19,6 +21,14 @@ type Fake struct {
 	configs  []chat.Config
 	probe    func(chat.Config) (chat.Workspace, error)
 	post     func(chat.Message) error
+	updates  []Update
+	finds    int
+}
+
+// Update is one call of Update that was accepted.
+type Update struct {
+	At      chat.Posted
+	Message chat.Message
 }
 
 // Dial is a client of the workspace.
@@ -55,6 +65,20 @@ func (f *Fake) Messages() []chat.Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]chat.Message(nil), f.messages...)
+}
+
+// Updates are those that were accepted, in order.
+func (f *Fake) Updates() []Update {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]Update(nil), f.updates...)
+}
+
+// Finds counts the calls of Find.
+func (f *Fake) Finds() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.finds
 }
 
 // Calls counts the calls of Post.
@@ -100,15 +124,33 @@ func posted(n int) chat.Posted {
 	return chat.Posted{Channel: "C1", TS: fmt.Sprintf("1700000000.%06d", n)}
 }
 
-func (c *client) Update(context.Context, chat.Posted, chat.Message) (chat.Posted, error) {
-	return chat.Posted{}, chat.ErrUnsupported
-}
-
-func (c *client) Find(_ context.Context, _, deliveryID string, _ time.Time) (chat.Posted, bool, error) {
-	for i, m := range c.f.Messages() {
-		if m.DeliveryID == deliveryID {
-			return posted(i + 1), true, nil
+func (c *client) Update(_ context.Context, at chat.Posted, m chat.Message) (chat.Posted, error) {
+	if c.config.WebhookURL != "" {
+		return chat.Posted{}, chat.ErrUnsupported
+	}
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	for i := range c.f.messages {
+		if posted(i+1).TS == at.TS {
+			c.f.updates = append(c.f.updates, Update{At: at, Message: m})
+			return at, nil
 		}
 	}
-	return chat.Posted{}, false, nil
+	return chat.Posted{}, fault.New(fault.NotFound, "the message is not there any more")
+}
+
+func (c *client) Find(_ context.Context, channel, threadTS string, _ time.Time) (map[string]chat.Posted, error) {
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	if strings.HasPrefix(channel, "#") || c.config.WebhookURL != "" {
+		return nil, chat.ErrUnsupported
+	}
+	c.f.finds++
+	out := map[string]chat.Posted{}
+	for i, m := range c.f.messages {
+		if m.ThreadTS == threadTS || threadTS == "" && m.Broadcast {
+			out[m.DeliveryID] = posted(i + 1)
+		}
+	}
+	return out, nil
 }

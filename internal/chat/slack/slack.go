@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -121,37 +122,76 @@ func harmless() bool { return false }
 // (https://docs.slack.dev/reference/methods/conversations.history#errors).
 var unaskable = []string{"missing_scope", "not_in_channel", "channel_not_found", "no_permission", "method_not_supported_for_channel_type"}
 
-// maxPages bounds how much of a channel's history Find reads, 100 messages each.
-const maxPages = 20
+const (
+	// pageSize is how many messages are asked for at once, as Slack recommends.
+	pageSize = 200
+	// maxPages bounds how much Find reads.
+	maxPages = 50
+)
 
-// Find asks conversations.history.
-func (b *bot) Find(ctx context.Context, channel, deliveryID string, since time.Time) (chat.Posted, bool, error) {
-	in := &slack.GetConversationHistoryParameters{
-		ChannelID: channel, Oldest: strconv.FormatInt(since.Unix(), 10), Inclusive: true, IncludeAllMetadata: true, Limit: 100,
+// page is a part of a channel's history or of a thread.
+type page struct {
+	messages []slack.Message
+	// next is where it goes on; empty at the end.
+	next string
+}
+
+// Find asks conversations.history or conversations.replies.
+func (b *bot) Find(ctx context.Context, channel, threadTS string, since time.Time) (map[string]chat.Posted, error) {
+	read := b.history
+	if threadTS != "" {
+		read = b.replies
 	}
+	out, cursor := map[string]chat.Posted{}, ""
 	for range maxPages {
-		r, err := b.api.GetConversationHistoryContext(ctx, in)
+		p, err := read(ctx, channel, threadTS, strconv.FormatInt(since.Unix(), 10), cursor)
 		if err != nil {
-			f := fault.From(classify(err, channel, harmless))
+			var f *fault.Fault
+			if !errors.As(err, &f) {
+				f = fault.From(classify(err, channel, harmless))
+			}
 			if slices.Contains(unaskable, f.Code) {
-				return chat.Posted{}, false, chat.ErrUnsupported
+				return nil, chat.ErrUnsupported
 			}
-			return chat.Posted{}, false, f
+			return nil, f
 		}
-		if !r.Ok { // slack-go takes {} for an empty history
-			return chat.Posted{}, false, fault.New(fault.Unavailable, "Slack answered conversations.history without saying that it worked")
-		}
-		for _, m := range r.Messages {
-			if m.Metadata.EventType == eventType && m.Metadata.EventPayload["delivery_id"] == deliveryID {
-				return b.posted(channel, m.Timestamp), true, nil
+		for _, m := range p.messages {
+			if id, ok := m.Metadata.EventPayload["delivery_id"].(string); ok && m.Metadata.EventType == eventType {
+				out[id] = b.posted(channel, m.Timestamp)
 			}
 		}
-		if in.Cursor = r.ResponseMetaData.NextCursor; !r.HasMore || in.Cursor == "" {
-			return chat.Posted{}, false, nil
+		if cursor = p.next; cursor == "" {
+			return out, nil
 		}
 	}
-	return chat.Posted{}, false, fault.New(fault.Unavailable, "channel %s has had more than %d messages since %s: the message was not found among them",
-		channel, maxPages*100, since.UTC().Format(time.RFC3339))
+	return nil, fault.New(fault.Unavailable, "channel %s has had more than %d messages since %s: which of them are ours was not found out",
+		channel, maxPages*pageSize, since.UTC().Format(time.RFC3339))
+}
+
+func (b *bot) history(ctx context.Context, channel, _, oldest, cursor string) (page, error) {
+	r, err := b.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
+		ChannelID: channel, Oldest: oldest, Inclusive: true, IncludeAllMetadata: true, Limit: pageSize, Cursor: cursor,
+	})
+	switch {
+	case err != nil:
+		return page{}, err
+	case !r.Ok || r.HasMore && r.ResponseMetaData.NextCursor == "": // slack-go takes {} for an empty history
+		return page{}, fault.New(fault.Unavailable, "Slack answered conversations.history without saying that it worked, or where it goes on")
+	}
+	return page{r.Messages, r.ResponseMetaData.NextCursor}, nil
+}
+
+func (b *bot) replies(ctx context.Context, channel, threadTS, oldest, cursor string) (page, error) {
+	messages, more, next, err := b.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
+		ChannelID: channel, Timestamp: threadTS, Oldest: oldest, Inclusive: true, IncludeAllMetadata: true, Limit: pageSize, Cursor: cursor,
+	})
+	switch {
+	case err != nil:
+		return page{}, err
+	case len(messages) == 0 || more && next == "": // the message that was replied to is always among them
+		return page{}, fault.New(fault.Unavailable, "Slack answered conversations.replies without saying that it worked, or where it goes on")
+	}
+	return page{messages, next}, nil
 }
 
 func (b *bot) posted(channel, ts string) chat.Posted {

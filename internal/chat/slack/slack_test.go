@@ -135,7 +135,11 @@ func TestHarmlessFaults(t *testing.T) {
 		return err
 	}
 	find := func(p chat.Poster) error {
-		_, _, err := p.Find(t.Context(), "C1", "d1", time.Unix(1, 0))
+		_, err := p.Find(t.Context(), "C1", "", time.Unix(1, 0))
+		return err
+	}
+	thread := func(p chat.Poster) error {
+		_, err := p.Find(t.Context(), "C1", "1.1", time.Unix(1, 0))
 		return err
 	}
 	for name, c := range map[string]struct {
@@ -150,7 +154,9 @@ func TestHarmlessFaults(t *testing.T) {
 		"update, nothing":         {update, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "without saying where"}},
 		"update, gone":            {update, answer{200, nil, `{"ok":false,"error":"message_not_found"}`}, want{fault.NotFound, fault.Item, 0, "not there any more"}},
 		"find, nothing":           {find, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "without saying that it worked"}},
-		"find, endless":           {find, answer{200, nil, `{"ok":true,"has_more":true,"response_metadata":{"next_cursor":"x"}}`}, want{fault.Unavailable, fault.Item, 0, "more than 2000 messages"}},
+		"thread, nothing":         {thread, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "without saying that it worked"}},
+		"thread, cut off":         {thread, answer{200, nil, `{"ok":true,"has_more":true,"messages":[{"ts":"1.1"}]}`}, want{fault.Unavailable, fault.Item, 0, "where it goes on"}},
+		"find, endless":           {find, answer{200, nil, `{"ok":true,"has_more":true,"response_metadata":{"next_cursor":"x"}}`}, want{fault.Unavailable, fault.Item, 0, "more than 10000 messages"}},
 		"find, longer than it is": {find, answer{200, nil, `{"ok":true,"messages":[{"text":"` + strings.Repeat("x", 9<<20) + `"}]}`}, want{fault.Unavailable, fault.Item, 0, "longer than 8 MiB"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -209,7 +215,7 @@ func TestWebhookHasNoPlaces(t *testing.T) {
 	if _, err := p.Update(t.Context(), chat.Posted{}, message); !errors.Is(err, chat.ErrUnsupported) {
 		t.Error(err)
 	}
-	if _, _, err := p.Find(t.Context(), "C1", "d1", time.Time{}); !errors.Is(err, chat.ErrUnsupported) {
+	if _, err := p.Find(t.Context(), "C1", "", time.Time{}); !errors.Is(err, chat.ErrUnsupported) {
 		t.Error(err)
 	}
 	if _, err := slack.New(chat.Config{WebhookURL: "nonsense"}); !fault.Is(err, fault.Unauthorized) {

@@ -32,8 +32,8 @@ func (w *webhook) Update(context.Context, chat.Posted, chat.Message) (chat.Poste
 }
 
 // Find is not possible either.
-func (w *webhook) Find(context.Context, string, string, time.Time) (chat.Posted, bool, error) {
-	return chat.Posted{}, false, chat.ErrUnsupported
+func (w *webhook) Find(context.Context, string, string, time.Time) (map[string]chat.Posted, error) {
+	return nil, chat.ErrUnsupported
 }
 
 // webhookBody is what an incoming webhook takes (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks).

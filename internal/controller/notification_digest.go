@@ -1,0 +1,317 @@
+package controller
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+)
+
+const (
+	// stormAfter is how long a channel may take for what is pending before the rest leaves in digests.
+	stormAfter = 10 * time.Second
+	// gather is how long what comes during a storm is gathered into one digest.
+	gather = 2 * time.Second
+	// maxMembers bounds a digest.
+	maxMembers = 1000
+)
+
+// groups holds the Notifications that wait to be told together. It is in memory only: who is in a digest stands in the digest, which is stored
+// before it is sent, and who is in none is held again after a restart.
+type groups struct {
+	clock clock.WithDelayedExecution
+	wake  func(types.NamespacedName)
+
+	mu   sync.Mutex
+	byID map[string]*group
+	of   map[types.NamespacedName]string
+	// digests are those that were made just now, by member: the cache may not show them yet.
+	digests map[types.NamespacedName]types.NamespacedName
+}
+
+type group struct {
+	members map[types.NamespacedName]bool
+	due     time.Time
+	timer   clock.Timer
+}
+
+// add has a Notification wait in a group, until due at first, and returns whether it is time for the group.
+func (g *groups) add(id string, n types.NamespacedName, due time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	in := g.byID[id]
+	if in == nil {
+		in = &group{members: map[types.NamespacedName]bool{}, due: due}
+		g.byID[id] = in
+		g.arm(id, in)
+	}
+	in.members[n] = true
+	g.of[n] = id
+	return !g.clock.Now().Before(in.due)
+}
+
+// waits says whether a Notification is in a group.
+func (g *groups) waits(n types.NamespacedName) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ok := g.of[n]
+	return ok
+}
+
+// later puts off a group's time.
+func (g *groups) later(id string, due time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if in := g.byID[id]; in != nil {
+		in.due = due
+		g.arm(id, in)
+	}
+}
+
+// arm has one of the members reconciled when it is time.
+func (g *groups) arm(id string, in *group) {
+	if in.timer != nil {
+		in.timer.Stop()
+	}
+	in.timer = g.clock.AfterFunc(max(in.due.Sub(g.clock.Now()), 0), func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.byID[id] != in {
+			return
+		}
+		for n := range in.members {
+			g.wake(n)
+			return
+		}
+	})
+}
+
+// take empties a group.
+func (g *groups) take(id string) []types.NamespacedName {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	in := g.byID[id]
+	if in == nil {
+		return nil
+	}
+	in.timer.Stop()
+	delete(g.byID, id)
+	var out []types.NamespacedName
+	for n := range in.members {
+		out = append(out, n)
+		delete(g.of, n)
+	}
+	return out
+}
+
+// assign notes the digest of its members.
+func (g *groups) assign(digest types.NamespacedName, members []v1alpha1.NotificationName) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, m := range members {
+		g.digests[types.NamespacedName{Namespace: digest.Namespace, Name: string(m)}] = digest
+	}
+}
+
+// assigned is the digest of a Notification that was made just now.
+func (g *groups) assigned(n types.NamespacedName) (types.NamespacedName, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	d, ok := g.digests[n]
+	return d, ok
+}
+
+// remove drops a Notification that waits no more.
+func (g *groups) remove(n types.NamespacedName) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.digests, n)
+	id, ok := g.of[n]
+	if !ok {
+		return
+	}
+	delete(g.of, n)
+	in := g.byID[id]
+	delete(in.members, n)
+	if len(in.members) == 0 {
+		in.timer.Stop()
+		delete(g.byID, id)
+	}
+}
+
+// digestOf is the digest that tells a Notification, if there is one.
+func (r *NotificationReconciler) digestOf(ctx context.Context, s *notificationScope) (*v1alpha1.Notification, bool) {
+	list := &v1alpha1.NotificationList{}
+	err := r.Client.List(ctx, list, client.InNamespace(s.n.Namespace), client.MatchingFields{MemberIndex: s.n.Name})
+	if err == nil && len(list.Items) > 0 {
+		return &list.Items[0], true
+	}
+	if name, ok := r.groups.assigned(s.key()); ok {
+		return &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}, true
+	}
+	return nil, false
+}
+
+// followDigest takes over what became of the digest.
+func (r *NotificationReconciler) followDigest(s *notificationScope, digest *v1alpha1.Notification) *outcome {
+	s.n.Status.Digest = digest.Name
+	c := condition.Get(digest, v1alpha1.ConditionDelivered)
+	switch {
+	case c == nil || c.Status != metav1.ConditionTrue && condition.Get(digest, v1alpha1.ConditionStalled) == nil:
+		if s.before.Status.Digest == "" { // what becomes of it is written once
+			s.n.Status.Digest = ""
+		}
+		return &outcome{}
+	case c.Status == metav1.ConditionTrue && c.Reason == v1alpha1.ReasonSent:
+		r.groups.remove(s.key())
+		s.n.Status.Message = digest.Status.Message.DeepCopy()
+		condition.True(s.n, v1alpha1.ConditionDelivered, v1alpha1.ReasonDigested, "Told by Notification "+digest.Name+", together with others")
+		s.next = until(s.n.CreationTimestamp.Add(r.Retention), s.now)
+		return nil
+	case c.Status == metav1.ConditionTrue:
+		r.groups.remove(s.key())
+		condition.True(s.n, v1alpha1.ConditionDelivered, c.Reason, c.Message)
+		s.next = until(s.n.CreationTimestamp.Add(r.Retention), s.now)
+		return nil
+	default:
+		return &outcome{progress: condition.Stalled, reason: c.Reason, message: fmt.Sprintf("In digest %s: %s", digest.Name, c.Message)}
+	}
+}
+
+// hold has a Notification wait to be told together with others, when its rule groups or when more is pending for its channel than fits.
+func (r *NotificationReconciler) hold(ctx context.Context, s *notificationScope) (held bool, o *outcome) {
+	lane := r.lane(s)
+	if lane.Has(s.key(), s.n.UID) {
+		return false, nil
+	}
+	capacity := lane.Capacity(stormAfter)
+	id, due, grouped := r.groupOf(s)
+	if !grouped && !r.groups.waits(s.key()) && lane.Backlog() < capacity {
+		return false, nil
+	}
+	if !r.groups.add(id, s.key(), due) {
+		return true, &outcome{}
+	}
+	if lane.Backlog() >= capacity { // what is in front of it has to leave first; more may join it meanwhile
+		r.groups.later(id, s.now.Add(gather))
+		return true, &outcome{}
+	}
+	if err := r.gather(ctx, s, id); err != nil {
+		r.groups.later(id, s.now.Add(gather))
+		return true, &outcome{err: err}
+	}
+	_, ok := r.groups.assigned(s.key())
+	return ok, &outcome{}
+}
+
+// groupOf is the group in which a Notification waits, and until when.
+func (r *NotificationReconciler) groupOf(s *notificationScope) (id string, due time.Time, grouped bool) {
+	if s.rule != nil {
+		if key, window, ok := s.rule.GroupKey(&s.event); ok {
+			return strings.Join([]string{s.n.Namespace, s.n.Spec.Rule.UID, key}, "\x00"), s.n.CreationTimestamp.Add(window), true
+		}
+	}
+	return strings.Join([]string{s.n.Namespace, client.ObjectKeyFromObject(s.integration).String(), s.channel}, "\x00"), s.now.Add(gather), false
+}
+
+// gather stores digests of all that wait in a group. One that waits alone is sent as it is.
+func (r *NotificationReconciler) gather(ctx context.Context, s *notificationScope, id string) error {
+	names := r.groups.take(id)
+	var waiting []*v1alpha1.Notification
+	for _, name := range names {
+		n := &v1alpha1.Notification{}
+		err := r.Client.Get(ctx, name, n)
+		if err == nil && !settled(n) && n.DeletionTimestamp.IsZero() {
+			waiting = append(waiting, n)
+		} else if client.IgnoreNotFound(err) != nil {
+			r.regroup(id, names, s.now)
+			return fmt.Errorf("reading Notification %s: %w", name, err)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b *v1alpha1.Notification) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
+	})
+	for part := range slices.Chunk(waiting, maxMembers) {
+		if len(part) == 1 {
+			r.Wake.Wake(client.ObjectKeyFromObject(part[0])) // by now there is room for it
+			continue
+		}
+		d := digestOf(part)
+		if err := r.Client.Create(ctx, d); err != nil && !apierrors.IsAlreadyExists(err) {
+			r.regroup(id, names, s.now)
+			return fmt.Errorf("storing digest %s: %w", d.Name, err)
+		}
+		r.groups.assign(client.ObjectKeyFromObject(d), d.Spec.Members)
+		digestSizes.Observe(float64(len(part)))
+	}
+	return nil
+}
+
+// regroup has Notifications wait again.
+func (r *NotificationReconciler) regroup(id string, names []types.NamespacedName, now time.Time) {
+	for _, n := range names {
+		if _, ok := r.groups.assigned(n); !ok {
+			r.groups.add(id, n, now.Add(gather))
+		}
+	}
+}
+
+// digestOf is the Notification that tells others together. They alone decide its name.
+func digestOf(members []*v1alpha1.Notification) *v1alpha1.Notification {
+	first, worst, newest := members[0], members[0].Spec.Event.Severity, members[0]
+	hash := sha256.New()
+	d := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: first.Namespace, Labels: map[string]string{v1alpha1.DigestLabel: "true"}}}
+	for _, m := range members {
+		d.Spec.Members = append(d.Spec.Members, v1alpha1.NotificationName(m.Name))
+		_, _ = hash.Write([]byte(m.UID))
+		if m.Spec.Event.Severity.Rank() > worst.Rank() {
+			worst = m.Spec.Event.Severity
+		}
+		if m.Spec.Event.Time.After(newest.Spec.Event.Time.Time) {
+			newest = m
+		}
+	}
+	sum := hex.EncodeToString(hash.Sum(nil)[:10])
+	d.Name = "digest-" + sum
+	d.Spec.Rule, d.Spec.IntegrationRef, d.Spec.Channel = first.Spec.Rule, first.Spec.IntegrationRef, first.Spec.Channel
+	d.Spec.Event = v1alpha1.NotificationEvent{
+		ID: v1alpha1.EventID("digest." + sum), Type: newest.Spec.Event.Type, Time: newest.Spec.Event.Time, Severity: worst,
+	}
+	return d
+}
+
+// membersEvents are the events that a digest tells.
+func (r *NotificationReconciler) membersEvents(ctx context.Context, digest *v1alpha1.Notification) ([]event.Event, error) {
+	var out []event.Event
+	for _, name := range digest.Spec.Members {
+		n := &v1alpha1.Notification{}
+		err := r.Client.Get(ctx, types.NamespacedName{Namespace: digest.Namespace, Name: string(name)}, n)
+		if apierrors.IsNotFound(err) {
+			continue // somebody called it off
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading Notification %s of a digest: %w", name, err)
+		}
+		e, err := event.FromAPI(n.Spec.Event)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}

@@ -1,0 +1,69 @@
+package render
+
+import (
+	"cmp"
+	"errors"
+	"math"
+	"reflect"
+	"text/template"
+)
+
+// count is a number of an event as a template sees it. It is a float64, which nothing can range over, and is written without an exponent.
+type count float64
+
+// String is the number in at most 32 characters.
+func (c count) String() string { return number(float64(c)) }
+
+// round is a count without a fraction and within what can be written out.
+func round(n float64) count { return count(math.Round(max(-1e14, min(1e14, n)))) }
+
+// comparisons take the place of text/template's own, for which 2 and 2.0 are of different kinds.
+var comparisons = template.FuncMap{
+	"eq": func(first any, others ...any) (bool, error) {
+		for _, o := range others {
+			if order, err := compare(first, o); err != nil || order == 0 {
+				return err == nil, err
+			}
+		}
+		return false, nil
+	},
+	"ne": func(a, b any) (bool, error) { order, err := compare(a, b); return order != 0, err },
+	"lt": func(a, b any) (bool, error) { order, err := compare(a, b); return order < 0, err },
+	"le": func(a, b any) (bool, error) { order, err := compare(a, b); return order <= 0, err },
+	"gt": func(a, b any) (bool, error) { order, err := compare(a, b); return order > 0, err },
+	"ge": func(a, b any) (bool, error) { order, err := compare(a, b); return order >= 0, err },
+}
+
+func compare(a, b any) (int, error) {
+	v, w := reflect.ValueOf(a), reflect.ValueOf(b)
+	x, aNumber := numeric(v)
+	y, bNumber := numeric(w)
+	switch {
+	case aNumber && bNumber:
+		return cmp.Compare(x, y), nil
+	case v.Kind() == reflect.String && w.Kind() == reflect.String:
+		return cmp.Compare(v.String(), w.String()), nil
+	case v.Kind() == reflect.Bool && w.Kind() == reflect.Bool:
+		if v.Bool() == w.Bool() {
+			return 0, nil
+		}
+		return 1, nil
+	case !v.IsValid() || !w.IsValid(): // a label that the event does not have
+		if v.IsValid() == w.IsValid() {
+			return 0, nil
+		}
+		return -1, nil
+	}
+	return 0, errors.New("incompatible types for comparison")
+}
+
+func numeric(v reflect.Value) (float64, bool) {
+	switch {
+	case v.CanInt():
+		return float64(v.Int()), true
+	case v.CanFloat():
+		return v.Float(), true
+	default:
+		return 0, false
+	}
+}
