@@ -9,6 +9,7 @@ import (
 	"time"
 	_ "time/tzdata" // the image has no time zones of its own
 
+	"github.com/prometheus/client_golang/prometheus"
 	_ "golang.org/x/crypto/x509roots/fallback" // nor CA roots
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -28,6 +29,7 @@ import (
 	crcontroller "sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -46,7 +48,7 @@ import (
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;create;update,namespace=system
 
 type flags struct {
-	metrics, probes           string
+	metrics, probes, pprof    string
 	leaderElect               bool
 	leaseNamespace            string
 	leaseDuration             time.Duration
@@ -65,6 +67,7 @@ func main() {
 	flag.DurationVar(&f.maxEventAge, "max-event-age", 24*time.Hour, "How old an event may be and still match a rule.")
 	flag.DurationVar(&f.expiry, "notification-expiry", 24*time.Hour, "How old a Notification may be and still be sent.")
 	flag.DurationVar(&f.keep, "notification-retention", 72*time.Hour, "How long a Notification is kept; must be longer than the two above.")
+	flag.StringVar(&f.pprof, "pprof-bind-address", "0", "The address of Go's profiles, for finding out what takes time or memory; 0 turns it off.")
 	flag.StringVar(&f.edge, "edge-bind-address", "0",
 		"The address of the listener for signed webhooks from Jira, which may face the internet; 0 turns it off.")
 	flag.StringVar(&f.edgeCert, "edge-tls-cert-file", "", "The certificate of that listener; it speaks plain HTTP when empty.")
@@ -104,6 +107,7 @@ func run(ctx context.Context, f flags) error {
 		Scheme:                 scheme,
 		Metrics:                metricsserver.Options{BindAddress: f.metrics},
 		HealthProbeBindAddress: f.probes,
+		PprofBindAddress:       f.pprof,
 		Cache:                  cacheOptions(),
 	}
 	if f.leaderElect {
@@ -161,6 +165,11 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 	for _, r := range []interface{ Start(context.Context) error }{slackPool, jiraPool} {
 		if err := mgr.Add(r); err != nil {
 			return err
+		}
+	}
+	for _, m := range []prometheus.Collector{slackPool.Metrics(v1alpha1.KindSlackIntegration), jiraPool.Metrics(v1alpha1.KindJiraIntegration)} {
+		if err := metrics.Registry.Register(m); err != nil {
+			return fmt.Errorf("registering metrics: %w", err)
 		}
 	}
 	var news controller.News

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,15 +67,20 @@ func (w *world) end() error {
 
 // serve starts the sandbox.
 func (w *world) serve(o sandbox.Options) {
+	w.serveBy(o, func(h http.Handler) http.Handler { return h })
+}
+
+// serveBy starts the sandbox behind something.
+func (w *world) serveBy(o sandbox.Options, by func(http.Handler) http.Handler) {
 	w.sandbox = sandbox.New(o)
-	w.server = httptest.NewServer(w.sandbox)
+	w.server = httptest.NewServer(by(w.sandbox))
 }
 
 // start starts the operator and waits until the integrations are Ready, and until nothing is in doubt: a Defect of the very second in which
 // it took over might be another's.
 func (w *world) start(ctx context.Context, integrations ...condition.Object) error {
 	var err error
-	if w.operator, err = w.stage.Operator(ctx, "operator", nil); err != nil {
+	if w.operator, err = w.stage.Operator(ctx, "operator", nil, strings.Fields(os.Getenv("OPERATOR_FLAGS"))...); err != nil {
 		return err
 	}
 	for _, i := range integrations {

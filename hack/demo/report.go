@@ -41,6 +41,7 @@ type sandboxState struct {
 			Name     string
 			Messages []struct {
 				Text        string
+				Blocks      []block
 				Attachments []struct{ Blocks []block }
 			}
 		}
@@ -80,6 +81,9 @@ func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defec
 		for _, m := range ch.Messages {
 			messages++
 			say("The message in #%s:", strings.TrimPrefix(ch.Name, "#"))
+			for _, b := range m.Blocks {
+				b.print()
+			}
 			for _, a := range m.Attachments {
 				for _, b := range a.Blocks {
 					b.print()

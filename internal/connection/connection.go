@@ -141,6 +141,7 @@ func (c *Connection[C, R]) Connect(client C, version string, limits Limits) {
 		return
 	}
 	c.version, c.limits = version, limits
+	c.failures, c.relapses, c.doubt = 0, 0, nil
 	c.limiter = limiter(limits.PerSecond, limits.Burst)
 	for _, l := range c.lanes {
 		l.limit(limits)
@@ -256,7 +257,7 @@ func (c *Connection[C, R]) observe(err error) {
 	case f == nil:
 		c.recovered()
 	case f.Kind.Permanent() && f.Scope == fault.Connection:
-		c.stop(&pause{fault: f})
+		c.relapse(f) // a check may succeed all the same, with a token that may do less than is asked for
 	case f.Kind == fault.RateLimited && f.Scope == fault.Connection:
 		p := &pause{fault: f, resuming: true}
 		if c.stop(p) {
@@ -266,12 +267,17 @@ func (c *Connection[C, R]) observe(err error) {
 		if c.failures++; c.failures < pauseAfter && c.relapses == 0 {
 			return
 		}
-		if c.stop(&pause{fault: f, relapse: true}) {
-			c.relapses++
-			c.doubt = f
-		}
+		c.relapse(f)
 	default: // the other side answered for this item alone
 		c.recovered()
+	}
+}
+
+// relapse pauses because of failures.
+func (c *Connection[C, R]) relapse(f *fault.Fault) {
+	if c.stop(&pause{fault: f, relapse: true}) {
+		c.relapses++
+		c.doubt = f
 	}
 }
 

@@ -132,6 +132,16 @@ func (l *Lane[C, R]) Peek(key types.NamespacedName, uid types.UID) (Answer[R], b
 	return Answer[R]{}, false
 }
 
+// Act is what was last asked for an object, as long as it was not forgotten; empty when nothing was.
+func (l *Lane[C, R]) Act(key types.NamespacedName, uid types.UID) string {
+	l.conn.mu.Lock()
+	defer l.conn.mu.Unlock()
+	if e := l.entries[key]; e != nil && e.UID == uid {
+		return e.Act
+	}
+	return ""
+}
+
 // Backlog is how many calls wait for their turn.
 func (l *Lane[C, R]) Backlog() int {
 	l.conn.mu.Lock()

@@ -297,11 +297,18 @@ func TestRecordIsShownNowAndThen(t *testing.T) {
 	})
 }
 
-// A Jira that answers probes but no creates: each probe resumes the connection, and what is tried becomes rarer.
+// The other side answers probes and no calls: each probe resumes the connection, and what is tried becomes rarer.
 func TestRelapsesMakeThePausesLonger(t *testing.T) {
+	for name, down := range map[string]error{
+		"down": fault.New(fault.Unavailable, "down"), "refused": &fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Message: "down"},
+	} {
+		t.Run(name, func(t *testing.T) { relapses(t, down) })
+	}
+}
+
+func relapses(t *testing.T, down error) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(connection.Limits{Concurrency: 10})
-		var down error = fault.New(fault.Unavailable, "down")
 		object := 0
 		// hour has an object come every second, and a probe that succeeds.
 		hour := func() (calls int) {

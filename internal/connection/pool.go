@@ -2,9 +2,11 @@ package connection
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
@@ -137,4 +139,33 @@ func (p *Pool[C, R]) Start(ctx context.Context) error {
 		<-ended
 	}
 	return nil
+}
+
+// Metrics is how many calls wait in a pool's lanes, for a kind of integration.
+func (p *Pool[C, R]) Metrics(kind string) prometheus.Collector {
+	return depth[C, R]{p, prometheus.NewDesc("voiceai_lane_backlog", "Calls that wait for their turn, by kind of integration, integration and lane.",
+		[]string{"namespace", "integration", "lane"}, prometheus.Labels{"kind": kind})}
+}
+
+type depth[C, R any] struct {
+	pool *Pool[C, R]
+	desc *prometheus.Desc
+}
+
+// Describe says which metric it is.
+func (d depth[C, R]) Describe(out chan<- *prometheus.Desc) { out <- d.desc }
+
+// Collect counts.
+func (d depth[C, R]) Collect(out chan<- prometheus.Metric) {
+	d.pool.mu.Lock()
+	connections := maps.Clone(d.pool.connections)
+	d.pool.mu.Unlock()
+	for name, c := range connections {
+		c.mu.Lock()
+		lanes := maps.Clone(c.lanes)
+		c.mu.Unlock()
+		for lane, l := range lanes {
+			out <- prometheus.MustNewConstMetric(d.desc, prometheus.GaugeValue, float64(l.Backlog()), name.Namespace, name.Name, lane)
+		}
+	}
 }

@@ -113,12 +113,24 @@ func (r *DefectReconciler) finish(ctx context.Context, s *defectScope) (ctrl.Res
 	if s.soon && err == nil && s.before.Status.ObservedGeneration < 0 {
 		return ctrl.Result{RequeueAfter: s.next}, nil
 	}
+	if young := s.now.Sub(s.defect.CreationTimestamp.Time); s.delivering() && err == nil && s.before.Status.ObservedGeneration < 0 && young < atOnce {
+		return ctrl.Result{RequeueAfter: sooner(s.next, atOnce)}, nil // what is told within the moment is written together with what came of it
+	}
 	s.summarise()
 	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, s.before, s.defect, ctrl.Result{RequeueAfter: s.next}, s.measure)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	return result, writeErr
+}
+
+// atOnce is how young a Defect is whose first status may wait for what came of its notifications. Creation times are whole seconds.
+const atOnce = 2 * time.Second
+
+// delivering says that nothing but notifications is under way.
+func (s *defectScope) delivering() bool {
+	return s.ticket == nil && s.follow == nil && s.notify != nil && s.notify.reason == v1alpha1.ReasonDelivering &&
+		(s.defect.Status.Jira == nil || s.defect.Status.Jira.Key == "")
 }
 
 // SetupWithManager has the reconciler run.

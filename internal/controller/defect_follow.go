@@ -155,7 +155,7 @@ func (r *DefectReconciler) move(s *defectScope, i *v1alpha1.JiraIntegration, reg
 	target := lifecycle.Target(i.Spec.Transitions, j.MoveTo)
 	note := ticket.Comment{Ref: ref(d, "state", changeNumber(d)), Body: render.MoveComment(d)}
 	if regression {
-		note = ticket.Comment{Ref: ref(d, "occurrence", told), Body: render.OccurrenceComment(d, true)}
+		note = ticket.Comment{Ref: ref(d, "occurrence", told), Body: render.OccurrenceComment(d, told, true)}
 	}
 	record, object, before := r.Jira.Get(client.ObjectKeyFromObject(i)).Record, objectOf(d), j.Status
 	return &act{
@@ -181,7 +181,13 @@ func (r *DefectReconciler) move(s *defectScope, i *v1alpha1.JiraIntegration, reg
 func (r *DefectReconciler) comment(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, regression bool) *act {
 	j := d.Status.Jira
 	id, told := idOf(j), d.Status.Occurrences
-	c := ticket.Comment{Ref: ref(d, "occurrence", told), Body: render.OccurrenceComment(d, regression)}
+	// A comment that is under way is brought to its end before there is another, whatever occurred since.
+	var asked int64
+	under := r.Jira.Get(client.ObjectKeyFromObject(i)).Lane(followLane).Act(client.ObjectKeyFromObject(d), d.UID)
+	if _, err := fmt.Sscanf(under, "comment/occurrence-%d-", &asked); err == nil && asked > j.ToldOccurrences && asked < told {
+		told = asked
+	}
+	c := ticket.Comment{Ref: ref(d, "occurrence", told), Body: render.OccurrenceComment(d, told, regression)}
 	record, object, key := r.Jira.Get(client.ObjectKeyFromObject(i)).Record, objectOf(d), j.Key
 	return &act{
 		id: "comment/" + c.Ref, says: j.Key + " is being told of another occurrence",

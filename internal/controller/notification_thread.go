@@ -59,7 +59,7 @@ func (r *NotificationReconciler) thread(s *notificationScope) (chat.Posted, bool
 // present is the event of a Defect as things stand now, or the Notification's own when the Defect is gone.
 func (r *NotificationReconciler) present(ctx context.Context, s *notificationScope) event.Event {
 	if d, ok := r.defect(ctx, s); ok {
-		return event.DefectCreated(d)
+		return event.DefectNow(d)
 	}
 	return s.event
 }

@@ -77,12 +77,14 @@ func (r *NotificationRuleReconciler) Reconcile(ctx context.Context, req ctrl.Req
 }
 
 func (r *NotificationRuleReconciler) accept(n *v1alpha1.NotificationRule) *outcome {
-	_, err := r.Outbox.Compile(n)
+	compiled, err := r.Outbox.Compile(n)
+	n.Status.Preview = ""
 	var mistake *rule.Error
 	if errors.As(err, &mistake) {
 		condition.False(n, v1alpha1.ConditionAccepted, mistake.Reason, mistake.Message)
 		return &outcome{progress: condition.Stalled, reason: mistake.Reason, message: mistake.Message}
 	}
+	n.Status.Preview = condition.Bound(compiled.Preview(), 4096)
 	condition.True(n, v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The rule makes sense")
 	return nil
 }

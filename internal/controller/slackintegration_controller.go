@@ -110,6 +110,8 @@ func (r *SlackIntegrationReconciler) probed(i *v1alpha1.SlackIntegration) probed
 			note := ""
 			if w.Verified && len(w.Scopes) > 0 && !slices.Contains(w.Scopes, "chat:write") {
 				note = "The token lacks the scope chat:write, so that posting will fail; it has " + strings.Join(w.Scopes, ", ")
+			} else if w.Verified && !w.CanFind {
+				note = "The token lacks the scope channels:history, so that after a broken connection a message may be posted twice: add it to the app and install it again"
 			}
 			return c, note, w.Verified, nil
 		},

@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,16 +47,16 @@ func writeStatus(ctx context.Context, c client.Client, recorder events.EventReco
 	return result, nil
 }
 
-// tell records an event when an object that stood in one way stands in another: it became ready, or not ready for another reason. That it
-// became ready at once is nothing to tell: its status says so, and a thousand of them at once would cost a thousand writes.
+// tell records an event when an object came into trouble that somebody has to mend, or for another reason than before, and when it is out of it.
+// What passes by itself is in the status: a thousand objects that become ready at once are no thousand news.
 func tell(recorder events.EventRecorder, before, after object) {
-	was, is := condition.Get(before, v1alpha1.ConditionReady), condition.Get(after, v1alpha1.ConditionReady)
-	if recorder == nil || is == nil || was == nil && is.Status == metav1.ConditionTrue || was != nil && was.Status == is.Status && was.Reason == is.Reason {
-		return
+	was, is := condition.Get(before, v1alpha1.ConditionStalled), condition.Get(after, v1alpha1.ConditionStalled)
+	ready := condition.Get(after, v1alpha1.ConditionReady)
+	switch {
+	case recorder == nil || ready == nil:
+	case is != nil && (was == nil || was.Reason != is.Reason):
+		recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, "Reconcile", "%s", condition.Bound(is.Message, 1000))
+	case is == nil && was != nil:
+		recorder.Eventf(after, nil, corev1.EventTypeNormal, ready.Reason, "Reconcile", "%s", condition.Bound(ready.Message, 1000))
 	}
-	kind := corev1.EventTypeNormal
-	if is.Status == metav1.ConditionFalse && condition.Get(after, v1alpha1.ConditionStalled) != nil {
-		kind = corev1.EventTypeWarning
-	}
-	recorder.Eventf(after, nil, kind, is.Reason, "Reconcile", "%s", condition.Bound(is.Message, 1000))
 }

@@ -57,6 +57,15 @@ func DefectStateChanged(d *v1alpha1.Defect) Event {
 	return e
 }
 
+// DefectNow is the event of a Defect's creation as it would be told now.
+func DefectNow(d *v1alpha1.Defect) Event {
+	e := DefectCreated(d)
+	if c := d.Status.StateChange; c != nil && d.Status.State == v1alpha1.StateOpen {
+		e.Data["cause"] = string(c.Cause)
+	}
+	return e
+}
+
 func ofDefect(d *v1alpha1.Defect) Event {
 	e := Event{
 		Severity: d.Spec.Severity,

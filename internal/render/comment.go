@@ -8,13 +8,13 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
-// OccurrenceComment tells a ticket that its defect occurred again; a regression is one after it was resolved.
-func OccurrenceComment(d *v1alpha1.Defect, regression bool) string {
+// OccurrenceComment tells a ticket that its defect occurred again, for the so manieth time; a regression is one after it was resolved.
+func OccurrenceComment(d *v1alpha1.Defect, occurrences int64, regression bool) string {
 	what := "*Seen again.*"
 	if regression {
 		what = "*Regression:* seen again after it was resolved."
 	}
-	text := fmt.Sprintf("%s Occurrence %d", what, d.Status.Occurrences)
+	text := fmt.Sprintf("%s Occurrence %d", what, occurrences)
 	if last := d.Status.LastSeenTime; last != nil {
 		text += ", " + last.UTC().Format(time.DateTime) + " UTC"
 	}

@@ -210,16 +210,24 @@ func clientMessageID(deliveryID string) string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
+// content is what a message shows. Its first block stands for itself, since mentions notify there, and the rest beside the coloured bar; with blocks
+// at the top, the text is what notifications and screen readers say, and is not shown.
 func content(m chat.Message) []slack.MsgOption {
-	options := []slack.MsgOption{slack.MsgOptionText(m.Text, false)}
-	if m.Color != "" {
-		return append(options, slack.MsgOptionAttachments(attachment(m)))
+	top, rest := parts(m)
+	options := []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(top...)}
+	if rest == nil {
+		return append(options, slack.MsgOptionAttachments())
 	}
-	return append(options, slack.MsgOptionBlocks(blocks(m.Blocks)...))
+	return append(options, slack.MsgOptionAttachments(*rest))
 }
 
-func attachment(m chat.Message) slack.Attachment {
-	return slack.Attachment{Color: m.Color, Fallback: m.Text, Blocks: slack.Blocks{BlockSet: blocks(m.Blocks)}}
+// parts are the blocks at the top and the attachment with the rest, nil when there is none.
+func parts(m chat.Message) (top []slack.Block, rest *slack.Attachment) {
+	all := blocks(m.Blocks)
+	if m.Color == "" || len(all) < 2 {
+		return all, nil
+	}
+	return all[:1], &slack.Attachment{Color: m.Color, Fallback: m.Text, Blocks: slack.Blocks{BlockSet: all[1:]}}
 }
 
 func blocks(in []chat.Block) []slack.Block {

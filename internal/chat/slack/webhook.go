@@ -51,10 +51,9 @@ const maxAnswer = 1 << 10
 // Post posts to the webhook's channel.
 func (w *webhook) Post(ctx context.Context, m chat.Message) (chat.Posted, error) {
 	body := webhookBody{Text: m.Text}
-	if m.Color != "" {
-		body.Attachments = []slack.Attachment{attachment(m)}
-	} else {
-		body.Blocks = blocks(m.Blocks)
+	top, rest := parts(m)
+	if body.Blocks = top; rest != nil {
+		body.Attachments = []slack.Attachment{*rest}
 	}
 	raw, err := json.Marshal(body)
 	if err != nil {

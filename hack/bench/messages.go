@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+)
+
+var messages = []scenario{
+	{"message-idle", "100 Defects one after the other, Slack answers in 20 ms: from create to Slack's receipt of the message", func(ctx context.Context, w *world) (figures, error) {
+		return messageBurst(ctx, w, 100, 1, unlimited, 0)
+	}},
+	{"message-burst", "1,000 Defects at once, one rule, Slack answers in 20 ms without a limit", func(ctx context.Context, w *world) (figures, error) {
+		return messageBurst(ctx, w, 1000, 32, unlimited, 0)
+	}},
+	{"storm-1000", "1,000 Defects at once into one channel that takes 1 message a second", func(ctx context.Context, w *world) (figures, error) {
+		return messageBurst(ctx, w, 1000, 32, nil, 1)
+	}},
+	{"storm-10000", "10,000 Defects at once into one channel that takes 1 message a second", func(ctx context.Context, w *world) (figures, error) {
+		return messageBurst(ctx, w, 10_000, 32, nil, 1)
+	}},
+}
+
+// unlimited lifts the operator's own limit.
+var unlimited = &v1alpha1.SlackRateLimit{ChannelMessagesPerMinute: 60_000, WorkspaceMessagesPerMinute: 60_000}
+
+// defectName is in the title of each Defect.
+var defectName = regexp.MustCompile(`message-\d+`)
+
+// receipts are when Slack received a message that names a Defect.
+type receipts struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+func (r *receipts) watch(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if strings.HasSuffix(req.URL.Path, "/chat.postMessage") {
+			at := time.Now()
+			raw, err := io.ReadAll(req.Body)
+			form, _ := url.ParseQuery(string(raw))
+			if name := defectName.FindString(form.Get("text")); name != "" && err == nil {
+				r.mu.Lock()
+				r.at[name] = at
+				r.mu.Unlock()
+			}
+			req.Body = io.NopCloser(bytes.NewReader(raw))
+		}
+		next.ServeHTTP(w, req)
+	})
+}
+
+func (w *world) slack(ctx context.Context, limit *v1alpha1.SlackRateLimit) (*v1alpha1.SlackIntegration, error) {
+	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "slack"}, StringData: map[string]string{"token": slack.BotToken}}
+	i := &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{
+		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.SlackAPIPath), DefaultChannel: slack.AlertsChannel, RateLimit: limit,
+		Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "token"}},
+	}}
+	r := &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "all"},
+		Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}}
+	return i, errors.Join(w.client.Create(ctx, s), w.client.Create(ctx, i), w.client.Create(ctx, r))
+}
+
+// messageBurst creates n Defects, so many at once, and waits until every Notification says what became of it.
+func messageBurst(ctx context.Context, w *world, n, atOnce int, limit *v1alpha1.SlackRateLimit, slackRate float64) (f figures, err error) {
+	got := &receipts{at: map[string]time.Time{}}
+	w.serveBy(sandbox.Options{Latency: 20 * time.Millisecond, SlackRate: slackRate, SlackBurst: 5}, got.watch)
+	i, err := w.slack(ctx, limit)
+	if err != nil {
+		return f, err
+	}
+	if err := w.start(ctx, i); err != nil {
+		return f, err
+	}
+	before, was := w.operator.Usage(), w.sandbox.Requests()
+	began := time.Now()
+	created := make([]time.Time, n)
+	each := func(k int) error {
+		created[k] = time.Now()
+		return w.client.Create(ctx, newDefect(fmt.Sprintf("message-%d", k)))
+	}
+	if atOnce == 1 {
+		for k := range n {
+			if err := each(k); err != nil {
+				return f, err
+			}
+			if err := w.accounted(ctx, k+1); err != nil {
+				return f, err
+			}
+		}
+	} else if err := parallel(n, atOnce, each); err != nil {
+		return f, err
+	}
+	all := time.Since(began)
+	if err := w.accounted(ctx, n); err != nil {
+		return f, err
+	}
+	end := time.Since(began)
+	var took []float64
+	for k, at := range created {
+		if got, ok := got.at[fmt.Sprintf("message-%d", k)]; ok {
+			if atOnce > 1 {
+				at = began
+			}
+			took = append(took, ms(got.Sub(at)))
+		}
+	}
+	f.percentiles(took)
+	f.Objects = n
+	w.usage(&f, before, was)
+	f.Notes = fmt.Sprintf("the creates themselves took %.1f s; every Notification said what became of it after %.1f s; %d messages, %d of them of one Defect",
+		all.Seconds(), end.Seconds(), len(w.sandbox.Slack().Messages(slack.AlertsChannel)), len(took))
+	return f, nil
+}
+
+// accounted waits until there are so many Notifications that are no digests, and all of them are delivered.
+func (w *world) accounted(ctx context.Context, n int) error {
+	list := &v1alpha1.NotificationList{}
+	return w.stage.Poll(ctx, fmt.Sprintf("%d events to be told", n), func() (bool, error) {
+		if n > 1000 { // reading them all takes the API server a second, which is not to be in its way all the time
+			if err := sleep(ctx, time.Second); err != nil {
+				return false, err
+			}
+		}
+		if err := w.client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return false, err
+		}
+		told := 0
+		for i := range list.Items {
+			if len(list.Items[i].Spec.Members) == 0 && condition.Is(&list.Items[i], v1alpha1.ConditionDelivered, metav1.ConditionTrue, "") {
+				told++
+			}
+		}
+		return told >= n, nil
+	})
+}
