@@ -34,11 +34,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/chat/slack"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller"
 	"github.com/voiceai-dev/integrations-operator/internal/edge"
+	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
@@ -55,6 +57,14 @@ type flags struct {
 	maxEventAge, expiry, keep time.Duration
 	dashboardURL              string
 	edge, edgeCert, edgeKey   string
+	api                       apiFlags
+}
+
+// apiFlags are those of the API's listener.
+type apiFlags struct {
+	address, cert, key     string
+	namespace, slack, jira string
+	requestsPerSecond      float64
 }
 
 func main() {
@@ -72,6 +82,13 @@ func main() {
 		"The address of the listener for signed webhooks from Jira, which may face the internet; 0 turns it off.")
 	flag.StringVar(&f.edgeCert, "edge-tls-cert-file", "", "The certificate of that listener; it speaks plain HTTP when empty.")
 	flag.StringVar(&f.edgeKey, "edge-tls-key-file", "", "The key of that certificate.")
+	flag.StringVar(&f.api.address, "api-bind-address", "0", "The address of the REST API, for callers inside; 0 turns it off.")
+	flag.StringVar(&f.api.cert, "api-tls-cert-file", "", "The certificate of the API; it speaks plain HTTP when empty.")
+	flag.StringVar(&f.api.key, "api-tls-key-file", "", "The key of that certificate.")
+	flag.StringVar(&f.api.namespace, "api-default-namespace", "default", "The namespace that a request means that names none.")
+	flag.StringVar(&f.api.slack, "api-default-slack", "slack", "The SlackIntegration that a request means that names none.")
+	flag.StringVar(&f.api.jira, "api-default-jira", "jira", "The JiraIntegration that a request means that names none.")
+	flag.Float64Var(&f.api.requestsPerSecond, "api-requests-per-second", 100, "How much one caller of the API may ask.")
 	flag.StringVar(&f.dashboardURL, "dashboard-url", "", "Where people reach the dashboard; tickets get a link to their Defect there. None when empty.")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
@@ -138,7 +155,7 @@ func run(ctx context.Context, f flags) error {
 	return mgr.Start(ctx)
 }
 
-// cacheOptions keep in memory what is needed: of Jobs, test runs.
+// cacheOptions keep in memory what is needed: of Jobs and CronJobs, test runs and suites.
 func cacheOptions() cache.Options {
 	runs, err := labels.NewRequirement(v1alpha1.SuiteLabel, selection.Exists, nil)
 	if err != nil {
@@ -146,7 +163,9 @@ func cacheOptions() cache.Options {
 	}
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
-		ByObject:         map[client.Object]cache.ByObject{&batchv1.Job{}: {Label: labels.NewSelector().Add(*runs)}},
+		ByObject: map[client.Object]cache.ByObject{
+			&batchv1.Job{}: {Label: labels.NewSelector().Add(*runs)}, &batchv1.CronJob{}: {Label: labels.NewSelector().Add(*runs)},
+		},
 	}
 }
 
@@ -186,6 +205,12 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 		}
 	}
 
+	if f.api.address != "" && f.api.address != "0" {
+		if err := addAPI(mgr, f, box); err != nil {
+			return err
+		}
+	}
+
 	for name, add := range map[string]func() error{
 		v1alpha1.KindSlackIntegration: func() error {
 			return (&controller.SlackIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Wake: &wakeSlack, Dial: slack.New}).
@@ -217,6 +242,23 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 		}
 	}
 	return nil
+}
+
+// addAPI adds the REST API.
+func addAPI(mgr ctrl.Manager, f flags, box *outbox.Outbox) error {
+	who, err := identity.New(mgr.GetConfig())
+	if err != nil {
+		return fmt.Errorf("setting up who may call the API: %w", err)
+	}
+	api, err := apiserver.New(apiserver.Options{
+		Addr: f.api.address, CertFile: f.api.cert, KeyFile: f.api.key, Identity: who, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(),
+		Clock: clock.RealClock{}, Outbox: box, Namespace: f.api.namespace, SlackName: f.api.slack, JiraName: f.api.jira,
+		RequestsPerSecond: f.api.requestsPerSecond, DashboardURL: f.dashboardURL,
+	})
+	if err != nil {
+		return fmt.Errorf("setting up the API: %w", err)
+	}
+	return mgr.Add(api)
 }
 
 // workers are as many reconciles at once. Those of the integrations wait for an answer to their probe, the others never wait.

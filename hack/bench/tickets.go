@@ -171,7 +171,7 @@ func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 	}
 	// The last Defect to be created shows that those before it were looked at, or at least that they do not stand in its way.
 	probe := newDefect("after-start")
-	wait, err := w.watch(ctx, func(d *v1alpha1.Defect, at time.Time) bool {
+	wait, err := w.watch(ctx, func(d *v1alpha1.Defect, _ time.Time) bool {
 		return d.Name == probe.Name && d.Status.Jira != nil && d.Status.Jira.Key != ""
 	})
 	if err != nil {

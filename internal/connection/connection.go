@@ -218,6 +218,14 @@ func (c *Connection[C, R]) Doubt() *fault.Fault {
 // Paused is why no calls are made now, or nil.
 func (c *Connection[C, R]) Paused() *fault.Fault { return c.pause.Load().reported() }
 
+// Resuming says whether the present pause ends by itself.
+func (c *Connection[C, R]) Resuming() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.pause.Load()
+	return p != nil && p.resuming
+}
+
 // PausedAt is when the present pause began.
 func (c *Connection[C, R]) PausedAt() time.Time {
 	if p := c.pause.Load(); p != nil {

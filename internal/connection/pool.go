@@ -96,10 +96,16 @@ func (p *Pool[C, R]) Forget(object types.NamespacedName) {
 	}
 }
 
-// Close ends the connection of an integration that was deleted.
+// Close ends the connection of an integration that was deleted. While calls are under way, or answers have not been taken over, it is kept: an
+// integration of the same name must not make the same calls again.
 func (p *Pool[C, R]) Close(name types.NamespacedName) {
 	p.mu.Lock()
 	c := p.connections[name]
+	if c != nil && c.engaged() {
+		p.mu.Unlock()
+		c.Pause(fault.New(fault.NotFound, "the integration was deleted"))
+		return
+	}
 	delete(p.connections, name)
 	if t := p.timers[name]; t != nil {
 		t.Stop()
@@ -109,6 +115,47 @@ func (p *Pool[C, R]) Close(name types.NamespacedName) {
 	if c != nil {
 		c.close()
 	}
+}
+
+// Engaged is the integration and lane in which a call for an object is under way, or has an answer that was not taken over and says that
+// something was done or may have been. Whatever the object asks for now, that comes first.
+func (p *Pool[C, R]) Engaged(object types.NamespacedName, uid types.UID, but string) (integration types.NamespacedName, lane string, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for name, c := range p.connections {
+		c.mu.Lock()
+		for l, other := range c.lanes {
+			if e := other.entries[object]; e != nil && l != but && e.UID == uid && e.engaged() {
+				integration, lane, ok = name, l, true
+			}
+		}
+		c.mu.Unlock()
+	}
+	return integration, lane, ok
+}
+
+// engaged says whether any call is under way, or has an answer that was not taken over.
+func (c *Connection[C, R]) engaged() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range c.lanes {
+		for _, e := range l.entries {
+			if e.engaged() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (e *entry[C, R]) engaged() bool {
+	switch e.state {
+	case started, slow:
+		return true
+	case done:
+		return e.answer.Err == nil || fault.Is(e.answer.Err, fault.Ambiguous)
+	}
+	return false
 }
 
 // Start waits for ctx to end. Then no further call begins, those under way have a few seconds to end, and the rest is cancelled. It is a

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -138,7 +139,7 @@ func (r *DefectReconciler) SetupWithManager(mgr ctrl.Manager, options controller
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Defect{}).
 		Watches(&v1alpha1.Notification{}, handler.EnqueueRequestsFromMapFunc(defectOfNotification)).
-		Watches(&v1alpha1.JiraIntegration{}, handler.EnqueueRequestsFromMapFunc(r.withoutTicket), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.JiraIntegration{}, handler.EnqueueRequestsFromMapFunc(r.concerned), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.NotificationRule{}, handler.EnqueueRequestsFromMapFunc(r.asYoungAs), builder.WithPredicates(predicate.Funcs{
 			UpdateFunc: func(event.UpdateEvent) bool { return false },
 			DeleteFunc: func(event.DeleteEvent) bool { return false },
@@ -157,12 +158,23 @@ func defectOfNotification(_ context.Context, o client.Object) []reconcile.Reques
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: s.Namespace, Name: s.Name}}}
 }
 
-// withoutTicket are the Defects that a new or changed JiraIntegration may concern: those that want a ticket and have none.
-func (r *DefectReconciler) withoutTicket(ctx context.Context, o client.Object) []reconcile.Request {
+// concerned are the Defects that a new or changed JiraIntegration may concern: those that have no ticket, and those that are not in step with one
+// that was made with it.
+func (r *DefectReconciler) concerned(ctx context.Context, o client.Object) []reconcile.Request {
 	list := &v1alpha1.DefectList{}
 	if err := r.Client.List(ctx, list, client.MatchingFields{TicketedIndex: "false"}); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects without a ticket", "JiraIntegration", client.ObjectKeyFromObject(o))
 		return nil
+	}
+	followed := &v1alpha1.DefectList{}
+	if err := r.Client.List(ctx, followed, client.MatchingFields{IntegrationIndex: client.ObjectKeyFromObject(o).String()}); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects with a ticket", "JiraIntegration", client.ObjectKeyFromObject(o))
+		return nil
+	}
+	for i := range followed.Items {
+		if !condition.Is(&followed.Items[i], v1alpha1.ConditionSynced, metav1.ConditionTrue, "") {
+			list.Items = append(list.Items, followed.Items[i])
+		}
 	}
 	return requests(pointers(list.Items))
 }

@@ -68,6 +68,9 @@ func (s *defectScope) handled(id v1alpha1.EventID) {
 	*known = append(*known, id)
 }
 
+// unshown is when to look again for a Notification that was stored and is not shown by the cache: it may have been deleted.
+const unshown = 15 * time.Second
+
 // delivered draws the Notified condition, and where the Defect is shown, from its Notifications, of which the cache may not show yet those that
 // were created just now.
 func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, created []string) *outcome {
@@ -98,6 +101,7 @@ func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, create
 	for _, name := range created { // each of them has the Defect reconciled again
 		if !slices.ContainsFunc(list.Items, func(n v1alpha1.Notification) bool { return n.Name == name }) {
 			pending, total = pending+1, total+1
+			s.next = sooner(s.next, unshown)
 		}
 	}
 	switch {
@@ -112,6 +116,8 @@ func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, create
 		return o
 	case len(list.Items) > 0:
 		condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNotified, fmt.Sprintf("%d notifications were delivered", len(list.Items)))
+	case condition.Is(d, v1alpha1.ConditionNotified, metav1.ConditionFalse, v1alpha1.ReasonDeliveryFailed): // and was removed since, which mends nothing
+		return &outcome{progress: condition.Stalled, reason: v1alpha1.ReasonDeliveryFailed, message: condition.Get(d, v1alpha1.ConditionNotified).Message}
 	case !condition.Is(d, v1alpha1.ConditionNotified, metav1.ConditionTrue, ""): // what was delivered long ago has been removed since
 		condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNoRuleMatched, "No rule of this namespace matched")
 	}

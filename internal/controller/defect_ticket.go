@@ -36,7 +36,10 @@ func (r *DefectReconciler) fileTicket(ctx context.Context, s *defectScope) *outc
 		r.filed(key, d)
 		return nil
 	}
-	integration, why, err := r.wanted(ctx, d)
+	integration, why, err := r.begun(ctx, s)
+	if integration == nil && err == nil {
+		integration, why, err = r.wanted(ctx, d)
+	}
 	if err != nil {
 		o := conclude(err)
 		s.next = o.again()
@@ -53,7 +56,7 @@ func (r *DefectReconciler) fileTicket(ctx context.Context, s *defectScope) *outc
 		// Put down first that a ticket may be there. What is tried next is tried with that in mind, whoever tries it.
 		at := metav1.NewTime(a.At.Truncate(time.Second))
 		if j := d.Status.Jira; j == nil || j.UncertainSince == nil || !j.UncertainSince.Equal(&at) {
-			s.jira().UncertainSince = &at
+			s.jira().UncertainSince, s.jira().Integration = &at, name.String()
 			s.next = until(at.Add(settle(integration)), s.now)
 			return s.notTicketed(&outcome{reason: v1alpha1.ReasonAmbiguous, message: fmt.Sprintf(
 				"%v: whether the ticket was made is looked up in %s", a.Err, settle(integration))})
@@ -91,6 +94,33 @@ func (r *DefectReconciler) fileTicket(ctx context.Context, s *defectScope) *outc
 		s.soon = true
 		return s.notTicketed(&outcome{reason: v1alpha1.ReasonFiling, message: "A ticket is being filed"})
 	}
+}
+
+// begun is the integration with which a ticket is being made, or may have been made, already: whatever is wanted now, that is brought to its end
+// first. nil when there is none.
+func (r *DefectReconciler) begun(ctx context.Context, s *defectScope) (*v1alpha1.JiraIntegration, string, error) {
+	d := s.defect
+	name, _, ok := r.Jira.Engaged(client.ObjectKeyFromObject(d), d.UID, followLane)
+	if j := d.Status.Jira; !ok && j != nil && j.UncertainSince != nil && j.Integration != "" {
+		namespace, n, _ := strings.Cut(j.Integration, "/")
+		name, ok = types.NamespacedName{Namespace: namespace, Name: n}, true
+	}
+	if !ok {
+		return nil, "", nil
+	}
+	integration := &v1alpha1.JiraIntegration{}
+	err := r.Client.Get(ctx, name, integration)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, "", fmt.Errorf("reading JiraIntegration %s: %w", name, err)
+	}
+	if err != nil { // it was deleted; what it did is known all the same
+		a, answered := r.Jira.Get(name).Lane(createLane).Peek(client.ObjectKeyFromObject(d), d.UID)
+		if !answered || a.Err != nil {
+			return nil, "", nil
+		}
+		integration.Namespace, integration.Name = name.Namespace, name.Name
+	}
+	return integration, "", nil
 }
 
 // wanted is the integration with which a Defect is to get a ticket, or nil and why it gets none.

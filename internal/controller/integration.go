@@ -98,7 +98,7 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 	if !changed && paused == nil && well && *in.lastProbe != nil && now.Sub((*in.lastProbe).Time) < interval {
 		return until((*in.lastProbe).Add(interval), now), nil
 	}
-	if !changed && paused != nil && paused.Kind == fault.RateLimited {
+	if !changed && paused != nil && paused.Kind == fault.RateLimited && conn.Resuming() {
 		p.unhealthy(o, paused)
 		return time.Second, nil // the connection resumes by itself
 	}
@@ -140,8 +140,11 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 		f := fault.From(err)
 		conn.Pause(f)
 		p.fail(o, f)
-		if f.Kind.Permanent() {
+		switch {
+		case f.Kind.Permanent():
 			return stalledProbeInterval, nil
+		case f.Kind == fault.RateLimited:
+			return max(f.RetryAfter, defaultPollInterval/2), nil
 		}
 		return 0, fmt.Errorf("probing: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -48,6 +49,9 @@ type JiraIntegrationReconciler struct {
 	// News takes what polls find, WakeDefect has a Defect look at it.
 	News       *News
 	WakeDefect func(types.NamespacedName)
+
+	// failedPolls are the times of the next polls of integrations whose last one failed.
+	failedPolls sync.Map
 }
 
 // Reconcile brings one JiraIntegration on.
@@ -56,6 +60,7 @@ func (r *JiraIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	if err := r.Client.Get(ctx, req.NamespacedName, i); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.Jira.Close(req.NamespacedName)
+			r.failedPolls.Delete(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}

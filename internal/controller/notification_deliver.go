@@ -89,6 +89,14 @@ func (r *NotificationReconciler) resolve(ctx context.Context, s *notificationSco
 	if s.channel, err = channelFor(s.integration, n.Spec.Channel); err != nil {
 		return conclude(err)
 	}
+	if name, lane, ok := r.Slack.Engaged(s.key(), n.UID, lookLane); ok && (lane != s.channel || name != client.ObjectKeyFromObject(s.integration)) {
+		begun := &v1alpha1.SlackIntegration{} // the default moved meanwhile: what was begun is brought to its end where it was
+		if err := r.Client.Get(ctx, name, begun); err == nil {
+			s.integration, s.channel = begun, lane
+		} else if client.IgnoreNotFound(err) != nil {
+			return conclude(fmt.Errorf("reading SlackIntegration %s: %w", name, err))
+		}
+	}
 	if s.event, err = event.FromAPI(n.Spec.Event); err != nil {
 		return &outcome{progress: condition.Stalled, reason: v1alpha1.ReasonRejected, message: err.Error()}
 	}
@@ -109,7 +117,7 @@ func (r *NotificationReconciler) untold(s *notificationScope) string {
 	if subject := s.event.Subject; s.event.Type == v1alpha1.EventIntegrationUnhealthy && subject != nil && subject.UID == string(s.integration.UID) {
 		return "That an integration does not work is not told through itself"
 	}
-	if s.rule != nil {
+	if s.rule != nil && len(s.n.Spec.Members) == 0 { // the members of a digest were let through each by its own rule
 		if end, muted := s.rule.MutedUntil(s.now); muted {
 			return fmt.Sprintf("A mute window of rule %s holds until %s", s.n.Spec.Rule.Name, end.UTC().Format(time.RFC3339))
 		}
@@ -256,10 +264,11 @@ func (r *NotificationReconciler) post(ctx context.Context, s *notificationScope)
 		o.Template = s.rule.Template()
 	}
 	if len(s.n.Spec.Members) > 0 {
-		members, err := r.membersEvents(ctx, s.n)
+		members, mentions, err := r.membersEvents(ctx, s.n)
 		if err != nil {
 			return nil, err
 		}
+		o.Mentions = mentions
 		return r.postNew(s, render.Digest(members, o)), nil
 	}
 	fresh := r.postNew(s, render.Message(&s.event, o))
@@ -273,7 +282,7 @@ func (r *NotificationReconciler) post(ctx context.Context, s *notificationScope)
 			return fresh(ctx, c)
 		}
 		now := r.present(ctx, &scope)
-		if _, err := c.Update(ctx, first, render.Living(&now, o)); err != nil && !fault.Is(err, fault.NotFound) && !errors.Is(err, chat.ErrUnsupported) {
+		if _, err := c.Update(ctx, first, render.Living(&now, o)); err != nil && !fault.From(err).Kind.Permanent() && !errors.Is(err, chat.ErrUnsupported) { // what cannot be edited any more is told below all the same
 			return chat.Posted{}, unposted(err)
 		}
 		answer := render.Reply(&scope.event, o)

@@ -27,8 +27,10 @@ const (
 	stormAfter = 10 * time.Second
 	// gather is how long what comes during a storm is gathered into one digest.
 	gather = 2 * time.Second
-	// maxMembers bounds a digest.
-	maxMembers = 1000
+	// maxMembers bounds a digest, maxMentions whom it pings.
+	maxMembers, maxMentions = 1000, 10
+	// shownAfter is how long the cache may take to show a digest that was stored.
+	shownAfter = 15 * time.Second
 )
 
 // groups holds the Notifications that wait to be told together. It is in memory only: who is in a digest stands in the digest, which is stored
@@ -41,7 +43,13 @@ type groups struct {
 	byID map[string]*group
 	of   map[types.NamespacedName]string
 	// digests are those that were made just now, by member: the cache may not show them yet.
-	digests map[types.NamespacedName]types.NamespacedName
+	digests map[types.NamespacedName]assignment
+}
+
+// assignment is a digest that was stored at a time.
+type assignment struct {
+	digest types.NamespacedName
+	at     time.Time
 }
 
 type group struct {
@@ -101,7 +109,7 @@ func (g *groups) arm(id string, in *group) {
 	})
 }
 
-// take empties a group.
+// take empties a group. Its members count as waiting until they are free.
 func (g *groups) take(id string) []types.NamespacedName {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -114,9 +122,19 @@ func (g *groups) take(id string) []types.NamespacedName {
 	var out []types.NamespacedName
 	for n := range in.members {
 		out = append(out, n)
-		delete(g.of, n)
 	}
 	return out
+}
+
+// free lets Notifications that were taken go their ways.
+func (g *groups) free(names []types.NamespacedName) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, n := range names {
+		if in := g.byID[g.of[n]]; in == nil || !in.members[n] {
+			delete(g.of, n)
+		}
+	}
 }
 
 // assign notes the digest of its members.
@@ -124,7 +142,7 @@ func (g *groups) assign(digest types.NamespacedName, members []v1alpha1.Notifica
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, m := range members {
-		g.digests[types.NamespacedName{Namespace: digest.Namespace, Name: string(m)}] = digest
+		g.digests[types.NamespacedName{Namespace: digest.Namespace, Name: string(m)}] = assignment{digest, g.clock.Now()}
 	}
 }
 
@@ -132,8 +150,12 @@ func (g *groups) assign(digest types.NamespacedName, members []v1alpha1.Notifica
 func (g *groups) assigned(n types.NamespacedName) (types.NamespacedName, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	d, ok := g.digests[n]
-	return d, ok
+	a, ok := g.digests[n]
+	if ok && g.clock.Since(a.at) > shownAfter { // the cache shows it by now, or it was deleted
+		delete(g.digests, n)
+		return types.NamespacedName{}, false
+	}
+	return a.digest, ok
 }
 
 // remove drops a Notification that waits no more.
@@ -147,6 +169,9 @@ func (g *groups) remove(n types.NamespacedName) {
 	}
 	delete(g.of, n)
 	in := g.byID[id]
+	if in == nil {
+		return
+	}
 	delete(in.members, n)
 	if len(in.members) == 0 {
 		in.timer.Stop()
@@ -173,6 +198,9 @@ func (r *NotificationReconciler) followDigest(s *notificationScope, digest *v1al
 	c := condition.Get(digest, v1alpha1.ConditionDelivered)
 	switch {
 	case c == nil || c.Status != metav1.ConditionTrue && condition.Get(digest, v1alpha1.ConditionStalled) == nil:
+		if digest.UID == "" {
+			s.next = sooner(s.next, shownAfter)
+		}
 		if s.before.Status.Digest == "" { // what becomes of it is written once
 			s.n.Status.Digest = ""
 		}
@@ -232,10 +260,14 @@ func (r *NotificationReconciler) groupOf(s *notificationScope) (id string, due t
 // gather stores digests of all that wait in a group. One that waits alone is sent as it is.
 func (r *NotificationReconciler) gather(ctx context.Context, s *notificationScope, id string) error {
 	names := r.groups.take(id)
+	defer r.groups.free(names)
 	var waiting []*v1alpha1.Notification
 	for _, name := range names {
 		n := &v1alpha1.Notification{}
 		err := r.Client.Get(ctx, name, n)
+		if _, told := r.groups.assigned(name); told {
+			continue
+		}
 		if err == nil && !settled(n) && n.DeletionTimestamp.IsZero() {
 			waiting = append(waiting, n)
 		} else if client.IgnoreNotFound(err) != nil {
@@ -295,9 +327,9 @@ func digestOf(members []*v1alpha1.Notification) *v1alpha1.Notification {
 	return d
 }
 
-// membersEvents are the events that a digest tells.
-func (r *NotificationReconciler) membersEvents(ctx context.Context, digest *v1alpha1.Notification) ([]event.Event, error) {
-	var out []event.Event
+// membersEvents are the events that a digest tells, each once, and those whom the rules that matched them mention.
+func (r *NotificationReconciler) membersEvents(ctx context.Context, digest *v1alpha1.Notification) (out []event.Event, mentions []v1alpha1.Mention, err error) {
+	known, rules := map[string]bool{}, map[string]bool{}
 	for _, name := range digest.Spec.Members {
 		n := &v1alpha1.Notification{}
 		err := r.Client.Get(ctx, types.NamespacedName{Namespace: digest.Namespace, Name: string(name)}, n)
@@ -305,13 +337,29 @@ func (r *NotificationReconciler) membersEvents(ctx context.Context, digest *v1al
 			continue // somebody called it off
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading Notification %s of a digest: %w", name, err)
+			return nil, nil, fmt.Errorf("reading Notification %s of a digest: %w", name, err)
 		}
-		e, err := event.FromAPI(n.Spec.Event)
-		if err != nil {
-			return nil, err
+		if !known[string(n.Spec.Event.ID)] {
+			known[string(n.Spec.Event.ID)] = true
+			e, err := event.FromAPI(n.Spec.Event)
+			if err != nil {
+				return nil, nil, err
+			}
+			out = append(out, e)
 		}
-		out = append(out, e)
+		if rules[n.Spec.Rule.Name] {
+			continue
+		}
+		rules[n.Spec.Rule.Name] = true
+		rule := &v1alpha1.NotificationRule{}
+		if err := r.Client.Get(ctx, types.NamespacedName{Namespace: digest.Namespace, Name: n.Spec.Rule.Name}, rule); client.IgnoreNotFound(err) != nil {
+			return nil, nil, fmt.Errorf("reading NotificationRule %s: %w", n.Spec.Rule.Name, err)
+		}
+		for _, m := range rule.Spec.Mentions {
+			if !slices.Contains(mentions, m) && len(mentions) < maxMentions {
+				mentions = append(mentions, m)
+			}
+		}
 	}
-	return out, nil
+	return out, mentions, nil
 }

@@ -70,6 +70,9 @@ func (r *JiraIntegrationReconciler) poll(ctx context.Context, i *v1alpha1.JiraIn
 	if !ok || i.Spec.Suspend || conn.Paused() != nil {
 		return 0, nil
 	}
+	if until, failed := r.failedPolls.Load(name); failed && now.Before(until.(time.Time)) {
+		return until.(time.Time).Sub(now), nil
+	}
 	interval := defaultPollInterval
 	if i.Spec.PollIntervalSeconds > 0 {
 		interval = time.Duration(i.Spec.PollIntervalSeconds) * time.Second
@@ -96,8 +99,11 @@ func (r *JiraIntegrationReconciler) poll(ctx context.Context, i *v1alpha1.JiraIn
 	changed, err := c.Changed(ctx, back+settle(i)+margin)
 	if err != nil {
 		conn.Record.Add(actionPoll, "", "", err)
-		return interval, fault.From(err)
+		wait := max(interval, fault.From(err).RetryAfter)
+		r.failedPolls.Store(name, now.Add(wait))
+		return wait, fault.From(err)
 	}
+	r.failedPolls.Delete(name)
 	i.Status.LastPollTime = &at
 	for _, t := range changed {
 		if err := r.tell(ctx, name, t); err != nil {

@@ -21,11 +21,14 @@ const (
 	categoryDone       = "done"
 )
 
+// maxAhead is how far a clock elsewhere may be ahead. An occurrence from further on is no occurrence: it would hide all that come.
+const maxAhead = 5 * time.Minute
+
 // Observe takes over what a Defect's spec says that its status does not show yet: its first look, a change of state, an occurrence.
 func Observe(d *v1alpha1.Defect, now time.Time) {
 	s := &d.Status
 	seen := d.CreationTimestamp
-	if d.Spec.Occurrence != nil {
+	if d.Spec.Occurrence != nil && d.Spec.Occurrence.Time.Time.Before(now.Add(maxAhead)) {
 		seen = d.Spec.Occurrence.Time
 	}
 	if s.State == "" {

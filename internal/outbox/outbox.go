@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -33,6 +34,9 @@ var matchesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 
 func init() { metrics.Registry.MustRegister(matchesTotal) }
 
+// maxTold is how many events are remembered.
+const maxTold = 16_384
+
 // Outbox stores Notifications. It is safe for use by several goroutines.
 type Outbox struct {
 	// Client reads rules and Notifications, from a cache, and creates Notifications.
@@ -43,6 +47,9 @@ type Outbox struct {
 	// Matched is called for each Notification that was stored; nil when nobody counts.
 	Matched func(rule types.NamespacedName, at time.Time)
 
+	once sync.Once
+	told *lru.Cache
+
 	mu       sync.Mutex
 	compiled map[types.NamespacedName]compiled
 }
@@ -50,25 +57,36 @@ type Outbox struct {
 type compiled struct {
 	uid        types.UID
 	generation int64
-	rule       *rule.Compiled
-	err        error
+	// since is when the rule was first seen.
+	since time.Time
+	rule  *rule.Compiled
+	err   error
 }
 
 // Compile compiles a rule, once for each generation of it. Its error is a *rule.Error.
 func (o *Outbox) Compile(r *v1alpha1.NotificationRule) (*rule.Compiled, error) {
+	c := o.compile(r, o.Clock.Now())
+	return c.rule, c.err
+}
+
+func (o *Outbox) compile(r *v1alpha1.NotificationRule, now time.Time) compiled {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	key := client.ObjectKeyFromObject(r)
-	if c, ok := o.compiled[key]; ok && c.uid == r.UID && c.generation == r.Generation {
-		return c.rule, c.err
+	c, ok := o.compiled[key]
+	if ok && c.uid == r.UID && c.generation == r.Generation {
+		return c
 	}
-	c := compiled{uid: r.UID, generation: r.Generation}
+	if !ok || c.uid != r.UID {
+		c = compiled{uid: r.UID, since: now}
+	}
+	c.generation = r.Generation
 	c.rule, c.err = rule.Compile(r)
 	if o.compiled == nil {
 		o.compiled = map[types.NamespacedName]compiled{}
 	}
 	o.compiled[key] = c
-	return c.rule, c.err
+	return c
 }
 
 // Forget drops what is kept of a rule that was deleted.
@@ -79,10 +97,13 @@ func (o *Outbox) Forget(name types.NamespacedName) {
 }
 
 // Put stores a Notification for each rule of a namespace that matches an event. When it returns without an error, everything the event leads
-// to is stored. It may be called again for the same event. A rule whose expression cannot be worked out for the event does not match; such
-// errors come back joined as mistakes and do not stop the others. created names the Notifications that were not there before: a cache may not
-// show them yet.
+// to is stored. It may be called again for the same event: rules that were not known before are asked then. A rule whose expression cannot be
+// worked out for the event does not match; such errors come back joined as mistakes and do not stop the others. created names the Notifications
+// that were stored just now: a cache may not show them yet.
 func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (created []string, mistakes, err error) {
+	begin := o.Clock.Now()
+	key := namespace + "/" + e.ID
+	asked := o.asked(key)
 	if o.Clock.Since(e.Time) > o.MaxEventAge {
 		return nil, nil, nil
 	}
@@ -96,11 +117,11 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 		if r.Spec.Suspend || !r.DeletionTimestamp.IsZero() {
 			continue
 		}
-		c, err := o.Compile(r)
-		if err != nil {
-			continue // the rule's Accepted condition says so
+		c := o.compile(r, begin)
+		if c.err != nil || !c.since.After(asked.at) { // its Accepted condition says so; or it was asked before, and what was deleted since was called off
+			continue
 		}
-		switch ok, err := c.Matches(ctx, in); {
+		switch ok, err := c.rule.Matches(ctx, in); {
 		case err != nil:
 			mistakes = errors.Join(mistakes, fmt.Errorf("rule %s: %w", r.Name, err))
 		case ok:
@@ -119,7 +140,33 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 			}
 		}
 	}
+	if begin.Sub(asked.at) < cacheLag { // what was stored a moment ago, and is not shown yet
+		for _, name := range asked.stored {
+			if err := o.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &v1alpha1.Notification{}); apierrors.IsNotFound(err) {
+				created = append(created, name)
+			}
+		}
+	}
+	o.told.Add(key, asking{begin, created})
 	return created, mistakes, nil
+}
+
+// cacheLag is how long the cache may take to show what was stored.
+const cacheLag = 10 * time.Second
+
+// asking is when the rules that were known then were asked about an event, and what was stored.
+type asking struct {
+	at     time.Time
+	stored []string
+}
+
+// asked is the last asking about an event that is remembered.
+func (o *Outbox) asked(key string) asking {
+	o.once.Do(func() { o.told = lru.New(maxTold) })
+	if found, ok := o.told.Get(key); ok {
+		return found.(asking)
+	}
+	return asking{}
 }
 
 // store stores a Notification. unseen says that the cache did not show it before, made that nobody had stored it.

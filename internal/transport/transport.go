@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/netip"
 	"net/url"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -25,7 +27,7 @@ const (
 
 // New is a client that follows no redirect to another host, so that credentials stay where they belong.
 func New() *http.Client {
-	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}
+	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
 	return &http.Client{
 		Timeout: timeout,
 		Transport: bounded{&http.Transport{
@@ -44,6 +46,26 @@ func New() *http.Client {
 		},
 	}
 }
+
+// refuseLinkLocal keeps calls from addresses that are good on one machine or network segment only, where clouds serve credentials to whoever asks
+// (169.254.169.254, for one). Other addresses inside a cluster are where a Jira may be.
+func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return err
+	}
+	if ip = ip.Unmap().WithZone(""); ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip == metadataIPv6 {
+		return fmt.Errorf("%s is a link-local address, which no integration may reach", ip)
+	}
+	return nil
+}
+
+// metadataIPv6 is where a cloud serves credentials by IPv6.
+var metadataIPv6 = netip.MustParseAddr("fd00:ec2::254")
 
 // bounded lets no answer be longer than maxAnswer.
 type bounded struct{ next http.RoundTripper }

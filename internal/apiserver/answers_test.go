@@ -1,0 +1,402 @@
+package apiserver_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/onsi/gomega"
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+)
+
+// another is a second server on the same cluster, with other options.
+func another(t *testing.T, change func(*apiserver.Options)) (*apiserver.Server, func() error) {
+	t.Helper()
+	o := options
+	change(&o)
+	s, err := apiserver.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Start(ctx) }()
+	select {
+	case <-s.Ready():
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	end := func() error { stop(); return <-ended }
+	return s, end
+}
+
+// status writes the status of an object of ours, as the operator would, and waits until it is seen.
+func status[T client.Object](w *world, o T, change func(T)) {
+	w.t.Helper()
+	change(o)
+	w.Expect(kube.Status().Update(w.t.Context(), o)).To(gomega.Succeed())
+	seen, _ := o.DeepCopyObject().(client.Object)
+	w.Eventually(func() (string, error) {
+		err := mgr.GetClient().Get(w.t.Context(), client.ObjectKeyFromObject(o), seen)
+		return seen.GetResourceVersion(), err
+	}).Should(gomega.Equal(o.GetResourceVersion()))
+}
+
+func TestATestIsAnsweredByTheLeader(t *testing.T) {
+	w := furnished(t)
+	key := types.NamespacedName{Namespace: w.namespace, Name: "slack"}
+	led := make(chan string, 1)
+	go func() { // the leader
+		o := &v1alpha1.SlackIntegration{}
+		for t.Context().Err() == nil {
+			if err := kube.Get(t.Context(), key, o); err != nil || o.Annotations[v1alpha1.TestRequestedAtAnnotation] == "" {
+				continue
+			}
+			o.Status.LastTest = &v1alpha1.IntegrationTest{
+				RequestedAt: o.Annotations[v1alpha1.TestRequestedAtAnnotation], Time: metav1.Now(), Outcome: v1alpha1.OutcomeFailed,
+				Channel: o.Annotations[v1alpha1.TestChannelAnnotation], Message: "not_in_channel: invite the bot",
+			}
+			if kube.Status().Update(t.Context(), o) == nil {
+				led <- o.Annotations[v1alpha1.TestRequestedAtAnnotation]
+				return
+			}
+		}
+	}()
+	var got struct{ Outcome, Message, Channel string }
+	a := w.who("update slackintegrations").ask("POST", "/api/v1/integrations/slack/test", `{"channel":"#qa"}`).into(w, &got)
+	w.Expect(a.status).To(gomega.Equal(http.StatusOK))
+	w.Expect(got.Outcome).To(gomega.Equal("Failed"))
+	w.Expect(got.Message).To(gomega.Equal("not_in_channel: invite the bot"))
+	w.Expect(got.Channel).To(gomega.Equal("#qa"))
+	at, err := time.Parse(time.RFC3339Nano, <-led)
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	w.Expect(at).To(gomega.BeTemporally("~", time.Now(), time.Hour))
+}
+
+func TestATestThatNobodyMakes(t *testing.T) {
+	w := furnished(t)
+	s, end := another(t, func(o *apiserver.Options) { o.TestTimeout = time.Millisecond })
+	c := w.all()
+	c.base = "http://" + s.Addr().String()
+	a := c.ask("POST", "/api/v1/integrations/jira/test", "")
+	w.Expect(a.status).To(gomega.Equal(http.StatusAccepted), a.body)
+	w.Expect(a.body).To(gomega.ContainSubstring("Pending"))
+	w.Expect(end()).To(gomega.Succeed())
+}
+
+func TestHealthAsTheFrameworkWantsIt(t *testing.T) {
+	w := newWorld(t)
+	c := w.all()
+	w.Expect(c.ask("GET", "/api/v1/integrations/health", "").body).To(gomega.MatchJSON(`{
+		"slack":{"configured":false,"last_successful_send":null,"last_error":null,"status":"unconfigured"},
+		"jira":{"configured":false,"last_successful_call":null,"last_error":null,"status":"unconfigured"}}`))
+
+	slack, jira := w.slack(), w.jira()
+	w.create(slack, jira)
+	sent := metav1.NewTime(time.Date(2024, 1, 15, 10, 30, 0, 0, time.UTC))
+	status(w, slack, func(o *v1alpha1.SlackIntegration) {
+		o.Status.LastSuccessTime = &sent
+		o.Status.LastError = "an old one"
+		condition.True(o, v1alpha1.ConditionHealthy, v1alpha1.ReasonHealthy, "ok")
+		condition.Ready(o, v1alpha1.ReasonReady, "ok")
+	})
+	status(w, jira, func(o *v1alpha1.JiraIntegration) {
+		condition.False(o, v1alpha1.ConditionAuthenticated, v1alpha1.ReasonUnauthorized, "401 Unauthorized")
+		condition.NotReady(o, condition.Stalled, v1alpha1.ReasonUnauthorized, "401 Unauthorized")
+	})
+	w.Eventually(func() string { return c.ask("GET", "/api/v1/integrations/health", "").body }).Should(gomega.MatchJSON(`{
+		"slack":{"configured":true,"last_successful_send":"2024-01-15T10:30:00Z","last_error":null,"status":"healthy"},
+		"jira":{"configured":true,"last_successful_call":null,"last_error":"401 Unauthorized","status":"error"}}`))
+	w.Expect(w.who("get slackintegrations").ask("GET", "/api/v1/integrations/health", "").body).NotTo(gomega.ContainSubstring("jira"))
+
+	var all struct {
+		Items []struct{ Kind, Name, Status, Message string }
+	}
+	c.ask("GET", "/api/v1/integrations/status", "").into(w, &all)
+	w.Expect(fmt.Sprint(all.Items)).To(gomega.Equal("[{SlackIntegration slack healthy ok} {JiraIntegration jira error 401 Unauthorized}]"))
+}
+
+func TestDefectsComeInPages(t *testing.T) {
+	w := newWorld(t)
+	c := w.all()
+	severities := []v1alpha1.Severity{v1alpha1.SeverityLow, v1alpha1.SeverityCritical, v1alpha1.SeverityMedium}
+	for i := range 7 {
+		d := w.defect(fmt.Sprintf("d%d", i))
+		d.Spec.Severity = severities[i%3]
+		if i == 4 {
+			d.Spec.Category = v1alpha1.CategoryEdgeCase
+			d.Spec.Title = "<script>alert(1)</script>"
+		}
+		w.create(d)
+	}
+	type list struct {
+		Items      []struct{ Name, Severity, Title string }
+		Total      int
+		NextCursor string
+	}
+	for _, by := range []string{"newest", "severity", "lastSeen"} {
+		seen := map[string]bool{}
+		var ranks []int
+		cursor, pages := "", 0
+		for ; pages == 0 || cursor != ""; pages++ {
+			var l list
+			w.Eventually(func() int {
+				c.ask("GET", "/api/v1/defects?limit=3&sort="+by+"&cursor="+url.QueryEscape(cursor), "").into(w, &l)
+				return l.Total
+			}).Should(gomega.Equal(7))
+			for _, d := range l.Items {
+				w.Expect(seen).NotTo(gomega.HaveKey(d.Name))
+				seen[d.Name] = true
+				ranks = append(ranks, v1alpha1.Severity(d.Severity).Rank())
+			}
+			cursor = l.NextCursor
+		}
+		w.Expect(seen).To(gomega.HaveLen(7))
+		w.Expect(pages).To(gomega.Equal(3))
+		if by == "severity" {
+			w.Expect(ranks).To(gomega.Equal([]int{4, 4, 2, 2, 1, 1, 1}))
+		}
+	}
+	var l list
+	c.ask("GET", "/api/v1/edge-cases", "").into(w, &l)
+	w.Expect(l.Items).To(gomega.HaveLen(1))
+	w.Expect(l.Items[0].Title).To(gomega.Equal("<script>alert(1)</script>"))
+	c.ask("GET", "/api/v1/defects?severity=Critical&q=BOOKS", "").into(w, &l)
+	w.Expect(l.Total).To(gomega.Equal(1))
+
+	a := c.ask("GET", "/api/v1/defects?sort=severity&limit=1", "").into(w, &l)
+	w.Expect(a.status).To(gomega.Equal(http.StatusOK))
+	a = c.ask("GET", "/api/v1/defects?sort=newest&cursor="+url.QueryEscape(l.NextCursor), "")
+	w.Expect(a.body).To(gomega.ContainSubstring("another order"))
+}
+
+func TestADefectAndItsTicket(t *testing.T) {
+	w := newWorld(t)
+	c := w.all()
+	a := c.ask("POST", "/api/v1/defects", `{"name":"d","title":"Hangs up","severity":"High","labels":{"team":"voice"}}`)
+	w.Expect(a.header.Get("Location")).To(gomega.Equal("/api/v1/defects/d?namespace=" + w.namespace))
+	a = c.ask("PATCH", "/api/v1/defects/d", `{"state":"InProgress"}`, "If-Match", a.header.Get("ETag"), "Content-Type", "application/merge-patch+json")
+	w.Expect(a.status).To(gomega.Equal(http.StatusOK), a.body)
+	d := &v1alpha1.Defect{}
+	key := types.NamespacedName{Namespace: w.namespace, Name: "d"}
+	w.Expect(kube.Get(t.Context(), key, d)).To(gomega.Succeed())
+	w.Expect(d.Spec.State).To(gomega.Equal(v1alpha1.StateInProgress))
+	w.Expect(d.Annotations[v1alpha1.ChangedByAnnotation]).To(gomega.HavePrefix("system:serviceaccount:" + w.namespace))
+
+	w.Expect(c.ask("POST", "/api/v1/defects/d/jira", "").status).To(gomega.Equal(http.StatusAccepted))
+	w.Expect(kube.Get(t.Context(), key, d)).To(gomega.Succeed())
+	asked := d.Annotations[v1alpha1.TicketRequestedAtAnnotation]
+	w.Expect(asked).NotTo(gomega.BeEmpty())
+	w.Expect(c.ask("POST", "/api/v1/defects/d/jira", "").status).To(gomega.Equal(http.StatusAccepted))
+	w.Expect(kube.Get(t.Context(), key, d)).To(gomega.Succeed())
+	w.Expect(d.Annotations[v1alpha1.TicketRequestedAtAnnotation]).To(gomega.Equal(asked), "asked once")
+
+	d.Status.Jira = &v1alpha1.DefectTicket{Key: "VOICE-7", URL: "https://example.atlassian.net/browse/VOICE-7", TicketRequestedAt: asked}
+	w.Expect(kube.Status().Update(t.Context(), d)).To(gomega.Succeed())
+	a = c.ask("POST", "/api/v1/defects/d/jira", "")
+	w.Expect(a.status).To(gomega.Equal(http.StatusOK))
+	w.Expect(a.body).To(gomega.ContainSubstring("VOICE-7"))
+}
+
+func TestARunIsStartedOnce(t *testing.T) {
+	w := furnished(t)
+	c := w.who("create jobs")
+	first := c.ask("POST", "/api/v1/suites/booking/runs", "", "Idempotency-Key", "k")
+	again := c.ask("POST", "/api/v1/suites/booking/runs", "", "Idempotency-Key", "k")
+	w.Expect(first.status).To(gomega.Equal(http.StatusCreated))
+	w.Expect(again.status).To(gomega.Equal(http.StatusOK))
+	w.Expect(again.body).To(gomega.Equal(first.body))
+	w.Expect(c.ask("POST", "/api/v1/suites/booking/runs", "").status).To(gomega.Equal(http.StatusCreated))
+	jobs := &batchv1.JobList{}
+	w.Expect(kube.List(t.Context(), jobs, client.InNamespace(w.namespace), client.HasLabels{v1alpha1.SuiteLabel})).To(gomega.Succeed())
+	w.Expect(jobs.Items).To(gomega.HaveLen(3), "two, and the one that was there")
+	for _, j := range jobs.Items {
+		if j.Name != "monday" {
+			w.Expect(j.OwnerReferences[0].Kind).To(gomega.Equal("CronJob"))
+		}
+	}
+
+	w.create(w.suite("booking-two"))
+	w.Eventually(func() string { return c.ask("POST", "/api/v1/suites/booking/runs", "", "Idempotency-Key", "k").body }).Should(gomega.ContainSubstring("choose one of them"))
+	w.Expect(c.ask("POST", "/api/v1/suites/booking/runs?name=booking-two", "").status).To(gomega.Equal(http.StatusCreated))
+}
+
+func TestWhatComesInIsStoredOnce(t *testing.T) {
+	w := furnished(t)
+	c := w.who("create notifications", "list notifications", "get notificationrules")
+	var got struct{ Events, Notifications int }
+	var log struct {
+		Items []struct{ EventID, Outcome, Rule, Detail, Permalink, Action string }
+		Total int
+	}
+	body := alerts("one", "two")
+	w.Eventually(func() int { // until the cache has the rule
+		c.ask("POST", "/api/v1/webhooks/alertmanager", body).into(w, &got)
+		c.ask("GET", "/api/v1/integrations/logs", "").into(w, &log)
+		return log.Total
+	}).Should(gomega.Equal(2))
+	w.Expect(got.Events).To(gomega.Equal(2))
+	told := &v1alpha1.NotificationList{}
+	w.Expect(kube.List(t.Context(), told, client.InNamespace(w.namespace))).To(gomega.Succeed())
+	w.Expect(told.Items).To(gomega.HaveLen(2))
+	w.Expect(c.ask("POST", "/api/v1/webhooks/alertmanager", body).body).To(gomega.MatchJSON(`{"events":2,"notifications":0}`))
+	batch := []string{"Content-Type", "application/cloudevents-batch+json"}
+	w.Expect(c.ask("POST", "/api/v1/events", "["+cloudEvent("three")+","+cloudEvent("three")+"]", batch...).status).To(gomega.Equal(http.StatusOK))
+	w.Eventually(func() int {
+		c.ask("GET", "/api/v1/integrations/logs", "").into(w, &log)
+		return log.Total
+	}).Should(gomega.Equal(3))
+	ids := map[string]string{}
+	for _, n := range told.Items {
+		ids[string(n.Spec.Event.Labels["alertname"])] = string(n.Spec.Event.ID)
+	}
+
+	for i := range told.Items {
+		n := &told.Items[i]
+		status(w, n, func(n *v1alpha1.Notification) {
+			if string(n.Spec.Event.ID) == ids["one"] {
+				n.Status.Message = &v1alpha1.PostedMessage{Channel: "C1", Permalink: "https://slack.example.com/p1", Time: ptrTo(metav1.Now())}
+				condition.True(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Sent")
+			} else {
+				condition.False(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonRejected, "channel_not_found: create it")
+			}
+		})
+	}
+	w.Eventually(func() int {
+		c.ask("GET", "/api/v1/integrations/logs?outcome=Failed", "").into(w, &log)
+		return log.Total
+	}).Should(gomega.Equal(1))
+	w.Expect(log.Items[0].Detail).To(gomega.Equal("channel_not_found: create it"))
+	c.ask("GET", "/api/v1/integrations/logs?q=C1", "").into(w, &log)
+	w.Expect(log.Items[0].EventID).To(gomega.Equal(ids["one"]))
+	c.ask("GET", "/api/v1/integrations/logs?until=2020-01-01T00:00:00Z", "").into(w, &log)
+	w.Expect(log.Total).To(gomega.BeZero())
+
+	var dry struct {
+		Matches     bool
+		Why, Source string
+		Event       struct{ ID string }
+		Message     struct{ Text string }
+	}
+	c.ask("POST", "/api/v1/rules/alerts/test", `{"eventID":"`+ids["two"]+`"}`).into(w, &dry)
+	w.Expect(dry.Matches).To(gomega.BeTrue())
+	w.Expect(dry.Source + " " + dry.Event.ID).To(gomega.Equal("Recent " + ids["two"]))
+	w.Expect(dry.Message.Text).To(gomega.ContainSubstring("two"))
+	c.ask("POST", "/api/v1/rules/alerts/test", `{"event":{"type":"SystemAlertFiring","severity":"Low","data":{"title":"<!channel>"}}}`).into(w, &dry)
+	w.Expect(dry.Matches).To(gomega.BeFalse())
+	w.Expect(dry.Why).To(gomega.ContainSubstring("spec.minSeverity"))
+	w.Expect(dry.Message.Text).NotTo(gomega.ContainSubstring("<!channel>"))
+}
+
+func ptrTo[T any](v T) *T { return &v }
+
+func TestActivitiesAreInTheLog(t *testing.T) {
+	w := newWorld(t)
+	jira := w.jira()
+	w.create(jira)
+	status(w, jira, func(o *v1alpha1.JiraIntegration) {
+		o.Status.Activities = []v1alpha1.Activity{{Time: metav1.Now(), Action: "CreateIssue", Object: "Defect/x/d", Outcome: v1alpha1.OutcomeSucceeded, Detail: "VOICE-1"}}
+	})
+	c := w.who("list jiraintegrations")
+	w.Eventually(func() string { return c.ask("GET", "/api/v1/integrations/logs?integration=jira&object=d", "").body }).Should(gomega.ContainSubstring("VOICE-1"))
+	w.Expect(c.ask("GET", "/api/v1/integrations/logs?integration=other", "").body).NotTo(gomega.ContainSubstring("VOICE-1"))
+	w.Expect(w.who("list slackintegrations").ask("GET", "/api/v1/integrations/logs", "").body).NotTo(gomega.ContainSubstring("VOICE-1"))
+}
+
+// follow opens a stream of changes and reads its lines.
+func (c *caller) follow(path string) (kind string, lines <-chan string) {
+	c.w.t.Helper()
+	r, err := http.NewRequestWithContext(c.w.t.Context(), "GET", c.base+path, nil)
+	c.w.Expect(err).NotTo(gomega.HaveOccurred())
+	r.Header.Set("Authorization", "Bearer "+c.token)
+	response, err := http.DefaultClient.Do(r) //nolint:bodyclose // whoever reads the lines closes it
+	c.w.Expect(err).NotTo(gomega.HaveOccurred())
+	c.w.Expect(response.StatusCode).To(gomega.Equal(http.StatusOK))
+	read := make(chan string, 100)
+	go func() {
+		defer close(read)
+		defer response.Body.Close()
+		for scan := bufio.NewScanner(response.Body); scan.Scan(); {
+			read <- scan.Text()
+		}
+	}()
+	return response.Header.Get("Content-Type"), read
+}
+
+func TestChangesAreTold(t *testing.T) {
+	w := newWorld(t)
+	s, end := another(t, func(*apiserver.Options) {})
+	c := w.who("watch defects", "watch notificationrules")
+	c.base = "http://" + s.Addr().String()
+	kind, lines := c.follow("/api/v1/watch?namespace=" + w.namespace)
+	w.Expect(kind).To(gomega.Equal("text/event-stream"))
+	w.Eventually(lines).Should(gomega.Receive(gomega.Equal("retry: 2000")))
+	w.create(w.slack(), w.defect("d")) // the first may not be watched
+	w.Eventually(lines).Should(gomega.Receive(gomega.HavePrefix("event: change")))
+	w.Eventually(lines).Should(gomega.Receive(gomega.Equal(`data: {"kind":"Defect"}`)))
+	w.create(w.rule())
+	w.Eventually(lines).Should(gomega.Receive(gomega.Equal(`data: {"kind":"NotificationRule"}`)))
+	w.Expect(end()).To(gomega.Succeed(), "a stream keeps nobody from stopping")
+	w.Eventually(lines).Should(gomega.BeClosed())
+
+	c.base = base
+	a := c.ask("GET", "/api/v1/watch?kinds=Job", "")
+	w.Expect(a.status).To(gomega.Equal(http.StatusForbidden))
+	a = c.ask("GET", "/api/v1/watch?kinds=Secret", "")
+	w.Expect(a.status).To(gomega.Equal(http.StatusUnprocessableEntity))
+	for range 16 {
+		_, lines := c.follow("/api/v1/watch?namespace=" + w.namespace)
+		w.Eventually(lines).Should(gomega.Receive())
+	}
+	w.Expect(c.ask("GET", "/api/v1/watch", "").status).To(gomega.Equal(http.StatusTooManyRequests))
+}
+
+func TestWhoAsksTooOftenWaits(t *testing.T) {
+	w := newWorld(t)
+	s, end := another(t, func(o *apiserver.Options) { o.RequestsPerSecond = 0.001 })
+	defer func() { w.Expect(end()).To(gomega.Succeed()) }()
+	one, two := w.all(), w.all()
+	one.base = "http://" + s.Addr().String()
+	two.base = one.base
+	w.Expect(one.ask("GET", "/api/v1/rules", "").status).To(gomega.Equal(http.StatusOK))
+	a := one.ask("GET", "/api/v1/rules", "")
+	w.Expect(a.status).To(gomega.Equal(http.StatusTooManyRequests))
+	w.Expect(a.header.Get("Retry-After")).To(gomega.MatchRegexp(`^(9\d\d|1000)$`))
+	w.Expect(two.ask("GET", "/api/v1/rules", "").status).To(gomega.Equal(http.StatusOK), "each has its own")
+}
+
+func TestDocumentation(t *testing.T) {
+	w := newWorld(t)
+	for path, kind := range map[string]string{
+		"/docs": "text/html; charset=utf-8", "/docs/swagger-ui.css": "text/css; charset=utf-8", "/docs/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+		"/docs/start.js": "text/javascript; charset=utf-8", "/docs/favicon-32x32.png": "image/png", "/openapi.json": "application/json",
+	} {
+		response, err := http.Get(base + path)
+		w.Expect(err).NotTo(gomega.HaveOccurred())
+		body, err := io.ReadAll(response.Body)
+		w.Expect(err).NotTo(gomega.HaveOccurred())
+		w.Expect(response.Body.Close()).To(gomega.Succeed())
+		w.Expect(response.StatusCode).To(gomega.Equal(http.StatusOK), path)
+		w.Expect(response.Header.Get("Content-Type")).To(gomega.Equal(kind), path)
+		w.Expect(response.Header.Get("Content-Security-Policy")).To(gomega.HavePrefix("default-src 'none'"))
+		if path == "/docs" {
+			w.Expect(string(body)).NotTo(gomega.MatchRegexp(`(src|href)="(https?:)?//`))
+		}
+		if strings.HasPrefix(path, "/docs/swagger") {
+			w.Expect(len(body)).To(gomega.BeNumerically(">", 50_000), "unpacked")
+		}
+	}
+}

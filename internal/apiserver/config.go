@@ -1,0 +1,292 @@
+package apiserver
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations;jiraintegrations,verbs=get;list;watch;create;update;delete
+
+// credentialState says of a credential whether it is there, and never what it is.
+type credentialState struct {
+	Set    bool   `json:"set" doc:"Whether there is a value."`
+	Secret string `json:"secret,omitempty" doc:"The Secret that holds it."`
+	Key    string `json:"key,omitempty" doc:"The key in that Secret."`
+}
+
+// Config is an integration's configuration.
+type configBody[S any] struct {
+	Namespace   string                     `json:"namespace" doc:"The namespace of the integration."`
+	Name        string                     `json:"name" doc:"Its name."`
+	Spec        S                          `json:"spec" doc:"Its spec, as in its resource."`
+	Credentials map[string]credentialState `json:"credentials" doc:"Which credentials are set. Their values are never shown."`
+}
+
+type configOutput[S any] struct {
+	ETag string `header:"ETag"`
+	Body configBody[S]
+}
+
+type putOutput[S any] struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   configBody[S]
+}
+
+type configInput struct{ Named }
+
+type deleteConfigInput struct {
+	Named
+	Match
+}
+
+// provider is what differs between the kinds of integration.
+type provider[T client.Object, S any] struct {
+	title, kind string
+	resource    resource
+	defaultName func(*Server) string
+	fresh       func() T
+	spec        func(T) *S
+	// slots are where a spec names credentials.
+	slots func(*S) []slot
+	// keep fills in what a new spec leaves out from the one before, and makes room for credentials that are given.
+	keep func(spec, before *S, given map[string]string)
+}
+
+var slackProvider = provider[*v1alpha1.SlackIntegration, v1alpha1.SlackIntegrationSpec]{
+	title: "slack", kind: v1alpha1.KindSlackIntegration, resource: slackIntegrations,
+	defaultName: func(s *Server) string { return s.o.SlackName },
+	fresh:       func() *v1alpha1.SlackIntegration { return &v1alpha1.SlackIntegration{} },
+	spec:        func(i *v1alpha1.SlackIntegration) *v1alpha1.SlackIntegrationSpec { return &i.Spec },
+	slots:       slackSlots, keep: keepSlack,
+}
+
+var jiraProvider = provider[*v1alpha1.JiraIntegration, v1alpha1.JiraIntegrationSpec]{
+	title: "jira", kind: v1alpha1.KindJiraIntegration, resource: jiraIntegrations,
+	defaultName: func(s *Server) string { return s.o.JiraName },
+	fresh:       func() *v1alpha1.JiraIntegration { return &v1alpha1.JiraIntegration{} },
+	spec:        func(i *v1alpha1.JiraIntegration) *v1alpha1.JiraIntegrationSpec { return &i.Spec },
+	slots:       jiraSlots, keep: keepJira,
+}
+
+type slackPut struct {
+	Named
+	Match
+	NoneMatch
+	Body struct {
+		Spec        slackSpec        `json:"spec" doc:"What is wanted, as in the resource. Credentials that it does not name stay as they are."`
+		Credentials slackCredentials `json:"credentials,omitzero" doc:"Credentials to store in a Secret; those left out stay as they are."`
+	}
+}
+
+type jiraPut struct {
+	Named
+	Match
+	NoneMatch
+	Body struct {
+		Spec        jiraSpec        `json:"spec" doc:"What is wanted, as in the resource. Credentials that it does not name stay as they are."`
+		Credentials jiraCredentials `json:"credentials,omitzero" doc:"Credentials to store in a Secret; those left out stay as they are."`
+	}
+}
+
+func (s *Server) routeConfig(api huma.API) {
+	routeProvider(api, s, slackProvider)
+	routeProvider(api, s, jiraProvider)
+	route(api, putOperation("slack"), func(ctx context.Context, i *slackPut) (*putOutput[v1alpha1.SlackIntegrationSpec], error) {
+		return put(ctx, s, slackProvider, i.Named, i.Match, i.NoneMatch, v1alpha1.SlackIntegrationSpec(i.Body.Spec), i.Body.Credentials.given())
+	})
+	route(api, putOperation("jira"), func(ctx context.Context, i *jiraPut) (*putOutput[v1alpha1.JiraIntegrationSpec], error) {
+		return put(ctx, s, jiraProvider, i.Named, i.Match, i.NoneMatch, v1alpha1.JiraIntegrationSpec(i.Body.Spec), i.Body.Credentials.given())
+	})
+}
+
+func putOperation(title string) huma.Operation {
+	return huma.Operation{
+		OperationID: "put-" + title + "-config", Method: http.MethodPut, Path: "/api/v1/integrations/" + title + "/config", Tags: []string{"Integrations"},
+		Summary:     "Configure " + title,
+		Description: "Creates or changes the integration. Credentials are stored first, under a key of their own, and come into use together with the rest.",
+		Responses:   map[string]*huma.Response{"201": {Description: "Created."}},
+	}
+}
+
+func routeProvider[T client.Object, S any](api huma.API, s *Server, p provider[T, S]) {
+	at := "/api/v1/integrations/" + p.title + "/config"
+	route(api, huma.Operation{
+		OperationID: "get-" + p.title + "-config", Method: http.MethodGet, Path: at, Tags: []string{"Integrations"}, Summary: "How " + p.title + " is configured",
+	}, func(ctx context.Context, i *configInput) (*configOutput[S], error) {
+		key := p.key(s, i.Named)
+		if err := s.require(ctx, "get", p.resource, key); err != nil {
+			return nil, err
+		}
+		o := p.fresh()
+		if err := p.get(ctx, s, key, o); err != nil {
+			return nil, err
+		}
+		body, err := p.body(ctx, s, o)
+		if err != nil {
+			return nil, err
+		}
+		return &configOutput[S]{ETag: specTag(o), Body: body}, nil
+	})
+	route(api, huma.Operation{
+		OperationID: "delete-" + p.title + "-config", Method: http.MethodDelete, Path: at, Tags: []string{"Integrations"}, Summary: "Disconnect " + p.title,
+		DefaultStatus: http.StatusNoContent, Description: "Removes the integration, and with it the Secret that was made for it here.",
+	}, func(ctx context.Context, i *deleteConfigInput) (*struct{}, error) {
+		key := p.key(s, i.Named)
+		if err := s.require(ctx, "delete", p.resource, key); err != nil {
+			return nil, err
+		}
+		o := p.fresh()
+		if err := p.get(ctx, s, key, o); err != nil {
+			return nil, err
+		}
+		return nil, s.remove(ctx, o, specTag(o), i.IfMatch, p.kind)
+	})
+}
+
+// remove deletes what was read, if it still is what the caller read, and is nobody else's.
+func (s *Server) remove(ctx context.Context, o client.Object, tag, wanted, kind string) error {
+	if err := match(wanted, tag); err != nil {
+		return err
+	}
+	if err := ownedElsewhere(o, "spec"); err != nil {
+		return err
+	}
+	uid := o.GetUID()
+	return cluster(ctx, s.o.Client.Delete(ctx, o, client.Preconditions{UID: &uid}), "removing "+kind+" "+o.GetName())
+}
+
+func (p provider[T, S]) key(s *Server, n Named) types.NamespacedName {
+	return types.NamespacedName{Namespace: s.namespace(n.Within), Name: cmp.Or(n.Name, p.defaultName(s))}
+}
+
+func (p provider[T, S]) get(ctx context.Context, s *Server, key types.NamespacedName, o T) error {
+	err := s.o.Live.Get(ctx, key, o)
+	if apierrors.IsNotFound(err) {
+		return mistake(http.StatusNotFound, "%s %s is not configured: PUT /api/v1/integrations/%s/config does it", p.kind, key, p.title)
+	}
+	return cluster(ctx, err, "reading "+p.kind+" "+key.String())
+}
+
+func (p provider[T, S]) body(ctx context.Context, s *Server, o T) (configBody[S], error) {
+	states, err := s.credentialStates(ctx, o.GetNamespace(), p.slots(p.spec(o)))
+	return configBody[S]{Namespace: o.GetNamespace(), Name: o.GetName(), Spec: *p.spec(o), Credentials: states}, err
+}
+
+// put creates or changes an integration, and the Secret with its credentials.
+func put[T client.Object, S any](ctx context.Context, s *Server, p provider[T, S], n Named, want Match, none NoneMatch, spec S, given map[string]string) (*putOutput[S], error) {
+	key := p.key(s, n)
+	if err := s.requireChange(ctx, p.resource, key); err != nil {
+		return nil, err
+	}
+	if len(given) > 0 {
+		if err := s.requireChange(ctx, secrets, types.NamespacedName{Namespace: key.Namespace, Name: credentialsName(key.Name)}); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	for range attempts {
+		var out *putOutput[S]
+		if out, err = putOnce(ctx, s, p, key, want, none, spec, given); err == nil {
+			return out, nil
+		}
+		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
+			break
+		}
+	}
+	return nil, cluster(ctx, err, "storing "+p.kind+" "+key.String())
+}
+
+func putOnce[T client.Object, S any](ctx context.Context, s *Server, p provider[T, S], key types.NamespacedName, want Match, none NoneMatch, spec S, given map[string]string) (*putOutput[S], error) {
+	before := p.fresh()
+	err := s.o.Live.Get(ctx, key, before)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, err
+	}
+	isNew := apierrors.IsNotFound(err)
+	if err := s.mayPut(ctx, p.resource, key, before, isNew, specTag(before), want, none); err != nil {
+		return nil, err
+	}
+	o, _ := before.DeepCopyObject().(T)
+	o.SetNamespace(key.Namespace)
+	o.SetName(key.Name)
+	desired := spec
+	p.keep(&desired, p.spec(before), given)
+	keys := name(given, p.title, s.o.Clock.Now())
+	point(p.slots(&desired), credentialsName(key.Name), keys)
+	*p.spec(o) = desired
+
+	if err := write(ctx, s, o, isNew, client.DryRunAll); err != nil { // so that what is refused leaves nothing behind
+		return nil, err
+	}
+	if err := s.storeCredentials(ctx, before, key, keys, given); err != nil {
+		return nil, err
+	}
+	if err := write(ctx, s, o, isNew); err != nil {
+		s.dropCredentials(ctx, nil, key, p.title, nil, keys)
+		return nil, err
+	}
+	s.dropCredentials(ctx, o, key, p.title, p.slots(p.spec(o)), used(p.slots(p.spec(before)), credentialsName(key.Name)))
+	body, err := p.body(ctx, s, o)
+	if err != nil {
+		return nil, err
+	}
+	out := &putOutput[S]{Status: http.StatusOK, ETag: specTag(o), Body: body}
+	if isNew {
+		out.Status = http.StatusCreated
+	}
+	return out, nil
+}
+
+// write creates or updates an object.
+func write(ctx context.Context, s *Server, o client.Object, isNew bool, options ...client.CreateOption) error {
+	if isNew {
+		trial, _ := o.DeepCopyObject().(client.Object)
+		if len(options) == 0 {
+			trial = o
+		}
+		return s.o.Client.Create(ctx, trial, append(options, manager)...)
+	}
+	if len(options) > 0 {
+		trial, _ := o.DeepCopyObject().(client.Object)
+		return s.o.Client.Update(ctx, trial, client.DryRunAll, manager)
+	}
+	return s.o.Client.Update(ctx, o, manager)
+}
+
+// requireChange answers 403 to those who may neither create nor change, so that they do not learn what is there.
+func (s *Server) requireChange(ctx context.Context, r resource, key types.NamespacedName) error {
+	ok, err := s.may(ctx, "update", r, key)
+	if err != nil || ok {
+		return err
+	}
+	return s.require(ctx, "create", r, in(key.Namespace))
+}
+
+// mayPut checks rights, preconditions and owners of something that is to be created or changed.
+func (s *Server) mayPut(ctx context.Context, r resource, key types.NamespacedName, before client.Object, isNew bool, tag string, want Match, none NoneMatch) error {
+	if isNew {
+		if want.IfMatch != "" {
+			return mistake(http.StatusPreconditionFailed, "%s is not there any more: leave out If-Match to create it", key)
+		}
+		return s.require(ctx, "create", r, in(key.Namespace))
+	}
+	if err := s.require(ctx, "update", r, key); err != nil {
+		return err
+	}
+	if none.IfNoneMatch == "*" {
+		return mistake(http.StatusPreconditionFailed, "%s is there already: leave out If-None-Match to change it", key)
+	}
+	if err := match(want.IfMatch, tag); err != nil {
+		return err
+	}
+	return ownedElsewhere(before, "spec")
+}

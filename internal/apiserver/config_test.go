@@ -1,0 +1,144 @@
+package apiserver_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+type configured struct {
+	Spec        v1alpha1.SlackIntegrationSpec `json:"spec"`
+	Credentials map[string]struct {
+		Set         bool   `json:"set"`
+		Secret, Key string `json:",omitempty"`
+	} `json:"credentials"`
+}
+
+func (w *world) secret(name string) *corev1.Secret {
+	w.t.Helper()
+	s := &corev1.Secret{}
+	w.Expect(kube.Get(w.t.Context(), types.NamespacedName{Namespace: w.namespace, Name: name}, s)).To(gomega.Succeed())
+	return s
+}
+
+func TestCredentialsAreStoredAndNeverShown(t *testing.T) {
+	w := newWorld(t)
+	c := w.who("get slackintegrations", "create slackintegrations", "update slackintegrations", "create secrets", "update secrets")
+	var first, second, third, fourth configured
+
+	a := c.ask("PUT", "/api/v1/integrations/slack/config", slackBody).into(w, &first)
+	w.Expect(a.status).To(gomega.Equal(http.StatusCreated))
+	w.Expect(first.Spec.Bot.TokenSecretRef.Name).To(gomega.Equal("slack-credentials"))
+	w.Expect(first.Credentials["botToken"].Set).To(gomega.BeTrue())
+	w.Expect(first.Credentials["signingSecret"].Set).To(gomega.BeFalse())
+	s := w.secret("slack-credentials")
+	w.Expect(s.Data).To(gomega.HaveLen(1))
+	w.Expect(string(s.Data[first.Spec.Bot.TokenSecretRef.Key])).To(gomega.Equal("xoxb-s3cr3t"))
+	w.Expect(s.OwnerReferences).To(gomega.HaveLen(1))
+	w.Expect(s.OwnerReferences[0].Kind).To(gomega.Equal("SlackIntegration"))
+
+	// A new token comes into use under a new key, together with the rest; the old key goes.
+	a = c.ask("PUT", "/api/v1/integrations/slack/config", `{"spec":{"defaultChannel":"#other"},"credentials":{"botToken":"xoxb-s3cr3t-2","signingSecret":"s3cr3t"}}`,
+		"If-Match", a.header.Get("ETag")).into(w, &second)
+	w.Expect(a.status).To(gomega.Equal(http.StatusOK))
+	w.Expect(second.Spec.Bot.TokenSecretRef.Key).NotTo(gomega.Equal(first.Spec.Bot.TokenSecretRef.Key))
+	w.Expect(string(second.Spec.DefaultChannel)).To(gomega.Equal("#other"))
+	s = w.secret("slack-credentials")
+	w.Expect(s.Data).To(gomega.HaveLen(2))
+	w.Expect(string(s.Data[second.Spec.Bot.TokenSecretRef.Key])).To(gomega.Equal("xoxb-s3cr3t-2"))
+
+	// What is left out stays.
+	a = c.ask("PUT", "/api/v1/integrations/slack/config", `{"spec":{"defaultChannel":"#third"}}`).into(w, &third)
+	w.Expect(a.status).To(gomega.Equal(http.StatusOK))
+	w.Expect(third.Spec.Bot).To(gomega.Equal(second.Spec.Bot))
+	w.Expect(third.Spec.SigningSecretRef).To(gomega.Equal(second.Spec.SigningSecretRef))
+	w.Expect(w.secret("slack-credentials").Data).To(gomega.Equal(s.Data))
+
+	// From a bot to a webhook.
+	a = c.ask("PUT", "/api/v1/integrations/slack/config", `{"spec":{},"credentials":{"webhookURL":"https://hooks.example.com/s3cr3t"}}`).into(w, &fourth)
+	w.Expect(a.status).To(gomega.Equal(http.StatusOK), a.body)
+	w.Expect(fourth.Credentials).NotTo(gomega.HaveKey("botToken"))
+	w.Expect(fourth.Credentials["webhookURL"].Set).To(gomega.BeTrue())
+	w.Expect(w.secret("slack-credentials").Data).To(gomega.HaveLen(2))
+
+	got := c.ask("GET", "/api/v1/integrations/slack/config", "")
+	w.Expect(got.header.Get("ETag")).To(gomega.Equal(a.header.Get("ETag")))
+	w.Expect(got.body).To(gomega.MatchJSON(a.body))
+}
+
+func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
+	w := furnished(t)
+	c := w.all()
+	a := c.ask("PUT", "/api/v1/integrations/slack/config", slackBody)
+	w.Expect(a.status).To(gomega.Equal(http.StatusOK))
+	before := w.secret("slack-credentials")
+	a = c.ask("PUT", "/api/v1/integrations/slack/config", `{"spec":{"defaultChannel":"No Channel"},"credentials":{"botToken":"s3cr3t"}}`)
+	w.Expect(a.status).To(gomega.Equal(http.StatusUnprocessableEntity))
+	w.Expect(a.body).To(gomega.ContainSubstring("body.spec.defaultChannel"))
+	w.Expect(w.secret("slack-credentials").Data).To(gomega.Equal(before.Data))
+}
+
+func TestASecretOfSomebodyElseIsLeftAlone(t *testing.T) {
+	w := furnished(t)
+	theirs := &corev1.Secret{StringData: map[string]string{"token": "theirs"}}
+	theirs.Namespace, theirs.Name = w.namespace, "slack-credentials"
+	w.Expect(kube.Create(t.Context(), theirs)).To(gomega.Succeed())
+	a := w.all().ask("PUT", "/api/v1/integrations/slack/config", slackBody)
+	w.Expect(a.status).To(gomega.Equal(http.StatusConflict))
+	w.Expect(a.body).To(gomega.ContainSubstring("was not made here"))
+	w.Expect(w.secret("slack-credentials").Data).To(gomega.HaveLen(1))
+}
+
+func TestAStatusIsNoReasonToReadAgain(t *testing.T) {
+	w := furnished(t)
+	c := w.all()
+	a := c.ask("GET", "/api/v1/integrations/slack/config", "")
+	o := w.slack()
+	o.Namespace = w.namespace
+	w.Expect(kube.Get(t.Context(), client.ObjectKeyFromObject(o), o)).To(gomega.Succeed())
+	o.Status.SentTotal = 7
+	w.Expect(kube.Status().Update(t.Context(), o)).To(gomega.Succeed())
+	w.Expect(c.ask("PUT", "/api/v1/integrations/slack/config", slackBody, "If-Match", a.header.Get("ETag")).status).To(gomega.Equal(http.StatusOK))
+	w.Expect(c.ask("PUT", "/api/v1/integrations/slack/config", slackBody, "If-Match", a.header.Get("ETag")).status).To(gomega.Equal(http.StatusPreconditionFailed))
+}
+
+func TestWhatOthersApplyIsTheirs(t *testing.T) {
+	for _, manager := range []string{"argocd-controller", "kustomize-controller", "kubectl"} {
+		t.Run(manager, func(t *testing.T) {
+			w := newWorld(t)
+			c := w.all()
+			apply := func(kind, name string, spec map[string]any) {
+				o := &unstructured.Unstructured{Object: map[string]any{
+					"apiVersion": v1alpha1.GroupVersion.String(), "kind": kind, "metadata": map[string]any{"namespace": w.namespace, "name": name}, "spec": spec,
+				}}
+				w.Expect(kube.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(o), client.FieldOwner(manager))).To(gomega.Succeed())
+			}
+			apply("NotificationRule", "alerts", map[string]any{"eventTypes": []any{"SystemAlertFiring"}})
+			apply("SlackIntegration", "slack", map[string]any{"defaultChannel": "#x", "bot": map[string]any{"tokenSecretRef": map[string]any{"name": "own", "key": "token"}}})
+			apply("Defect", "placed", map[string]any{"title": "x", "severity": "Low", "state": "Open"})
+			apply("Defect", "free", map[string]any{"title": "x", "severity": "Low"})
+			for _, r := range [][3]string{
+				{"PUT", "/api/v1/rules/alerts", ruleBody},
+				{"DELETE", "/api/v1/rules/alerts", ""},
+				{"PUT", "/api/v1/integrations/slack/config", slackBody},
+				{"DELETE", "/api/v1/integrations/slack/config", ""},
+				{"PATCH", "/api/v1/defects/placed", `{"state":"Resolved"}`},
+			} {
+				a := c.ask(r[0], r[1], r[2])
+				w.Expect(a.status).To(gomega.Equal(http.StatusConflict), a.body)
+				w.Expect(a.body).To(gomega.ContainSubstring("managed by " + manager))
+			}
+			w.Expect(c.ask("PATCH", "/api/v1/defects/free", `{"state":"Resolved"}`).status).To(gomega.Equal(http.StatusOK), "nobody else says where it is to stand")
+			secrets := &corev1.SecretList{}
+			w.Expect(kube.List(t.Context(), secrets, client.InNamespace(w.namespace))).To(gomega.Succeed())
+			w.Expect(secrets.Items).To(gomega.BeEmpty())
+		})
+	}
+}

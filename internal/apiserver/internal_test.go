@@ -1,0 +1,231 @@
+package apiserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/utils/clock"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/identity"
+)
+
+// gate is an Identity with one answer for all.
+type gate struct {
+	unknown error
+	unasked error
+}
+
+func (g gate) Caller(context.Context, string) (identity.Caller, error) {
+	return identity.Caller{Info: &user.DefaultInfo{Name: "somebody"}}, g.unknown
+}
+
+func (g gate) Allowed(context.Context, identity.Caller, identity.Access) (bool, error) {
+	return true, g.unasked
+}
+
+func newServer(t testing.TB, g gate) *Server {
+	t.Helper()
+	s, err := New(Options{Identity: g, Clock: clock.RealClock{}, RequestsPerSecond: 1e6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func ask(s *Server, path string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return w
+}
+
+func TestWhenKubernetesCannotBeAsked(t *testing.T) {
+	for name, g := range map[string]gate{"who it is": {unknown: errors.New("down")}, "what it may": {unasked: errors.New("down")}} {
+		t.Run(name, func(t *testing.T) {
+			w := ask(newServer(t, g), "/api/v1/defects")
+			if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "down") {
+				t.Errorf("got %d %s, want 503 with Retry-After and no more than that", w.Code, w.Body)
+			}
+		})
+	}
+}
+
+func TestWrongTokensAreLimited(t *testing.T) {
+	now := testingclock.NewFakeClock(time.Now())
+	s, err := New(Options{Identity: gate{unknown: identity.ErrUnauthenticated}, Clock: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 * failuresPerSecond {
+		if w := ask(s, "/api/v1/defects"); w.Code != http.StatusUnauthorized {
+			t.Fatalf("got %d, want 401", w.Code)
+		}
+	}
+	if w := ask(s, "/api/v1/defects"); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("got %d, Retry-After %q, want 429 and 1", w.Code, w.Header().Get("Retry-After"))
+	}
+	now.Step(time.Second)
+	if w := ask(s, "/api/v1/defects"); w.Code != http.StatusUnauthorized {
+		t.Errorf("got %d a second later, want 401", w.Code)
+	}
+}
+
+func TestBucketsAreBounded(t *testing.T) {
+	now := testingclock.NewFakeClock(time.Now())
+	b := newBuckets(now, 1)
+	for i := range 3 * maxBuckets {
+		b.take(fmt.Sprint(i))
+	}
+	if len(b.all) > maxBuckets {
+		t.Errorf("%d buckets are kept, more than %d", len(b.all), maxBuckets)
+	}
+	b.take("x")
+	b.take("x")
+	if seconds, ok := b.take("x"); ok || seconds != 1 {
+		t.Errorf("got %v after %d s, want a wait of 1 s", ok, seconds)
+	}
+	now.Step(time.Second)
+	if _, ok := b.take("x"); !ok {
+		t.Error("nothing is there a second later")
+	}
+}
+
+func TestAPanicTakesNobodyDown(t *testing.T) {
+	s := newServer(t, gate{}) // without a client
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/defects", strings.NewReader(`{"title":"x","severity":"Low"}`))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "log says more") {
+		t.Errorf("got %d %s, want 500", w.Code, w.Body)
+	}
+}
+
+func TestHowAnIntegrationIs(t *testing.T) {
+	type slack = v1alpha1.SlackIntegration
+	for name, c := range map[string]struct {
+		change    func(*slack)
+		suspended bool
+		want, why string
+	}{
+		"not looked at":   {func(*slack) {}, false, degraded, "The operator has not looked at it yet"},
+		"being looked at": {func(o *slack) { condition.NotReady(o, condition.Reconciling, v1alpha1.ReasonProgressing, "asking") }, false, degraded, "asking"},
+		"suspended":       {func(o *slack) { condition.Ready(o, v1alpha1.ReasonReady, "ok") }, true, disabled, ""},
+		"well":            {func(o *slack) { condition.Ready(o, v1alpha1.ReasonReady, "ok") }, false, healthy, ""},
+		"with less than wanted": {func(o *slack) {
+			condition.True(o, v1alpha1.ConditionHealthy, v1alpha1.ReasonDegraded, "no scope")
+			condition.Ready(o, v1alpha1.ReasonReady, "ok")
+		}, false, degraded, "no scope"},
+		"asked to wait": {func(o *slack) { condition.NotReady(o, condition.Reconciling, v1alpha1.ReasonRateLimited, "20 s") }, false, degraded, "20 s"},
+		"not there":     {func(o *slack) { condition.NotReady(o, condition.Reconciling, v1alpha1.ReasonUnavailable, "timeout") }, false, broken, "timeout"},
+		"refused":       {func(o *slack) { condition.NotReady(o, condition.Stalled, v1alpha1.ReasonUnauthorized, "401") }, false, broken, "401"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &slack{}
+			c.change(o)
+			got, why := howIs(o, c.suspended, o.Status.Health)
+			if got != c.want || c.why == "" != (why == nil) || why != nil && *why != c.why {
+				t.Errorf("got %s %v, want %s %q", got, why, c.want, c.why)
+			}
+		})
+	}
+}
+
+func TestOwners(t *testing.T) {
+	fields := metav1.NewFieldsV1(`{"f:spec":{"f:title":{},"f:state":{}}}`)
+	for name, c := range map[string]struct {
+		entry metav1.ManagedFieldsEntry
+		path  []string
+		owned bool
+	}{
+		"Argo CD":                     {metav1.ManagedFieldsEntry{Manager: "argocd-controller", Operation: "Apply", FieldsV1: fields}, []string{"spec"}, true},
+		"Argo CD without server-side": {metav1.ManagedFieldsEntry{Manager: "argocd-controller", Operation: "Update", FieldsV1: fields}, []string{"spec"}, true},
+		"the field itself":            {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", FieldsV1: fields}, []string{"spec", "state"}, true},
+		"another field":               {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", FieldsV1: fields}, []string{"spec", "severity"}, false},
+		"kubectl apply":               {metav1.ManagedFieldsEntry{Manager: "kubectl-client-side-apply", Operation: "Update", FieldsV1: fields}, []string{"spec"}, true},
+		"kubectl edit, once":          {metav1.ManagedFieldsEntry{Manager: "kubectl-edit", Operation: "Update", FieldsV1: fields}, []string{"spec"}, false},
+		"ourselves":                   {metav1.ManagedFieldsEntry{Manager: "voiceai-api", Operation: "Apply", FieldsV1: fields}, []string{"spec"}, false},
+		"the status only":             {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", Subresource: "status", FieldsV1: fields}, []string{"spec"}, false},
+		"fields that cannot be read":  {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", FieldsV1: metav1.NewFieldsV1(`{`)}, []string{"spec"}, false},
+		"nothing known of the fields": {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply"}, []string{"spec"}, false},
+		"labels only, which are free": {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{}}`)}, []string{"spec"}, false},
+		"Flux":                        {metav1.ManagedFieldsEntry{Manager: "kustomize-controller", Operation: "Apply", FieldsV1: fields}, []string{"spec"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Name: "d", ManagedFields: []metav1.ManagedFieldsEntry{c.entry}}}
+			if err := ownedElsewhere(o, c.path...); (err != nil) != c.owned {
+				t.Errorf("got %v, want owned: %v", err, c.owned)
+			}
+		})
+	}
+}
+
+func FuzzCursor(f *testing.F) {
+	f.Add(place{Sort: "newest", Rank: 3, Time: 5, Name: "a/b"}.cursor())
+	f.Add("e30")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := parseCursor(text, "newest")
+		if err == nil && (p.Name == "" || p.Sort != "newest") {
+			t.Errorf("%q was taken for a cursor", text)
+		}
+	})
+}
+
+// full is a server with ten thousand Defects and as many Notifications, as long as they can be told.
+func full(b *testing.B) *Server {
+	b.Helper()
+	s := newServer(b, gate{})
+	now := time.Now().Truncate(time.Second)
+	severities := []v1alpha1.Severity{v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityLow}
+	for i := range 10_000 {
+		meta := metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprintf("d-%05d", i), CreationTimestamp: metav1.NewTime(now.Add(-time.Duration(i) * time.Second)), ResourceVersion: fmt.Sprint(i)}
+		s.defects.put(&v1alpha1.Defect{ObjectMeta: meta, Spec: v1alpha1.DefectSpec{
+			Title: "Books the wrong day, " + meta.Name, Severity: severities[i%4], Description: strings.Repeat("x", 500), Suite: "booking", TestCase: "by weekday"}}, false)
+		n := &v1alpha1.Notification{ObjectMeta: meta, Spec: v1alpha1.NotificationSpec{
+			Rule: v1alpha1.RuleReference{Name: "r"}, Event: v1alpha1.NotificationEvent{ID: v1alpha1.EventID(meta.Name), Subject: &v1alpha1.EventSubject{Kind: "Defect", Namespace: "default", Name: meta.Name}}}}
+		condition.True(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Sent")
+		s.told.put(n, false)
+	}
+	return s
+}
+
+func BenchmarkLists(b *testing.B) {
+	s := full(b)
+	for _, path := range []string{
+		"/api/v1/defects", "/api/v1/defects?sort=severity&limit=200", "/api/v1/defects?q=d-09999", "/api/v1/integrations/logs", "/api/v1/integrations/logs?q=d-09999", "/api/v1/integrations/health",
+	} {
+		b.Run(path, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if w := ask(s, path); w.Code != http.StatusOK || !json.Valid(w.Body.Bytes()) {
+					b.Fatal(w.Code, w.Body)
+				}
+			}
+		})
+	}
+	b.Run("after a change", func(b *testing.B) {
+		b.ReportAllocs()
+		d := s.defects.newest()[5000].DeepCopy()
+		for at := 0; b.Loop(); at++ {
+			d = d.DeepCopy()
+			d.ResourceVersion = fmt.Sprint("again", at)
+			s.defects.put(d, false)
+			ask(s, "/api/v1/defects")
+		}
+	})
+}

@@ -1,0 +1,240 @@
+package apiserver
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+)
+
+// pending is the outcome of what is still under way.
+const pending = "Pending"
+
+// logEntry is one thing that was done for somebody, or is to be.
+type logEntry struct {
+	Time            time.Time  `json:"time" doc:"When it ended, or began when it is under way."`
+	Integration     string     `json:"integration,omitempty" doc:"The integration, as Kind/namespace/name."`
+	Action          string     `json:"action" doc:"What was done, such as PostMessage or CreateIssue."`
+	Object          string     `json:"object" doc:"What it was done for, as Kind/namespace/name."`
+	Outcome         string     `json:"outcome" enum:"Succeeded,Failed,Pending" doc:"How it ended; Pending while it will be tried again."`
+	Reason          string     `json:"reason,omitempty" doc:"Why, in a word, such as Sent or RateLimited."`
+	Detail          string     `json:"detail,omitempty" doc:"The result, or what was wrong and what to do."`
+	EventType       string     `json:"eventType,omitempty" doc:"What kind of event was told."`
+	EventID         string     `json:"eventID,omitempty" doc:"Which event was told."`
+	Notification    string     `json:"notification,omitempty" doc:"The Notification, as namespace/name."`
+	Rule            string     `json:"rule,omitempty" doc:"The rule that wanted it told."`
+	Channel         string     `json:"channel,omitempty" doc:"The Slack channel."`
+	Permalink       string     `json:"permalink,omitempty" doc:"Opens the message."`
+	Attempts        int32      `json:"attempts,omitempty" doc:"How often it was tried."`
+	NextAttemptTime *time.Time `json:"nextAttemptTime,omitempty" doc:"When it is tried again."`
+}
+
+type logsInput struct {
+	Across
+	Paging
+	Integration string    `query:"integration" maxLength:"400" doc:"Only what this integration did: its name, namespace/name or Kind/namespace/name."`
+	Outcome     string    `query:"outcome" enum:"Succeeded,Failed,Pending" doc:"Only what ended so."`
+	Object      string    `query:"object" maxLength:"400" doc:"Only what was done for this object: its name, namespace/name or Kind/namespace/name."`
+	Since       time.Time `query:"since" doc:"Only what ended at this time or later (RFC 3339)."`
+	Until       time.Time `query:"until" doc:"Only what ended before this time (RFC 3339)."`
+	Text        string    `query:"q" maxLength:"200" doc:"Only what has this in its object, detail, channel or kind of event."`
+}
+
+type logsOutput struct {
+	Body struct {
+		Items      []logEntry `json:"items" doc:"This page, newest first."`
+		Total      int        `json:"total" doc:"How many there are on all pages."`
+		NextCursor string     `json:"nextCursor,omitempty" doc:"Where the next page begins; none when this is the last."`
+	}
+}
+
+func (s *Server) routeLogs(api huma.API) {
+	route(api, huma.Operation{
+		OperationID: "list-logs", Method: http.MethodGet, Path: "/api/v1/integrations/logs", Tags: []string{"Integrations"}, Summary: "What was done, newest first",
+		Description: "Every delivery to Slack that there is a Notification of, and the last activities of each integration, as far as you may list them.",
+	}, s.listLogs)
+}
+
+// logged is where a log's entry comes from: a Notification, or an activity of an integration, which is written as Kind/namespace/name.
+type logged struct {
+	told        *v1alpha1.Notification
+	activity    *v1alpha1.Activity
+	integration string
+}
+
+func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error) {
+	namespace := s.namespaces(i.Across)
+	seesTold, err := s.may(ctx, "list", notifications, in(namespace))
+	if err != nil {
+		return nil, err
+	}
+	seesSlack, seesJira, err := s.sees(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	if !seesTold && !seesSlack && !seesJira {
+		return nil, s.require(ctx, "list", notifications, in(namespace))
+	}
+	found, err := newPage[logged]("", i.Paging)
+	if err != nil {
+		return nil, err
+	}
+	add := func(at time.Time, namespace, name string, l logged) {
+		if i.wants(at, l) {
+			found.add(place{Time: at.UnixNano(), Namespace: namespace, Name: name}, l)
+		}
+	}
+	if seesTold {
+		for _, n := range s.told.newest() {
+			if namespace == "" || n.Namespace == namespace {
+				add(toldAt(n), n.Namespace, n.Name, logged{told: n})
+			}
+		}
+	}
+	activities := func(integration string, all []v1alpha1.Activity) {
+		for at := range all {
+			a := &all[at]
+			if !seesTold || !s.isTold(a.Object) {
+				add(a.Time.Time, integration, a.Action+" "+a.Object, logged{activity: a, integration: integration})
+			}
+		}
+	}
+	if seesSlack {
+		for _, o := range s.slack.in(namespace) {
+			activities(v1alpha1.KindSlackIntegration+"/"+o.Namespace+"/"+o.Name, o.Status.Activities)
+		}
+	}
+	if seesJira {
+		for _, o := range s.jira.in(namespace) {
+			activities(v1alpha1.KindJiraIntegration+"/"+o.Namespace+"/"+o.Name, o.Status.Activities)
+		}
+	}
+	out := &logsOutput{}
+	out.Body.Total, out.Body.NextCursor, out.Body.Items = found.total, found.next(), []logEntry{}
+	for _, l := range found.items() {
+		out.Body.Items = append(out.Body.Items, l.entry())
+	}
+	return out, nil
+}
+
+// isTold says that an activity was for a Notification that is there, and so in the list by itself.
+func (s *Server) isTold(object string) bool {
+	name, ok := strings.CutPrefix(object, v1alpha1.KindNotification+"/")
+	if !ok {
+		return false
+	}
+	namespace, name, _ := strings.Cut(name, "/")
+	_, ok = s.told.get(types.NamespacedName{Namespace: namespace, Name: name})
+	return ok
+}
+
+// wants looks at what costs nothing first: it is asked for every entry there is.
+func (i *logsInput) wants(at time.Time, l logged) bool {
+	switch {
+	case !i.Since.IsZero() && at.Before(i.Since), !i.Until.IsZero() && !at.Before(i.Until):
+		return false
+	case i.Outcome != "" && l.outcome() != i.Outcome:
+		return false
+	case i.Integration != "" && !names(i.Integration, l.by()), i.Object != "" && !names(i.Object, l.object()):
+		return false
+	case i.Text == "":
+		return true
+	}
+	text := strings.ToLower(i.Text)
+	e := l.entry()
+	for _, in := range []string{e.Object, e.Detail, e.Channel, e.EventType, e.Rule, e.Reason} {
+		if strings.Contains(strings.ToLower(in), text) {
+			return true
+		}
+	}
+	return false
+}
+
+// names says that a name means an object, which is written as Kind/namespace/name.
+func names(name, object string) bool { return object == name || strings.HasSuffix(object, "/"+name) }
+
+func (l logged) by() string {
+	if l.activity != nil {
+		return l.integration
+	}
+	return toldBy(l.told)
+}
+
+func (l logged) outcome() string {
+	if l.activity != nil {
+		return string(l.activity.Outcome)
+	}
+	return outcomeOf(l.told)
+}
+
+func (l logged) object() string {
+	if l.activity != nil {
+		return l.activity.Object
+	}
+	if s := l.told.Spec.Event.Subject; s != nil {
+		return s.Kind + "/" + s.Namespace + "/" + s.Name
+	}
+	return v1alpha1.KindNotification + "/" + l.told.Namespace + "/" + l.told.Name
+}
+
+func (l logged) entry() logEntry {
+	if a := l.activity; a != nil {
+		return logEntry{Time: a.Time.UTC(), Integration: l.integration, Action: a.Action, Object: a.Object, Outcome: string(a.Outcome), Detail: a.Detail}
+	}
+	n := l.told
+	e := logEntry{
+		Time: toldAt(n), Integration: l.by(), Action: "PostMessage", Object: l.object(), Outcome: outcomeOf(n), EventType: string(n.Spec.Event.Type),
+		EventID: string(n.Spec.Event.ID), Notification: n.Namespace + "/" + n.Name, Rule: n.Spec.Rule.Name, Channel: string(n.Spec.Channel),
+		Attempts: n.Status.Attempts, NextAttemptTime: timeOf(n.Status.NextAttemptTime),
+	}
+	if c := condition.Get(n, v1alpha1.ConditionDelivered); c != nil {
+		e.Reason, e.Detail = c.Reason, c.Message
+	}
+	if m := n.Status.Message; m != nil {
+		e.Channel, e.Permalink = cmp.Or(m.Channel, e.Channel), m.Permalink
+	}
+	return e
+}
+
+// outcomeOf is how the delivery of a Notification ended. What Slack refused for good, or is too old, ended badly.
+func outcomeOf(n *v1alpha1.Notification) string {
+	c := condition.Get(n, v1alpha1.ConditionDelivered)
+	switch {
+	case c == nil:
+		return pending
+	case c.Status == metav1.ConditionTrue:
+		return string(v1alpha1.OutcomeSucceeded)
+	case c.Reason == v1alpha1.ReasonRejected || c.Reason == v1alpha1.ReasonExpired:
+		return string(v1alpha1.OutcomeFailed)
+	default:
+		return pending
+	}
+}
+
+func toldAt(n *v1alpha1.Notification) time.Time {
+	if n.Status.Message != nil && n.Status.Message.Time != nil {
+		return n.Status.Message.Time.UTC()
+	}
+	if c := condition.Get(n, v1alpha1.ConditionDelivered); c != nil && outcomeOf(n) != pending {
+		return c.LastTransitionTime.UTC()
+	}
+	return n.CreationTimestamp.UTC()
+}
+
+func toldBy(n *v1alpha1.Notification) string {
+	if n.Status.Message != nil && n.Status.Message.Integration != "" {
+		return v1alpha1.KindSlackIntegration + "/" + n.Status.Message.Integration
+	}
+	if ref := n.Spec.IntegrationRef; ref != nil {
+		return v1alpha1.KindSlackIntegration + "/" + cmp.Or(ref.Namespace, n.Namespace) + "/" + ref.Name
+	}
+	return ""
+}

@@ -1,0 +1,284 @@
+package apiserver
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+// +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get;list;watch
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create
+
+func hasSuite[T client.Object](o T) bool { return o.GetLabels()[v1alpha1.SuiteLabel] != "" }
+
+type suite struct {
+	Suite     string     `json:"suite" doc:"The suite's id: the label integrations.voiceai.dev/suite."`
+	Namespace string     `json:"namespace" doc:"The namespace of its CronJob."`
+	Name      string     `json:"name" doc:"The name of its CronJob."`
+	Schedule  string     `json:"schedule" doc:"When it runs by itself, as cron has it."`
+	TimeZone  string     `json:"timeZone,omitempty" doc:"The time zone of the schedule."`
+	OnDemand  bool       `json:"onDemand" doc:"Whether it runs only when it is started: its CronJob is suspended."`
+	LastRun   *runRecord `json:"lastRun,omitempty" doc:"The newest run; left out when you may not list Jobs."`
+}
+
+type runRecord struct {
+	Namespace    string      `json:"namespace" doc:"The namespace of the Job."`
+	Name         string      `json:"name" doc:"The name of the Job."`
+	Suite        string      `json:"suite" doc:"The suite's id."`
+	State        string      `json:"state" enum:"Pending,Running,Passed,Failed" doc:"How far it is, and how it ended: failed too when a test did."`
+	Reason       string      `json:"reason,omitempty" doc:"Why it failed, in a word, such as DeadlineExceeded."`
+	Message      string      `json:"message,omitempty" doc:"Why it failed."`
+	CreatedTime  time.Time   `json:"createdTime" doc:"When it was started."`
+	StartedTime  *time.Time  `json:"startedTime,omitempty" doc:"When its Pod was."`
+	FinishedTime *time.Time  `json:"finishedTime,omitempty" doc:"When it ended."`
+	Results      *runResults `json:"results,omitempty" doc:"What it reported in the annotation integrations.voiceai.dev/results."`
+}
+
+type runResults struct {
+	Passed          int64   `json:"passed" doc:"Tests that passed."`
+	Failed          int64   `json:"failed" doc:"Tests that failed."`
+	Skipped         int64   `json:"skipped" doc:"Tests that were left out."`
+	Total           int64   `json:"total" doc:"All of them."`
+	DurationSeconds float64 `json:"durationSeconds" doc:"How long they took, in seconds."`
+	ReportURL       string  `json:"reportURL,omitempty" doc:"Opens the report."`
+}
+
+type suitesOutput struct {
+	Body struct {
+		Items []suite `json:"items" doc:"Every suite."`
+	}
+}
+
+type suitesInput struct{ Across }
+
+type runsInput struct {
+	Across
+	Paging
+	Suite string `query:"suite" maxLength:"63" doc:"Only runs of this suite."`
+	State string `query:"state" enum:"Pending,Running,Passed,Failed" doc:"Only runs in this state."`
+}
+
+type runList struct {
+	Body struct {
+		Items      []runRecord `json:"items" doc:"This page, newest first."`
+		Total      int         `json:"total" doc:"How many there are on all pages."`
+		NextCursor string      `json:"nextCursor,omitempty" doc:"Where the next page begins; none when this is the last."`
+	}
+}
+
+type startRun struct {
+	Within
+	Suite string `path:"suite" maxLength:"63" doc:"The suite's id."`
+	Name  string `query:"name" maxLength:"253" doc:"The CronJob, when several have that suite's id."`
+	Key   string `header:"Idempotency-Key" maxLength:"255" doc:"Starts one run however often it is sent: repeat it when there was no answer."`
+}
+
+type runOutput struct {
+	Status   int
+	Location string `header:"Location"`
+	ETag     string `header:"ETag"`
+	Body     runRecord
+}
+
+func (s *Server) routeRuns(api huma.API) {
+	tags := []string{"Suites and runs"}
+	route(api, huma.Operation{OperationID: "list-suites", Method: http.MethodGet, Path: "/api/v1/suites", Tags: tags, Summary: "Suites: CronJobs with the suite label"}, s.listSuites)
+	route(api, huma.Operation{
+		OperationID: "start-run", Method: http.MethodPost, Path: "/api/v1/suites/{suite}/runs", Tags: tags, Summary: "Start a run", DefaultStatus: http.StatusCreated,
+		Description: "Makes a Job of the CronJob's template. 200 instead of 201 when the Idempotency-Key was used before.",
+		Responses:   map[string]*huma.Response{"200": {Description: "It was started before."}},
+	}, s.startRun)
+	route(api, huma.Operation{OperationID: "list-runs", Method: http.MethodGet, Path: "/api/v1/runs", Tags: tags, Summary: "Runs: Jobs with the suite label"}, s.listRuns)
+	route(api, huma.Operation{OperationID: "get-run", Method: http.MethodGet, Path: "/api/v1/runs/{name}", Tags: tags, Summary: "One run"}, s.getRun)
+}
+
+func (s *Server) listSuites(ctx context.Context, i *suitesInput) (*suitesOutput, error) {
+	namespace := s.namespaces(i.Across)
+	if err := s.require(ctx, "list", cronJobs, in(namespace)); err != nil {
+		return nil, err
+	}
+	seesRuns, err := s.may(ctx, "list", jobs, in(namespace))
+	if err != nil {
+		return nil, err
+	}
+	last := map[types.NamespacedName]*batchv1.Job{}
+	if seesRuns {
+		for _, j := range s.runs.in(namespace) {
+			key := types.NamespacedName{Namespace: j.Namespace, Name: j.Labels[v1alpha1.SuiteLabel]}
+			if last[key] == nil {
+				last[key] = j
+			}
+		}
+	}
+	out := &suitesOutput{}
+	out.Body.Items = []suite{}
+	for _, c := range s.suites.in(namespace) {
+		id := c.Labels[v1alpha1.SuiteLabel]
+		one := suite{
+			Suite: id, Namespace: c.Namespace, Name: c.Name, Schedule: c.Spec.Schedule, TimeZone: ptr.Deref(c.Spec.TimeZone, ""), OnDemand: ptr.Deref(c.Spec.Suspend, false),
+		}
+		if j := last[types.NamespacedName{Namespace: c.Namespace, Name: id}]; j != nil {
+			one.LastRun = ptr.To(runOf(j))
+		}
+		out.Body.Items = append(out.Body.Items, one)
+	}
+	return out, nil
+}
+
+func (s *Server) listRuns(ctx context.Context, i *runsInput) (*runList, error) {
+	namespace := s.namespaces(i.Across)
+	if err := s.require(ctx, "list", jobs, in(namespace)); err != nil {
+		return nil, err
+	}
+	found, err := newPage[*batchv1.Job]("", i.Paging)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range s.runs.in(namespace) {
+		if i.Suite != "" && j.Labels[v1alpha1.SuiteLabel] != i.Suite || i.State != "" && runOf(j).State != i.State {
+			continue
+		}
+		found.add(place{Time: j.CreationTimestamp.UnixNano(), Namespace: j.Namespace, Name: j.Name}, j)
+	}
+	out := &runList{}
+	out.Body.Total, out.Body.NextCursor, out.Body.Items = found.total, found.next(), []runRecord{}
+	for _, j := range found.items() {
+		out.Body.Items = append(out.Body.Items, runOf(j))
+	}
+	return out, nil
+}
+
+func (s *Server) getRun(ctx context.Context, i *ByName) (*runOutput, error) {
+	key := s.key(*i)
+	if err := s.require(ctx, "get", jobs, key); err != nil {
+		return nil, err
+	}
+	j, ok := s.runs.get(key)
+	if !ok {
+		j = &batchv1.Job{}
+		if err := s.o.Live.Get(ctx, key, j); err != nil {
+			return nil, cluster(ctx, err, "reading Job "+key.String())
+		}
+		if !hasSuite(j) {
+			return nil, mistake(http.StatusNotFound, "Job %s is no run of a suite: it has no label %s", key, v1alpha1.SuiteLabel)
+		}
+	}
+	return &runOutput{Status: http.StatusOK, ETag: wholeTag(j), Body: runOf(j)}, nil
+}
+
+func (s *Server) startRun(ctx context.Context, i *startRun) (*runOutput, error) {
+	namespace := s.namespace(i.Within)
+	if err := s.require(ctx, "create", jobs, in(namespace)); err != nil {
+		return nil, err
+	}
+	c, err := s.suiteNamed(namespace, i.Suite, i.Name)
+	if err != nil {
+		return nil, err
+	}
+	key := i.Key
+	if key == "" {
+		random := make([]byte, 16)
+		_, _ = rand.Read(random) // never fails
+		key = string(random)
+	}
+	j := jobOf(c, callerOf(ctx).GetName(), key)
+	out := &runOutput{Status: http.StatusCreated, Location: linkTo("runs", client.ObjectKeyFromObject(j))}
+	if err := s.o.Client.Create(ctx, j, manager); err != nil {
+		if !apierrors.IsAlreadyExists(err) {
+			return nil, cluster(ctx, err, "starting a run of suite "+i.Suite)
+		}
+		if err := s.o.Live.Get(ctx, client.ObjectKeyFromObject(j), j); err != nil {
+			return nil, cluster(ctx, err, "reading Job "+j.Name)
+		}
+		out.Status = http.StatusOK
+	}
+	out.ETag, out.Body = wholeTag(j), runOf(j)
+	return out, nil
+}
+
+// suiteNamed is the CronJob of a suite.
+func (s *Server) suiteNamed(namespace, id, name string) (*batchv1.CronJob, error) {
+	var found []*batchv1.CronJob
+	var all []string
+	for _, c := range s.suites.in(namespace) {
+		if c.Labels[v1alpha1.SuiteLabel] == id && (name == "" || c.Name == name) {
+			found = append(found, c)
+			all = append(all, c.Name)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, mistake(http.StatusNotFound, "there is no suite %q in namespace %s: label a CronJob %s=%s", id, namespace, v1alpha1.SuiteLabel, id)
+	case 1:
+		return found[0], nil
+	}
+	return nil, mistake(http.StatusConflict, "several CronJobs are suite %q: choose one of them by ?name=, %s", id, strings.Join(all, ", "))
+}
+
+// jobOf is a run of a suite: what kubectl create job --from would make. The same caller's same key is the same Job.
+func jobOf(c *batchv1.CronJob, caller, key string) *batchv1.Job {
+	sum := sha256.Sum256([]byte(fmt.Sprintf("%s\x00%s\x00%s", c.UID, caller, key)))
+	template := c.Spec.JobTemplate.DeepCopy()
+	j := &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: c.Namespace, Name: strings.TrimRight(c.Name[:min(len(c.Name), 42)], "-.") + "-" + hex.EncodeToString(sum[:10]),
+			Labels: map[string]string{}, Annotations: map[string]string{"cronjob.kubernetes.io/instantiate": "manual"},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "CronJob", Name: c.Name, UID: c.UID, Controller: ptr.To(true)}},
+		},
+		Spec: template.Spec,
+	}
+	maps.Copy(j.Labels, template.Labels)
+	j.Labels[v1alpha1.SuiteLabel] = c.Labels[v1alpha1.SuiteLabel]
+	maps.Copy(j.Annotations, template.Annotations)
+	return j
+}
+
+// runOf is a Job as a run.
+func runOf(j *batchv1.Job) runRecord {
+	out := runRecord{
+		Namespace: j.Namespace, Name: j.Name, Suite: j.Labels[v1alpha1.SuiteLabel], State: "Pending", CreatedTime: j.CreationTimestamp.UTC(),
+		StartedTime: timeOf(j.Status.StartTime), FinishedTime: timeOf(j.Status.CompletionTime),
+	}
+	if j.Status.StartTime != nil && j.Status.Active > 0 {
+		out.State = "Running"
+	}
+	if text := j.Annotations[v1alpha1.ResultsAnnotation]; text != "" {
+		var r runResults
+		if json.Unmarshal([]byte(text), &r) == nil {
+			out.Results = &r
+		}
+	}
+	for _, c := range j.Status.Conditions {
+		switch {
+		case c.Status != corev1.ConditionTrue:
+		case c.Type == batchv1.JobComplete:
+			out.State = "Passed"
+			if out.Results != nil && out.Results.Failed > 0 {
+				out.State, out.Reason = "Failed", "TestsFailed"
+			}
+		case c.Type == batchv1.JobFailed:
+			out.State, out.Reason, out.Message = "Failed", c.Reason, c.Message
+			out.FinishedTime = cmp.Or(out.FinishedTime, timeOf(&c.LastTransitionTime))
+		}
+	}
+	return out
+}

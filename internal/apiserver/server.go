@@ -1,0 +1,292 @@
+// Package apiserver is the REST API: what people and programs without kubectl use. It reads and writes the same resources as everybody else, as
+// the caller's own rights allow, and never talks to Slack or Jira itself.
+package apiserver
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	batchv1 "k8s.io/api/batch/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/identity"
+)
+
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = time.Minute
+	shutdownTimeout   = 5 * time.Second
+	maxHeader         = 32 << 10
+	maxBody           = 1 << 20
+	maxEventsBody     = 4 << 20
+)
+
+// manager is the name under which the API's writes are known in managedFields.
+const manager = client.FieldOwner("voiceai-api")
+
+// Outbox stores what an event leads to.
+type Outbox interface {
+	// Put stores a Notification for each rule of a namespace that matches. All are stored when the error is nil; mistakes are rules that could
+	// not be worked out.
+	Put(ctx context.Context, namespace string, e *event.Event) (created []string, mistakes, err error)
+}
+
+// Identity is what a Server asks of package identity.
+type Identity interface {
+	Caller(ctx context.Context, token string) (identity.Caller, error)
+	Allowed(ctx context.Context, caller identity.Caller, access identity.Access) (bool, error)
+}
+
+// Options are what a Server needs.
+type Options struct {
+	// Addr to listen on, such as :8083.
+	Addr string
+	// CertFile and KeyFile are PEM files to serve TLS with; plain HTTP, for something in front that ends TLS, when both are empty.
+	CertFile, KeyFile string
+	// Identity says who calls and what they may do.
+	Identity Identity
+	// Token is the credential of a request; its bearer token when nil.
+	Token func(*http.Request) string
+	// Client reads from the cache and writes, Live reads from the API server.
+	Client client.Client
+	Live   client.Reader
+	// Cache is the one that Client reads from.
+	Cache cache.Cache
+	Clock clock.WithTicker
+	// Outbox stores what events lead to.
+	Outbox Outbox
+	// Namespace, SlackName and JiraName are what is meant when a request names none: default, slack and jira when empty.
+	Namespace, SlackName, JiraName string
+	// TestTimeout is how long a test of an integration is waited for; 10 s when zero.
+	TestTimeout time.Duration
+	// RequestsPerSecond is what one caller may ask, with twice as many at once; 100 when zero.
+	RequestsPerSecond float64
+	// DashboardURL is where people reach the dashboard, for the links of messages; none when empty.
+	DashboardURL string
+	// Pages serves what is not the API, such as a dashboard; nothing when nil.
+	Pages http.Handler
+}
+
+// Server is the API's listener, for a manager to run.
+type Server struct {
+	o       Options
+	handler http.Handler
+	spec    []byte
+
+	hub               hub
+	callers, failures *buckets
+
+	slack    *shelf[*v1alpha1.SlackIntegration]
+	jira     *shelf[*v1alpha1.JiraIntegration]
+	rules    *shelf[*v1alpha1.NotificationRule]
+	defects  *shelf[*v1alpha1.Defect]
+	told     *shelf[*v1alpha1.Notification]
+	suites   *shelf[*batchv1.CronJob]
+	runs     *shelf[*batchv1.Job]
+	ready    chan struct{}
+	stopping chan struct{}
+	bound    net.Addr
+}
+
+// New is a Server. It listens when it is started.
+func New(o Options) (*Server, error) {
+	o.Namespace, o.SlackName, o.JiraName = cmp.Or(o.Namespace, "default"), cmp.Or(o.SlackName, "slack"), cmp.Or(o.JiraName, "jira")
+	o.TestTimeout, o.RequestsPerSecond = cmp.Or(o.TestTimeout, 10*time.Second), cmp.Or(o.RequestsPerSecond, 100)
+	if o.Token == nil {
+		o.Token = identity.BearerToken
+	}
+	s := &Server{
+		o: o, callers: newBuckets(o.Clock, o.RequestsPerSecond), failures: newBuckets(o.Clock, failuresPerSecond),
+		slack: newShelf[*v1alpha1.SlackIntegration](nil), jira: newShelf[*v1alpha1.JiraIntegration](nil), rules: newShelf[*v1alpha1.NotificationRule](nil),
+		defects: newShelf[*v1alpha1.Defect](nil), told: newShelf[*v1alpha1.Notification](nil),
+		suites: newShelf(hasSuite[*batchv1.CronJob]), runs: newShelf(hasSuite[*batchv1.Job]),
+		ready: make(chan struct{}), stopping: make(chan struct{}),
+	}
+	mux := http.NewServeMux()
+	api := humago.New(mux, huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{Title: "Voice AI integrations", Version: "v1",
+				Description: "Slack and Jira for a Voice AI testing framework. Everything here is a resource of Kubernetes, and Kubernetes RBAC decides who may do what."},
+			Components: &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{
+				bearer: {Type: "http", Scheme: "bearer", Description: "A token of this cluster, such as one of `kubectl create token`."},
+			}},
+		},
+		Formats: huma.DefaultFormats, DefaultFormat: "application/json",
+	})
+	for _, add := range []func(huma.API){
+		s.routeConfig, s.routeTests, s.routeHealth, s.routeLogs, s.routeDefects, s.routeRules, s.routeRuns, s.routeInbound, s.routeWatch,
+	} {
+		add(api)
+	}
+	var err error
+	if s.spec, err = json.Marshal(api.OpenAPI()); err != nil {
+		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
+	}
+	if err := s.routeDocs(mux); err != nil {
+		return nil, err
+	}
+	if o.Pages != nil {
+		mux.Handle("/", o.Pages)
+	}
+	s.handler = s.guard(mux)
+	return s, nil
+}
+
+const bearer = "bearer"
+
+// route adds an operation, with what all have in common. Its further statuses answer the same as its usual one. A request body that the operation
+// brings along is documented as it is, and not looked into.
+func route[I, O any](api huma.API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
+	op.Security = []map[string][]string{{bearer: {}}}
+	op.MaxBodyBytes = cmp.Or(op.MaxBodyBytes, maxBody)
+	op.DefaultStatus = cmp.Or(op.DefaultStatus, http.StatusOK)
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	var body map[string]*huma.MediaType
+	if op.RequestBody != nil {
+		body = maps.Clone(op.RequestBody.Content)
+		op.SkipValidateBody = true
+	}
+	huma.Register(api, op, handler)
+	if op.RequestBody != nil {
+		op.RequestBody.Content = body
+	}
+	usual := op.Responses[strconv.Itoa(op.DefaultStatus)]
+	for _, other := range op.Responses {
+		if other.Content == nil {
+			other.Content, other.Headers = usual.Content, usual.Headers
+		}
+	}
+	op.Responses["default"] = &huma.Response{Description: "A problem (RFC 9457).", Content: map[string]*huma.MediaType{
+		problemType: {Schema: api.OpenAPI().Components.Schemas.Schema(typeOf[Problem](), true, "Problem")}}}
+}
+
+// NeedLeaderElection is false: every replica serves.
+func (s *Server) NeedLeaderElection() bool { return false }
+
+// Ready is closed once the server listens.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Addr is where the server listens; nil before it is ready.
+func (s *Server) Addr() net.Addr {
+	select {
+	case <-s.ready:
+		return s.bound
+	default:
+		return nil
+	}
+}
+
+// follow has the shelves filled from the cache, and watchers told of what changes.
+func (s *Server) follow(ctx context.Context) error {
+	return errors.Join(
+		fill(ctx, s, s.slack, v1alpha1.KindSlackIntegration, &v1alpha1.SlackIntegration{}),
+		fill(ctx, s, s.jira, v1alpha1.KindJiraIntegration, &v1alpha1.JiraIntegration{}),
+		fill(ctx, s, s.rules, v1alpha1.KindNotificationRule, &v1alpha1.NotificationRule{}),
+		fill(ctx, s, s.defects, v1alpha1.KindDefect, &v1alpha1.Defect{}),
+		fill(ctx, s, s.told, v1alpha1.KindNotification, &v1alpha1.Notification{}),
+		fill(ctx, s, s.suites, "CronJob", &batchv1.CronJob{}),
+		fill(ctx, s, s.runs, "Job", &batchv1.Job{}),
+	)
+}
+
+func fill[T client.Object](ctx context.Context, s *Server, into *shelf[T], kind string, example T) error {
+	return into.fill(ctx, s.o.Cache, example, func(o T) { s.hub.tell(kind, o.GetNamespace()) })
+}
+
+// Start serves until the context ends; what is under way then has 5 seconds to finish. A Server can be started once.
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.follow(ctx); err != nil {
+		return err
+	}
+	// Requests under way outlive ctx until the shutdown is over.
+	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	srv, err := s.server(ctrl.LoggerInto(base, ctrl.LoggerFrom(ctx).WithName("api")))
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.o.Addr)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", s.o.Addr, err)
+	}
+	s.bound = listener.Addr()
+	close(s.ready)
+
+	ended := make(chan error, 1)
+	go func() {
+		if srv.TLSConfig != nil {
+			ended <- srv.ServeTLS(listener, "", "")
+			return
+		}
+		ended <- srv.Serve(listener)
+	}()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serving on %s: %w", s.bound, err)
+	case <-ctx.Done():
+	}
+	close(s.stopping) // those who watch would never end by themselves
+	shutdown, cancelShutdown := context.WithTimeout(base, shutdownTimeout)
+	defer cancelShutdown()
+	if err := srv.Shutdown(shutdown); err != nil {
+		_ = srv.Close()
+	}
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving on %s: %w", s.bound, err)
+	}
+	return nil
+}
+
+// server is how HTTP is spoken: nobody may take long, or send much.
+func (s *Server) server(base context.Context) (*http.Server, error) {
+	out := &http.Server{
+		Handler:                      s.handler,
+		ReadHeaderTimeout:            readHeaderTimeout,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		MaxHeaderBytes:               maxHeader,
+		DisableGeneralOptionsHandler: true,
+		BaseContext:                  func(net.Listener) context.Context { return base },
+		ErrorLog:                     log.New(quiet{base}, "", 0),
+	}
+	if s.o.CertFile == "" && s.o.KeyFile == "" {
+		return out, nil
+	}
+	certificate, err := tls.LoadX509KeyPair(s.o.CertFile, s.o.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("loading the certificate of the API: %w", err)
+	}
+	out.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}
+	return out, nil
+}
+
+// quiet logs what net/http has to say of its connections only when details are wanted: strangers cause it at will.
+type quiet struct{ ctx context.Context }
+
+func (q quiet) Write(p []byte) (int, error) {
+	ctrl.LoggerFrom(q.ctx).V(1).Info("Connection failed", "Message", string(p[:min(len(p), 1024)]))
+	return len(p), nil
+}
