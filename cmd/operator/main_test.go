@@ -44,6 +44,7 @@ var (
 	box     *sandbox.Sandbox
 	address string
 	edgeURL string
+	apiURL  string
 	count   int
 )
 
@@ -70,7 +71,10 @@ var _ = BeforeSuite(func() {
 	port, err := stage.FreePort(ctx)
 	Expect(err).NotTo(HaveOccurred())
 	edgeURL = fmt.Sprintf("http://127.0.0.1:%d", port)
-	Expect(setup(running, mgr, flags{edge: strings.TrimPrefix(edgeURL, "http://"), maxEventAge: time.Hour, expiry: time.Hour, keep: 2 * time.Hour}, always, func() time.Time { return time.Time{} })).To(Succeed())
+	apiPort, err := stage.FreePort(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	apiURL = fmt.Sprintf("http://127.0.0.1:%d", apiPort)
+	Expect(setup(running, mgr, flags{api: apiFlags{address: strings.TrimPrefix(apiURL, "http://")}, edge: strings.TrimPrefix(edgeURL, "http://"), maxEventAge: time.Hour, expiry: time.Hour, keep: 2 * time.Hour}, always, func() time.Time { return time.Time{} })).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(running) }()
 	DeferCleanup(func() { stop(); Expect(<-ended).To(Succeed()) })

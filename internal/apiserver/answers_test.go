@@ -268,7 +268,7 @@ func TestWhatComesInIsStoredOnce(t *testing.T) {
 		n := &told.Items[i]
 		status(w, n, func(n *v1alpha1.Notification) {
 			if string(n.Spec.Event.ID) == ids["one"] {
-				n.Status.Message = &v1alpha1.PostedMessage{Channel: "C1", Permalink: "https://slack.example.com/p1", Time: ptrTo(metav1.Now())}
+				n.Status.Message = &v1alpha1.PostedMessage{Channel: "CALERTS", Permalink: "https://slack.example.com/p1", Time: ptrTo(metav1.Now())}
 				condition.True(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Sent")
 			} else {
 				condition.False(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonRejected, "channel_not_found: create it")
@@ -280,7 +280,7 @@ func TestWhatComesInIsStoredOnce(t *testing.T) {
 		return log.Total
 	}).Should(gomega.Equal(1))
 	w.Expect(log.Items[0].Detail).To(gomega.Equal("channel_not_found: create it"))
-	c.ask("GET", "/api/v1/integrations/logs?q=C1", "").into(w, &log)
+	c.ask("GET", "/api/v1/integrations/logs?q=CALERTS", "").into(w, &log)
 	w.Expect(log.Items[0].EventID).To(gomega.Equal(ids["one"]))
 	c.ask("GET", "/api/v1/integrations/logs?until=2020-01-01T00:00:00Z", "").into(w, &log)
 	w.Expect(log.Total).To(gomega.BeZero())
