@@ -33,6 +33,7 @@ const (
 	actionComment = "CommentIssue"
 	actionLink    = "LinkIssue"
 	actionPoll    = "PollIssues"
+	actionTest    = "TestMessage"
 )
 
 const (

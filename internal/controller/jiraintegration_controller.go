@@ -13,11 +13,9 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
@@ -80,6 +78,7 @@ func (r *JiraIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		}
 		next = sooner(next, again)
 	}
+	i.Status.LastTest = r.try(ctx, i)
 	i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal = record.Snapshot()
 	i.Status.UnhealthySince = before.Status.UnhealthySince
 	again, tellErr := tellHealth(ctx, r.Outbox, i, v1alpha1.KindJiraIntegration, &i.Status.UnhealthySince, r.Clock.Now())
@@ -122,7 +121,10 @@ func (r *JiraIntegrationReconciler) probed(i *v1alpha1.JiraIntegration) probed[J
 			s := &i.Status
 			s.Deployment, s.Version = v1alpha1.JiraDeployment(found.Deployment), condition.Bound(found.Version, 64)
 			s.Account, s.AccountID = condition.Bound(found.Account, 255), condition.Bound(found.AccountID, 255)
-			notes := append(render.CheckFields(i.Spec.Fields), found.Problems...)
+			var notes []string
+			if note := fieldProblems(i, found.Problems); note != "" {
+				notes = append(notes, note)
+			}
 			if ref := i.Spec.WebhookSecretRef; ref != nil {
 				if _, err := connection.ReadSecret(ctx, r.Live, i.Namespace, "spec.webhookSecretRef", *ref); err != nil {
 					notes = append(notes, "Webhooks are refused: "+err.Error())
@@ -134,6 +136,11 @@ func (r *JiraIntegrationReconciler) probed(i *v1alpha1.JiraIntegration) probed[J
 			return c, strings.Join(notes, "; "), true, nil
 		},
 	}
+}
+
+// fieldProblems says what is wrong with the further fields; empty when nothing is.
+func fieldProblems(i *v1alpha1.JiraIntegration, found []string) string {
+	return strings.Join(append(render.CheckFields(i.Spec.Fields), found...), "; ")
 }
 
 // unknownPriorities says which priorities of the map the project does not take; empty when it takes all.
@@ -185,7 +192,7 @@ func jiraLimits(l *v1alpha1.JiraRateLimit, d ticket.Deployment) connection.Limit
 // SetupWithManager has the reconciler run.
 func (r *JiraIntegrationReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.JiraIntegration{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.JiraIntegration{}, orRequested()).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(naming(r.Client, func() (client.ObjectList, func() []client.Object) {
 			l := &v1alpha1.JiraIntegrationList{}
 			return l, func() []client.Object { return pointers(l.Items) }

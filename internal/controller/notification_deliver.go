@@ -355,7 +355,7 @@ func uncertainBackoff(attempts int32) time.Duration {
 func (r *NotificationReconciler) uncertainSince(n *v1alpha1.Notification) time.Time {
 	var since time.Time
 	if u := n.Status.UncertainSince; u != nil {
-		since = u.Time
+		since = u.Add(time.Second) // whole seconds were written: it was no later than this, and what was asked before does not count
 	}
 	// The API server gives whole seconds: only a later second is surely later.
 	if tookOver := r.TookOver(); !n.CreationTimestamp.After(tookOver) && tookOver.After(since) {

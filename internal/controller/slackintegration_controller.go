@@ -10,11 +10,9 @@ import (
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
@@ -71,6 +69,7 @@ func (r *SlackIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Req
 
 	p := prober[SlackClient, chat.Posted]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Slack}
 	next, err := p.reconcile(ctx, r.probed(i))
+	i.Status.LastTest = r.try(ctx, i)
 	i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal = record.Snapshot()
 	i.Status.Channels = record.Channels()
 	i.Status.UnhealthySince = before.Status.UnhealthySince
@@ -147,7 +146,7 @@ func slackLimits(l *v1alpha1.SlackRateLimit) connection.Limits {
 // SetupWithManager has the reconciler run.
 func (r *SlackIntegrationReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.SlackIntegration{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.SlackIntegration{}, orRequested()).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(naming(r.Client, func() (client.ObjectList, func() []client.Object) {
 			l := &v1alpha1.SlackIntegrationList{}
 			return l, func() []client.Object { return pointers(l.Items) }

@@ -9,7 +9,8 @@ import (
 // Tracker files tickets in one project and follows them. Its errors are faults (package fault) and never hold a credential. A ticket is
 // named by its ID, which stays when it is moved to another project.
 type Tracker interface {
-	// Probe checks the credentials, the project, the issue type and the fields that tickets are to have.
+	// Probe checks the credentials, the project, the issue type and the fields that tickets are to have. The Field of its fault says to which of
+	// Credentials, Project and IssueType the other side said no.
 	Probe(ctx context.Context) (Project, error)
 	// Create files a ticket. An Ambiguous fault means that it may have been filed; Invalid with Field says which field it was refused for.
 	Create(ctx context.Context, d Draft) (Ticket, error)

@@ -116,7 +116,7 @@ func (t *tracker) get(ctx context.Context, path string, into any) error {
 func (t *tracker) Probe(ctx context.Context) (ticket.Project, error) {
 	server, err := t.server(ctx)
 	if err != nil {
-		return ticket.Project{}, err
+		return ticket.Project{}, at("Credentials", err)
 	}
 	out := ticket.Project{Deployment: server.deployment, Version: server.version}
 	var me struct{ AccountID, Name, DisplayName string }
@@ -124,7 +124,7 @@ func (t *tracker) Probe(ctx context.Context) (ticket.Project, error) {
 		if f := fault.From(err); f.Kind == fault.NotFound || f.Kind == fault.Unauthorized {
 			f.Kind, f.Scope = fault.Unauthorized, fault.Connection
 		}
-		return ticket.Project{}, err
+		return ticket.Project{}, at("Credentials", err)
 	}
 	out.Account, out.AccountID = me.DisplayName, me.AccountID
 	if out.AccountID == "" {
@@ -138,7 +138,7 @@ func (t *tracker) Probe(ctx context.Context) (ticket.Project, error) {
 		if f := fault.From(err); f.Kind == fault.NotFound {
 			f.Scope, f.Message = fault.Connection, fmt.Sprintf("project %q does not exist, or the account may not see it: mend spec.projectKey or the account's permissions", t.config.Project)
 		}
-		return ticket.Project{}, err
+		return ticket.Project{}, at("Project", err)
 	}
 	if project.Key == "" {
 		return ticket.Project{}, incomplete("the project")
@@ -146,13 +146,22 @@ func (t *tracker) Probe(ctx context.Context) (ticket.Project, error) {
 	out.Name = project.Name
 	id, screen, err := t.createScreen(ctx)
 	if err != nil {
-		return ticket.Project{}, err
+		return ticket.Project{}, at("IssueType", err)
 	}
 	out.Priorities = priorities(screen)
 	form := newForm(t.config, screen)
 	out.Problems = form.problems
 	t.known.Store(&known{deployment: out.Deployment, issueTypeID: id, form: form})
 	return out, nil
+}
+
+// at says to which part of a probe Jira said no.
+func at(part string, err error) error {
+	f := fault.From(err)
+	if f.Kind.Permanent() {
+		f.Field = part
+	}
+	return f
 }
 
 type server struct {

@@ -85,13 +85,13 @@ func TestAgainstTheSandbox(t *testing.T) {
 
 			config.Token = "wrong"
 			_, err = dial(t, config).Probe(t.Context())
-			check(t, err, fault.Unauthorized, fault.Connection, "", 0, "refused the credentials")
+			check(t, err, fault.Unauthorized, fault.Connection, "Credentials", 0, "refused the credentials")
 			config.Token, config.Project, config.IssueType = "jira-sandbox", "NOPE", "Bug"
 			_, err = dial(t, config).Probe(t.Context())
-			check(t, err, fault.NotFound, fault.Connection, "", 0, `project "NOPE" does not exist`)
+			check(t, err, fault.NotFound, fault.Connection, "Project", 0, `project "NOPE" does not exist`)
 			config.Project, config.IssueType = "VOICE", "Saga"
 			_, err = dial(t, config).Probe(t.Context())
-			check(t, err, fault.NotFound, fault.Connection, "issuetype", 0, `no issue type "Saga"`)
+			check(t, err, fault.NotFound, fault.Connection, "IssueType", 0, `no issue type "Saga"`)
 		})
 	}
 }
