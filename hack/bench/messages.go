@@ -134,7 +134,7 @@ func messageBurst(ctx context.Context, w *world, n, atOnce int, limit *v1alpha1.
 func (w *world) accounted(ctx context.Context, n int) error {
 	list := &v1alpha1.NotificationList{}
 	return w.stage.Poll(ctx, fmt.Sprintf("%d events to be told", n), func() (bool, error) {
-		if n > 1000 { // reading them all takes the API server a second, which is not to be in its way all the time
+		if n > 100 { // reading them all keeps the API server busy, which has better to do
 			if err := sleep(ctx, time.Second); err != nil {
 				return false, err
 			}
