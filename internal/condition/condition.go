@@ -69,27 +69,27 @@ const (
 
 // Ready says that the object is as its spec asks.
 func Ready(o Object, reason, message string) {
-	finish(o)
-	True(o, v1alpha1.ConditionReady, reason, message)
+	summarise(o, metav1.ConditionTrue, "", reason, message)
 }
 
 // NotReady says that it is not, why, and what happens next.
 func NotReady(o Object, progress Progress, reason, message string) {
-	finish(o)
-	False(o, v1alpha1.ConditionReady, reason, message)
-	switch progress {
-	case Reconciling:
-		True(o, v1alpha1.ConditionReconciling, reason, message)
-	case Stalled:
-		True(o, v1alpha1.ConditionStalled, reason, message)
-	case Resting:
-	}
+	next := map[Progress]string{Reconciling: v1alpha1.ConditionReconciling, Stalled: v1alpha1.ConditionStalled}[progress]
+	summarise(o, metav1.ConditionFalse, next, reason, message)
 }
 
-func finish(o Object) {
-	meta.RemoveStatusCondition(o.GetConditions(), v1alpha1.ConditionReconciling)
-	meta.RemoveStatusCondition(o.GetConditions(), v1alpha1.ConditionStalled)
+// summarise sets Ready, and of Reconciling and Stalled the one that holds: what held before and still does keeps its time, so that saying the
+// same again changes nothing.
+func summarise(o Object, ready metav1.ConditionStatus, next, reason, message string) {
 	o.SetObservedGeneration(o.GetGeneration())
+	Set(o, v1alpha1.ConditionReady, ready, reason, message)
+	for _, t := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
+		if t == next {
+			True(o, t, reason, message)
+		} else {
+			meta.RemoveStatusCondition(o.GetConditions(), t)
+		}
+	}
 }
 
 // Bound shortens a text to at most limit characters, and says so by an ellipsis. Broken UTF-8 is mended.
