@@ -177,7 +177,8 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 	if err := controller.Index(ctx, mgr); err != nil {
 		return err
 	}
-	var wakeSlack, wakeJira, wakeRule, wakeDefect, wakeNotification connection.Waker
+	var wakeSlack, wakeJira, wakeRule, wakeDefect connection.Waker
+	wakeNotification := connection.Waker{Priority: controller.AfterNews}
 	now := clock.RealClock{}
 	slackPool := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{
 		Clock: now, Fence: fence, WakeItem: wakeNotification.Wake, WakeIntegration: wakeSlack.Wake, Counted: controller.ActionPost,
@@ -231,11 +232,11 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 		v1alpha1.KindDefect: func() error {
 			return (&controller.DefectReconciler{Client: c, Recorder: recorder, Clock: now, Outbox: box, Jira: jiraPool, Wake: &wakeDefect, TookOver: tookOver,
 				News: &news, DashboardURL: f.dashboardURL}).
-				SetupWithManager(mgr, workers(16))
+				SetupWithManager(mgr, workers(12))
 		},
 		v1alpha1.KindNotification: func() error {
 			return (&controller.NotificationReconciler{Client: c, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Wake: &wakeNotification, TookOver: tookOver,
-				Expiry: f.expiry, Retention: f.keep, Told: tally.Told, DashboardURL: f.dashboardURL}).SetupWithManager(mgr, workers(16))
+				Expiry: f.expiry, Retention: f.keep, Told: tally.Told, DashboardURL: f.dashboardURL}).SetupWithManager(mgr, workers(4))
 		},
 		"test runs": func() error {
 			return (&controller.RunReconciler{Client: c, Live: live, Clock: now, Outbox: box}).SetupWithManager(mgr, workers(4))

@@ -6,12 +6,16 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
 // Waker has objects of one kind reconciled when something outside Kubernetes is new. It never blocks.
 type Waker struct {
+	// Priority is that of the objects woken, where the controller's queue knows priorities; 0 is that of news.
+	Priority int
+
 	mu    sync.Mutex
 	queue workqueue.TypedRateLimitingInterface[reconcile.Request]
 }
@@ -30,7 +34,11 @@ func (w *Waker) Source() source.Source {
 func (w *Waker) Wake(name types.NamespacedName) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.queue != nil {
-		w.queue.Add(reconcile.Request{NamespacedName: name})
+	switch q := w.queue.(type) {
+	case nil:
+	case priorityqueue.PriorityQueue[reconcile.Request]:
+		q.AddWithOpts(priorityqueue.AddOpts{Priority: &w.Priority}, reconcile.Request{NamespacedName: name})
+	default:
+		q.Add(reconcile.Request{NamespacedName: name})
 	}
 }

@@ -71,6 +71,8 @@ type defectScope struct {
 	ticket, follow, notify *outcome
 	// soon says that the first answer is due any moment: until then the status stays unwritten, to be written once.
 	soon bool
+	// silent says that notifications are under way and none of them has said yet how far it is.
+	silent bool
 	// filed is the ticket when it was made or found just now.
 	filed *ticket.Ticket
 }
@@ -112,33 +114,32 @@ func (r *DefectReconciler) finish(ctx context.Context, s *defectScope) (ctrl.Res
 		}
 	}
 	if s.soon && err == nil && s.before.Status.ObservedGeneration < 0 {
-		return ctrl.Result{RequeueAfter: s.next}, nil
+		return later(s.next), nil
 	}
-	if young := s.now.Sub(s.defect.CreationTimestamp.Time); s.delivering() && err == nil && s.before.Status.ObservedGeneration < 0 && young < atOnce {
-		return ctrl.Result{RequeueAfter: sooner(s.next, atOnce)}, nil // what is told within the moment is written together with what came of it
+	if young := s.now.Sub(s.defect.CreationTimestamp.Time); s.delivering() && err == nil && s.before.Status.ObservedGeneration < 0 && young < silence {
+		return later(sooner(s.next, silence)), nil // each of them has the Defect reconciled again once there is something to say
 	}
 	s.summarise()
-	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, s.before, s.defect, ctrl.Result{RequeueAfter: s.next}, s.measure)
+	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, s.before, s.defect, later(s.next), s.measure)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	return result, writeErr
 }
 
-// atOnce is how young a Defect is whose first status may wait for what came of its notifications. Creation times are whole seconds.
-const atOnce = 2 * time.Second
+// silence is how long the first status may wait for Notifications that have said nothing yet: it is written together with what they say.
+const silence = 30 * time.Second
 
-// delivering says that nothing but notifications is under way.
+// delivering says that nothing is under way but notifications of which nothing is known yet.
 func (s *defectScope) delivering() bool {
-	return s.ticket == nil && s.follow == nil && s.notify != nil && s.notify.reason == v1alpha1.ReasonDelivering &&
-		(s.defect.Status.Jira == nil || s.defect.Status.Jira.Key == "")
+	return s.ticket == nil && s.follow == nil && s.silent && (s.defect.Status.Jira == nil || s.defect.Status.Jira.Key == "")
 }
 
 // SetupWithManager has the reconciler run.
 func (r *DefectReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Defect{}).
-		Watches(&v1alpha1.Notification{}, handler.EnqueueRequestsFromMapFunc(defectOfNotification)).
+		Watches(&v1alpha1.Notification{}, afterNews(handler.EnqueueRequestsFromMapFunc(defectOfNotification))).
 		Watches(&v1alpha1.JiraIntegration{}, handler.EnqueueRequestsFromMapFunc(r.concerned), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.NotificationRule{}, handler.EnqueueRequestsFromMapFunc(r.asYoungAs), builder.WithPredicates(predicate.Funcs{
 			UpdateFunc: func(event.UpdateEvent) bool { return false },

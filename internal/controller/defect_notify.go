@@ -85,7 +85,7 @@ func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, create
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	pending, failed := 0, (*v1alpha1.Notification)(nil)
+	pending, spoken, failed := 0, false, (*v1alpha1.Notification)(nil)
 	total := len(list.Items)
 	for i := range list.Items {
 		n := &list.Items[i]
@@ -96,6 +96,7 @@ func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, create
 			failed = n
 		default:
 			pending++
+			spoken = spoken || condition.Get(n, v1alpha1.ConditionDelivered) != nil
 		}
 	}
 	for _, name := range created { // each of them has the Defect reconciled again
@@ -111,6 +112,7 @@ func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, create
 		condition.False(d, v1alpha1.ConditionNotified, o.reason, o.message)
 		return o
 	case pending > 0:
+		s.silent = !spoken
 		o := &outcome{reason: v1alpha1.ReasonDelivering, message: fmt.Sprintf("%d of %d notifications are under way", pending, total)}
 		condition.False(d, v1alpha1.ConditionNotified, o.reason, o.message)
 		return o

@@ -84,12 +84,12 @@ func (r *NotificationReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		if age >= r.Retention {
 			return ctrl.Result{}, client.IgnoreNotFound(r.Client.Delete(ctx, n, client.Preconditions{UID: &n.UID}))
 		}
-		return ctrl.Result{RequeueAfter: until(n.CreationTimestamp.Add(r.Retention), now)}, nil
+		return later(until(n.CreationTimestamp.Add(r.Retention), now)), nil
 	}
 	s := &notificationScope{n: n, before: n.DeepCopy(), now: now}
 	o := r.deliver(ctx, s)
 	if o != nil && o.reason == "" { // under way, or to be tried again at a time that the status says
-		return ctrl.Result{RequeueAfter: s.next}, o.err
+		return later(s.next), o.err
 	}
 	if o == nil {
 		condition.Ready(n, v1alpha1.ReasonDelivered, condition.Get(n, v1alpha1.ConditionDelivered).Message)
@@ -97,7 +97,7 @@ func (r *NotificationReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		condition.False(n, v1alpha1.ConditionDelivered, o.reason, o.message)
 		condition.NotReady(n, o.progress, o.reason, o.message)
 	}
-	result, err := writeStatus(ctx, r.Client, r.Recorder, s.before, n, ctrl.Result{RequeueAfter: s.next}, func() { r.measure(s) })
+	result, err := writeStatus(ctx, r.Client, r.Recorder, s.before, n, later(s.next), func() { r.measure(s) })
 	if o != nil && o.err != nil {
 		return ctrl.Result{}, o.err
 	}
@@ -133,7 +133,7 @@ func (r *NotificationReconciler) SetupWithManager(mgr ctrl.Manager, options cont
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Notification{}).
 		Watches(&v1alpha1.SlackIntegration{}, handler.EnqueueRequestsFromMapFunc(undelivered), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Notification{}, handler.EnqueueRequestsFromMapFunc(membersOf), builder.WithPredicates(predicate.Funcs{
+		Watches(&v1alpha1.Notification{}, afterNews(handler.EnqueueRequestsFromMapFunc(membersOf)), builder.WithPredicates(predicate.Funcs{
 			CreateFunc: func(e event.CreateEvent) bool { return isDigest(e.Object) },
 			UpdateFunc: func(e event.UpdateEvent) bool {
 				return isDigest(e.ObjectNew) && reasonChanged(e.ObjectOld, e.ObjectNew)

@@ -1,0 +1,53 @@
+package controller
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+)
+
+// TestNewsFirst makes sure that what is new is done before what was done is written down, however the requests come in.
+func TestNewsFirst(t *testing.T) {
+	q := priorityqueue.New[reconcile.Request]("test")
+	t.Cleanup(q.ShutDown)
+	about := func(_ context.Context, o client.Object) []reconcile.Request {
+		return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(o)}}
+	}
+	named := func(name, version string) *v1alpha1.Notification {
+		return &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Name: name, ResourceVersion: version}}
+	}
+	h := afterNews(handler.EnqueueRequestsFromMapFunc(about))
+	waker := connection.Waker{Priority: AfterNews}
+	if err := waker.Source().Start(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+
+	h.Create(t.Context(), event.CreateEvent{Object: named("stored", "1")}, q)
+	h.Update(t.Context(), event.UpdateEvent{ObjectOld: named("told", "1"), ObjectNew: named("told", "2")}, q)
+	waker.Wake(types.NamespacedName{Name: "answered"})
+	(&handler.EnqueueRequestForObject{}).Create(t.Context(), event.CreateEvent{Object: named("new", "1")}, q)
+	q.AddWithOpts(priorityqueue.AddOpts{Priority: later(time.Hour).Priority, After: time.Hour}, reconcile.Request{NamespacedName: types.NamespacedName{Name: "rests"}})
+	waker.Wake(types.NamespacedName{Name: "rests"})
+
+	for i, want := range []struct {
+		name     string
+		priority int
+	}{{"new", 0}, {"stored", AfterNews}, {"told", AfterNews}, {"answered", AfterNews}, {"rests", AfterNews}} {
+		got, priority, _ := q.GetWithPriority()
+		if got.Name != want.name || priority != want.priority {
+			t.Errorf("%d: got %s with %d, want %s with %d", i, got.Name, priority, want.name, want.priority)
+		}
+		q.Done(got)
+	}
+}
