@@ -36,6 +36,7 @@ type figures struct {
 	P99      float64        `json:"p99ms"`
 	Last     float64        `json:"lastMs"`
 	Calls    map[string]int `json:"calls"`
+	APICalls map[string]int `json:"apiCalls,omitempty"`
 	Writes   int            `json:"mostStatusWritesUntilDone,omitempty"`
 	CPU      float64        `json:"cpuSeconds"`
 	RSS      float64        `json:"rssMB"`

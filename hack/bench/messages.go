@@ -15,7 +15,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
@@ -89,7 +88,15 @@ func messageBurst(ctx context.Context, w *world, n, atOnce int, limit *v1alpha1.
 	if err := w.start(ctx, i); err != nil {
 		return f, err
 	}
-	before, was := w.operator.Usage(), w.sandbox.Requests()
+	since, err := w.mark(ctx)
+	if err != nil {
+		return f, err
+	}
+	told := make(chan struct{}, n) // has an entry for each event of which it is said what became of it
+	wait, err := w.accounted(ctx, n, told)
+	if err != nil {
+		return f, err
+	}
 	began := time.Now()
 	created := make([]time.Time, n)
 	each := func(k int) error {
@@ -101,15 +108,17 @@ func messageBurst(ctx context.Context, w *world, n, atOnce int, limit *v1alpha1.
 			if err := each(k); err != nil {
 				return f, err
 			}
-			if err := w.accounted(ctx, k+1); err != nil {
-				return f, err
+			select {
+			case <-told:
+			case <-ctx.Done():
+				return f, context.Cause(ctx)
 			}
 		}
 	} else if err := parallel(n, atOnce, each); err != nil {
 		return f, err
 	}
 	all := time.Since(began)
-	if err := w.accounted(ctx, n); err != nil {
+	if err := wait(); err != nil {
 		return f, err
 	}
 	end := time.Since(began)
@@ -124,30 +133,22 @@ func messageBurst(ctx context.Context, w *world, n, atOnce int, limit *v1alpha1.
 	}
 	f.percentiles(took)
 	f.Objects = n
-	w.usage(&f, before, was)
+	if err := w.usage(ctx, &f, since); err != nil {
+		return f, err
+	}
 	f.Notes = fmt.Sprintf("the creates themselves took %.1f s; every Notification said what became of it after %.1f s; %d messages, %d of them of one Defect",
 		all.Seconds(), end.Seconds(), len(w.sandbox.Slack().Messages(slack.AlertsChannel)), len(took))
 	return f, nil
 }
 
-// accounted waits until there are so many Notifications that are no digests, and all of them are delivered.
-func (w *world) accounted(ctx context.Context, n int) error {
-	list := &v1alpha1.NotificationList{}
-	return w.stage.Poll(ctx, fmt.Sprintf("%d events to be told", n), func() (bool, error) {
-		if n > 100 { // reading them all keeps the API server busy, which has better to do
-			if err := sleep(ctx, time.Second); err != nil {
-				return false, err
-			}
+// accounted tells of each Notification that is no digest once it says that it is delivered, until there are n.
+func (w *world) accounted(ctx context.Context, n int, told chan<- struct{}) (wait func() error, err error) {
+	done := map[string]bool{}
+	return watchEach(ctx, w, &v1alpha1.NotificationList{}, func(o *v1alpha1.Notification, _ time.Time) bool {
+		if len(o.Spec.Members) == 0 && !done[o.Name] && condition.Is(o, v1alpha1.ConditionDelivered, metav1.ConditionTrue, "") {
+			done[o.Name] = true
+			told <- struct{}{}
 		}
-		if err := w.client.List(ctx, list, client.InNamespace(namespace)); err != nil {
-			return false, err
-		}
-		told := 0
-		for i := range list.Items {
-			if len(list.Items[i].Spec.Members) == 0 && condition.Is(&list.Items[i], v1alpha1.ConditionDelivered, metav1.ConditionTrue, "") {
-				told++
-			}
-		}
-		return told >= n, nil
+		return len(done) == n
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
 )
@@ -35,13 +34,16 @@ func ticketIdle(ctx context.Context, w *world) (f figures, err error) {
 	if err := w.start(ctx, i); err != nil {
 		return f, err
 	}
-	before, was := w.operator.Usage(), w.sandbox.Requests()
+	since, err := w.mark(ctx)
+	if err != nil {
+		return f, err
+	}
 	var took []float64
 	for i := range n {
 		d := newDefect(fmt.Sprintf("idle-%d", i))
 		writes := 0
 		var began, done time.Time
-		wait, err := w.watch(ctx, func(got *v1alpha1.Defect, at time.Time) bool {
+		wait, err := watchEach(ctx, w, &v1alpha1.DefectList{}, func(got *v1alpha1.Defect, at time.Time) bool {
 			if got.Name != d.Name || got.Generation == 1 && got.Status.ObservedGeneration < 0 {
 				return false
 			}
@@ -63,7 +65,9 @@ func ticketIdle(ctx context.Context, w *world) (f figures, err error) {
 		f.Writes = max(f.Writes, writes)
 	}
 	f.percentiles(took)
-	w.usage(&f, before, was)
+	if err := w.usage(ctx, &f, since); err != nil {
+		return f, err
+	}
 	f.Notes = fmt.Sprintf("at most %d status writes until the key", f.Writes)
 	return f, nil
 }
@@ -107,11 +111,14 @@ func ticketBurst(ctx context.Context, w *world, n int, o sandbox.Options, ratePe
 	if err := w.start(ctx, i); err != nil {
 		return f, err
 	}
-	before, was := w.operator.Usage(), w.sandbox.Requests()
+	since, err := w.mark(ctx)
+	if err != nil {
+		return f, err
+	}
 	var began, created time.Time
 	var took []float64
 	done, writes := map[string]bool{}, map[string]int{}
-	wait, err := w.watch(ctx, func(d *v1alpha1.Defect, at time.Time) bool {
+	wait, err := watchEach(ctx, w, &v1alpha1.DefectList{}, func(d *v1alpha1.Defect, at time.Time) bool {
 		if d.Status.ObservedGeneration >= 0 && !done[d.Name] {
 			writes[d.Name]++
 		}
@@ -135,7 +142,9 @@ func ticketBurst(ctx context.Context, w *world, n int, o sandbox.Options, ratePe
 		return f, err
 	}
 	f.percentiles(took)
-	w.usage(&f, before, was)
+	if err := w.usage(ctx, &f, since); err != nil {
+		return f, err
+	}
 	f.Notes = fmt.Sprintf("the creates themselves took %.0f ms; at most %d status writes until the key", ms(created.Sub(began)), f.Writes)
 	return f, nil
 }
@@ -164,14 +173,17 @@ func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	was := w.sandbox.Requests()
+	since := mark{requests: w.sandbox.Requests()}
+	if since.api, err = w.apiCalls(ctx); err != nil {
+		return f, err
+	}
 	began := time.Now()
 	if w.operator, err = w.stage.Operator(ctx, "operator-2", nil); err != nil {
 		return f, err
 	}
 	// The last Defect to be created shows that those before it were looked at, or at least that they do not stand in its way.
 	probe := newDefect("after-start")
-	wait, err := w.watch(ctx, func(d *v1alpha1.Defect, _ time.Time) bool {
+	wait, err := watchEach(ctx, w, &v1alpha1.DefectList{}, func(d *v1alpha1.Defect, _ time.Time) bool {
 		return d.Name == probe.Name && d.Status.Jira != nil && d.Status.Jira.Key != ""
 	})
 	if err != nil {
@@ -195,7 +207,9 @@ func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 	if err := sleep(ctx, rest); err != nil {
 		return f, err
 	}
-	w.usage(&f, stage.Usage{}, was)
+	if err := w.usage(ctx, &f, since); err != nil {
+		return f, err
+	}
 	f.Objects, f.Last = n, ms(ready)
 	f.Notes = fmt.Sprintf("last is from the start of the operator to the key of a Defect created 2 s after it; %.2f s of CPU in %s of rest", w.operator.Usage().CPU-before.CPU, rest)
 	return f, nil

@@ -35,6 +35,7 @@ type world struct {
 	dir      string
 	stage    *stage.Stage
 	client   client.WithWatch
+	config   *rest.Config
 	sandbox  *sandbox.Sandbox
 	server   *httptest.Server
 	operator *stage.Process
@@ -52,6 +53,7 @@ func (w *world) begin() error {
 	}
 	config = rest.CopyConfig(config)
 	config.QPS = -1
+	w.config = config
 	w.client, err = client.NewWithWatch(config, client.Options{Scheme: scheme})
 	return err
 }
@@ -144,14 +146,13 @@ func parallel(n, atOnce int, do func(i int) error) error {
 	return <-errs
 }
 
-// watch watches Defects and calls each for each change, until it returns true.
-func (w *world) watch(ctx context.Context, each func(*v1alpha1.Defect, time.Time) bool) (wait func() error, err error) {
-	list := &v1alpha1.DefectList{}
+// watch watches the objects of a list and calls each for each change, until it returns true.
+func watchEach[T client.Object](ctx context.Context, w *world, list client.ObjectList, each func(T, time.Time) bool) (wait func() error, err error) {
 	if err := w.client.List(ctx, list, client.Limit(1)); err != nil {
 		return nil, err
 	}
 	// The API server ends a watch that falls behind, as happens when all share two processors.
-	watching, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, watcher{w.client})
+	watching, err := watchtools.NewRetryWatcherWithContext(ctx, list.GetResourceVersion(), watcher{w.client, list})
 	if err != nil {
 		return nil, err
 	}
@@ -161,12 +162,12 @@ func (w *world) watch(ctx context.Context, each func(*v1alpha1.Defect, time.Time
 		for {
 			select {
 			case e, ok := <-watching.ResultChan():
-				d, isDefect := e.Object.(*v1alpha1.Defect)
+				o, fits := e.Object.(T)
 				switch {
-				case !ok || !isDefect:
+				case !ok || !fits:
 					done <- fmt.Errorf("the watch ended with %v", e.Object)
 					return
-				case each(d, time.Now()):
+				case each(o, time.Now()):
 					done <- nil
 					return
 				}
@@ -190,16 +191,35 @@ func (f *figures) percentiles(took []float64) {
 	}
 }
 
-// usage fills in what the operator took since before, and what Jira and Slack were asked since was.
-func (w *world) usage(f *figures, before stage.Usage, was map[sandbox.Request]int) {
-	u := w.operator.Usage()
-	f.CPU, f.RSS, f.PeakRSS = u.CPU-before.CPU, u.RSS, u.PeakRSS
-	f.Calls = map[string]int{}
-	for r, n := range w.sandbox.Requests() {
-		if n -= was[r]; n > 0 {
+// mark is what was used and asked for until something began.
+type mark struct {
+	usage    stage.Usage
+	requests map[sandbox.Request]int
+	api      map[string]int
+}
+
+func (w *world) mark(ctx context.Context) (m mark, err error) {
+	m.usage, m.requests = w.operator.Usage(), w.sandbox.Requests()
+	m.api, err = w.apiCalls(ctx)
+	return m, err
+}
+
+// usage fills in what was used and asked for since.
+func (w *world) usage(ctx context.Context, f *figures, since mark) error {
+	now, err := w.mark(ctx)
+	f.CPU, f.RSS, f.PeakRSS = now.usage.CPU-since.usage.CPU, now.usage.RSS, now.usage.PeakRSS
+	f.Calls, f.APICalls = map[string]int{}, map[string]int{}
+	for r, n := range now.requests {
+		if n -= since.requests[r]; n > 0 {
 			f.Calls[fmt.Sprintf("%s %s", r.Route, statusText(r.Status))] += n
 		}
 	}
+	for what, n := range now.api {
+		if n -= since.api[what]; n > 0 {
+			f.APICalls[what] = n
+		}
+	}
+	return err
 }
 
 func statusText(status int) string {
@@ -229,10 +249,13 @@ func ticketed(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, k int, now time.T
 	return d.Status
 }
 
-// watcher watches Defects.
-type watcher struct{ client client.WithWatch }
+// watcher watches the objects of a list.
+type watcher struct {
+	client client.WithWatch
+	list   client.ObjectList
+}
 
 // WatchWithContext begins a watch.
 func (w watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-	return w.client.Watch(ctx, &v1alpha1.DefectList{}, &client.ListOptions{Raw: &o})
+	return w.client.Watch(ctx, w.list, &client.ListOptions{Raw: &o})
 }
