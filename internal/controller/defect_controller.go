@@ -100,6 +100,7 @@ func (r *DefectReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 func (r *DefectReconciler) forget(d types.NamespacedName) {
 	r.Jira.Forget(d)
 	r.News.Drop(d)
+	r.News.Settle(d)
 	r.lookups.Range(func(_, l any) bool {
 		l.(*lookup[ticket.Ticket]).release(d)
 		return true

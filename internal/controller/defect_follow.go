@@ -82,6 +82,7 @@ func (r *DefectReconciler) follow(ctx context.Context, s *defectScope) *outcome 
 			j.MissingSince = &metav1.Time{Time: answer.At}
 		}
 		j.JiraChangedAt = changedAt(d)
+		r.News.Settle(key)
 		return s.outOfStep(conclude(answer.Err))
 	case answer.Done && answer.Err == nil:
 		a.done(answer.Result, answer.At)
@@ -109,10 +110,14 @@ func (r *DefectReconciler) nextAct(s *defectScope, i *v1alpha1.JiraIntegration) 
 	d := s.defect
 	j := d.Status.Jira
 	if at := changedAt(d); at != j.JiraChangedAt {
-		return r.read(d, i, at)
+		return r.read(d, i, "read/"+at, func() { j.JiraChangedAt = at })
 	}
 	if j.MissingSince != nil {
 		return nil
+	}
+	key := client.ObjectKeyFromObject(d)
+	if at, ok := r.News.Doubted(key, d.UID); ok {
+		return r.read(d, i, fmt.Sprintf("look/%d", at.UnixNano()), func() { r.News.Settle(key) })
 	}
 	regression := untoldRegression(d)
 	if regression && j.MoveTo != "" && !lifecycle.Reopens(i.Spec.Reopen, d, s.now) {
@@ -134,15 +139,15 @@ func (r *DefectReconciler) nextAct(s *defectScope, i *v1alpha1.JiraIntegration) 
 	return nil
 }
 
-// read reads the ticket, because of a hint.
-func (r *DefectReconciler) read(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, hint string) *act {
+// read reads the ticket, because of a hint or a doubt.
+func (r *DefectReconciler) read(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, why string, done func()) *act {
 	id := idOf(d.Status.Jira)
 	return &act{
-		id:   "read/" + hint,
+		id:   why,
 		call: func(ctx context.Context, c JiraClient) (ticket.Ticket, error) { return c.Get(ctx, id) },
 		done: func(t ticket.Ticket, at time.Time) {
 			lifecycle.FromJira(d, i.Spec.States, t, at)
-			d.Status.Jira.JiraChangedAt = hint
+			done()
 		},
 	}
 }

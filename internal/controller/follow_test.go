@@ -121,6 +121,33 @@ var _ = Describe("Defect and ticket in step", func() {
 		eventually(d, v1alpha1.ConditionReady, "True/Ready", "OPS-9")
 	})
 
+	It("notices that the ticket was deleted though nobody says so, and reads a ticket that is merely not found", func() {
+		ready(nil)
+		longSince := metav1.NewTime(time.Now().Add(-time.Hour))
+		other := defect(v1alpha1.SeverityCritical)
+		other.Name = "relabelled"
+		w.create(other)
+		eventually(other, v1alpha1.ConditionReady, "True/Ready", "VOICE-2")
+		for _, o := range []*v1alpha1.Defect{d, other} { // as if the tickets were no new ones
+			Expect(kube.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+			before := o.DeepCopy()
+			o.Status.Jira.CreatedTime = &longSince
+			Expect(kube.Status().Patch(ctx, o, client.MergeFrom(before))).To(Succeed())
+		}
+		w.jira.Hide("VOICE-2")
+		w.jira.Edit("VOICE-1", "", "", nil)
+		Eventually(func() string {
+			s := status()
+			if s.Jira.MissingSince == nil {
+				return ""
+			}
+			return s.Jira.Key
+		}).WithTimeout(time.Minute).Should(Equal("VOICE-1"))
+		eventually(d, v1alpha1.ConditionSynced, "False/TicketMissing", "does not have VOICE-1 any more")
+		Eventually(func() int { return w.jira.Gets("VOICE-2") }).WithTimeout(time.Minute).Should(BeNumerically(">", 0))
+		eventually(other, v1alpha1.ConditionSynced, "True/InStep", "agree")
+	})
+
 	DescribeTable("a defect that comes back",
 		func(reopen *v1alpha1.JiraReopen, resolution, wantStatus string) {
 			ready(reopen)

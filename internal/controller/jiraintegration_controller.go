@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -47,7 +48,10 @@ type JiraIntegrationReconciler struct {
 	// News takes what polls find, WakeDefect has a Defect look at it.
 	News       *News
 	WakeDefect func(types.NamespacedName)
+	// AuditInterval is how often some of the open tickets are looked for, to notice those that were deleted; 10 minutes when zero.
+	AuditInterval time.Duration
 
+	audits audits
 	// failedPolls are the times of the next polls of integrations whose last one failed.
 	failedPolls sync.Map
 }
@@ -59,6 +63,7 @@ func (r *JiraIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		if client.IgnoreNotFound(err) == nil {
 			r.Jira.Close(req.NamespacedName)
 			r.failedPolls.Delete(req.NamespacedName)
+			r.audits.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}

@@ -29,6 +29,7 @@ const (
 type News struct {
 	mu      sync.Mutex
 	tickets map[types.NamespacedName]news
+	doubts  map[types.NamespacedName]doubt
 }
 
 type news struct {
@@ -52,6 +53,37 @@ func (n *News) Get(d types.NamespacedName, uid types.UID) (ticket.Ticket, bool) 
 	defer n.mu.Unlock()
 	found, ok := n.tickets[d]
 	return found.ticket, ok && found.uid == uid
+}
+
+// doubt is about a ticket that was not found, at a time.
+type doubt struct {
+	uid types.UID
+	at  time.Time
+}
+
+// Doubt notes that a Defect's ticket was not found where it should be.
+func (n *News) Doubt(d types.NamespacedName, uid types.UID, at time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.doubts == nil {
+		n.doubts = map[types.NamespacedName]doubt{}
+	}
+	n.doubts[d] = doubt{uid, at}
+}
+
+// Doubted is when a Defect's ticket was not found, if it has not been read since.
+func (n *News) Doubted(d types.NamespacedName, uid types.UID) (time.Time, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	found, ok := n.doubts[d]
+	return found.at, ok && found.uid == uid
+}
+
+// Settle says that a ticket of which there was a doubt was read.
+func (n *News) Settle(d types.NamespacedName) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.doubts, d)
 }
 
 // Drop forgets what was found.
@@ -110,7 +142,7 @@ func (r *JiraIntegrationReconciler) poll(ctx context.Context, i *v1alpha1.JiraIn
 			return interval, fault.From(err)
 		}
 	}
-	return interval, nil
+	return interval, r.audit(ctx, i, c)
 }
 
 // tell has the Defects of a ticket reconciled, if what Jira says is new to them.

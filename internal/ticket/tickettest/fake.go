@@ -31,6 +31,8 @@ type issue struct {
 	comments []ticket.Comment
 	links    []ticket.Link
 	gone     bool
+	hidden   bool
+	gets     int
 }
 
 // Dial is a client of the project.
@@ -107,6 +109,12 @@ func (f *Fake) Edit(key, status, category string, more func(*ticket.Ticket)) {
 	}
 }
 
+// Hide keeps a ticket from being found by its marker, as when somebody removed its label.
+func (f *Fake) Hide(key string) { f.mu.Lock(); defer f.mu.Unlock(); f.named(key).hidden = true }
+
+// Gets counts the calls of Get for a ticket.
+func (f *Fake) Gets(key string) int { f.mu.Lock(); defer f.mu.Unlock(); return f.named(key).gets }
+
 // Issue is a ticket as it is now, with the comments and links on it.
 func (f *Fake) Issue(key string) (ticket.Ticket, []ticket.Comment, []ticket.Link) {
 	f.mu.Lock()
@@ -163,7 +171,7 @@ func (c *client) Find(_ context.Context, markers []string, within time.Duration)
 	c.f.finds++
 	out := map[string]ticket.Ticket{}
 	for _, i := range c.f.issues {
-		if _, older := out[i.draft.Marker]; !older && !i.gone && (len(markers) <= ticket.MaxMarkers && slices.Contains(markers, i.draft.Marker) || len(markers) > ticket.MaxMarkers && time.Since(i.Created) <= within) {
+		if _, older := out[i.draft.Marker]; !older && !i.gone && !i.hidden && (len(markers) <= ticket.MaxMarkers && slices.Contains(markers, i.draft.Marker) || len(markers) > ticket.MaxMarkers && time.Since(i.Created) <= within) {
 			out[i.draft.Marker] = i.Ticket
 		}
 	}
@@ -205,7 +213,7 @@ func (c *client) on(id string, writing bool, do func(*issue)) (ticket.Ticket, er
 }
 
 func (c *client) Get(_ context.Context, id string) (ticket.Ticket, error) {
-	return c.on(id, false, func(*issue) {})
+	return c.on(id, false, func(i *issue) { i.gets++ })
 }
 
 func (c *client) Move(_ context.Context, id string, to ticket.Target) (ticket.Ticket, error) {
