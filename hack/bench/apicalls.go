@@ -10,21 +10,21 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// apiCalls are how often the API server was asked, by what was asked and how it answered.
-func (w *world) apiCalls(ctx context.Context) (map[string]int, error) {
+// apiServer is how often the API server was asked, by what was asked and how it answered, and its processor time in seconds.
+func (w *world) apiServer(ctx context.Context) (calls map[string]int, cpu float64, err error) {
 	set, err := kubernetes.NewForConfig(w.config)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	raw, err := set.RESTClient().Get().AbsPath("/metrics").Stream(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reading the API server's metrics: %w", err)
+		return nil, 0, fmt.Errorf("reading the API server's metrics: %w", err)
 	}
 	defer func() { _ = raw.Close() }()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(raw)
 	if err != nil {
-		return nil, fmt.Errorf("reading the API server's metrics: %w", err)
+		return nil, 0, fmt.Errorf("reading the API server's metrics: %w", err)
 	}
 	out := map[string]int{}
 	for _, m := range families["apiserver_request_total"].GetMetric() {
@@ -38,5 +38,8 @@ func (w *world) apiCalls(ctx context.Context) (map[string]int, error) {
 		}
 		out[strings.Join([]string{l["verb"], what, l["code"]}, " ")] += int(m.GetCounter().GetValue())
 	}
-	return out, nil
+	for _, m := range families["process_cpu_seconds_total"].GetMetric() {
+		cpu = m.GetCounter().GetValue()
+	}
+	return out, cpu, nil
 }

@@ -36,7 +36,8 @@ type figures struct {
 	P99      float64        `json:"p99ms"`
 	Last     float64        `json:"lastMs"`
 	Calls    map[string]int `json:"calls"`
-	APICalls map[string]int `json:"apiCalls,omitempty"`
+	APICalls map[string]int `json:"apiServerCalls,omitempty"`
+	APICPU   float64        `json:"apiServerCPUSeconds"`
 	Writes   int            `json:"mostStatusWritesUntilDone,omitempty"`
 	CPU      float64        `json:"cpuSeconds"`
 	RSS      float64        `json:"rssMB"`
@@ -75,9 +76,9 @@ func run(ctx context.Context, names []string) error {
 		results = append(results, f)
 	}
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "SCENARIO\tOBJECTS\tP50 ms\tP99 ms\tLAST ms\tCPU s\tRSS MB\tPEAK MB\tCALLS\tNOTES")
+	_, _ = fmt.Fprintln(table, "SCENARIO\tOBJECTS\tP50 ms\tP99 ms\tLAST ms\tCPU s\tAPI CPU s\tRSS MB\tPEAK MB\tCALLS\tNOTES")
 	for _, f := range results {
-		_, _ = fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.0f\t%.1f\t%.0f\t%.0f\t%s\t%s\n", f.Scenario, f.Objects, f.P50, f.P99, f.Last, f.CPU, f.RSS, f.PeakRSS, calls(f.Calls), f.Notes)
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.0f\t%.1f\t%.1f\t%.0f\t%.0f\t%s\t%s\n", f.Scenario, f.Objects, f.P50, f.P99, f.Last, f.CPU, f.APICPU, f.RSS, f.PeakRSS, calls(f.Calls), f.Notes)
 	}
 	if err := table.Flush(); err != nil {
 		return err

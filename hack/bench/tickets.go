@@ -81,6 +81,10 @@ func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
 	}
 	const n = 1000
 	took := make([]float64, n)
+	_, cpu, err := w.apiServer(ctx)
+	if err != nil {
+		return f, err
+	}
 	began := time.Now()
 	err = parallel(n, 32, func(k int) error {
 		d := newDefect(fmt.Sprintf("floor-%d", k))
@@ -93,7 +97,12 @@ func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
 		took[k] = ms(time.Since(began))
 		return err
 	})
+	if err != nil {
+		return f, err
+	}
 	f.percentiles(took)
+	_, f.APICPU, err = w.apiServer(ctx)
+	f.APICPU -= cpu
 	return f, err
 }
 
@@ -174,7 +183,7 @@ func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	since := mark{requests: w.sandbox.Requests()}
-	if since.api, err = w.apiCalls(ctx); err != nil {
+	if since.api, since.apiCPU, err = w.apiServer(ctx); err != nil {
 		return f, err
 	}
 	began := time.Now()

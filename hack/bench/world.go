@@ -196,11 +196,12 @@ type mark struct {
 	usage    stage.Usage
 	requests map[sandbox.Request]int
 	api      map[string]int
+	apiCPU   float64
 }
 
 func (w *world) mark(ctx context.Context) (m mark, err error) {
 	m.usage, m.requests = w.operator.Usage(), w.sandbox.Requests()
-	m.api, err = w.apiCalls(ctx)
+	m.api, m.apiCPU, err = w.apiServer(ctx)
 	return m, err
 }
 
@@ -208,6 +209,7 @@ func (w *world) mark(ctx context.Context) (m mark, err error) {
 func (w *world) usage(ctx context.Context, f *figures, since mark) error {
 	now, err := w.mark(ctx)
 	f.CPU, f.RSS, f.PeakRSS = now.usage.CPU-since.usage.CPU, now.usage.RSS, now.usage.PeakRSS
+	f.APICPU = now.apiCPU - since.apiCPU
 	f.Calls, f.APICalls = map[string]int{}, map[string]int{}
 	for r, n := range now.requests {
 		if n -= since.requests[r]; n > 0 {
