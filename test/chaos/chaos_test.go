@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -37,6 +38,7 @@ const (
 )
 
 var (
+	config  *rest.Config
 	cluster client.Client
 	here    *stage.Stage
 )
@@ -64,8 +66,7 @@ func run(m *testing.M) int {
 			fmt.Println(err)
 		}
 	}()
-	config, err := here.ControlPlane()
-	if err != nil {
+	if config, err = here.ControlPlane(); err != nil {
 		panic(err)
 	}
 	scheme := runtime.NewScheme()
@@ -107,19 +108,30 @@ const (
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := newBareWorld(t)
+	w.addJira()
+	return w
+}
+
+func (w *world) addJira() {
+	w.t.Helper()
 	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jira"}, StringData: map[string]string{"token": jira.BotToken}})
 	w.create(&v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jira"}, Spec: v1alpha1.JiraIntegrationSpec{
 		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.JiraPath), ProjectKey: jira.VoiceProject, SettleSeconds: settle, PollIntervalSeconds: 86_400, // a poll is a search too, which is not what is counted here
 		Basic:      &v1alpha1.JiraBasicAuth{Username: jira.BotUser, TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"}},
 		AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
 	}})
-	return w
 }
 
 // newSlackWorld has no Jira, and a rule that tells of every Defect.
 func newSlackWorld(t *testing.T, limit *v1alpha1.SlackRateLimit) *world {
 	t.Helper()
 	w := newBareWorld(t)
+	w.addSlack(limit)
+	return w
+}
+
+func (w *world) addSlack(limit *v1alpha1.SlackRateLimit) {
+	w.t.Helper()
 	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "slack"}, StringData: map[string]string{"token": slack.BotToken}})
 	w.create(&v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{
 		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.SlackAPIPath), DefaultChannel: slack.AlertsChannel, RateLimit: limit,
@@ -127,7 +139,6 @@ func newSlackWorld(t *testing.T, limit *v1alpha1.SlackRateLimit) *world {
 	}})
 	w.create(&v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "all"},
 		Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}})
-	return w
 }
 
 func newBareWorld(t *testing.T) *world {
