@@ -49,6 +49,13 @@ type receipts struct {
 	at map[string]time.Time
 }
 
+func (r *receipts) when(name string) (time.Time, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, ok := r.at[name]
+	return at, ok
+}
+
 func (r *receipts) watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if strings.HasSuffix(req.URL.Path, "/chat.postMessage") {
