@@ -66,7 +66,7 @@ type defectOutput struct {
 type EdgeCasesInput struct {
 	Across
 	Paging
-	State    v1alpha1.State    `query:"state" enum:"Open,InProgress,Resolved,Closed" doc:"Only those in this state."`
+	State    v1alpha1.State    `query:"state" enum:"Open,InProgress,Resolved,Closed,Unresolved" doc:"Only those in this state; Unresolved are those that are Open or InProgress."`
 	Severity v1alpha1.Severity `query:"severity" enum:"Critical,High,Medium,Low" doc:"Only those of this severity."`
 	Suite    string            `query:"suite" maxLength:"63" doc:"Only those of this suite."`
 	Run      string            `query:"run" maxLength:"253" doc:"Only those of this run."`
@@ -157,7 +157,7 @@ func (i *EdgeCasesInput) wants(d *v1alpha1.Defect, text string) bool {
 		key = d.Status.Jira.Key
 	}
 	switch {
-	case i.State != "" && stateOf(d) != i.State,
+	case i.State == unresolved && !isUnresolved(d), i.State != "" && i.State != unresolved && stateOf(d) != i.State,
 		i.Severity != "" && d.Spec.Severity != i.Severity,
 		i.Suite != "" && d.Spec.Suite != i.Suite,
 		i.Run != "" && d.Spec.Run != i.Run,
@@ -199,6 +199,14 @@ func categoryOf(d *v1alpha1.Defect) v1alpha1.Category {
 // stateOf is where a Defect stands; before the operator has seen it, where it is wanted to stand.
 func stateOf(d *v1alpha1.Defect) v1alpha1.State {
 	return cmp.Or(d.Status.State, d.Spec.State, v1alpha1.StateOpen)
+}
+
+// unresolved chooses Defects that somebody has still to do something about.
+const unresolved = "Unresolved"
+
+func isUnresolved(d *v1alpha1.Defect) bool {
+	state := stateOf(d)
+	return state == v1alpha1.StateOpen || state == v1alpha1.StateInProgress
 }
 
 func (s *Server) createDefect(ctx context.Context, i *newDefect) (*defectOutput, error) {

@@ -9,6 +9,7 @@ import (
 	"path"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -56,6 +57,9 @@ func (s *Server) guard(mux *http.ServeMux) http.Handler {
 				}
 			}
 		}
+		if !strings.HasPrefix(r.URL.Path, "/api/") {
+			r = r.WithContext(context.WithValue(r.Context(), pageKey{}, &pageCalls{}))
+		}
 		if _, pattern := mux.Handler(r); pattern == "" || pattern == "/" && strings.HasPrefix(r.URL.Path, "/api/") {
 			s.unrouted(mux, w, r)
 			return
@@ -73,7 +77,7 @@ func (s *Server) admit(r *http.Request) (*http.Request, *Problem) {
 	if seconds, yes := s.failures.spent(address); yes {
 		return nil, later(http.StatusTooManyRequests, seconds, "too many wrong tokens from your address; wait %d s", seconds)
 	}
-	caller, err := s.o.Identity.Caller(r.Context(), s.o.Token(r))
+	caller, err := s.o.Identity.Caller(r.Context(), identity.BearerToken(r))
 	switch {
 	case errors.Is(err, identity.ErrUnauthenticated):
 		s.failures.take(address)
@@ -84,13 +88,32 @@ func (s *Server) admit(r *http.Request) (*http.Request, *Problem) {
 		ctrl.LoggerFrom(r.Context()).Error(err, "A caller could not be looked up")
 		return nil, later(http.StatusServiceUnavailable, 5, "Kubernetes could not be asked who you are; try again")
 	}
-	if seconds, ok := s.callers.take(caller.GetName()); !ok {
+	if seconds, ok := s.takeOnce(r.Context(), caller.GetName()); !ok {
 		return nil, later(http.StatusTooManyRequests, seconds, "you ask too often: more than %g requests a second; wait %d s", s.o.RequestsPerSecond, seconds)
 	}
 	if p := checkContent(r); p != nil {
 		return nil, p
 	}
 	return r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)), nil
+}
+
+type pageKey struct{}
+
+// pageCalls are what a page asks the API, which is one request of the caller's and not several.
+type pageCalls struct {
+	once       sync.Once
+	retryAfter int
+	ok         bool
+}
+
+// takeOnce takes from a caller's bucket, once for a page.
+func (s *Server) takeOnce(ctx context.Context, caller string) (retryAfter int, ok bool) {
+	calls, of := ctx.Value(pageKey{}).(*pageCalls)
+	if !of {
+		return s.callers.take(caller)
+	}
+	calls.once.Do(func() { calls.retryAfter, calls.ok = s.callers.take(caller) })
+	return calls.retryAfter, calls.ok
 }
 
 // checkContent refuses bodies in another form than the routes read. What is posted by a form of another site is never JSON.

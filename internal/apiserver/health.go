@@ -42,7 +42,8 @@ type healthInput struct {
 	Jira  string `query:"jira" maxLength:"253" pattern:"^([a-z0-9]([-.a-z0-9]*[a-z0-9])?)?$" doc:"The JiraIntegration; the default one when empty."`
 }
 
-type integrationStatus struct {
+// IntegrationStatus is how an integration is.
+type IntegrationStatus struct {
 	Kind            string                    `json:"kind" enum:"SlackIntegration,JiraIntegration" doc:"Which kind it is."`
 	Namespace       string                    `json:"namespace" doc:"Its namespace."`
 	Name            string                    `json:"name" doc:"Its name."`
@@ -62,7 +63,7 @@ type statusInput struct{ Across }
 
 type statusOutput struct {
 	Body struct {
-		Items []integrationStatus `json:"items" doc:"Every integration that you may list."`
+		Items []IntegrationStatus `json:"items" doc:"Every integration that you may list."`
 	}
 }
 
@@ -129,28 +130,38 @@ func (s *Server) status(ctx context.Context, i *statusInput) (*statusOutput, err
 		return nil, s.require(ctx, "list", slackIntegrations, in(namespace))
 	}
 	out := &statusOutput{}
-	out.Body.Items = []integrationStatus{}
+	out.Body.Items = []IntegrationStatus{}
 	if seesSlack {
 		for _, o := range s.slack.in(namespace) {
-			how, why := howIs(o, o.Spec.Suspend, o.Status.Health)
-			out.Body.Items = append(out.Body.Items, integrationStatus{
-				Kind: v1alpha1.KindSlackIntegration, Namespace: o.Namespace, Name: o.Name, Status: how, Message: inWords(o, why), Target: o.Status.Team,
-				LastSuccessTime: o.Status.LastSuccessTime, LastErrorTime: o.Status.LastErrorTime, LastError: o.Status.LastError,
-				SucceededTotal: o.Status.SentTotal, FailedTotal: o.Status.FailedTotal, Conditions: o.Status.Conditions, LastTest: o.Status.LastTest,
-			})
+			out.Body.Items = append(out.Body.Items, slackStatus(o))
 		}
 	}
 	if seesJira {
 		for _, o := range s.jira.in(namespace) {
-			how, why := howIs(o, o.Spec.Suspend, o.Status.Health)
-			out.Body.Items = append(out.Body.Items, integrationStatus{
-				Kind: v1alpha1.KindJiraIntegration, Namespace: o.Namespace, Name: o.Name, Status: how, Message: inWords(o, why), Target: o.Spec.ProjectKey,
-				LastSuccessTime: o.Status.LastSuccessTime, LastErrorTime: o.Status.LastErrorTime, LastError: o.Status.LastError,
-				SucceededTotal: o.Status.CreatedTotal, FailedTotal: o.Status.FailedTotal, Conditions: o.Status.Conditions, LastTest: o.Status.LastTest,
-			})
+			out.Body.Items = append(out.Body.Items, jiraStatus(o))
 		}
 	}
 	return out, nil
+}
+
+func slackStatus(o *v1alpha1.SlackIntegration) IntegrationStatus {
+	out := statusOf(o, v1alpha1.KindSlackIntegration, o.Spec.Suspend, &o.Status.Health)
+	out.Target, out.SucceededTotal, out.FailedTotal, out.LastTest = o.Status.Team, o.Status.SentTotal, o.Status.FailedTotal, o.Status.LastTest
+	return out
+}
+
+func jiraStatus(o *v1alpha1.JiraIntegration) IntegrationStatus {
+	out := statusOf(o, v1alpha1.KindJiraIntegration, o.Spec.Suspend, &o.Status.Health)
+	out.Target, out.SucceededTotal, out.FailedTotal, out.LastTest = o.Spec.ProjectKey, o.Status.CreatedTotal, o.Status.FailedTotal, o.Status.LastTest
+	return out
+}
+
+func statusOf(o condition.Object, kind string, suspended bool, h *v1alpha1.Health) IntegrationStatus {
+	how, why := howIs(o, suspended, *h)
+	return IntegrationStatus{
+		Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName(), Status: how, Message: inWords(o, why), LastSuccessTime: h.LastSuccessTime,
+		LastErrorTime: h.LastErrorTime, LastError: h.LastError, Conditions: *o.GetConditions(),
+	}
 }
 
 // sees says which kinds of integration the caller may list.

@@ -207,7 +207,7 @@ func full(b *testing.B) *Server {
 func BenchmarkLists(b *testing.B) {
 	s := full(b)
 	for _, path := range []string{
-		"/api/v1/defects", "/api/v1/defects?sort=severity&limit=200", "/api/v1/defects?q=d-09999", "/api/v1/integrations/logs", "/api/v1/integrations/logs?q=d-09999", "/api/v1/integrations/health",
+		"/api/v1/defects", "/api/v1/defects?sort=severity&limit=200", "/api/v1/defects?q=d-09999", "/api/v1/integrations/logs", "/api/v1/integrations/logs?q=d-09999", "/api/v1/integrations/health", "/api/v1/summary",
 	} {
 		b.Run(path, func(b *testing.B) {
 			b.ReportAllocs()

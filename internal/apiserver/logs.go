@@ -18,8 +18,8 @@ import (
 // pending is the outcome of what is still under way.
 const pending = "Pending"
 
-// logEntry is one thing that was done for somebody, or is to be.
-type logEntry struct {
+// LogEntry is one thing that was done for somebody, or is to be.
+type LogEntry struct {
 	Time            time.Time  `json:"time" doc:"When it ended, or began when it is under way."`
 	Integration     string     `json:"integration,omitempty" doc:"The integration, as Kind/namespace/name."`
 	Action          string     `json:"action" doc:"What was done, such as PostMessage or CreateIssue."`
@@ -50,7 +50,7 @@ type logsInput struct {
 
 type logsOutput struct {
 	Body struct {
-		Items      []logEntry `json:"items" doc:"This page, newest first."`
+		Items      []LogEntry `json:"items" doc:"This page, newest first."`
 		Total      int        `json:"total" doc:"How many there are on all pages."`
 		NextCursor string     `json:"nextCursor,omitempty" doc:"Where the next page begins; none when this is the last."`
 	}
@@ -118,7 +118,7 @@ func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error
 		}
 	}
 	out := &logsOutput{}
-	out.Body.Total, out.Body.NextCursor, out.Body.Items = found.total, found.next(), []logEntry{}
+	out.Body.Total, out.Body.NextCursor, out.Body.Items = found.total, found.next(), []LogEntry{}
 	for _, l := range found.items() {
 		out.Body.Items = append(out.Body.Items, l.entry())
 	}
@@ -185,12 +185,12 @@ func (l logged) object() string {
 	return v1alpha1.KindNotification + "/" + l.told.Namespace + "/" + l.told.Name
 }
 
-func (l logged) entry() logEntry {
+func (l logged) entry() LogEntry {
 	if a := l.activity; a != nil {
-		return logEntry{Time: a.Time.UTC(), Integration: l.integration, Action: a.Action, Object: a.Object, Outcome: string(a.Outcome), Detail: a.Detail}
+		return LogEntry{Time: a.Time.UTC(), Integration: l.integration, Action: a.Action, Object: a.Object, Outcome: string(a.Outcome), Detail: a.Detail}
 	}
 	n := l.told
-	e := logEntry{
+	e := LogEntry{
 		Time: toldAt(n), Integration: l.by(), Action: "PostMessage", Object: l.object(), Outcome: outcomeOf(n), EventType: string(n.Spec.Event.Type),
 		EventID: string(n.Spec.Event.ID), Notification: n.Namespace + "/" + n.Name, Rule: n.Spec.Rule.Name, Channel: string(n.Spec.Channel),
 		Attempts: n.Status.Attempts, NextAttemptTime: timeOf(n.Status.NextAttemptTime),

@@ -64,8 +64,6 @@ type Options struct {
 	CertFile, KeyFile string
 	// Identity says who calls and what they may do.
 	Identity Identity
-	// Token is the credential of a request; its bearer token when nil.
-	Token func(*http.Request) string
 	// Client reads from the cache and writes, Live reads from the API server.
 	Client client.Client
 	Live   client.Reader
@@ -82,8 +80,9 @@ type Options struct {
 	RequestsPerSecond float64
 	// DashboardURL is where people reach the dashboard, for the links of messages; none when empty.
 	DashboardURL string
-	// Pages serves what is not the API, such as a dashboard; nothing when nil.
-	Pages http.Handler
+	// Pages makes, of the API, what serves everything else, such as a dashboard; nothing when nil. What it asks the API for one request, with that
+	// request's context, counts once against its caller's rate.
+	Pages func(api http.Handler) http.Handler
 }
 
 // Server is the API's listener, for a manager to run.
@@ -93,6 +92,7 @@ type Server struct {
 	spec    []byte
 
 	hub               hub
+	counts            memo
 	callers, failures *buckets
 
 	slack    *shelf[*v1alpha1.SlackIntegration]
@@ -111,9 +111,6 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	o.Namespace, o.SlackName, o.JiraName = cmp.Or(o.Namespace, "default"), cmp.Or(o.SlackName, "slack"), cmp.Or(o.JiraName, "jira")
 	o.TestTimeout, o.RequestsPerSecond = cmp.Or(o.TestTimeout, 10*time.Second), cmp.Or(o.RequestsPerSecond, 100)
-	if o.Token == nil {
-		o.Token = identity.BearerToken
-	}
 	s := &Server{
 		o: o, callers: newBuckets(o.Clock, o.RequestsPerSecond), failures: newBuckets(o.Clock, failuresPerSecond),
 		slack: newShelf[*v1alpha1.SlackIntegration](nil), jira: newShelf[*v1alpha1.JiraIntegration](nil), rules: newShelf[*v1alpha1.NotificationRule](nil),
@@ -135,6 +132,7 @@ func New(o Options) (*Server, error) {
 	})
 	for _, add := range []func(huma.API){
 		s.routeConfig, s.routeTests, s.routeHealth, s.routeLogs, s.routeDefects, s.routeRules, s.routeRuns, s.routeInbound, s.routeWatch,
+		s.routeAccess, s.routeDelivery, s.routeSummary,
 	} {
 		add(api)
 	}
@@ -145,10 +143,10 @@ func New(o Options) (*Server, error) {
 	if err := s.routeDocs(mux); err != nil {
 		return nil, err
 	}
-	if o.Pages != nil {
-		mux.Handle("/", o.Pages)
-	}
 	s.handler = s.guard(mux)
+	if o.Pages != nil {
+		mux.Handle("/", o.Pages(s.handler))
+	}
 	return s, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
@@ -18,9 +19,10 @@ import (
 type shelf[T client.Object] struct {
 	keep func(T) bool // nil keeps all
 
-	mu     sync.Mutex
-	items  map[types.NamespacedName]T
-	sorted []T // nil when it must be sorted again; never changed once it is handed out
+	mu      sync.Mutex
+	items   map[types.NamespacedName]T
+	sorted  []T    // nil when it must be sorted again; never changed once it is handed out
+	changes uint64 // how often anything changed
 }
 
 func newShelf[T client.Object](keep func(T) bool) *shelf[T] {
@@ -71,7 +73,15 @@ func (s *shelf[T]) put(item T, gone bool) bool {
 		s.items[key] = item
 	}
 	s.sorted = nil
+	s.changes++
 	return true
+}
+
+// version is another one after each change, and never an earlier one again.
+func (s *shelf[T]) version() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changes
 }
 
 // get is one object, if it is there.
@@ -80,6 +90,19 @@ func (s *shelf[T]) get(key types.NamespacedName) (T, bool) {
 	defer s.mu.Unlock()
 	item, ok := s.items[key]
 	return item, ok
+}
+
+// each goes through all objects, in no order. Nothing can be put on the shelf meanwhile: what is done to each must be quick, and not ask this shelf.
+func (s *shelf[T]) each() iter.Seq[T] {
+	return func(yield func(T) bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, item := range s.items {
+			if !yield(item) {
+				return
+			}
+		}
+	}
 }
 
 // newest are all objects, the newest first.
@@ -112,4 +135,13 @@ func (s *shelf[T]) in(namespace string) []T {
 		}
 	}
 	return out
+}
+
+// namespaces adds those that have something on the shelf.
+func (s *shelf[T]) namespaces(to map[string]struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.items {
+		to[key.Namespace] = struct{}{}
+	}
 }

@@ -221,6 +221,14 @@ func (w *world) defect(name string) *v1alpha1.Defect {
 	return &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.DefectSpec{Title: "Books the wrong day", Severity: v1alpha1.SeverityHigh, Suite: "booking"}}
 }
 
+func (w *world) told(name string) *v1alpha1.Notification {
+	return &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.NotificationSpec{
+		Rule: v1alpha1.RuleReference{Name: "alerts", UID: "1"}, Channel: "#voice-ai-alerts",
+		Event: v1alpha1.NotificationEvent{ID: "e-1", Type: v1alpha1.EventSystemAlertFiring, Time: metav1.Now(), Severity: v1alpha1.SeverityHigh,
+			Data: &runtime.RawExtension{Raw: []byte(`{"title":"Latency is high"}`)}},
+	}}
+}
+
 func (w *world) suite(name string) *batchv1.CronJob {
 	pod := corev1.PodTemplateSpec{Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "run", Image: "tests"}}}}
 	suspended := true

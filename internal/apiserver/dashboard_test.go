@@ -1,0 +1,150 @@
+package apiserver_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard"
+)
+
+// The dashboard on the API, in front of a real API server with RBAC on.
+
+// visitor is somebody's browser.
+type visitor struct {
+	w    *world
+	base string
+	http *http.Client
+}
+
+func withDashboard(t *testing.T) (address string) {
+	t.Helper()
+	s, end := another(t, func(o *apiserver.Options) {
+		o.Pages = func(api http.Handler) http.Handler { return dashboard.New(dashboard.Options{API: api}) }
+	})
+	t.Cleanup(func() {
+		if err := end(); err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + s.Addr().String()
+}
+
+// visits signs somebody in.
+func (c *caller) visits(address string) *visitor {
+	c.w.t.Helper()
+	jar, err := cookiejar.New(nil)
+	c.w.Expect(err).NotTo(gomega.HaveOccurred())
+	v := &visitor{w: c.w, base: address, http: &http.Client{Jar: jar}}
+	code, _ := v.post("/signin", url.Values{"token": {c.token}, "to": {"/defects?namespace=" + c.w.namespace}})
+	c.w.Expect(code).To(gomega.BeElementOf(http.StatusOK, http.StatusForbidden))
+	return v
+}
+
+func (v *visitor) do(r *http.Request) (int, string) {
+	v.w.t.Helper()
+	response, err := v.http.Do(r)
+	v.w.Expect(err).NotTo(gomega.HaveOccurred())
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	v.w.Expect(err).NotTo(gomega.HaveOccurred())
+	return response.StatusCode, string(body)
+}
+
+func (v *visitor) open(path string) (int, string) {
+	v.w.t.Helper()
+	r, err := http.NewRequestWithContext(v.w.t.Context(), http.MethodGet, v.base+path, nil)
+	v.w.Expect(err).NotTo(gomega.HaveOccurred())
+	return v.do(r)
+}
+
+func (v *visitor) post(path string, values url.Values) (int, string) {
+	v.w.t.Helper()
+	r, err := http.NewRequestWithContext(v.w.t.Context(), http.MethodPost, v.base+path, strings.NewReader(values.Encode()))
+	v.w.Expect(err).NotTo(gomega.HaveOccurred())
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	return v.do(r)
+}
+
+func TestDashboardShowsAndDoesWhatOneMay(t *testing.T) {
+	w := furnished(t)
+	w.create(w.told("told"))
+	address := withDashboard(t)
+	here := "?namespace=" + w.namespace
+	pages := map[string]string{
+		"/" + here: "Slack", "/defects" + here: "Books the wrong day", "/defects/" + w.namespace + "/found": "Create Jira ticket", "/activity" + here: "System alert firing",
+		"/activity/" + w.namespace + "/told": "Latency is high",
+	}
+	all, nobody := w.all().visits(address), w.who().visits(address)
+	for path, says := range pages {
+		code, page := all.open(path)
+		w.Expect(code).To(gomega.Equal(http.StatusOK), path)
+		w.Expect(page).To(gomega.ContainSubstring(says), path)
+		w.Expect(len(page)).To(gomega.BeNumerically("<", 100_000))
+		code, page = nobody.open(path)
+		w.Expect(code).To(gomega.Equal(http.StatusForbidden), path)
+		w.Expect(page).To(gomega.ContainSubstring("bind a Role that allows it"))
+		w.Expect(page).NotTo(gomega.ContainSubstring(says))
+	}
+	code, page := w.who("get defects", "list defects").visits(address).open("/defects/" + w.namespace + "/found")
+	w.Expect(code).To(gomega.Equal(http.StatusOK))
+	w.Expect(page).NotTo(gomega.ContainSubstring("Create Jira ticket"))
+
+	code, page = all.post("/defects/"+w.namespace+"/found/state", url.Values{"state": {"Resolved"}})
+	w.Expect(code).To(gomega.Equal(http.StatusOK)) // after the redirect
+	w.Expect(page).To(gomega.ContainSubstring("The state was changed."))
+	code, page = all.post("/defects/"+w.namespace+"/found/ticket", nil)
+	w.Expect(code).To(gomega.Equal(http.StatusOK))
+	w.Expect(page).To(gomega.ContainSubstring("The ticket was asked for."))
+	d := w.defect("found")
+	d.Namespace = w.namespace
+	w.Expect(mgr.GetAPIReader().Get(t.Context(), client.ObjectKeyFromObject(d), d)).To(gomega.Succeed())
+	w.Expect(d.Spec.State).To(gomega.Equal(v1alpha1.StateResolved))
+	w.Expect(d.Annotations).To(gomega.HaveKey(v1alpha1.TicketRequestedAtAnnotation))
+	code, _ = nobody.post("/defects/"+w.namespace+"/found/ticket", nil)
+	w.Expect(code).To(gomega.Equal(http.StatusForbidden))
+	code, page = all.post("/defects/"+w.namespace+"/found/state", url.Values{"state": {"Lost"}})
+	w.Expect(code).To(gomega.Equal(http.StatusUnprocessableEntity))
+	w.Expect(page).To(gomega.ContainSubstring("expected value to be one of"))
+
+	// The cookie is the dashboard's alone.
+	code, _ = all.open("/api/v1/defects" + here)
+	w.Expect(code).To(gomega.Equal(http.StatusUnauthorized))
+	_, page = all.post("/signout", nil)
+	w.Expect(page).To(gomega.ContainSubstring("kubectl create token"))
+	_, page = all.open("/defects" + here)
+	w.Expect(page).To(gomega.ContainSubstring("kubectl create token"))
+}
+
+func TestDashboardHearsOfChanges(t *testing.T) {
+	w := furnished(t)
+	v := w.all().visits(withDashboard(t))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.base+"/live?namespace="+w.namespace+"&kinds=Defect", nil)
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	response, err := v.http.Do(r)
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	defer response.Body.Close()
+	w.Expect(response.Header.Get("Content-Type")).To(gomega.Equal("text/event-stream"))
+	lines := bufio.NewScanner(response.Body)
+	w.Expect(lines.Scan()).To(gomega.BeTrue())
+	w.create(w.defect("another"))
+	for lines.Scan() {
+		if lines.Text() == `data: {"kind":"Defect"}` {
+			return
+		}
+	}
+	t.Error("nothing was heard of a new Defect:", lines.Err())
+}
