@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
@@ -40,6 +41,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat/slack"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard"
 	"github.com/voiceai-dev/integrations-operator/internal/edge"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
@@ -83,7 +85,7 @@ func main() {
 		"The address of the listener for signed webhooks from Jira, which may face the internet; 0 turns it off.")
 	flag.StringVar(&f.edgeCert, "edge-tls-cert-file", "", "The certificate of that listener; it speaks plain HTTP when empty.")
 	flag.StringVar(&f.edgeKey, "edge-tls-key-file", "", "The key of that certificate.")
-	flag.StringVar(&f.api.address, "api-bind-address", "0", "The address of the REST API, for callers inside; 0 turns it off.")
+	flag.StringVar(&f.api.address, "api-bind-address", "0", "The address of the REST API and the dashboard, for callers inside; 0 turns it off.")
 	flag.StringVar(&f.api.cert, "api-tls-cert-file", "", "The certificate of the API; it speaks plain HTTP when empty.")
 	flag.StringVar(&f.api.key, "api-tls-key-file", "", "The key of that certificate.")
 	flag.StringVar(&f.api.namespace, "api-default-namespace", "default", "The namespace that a request means that names none.")
@@ -249,7 +251,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 	return nil
 }
 
-// addAPI adds the REST API.
+// addAPI adds the REST API, and the dashboard on it.
 func addAPI(mgr ctrl.Manager, f flags, box *outbox.Outbox) error {
 	who, err := identity.New(mgr.GetConfig())
 	if err != nil {
@@ -259,6 +261,7 @@ func addAPI(mgr ctrl.Manager, f flags, box *outbox.Outbox) error {
 		Addr: f.api.address, CertFile: f.api.cert, KeyFile: f.api.key, Identity: who, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(),
 		Clock: clock.RealClock{}, Outbox: box, Namespace: f.api.namespace, SlackName: f.api.slack, JiraName: f.api.jira,
 		RequestsPerSecond: f.api.requestsPerSecond, DashboardURL: f.dashboardURL,
+		Pages: func(api http.Handler) http.Handler { return dashboard.New(dashboard.Options{API: api}) },
 	})
 	if err != nil {
 		return fmt.Errorf("setting up the API: %w", err)

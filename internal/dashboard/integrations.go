@@ -1,0 +1,296 @@
+package dashboard
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// product is Slack or Jira, as far as their pages differ.
+type product struct {
+	name, kind, resource string
+	// fields are what the form shows of the spec, credentials the secrets that it takes.
+	fields      []specField
+	credentials []string
+}
+
+var products = []product{
+	{
+		name: "slack", kind: "SlackIntegration", resource: "slackintegrations",
+		fields: []specField{
+			{"default", flag}, {"defaultChannel", text}, {"apiURL", text}, {"suspend", flag},
+			{"rateLimit.channelMessagesPerMinute", whole}, {"rateLimit.workspaceMessagesPerMinute", whole},
+		},
+		credentials: []string{"botToken", "webhookURL"},
+	},
+	{
+		name: "jira", kind: "JiraIntegration", resource: "jiraintegrations",
+		fields: []specField{
+			{"default", flag}, {"apiURL", text}, {"siteURL", text}, {"deployment", text}, {"projectKey", text}, {"issueType", text}, {"labels", lines},
+			{"priorities.critical", text}, {"priorities.high", text}, {"priorities.medium", text}, {"priorities.low", text},
+			{"autoCreate.enabled", flag}, {"autoCreate.minSeverity", text}, {"autoCreate.categories", several},
+			{"reopen.policy", text}, {"pollIntervalSeconds", whole}, {"suspend", flag},
+		},
+		credentials: []string{"username", "apiToken", "bearerToken", "webhookSecret"},
+	},
+}
+
+// Title is what people call it.
+func (p product) Title() string { return strings.TrimSuffix(p.kind, "Integration") }
+
+// Name is its part of the address.
+func (p product) Name() string { return p.name }
+
+// Resource is what rights are about.
+func (p product) Resource() string { return p.resource }
+
+// api is where the API has something of the product.
+func (p product) api(part string) string { return "/api/v1/integrations/" + p.name + "/" + part }
+
+// integrationStatus is an integration as /api/v1/integrations/status has it.
+type integrationStatus struct {
+	integration
+	SucceededTotal int64       `json:"succeededTotal"`
+	FailedTotal    int64       `json:"failedTotal"`
+	Conditions     []condition `json:"conditions"`
+	LastTest       *struct {
+		Outcome   string    `json:"outcome"`
+		Message   string    `json:"message"`
+		Time      time.Time `json:"time"`
+		Channel   string    `json:"channel"`
+		Permalink string    `json:"permalink"`
+		Checks    []struct {
+			Name    string `json:"name"`
+			Outcome string `json:"outcome"`
+			Message string `json:"message"`
+		} `json:"checks"`
+	} `json:"lastTest"`
+}
+
+// config is an integration's configuration. Credentials say only whether they are set.
+type config struct {
+	Namespace   string         `json:"namespace"`
+	Name        string         `json:"name"`
+	Spec        map[string]any `json:"spec"`
+	Credentials map[string]struct {
+		Set    bool   `json:"set"`
+		Secret string `json:"secret"`
+		Key    string `json:"key"`
+	} `json:"credentials"`
+}
+
+// integrationPage is what the page of one shows, and that of a new one.
+type integrationPage struct {
+	Product product
+	config
+	Status *integrationStatus
+	Form   *form
+	ETag   string
+	YAML   string
+	New    bool
+}
+
+// Stored is the hint at a credential's field.
+func (p integrationPage) Stored(credential, hint string) string {
+	c, ok := p.Credentials[credential]
+	switch {
+	case !ok || c.Secret == "":
+		return hint
+	case c.Set:
+		return "Set, in Secret " + c.Secret + ". Leave it empty to keep it. " + hint
+	}
+	return "Secret " + c.Secret + " has no key " + c.Key + ": give it here, or there. " + hint
+}
+
+// Secrets are the names of the Secrets that the manifest refers to.
+func (p integrationPage) Secrets() string {
+	var names []string
+	for _, c := range p.Credentials {
+		if c.Secret != "" && !slices.Contains(names, c.Secret) {
+			names = append(names, c.Secret)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func (s *site) routeIntegrations(mux *http.ServeMux) {
+	s.handle(mux, "GET /integrations", func(v *visit) error {
+		var all list[integrationStatus]
+		if err := v.get("/api/v1/integrations/status", v.here(), &all); err != nil {
+			return err
+		}
+		return v.render(http.StatusOK, "integrations", view{
+			Title: "Integrations", Section: "integrations", Follow: "SlackIntegration,JiraIntegration", Data: all.Items,
+		})
+	})
+	for _, p := range products {
+		one := "/integrations/" + p.name + "/{namespace}/{name}"
+		s.handle(mux, "GET /integrations/"+p.name+"/new", func(v *visit) error {
+			first := url.Values{"query.name": {p.name}, "query.namespace": {strings.Trim(v.namespace, "*")}, "spec.default": {"true"}, "spec.autoCreate.enabled": {"true"}}
+			return s.newIntegration(v, p, http.StatusOK, newForm(first))
+		})
+		s.handle(mux, "POST /integrations/"+p.name+"/new", func(v *visit) error { return s.createIntegration(v, p) })
+		s.handle(mux, "GET "+one, func(v *visit) error { return s.showIntegration(v, p, http.StatusOK, nil) })
+		s.handle(mux, "POST "+one+"/save", func(v *visit) error { return s.saveIntegration(v, p) })
+		s.handle(mux, "POST "+one+"/test", func(v *visit) error { return s.testIntegration(v, p) })
+		s.handle(mux, "POST "+one+"/remove", func(v *visit) error { return s.removeIntegration(v, p) })
+	}
+}
+
+func (s *site) newIntegration(v *visit, p product, code int, f *form) error {
+	return v.render(code, "integration-new", view{Title: "Connect " + p.Title(), Section: "integrations", Data: integrationPage{Product: p, Form: f, New: true}})
+}
+
+func (s *site) createIntegration(v *visit, p product) error {
+	f, err := v.readForm()
+	if err != nil {
+		return err
+	}
+	namespace, name := f.get("query.namespace"), f.get("query.name")
+	if !objectName.MatchString(namespace) {
+		f.wrong("query.namespace", "Name a namespace.")
+	}
+	if !objectName.MatchString(name) {
+		f.wrong("query.name", "A name has lower-case letters, digits, dots and dashes.")
+	}
+	if err := v.putIntegration(p, namespace, name, f, map[string]any{}, "If-None-Match", "*"); err != nil {
+		return err
+	}
+	if !f.ok() {
+		return s.newIntegration(v, p, http.StatusUnprocessableEntity, f)
+	}
+	return v.goTo("/integrations/"+p.name+"/"+namespace+"/"+name, "created")
+}
+
+// putIntegration sends what a form says, on top of a spec. What is wrong with it is in the form afterwards.
+func (v *visit) putIntegration(p product, namespace, name string, f *form, spec map[string]any, headers ...string) error {
+	f.fill(p.fields, spec)
+	if p.name == "jira" && at(spec, "autoCreate") != nil && at(spec, "autoCreate.enabled") == nil {
+		set(spec, "autoCreate.enabled", false) // which is required there
+	}
+	if !f.ok() {
+		return nil
+	}
+	credentials := map[string]string{}
+	for _, c := range p.credentials {
+		if value := f.get("credentials." + c); value != "" {
+			credentials[c] = value
+		}
+	}
+	_, err := v.call(http.MethodPut, p.api("config"), query("namespace", namespace, "name", name), map[string]any{"spec": spec, "credentials": credentials}, nil, headers...)
+	if err != nil && f.take(err) {
+		return nil
+	}
+	return err
+}
+
+func (s *site) showIntegration(v *visit, p product, code int, f *form) error {
+	data := integrationPage{Product: p, Form: f}
+	a, err := v.call(http.MethodGet, p.api("config"), v.here("name", v.name()), nil, &data.config)
+	if err != nil {
+		return err
+	}
+	data.ETag = a.header.Get("ETag")
+	if f == nil {
+		shown := values(p.fields, data.Spec)
+		if user, ok := at(data.Spec, "basic.username").(string); ok {
+			shown.Set("credentials.username", user)
+		}
+		data.Form = newForm(shown)
+	} else {
+		data.ETag = cmp.Or(f.get("etag"), data.ETag)
+	}
+	if v.May("list", p.resource) {
+		var all list[integrationStatus]
+		if err := v.get("/api/v1/integrations/status", v.here(), &all); err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(all.Items, func(o integrationStatus) bool { return o.Kind == p.kind && o.Name == data.Name }); i >= 0 {
+			data.Status = &all.Items[i]
+		}
+	}
+	if data.YAML, err = manifest(p.kind, data.Namespace, data.Name, data.Spec); err != nil {
+		return err
+	}
+	return v.render(code, "integration", view{Title: p.Title() + " " + data.Name, Section: "integrations", Follow: p.kind, Data: data})
+}
+
+func (v *visit) integrationPage(p product) string {
+	return "/integrations/" + p.name + "/" + v.namespace + "/" + v.name()
+}
+
+func (s *site) saveIntegration(v *visit, p product) error {
+	f, err := v.readForm()
+	if err != nil {
+		return err
+	}
+	var now config
+	if err := v.get(p.api("config"), v.here("name", v.name()), &now); err != nil {
+		return err
+	}
+	spec := maps.Clone(now.Spec)
+	if user := f.get("credentials.username"); user != "" && at(spec, "basic") != nil {
+		set(spec, "basic.username", user)
+	}
+	if err := v.putIntegration(p, v.namespace, v.name(), f, spec, "If-Match", f.get("etag")); err != nil {
+		return err
+	}
+	if !f.ok() {
+		return s.showIntegration(v, p, http.StatusUnprocessableEntity, f)
+	}
+	return v.goTo(v.integrationPage(p), "saved")
+}
+
+func (s *site) testIntegration(v *visit, p product) error {
+	f, err := v.readForm()
+	if err != nil {
+		return err
+	}
+	var body any
+	if channel := f.get("channel"); channel != "" {
+		body = map[string]string{"channel": channel}
+	}
+	a, err := v.call(http.MethodPost, p.api("test"), v.here("name", v.name()), body, nil)
+	switch {
+	case err != nil && f.take(err):
+		problem := newForm(nil)
+		problem.Problem = cmp.Or(f.Problem, f.errorOf("channel"))
+		return s.showTestProblem(v, p, problem)
+	case err != nil:
+		return err
+	case a.status == http.StatusAccepted:
+		return v.goTo(v.integrationPage(p), "test-undecided")
+	}
+	return v.goTo(v.integrationPage(p), "tested")
+}
+
+// showTestProblem shows why a test was not made, above the form as it is stored.
+func (s *site) showTestProblem(v *visit, p product, problem *form) error {
+	var now config
+	if err := v.get(p.api("config"), v.here("name", v.name()), &now); err != nil {
+		return err
+	}
+	problem.values = values(p.fields, now.Spec)
+	return s.showIntegration(v, p, http.StatusUnprocessableEntity, problem)
+}
+
+func (s *site) removeIntegration(v *visit, p product) error {
+	f, err := v.readForm()
+	if err != nil {
+		return err
+	}
+	if f.get("confirm") != v.name() {
+		problem := newForm(nil)
+		problem.Problem = "Nothing was removed: type the integration's name to confirm."
+		return s.showTestProblem(v, p, problem)
+	}
+	if _, err := v.call(http.MethodDelete, p.api("config"), v.here("name", v.name()), nil, nil); err != nil {
+		return err
+	}
+	return v.goTo("/integrations", "removed")
+}

@@ -1,0 +1,154 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"reflect"
+	"testing"
+)
+
+// slackAnswers are those of an API with one SlackIntegration, whose spec has more in it than the form shows.
+func slackAnswers() map[string]any {
+	return map[string]any{
+		"GET /api/v1/integrations/slack/config": map[string]any{
+			"namespace": "qa", "name": "slack",
+			"spec": map[string]any{
+				"defaultChannel": "#alerts", "default": true, "bot": map[string]any{"tokenSecretRef": map[string]any{"name": "slack-credentials", "key": "t"}},
+				"allowedNamespaces": map[string]any{"from": "All"},
+			},
+			"credentials": map[string]any{"botToken": map[string]any{"set": true, "secret": "slack-credentials", "key": "t"}},
+		},
+		"GET /api/v1/integrations/status": map[string]any{"items": []any{map[string]any{
+			"kind": "SlackIntegration", "namespace": "qa", "name": "slack", "status": "error", "message": "invalid_auth: <b>make</b> a new token",
+			"lastTest": map[string]any{"outcome": "Failed", "message": "channel_not_found", "time": "2026-03-04T11:59:00Z"},
+		}}},
+	}
+}
+
+func TestIntegrationPage(t *testing.T) {
+	d := newTester(t, slackAnswers())
+	page := d.open("/integrations/slack/qa/slack", http.StatusOK)
+	d.has(page, `value="#alerts"`, "Send test notification", "Disconnect", "&lt;b&gt;make&lt;/b&gt;", "channel_not_found", "kind: SlackIntegration", "Set, in Secret slack-credentials",
+		"apply the Secret slack-credentials as well")
+	d.hasNot(page, "<b>make")
+	d.has(d.open("/integrations", http.StatusOK), "Connect Slack", "Connect Jira", `href="/integrations/slack/qa/slack"`)
+}
+
+func TestIntegrationPageWithoutRights(t *testing.T) {
+	answers := slackAnswers()
+	answers["GET /api/v1/access"] = map[string]any{"caller": "viewer", "namespace": "qa", "rights": map[string]any{"slackintegrations": []string{"get", "list"}}}
+	d := newTester(t, answers)
+	d.hasNot(d.open("/integrations/slack/qa/slack", http.StatusOK), "<button>Save", "Send test notification", "Disconnect")
+	d.hasNot(d.open("/integrations", http.StatusOK), "Connect Slack", "Connect Jira")
+}
+
+func TestSaveIntegration(t *testing.T) {
+	answers := slackAnswers()
+	answers["PUT /api/v1/integrations/slack/config"] = map[string]any{}
+	d := newTester(t, answers)
+	w := d.post("/integrations/slack/qa/slack/save", url.Values{
+		"etag": {`"4"`}, "spec.defaultChannel": {"#other"}, "spec.suspend": {"true"}, "spec.rateLimit.channelMessagesPerMinute": {"30"}, "credentials.botToken": {"xoxb-1"},
+	})
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/integrations/slack/qa/slack?done=saved" {
+		t.Fatalf("got %d to %q: %s", w.Code, w.Header().Get("Location"), w.Body)
+	}
+	var got, want any
+	if err := json.Unmarshal([]byte(d.api.bodies["PUT /api/v1/integrations/slack/config"]), &got); err != nil {
+		t.Fatal(err)
+	}
+	_ = json.Unmarshal([]byte(`{"spec": {"defaultChannel": "#other", "suspend": true, "bot": {"tokenSecretRef": {"name": "slack-credentials", "key": "t"}},
+		"allowedNamespaces": {"from": "All"}, "rateLimit": {"channelMessagesPerMinute": 30}}, "credentials": {"botToken": "xoxb-1"}}`), &want)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("sent %v, want %v: what the form does not show stays", got, want)
+	}
+}
+
+func TestIntegrationMistakes(t *testing.T) {
+	refused := status{http.StatusUnprocessableEntity, Problem{Detail: "no", Errors: []Detail{{Message: "this is no channel", Location: "body.spec.defaultChannel"}}}}
+	owned := status{http.StatusConflict, Problem{Detail: "argocd manages this: change it there"}}
+	for name, c := range map[string]struct {
+		answer any
+		form   url.Values
+		want   []string
+	}{
+		"at the field":   {refused, url.Values{"spec.defaultChannel": {"<bad>"}, "credentials.botToken": {"xoxb-secret"}}, []string{"this is no channel", `aria-invalid="true"`, "&lt;bad&gt;"}},
+		"of the whole":   {owned, url.Values{}, []string{"argocd manages this"}},
+		"before the API": {nil, url.Values{"spec.rateLimit.channelMessagesPerMinute": {"many"}}, []string{"Write a whole number"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answers := slackAnswers()
+			answers["PUT /api/v1/integrations/slack/config"] = c.answer
+			d := newTester(t, answers)
+			w := d.post("/integrations/slack/qa/slack/save", c.form)
+			if w.Code != http.StatusUnprocessableEntity {
+				t.Fatalf("got %d", w.Code)
+			}
+			d.has(w.Body.String(), c.want...)
+			d.hasNot(w.Body.String(), "xoxb-secret")
+		})
+	}
+}
+
+func TestConnectAndDisconnect(t *testing.T) {
+	answers := slackAnswers()
+	answers["PUT /api/v1/integrations/jira/config"] = status{http.StatusCreated, map[string]any{}}
+	answers["DELETE /api/v1/integrations/slack/config"] = status{http.StatusNoContent, nil}
+	d := newTester(t, answers)
+	d.has(d.open("/integrations/jira/new?namespace=qa", http.StatusOK), `value="qa"`, "Project key")
+	w := d.post("/integrations/jira/new", url.Values{
+		"query.namespace": {"qa"}, "query.name": {"jira"}, "spec.apiURL": {"https://jira.example.com"}, "spec.projectKey": {"VOICE"}, "spec.labels": {"a\r\nb"},
+		"spec.autoCreate.minSeverity": {"High"}, "credentials.username": {"bot@example.com"}, "credentials.apiToken": {"t"},
+	})
+	if got := w.Header().Get("Location"); got != "/integrations/jira/qa/jira?done=created" {
+		t.Fatalf("got %d to %q: %s", w.Code, got, w.Body)
+	}
+	d.has(d.api.bodies["PUT /api/v1/integrations/jira/config"], `"labels":["a","b"]`, `"autoCreate":{"enabled":false,"minSeverity":"High"}`, `"username":"bot@example.com"`)
+	if w := d.post("/integrations/jira/new", url.Values{"query.namespace": {"../x"}, "query.name": {"jira"}}); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("a namespace that is none: got %d", w.Code)
+	}
+	if w := d.post("/integrations/slack/qa/slack/remove", url.Values{"confirm": {"other"}}); w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("without confirmation: got %d", w.Code)
+	}
+	if w := d.post("/integrations/slack/qa/slack/remove", url.Values{"confirm": {"slack"}}); w.Header().Get("Location") != "/integrations?done=removed" {
+		t.Errorf("got %d to %q", w.Code, w.Header().Get("Location"))
+	}
+}
+
+func TestTestNotification(t *testing.T) {
+	answers := slackAnswers()
+	d := newTester(t, answers)
+	for want, answer := range map[string]any{
+		"/integrations/slack/qa/slack?done=tested":         map[string]any{"outcome": "Succeeded"},
+		"/integrations/slack/qa/slack?done=test-undecided": status{http.StatusAccepted, map[string]any{"outcome": "Pending"}},
+	} {
+		d.api.answers["POST /api/v1/integrations/slack/test"] = answer
+		if w := d.post("/integrations/slack/qa/slack/test", url.Values{"channel": {"#x"}}); w.Header().Get("Location") != want {
+			t.Errorf("got %d to %q, want %q", w.Code, w.Header().Get("Location"), want)
+		}
+	}
+	d.api.answers["POST /api/v1/integrations/slack/test"] = status{http.StatusConflict, Problem{Detail: "it is suspended"}}
+	d.has(d.post("/integrations/slack/qa/slack/test", url.Values{}).Body.String(), "it is suspended", `value="#alerts"`)
+}
+
+func TestRules(t *testing.T) {
+	d := newTester(t, map[string]any{
+		"GET /api/v1/rules": map[string]any{"total": 1, "items": []any{map[string]any{
+			"namespace": "qa", "name": "all", "eventTypes": []string{"DefectCreated"}, "ready": false, "message": "spec.when: <i>", "matchedTotal": 12,
+		}}},
+		"GET /api/v1/rules/all": map[string]any{"namespace": "qa", "name": "all", "spec": map[string]any{"eventTypes": []string{"DefectCreated"}, "when": "event.severity == 'High'"}},
+		"POST /api/v1/rules/all/test": map[string]any{
+			"matches": true, "why": "Everything that the rule asks for holds", "source": "Recent", "event": map[string]any{"id": "e1", "type": "DefectCreated"},
+			"message": map[string]any{"text": "Defect found: <script>alert(1)</script>", "blocks": []any{map[string]any{"section": "*&lt;script&gt;*"}}},
+		},
+	})
+	d.has(d.open("/rules", http.StatusOK), "Not ready", "&lt;i&gt;", "12", `href="/rules/qa/all"`)
+	page := d.open("/rules/qa/all?event=e1", http.StatusOK)
+	d.has(page, "Matches", "Everything that the rule asks for holds", "event.severity == &#39;High&#39;", "kind: NotificationRule")
+	d.hasNot(page, "<script>alert")
+	if got := d.api.bodies["POST /api/v1/rules/all/test"]; got != `{"eventID":"e1"}` {
+		t.Errorf("asked for %s", got)
+	}
+	d.api.answers["POST /api/v1/rules/all/test"] = status{http.StatusNotFound, Problem{Detail: "no Notification tells of such an event"}}
+	d.has(d.open("/rules/qa/all?event=e2", http.StatusOK), "No Notification tells of such an event.")
+}

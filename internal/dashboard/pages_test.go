@@ -1,0 +1,222 @@
+package dashboard
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>`
+
+// world is what the API of these tests knows: everything that people wrote is hostile.
+func world() map[string]any {
+	defect := map[string]any{
+		"namespace": "qa", "name": "d-1", "createdTime": "2026-03-04T10:00:00Z",
+		"spec": map[string]any{"title": hostile, "severity": "High", "description": hostile, "suite": hostile},
+		"status": map[string]any{"state": "Open", "occurrences": 2, "jira": map[string]any{"key": "VOICE-1", "url": "javascript:alert(3)"},
+			"messages": []any{map[string]any{"rule": "r", "channel": hostile, "permalink": "data:text/html,x"}}},
+	}
+	entry := map[string]any{"time": "2026-03-04T11:00:00Z", "object": "Defect/qa/d-1", "outcome": "Failed", "reason": "Rejected", "detail": hostile, "eventType": "DefectCreated",
+		"notification": "qa/n-1", "permalink": "javascript:alert(4)", "channel": hostile}
+	full := map[string]any{"event": map[string]any{"id": "e"}, "message": map[string]any{"text": hostile, "color": `"><script>`, "blocks": []any{
+		map[string]any{"section": "*bold* <https://jira.example/1|link> <javascript:alert(5)|bad> <!subteam^S1|oncall> :mag: &lt;script&gt;alert(6)&lt;/script&gt;"}}}}
+	for k, v := range entry {
+		full[k] = v
+	}
+	return map[string]any{
+		"GET /api/v1/summary": map[string]any{
+			"integrations": []any{map[string]any{"kind": "SlackIntegration", "namespace": "qa", "name": "slack", "status": "error", "message": hostile, "hours": []any{map[string]any{"succeeded": 3, "failed": 1}}}},
+			"defects":      map[string]any{"open": 1, "bySeverity": map[string]int{"High": 1}}, "needs": 1,
+			"attention": []any{map[string]any{"object": "Defect/qa/d-1", "title": hostile, "reason": "Invalid", "message": hostile, "time": "2026-03-04T11:00:00Z", "count": 1}},
+			"suites":    []any{map[string]any{"namespace": "qa", "suite": "booking", "runs": []any{map[string]any{"name": "r", "state": "Passed", "createdTime": "2026-03-04T11:00:00Z"}}}}},
+		"GET /api/v1/defects":             map[string]any{"items": []any{map[string]any{"namespace": "qa", "name": "d-1", "title": hostile, "severity": "High", "state": "Open", "ticketKey": "VOICE-1", "ticketURL": "javascript:alert(7)"}}, "total": 51, "nextCursor": "c2"},
+		"GET /api/v1/defects/d-1":         defect,
+		"GET /api/v1/integrations/logs":   map[string]any{"items": []any{entry}, "total": 51, "nextCursor": "c2"},
+		"GET /api/v1/integrations/status": map[string]any{"items": []any{}},
+		"GET /api/v1/notifications/n-1":   full,
+	}
+}
+
+var everyPage = []string{"/", "/defects", "/defects/qa/d-1", "/activity", "/activity/qa/n-1"}
+
+func TestNothingWrittenRuns(t *testing.T) {
+	for _, path := range everyPage {
+		t.Run(path, func(t *testing.T) {
+			d := newTester(t, world())
+			page := d.open(path, http.StatusOK)
+			d.has(page, "&lt;script&gt;alert(1)")
+			d.hasNot(page, "<script>alert", "<img", "javascript:", "data:text", " style=", "onerror=alert(2)>")
+			d.hasNot(strings.ReplaceAll(page, `<script src="/static/`, ""), "<script")
+		})
+	}
+}
+
+func TestAMessageLooksLikeInSlack(t *testing.T) {
+	d := newTester(t, world())
+	d.has(d.open("/activity/qa/n-1", http.StatusOK), `<b>bold</b> <a href="https://jira.example/1" rel="noopener noreferrer">link</a> bad <span class="mention">@oncall</span>`, "🔍", "&lt;script&gt;alert(6)")
+	for text, want := range map[string]string{
+		"*<https://x.example/?a=1&amp;b=2|x>*": `<b><a href="https://x.example/?a=1&amp;b=2" rel="noopener noreferrer">x</a></b>`,
+		"<#C1|general> <@U1> <!here>":          `<span class="mention">#general</span> <span class="mention">@U1</span> <span class="mention">@here</span>`,
+		"\ue0000\ue001 \ue0007\ue001":          "0 7",
+		"`&lt;b&gt;` a*b*c":                    "<code>&lt;b&gt;</code> a*b*c",
+		"a\nb":                                 "a<br>b",
+	} {
+		if got := string(mrkdwn(text)); got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+func FuzzMrkdwn(f *testing.F) {
+	f.Add("<https://a.example|b> *c* `d` &lt;e&gt;")
+	f.Add("<javascript:x|y>\ue0001\ue001")
+	f.Fuzz(func(t *testing.T, text string) {
+		got := string(mrkdwn(text))
+		for _, tag := range []string{"<script", "<img", "<svg", `href="javascript:`, "<iframe"} {
+			if strings.Contains(strings.ToLower(got), tag) {
+				t.Errorf("%q became %s", text, got)
+			}
+		}
+	})
+}
+
+func TestHeaders(t *testing.T) {
+	d := newTester(t, world())
+	for _, path := range append([]string{"/signin", "/nothing"}, everyPage...) {
+		w := d.send("GET", path, "", "Cookie", "voiceai="+goodToken)
+		if got := w.Header().Get("Content-Security-Policy"); got != policy || strings.Contains(got, "unsafe") {
+			t.Errorf("%s: the policy is %q", path, got)
+		}
+		if w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: got %v", path, w.Header())
+		}
+	}
+	for name, f := range staticFiles() {
+		w := d.send("GET", f.address, "")
+		if w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") || w.Header().Get("Content-Type") == "" {
+			t.Errorf("%s: got %d %v", name, w.Code, w.Header())
+		}
+	}
+}
+
+func TestNoRightNoButton(t *testing.T) {
+	looks := map[string]any{"caller": "viewer", "namespace": "qa", "rights": map[string]any{"defects": []string{"get", "list"}, "notifications": []string{"get", "list"}}}
+	for path, buttons := range map[string][]string{
+		"/defects/qa/d-1": {"Create Jira ticket", "Change the state", `action="/defects/`},
+		"/":               {"Mend it"},
+	} {
+		answers := world()
+		answers["GET /api/v1/defects/d-1"] = map[string]any{"namespace": "qa", "name": "d-1", "spec": map[string]any{"title": "x", "severity": "Low"}}
+		may := newTester(t, answers)
+		may.has(may.open(path, http.StatusOK), buttons...)
+		answers["GET /api/v1/access"] = looks
+		mayNot := newTester(t, answers)
+		mayNot.hasNot(mayNot.open(path, http.StatusOK), buttons...)
+	}
+}
+
+func TestFiltersRoundTrip(t *testing.T) {
+	d := newTester(t, world())
+	page := d.open("/defects?namespace=qa&q=wrong+day&state=InProgress&severity=High&category=EdgeCase&ticket=none&suite=booking&sort=severity", http.StatusOK)
+	d.has(page, `value="wrong day"`, `value="InProgress" selected`, `<option selected>High`, `value="EdgeCase" selected`, `value="none"`, `value="booking"`, `value="severity" selected`,
+		`name="namespace" value="qa"`, "/defects?category=EdgeCase&amp;cursor=c2&amp;namespace=qa&amp;q=wrong&#43;day&amp;severity=High&amp;sort=severity&amp;state=InProgress&amp;suite=booking&amp;ticket=none")
+	want := "GET /api/v1/defects?category=EdgeCase&limit=50&namespace=qa&q=wrong+day&severity=High&sort=severity&state=InProgress&suite=booking&ticket=none"
+	if got := d.api.calls[len(d.api.calls)-1]; got != want {
+		t.Errorf("the API was asked %s, want %s", got, want)
+	}
+	d.has(d.open("/defects?cursor=c2", http.StatusOK), "First page", "Next page")
+	d.hasNot(d.open("/defects", http.StatusOK), "First page", "Show all")
+
+	page = d.open("/activity?q=x&outcome=Failed&integration=SlackIntegration/qa/slack&object=Defect/qa/d-1&cursor=c1", http.StatusOK)
+	d.has(page, `value="x"`, `<option selected>Failed`, `<option selected>SlackIntegration/qa/slack`, "Newest", "Older", "cursor=c2")
+}
+
+func TestEmptyAndErrorPages(t *testing.T) {
+	none := map[string]any{"items": []any{}, "total": 0}
+	d := newTester(t, map[string]any{
+		"GET /api/v1/defects": none, "GET /api/v1/integrations/logs": none, "GET /api/v1/integrations/status": none,
+		"GET /api/v1/summary": map[string]any{"defects": map[string]any{"bySeverity": map[string]int{}}},
+	})
+	d.has(d.open("/defects", http.StatusOK), "No defects")
+	d.has(d.open("/defects?q=x", http.StatusOK), "Nothing fits", "Show all")
+	d.has(d.open("/activity", http.StatusOK), "Nothing was done yet")
+	d.has(d.open("/", http.StatusOK), "No integration yet", "Connect Slack", "All is well", "No runs")
+	d.has(d.open("/defects/qa/gone", http.StatusNotFound), "Not found")
+	d.has(d.open("/nothing", http.StatusNotFound), "Not found")
+	for code, says := range map[int]string{403: "You may not see this", 429: "Too many requests", 503: "Not available right now", 500: "Something went wrong"} {
+		d.api.answers["GET /api/v1/defects"] = status{code, Problem{Detail: "somebody may not list defects: bind a Role"}}
+		d.has(d.open("/defects", code), says, "bind a Role", `<h1>`)
+	}
+	for _, path := range []string{"/defects/qa/..%2f..%2faccess", "/defects/qa/d-1%2fjira", "/defects/QA/x", "/defects/qa/%00", "/activity/qa/a%3Fb"} {
+		before := len(d.api.calls)
+		d.open(path, http.StatusNotFound)
+		if len(d.api.calls) != before {
+			t.Errorf("%s reached the API: %q", path, d.api.calls[before:])
+		}
+	}
+}
+
+func TestFormsOfADefect(t *testing.T) {
+	answers := world()
+	answers["PATCH /api/v1/defects/d-1"] = map[string]any{}
+	answers["POST /api/v1/defects/d-1/jira"] = status{http.StatusAccepted, map[string]any{}}
+	d := newTester(t, answers)
+	w := d.post("/defects/qa/d-1/state", url.Values{"state": {"Resolved"}})
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/defects/qa/d-1?done=moved" {
+		t.Errorf("got %d to %q", w.Code, w.Header().Get("Location"))
+	}
+	if got := d.api.bodies["PATCH /api/v1/defects/d-1"]; got != `{"state":"Resolved"}` {
+		t.Errorf("the API was sent %s", got)
+	}
+	d.has(d.open("/defects/qa/d-1?done=moved", http.StatusOK), "The state was changed.")
+	if w = d.post("/defects/qa/d-1/ticket", nil); w.Header().Get("Location") != "/defects/qa/d-1?done=ticket" {
+		t.Errorf("got %d to %q", w.Code, w.Header().Get("Location"))
+	}
+	d.api.answers["PATCH /api/v1/defects/d-1"] = status{http.StatusConflict, Problem{Detail: "d-1 is managed by argocd-controller"}}
+	w = d.post("/defects/qa/d-1/state", url.Values{"state": {"Closed"}})
+	if w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("got %d, want 422", w.Code)
+	}
+	d.has(w.Body.String(), "managed by argocd-controller", `value="Closed" selected`)
+	d.api.answers["PATCH /api/v1/defects/d-1"] = status{http.StatusForbidden, Problem{Detail: "no"}}
+	d.has(d.post("/defects/qa/d-1/state", url.Values{"state": {"Closed"}}).Body.String(), "You may not do this")
+
+	before := len(d.api.calls)
+	for _, headers := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}} {
+		w := d.send("POST", "/defects/qa/d-1/ticket", "", append(headers, "Cookie", "voiceai="+goodToken)...)
+		if w.Code != http.StatusForbidden || len(d.api.calls) != before {
+			t.Errorf("%q: got %d, and the API was asked %q", headers, w.Code, d.api.calls[before:])
+		}
+	}
+}
+
+func TestNamespaces(t *testing.T) {
+	answers := world()
+	answers["GET /api/v1/access"] = map[string]any{"caller": "admin", "namespace": "qa", "everywhere": true, "namespaces": []string{"qa", "staging"}, "rights": everything()}
+	d := newTester(t, answers)
+	d.has(d.open("/defects", http.StatusOK), `<option value="*" selected>`, `<option>staging</option>`)
+	if got := d.api.calls[len(d.api.calls)-1]; got != "GET /api/v1/defects?limit=50&namespace=%2A" {
+		t.Errorf("asked %s, want all namespaces", got)
+	}
+	d.has(d.open("/defects?namespace=staging", http.StatusOK), `href="/activity?namespace=staging"`)
+	one := newTester(t, world())
+	one.has(one.open("/defects/other/d-1", http.StatusOK), `href="/activity?namespace=other"`)
+}
+
+func TestLivePassesTheTokenOn(t *testing.T) {
+	var asked []string
+	h := New(Options{API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.RequestURI()+" "+r.Header.Get("Authorization")+r.Header.Get("Cookie"))
+	})})
+	for _, c := range []string{"voiceai=" + goodToken, ""} {
+		r := httptest.NewRequest("GET", "/live?namespace=qa&kinds=Defect", nil)
+		r.Header.Set("Cookie", c)
+		r.Header.Set("Authorization", "Bearer smuggled")
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if want := "/api/v1/watch?namespace=qa&kinds=Defect "; asked[0] != want+"Bearer "+goodToken || asked[1] != want {
+		t.Errorf("asked %q", asked)
+	}
+}

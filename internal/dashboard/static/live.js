@@ -1,0 +1,107 @@
+// Keeps a page true: it listens for changes, and then loads the page again and puts in place what has changed of its live regions (elements with
+// the attribute data-region and an id). Nobody loses the focus, the place, or what is typed in.
+"use strict";
+(() => {
+  const main = document.getElementById("main");
+  const word = document.getElementById("live");
+  const pause = 1000; // ms between two loads of the page
+  let busy = false, again = false, last = 0, timer = 0;
+
+  const say = (text, kind) => {
+    if (word.textContent !== text) word.textContent = text;
+    word.className = "live " + kind;
+  };
+
+  // Times are told as the server tells them.
+  const short = (at) => {
+    const d = Math.abs(Date.now() - at) / 1000, future = at > Date.now();
+    if (d < 45) return future ? "in a moment" : "just now";
+    let text;
+    if (d < 5400) text = Math.max(1, Math.round(d / 60)) + " min";
+    else if (d < 129600) text = Math.round(d / 3600) + " h";
+    else if (d < 2592000) text = Math.round(d / 86400) + " days";
+    else return null;
+    return future ? "in " + text : text + " ago";
+  };
+  const tick = () => {
+    for (const t of document.querySelectorAll("time[title]")) {
+      const text = short(Date.parse(t.dateTime));
+      if (text && t.textContent !== text) t.textContent = text;
+    }
+  };
+  setInterval(tick, 30000);
+
+  // A region in which somebody is typing, or has typed, or has something selected, stays as it is.
+  const inUse = (region) => {
+    const active = document.activeElement;
+    if (region.contains(active) && active.matches("input, select, textarea")) return true;
+    for (const f of region.querySelectorAll("input, textarea")) {
+      if (f.type === "checkbox" || f.type === "radio" ? f.checked !== f.defaultChecked : f.value !== f.defaultValue) return true;
+    }
+    for (const o of region.querySelectorAll("select option")) if (o.selected !== o.defaultSelected && [...o.parentElement.options].some((x) => x.defaultSelected)) return true;
+    const selection = getSelection();
+    return !selection.isCollapsed && region.contains(selection.anchorNode);
+  };
+  const mark = (e) => e.id || e.getAttribute("href") || e.getAttribute("name") || e.textContent;
+  const replace = (old, fresh) => {
+    const active = old.contains(document.activeElement) ? document.activeElement : null;
+    const open = new Set([...old.querySelectorAll("details[open]")].map((d) => d.id || d.textContent));
+    const scrolled = [...old.querySelectorAll(".scroll")].map((e) => e.scrollLeft);
+    for (const d of fresh.querySelectorAll("details")) if (open.has(d.id || d.textContent)) d.open = true;
+    old.replaceWith(fresh);
+    fresh.querySelectorAll(".scroll").forEach((e, i) => { e.scrollLeft = scrolled[i] || 0; });
+    if (!active) return;
+    const same = [...fresh.querySelectorAll(active.localName)].find((e) => mark(e) === mark(active));
+    (same || main).focus({ preventScroll: true });
+  };
+  const show = (text) => {
+    const page = new DOMParser().parseFromString(text, "text/html");
+    for (const old of main.querySelectorAll("[data-region]")) {
+      const fresh = page.getElementById(old.id);
+      if (fresh && fresh.outerHTML !== old.dataset.seen && !inUse(old)) {
+        const seen = fresh.outerHTML;
+        const node = document.importNode(fresh, true);
+        replace(old, node);
+        node.dataset.seen = seen;
+      }
+    }
+    tick();
+  };
+
+  const load = async () => {
+    clearTimeout(timer);
+    if (busy) { again = true; return; }
+    busy = true;
+    last = Date.now();
+    try {
+      const url = new URL(location.href);
+      url.searchParams.delete("done");
+      const answer = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-store" });
+      if (answer.redirected) { location.reload(); return; } // signed out
+      if (answer.ok || answer.status === 422) show(await answer.text());
+    } catch { /* the stream says that we are offline */ }
+    busy = false;
+    if (again) { again = false; soon(); }
+  };
+  const soon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(load, Math.max(0, last + pause - Date.now()));
+  };
+
+  const follow = (wait) => {
+    const source = new EventSource(main.dataset.live);
+    let lost = false;
+    source.addEventListener("open", () => { say("Live", "on"); if (lost || wait > 1000) soon(); lost = false; wait = 1000; });
+    source.addEventListener("change", soon);
+    source.addEventListener("error", () => {
+      lost = true;
+      say("Reconnecting…", "off");
+      if (source.readyState !== EventSource.CLOSED) return;
+      setTimeout(() => follow(Math.min(wait * 2, 30000)), wait);
+      if (wait > 2000) load(); // it may be that the session has ended
+    });
+    addEventListener("pagehide", () => source.close());
+    addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
+  };
+  if (main.dataset.live && window.EventSource) follow(1000);
+})();
