@@ -56,6 +56,9 @@ func mrkdwn(text string) template.HTML {
 // referenceHTML is a link or a mention.
 func referenceHTML(target, label string) string {
 	escape := template.HTMLEscapeString
+	if strings.HasPrefix(target, "!date^") { // a time that Slack shows in the reader's own zone
+		return escape(unescape.Replace(label))
+	}
 	if strings.ContainsRune("!@#", rune(target[0])) {
 		name := label
 		if name == "" {
