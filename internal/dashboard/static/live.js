@@ -58,7 +58,7 @@
     const page = new DOMParser().parseFromString(text, "text/html");
     for (const old of main.querySelectorAll("[data-region]")) {
       const fresh = page.getElementById(old.id);
-      if (fresh && fresh.outerHTML !== old.dataset.seen && !inUse(old)) {
+      if (fresh && fresh.outerHTML !== (old.dataset.seen ?? old.outerHTML) && !inUse(old)) {
         const seen = fresh.outerHTML;
         const node = document.importNode(fresh, true);
         replace(old, node);
@@ -90,11 +90,10 @@
 
   const follow = (wait) => {
     const source = new EventSource(main.dataset.live);
-    let lost = false;
-    source.addEventListener("open", () => { say("Live", "on"); if (lost || wait > 1000) soon(); lost = false; wait = 1000; });
+    // What changed since the page was made, or since the stream was lost, is not told: the page is loaded once to know it.
+    source.addEventListener("open", () => { say("Live", "on"); wait = 1000; soon(); });
     source.addEventListener("change", soon);
     source.addEventListener("error", () => {
-      lost = true;
       say("Reconnecting…", "off");
       if (source.readyState !== EventSource.CLOSED) return;
       setTimeout(() => follow(Math.min(wait * 2, 30000)), wait);
