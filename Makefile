@@ -39,7 +39,7 @@ run: build ## Run the operator against the cluster of KUBECONFIG.
 	bin/operator
 
 ##@ Test
-.PHONY: test bench test-e2e
+.PHONY: test bench test-browser test-e2e
 test: controlplane ## Run all tests, with the race detector.
 	go test -race ./...
 bench: controlplane build ## Measure, and print a table and JSON. SCENARIOS="ticket-idle ..." chooses.
@@ -47,6 +47,9 @@ bench: controlplane build ## Measure, and print a table and JSON. SCENARIOS="tic
 	@bin/bench $(SCENARIOS)
 	go test -run '^$$' -bench . -benchmem ./internal/rule
 
+test-browser: controlplane ## Drive the dashboard in Chromium, or in the browser that CHROME names; pictures are in test/browser/screenshots.
+	@rm -rf test/browser/screenshots
+	go test -tags browser -count=1 -v ./test/browser
 test-e2e: ## Deploy IMG into the cluster of KUBECONFIG, with the sandbox as SANDBOX_IMG, and see it work.
 	go test -tags e2e -count=1 -v ./test/e2e
 
@@ -72,4 +75,4 @@ bin/controller-gen bin/golangci-lint: hack/tools/go.mod
 	@go build -C hack/tools -o ../../bin/ $(if $(findstring lint,$@),github.com/golangci/golangci-lint/v2/cmd/golangci-lint,sigs.k8s.io/controller-tools/cmd/controller-gen)
 	@touch $@
 clean: ## Remove what was built.
-	rm -rf bin .demo
+	rm -rf bin .demo test/browser/screenshots

@@ -56,7 +56,12 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	say("Starting the operator")
-	if _, err := here.Operator(ctx, "operator", nil); err != nil {
+	board := &dashboard{}
+	flags, err := board.choose(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := here.Operator(ctx, "operator", nil, flags...); err != nil {
 		return err
 	}
 	scheme := runtime.NewScheme()
@@ -91,8 +96,12 @@ func run(ctx context.Context) (err error) {
 	if err := report(ctx, c, services, defect); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, stage.Forget(context.WithoutCancel(ctx), c, namespace, account)) }()
+	if err := board.invite(ctx, c); err != nil {
+		return err
+	}
 	say("From kubectl apply to done: %s. The whole demo: %s.", took.Round(time.Millisecond), time.Since(began).Round(time.Second))
-	signpost(here, services)
+	signpost(here, services, board)
 	if os.Getenv("ONCE") != "" {
 		return nil
 	}

@@ -139,7 +139,9 @@ func (b *block) print() {
 }
 
 // signpost prints where to look next.
-func signpost(s *stage.Stage, v *services) {
+func signpost(s *stage.Stage, v *services, d *dashboard) {
+	say("Look at the dashboard, and sign in with the token:")
+	fmt.Printf("%s\n%s\n", d.url, d.token)
 	if v.sandbox != "" {
 		say("Look at Slack: %s/  at Jira: %s/jira/board", v.sandbox, v.sandbox)
 	}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
+)
+
+// dashboard is where the operator serves it, and a token to sign in with.
+type dashboard struct{ url, token string }
+
+// account is the ServiceAccount whose token signs in.
+const account = "dashboard-demo"
+
+// choose finds a place for the dashboard, and returns the operator's flags that put it there.
+func (d *dashboard) choose(ctx context.Context) ([]string, error) {
+	port, err := stage.FreePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	d.url = "http://" + address
+	return []string{"--api-bind-address=" + address, "--api-default-namespace=" + namespace, "--dashboard-url=" + d.url}, nil
+}
+
+// invite makes a ServiceAccount that may do everything there is to do on the dashboard, in the demo's namespace and nowhere else, and checks that
+// the sign-in page is there and the token is known.
+func (d *dashboard) invite(ctx context.Context, c client.Client) error {
+	verbs := []string{"get", "list", "watch", "create", "update", "patch", "delete"}
+	var err error
+	d.token, err = stage.Account(ctx, c, namespace, account,
+		rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: verbs},
+		rbacv1.PolicyRule{APIGroups: []string{"batch"}, Resources: []string{"cronjobs", "jobs"}, Verbs: verbs},
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: verbs})
+	if err != nil {
+		return err
+	}
+	if err := d.ask(ctx, "/", func(r *http.Response, body string) bool {
+		return r.StatusCode == http.StatusOK && r.Request.URL.Path == "/signin" && strings.Contains(body, "<form") && strings.Contains(body, "kubectl create token")
+	}); err != nil {
+		return err
+	}
+	return d.ask(ctx, "/api/v1/defects", func(r *http.Response, body string) bool {
+		return r.StatusCode == http.StatusOK && strings.Contains(body, `"items"`)
+	})
+}
+
+// ask asks for a page until the answer is good.
+func (d *dashboard) ask(ctx context.Context, path string, good func(*http.Response, string) bool) error {
+	last := "nothing"
+	err := stage.Poll(ctx, d.url+path, nil, func() (bool, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url+path, nil)
+		if err != nil {
+			return false, err
+		}
+		if strings.HasPrefix(path, "/api/") {
+			req.Header.Set("Authorization", "Bearer "+d.token)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			last = err.Error()
+			return false, nil
+		}
+		defer func() { _ = res.Body.Close() }()
+		body, err := io.ReadAll(res.Body)
+		last = res.Status
+		return err == nil && good(res, string(body)), nil
+	})
+	if err != nil {
+		return fmt.Errorf("asking the dashboard, which answered %s: %w", last, err)
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Account makes a ServiceAccount that may do in its namespace what the rules say, and returns a token for it, good for a day. It does not mind
+// when there is one already.
+func Account(ctx context.Context, c client.Client, namespace, name string, rules ...rbacv1.PolicyRule) (token string, err error) {
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
+	account := &corev1.ServiceAccount{ObjectMeta: meta}
+	for _, o := range []client.Object{
+		account,
+		&rbacv1.Role{ObjectMeta: meta, Rules: rules},
+		&rbacv1.RoleBinding{
+			ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}},
+		},
+	} {
+		if err := client.IgnoreAlreadyExists(c.Create(ctx, o)); err != nil {
+			return "", fmt.Errorf("creating %T %s: %w", o, name, err)
+		}
+	}
+	// The authorizer learns of a Role a little later, and whoever asks too early may hear for a while that it is not there.
+	for _, r := range rules {
+		err := Poll(ctx, "the rights of "+name, nil, func() (bool, error) {
+			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+				User: "system:serviceaccount:" + namespace + ":" + name,
+				ResourceAttributes: &authorizationv1.ResourceAttributes{
+					Namespace: namespace, Verb: r.Verbs[0], Group: r.APIGroups[0], Resource: r.Resources[0],
+				},
+			}}
+			err := c.Create(ctx, review)
+			return review.Status.Allowed, err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	day := int64(24 * 60 * 60)
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &day}}
+	if err := c.SubResource("token").Create(ctx, account, request); err != nil {
+		return "", fmt.Errorf("making a token for ServiceAccount %s: %w", name, err)
+	}
+	if request.Status.Token == "" {
+		return "", errors.New("the token is empty")
+	}
+	return request.Status.Token, nil
+}
+
+// Forget removes what Account has made, and with it the token's worth.
+func Forget(ctx context.Context, c client.Client, namespace, name string) error {
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
+	var errs []error
+	for _, o := range []client.Object{&rbacv1.RoleBinding{ObjectMeta: meta}, &rbacv1.Role{ObjectMeta: meta}, &corev1.ServiceAccount{ObjectMeta: meta}} {
+		if err := client.IgnoreNotFound(c.Delete(ctx, o)); err != nil {
+			errs = append(errs, fmt.Errorf("removing %T %s: %w", o, name, err))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,385 @@
+//go:build browser
+
+package browser_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+)
+
+// TestMendAWrongToken goes from the red card to the form, gives the right token and sees the card green.
+func TestMendAWrongToken(t *testing.T) {
+	w := newWorld(t)
+	p := w.tab(t)
+	p.signIn(w.admin)
+	w.token("jira", "wrong")
+	p.open("/")
+	p.seeCard(jiraName, "error")
+	p.look("overview-wrong-token")
+	p.open("/integrations/jira/" + w.namespace + "/" + jiraName)
+	p.look("jira-wrong-token")
+	p.hidden("wrong\"", jira.BotToken)
+	p.fill("API token", jira.BotToken)
+	p.follow("button", "save")
+	p.hidden(jira.BotToken)
+	p.open("/")
+	p.seeCard(jiraName, "healthy")
+
+	p.open("/integrations/jira/" + w.namespace + "/" + jiraName)
+	p.follow("button", "test connection")
+	p.seeIn("test connection", "Succeeded", "Credentials", "Project", "Priorities")
+	p.look("jira-tested")
+}
+
+func TestSendATestNotification(t *testing.T) {
+	w := newWorld(t)
+	p := w.tab(t)
+	p.signIn(w.admin)
+	p.open("/integrations/slack/" + w.namespace + "/" + slackName)
+	p.look("slack")
+	p.follow("button", "test notification")
+	p.seeIn("test notification", "Succeeded")
+	p.look("slack-tested")
+	if n := len(w.messages()); n != 1 {
+		t.Errorf("Slack has %d messages", n)
+	}
+	p.openURL(w.server.URL + "/slack/C0ALERTS")
+	p.see("test")
+}
+
+func TestCreateATicketAndFollowIt(t *testing.T) {
+	w := newWorld(t)
+	d := w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
+	p := w.tab(t)
+	p.signIn(w.admin)
+	p.open("/defects")
+	p.look("defects")
+	p.follow("link", d.Spec.Title)
+	p.look("defect")
+	p.createTicket("VOICE-1")
+	p.look("defect-ticketed")
+	if p.has("button", "create jira ticket") {
+		t.Error("a Defect with a ticket is offered another")
+	}
+	p.openURL(p.href("VOICE-1"))
+	p.see(d.Spec.Title, "VOICE-1")
+	if n := len(w.box.Jira().Issues()); n != 1 {
+		t.Errorf("Jira has %d issues", n)
+	}
+
+	// Its ticket leads back to this page.
+	back := dashboard + "/defects/" + w.namespace + "/" + d.Name
+	raw := fmt.Sprintf("%+v", w.box.Jira().Issues()[0])
+	if !strings.Contains(raw, back) {
+		t.Errorf("the ticket does not lead to %s: %s", back, raw)
+	}
+	p.openURL(back)
+	p.see(d.Spec.Title)
+}
+
+// createTicket presses the button and waits for the ticket.
+func (p *tab) createTicket(key string) {
+	p.Helper()
+	p.click("button", "create jira ticket")
+	p.until("the ticket", func() error {
+		if !p.has("link", key) {
+			return errors.New("there is no link to it")
+		}
+		return nil
+	})
+}
+
+// href is where a link leads.
+func (p *tab) href(name string) string {
+	p.Helper()
+	to, err := eval[string](p, fmt.Sprintf(`[...document.links].find(a => a.innerText.includes(%q))?.href ?? ""`, name))
+	p.must(err)
+	if to == "" {
+		p.Fatalf("there is no link %q", name)
+	}
+	return to
+}
+
+func TestFilterTheLog(t *testing.T) {
+	w := newWorld(t)
+	w.defect("first", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
+	w.defect("second", "Repeats the date three times", v1alpha1.SeverityLow)
+	w.until("the messages", func() (bool, error) { return len(w.messages()) == 2, nil })
+	p := w.tab(t)
+	p.signIn(w.admin)
+	p.open("/activity")
+	p.see("Defect first", "Defect second", "2 entries")
+	p.look("activity")
+	p.fill(p.textFilter(), "second")
+	p.follow("button", p.filterButton())
+	p.see("Defect second", "1 entry")
+	if p.shows("Defect first") {
+		t.Error("the filter by text shows what does not fit")
+	}
+	p.look("activity-filtered")
+	p.choose("outcome", "Failed")
+	p.follow("button", p.filterButton())
+	p.gone("Defect second")
+	p.see("Nothing fits")
+	p.choose("outcome", "Succeeded")
+	p.choose("integration", slackName)
+	p.follow("button", p.filterButton())
+	p.see("Defect second")
+	p.choose("integration", jiraName)
+	p.follow("button", p.filterButton())
+	p.see("Nothing fits")
+
+	p.open("/activity?q=second")
+	p.follow("link", "Defect created")
+	p.see("Repeats the date", "Attempts", "Slack accepted the message")
+	p.look("notification")
+}
+
+// TestWhatWentWrong follows a message that Slack refused from the log to the reason.
+func TestWhatWentWrong(t *testing.T) {
+	w := newWorld(t)
+	w.control(http.MethodPost, "/_sandbox/faults", sandbox.Fault{
+		Service: sandbox.Slack, Route: "chat.postMessage", Status: http.StatusOK, ContentType: "application/json", Body: `{"ok":false,"error":"is_archived"}`,
+	})
+	w.defect("first", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
+	p := w.tab(t)
+	p.signIn(w.admin)
+	p.open("/activity?outcome=Failed")
+	p.see("Defect first", "archived")
+	p.follow("link", "Defect created")
+	p.see("What went wrong", "archived", "Confirms a booking")
+	p.look("notification-failed")
+	p.open("/")
+	p.see("archived")
+	p.look("overview-attention")
+}
+
+// textFilter is the name of the field that filters by text.
+func (p *tab) textFilter() string {
+	p.Helper()
+	names := p.names("searchbox")
+	if len(names) != 1 {
+		p.Fatalf("the fields to search by text are %q", names)
+	}
+	return names[0]
+}
+
+// filterButton is the name of the button that applies filters.
+func (p *tab) filterButton() string {
+	p.Helper()
+	for _, name := range p.names("button") {
+		for _, word := range []string{"filter", "apply", "show", "search"} {
+			if strings.Contains(strings.ToLower(name), word) {
+				return name
+			}
+		}
+	}
+	p.Fatalf("there is no button to filter with, but %q", p.names("button"))
+	return ""
+}
+
+// TestByKeyboardAlone signs in and creates a ticket with Tab, Enter and what is typed.
+func TestByKeyboardAlone(t *testing.T) {
+	w := newWorld(t)
+	d := w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
+	p := w.tab(t)
+	p.open("/defects")
+	p.tabTo("textbox", "token")
+	p.write(w.admin)
+	p.goes("Enter", func() {
+		p.tabTo("button", "sign in")
+		p.write(kb.Enter)
+	})
+	p.tabTo("link", d.Spec.Title)
+	p.goes("Enter", func() { p.write(kb.Enter) })
+	p.see(d.Spec.Description)
+	p.tabTo("button", "create jira ticket")
+	p.write(kb.Enter)
+	p.until("the ticket", func() error {
+		if !p.has("link", "VOICE-1") {
+			return errors.New("there is no link to it")
+		}
+		return nil
+	})
+	p.tabTo("button", "sign out")
+	p.goes("Enter", func() { p.write(kb.Enter) })
+	p.see("kubectl create token")
+}
+
+// TestWithoutScripts goes the same ways with the browser's scripts turned off. Nothing updates itself: the page is opened again instead.
+func TestWithoutScripts(t *testing.T) {
+	w := newWorld(t)
+	d := w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
+	w.until("the message", func() (bool, error) { return len(w.messages()) == 1, nil })
+	p := w.tab(t)
+	p.scripts(false)
+	p.signIn(w.admin)
+	p.open("/")
+	p.seeCard(slackName, "healthy")
+	p.look("overview-without-scripts")
+
+	p.open("/defects")
+	p.fill(p.textFilter(), "booking")
+	p.follow("button", p.filterButton())
+	p.follow("link", d.Spec.Title)
+	p.follow("button", "create jira ticket")
+	p.until("the ticket", func() error {
+		if p.has("link", "VOICE-1") {
+			return nil
+		}
+		p.open("/defects/" + w.namespace + "/" + d.Name)
+		return errors.New("there is no link to it")
+	})
+	p.openURL(p.href("VOICE-1"))
+	p.see(d.Spec.Title)
+
+	p.open("/integrations/slack/" + w.namespace + "/" + slackName)
+	p.follow("button", "test notification")
+	p.seeIn("test notification", "Succeeded")
+	if n := len(w.messages()); n != 2 {
+		t.Errorf("Slack has %d messages", n)
+	}
+	p.open("/activity?q=unmade")
+	p.follow("link", "Defect created")
+	p.see("Confirms a booking", "Attempts")
+	p.follow("button", "sign out")
+	p.see("kubectl create token")
+}
+
+// TestRules looks at the rules and tries one.
+func TestRules(t *testing.T) {
+	w := newWorld(t)
+	w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
+	w.until("the message", func() (bool, error) { return len(w.messages()) == 1, nil })
+	p := w.tab(t)
+	p.signIn(w.admin)
+	p.open("/rules")
+	p.look("rules")
+	p.follow("link", ruleName)
+	p.follow("button", "try")
+	p.see("Matches", "Confirms a booking it has not made")
+	p.look("rule")
+	if n := len(w.messages()); n != 1 {
+		t.Errorf("a dry run sent something: Slack has %d messages", n)
+	}
+	p.fill("event", "no-such-event")
+	p.allow(http.StatusNotFound, http.StatusUnprocessableEntity)
+	p.follow("button", "try")
+	if p.alert() == "" {
+		t.Error("an event that is not there is not answered by an alert")
+	}
+	p.look("rule-without-event")
+}
+
+// TestConnectFromNothing begins where nothing is connected, and makes both integrations with the forms.
+func TestConnectFromNothing(t *testing.T) {
+	w := newWorld(t)
+	w.disconnect()
+	p := w.tab(t)
+	p.allow(http.StatusUnprocessableEntity)
+	p.signIn(w.admin)
+	p.open("/")
+	p.see("No integration yet")
+	p.look("overview-empty")
+	p.open("/integrations")
+	p.look("integrations-empty")
+
+	p.follow("link", "connect slack")
+	p.look("slack-new")
+	p.fill("name", "team")
+	p.fill("default channel", "no channel at all")
+	p.fill("bot token", slack.BotToken)
+	p.follow("button", "connect slack")
+	if p.alert() == "" || p.shows("Credentials and target were accepted") {
+		t.Error("a channel that is none was taken")
+	}
+	if name, err := eval[string](p, `document.querySelector("main input[name$=name]").value`); err != nil || name != "team" {
+		t.Errorf("after a mistake the name is %q: %v", name, err)
+	}
+	p.look("slack-new-refused")
+	p.fill("default channel", channel)
+	p.fill("bot token", slack.BotToken)
+	p.openAll()
+	p.fill("Slack's API", w.server.URL+sandbox.SlackAPIPath)
+	p.follow("button", "connect slack")
+	p.hidden(slack.BotToken)
+	p.see("Healthy", "kind: SlackIntegration", "defaultChannel:")
+	p.look("slack-connected")
+	p.follow("button", "test notification")
+	p.seeIn("test notification", "Succeeded")
+	if n := len(w.messages()); n != 1 {
+		t.Errorf("Slack has %d messages", n)
+	}
+
+	p.open("/integrations/jira/new")
+	p.look("jira-new")
+	p.fill("name", "board")
+	p.fill("address", w.server.URL+sandbox.JiraPath)
+	p.fill("user", jira.BotUser)
+	p.fill("API token", jira.BotToken)
+	p.fill("project key", jira.VoiceProject)
+	p.follow("button", "connect jira")
+	p.hidden(jira.BotToken)
+	p.see("Healthy", "kind: JiraIntegration", "projectKey: VOICE")
+
+	p.fill("type board", "board")
+	p.follow("button", "disconnect")
+	p.open("/integrations")
+	p.see("team")
+	if p.shows("board") {
+		t.Error("what was disconnected is still there")
+	}
+}
+
+// openAll opens what is folded away.
+func (p *tab) openAll() {
+	p.Helper()
+	_, err := eval[bool](p, `document.querySelectorAll("main details").forEach(d => { d.open = true }), true`)
+	p.must(err)
+}
+
+// TestMoveADefect changes the state, and the ticket moves along.
+func TestMoveADefect(t *testing.T) {
+	w := newWorld(t)
+	d := w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
+	w.defect("other", "Repeats the date three times", v1alpha1.SeverityLow)
+	p := w.tab(t)
+	p.signIn(w.admin)
+	p.open("/defects/" + w.namespace + "/" + d.Name)
+	p.choose("state", "Resolved")
+	p.follow("button", "change")
+	p.until("the state", func() error {
+		badges, err := eval[string](p, `document.querySelector("h1").parentElement.innerText`)
+		if err == nil && !strings.Contains(badges, "Resolved") {
+			err = fmt.Errorf("the head says %q", badges)
+		}
+		return err
+	})
+	p.look("defect-resolved")
+
+	// The list finds and orders.
+	titles := func() string { return strings.Join(p.names("link"), "|") }
+	p.open("/defects")
+	p.choose("state", "Unresolved")
+	p.follow("button", p.filterButton())
+	p.see("Repeats the date")
+	if p.shows(d.Spec.Title) {
+		t.Error("what is resolved is among the unresolved")
+	}
+	p.open("/defects")
+	p.choose("sort by", "Severity")
+	p.follow("button", p.filterButton())
+	if all := titles(); strings.Index(all, d.Spec.Title) > strings.Index(all, "Repeats the date") {
+		t.Errorf("by severity the order is %s", all)
+	}
+}

@@ -1,0 +1,123 @@
+//go:build browser
+
+package browser_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+// pages are all that there are in a world with a Defect of this name.
+func (w *world) pages(defect string) []string {
+	return []string{
+		"/", "/activity", "/defects", "/defects/" + w.namespace + "/" + defect, "/integrations", "/integrations/slack/" + w.namespace + "/" + slackName,
+		"/integrations/jira/" + w.namespace + "/" + jiraName, "/rules", "/rules/" + w.namespace + "/" + ruleName,
+	}
+}
+
+// posts are the addresses that the page's forms post to, but for signing out.
+func (p *tab) posts() []string {
+	p.Helper()
+	to, err := eval[[]string](p, `[...document.forms].filter(f => f.method === "post").map(f => new URL(f.action).pathname).filter(a => a !== "/signout")`)
+	p.must(err)
+	return to
+}
+
+func TestViewerIsOfferedNothingToPress(t *testing.T) {
+	w := newWorld(t)
+	w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
+	viewer, admin := w.tab(t), w.tab(t)
+	viewer.signIn(w.viewer)
+	admin.signIn(w.admin)
+	offered := 0
+	for _, path := range w.pages("unmade") {
+		admin.open(path)
+		viewer.open(path)
+		offered += len(admin.posts())
+		if forms := viewer.posts(); len(forms) > 0 {
+			t.Errorf("%s offers a viewer to post to %q", path, forms)
+		}
+		if heading := viewer.names("heading"); len(heading) == 0 || viewer.alert() != "" {
+			t.Errorf("%s does not show a viewer anything: %s", path, viewer.text())
+		}
+	}
+	if offered < 5 {
+		t.Errorf("somebody who may do everything is offered %d forms on all pages", offered)
+	}
+	viewer.open("/defects/" + w.namespace + "/unmade")
+	viewer.see("Confirms a booking it has not made")
+	viewer.look("defect-viewer")
+}
+
+func TestNobodySeesNothing(t *testing.T) {
+	w := newWorld(t)
+	d := w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
+	w.until("the message", func() (bool, error) { return len(w.messages()) > 0, nil })
+	p := w.tab(t)
+	p.allow(http.StatusForbidden, http.StatusNotFound)
+	p.signIn(w.nobody)
+	p.look("overview-nobody")
+	for _, path := range w.pages(d.Name) {
+		p.open(path)
+		if forms := p.posts(); len(forms) > 0 {
+			t.Errorf("%s offers somebody without rights to post to %q", path, forms)
+		}
+		p.hidden(d.Spec.Title, channel, "books_the_right_day", w.server.URL, "sandbox")
+	}
+	// Whether something is there makes no difference.
+	p.open("/defects/" + w.namespace + "/unmade")
+	there := p.text()
+	p.look("forbidden")
+	p.open("/defects/" + w.namespace + "/absent")
+	if not := strings.ReplaceAll(p.text(), "absent", "unmade"); not != there {
+		t.Errorf("what is there differs from what is not:\n%s\n%s", there, not)
+	}
+}
+
+func TestNothingThere(t *testing.T) {
+	w := newWorld(t)
+	p := w.tab(t)
+	p.allow(http.StatusNotFound)
+	p.signIn(w.admin)
+	p.open("/defects/" + w.namespace + "/absent")
+	p.look("missing-defect")
+	p.open("/nowhere")
+	p.look("missing")
+	for _, path := range []string{"/defects", "/activity"} {
+		p.open(path)
+		p.look("empty" + strings.ReplaceAll(path, "/", "-"))
+	}
+}
+
+// TestScriptsInTextDoNotRun has scripts wherever text from outside is shown.
+func TestScriptsInTextDoNotRun(t *testing.T) {
+	w := newWorld(t)
+	const title = `<script>alert("ran")</script>`
+	const more = `"><img src=x onerror=alert("ran")><svg onload=alert("ran")>{{.}}</textarea></title>javascript:alert("ran")`
+	d := w.defect("hostile", title, v1alpha1.SeverityHigh)
+	hostile := &v1alpha1.Defect{Spec: v1alpha1.DefectSpec{
+		Title: "More " + more, Severity: v1alpha1.SeverityLow, Description: more, StepsToReproduce: more, ExpectedResult: more, ActualResult: more, TestCase: more,
+	}}
+	hostile.Name = "more"
+	w.create(hostile)
+	w.until("the messages", func() (bool, error) { return len(w.messages()) == 2, nil })
+	p := w.tab(t)
+	p.signIn(w.admin)
+	for _, path := range append(w.pages(d.Name), "/defects/"+w.namespace+"/more", "/defects?q=%3Cscript%3Ealert(1)%3C/script%3E", "/activity?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E") {
+		p.open(path)
+		found, err := eval[int](p, `document.querySelectorAll("main img, main [onerror], main [onload], main script:not([src])").length`)
+		p.must(err)
+		if found > 0 {
+			t.Errorf("%s has elements of the text's own", path)
+		}
+	}
+	p.open("/defects/" + w.namespace + "/hostile")
+	p.see(title)
+	p.open("/defects")
+	p.see(title)
+	p.follow("link", title)
+	p.see(title)
+}

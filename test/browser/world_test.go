@@ -1,0 +1,322 @@
+//go:build browser
+
+// Package browser_test drives the dashboard in a real Chromium: a real operator with the rights it has when it is installed, a real API server
+// with RBAC on, and the sandbox for Slack and Jira. What is pressed and read is found by role and accessible name, as a screen reader finds it.
+package browser_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+)
+
+var (
+	kube      client.Client
+	here      *stage.Stage
+	dashboard string // its address
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	path, err := chromium()
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
+		fmt.Println("KUBEBUILDER_ASSETS is not set: run make test-browser")
+		return 1
+	}
+	dir, err := os.MkdirTemp("", "browser")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	here = &stage.Stage{Dir: dir, Root: filepath.Join("..", ".."), Bin: dir}
+	defer func() {
+		if err := here.Clear(); err != nil {
+			fmt.Println(err)
+		}
+	}()
+	if err := begin(dir); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	end, err := startBrowser(path)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer end()
+	code := m.Run()
+	if code != 0 {
+		log, _ := os.ReadFile(filepath.Join(dir, "operator.log"))
+		for line := range strings.Lines(string(log)) {
+			if strings.Contains(line, `"level":"error"`) || strings.Contains(line, "panic") {
+				fmt.Print("operator: ", line)
+			}
+		}
+	}
+	return code
+}
+
+// begin starts the control plane and the operator.
+func begin(dir string) error {
+	build := exec.Command("go", "build", "-o", dir, "./cmd/operator")
+	build.Dir = here.Root
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the operator: %w: %s", err, out)
+	}
+	config, err := here.ControlPlane()
+	if err != nil {
+		return err
+	}
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return err
+	}
+	if kube, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	if err := asOperator(ctx, config); err != nil {
+		return fmt.Errorf("giving the operator its rights: %w", err)
+	}
+	port, err := stage.FreePort(ctx)
+	if err != nil {
+		return err
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	dashboard = "http://" + address
+	if _, err := here.Operator(ctx, "operator", nil, "--api-bind-address="+address, "--dashboard-url="+dashboard); err != nil {
+		return err
+	}
+	return here.Poll(ctx, "the dashboard to answer", func() (bool, error) {
+		res, err := http.Get(dashboard + "/api/v1/integrations/health")
+		if err != nil {
+			return false, nil //nolint:nilerr // nobody listens yet
+		}
+		return true, res.Body.Close()
+	})
+}
+
+// asOperator has the operator run with the rights of its ClusterRole, so that what it may not do when it is installed fails here too.
+func asOperator(ctx context.Context, admin *rest.Config) error {
+	raw, err := os.ReadFile(filepath.Join(here.Root, "config", "rbac", "role.yaml"))
+	if err != nil {
+		return err
+	}
+	role := &rbacv1.ClusterRole{}
+	first, _, _ := strings.Cut(strings.TrimPrefix(string(raw), "---\n"), "\n---\n")
+	if err := yaml.UnmarshalStrict([]byte(first), role); err != nil {
+		return err
+	}
+	if err := kube.Create(ctx, role); err != nil {
+		return err
+	}
+	token, err := stage.Account(ctx, kube, metav1.NamespaceDefault, "operator")
+	if err != nil {
+		return err
+	}
+	if err := kube.Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "operator"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault, Name: "operator"}},
+	}); err != nil {
+		return err
+	}
+	here.Kubeconfig = filepath.Join(here.Dir, "operator.kubeconfig")
+	return clientcmd.WriteToFile(clientcmdapi.Config{
+		Clusters:  map[string]*clientcmdapi.Cluster{"it": {Server: admin.Host, CertificateAuthorityData: admin.CAData}},
+		AuthInfos: map[string]*clientcmdapi.AuthInfo{"it": {Token: token}},
+		Contexts:  map[string]*clientcmdapi.Context{"it": {Cluster: "it", AuthInfo: "it"}}, CurrentContext: "it",
+	}, here.Kubeconfig)
+}
+
+// world is a namespace with a Slack and a Jira of its own, and three people.
+type world struct {
+	t         *testing.T
+	namespace string
+	box       *sandbox.Sandbox
+	server    *httptest.Server
+	// The tokens of somebody who may do everything in the namespace, of one who may look, and of one who may do nothing.
+	admin, viewer, nobody string
+}
+
+const (
+	slackName, jiraName, ruleName = "slack", "jira", "findings"
+	channel                       = "#voice-ai-alerts"
+)
+
+// newWorld makes one whose integrations are Ready.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, namespace: strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), box: sandbox.New(sandbox.Options{})}
+	w.server = httptest.NewServer(w.box)
+	t.Cleanup(func() {
+		w.server.CloseClientConnections()
+		w.server.Close()
+	})
+	w.must(kube.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}))
+	own, batch := []string{v1alpha1.GroupVersion.Group}, []string{"batch"}
+	everything, look := []string{"*"}, []string{"get", "list", "watch"}
+	w.admin = w.account("admin",
+		rbacv1.PolicyRule{APIGroups: own, Resources: everything, Verbs: everything},
+		rbacv1.PolicyRule{APIGroups: batch, Resources: []string{"jobs", "cronjobs"}, Verbs: everything},
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: everything})
+	w.viewer = w.account("viewer",
+		rbacv1.PolicyRule{APIGroups: own, Resources: everything, Verbs: look},
+		rbacv1.PolicyRule{APIGroups: batch, Resources: []string{"jobs", "cronjobs"}, Verbs: look})
+	w.nobody = w.account("nobody")
+
+	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "tokens"}, StringData: map[string]string{"slack": slack.BotToken, "jira": jira.BotToken}})
+	s, j := w.slack(), w.jira()
+	w.create(s)
+	w.create(j)
+	w.create(&v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: ruleName}, Spec: v1alpha1.NotificationRuleSpec{
+		EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}})
+	w.ready(s)
+	w.ready(j)
+	t.Cleanup(w.disconnect) // nobody is to be called who is not there any more
+	return w
+}
+
+// disconnect removes every integration.
+func (w *world) disconnect() {
+	w.t.Helper()
+	for _, o := range []client.Object{&v1alpha1.SlackIntegration{}, &v1alpha1.JiraIntegration{}} {
+		if err := kube.DeleteAllOf(context.Background(), o, client.InNamespace(w.namespace)); err != nil {
+			w.t.Error(err)
+		}
+	}
+}
+
+func (w *world) slack() *v1alpha1.SlackIntegration {
+	return &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Name: slackName}, Spec: v1alpha1.SlackIntegrationSpec{
+		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.SlackAPIPath), DefaultChannel: channel,
+		Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "tokens", Key: "slack"}},
+	}}
+}
+
+// jira makes a ticket only when somebody asks for one.
+func (w *world) jira() *v1alpha1.JiraIntegration {
+	return &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Name: jiraName}, Spec: v1alpha1.JiraIntegrationSpec{
+		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.JiraPath), ProjectKey: jira.VoiceProject, SettleSeconds: 1,
+		Basic: &v1alpha1.JiraBasicAuth{Username: jira.BotUser, TokenSecretRef: v1alpha1.SecretKeyReference{Name: "tokens", Key: "jira"}},
+	}}
+}
+
+// defect finds something, and returns its name.
+func (w *world) defect(name, title string, severity v1alpha1.Severity) *v1alpha1.Defect {
+	w.t.Helper()
+	d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.DefectSpec{
+		Title: title, Severity: severity, Suite: "booking", Run: "booking-1", TestCase: "books_the_right_day",
+		Description: "The caller asks for Tuesday.", StepsToReproduce: "Call and say: Tuesday.", ExpectedResult: "Tuesday", ActualResult: "Monday",
+	}}
+	w.create(d)
+	return d
+}
+
+// run begins a run of a suite, which nobody carries out here.
+func (w *world) run(suite string) {
+	w.t.Helper()
+	meta := w.meta(suite + "-1")
+	meta.Labels = map[string]string{v1alpha1.SuiteLabel: suite}
+	w.create(&batchv1.Job{ObjectMeta: meta, Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+		RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "run", Image: "tests"}},
+	}}}})
+}
+
+func (w *world) create(o client.Object) {
+	w.t.Helper()
+	o.SetNamespace(w.namespace)
+	w.must(kube.Create(w.t.Context(), o))
+}
+
+func (w *world) meta(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: w.namespace, Name: name}
+}
+
+func (w *world) account(name string, rules ...rbacv1.PolicyRule) string {
+	w.t.Helper()
+	token, err := stage.Account(w.t.Context(), kube, w.namespace, name, rules...)
+	w.must(err)
+	return token
+}
+
+// ready waits until something is Ready.
+func (w *world) ready(o interface {
+	client.Object
+	condition.Object
+}) {
+	w.t.Helper()
+	w.until(fmt.Sprintf("%T %s to be Ready", o, o.GetName()), func() (bool, error) {
+		err := kube.Get(w.t.Context(), client.ObjectKeyFromObject(o), o)
+		return condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, ""), err
+	})
+}
+
+// until polls something that no page shows.
+func (w *world) until(what string, done func() (bool, error)) {
+	w.t.Helper()
+	w.must(here.Poll(w.t.Context(), what, done))
+}
+
+// control tells the sandbox something, as an administrator of Slack or Jira does.
+func (w *world) control(method, path string, body any) {
+	w.t.Helper()
+	raw, err := json.Marshal(body)
+	w.must(err)
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.server.URL+path, strings.NewReader(string(raw)))
+	w.must(err)
+	res, err := http.DefaultClient.Do(r)
+	w.must(err)
+	w.must(res.Body.Close())
+	if res.StatusCode >= 300 {
+		w.t.Fatalf("%s %s: %s", method, path, res.Status)
+	}
+}
+
+// credential sets the state of a token in the sandbox: valid or revoked.
+func (w *world) credential(service sandbox.Service, token, state string) {
+	w.t.Helper()
+	w.control(http.MethodPut, "/_sandbox/credentials", sandbox.Credential{Service: service, Token: token, State: state})
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// patience is how long a page may take to show something. It is generous: machines are slow at times.
+const patience = 30 * time.Second
