@@ -139,7 +139,7 @@ func (s *Server) eventFor(ctx context.Context, i *testRule, r *v1alpha1.Notifica
 		}
 		e, err = s.recent(r.Namespace, func(n *v1alpha1.Notification) bool { return string(n.Spec.Event.ID) == i.Body.EventID })
 		if errors.Is(err, errNoSuchEvent) {
-			return e, "", mistake(http.StatusNotFound, "no Notification in namespace %s tells of such an event: take an eventID of /api/v1/integrations/logs", r.Namespace)
+			return e, "", mistake(http.StatusNotFound, "no Notification in namespace %s tells of such an event: take the id of one that the log shows", r.Namespace)
 		}
 		return e, "Recent", err
 	}

@@ -117,13 +117,20 @@ func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, create
 		condition.False(d, v1alpha1.ConditionNotified, o.reason, o.message)
 		return o
 	case len(list.Items) > 0:
-		condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNotified, fmt.Sprintf("%d notifications were delivered", len(list.Items)))
+		condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNotified, deliveredMessage(len(list.Items)))
 	case condition.Is(d, v1alpha1.ConditionNotified, metav1.ConditionFalse, v1alpha1.ReasonDeliveryFailed): // and was removed since, which mends nothing
 		return &outcome{progress: condition.Stalled, reason: v1alpha1.ReasonDeliveryFailed, message: condition.Get(d, v1alpha1.ConditionNotified).Message}
 	case !condition.Is(d, v1alpha1.ConditionNotified, metav1.ConditionTrue, ""): // what was delivered long ago has been removed since
 		condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNoRuleMatched, "No rule of this namespace matched")
 	}
 	return nil
+}
+
+func deliveredMessage(n int) string {
+	if n == 1 {
+		return "1 notification was delivered"
+	}
+	return fmt.Sprintf("%d notifications were delivered", n)
 }
 
 // maxMessages is how many rules' messages a status keeps.

@@ -42,7 +42,13 @@ func New(o Options) http.Handler {
 		add(mux)
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.showProblem(w, r, nil, &Problem{Status: http.StatusNotFound, Detail: "There is no page at this address."})
+		var v *visit
+		if t := token(r); t != "" {
+			if v = s.visit(w, r, t); v.enter() != nil {
+				v = nil
+			}
+		}
+		s.showProblem(w, r, v, &Problem{Status: http.StatusNotFound, Detail: "There is no page at this address."})
 	})
 	crossOrigin := http.NewCrossOriginProtection()
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -145,3 +145,38 @@ func TestPagesNeedASession(t *testing.T) {
 	page := d.open("/rules?namespace=qa", http.StatusOK)
 	d.has(page, `<h1>Rules</h1>`, `aria-current="page"`, `href="/defects?namespace=qa"`, "Sign out")
 }
+
+// TestWhereOneBegins: a ServiceAccount that sees nothing in the default namespace begins in its own.
+func TestWhereOneBegins(t *testing.T) {
+	rules := map[string]any{"items": []any{}}
+	for caller, want := range map[string]string{
+		"system:serviceaccount:own:me": "GET /api/v1/access?namespace=own",
+		"ann@example.com":              "GET /api/v1/rules?limit=50&namespace=qa",
+	} {
+		d := newTester(t, map[string]any{
+			"GET /api/v1/rules": rules, "GET /api/v1/access": map[string]any{"caller": caller, "namespace": "qa", "rights": map[string]any{}},
+		})
+		d.open("/rules", http.StatusOK)
+		if len(d.api.calls) < 2 || d.api.calls[1] != want {
+			t.Errorf("%s: asked %v, want %s second", caller, d.api.calls, want)
+		}
+	}
+}
+
+func TestNoSuchPage(t *testing.T) {
+	d := newTester(t, nil)
+	d.has(d.open("/nothing/here", http.StatusNotFound), "There is no page at this address.", `aria-label="Main"`)
+	if w := d.send("GET", "/nothing/here", ""); w.Code != http.StatusNotFound || strings.Contains(w.Body.String(), `aria-label="Main"`) {
+		t.Errorf("signed out: got %d: %s", w.Code, w.Body)
+	}
+}
+
+func TestSentence(t *testing.T) {
+	for text, want := range map[string]string{
+		"nothing is there": "Nothing is there.", "system:serviceaccount:a:b may not": "system:serviceaccount:a:b may not.", "Done!": "Done!", "a b": "A b.", "": "",
+	} {
+		if got := sentence(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}

@@ -136,7 +136,9 @@ func sentence(text string) string {
 		return ""
 	}
 	r := []rune(text)
-	if len(r) > 1 && unicode.IsLower(r[1]) || len(r) == 1 || r[1] == ' ' {
+	first, _, _ := strings.Cut(text, " ")
+	name := strings.ContainsAny(first, ":/.@_") // which is written as it is
+	if !name && (len(r) > 1 && unicode.IsLower(r[1]) || len(r) == 1 || r[1] == ' ') {
 		r[0] = unicode.ToUpper(r[0])
 	}
 	text = string(r)

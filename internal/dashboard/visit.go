@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // access is who somebody is and what they may do, as /api/v1/access answers.
@@ -21,6 +22,26 @@ type access struct {
 // May says whether the caller may do something to a kind of resource, such as update and defects, in the namespace of the page.
 func (a *access) May(verb, resource string) bool {
 	return a != nil && slices.Contains(a.Rights[resource], verb)
+}
+
+// sees says whether the caller may see anything there.
+func (a *access) sees() bool {
+	for _, verbs := range a.Rights {
+		if slices.Contains(verbs, "list") {
+			return true
+		}
+	}
+	return false
+}
+
+// home is the namespace of a ServiceAccount; empty for others.
+func (a *access) home() string {
+	account, ok := strings.CutPrefix(a.Caller, "system:serviceaccount:")
+	if !ok {
+		return ""
+	}
+	namespace, _, _ := strings.Cut(account, ":")
+	return namespace
 }
 
 // access asks who the caller is and what they may do in a namespace: the default one when it is empty, all when it is *.
@@ -84,7 +105,7 @@ func (s *site) handle(mux *http.ServeMux, pattern string, handler func(*visit) e
 			toSignIn(w, r)
 			return
 		}
-		v := &visit{site: s, w: w, r: r, client: s.client(r, t), chosen: r.URL.Query().Get("namespace")}
+		v := s.visit(w, r, t)
 		if err := v.enter(); err != nil {
 			s.showProblem(w, r, v, err)
 			return
@@ -95,12 +116,21 @@ func (s *site) handle(mux *http.ServeMux, pattern string, handler func(*visit) e
 	})
 }
 
+func (s *site) visit(w http.ResponseWriter, r *http.Request, token string) *visit {
+	return &visit{site: s, w: w, r: r, client: s.client(r, token), chosen: r.URL.Query().Get("namespace")}
+}
+
 // enter finds out who it is, and what the page is about.
 func (v *visit) enter() error {
 	object := v.r.PathValue("namespace")
 	a, err := v.client.access(cmp.Or(object, v.chosen))
 	if err != nil {
 		return err
+	}
+	if own := a.home(); object == "" && v.chosen == "" && own != "" && own != a.Namespace && !a.sees() {
+		if a, err = v.client.access(own); err != nil {
+			return err
+		}
 	}
 	v.access = a
 	switch {
