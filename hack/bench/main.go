@@ -57,7 +57,7 @@ func main() {
 }
 
 func run(ctx context.Context, names []string) error {
-	all := slices.Concat(tickets, messages, deadHalf)
+	all := slices.Concat(tickets, messages, deadHalf, pages)
 	for _, n := range names {
 		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == n }) {
 			return fmt.Errorf("there is no scenario %q", n)

@@ -3,6 +3,7 @@ package stage
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,12 @@ func (s *Stage) KillAPIServer(ctx context.Context, config *rest.Config) (again f
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return nil, fmt.Errorf("killing the API server: %w", err)
+	}
+	if err := Poll(ctx, "the API server to be gone, and its port free", nil, func() (bool, error) {
+		_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+		return errors.Is(err, os.ErrNotExist), nil
+	}); err != nil {
+		return nil, err
 	}
 	return func() error {
 		if _, err := s.Start(ctx, "kube-apiserver", nil, argv[0], argv[1:]...); err != nil {

@@ -23,10 +23,7 @@ var _ = Describe("Defect and ticket in step", func() {
 	// edit is a change of the Defect by a person.
 	edit := func(change func()) {
 		GinkgoHelper()
-		Expect(kube.Get(ctx, client.ObjectKeyFromObject(d), d)).To(Succeed())
-		before := d.DeepCopy()
-		change()
-		Expect(kube.Patch(ctx, d, client.MergeFrom(before))).To(Succeed())
+		amend(d, func(*v1alpha1.Defect) { change() })
 	}
 	// hint is what a webhook leads to.
 	hint := func() {
@@ -47,9 +44,7 @@ var _ = Describe("Defect and ticket in step", func() {
 		w.furnish()
 		jira := jiraCloud()
 		jira.Namespace = w.namespace
-		Expect(kube.Get(ctx, client.ObjectKeyFromObject(jira), jira)).To(Succeed())
-		jira.Spec.Reopen, jira.Spec.PollIntervalSeconds = reopen, 10
-		Expect(kube.Update(ctx, jira)).To(Succeed())
+		amend(jira, func(i *v1alpha1.JiraIntegration) { i.Spec.Reopen, i.Spec.PollIntervalSeconds = reopen, 10 })
 		if len(events) > 0 {
 			r := ruleFor(events...)
 			r.Name = "also"

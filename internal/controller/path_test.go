@@ -8,7 +8,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -141,10 +140,8 @@ var _ = Describe("From a Defect to a ticket and a message", func() {
 	It("does not send a second message when the answer was lost", func() {
 		w.run(longAgo)
 		w.furnish()
-		bot := &v1alpha1.SlackIntegration{}
-		Expect(kube.Get(ctx, types.NamespacedName{Namespace: w.namespace, Name: "slack"}, bot)).To(Succeed())
-		bot.Spec.DefaultChannel = "C0ALERTS" // an ID, so that the channel can be asked
-		Expect(kube.Update(ctx, bot)).To(Succeed())
+		bot := &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "slack"}}
+		amend(bot, func(i *v1alpha1.SlackIntegration) { i.Spec.DefaultChannel = "C0ALERTS" }) // an ID, so that the channel can be asked
 		eventually(bot, v1alpha1.ConditionReady, "True/Ready", "")
 		var first atomic.Bool
 		w.slack.OnPost(func(m chat.Message) error {

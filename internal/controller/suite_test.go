@@ -175,3 +175,13 @@ func (w *world) furnish() {
 	w.create(w.secret("slack", map[string]string{"token": "xoxb-1"}), w.secret("jira", map[string]string{"token": "t-1"}),
 		slackBot(), jiraCloud(), ruleFor(v1alpha1.EventDefectCreated))
 }
+
+// amend changes an object as people do, whatever the operator writes into its status meanwhile.
+func amend[T client.Object](o T, change func(T)) {
+	GinkgoHelper()
+	ctx := context.Background()
+	Expect(kube.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
+	before := o.DeepCopyObject().(client.Object)
+	change(o)
+	Expect(kube.Patch(ctx, o, client.MergeFrom(before))).To(Succeed())
+}

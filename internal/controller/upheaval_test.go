@@ -73,8 +73,7 @@ var _ = Describe("In an upheaval", func() {
 		Eventually(w.jira.Creates).Should(Equal(1))
 		first, other := jiraCloud(), jiraCloud()
 		get(first)
-		first.Spec.Default = false
-		Expect(kube.Update(ctx, first)).To(Succeed())
+		amend(first, func(i *v1alpha1.JiraIntegration) { i.Spec.Default = false })
 		other.Name = "other"
 		w.create(other)
 		eventually(other, v1alpha1.ConditionReady, "True/Ready", "")
@@ -109,14 +108,14 @@ var _ = Describe("In an upheaval", func() {
 		w.create(d)
 		eventually(d, v1alpha1.ConditionReady, "True/Ready", "VOICE-1")
 		w.jira.OnWrite(func(string) error { return fault.New(fault.Invalid, "no transition: mend spec.transitions") })
-		d.Spec.State = v1alpha1.StateClosed
-		Expect(kube.Update(ctx, d)).To(Succeed())
+		amend(d, func(d *v1alpha1.Defect) { d.Spec.State = v1alpha1.StateClosed })
 		eventually(d, v1alpha1.ConditionSynced, "False/Invalid", "no transition")
 		w.jira.OnWrite(nil)
 		j := jiraCloud()
 		get(j)
-		j.Spec.Transitions = []v1alpha1.JiraTransitionMapping{{State: v1alpha1.StateClosed, Status: "Done"}}
-		Expect(kube.Update(ctx, j)).To(Succeed())
+		amend(j, func(i *v1alpha1.JiraIntegration) {
+			i.Spec.Transitions = []v1alpha1.JiraTransitionMapping{{State: v1alpha1.StateClosed, Status: "Done"}}
+		})
 		eventually(d, v1alpha1.ConditionSynced, "True/InStep", "")
 	})
 
@@ -137,16 +136,18 @@ var _ = Describe("In an upheaval", func() {
 		d.Spec.Occurrence = &v1alpha1.Occurrence{Time: metav1.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)}
 		w.create(d)
 		eventually(d, v1alpha1.ConditionReady, "True/Ready", "")
-		d.Spec.Occurrence = &v1alpha1.Occurrence{Time: metav1.NewTime(time.Now().Add(time.Minute))}
-		Expect(kube.Update(ctx, d)).To(Succeed())
+		amend(d, func(d *v1alpha1.Defect) {
+			d.Spec.Occurrence = &v1alpha1.Occurrence{Time: metav1.NewTime(time.Now().Add(time.Minute))}
+		})
 		Eventually(func() int64 { get(d); return d.Status.Occurrences }).Should(Equal(int64(2)))
 	})
 
 	It("pings whom each rule of a digest mentions, and counts each event once", func() {
 		s := slackBot()
 		get(s)
-		s.Spec.RateLimit = &v1alpha1.SlackRateLimit{ChannelMessagesPerMinute: 30, WorkspaceMessagesPerMinute: 600}
-		Expect(kube.Update(ctx, s)).To(Succeed())
+		amend(s, func(i *v1alpha1.SlackIntegration) {
+			i.Spec.RateLimit = &v1alpha1.SlackRateLimit{ChannelMessagesPerMinute: 30, WorkspaceMessagesPerMinute: 600}
+		})
 		oncall := ruleFor(v1alpha1.EventDefectCreated)
 		oncall.Name, oncall.Spec.MinSeverity, oncall.Spec.Mentions = "oncall", v1alpha1.SeverityCritical, []v1alpha1.Mention{"channel"}
 		w.create(oncall)
