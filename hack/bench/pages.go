@@ -52,7 +52,12 @@ func servePages(ctx context.Context, w *world) (f figures, err error) {
 	}
 	browser := &http.Client{Jar: jar, Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	err = w.stage.Poll(ctx, "the dashboard to let somebody in", func() (bool, error) {
-		answer, err := browser.PostForm(base+"/signin", url.Values{"token": {token}})
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/signin", strings.NewReader(url.Values{"token": {token}}.Encode()))
+		if err != nil {
+			return false, err
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		answer, err := browser.Do(r)
 		if err != nil {
 			return false, nil //nolint:nilerr // it is not there yet
 		}
