@@ -153,7 +153,7 @@ var _ = Describe("From a Defect to a ticket and a message", func() {
 		})
 		d := defect(v1alpha1.SeverityCritical)
 		w.create(d)
-		eventually(d, v1alpha1.ConditionNotified, "True/Notified", "1 notifications")
+		eventually(d, v1alpha1.ConditionNotified, "True/Notified", "1 notification was delivered")
 		Expect(w.slack.Messages()).To(HaveLen(1))
 	})
 
