@@ -364,6 +364,38 @@ func TestChangesAreTold(t *testing.T) {
 	w.Expect(c.ask("GET", "/api/v1/watch", "").status).To(gomega.Equal(http.StatusTooManyRequests))
 }
 
+// TestNothingIsMissedBetweenReadingAndFollowing changes something after an answer was given and before its changes are followed.
+func TestNothingIsMissedBetweenReadingAndFollowing(t *testing.T) {
+	w := newWorld(t)
+	c := w.who("list defects", "watch defects", "watch notificationrules")
+	here := "?namespace=" + w.namespace
+	w.create(w.defect("before"))
+	var position string
+	w.Eventually(func(g gomega.Gomega) {
+		a := c.ask("GET", "/api/v1/defects"+here, "")
+		position = a.header.Get("Last-Event-ID")
+		g.Expect(a.body).To(gomega.ContainSubstring(`"before"`))
+	}).Should(gomega.Succeed())
+	w.create(w.defect("between"))
+	w.Eventually(func() string { return c.ask("GET", "/api/v1/defects"+here, "").body }).Should(gomega.ContainSubstring(`"between"`))
+
+	for name, since := range map[string]string{"by a page's first stream": "&since=" + position, "of another process": "&since=ELSEWHERE-3", "that is none": "&since=x"} {
+		_, lines := c.follow("/api/v1/watch" + here + since)
+		w.Eventually(lines).Should(gomega.Receive(gomega.Equal(`data: {"kind":"Defect"}`)), name)
+	}
+	after := c.ask("GET", "/api/v1/defects"+here, "").header.Get("Last-Event-ID")
+	_, lines := c.follow("/api/v1/watch" + here + "&since=" + after)
+	w.Eventually(lines).Should(gomega.Receive(gomega.Equal("retry: 2000")))
+	w.create(w.rule())
+	var first string
+	w.Eventually(lines).Should(gomega.Receive(&first, gomega.HavePrefix("data:")))
+	w.Expect(first).To(gomega.Equal(`data: {"kind":"NotificationRule"}`), "what was read already is not told again")
+
+	none := w.who()
+	w.Expect(none.ask("GET", "/api/v1/access"+here, "").header).NotTo(gomega.HaveKey("Last-Event-Id"), "who may see nothing does not learn that anything happens")
+	w.Expect(none.ask("GET", "/api/v1/defects"+here, "").header).NotTo(gomega.HaveKey("Last-Event-Id"))
+}
+
 func TestWhoAsksTooOftenWaits(t *testing.T) {
 	w := newWorld(t)
 	s, end := another(t, func(o *apiserver.Options) { o.RequestsPerSecond = 0.001 })

@@ -46,7 +46,7 @@ func (s *Server) guard(mux *http.ServeMux) http.Handler {
 				problem.write(w)
 				return
 			}
-			r = known
+			r = known.WithContext(context.WithValue(known.Context(), positionKey{}, s.hub.position()))
 			if r.URL.Path != watchPath {
 				select {
 				case slots <- struct{}{}:

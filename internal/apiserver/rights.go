@@ -44,7 +44,7 @@ type accessOutput struct {
 
 func (s *Server) routeAccess(api huma.API) {
 	route(api, huma.Operation{
-		OperationID: "get-access", Method: http.MethodGet, Path: "/api/v1/access", Tags: []string{"Access"}, Summary: "Who you are and what you may do",
+		OperationID: "get-access", Method: http.MethodGet, Path: accessPath, Tags: []string{"Access"}, Summary: "Who you are and what you may do",
 		Description: "As Kubernetes RBAC decides it, for whole namespaces: a right to single objects by name is not in it. Whoever has a token may ask.",
 	}, s.access)
 }

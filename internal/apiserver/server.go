@@ -18,6 +18,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/klauspost/compress/gzhttp"
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -91,7 +92,7 @@ type Server struct {
 	handler http.Handler
 	spec    []byte
 
-	hub               hub
+	hub               *hub
 	counts            memo
 	callers, failures *buckets
 
@@ -112,7 +113,7 @@ func New(o Options) (*Server, error) {
 	o.Namespace, o.SlackName, o.JiraName = cmp.Or(o.Namespace, "default"), cmp.Or(o.SlackName, "slack"), cmp.Or(o.JiraName, "jira")
 	o.TestTimeout, o.RequestsPerSecond = cmp.Or(o.TestTimeout, 10*time.Second), cmp.Or(o.RequestsPerSecond, 100)
 	s := &Server{
-		o: o, callers: newBuckets(o.Clock, o.RequestsPerSecond), failures: newBuckets(o.Clock, failuresPerSecond),
+		o: o, hub: newHub(), callers: newBuckets(o.Clock, o.RequestsPerSecond), failures: newBuckets(o.Clock, failuresPerSecond),
 		slack: newShelf[*v1alpha1.SlackIntegration](nil), jira: newShelf[*v1alpha1.JiraIntegration](nil), rules: newShelf[*v1alpha1.NotificationRule](nil),
 		defects: newShelf[*v1alpha1.Defect](nil), told: newShelf[*v1alpha1.Notification](nil),
 		suites: newShelf(hasSuite[*batchv1.CronJob]), runs: newShelf(hasSuite[*batchv1.Job]),
@@ -128,7 +129,7 @@ func New(o Options) (*Server, error) {
 				bearer: {Type: "http", Scheme: "bearer", Description: "A token of this cluster, such as one of `kubectl create token`."},
 			}},
 		},
-		Formats: huma.DefaultFormats, DefaultFormat: "application/json",
+		Formats: huma.DefaultFormats, DefaultFormat: "application/json", Transformers: []huma.Transformer{tellPosition},
 	})
 	for _, add := range []func(huma.API){
 		s.routeConfig, s.routeTests, s.routeHealth, s.routeLogs, s.routeDefects, s.routeRules, s.routeRuns, s.routeInbound, s.routeWatch,
@@ -171,6 +172,14 @@ func route[I, O any](api huma.API, op huma.Operation, handler func(context.Conte
 		op.RequestBody.Content = body
 	}
 	usual := op.Responses[strconv.Itoa(op.DefaultStatus)]
+	if op.Method == http.MethodGet && op.Path != watchPath && op.Path != accessPath {
+		if usual.Headers == nil {
+			usual.Headers = map[string]*huma.Param{}
+		}
+		usual.Headers["Last-Event-ID"] = &huma.Param{
+			Description: "Where " + watchPath + " was before this was read: with it as since, every later change is told.", Schema: &huma.Schema{Type: huma.TypeString},
+		}
+	}
 	for _, other := range op.Responses {
 		if other.Content == nil {
 			other.Content, other.Headers = usual.Content, usual.Headers
@@ -260,7 +269,7 @@ func (s *Server) Start(ctx context.Context) error {
 // server is how HTTP is spoken: nobody may take long, or send much.
 func (s *Server) server(base context.Context) (*http.Server, error) {
 	out := &http.Server{
-		Handler:                      s.handler,
+		Handler:                      smaller(s.handler),
 		ReadHeaderTimeout:            readHeaderTimeout,
 		ReadTimeout:                  readTimeout,
 		WriteTimeout:                 writeTimeout,
@@ -280,6 +289,15 @@ func (s *Server) server(base context.Context) (*http.Server, error) {
 	out.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}
 	return out, nil
 }
+
+// smaller has answers compressed for whoever takes that, but not streams, which would wait for more to compress.
+var smaller = func() func(http.Handler) http.HandlerFunc {
+	wrap, err := gzhttp.NewWrapper(gzhttp.ContentTypes([]string{"text/html", "text/css", "text/javascript", "image/svg+xml", "application/json"}))
+	if err != nil {
+		panic(err) // the options are wrong
+	}
+	return wrap
+}()
 
 // quiet logs what net/http has to say of its connections only when details are wanted: strangers cause it at will.
 type quiet struct{ ctx context.Context }

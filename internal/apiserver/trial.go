@@ -98,7 +98,7 @@ func try[T client.Object, S any](ctx context.Context, s *Server, p provider[T, S
 		}
 		select {
 		case <-w.wake:
-			s.hub.news(w)
+			_, _ = s.hub.news(w)
 		case <-ctx.Done():
 			return nil, mistake(http.StatusServiceUnavailable, "the request was given up; the test goes on")
 		case <-s.stopping:

@@ -1,11 +1,14 @@
 package apiserver
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +21,8 @@ import (
 )
 
 const (
-	watchPath = "/api/v1/watch"
+	watchPath  = "/api/v1/watch"
+	accessPath = "/api/v1/access"
 	// maxWatchers follow changes at once, and maxWatchersPerCaller of them for one caller.
 	maxWatchers, maxWatchersPerCaller = 512, 16
 	// heartbeat keeps proxies from closing a quiet stream, and is when the watcher's rights are looked at again.
@@ -45,9 +49,28 @@ var watched = []struct {
 
 // hub tells its watchers that something changed.
 type hub struct {
+	// process tells this process's positions from those of the others.
+	process string
+
 	mu       sync.Mutex
 	watchers map[*watcher]struct{}
+	// changes counts them, and last is the number of each kind's last one.
+	changes uint64
+	last    map[string]uint64
 }
+
+func newHub() *hub {
+	return &hub{process: rand.Text(), watchers: map[*watcher]struct{}{}, last: map[string]uint64{}}
+}
+
+// position is where the stream of changes is. Whoever reads something afterwards, and then follows from there, misses no change to it.
+func (h *hub) position() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.here()
+}
+
+func (h *hub) here() string { return h.process + "-" + strconv.FormatUint(h.changes, 10) }
 
 // watcher is somebody who wants to know of changes of some kinds in a namespace.
 type watcher struct {
@@ -76,11 +99,30 @@ func (h *hub) join(caller, namespace string, kinds ...string) (*watcher, error) 
 	if len(h.watchers) >= maxWatchers {
 		return nil, later(http.StatusServiceUnavailable, 30, "too many follow changes here; try again later")
 	}
-	if h.watchers == nil {
-		h.watchers = map[*watcher]struct{}{}
-	}
 	h.watchers[w] = struct{}{}
 	return w, nil
+}
+
+// from has a watcher told of what changed after a position, which is all that it follows when the position is not one of this process.
+func (h *hub) from(w *watcher, position string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	process, number, _ := strings.Cut(position, "-")
+	seen, err := strconv.ParseUint(number, 10, 64)
+	for _, kind := range w.kinds {
+		if process != h.process || err != nil || h.last[kind] > seen {
+			w.note(kind)
+		}
+	}
+}
+
+// note has the watcher told of a kind. The hub is locked.
+func (w *watcher) note(kind string) {
+	w.changed[kind] = struct{}{}
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
 }
 
 func (h *hub) leave(w *watcher) {
@@ -93,42 +135,52 @@ func (h *hub) leave(w *watcher) {
 func (h *hub) tell(kind, namespace string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.changes++
+	h.last[kind] = h.changes
 	for w := range h.watchers {
-		if w.namespace != "" && w.namespace != namespace || !slices.Contains(w.kinds, kind) {
-			continue
-		}
-		w.changed[kind] = struct{}{}
-		select {
-		case w.wake <- struct{}{}:
-		default:
+		if (w.namespace == "" || w.namespace == namespace) && slices.Contains(w.kinds, kind) {
+			w.note(kind)
 		}
 	}
 }
 
-// news are the kinds that changed since the last call, in the order of watched.
-func (h *hub) news(w *watcher) []string {
+// news are the kinds that changed since the last call, in the order of watched, and the position by which all of that is told.
+func (h *hub) news(w *watcher) (kinds []string, position string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var out []string
 	for _, kind := range w.kinds {
 		if _, ok := w.changed[kind]; ok {
-			out = append(out, kind)
+			kinds = append(kinds, kind)
 		}
 	}
 	clear(w.changed)
-	return out
+	return kinds, h.here()
+}
+
+type positionKey struct{}
+
+// tellPosition has answers say from where on changes to what they say are to be followed. Whoever has no right to anything is not told that
+// anything changes.
+func tellPosition(ctx huma.Context, status string, answer any) (any, error) {
+	if position, ok := ctx.Context().Value(positionKey{}).(string); ok && strings.HasPrefix(status, "2") && ctx.Operation().Path != accessPath {
+		ctx.SetHeader("Last-Event-ID", position)
+	}
+	return answer, nil
 }
 
 type watchInput struct {
 	Across
 	Kinds []string `query:"kinds" maxItems:"7" doc:"The kinds to follow; all that you may watch when empty." enum:"SlackIntegration,JiraIntegration,NotificationRule,Defect,Notification,CronJob,Job"`
+	Since string   `query:"since" maxLength:"64" doc:"The Last-Event-ID of the answer that was read before: what changed since then is told at once. Only changes to come when empty."`
+	Last  string   `header:"Last-Event-ID" maxLength:"64" doc:"The last event that was received, which browsers send when they connect again; it comes before since."`
 }
 
 func (s *Server) routeWatch(api huma.API) {
 	stream := huma.Operation{
 		OperationID: "watch", Method: http.MethodGet, Path: watchPath, Tags: []string{"Changes"}, Summary: "Follow changes",
 		Description: "Server-sent events. Each event `change` has the data {\"kind\": …}: objects of that kind changed, or were added or removed; read them again. " +
-			"Much that changes at once is told once. A comment is sent every 15 s.",
+			"Much that changes at once is told once. A comment is sent every 15 s. Answers of the other calls carry the header Last-Event-ID: with it as since, " +
+			"nothing is missed between reading and following.",
 		Responses: map[string]*huma.Response{"200": {Description: "The stream.", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}},
 	}
 	route(api, stream, func(ctx context.Context, i *watchInput) (*huma.StreamResponse, error) {
@@ -140,6 +192,9 @@ func (s *Server) routeWatch(api huma.API) {
 		w, err := s.hub.join(callerOf(ctx).GetName(), namespace, kinds...)
 		if err != nil {
 			return nil, err
+		}
+		if position := cmp.Or(i.Last, i.Since); position != "" {
+			s.hub.from(w, position)
 		}
 		return &huma.StreamResponse{Body: func(c huma.Context) {
 			defer s.hub.leave(w)
@@ -199,7 +254,11 @@ func (s *Server) stream(r *http.Request, out http.ResponseWriter, w *watcher, i 
 			}
 		case <-w.wake:
 			var text strings.Builder
-			for _, kind := range s.hub.news(w) {
+			kinds, position := s.hub.news(w)
+			for n, kind := range kinds {
+				if n == len(kinds)-1 { // who loses the stream before that has not been told all
+					fmt.Fprintf(&text, "id: %s\n", position)
+				}
 				data, _ := json.Marshal(map[string]string{"kind": kind})
 				fmt.Fprintf(&text, "event: change\ndata: %s\n\n", data)
 			}

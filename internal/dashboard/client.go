@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -39,6 +40,8 @@ type client struct {
 	ctx    context.Context
 	remote string
 	token  string
+	// since is where the changes are to be followed from that are later than the first thing that was read; empty until something was.
+	since string
 }
 
 // get reads from the API.
@@ -82,6 +85,7 @@ func (c *client) call(method, path string, query url.Values, body, into any, hea
 		p.Status = w.status
 		return nil, p
 	}
+	c.since = cmp.Or(c.since, w.header.Get("Last-Event-ID"))
 	if into != nil && w.body.Len() > 0 {
 		if err := json.Unmarshal(w.body.Bytes(), into); err != nil {
 			return nil, fmt.Errorf("reading the API's answer: %w", err)

@@ -16,6 +16,8 @@ type api struct {
 	answers map[string]any
 	calls   []string
 	bodies  map[string]string
+	// position is where the stream of changes is.
+	position string
 }
 
 const goodToken = "good.token"
@@ -54,6 +56,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(s.code)
 		answer = s.body
 	}
+	w.Header().Set("Last-Event-ID", a.position)
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
 		a.t.Error(err)
 	}

@@ -220,3 +220,9 @@ func TestLivePassesTheTokenOn(t *testing.T) {
 		t.Errorf("asked %q", asked)
 	}
 }
+
+func TestAPageFollowsFromWhereItWasRead(t *testing.T) {
+	d := newTester(t, world())
+	d.api.position = "P-7"
+	d.has(d.open("/defects", http.StatusOK), `&amp;since=P-7"`)
+}

@@ -91,12 +91,12 @@ func (p view) SectionPath() string {
 	return "/"
 }
 
-// Live is where the page hears of changes; empty when it does not.
+// Live is where the page hears of what changes after it was made; empty when it does not.
 func (p view) Live() string {
 	if p.visit == nil || p.Follow == "" {
 		return ""
 	}
-	q := query("namespace", p.namespace)
+	q := query("namespace", p.namespace, "since", p.since)
 	q["kinds"] = []string{p.Follow}
 	return "/live?" + q.Encode()
 }

@@ -4,7 +4,7 @@
 (() => {
   const main = document.getElementById("main");
   const word = document.getElementById("live");
-  const pause = 1000; // ms between two loads of the page
+  const pause = 1000, retry = 5000; // ms between two loads of the page, and after one that failed
   let busy = false, again = false, last = 0, timer = 0;
 
   const say = (text, kind) => {
@@ -73,26 +73,31 @@
     if (busy) { again = true; return; }
     busy = true;
     last = Date.now();
+    let done = false;
     try {
       const url = new URL(location.href);
       url.searchParams.delete("done");
       const answer = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-store" });
       if (answer.redirected) { location.reload(); return; } // signed out
-      if (answer.ok || answer.status === 422) show(await answer.text());
-    } catch { /* the stream says that we are offline */ }
+      done = answer.ok || answer.status === 422;
+      if (done) show(await answer.text());
+    } catch { done = false; /* the stream says that we are offline */ }
     busy = false;
-    if (again) { again = false; soon(); }
+    if (again) { again = false; soon(); } else if (!done) timer = setTimeout(load, retry);
   };
   const soon = () => {
     clearTimeout(timer);
     timer = setTimeout(load, Math.max(0, last + pause - Date.now()));
   };
 
+  // What changed since the page was made, or since the last change that was heard of, is told at once.
   const follow = (wait) => {
-    const source = new EventSource(main.dataset.live);
-    // What changed since the page was made, or since the stream was lost, is not told: the page is loaded once to know it.
-    source.addEventListener("open", () => { say("Live", "on"); wait = 1000; soon(); });
-    source.addEventListener("change", soon);
+    const source = new EventSource(from);
+    source.addEventListener("open", () => { say("Live", "on"); wait = 1000; });
+    source.addEventListener("change", (e) => {
+      from.searchParams.set("since", e.lastEventId);
+      soon();
+    });
     source.addEventListener("error", () => {
       say("Reconnecting…", "off");
       if (source.readyState !== EventSource.CLOSED) return;
@@ -102,5 +107,6 @@
     addEventListener("pagehide", () => source.close());
     addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
   };
-  if (main.dataset.live && window.EventSource) follow(1000);
+  const from = main.dataset.live && new URL(main.dataset.live, location.href);
+  if (from && window.EventSource) follow(1000);
 })();
