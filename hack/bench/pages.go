@@ -67,7 +67,7 @@ func servePages(ctx context.Context, w *world) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	if err := sleep(ctx, 20*time.Second); err != nil { // what the start looks at is looked at by then
+	if err := w.rest(ctx); err != nil {
 		return f, err
 	}
 	before := w.operator.Usage()
@@ -99,6 +99,20 @@ func servePages(ctx context.Context, w *world) (f figures, err error) {
 	f.CPU, f.RSS, f.PeakRSS = u.CPU-before.CPU, u.RSS, u.PeakRSS
 	f.Notes = fmt.Sprintf("%d answers were not 200; the slowest of each, in ms: %v; resident before: %.0f MB", bad, byPath, before.RSS)
 	return f, nil
+}
+
+// rest waits until the operator has looked at all that is there, and does nothing any more.
+func (w *world) rest(ctx context.Context) error {
+	last, quiet := w.operator.Usage().CPU, 0
+	return w.stage.Poll(ctx, "the operator to come to rest", func() (bool, error) {
+		now := w.operator.Usage().CPU
+		quiet++
+		if now-last > 0.02 {
+			quiet = 0
+		}
+		last = now
+		return quiet > 100, nil // 2 s
+	})
 }
 
 // read reads a page, and says whether it was there.

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +18,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/utils/clock"
 	testingclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
@@ -228,4 +232,40 @@ func BenchmarkLists(b *testing.B) {
 			ask(s, "/api/v1/defects")
 		}
 	})
+}
+
+// TestAShelfStaysInOrder does at random what can happen to objects, and hands the order out in between, which must not change any more then.
+func TestAShelfStaysInOrder(t *testing.T) {
+	const seed1, seed2 = 7, 11
+	random := rand.New(rand.NewPCG(seed1, seed2)) //nolint:gosec // the same each time
+	s := newShelf[*v1alpha1.Defect](nil)
+	var handed, copied [][]*v1alpha1.Defect
+	for step := range 3000 {
+		d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{
+			Namespace: string('a' + rune(random.IntN(2))), Name: fmt.Sprintf("d-%d", random.IntN(40)), ResourceVersion: strconv.Itoa(step + 1),
+			CreationTimestamp: metav1.Unix(int64(random.IntN(5)), 0), // another one of that name, as often as not
+		}}
+		s.put(d, random.IntN(3) == 0)
+		if random.IntN(4) == 0 {
+			now := s.newest()
+			handed, copied = append(handed, now), append(copied, slices.Clone(now))
+		}
+	}
+	for at := range handed {
+		if !slices.Equal(handed[at], copied[at]) {
+			t.Fatalf("what was handed out as the %dth has changed since", at)
+		}
+		if !slices.IsSortedFunc(handed[at], newer) {
+			t.Fatalf("the %dth was not in order", at)
+		}
+	}
+	now := s.newest()
+	if len(now) != len(s.items) {
+		t.Fatalf("%d in order, %d on the shelf", len(now), len(s.items))
+	}
+	for _, d := range now {
+		if s.items[client.ObjectKeyFromObject(d)] != d {
+			t.Fatalf("%s/%s is not as it is on the shelf", d.Namespace, d.Name)
+		}
+	}
 }
