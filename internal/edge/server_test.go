@@ -3,34 +3,26 @@ package edge
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/voiceai-dev/integrations-operator/internal/listener"
 )
 
 var _ interface {
 	manager.Runnable
 	manager.LeaderElectionRunnable
-} = &Server{}
+} = &listener.Listener{}
 
 // start runs a server until the test is over, or it is stopped, and returns where it is.
-func start(t *testing.T, s *Server) (address string, stop func() error) {
+func start(t *testing.T, s *listener.Listener) (address string, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -188,119 +180,4 @@ func TestServesALimitedNumberAtOnce(t *testing.T) {
 	if status, _ := ask(); status != http.StatusOK {
 		t.Errorf("afterwards one was answered with %d", status)
 	}
-}
-
-func TestNobodyMayTakeLong(t *testing.T) {
-	srv, err := New("127.0.0.1:0").server(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := []time.Duration{srv.ReadHeaderTimeout, srv.ReadTimeout, srv.WriteTimeout, srv.IdleTimeout}
-	for i, want := range []time.Duration{5 * time.Second, 15 * time.Second, 15 * time.Second, time.Minute} {
-		if got[i] != want {
-			t.Errorf("timeouts are %v", got)
-		}
-	}
-	if srv.MaxHeaderBytes != 16<<10 || srv.TLSConfig != nil || !srv.DisableGeneralOptionsHandler {
-		t.Errorf("configured %+v", srv)
-	}
-}
-
-// What is under way when the operator is told to stop is finished.
-func TestFinishesWhatIsUnderWay(t *testing.T) {
-	entered, leave := make(chan struct{}), make(chan struct{})
-	s := New("127.0.0.1:0", Route{Method: http.MethodPost, Path: "/slow", Source: "slow",
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			close(entered)
-			<-leave
-			if r.Context().Err() != nil {
-				w.WriteHeader(http.StatusGone)
-			}
-		})})
-	if s.Addr() != nil || s.NeedLeaderElection() {
-		t.Errorf("before it listens its address is %v; only the leader serves: %t", s.Addr(), s.NeedLeaderElection())
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Start(ctx) }()
-	<-s.Ready()
-	status := make(chan int, 1)
-	go func() {
-		res, err := http.Post("http://"+s.Addr().String()+"/slow", "", nil)
-		if err != nil {
-			status <- 0
-			return
-		}
-		res.Body.Close()
-		status <- res.StatusCode
-	}()
-	<-entered
-	cancel()
-	close(leave)
-	if got := <-status; got != http.StatusOK {
-		t.Errorf("answered %d", got)
-	}
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-}
-
-func TestSaysWhyItCannotListen(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = taken.Close() }()
-	if err := New(taken.Addr().String()).Start(t.Context()); err == nil || !strings.Contains(err.Error(), taken.Addr().String()) {
-		t.Errorf("error is %v", err)
-	}
-	s := New("127.0.0.1:0")
-	s.CertFile = "none.pem"
-	if err := s.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "loading the certificate") {
-		t.Errorf("error is %v", err)
-	}
-}
-
-func TestServesTLS(t *testing.T) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWorld(t)
-	s := New("127.0.0.1:0", w.jira.Route())
-	s.CertFile, s.KeyFile = filepath.Join(t.TempDir(), "tls.crt"), filepath.Join(t.TempDir(), "tls.key")
-	for file, block := range map[string]*pem.Block{s.CertFile: {Type: "CERTIFICATE", Bytes: cert}, s.KeyFile: {Type: "PRIVATE KEY", Bytes: private}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	address, _ := start(t, s)
-	roots := x509.NewCertPool()
-	parsed, err := x509.ParseCertificate(cert)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots.AddCert(parsed)
-	c := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}}
-	defer c.CloseIdleConnections()
-	body := recorded(t, "server_issue_updated.json")
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+address+hookPath, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("X-Hub-Signature", sign(hookSecret, body))
-	if status, _ := post(t, c, r); status != http.StatusOK {
-		t.Errorf("answered %d", status)
-	}
-	w.hinted(1)
 }
