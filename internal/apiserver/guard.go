@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"mime"
 	"net"
@@ -17,17 +18,18 @@ import (
 )
 
 const (
-	// maxInFlight requests are worked on at once, those that watch not counted.
-	maxInFlight = 256
+	// maxInFlight requests are worked on at once, those that watch not counted, and maxInFlightPerCaller of one caller.
+	maxInFlight, maxInFlightPerCaller = 256, 32
 	// failuresPerSecond is how many wrong tokens one address may try; each costs a TokenReview.
 	failuresPerSecond = 20
+	// maxGoodTokens are remembered, to be let through from an address from which wrong ones come too.
+	maxGoodTokens = 4096
 	// nothingElsewhere is the policy of answers that are not pages.
 	nothingElsewhere = "default-src 'none'; frame-ancestors 'none'"
 )
 
-// guard lets through to the routes what is well-formed, from somebody known, and not too much.
-func (s *Server) guard(mux *http.ServeMux) http.Handler {
-	slots := make(chan struct{}, maxInFlight)
+// guard lets through to the routes what is well-formed, from somebody known, and not too much. What is none of the API's goes to pages.
+func (s *Server) guard(mux *http.ServeMux, pages func() http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -40,61 +42,106 @@ func (s *Server) guard(mux *http.ServeMux) http.Handler {
 			nothing(r).write(w) // the mux would redirect
 			return
 		}
-		if strings.HasPrefix(r.URL.Path, "/api/") {
-			known, problem := s.admit(r)
+		ours := strings.HasPrefix(r.URL.Path, "/api/")
+		if ours {
+			known, leave, problem := s.admit(r)
 			if problem != nil {
 				problem.write(w)
 				return
 			}
+			defer leave()
 			r = known.WithContext(context.WithValue(known.Context(), positionKey{}, s.hub.position()))
-			if r.URL.Path != watchPath {
-				select {
-				case slots <- struct{}{}:
-					defer func() { <-slots }()
-				default:
-					later(http.StatusServiceUnavailable, 1, "too much is under way here; try again").write(w)
-					return
-				}
-			}
-		}
-		if !strings.HasPrefix(r.URL.Path, "/api/") {
+		} else {
 			r = r.WithContext(context.WithValue(r.Context(), pageKey{}, &pageCalls{}))
 		}
-		if _, pattern := mux.Handler(r); pattern == "" || pattern == "/" && strings.HasPrefix(r.URL.Path, "/api/") {
+		_, pattern := mux.Handler(r)
+		switch {
+		case pattern == "" && !ours && pages() != nil:
+			pages().ServeHTTP(w, r)
+		case pattern == "", r.Method == http.MethodHead && r.URL.Path == watchPath:
 			s.unrouted(mux, w, r)
-			return
+		default:
+			mux.ServeHTTP(w, r)
 		}
-		mux.ServeHTTP(w, r)
 	})
 }
 
-// admit finds out who asks, and whether it is too often. The request that comes back carries the caller.
-func (s *Server) admit(r *http.Request) (*http.Request, *Problem) {
+// admit finds out who asks, and whether it is too often or too much. The request that comes back carries the caller, who is to leave when it is
+// answered.
+func (s *Server) admit(r *http.Request) (known *http.Request, leave func(), problem *Problem) {
+	token := identity.BearerToken(r)
+	if token == "" {
+		return nil, nil, unknown()
+	}
 	address, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		address = r.RemoteAddr
 	}
+	hash := sha256.Sum256([]byte(token))
 	if seconds, yes := s.failures.spent(address); yes {
-		return nil, later(http.StatusTooManyRequests, seconds, "too many wrong tokens from your address; wait %d s", seconds)
+		if _, good := s.good.Get(hash); !good { // others may come from the same address: that of a proxy
+			return nil, nil, later(http.StatusTooManyRequests, seconds, "too many wrong tokens from your address; wait %d s", seconds)
+		}
 	}
-	caller, err := s.o.Identity.Caller(r.Context(), identity.BearerToken(r))
+	caller, err := s.o.Identity.Caller(r.Context(), token)
 	switch {
 	case errors.Is(err, identity.ErrUnauthenticated):
+		s.good.Remove(hash)
 		s.failures.take(address)
-		p := mistake(http.StatusUnauthorized, "send a bearer token that this cluster knows, such as one of kubectl create token")
-		p.header = http.Header{"Www-Authenticate": {`Bearer realm="voiceai"`}}
-		return nil, p
+		return nil, nil, unknown()
 	case err != nil:
 		ctrl.LoggerFrom(r.Context()).Error(err, "A caller could not be looked up")
-		return nil, later(http.StatusServiceUnavailable, 5, "Kubernetes could not be asked who you are; try again")
+		return nil, nil, later(http.StatusServiceUnavailable, 5, "Kubernetes could not be asked who you are; try again")
 	}
+	s.good.Add(hash, nil)
 	if seconds, ok := s.takeOnce(r.Context(), caller.GetName()); !ok {
-		return nil, later(http.StatusTooManyRequests, seconds, "you ask too often: more than %g requests a second; wait %d s", s.o.RequestsPerSecond, seconds)
+		return nil, nil, later(http.StatusTooManyRequests, seconds, "you ask too often: more than %g requests a second; wait %d s", s.o.RequestsPerSecond, seconds)
 	}
 	if p := checkContent(r); p != nil {
-		return nil, p
+		return nil, nil, p
 	}
-	return r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)), nil
+	leave = func() {}
+	if r.URL.Path != watchPath {
+		if leave, problem = s.under.enter(caller.GetName()); problem != nil {
+			return nil, nil, problem
+		}
+	}
+	return r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)), leave, nil
+}
+
+func unknown() *Problem {
+	p := mistake(http.StatusUnauthorized, "send a bearer token that this cluster knows, such as one of kubectl create token")
+	p.header = http.Header{"Www-Authenticate": {`Bearer realm="voiceai"`}}
+	return p
+}
+
+// underWay counts what is worked on, of all and of each caller.
+type underWay struct {
+	mu  sync.Mutex
+	all int
+	of  map[string]int
+}
+
+// enter counts one more until it leaves, unless there are too many.
+func (u *underWay) enter(caller string) (leave func(), problem *Problem) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.of[caller] >= maxInFlightPerCaller {
+		return nil, later(http.StatusTooManyRequests, 1, "%d of your requests are under way; wait for one to end", maxInFlightPerCaller)
+	}
+	if u.all >= maxInFlight {
+		return nil, later(http.StatusServiceUnavailable, 1, "too much is under way here; try again")
+	}
+	u.all++
+	u.of[caller]++
+	return func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.all--
+		if u.of[caller]--; u.of[caller] == 0 {
+			delete(u.of, caller)
+		}
+	}, nil
 }
 
 type pageKey struct{}
@@ -130,8 +177,12 @@ func checkContent(r *http.Request) *Problem {
 
 // unrouted answers what no route is for.
 func (s *Server) unrouted(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
-	probe := &statusOnly{header: http.Header{}}
-	mux.ServeHTTP(probe, r)
+	probe := &statusOnly{header: http.Header{"Allow": {http.MethodGet}}}
+	if r.URL.Path == watchPath {
+		probe.status = http.StatusMethodNotAllowed
+	} else {
+		mux.ServeHTTP(probe, r)
+	}
 	if probe.status == http.StatusMethodNotAllowed {
 		p := mistake(http.StatusMethodNotAllowed, "%s does not take %s, but %s", r.URL.Path, r.Method, probe.header.Get("Allow"))
 		p.header = http.Header{"Allow": probe.header["Allow"]}

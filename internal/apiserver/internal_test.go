@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,13 +27,16 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
 
-// gate is an Identity with one answer for all.
+// gate is an Identity with one answer for all but those who send the token "wrong".
 type gate struct {
 	unknown error
 	unasked error
 }
 
-func (g gate) Caller(context.Context, string) (identity.Caller, error) {
+func (g gate) Caller(_ context.Context, token string) (identity.Caller, error) {
+	if token == "wrong" {
+		return identity.Caller{}, identity.ErrUnauthenticated
+	}
 	return identity.Caller{Info: &user.DefaultInfo{Name: "somebody"}}, g.unknown
 }
 
@@ -50,6 +55,7 @@ func newServer(t testing.TB, g gate) *Server {
 
 func ask(s *Server, path string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("Authorization", "Bearer somebody's")
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
@@ -69,23 +75,91 @@ func TestWhenKubernetesCannotBeAsked(t *testing.T) {
 	}
 }
 
+// TestWrongTokensAreLimited has one address try them, which somebody else comes from too: it may be that of a proxy.
 func TestWrongTokensAreLimited(t *testing.T) {
 	now := testingclock.NewFakeClock(time.Now())
-	s, err := New(Options{Identity: gate{unknown: identity.ErrUnauthenticated}, Clock: now})
+	s, err := New(Options{Identity: gate{}, Clock: now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 * failuresPerSecond {
-		if w := ask(s, "/api/v1/defects"); w.Code != http.StatusUnauthorized {
-			t.Fatalf("got %d, want 401", w.Code)
+	send := func(token string, want int) *httptest.ResponseRecorder {
+		t.Helper()
+		w := ask(s, "/api/v1/access", "Authorization", token)
+		if w.Code != want {
+			t.Fatalf("got %d with %q, want %d", w.Code, token, want)
 		}
+		return w
 	}
-	if w := ask(s, "/api/v1/defects"); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "1" {
+	for range 5 * failuresPerSecond {
+		send("", http.StatusUnauthorized) // costs nothing, and is held against nobody
+	}
+	send("Bearer good", http.StatusOK)
+	for range 2 * failuresPerSecond {
+		send("Bearer wrong", http.StatusUnauthorized)
+	}
+	if w := send("Bearer wrong", http.StatusTooManyRequests); w.Header().Get("Retry-After") != "1" {
+		t.Errorf("got Retry-After %q, want 1", w.Header().Get("Retry-After"))
+	}
+	send("Bearer new", http.StatusTooManyRequests)
+	send("Bearer good", http.StatusOK)
+	now.Step(time.Second)
+	send("Bearer wrong", http.StatusUnauthorized)
+	send("Bearer new", http.StatusOK)
+}
+
+// TestSlowCallersDoNotFillTheHouse has one caller send as many bodies as it may, none of which ends.
+func TestSlowCallersDoNotFillTheHouse(t *testing.T) {
+	s := newServer(t, gate{})
+	var sent sync.WaitGroup
+	body, end := io.Pipe()
+	begun := make(chan struct{}, maxInFlightPerCaller)
+	for range maxInFlightPerCaller {
+		sent.Go(func() {
+			r := httptest.NewRequest(http.MethodPost, "/api/v1/defects", begins{body, begun})
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Authorization", "Bearer somebody's")
+			s.handler.ServeHTTP(httptest.NewRecorder(), r)
+		})
+	}
+	for range maxInFlightPerCaller {
+		<-begun
+	}
+	if w := ask(s, "/api/v1/access"); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "1" {
 		t.Errorf("got %d, Retry-After %q, want 429 and 1", w.Code, w.Header().Get("Retry-After"))
 	}
-	now.Step(time.Second)
-	if w := ask(s, "/api/v1/defects"); w.Code != http.StatusUnauthorized {
-		t.Errorf("got %d a second later, want 401", w.Code)
+	_ = end.Close()
+	sent.Wait()
+	if w := ask(s, "/api/v1/access"); w.Code != http.StatusOK {
+		t.Errorf("got %d when they had ended, want 200", w.Code)
+	}
+	if s.under.all != 0 || len(s.under.of) != 0 {
+		t.Errorf("%d are counted for %v though nothing is under way", s.under.all, s.under.of)
+	}
+}
+
+// begins is a body that tells when it is first read.
+type begins struct {
+	io.Reader
+	begun chan<- struct{}
+}
+
+func (b begins) Read(p []byte) (int, error) {
+	select {
+	case b.begun <- struct{}{}:
+	default:
+	}
+	return b.Reader.Read(p)
+}
+
+func TestWhatIsUnderWayIsBounded(t *testing.T) {
+	u := underWay{of: map[string]int{}}
+	for i := range maxInFlight {
+		if _, problem := u.enter(strconv.Itoa(i / maxInFlightPerCaller)); problem != nil {
+			t.Fatalf("request %d: %v", i, problem)
+		}
+	}
+	if _, problem := u.enter("another"); problem == nil || problem.Status != http.StatusServiceUnavailable {
+		t.Errorf("got %v, want 503", problem)
 	}
 }
 
@@ -113,6 +187,7 @@ func TestAPanicTakesNobodyDown(t *testing.T) {
 	s := newServer(t, gate{}) // without a client
 	r := httptest.NewRequest(http.MethodPost, "/api/v1/defects", strings.NewReader(`{"title":"x","severity":"Low"}`))
 	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer somebody's")
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
 	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "log says more") {

@@ -3,6 +3,7 @@ package apiserver
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ func TestAPageCountsOnce(t *testing.T) {
 			for range 3 {
 				w := httptest.NewRecorder()
 				asked := httptest.NewRequestWithContext(r.Context(), http.MethodGet, "/api/v1/access", nil)
+				asked.Header.Set("Authorization", "Bearer somebody's")
 				api.ServeHTTP(w, asked)
 				inner = append(inner, w.Code)
 			}
@@ -35,5 +37,36 @@ func TestAPageCountsOnce(t *testing.T) {
 	}
 	if w := ask(s, "/api/v1/access"); w.Code != http.StatusTooManyRequests {
 		t.Errorf("got %d outside of a page, want 429", w.Code)
+	}
+}
+
+// TestWhatNobodyServes asks for what is not there, beside pages that serve everything else.
+func TestWhatNobodyServes(t *testing.T) {
+	s, err := New(Options{Identity: gate{}, Clock: testingclock.NewFakeClock(time.Now()), Pages: func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for asked, want := range map[string]struct {
+		status int
+		allow  string
+	}{
+		"GET /anywhere":            {status: http.StatusTeapot},
+		"GET /api/v1/nothing":      {status: http.StatusNotFound},
+		"DELETE /api/v1/defects":   {http.StatusMethodNotAllowed, "GET, HEAD, POST"},
+		"HEAD /api/v1/watch":       {http.StatusMethodNotAllowed, "GET"},
+		"POST /api/v1/suites":      {http.StatusMethodNotAllowed, "GET, HEAD"},
+		"GET /api/v1//defects":     {status: http.StatusNotFound},
+		"GET /api/v1/x/../defects": {status: http.StatusNotFound},
+	} {
+		method, path, _ := strings.Cut(asked, " ")
+		r := httptest.NewRequest(method, path, nil)
+		r.Header.Set("Authorization", "Bearer somebody's")
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		if w.Code != want.status || w.Header().Get("Allow") != want.allow {
+			t.Errorf("%s: got %d, Allow %q, want %d, %q", asked, w.Code, w.Header().Get("Allow"), want.status, want.allow)
+		}
 	}
 }

@@ -5,13 +5,10 @@ package apiserver
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log"
 	"maps"
-	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -21,24 +18,20 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/utils/clock"
-	ctrl "sigs.k8s.io/controller-runtime"
+	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
+	"github.com/voiceai-dev/integrations-operator/internal/listener"
 )
 
 const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 15 * time.Second
-	writeTimeout      = 30 * time.Second
-	idleTimeout       = time.Minute
-	shutdownTimeout   = 5 * time.Second
-	maxHeader         = 32 << 10
-	maxBody           = 1 << 20
-	maxEventsBody     = 4 << 20
+	answerWithin  = 30 * time.Second
+	maxBody       = 1 << 20
+	maxEventsBody = 4 << 20
 )
 
 // manager is the name under which the API's writes are known in managedFields.
@@ -88,6 +81,8 @@ type Options struct {
 
 // Server is the API's listener, for a manager to run.
 type Server struct {
+	*listener.Listener
+
 	o       Options
 	handler http.Handler
 	spec    []byte
@@ -95,6 +90,8 @@ type Server struct {
 	hub               *hub
 	counts            memo
 	callers, failures *buckets
+	good              *lru.Cache // hashes of tokens
+	under             underWay
 
 	slack    *shelf[*v1alpha1.SlackIntegration]
 	jira     *shelf[*v1alpha1.JiraIntegration]
@@ -103,9 +100,7 @@ type Server struct {
 	told     *shelf[*v1alpha1.Notification]
 	suites   *shelf[*batchv1.CronJob]
 	runs     *shelf[*batchv1.Job]
-	ready    chan struct{}
-	stopping chan struct{}
-	bound    net.Addr
+	stopping chan struct{} // closed when it is
 }
 
 // New is a Server. It listens when it is started.
@@ -114,10 +109,11 @@ func New(o Options) (*Server, error) {
 	o.TestTimeout, o.RequestsPerSecond = cmp.Or(o.TestTimeout, 10*time.Second), cmp.Or(o.RequestsPerSecond, 100)
 	s := &Server{
 		o: o, hub: newHub(), callers: newBuckets(o.Clock, o.RequestsPerSecond), failures: newBuckets(o.Clock, failuresPerSecond),
+		good: lru.New(maxGoodTokens), under: underWay{of: map[string]int{}},
 		slack: newShelf[*v1alpha1.SlackIntegration](nil), jira: newShelf[*v1alpha1.JiraIntegration](nil), rules: newShelf[*v1alpha1.NotificationRule](nil),
 		defects: newShelf[*v1alpha1.Defect](nil), told: newShelf[*v1alpha1.Notification](nil),
 		suites: newShelf(hasSuite[*batchv1.CronJob]), runs: newShelf(hasSuite[*batchv1.Job]),
-		ready: make(chan struct{}), stopping: make(chan struct{}),
+		stopping: make(chan struct{}),
 	}
 	mux := http.NewServeMux()
 	api := humago.New(mux, huma.Config{
@@ -144,10 +140,14 @@ func New(o Options) (*Server, error) {
 	if err := s.routeDocs(mux); err != nil {
 		return nil, err
 	}
-	s.handler = s.guard(mux)
+	var pages http.Handler
+	s.handler = s.guard(mux, func() http.Handler { return pages })
 	if o.Pages != nil {
-		mux.Handle("/", o.Pages(s.handler))
+		pages = o.Pages(s.handler)
 	}
+	s.Listener = listener.New("api", o.Addr, smaller(s.handler))
+	s.CertFile, s.KeyFile, s.Within = o.CertFile, o.KeyFile, answerWithin
+	s.Stopping = func() { close(s.stopping) } // those who watch would never end by themselves
 	return s, nil
 }
 
@@ -189,22 +189,6 @@ func route[I, O any](api huma.API, op huma.Operation, handler func(context.Conte
 		problemType: {Schema: api.OpenAPI().Components.Schemas.Schema(typeOf[Problem](), true, "Problem")}}}
 }
 
-// NeedLeaderElection is false: every replica serves.
-func (s *Server) NeedLeaderElection() bool { return false }
-
-// Ready is closed once the server listens.
-func (s *Server) Ready() <-chan struct{} { return s.ready }
-
-// Addr is where the server listens; nil before it is ready.
-func (s *Server) Addr() net.Addr {
-	select {
-	case <-s.ready:
-		return s.bound
-	default:
-		return nil
-	}
-}
-
 // follow has the shelves filled from the cache, and watchers told of what changes.
 func (s *Server) follow(ctx context.Context) error {
 	return errors.Join(
@@ -227,67 +211,7 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := s.follow(ctx); err != nil {
 		return err
 	}
-	// Requests under way outlive ctx until the shutdown is over.
-	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	srv, err := s.server(ctrl.LoggerInto(base, ctrl.LoggerFrom(ctx).WithName("api")))
-	if err != nil {
-		return err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.o.Addr)
-	if err != nil {
-		return fmt.Errorf("listening on %s: %w", s.o.Addr, err)
-	}
-	s.bound = listener.Addr()
-	close(s.ready)
-
-	ended := make(chan error, 1)
-	go func() {
-		if srv.TLSConfig != nil {
-			ended <- srv.ServeTLS(listener, "", "")
-			return
-		}
-		ended <- srv.Serve(listener)
-	}()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("serving on %s: %w", s.bound, err)
-	case <-ctx.Done():
-	}
-	close(s.stopping) // those who watch would never end by themselves
-	shutdown, cancelShutdown := context.WithTimeout(base, shutdownTimeout)
-	defer cancelShutdown()
-	if err := srv.Shutdown(shutdown); err != nil {
-		_ = srv.Close()
-	}
-	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving on %s: %w", s.bound, err)
-	}
-	return nil
-}
-
-// server is how HTTP is spoken: nobody may take long, or send much.
-func (s *Server) server(base context.Context) (*http.Server, error) {
-	out := &http.Server{
-		Handler:                      smaller(s.handler),
-		ReadHeaderTimeout:            readHeaderTimeout,
-		ReadTimeout:                  readTimeout,
-		WriteTimeout:                 writeTimeout,
-		IdleTimeout:                  idleTimeout,
-		MaxHeaderBytes:               maxHeader,
-		DisableGeneralOptionsHandler: true,
-		BaseContext:                  func(net.Listener) context.Context { return base },
-		ErrorLog:                     log.New(quiet{base}, "", 0),
-	}
-	if s.o.CertFile == "" && s.o.KeyFile == "" {
-		return out, nil
-	}
-	certificate, err := tls.LoadX509KeyPair(s.o.CertFile, s.o.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("loading the certificate of the API: %w", err)
-	}
-	out.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}
-	return out, nil
+	return s.Listener.Start(ctx)
 }
 
 // smaller has answers compressed for whoever takes that, but not streams, which would wait for more to compress.
@@ -298,11 +222,3 @@ var smaller = func() func(http.Handler) http.HandlerFunc {
 	}
 	return wrap
 }()
-
-// quiet logs what net/http has to say of its connections only when details are wanted: strangers cause it at will.
-type quiet struct{ ctx context.Context }
-
-func (q quiet) Write(p []byte) (int, error) {
-	ctrl.LoggerFrom(q.ctx).V(1).Info("Connection failed", "Message", string(p[:min(len(p), 1024)]))
-	return len(p), nil
-}
