@@ -27,19 +27,31 @@ const (
 // alertmanagerBody is Alertmanager's webhook, version 4 (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config). It has more
 // members, and gets new ones.
 type alertmanagerBody struct {
-	Version     string
-	GroupKey    string
-	Receiver    string
-	ExternalURL string
+	Version     string `json:"version"`
+	GroupKey    string `json:"groupKey"`
+	Receiver    string `json:"receiver"`
+	ExternalURL string `json:"externalURL"`
 	Alerts      *[]struct {
-		Status       string
-		Labels       map[string]string
-		Annotations  map[string]string
-		StartsAt     time.Time
-		EndsAt       time.Time
-		GeneratorURL string
-		Fingerprint  string
+		Status       string            `json:"status"`
+		Labels       map[string]string `json:"labels"`
+		Annotations  map[string]string `json:"annotations"`
+		StartsAt     time.Time         `json:"startsAt"`
+		EndsAt       time.Time         `json:"endsAt"`
+		GeneratorURL string            `json:"generatorURL"`
+		Fingerprint  string            `json:"fingerprint"`
+	} `json:"alerts"`
+}
+
+// notJSON says in which member a body is not the JSON that it has to be.
+func notJSON(of string, err error) error {
+	var typed *json.UnmarshalTypeError
+	if errors.As(err, &typed) && typed.Field != "" {
+		return fmt.Errorf("not the JSON of %s: %s cannot be of type %s", of, typed.Field, typed.Value)
 	}
+	if errors.As(err, &typed) {
+		return fmt.Errorf("not the JSON of %s: it cannot be of type %s", of, typed.Value)
+	}
+	return fmt.Errorf("not the JSON of %s: %w", of, err)
 }
 
 // DecodeAlertmanager reads Alertmanager's webhook: an event for each alert, with the same id however often Alertmanager sends it. Its error
@@ -47,7 +59,7 @@ type alertmanagerBody struct {
 func DecodeAlertmanager(body []byte) ([]Event, error) {
 	var in alertmanagerBody
 	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, fmt.Errorf("not the JSON of Alertmanager's webhook: %w", err)
+		return nil, notJSON("Alertmanager's webhook", err)
 	}
 	switch {
 	case in.Version != "4":

@@ -71,7 +71,7 @@ func DecodeCloudEvents(contentType string, header http.Header, body []byte, now 
 		return nil, ErrContentType
 	}
 	if err != nil {
-		return nil, fmt.Errorf("not the JSON of CloudEvents: %w", err)
+		return nil, notJSON("CloudEvents", err)
 	}
 	if len(in) > maxBatch {
 		return nil, fmt.Errorf("there are %d events, more than %d", len(in), maxBatch)

@@ -53,7 +53,8 @@ func TestAlertmanagerRefuses(t *testing.T) {
 		"odd status":    {`{"version":"4","alerts":[{"status":"maybe"}]}`, "status of alerts[0]"},
 		"no time":       {`{"version":"4","alerts":[{"status":"firing"}]}`, "alerts[0] is firing and does not say since when"},
 		"far too many":  {`{"version":"4","alerts":[` + strings.Repeat(`{},`, 1000) + `{}]}`, "more than 1000"},
-		"odd structure": {`{"version":"4","alerts":{}}`, "not the JSON"},
+		"odd structure": {`{"version":"4","alerts":{}}`, "not the JSON of Alertmanager's webhook: alerts cannot be of type object"},
+		"odd body":      {`[]`, "it cannot be of type array"},
 	} {
 		if _, err := event.DecodeAlertmanager([]byte(c.body)); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
