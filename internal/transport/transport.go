@@ -94,9 +94,12 @@ func Cause(err error) error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
+	var unknown *net.DNSError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return errors.New("no answer in time")
+	case errors.As(err, &unknown): // its text names the cluster's name server
+		return fmt.Errorf("looking up %s: %s", unknown.Name, unknown.Err)
 	case errors.As(err, new(*http.MaxBytesError)):
 		return fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
 	case errors.Is(err, context.Canceled):
