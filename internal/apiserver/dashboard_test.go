@@ -132,7 +132,7 @@ func TestDashboardHearsOfChanges(t *testing.T) {
 	v := w.all().visits(withDashboard(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.base+"/live?namespace="+w.namespace+"&kinds=Defect", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.base+"/live?namespace="+w.namespace+"&kinds=Job&kinds=Defect", nil)
 	w.Expect(err).NotTo(gomega.HaveOccurred())
 	response, err := v.http.Do(r)
 	w.Expect(err).NotTo(gomega.HaveOccurred())

@@ -170,7 +170,7 @@ func tellPosition(ctx huma.Context, status string, answer any) (any, error) {
 
 type watchInput struct {
 	Across
-	Kinds []string `query:"kinds" maxItems:"7" doc:"The kinds to follow; all that you may watch when empty." enum:"SlackIntegration,JiraIntegration,NotificationRule,Defect,Notification,CronJob,Job"`
+	Kinds []string `query:"kinds,explode" maxItems:"7" doc:"The kinds to follow; all that you may watch when empty." enum:"SlackIntegration,JiraIntegration,NotificationRule,Defect,Notification,CronJob,Job"`
 	Since string   `query:"since" maxLength:"64" doc:"The Last-Event-ID of the answer that was read before: what changed since then is told at once. Only changes to come when empty."`
 	Last  string   `header:"Last-Event-ID" maxLength:"64" doc:"The last event that was received, which browsers send when they connect again; it comes before since."`
 }

@@ -211,12 +211,12 @@ func TestLivePassesTheTokenOn(t *testing.T) {
 		asked = append(asked, r.URL.RequestURI()+" "+r.Header.Get("Authorization")+r.Header.Get("Cookie"))
 	})})
 	for _, c := range []string{"voiceai=" + goodToken, ""} {
-		r := httptest.NewRequest("GET", "/live?namespace=qa&kinds=Defect", nil)
+		r := httptest.NewRequest("GET", "/live?namespace=qa&kinds=Defect&kinds=Job", nil)
 		r.Header.Set("Cookie", c)
 		r.Header.Set("Authorization", "Bearer smuggled")
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	if want := "/api/v1/watch?namespace=qa&kinds=Defect "; asked[0] != want+"Bearer "+goodToken || asked[1] != want {
+	if want := "/api/v1/watch?namespace=qa&kinds=Defect&kinds=Job "; asked[0] != want+"Bearer "+goodToken || asked[1] != want {
 		t.Errorf("asked %q", asked)
 	}
 }

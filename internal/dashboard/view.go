@@ -97,7 +97,7 @@ func (p view) Live() string {
 		return ""
 	}
 	q := query("namespace", p.namespace, "since", p.since)
-	q["kinds"] = []string{p.Follow}
+	q["kinds"] = strings.Split(p.Follow, ",")
 	return "/live?" + q.Encode()
 }
 
