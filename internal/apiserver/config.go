@@ -55,6 +55,8 @@ type provider[T client.Object, S any] struct {
 	defaultName func(*Server) string
 	fresh       func() T
 	spec        func(T) *S
+	// address is where a spec has its credentials sent.
+	address func(*S) string
 	// slots are where a spec names credentials.
 	slots func(*S) []slot
 	// keep fills in what a new spec leaves out from the one before, and makes room for credentials that are given.
@@ -66,6 +68,7 @@ var slackProvider = provider[*v1alpha1.SlackIntegration, v1alpha1.SlackIntegrati
 	defaultName: func(s *Server) string { return s.o.SlackName },
 	fresh:       func() *v1alpha1.SlackIntegration { return &v1alpha1.SlackIntegration{} },
 	spec:        func(i *v1alpha1.SlackIntegration) *v1alpha1.SlackIntegrationSpec { return &i.Spec },
+	address:     func(s *v1alpha1.SlackIntegrationSpec) string { return string(s.APIURL) },
 	slots:       slackSlots, keep: keepSlack,
 }
 
@@ -74,6 +77,7 @@ var jiraProvider = provider[*v1alpha1.JiraIntegration, v1alpha1.JiraIntegrationS
 	defaultName: func(s *Server) string { return s.o.JiraName },
 	fresh:       func() *v1alpha1.JiraIntegration { return &v1alpha1.JiraIntegration{} },
 	spec:        func(i *v1alpha1.JiraIntegration) *v1alpha1.JiraIntegrationSpec { return &i.Spec },
+	address:     func(s *v1alpha1.JiraIntegrationSpec) string { return string(s.APIURL) },
 	slots:       jiraSlots, keep: keepJira,
 }
 
@@ -148,20 +152,29 @@ func routeProvider[T client.Object, S any](api huma.API, s *Server, p provider[T
 		if err := p.get(ctx, s, key, o); err != nil {
 			return nil, err
 		}
-		return nil, s.remove(ctx, o, specTag(o), i.IfMatch, p.kind)
+		return nil, s.remove(ctx, o, i.IfMatch, p.kind)
 	})
 }
 
 // remove deletes what was read, if it still is what the caller read, and is nobody else's.
-func (s *Server) remove(ctx context.Context, o client.Object, tag, wanted, kind string) error {
-	if err := match(wanted, tag); err != nil {
-		return err
+func (s *Server) remove(ctx context.Context, o client.Object, wanted, kind string) error {
+	var err error
+	for range attempts {
+		if err := match(wanted, specTag(o)); err != nil {
+			return err
+		}
+		if err := ownedElsewhere(o, "spec"); err != nil {
+			return err
+		}
+		uid, version := o.GetUID(), o.GetResourceVersion()
+		if err = s.o.Client.Delete(ctx, o, client.Preconditions{UID: &uid, ResourceVersion: &version}); !apierrors.IsConflict(err) {
+			break
+		}
+		if err = s.o.Live.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
+			break
+		}
 	}
-	if err := ownedElsewhere(o, "spec"); err != nil {
-		return err
-	}
-	uid := o.GetUID()
-	return cluster(ctx, s.o.Client.Delete(ctx, o, client.Preconditions{UID: &uid}), "removing "+kind+" "+o.GetName())
+	return cluster(ctx, err, "removing "+kind+" "+o.GetName())
 }
 
 func (p provider[T, S]) key(s *Server, n Named) types.NamespacedName {
@@ -222,6 +235,9 @@ func putOnce[T client.Object, S any](ctx context.Context, s *Server, p provider[
 	p.keep(&desired, p.spec(before), given)
 	keys := name(given, p.title, s.o.Clock.Now())
 	point(p.slots(&desired), credentialsName(key.Name), keys)
+	if err := p.mayUse(ctx, s, key.Namespace, p.spec(before), &desired, keys); err != nil {
+		return nil, err
+	}
 	*p.spec(o) = desired
 
 	if err := write(ctx, s, o, isNew, client.DryRunAll); err != nil { // so that what is refused leaves nothing behind
@@ -244,6 +260,30 @@ func putOnce[T client.Object, S any](ctx context.Context, s *Server, p provider[
 		out.Status = http.StatusCreated
 	}
 	return out, nil
+}
+
+// mayUse has those who do not give credentials anew, and point at others or have them sent elsewhere, be allowed to read them.
+func (p provider[T, S]) mayUse(ctx context.Context, s *Server, namespace string, before, desired *S, fresh map[string]string) error {
+	was := map[string]v1alpha1.SecretKeyReference{}
+	for _, sl := range p.slots(before) {
+		if sl.ref != nil && p.address(before) == p.address(desired) {
+			was[sl.name] = *sl.ref
+		}
+	}
+	for _, sl := range p.slots(desired) {
+		if sl.ref == nil || sl.ref.Name == "" || fresh[sl.name] != "" || was[sl.name] == *sl.ref {
+			continue
+		}
+		ok, err := s.may(ctx, "get", secrets, types.NamespacedName{Namespace: namespace, Name: sl.ref.Name})
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return mistake(http.StatusForbidden, "%s would be taken from Secret %s/%s, which %s may not get: give it anew with this change, or bind a Role that allows it",
+				sl.name, namespace, sl.ref.Name, callerOf(ctx).GetName())
+		}
+	}
+	return nil
 }
 
 // write creates or updates an object.

@@ -73,6 +73,37 @@ func TestCredentialsAreStoredAndNeverShown(t *testing.T) {
 	w.Expect(got.body).To(gomega.MatchJSON(a.body))
 }
 
+// TestCredentialsGoNowhereElse has somebody who may configure, and may not read Secrets, try to have credentials sent to themselves.
+func TestCredentialsGoNowhereElse(t *testing.T) {
+	const at, elsewhere = "/api/v1/integrations/jira/config", `{"spec":{"apiURL":"https://elsewhere.example.com","projectKey":"VOICE"}}`
+	rights := []string{"get jiraintegrations", "create jiraintegrations", "update jiraintegrations", "create secrets", "update secrets"}
+	w := newWorld(t)
+	c, reader := w.who(rights...), w.who(append(rights, "get secrets")...)
+	w.Expect(c.ask("PUT", at, jiraBody).status).To(gomega.Equal(http.StatusCreated))
+	other := &corev1.Secret{StringData: map[string]string{"token": "other"}}
+	other.Namespace, other.Name = w.namespace, "other"
+	w.Expect(kube.Create(t.Context(), other)).To(gomega.Succeed())
+
+	basic := func(url string) string {
+		return `{"spec":{"apiURL":"` + url + `","projectKey":"VOICE","basic":{"username":"x","tokenSecretRef":{"name":"other","key":"token"}}}}`
+	}
+	for name, body := range map[string]string{
+		"kept":                   elsewhere,
+		"another Secret":         basic("https://example.atlassian.net"),
+		"another, a new place":   basic("https://elsewhere.example.com"),
+		"one kept, one is given": `{"spec":{"apiURL":"https://elsewhere.example.com","projectKey":"VOICE"},"credentials":{"webhookSecret":"s3cr3t"}}`,
+	} {
+		a := c.ask("PUT", at, body)
+		w.Expect(a.status).To(gomega.Equal(http.StatusForbidden), "%s: %s", name, a.body)
+		w.Expect(a.body).To(gomega.ContainSubstring("apiToken would be taken from Secret"))
+	}
+	w.Expect(c.ask("PUT", at+"?name=new", basic("https://elsewhere.example.com")).status).To(gomega.Equal(http.StatusForbidden))
+	w.Expect(w.secret("jira-credentials").Data).To(gomega.HaveLen(1))
+	w.Expect(c.ask("PUT", at, `{"spec":{"apiURL":"https://example.atlassian.net","projectKey":"OTHER"}}`).status).To(gomega.Equal(http.StatusOK))
+	w.Expect(reader.ask("PUT", at, elsewhere).status).To(gomega.Equal(http.StatusOK))
+	w.Expect(c.ask("PUT", at, jiraBody).status).To(gomega.Equal(http.StatusOK), "the token is given anew")
+}
+
 func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
 	w := furnished(t)
 	c := w.all()
@@ -135,6 +166,12 @@ func TestWhatOthersApplyIsTheirs(t *testing.T) {
 				w.Expect(a.status).To(gomega.Equal(http.StatusConflict), a.body)
 				w.Expect(a.body).To(gomega.ContainSubstring("managed by " + manager))
 			}
+			noted := w.rule()
+			noted.Name, noted.Annotations = "noted", map[string]string{corev1.LastAppliedConfigAnnotation: `{"metadata":{},"spec":{"eventTypes":[]}}`}
+			w.create(noted)
+			a := c.ask("DELETE", "/api/v1/rules/noted", "")
+			w.Expect(a.status).To(gomega.Equal(http.StatusConflict), a.body)
+			w.Expect(a.body).To(gomega.ContainSubstring("managed by kubectl apply"))
 			w.Expect(c.ask("PATCH", "/api/v1/defects/free", `{"state":"Resolved"}`).status).To(gomega.Equal(http.StatusOK), "nobody else says where it is to stand")
 			secrets := &corev1.SecretList{}
 			w.Expect(kube.List(t.Context(), secrets, client.InNamespace(w.namespace))).To(gomega.Succeed())

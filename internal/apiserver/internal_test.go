@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/utils/clock"
@@ -192,6 +193,52 @@ func TestAPanicTakesNobodyDown(t *testing.T) {
 	s.handler.ServeHTTP(w, r)
 	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "log says more") {
 		t.Errorf("got %d %s, want 500", w.Code, w.Body)
+	}
+}
+
+// TestWrongValuesAreNotRepeated takes what the API server says of a body.
+func TestWrongValuesAreNotRepeated(t *testing.T) {
+	for message, want := range map[string]string{
+		`Invalid value: "s3cr3t": must be a name`:                        "must be a name",
+		`Invalid value: "s3\"cr: 3t": spec.x in body should match '^a$'`: "spec.x in body should match '^a$'",
+		`Invalid value: 17: must be less`:                                "must be less",
+		`Unsupported value: "s3cr3t": supported values: "a", "b"`:        `supported values: "a", "b"`,
+		`Required value: give one`:                                       "Required value: give one",
+		`Too long: may not be more than 3 bytes`:                         "Too long: may not be more than 3 bytes",
+	} {
+		p := invalid(metav1.Status{Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{{Field: "spec.x", Message: message}, {Field: "<nil>", Message: "not looked at"}}}}, "x")
+		if len(p.Errors) != 1 || p.Errors[0] != (Detail{want, "body.spec.x"}) || p.Detail != "x: spec.x: "+want {
+			t.Errorf("%s: got %q, %v", message, p.Detail, p.Errors)
+		}
+	}
+}
+
+func TestProblemsAreBounded(t *testing.T) {
+	body := `{"title":"x","severity":"Low"`
+	for i := range 1000 {
+		body += fmt.Sprintf(`,"x%d":1`, i)
+	}
+	s := newServer(t, gate{})
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/defects", strings.NewReader(body+"}"))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer somebody's")
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	var p Problem
+	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != http.StatusUnprocessableEntity || len(p.Errors) != maxDetails+1 || p.Errors[maxDetails].Message != "and 980 more" {
+		t.Errorf("got %d %s, %v", w.Code, w.Body, err)
+	}
+}
+
+func TestRunsSayWhatCanBe(t *testing.T) {
+	for text, want := range map[string]*runResults{
+		`{"passed":3,"failed":1,"total":4,"durationSeconds":2.5,"reportURL":"https://reports.example.com/1"}`: {3, 1, 0, 4, 2.5, "https://reports.example.com/1"},
+		`{"passed":-3}`: nil, `{"reportURL":"javascript:alert(1)"}`: nil, `[]`: nil,
+	} {
+		j := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.ResultsAnnotation: text}}}
+		if got := runOf(j).Results; (got == nil) != (want == nil) || got != nil && *got != *want {
+			t.Errorf("%s: got %v, want %v", text, got, want)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -55,6 +56,10 @@ var appliers = []string{
 // ownedElsewhere refuses to change what somebody else applies: it would be brought back, or fought over. path is the field to be changed, such as
 // spec, state; o is as the API server has it, with its managedFields.
 func ownedElsewhere(o client.Object, path ...string) error {
+	if last := o.GetAnnotations()[corev1.LastAppliedConfigAnnotation]; last != "" && applied([]byte(last), path) {
+		return mistake(http.StatusConflict, "%s is managed by kubectl apply, which would undo this: change it there, or remove its annotation %s",
+			o.GetName(), corev1.LastAppliedConfigAnnotation)
+	}
 	for _, m := range o.GetManagedFields() {
 		applied := m.Operation == metav1.ManagedFieldsOperationApply || slices.Contains(appliers, m.Manager)
 		if !applied || m.Manager == string(manager) || m.Subresource != "" || m.FieldsV1 == nil || !owns(m.FieldsV1.GetRawBytes(), path) {
@@ -63,6 +68,19 @@ func ownedElsewhere(o client.Object, path ...string) error {
 		return mistake(http.StatusConflict, "%s is managed by %s, which would undo this: change it there, or have %s give it up", o.GetName(), m.Manager, m.Manager)
 	}
 	return nil
+}
+
+// applied says whether a configuration, as kubectl apply notes it, has something at a path.
+func applied(configuration []byte, path []string) bool {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(configuration, &members) != nil {
+		return false
+	}
+	next, ok := members[path[0]]
+	if !ok || len(path) == 1 {
+		return ok
+	}
+	return applied(next, path[1:])
 }
 
 // owns says whether a set of fields, as managedFields have it, has a path in it.

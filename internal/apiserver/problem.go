@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,9 @@ func (p *Problem) GetHeaders() http.Header { return p.header }
 // ContentType is that of a problem.
 func (p *Problem) ContentType(string) string { return problemType }
 
+// maxDetails are told of one request, and how many more there are.
+const maxDetails = 20
+
 const problemType = "application/problem+json"
 
 // mistake is a problem with a status, saying what to do.
@@ -68,7 +72,11 @@ func wrong(location, format string, args ...any) *Problem {
 func init() { //nolint:gochecknoinits // the framework has one place for it, and its own errors repeat what was sent
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
 		p := mistake(status, "%s", message)
-		for _, err := range errs {
+		for at, err := range errs {
+			if at == maxDetails {
+				p.Errors = append(p.Errors, Detail{Message: fmt.Sprintf("and %d more", len(errs)-at)})
+				break
+			}
 			var detailed huma.ErrorDetailer
 			switch {
 			case err == nil || status >= http.StatusInternalServerError:
@@ -136,6 +144,9 @@ func cluster(ctx context.Context, err error, what string) error {
 	return mistake(http.StatusInternalServerError, "%s: Kubernetes answered %q; the operator's log says more", what, s.Reason)
 }
 
+// value is how the API server begins a message by repeating what was sent.
+var value = regexp.MustCompile(`^(Invalid|Unsupported|Duplicate|Not found|Too long|Too many)( value)?: ("(\\.|[^"\\])*"|[^":]*): `)
+
 // invalid names the places of a body that the API server refused.
 func invalid(s metav1.Status, what string) *Problem {
 	p := mistake(http.StatusUnprocessableEntity, "%s: %s", what, s.Message)
@@ -144,8 +155,12 @@ func invalid(s metav1.Status, what string) *Problem {
 	}
 	var parts []string
 	for _, cause := range s.Details.Causes {
-		parts = append(parts, strings.TrimPrefix(cause.Field+": ", ": ")+cause.Message)
-		p.Errors = append(p.Errors, Detail{Message: cause.Message, Location: strings.TrimSuffix("body."+cause.Field, ".")})
+		if cause.Field == "<nil>" { // what could not be checked because of the others
+			continue
+		}
+		message := value.ReplaceAllString(cause.Message, "")
+		parts = append(parts, strings.TrimPrefix(cause.Field+": ", ": ")+message)
+		p.Errors = append(p.Errors, Detail{Message: message, Location: strings.TrimSuffix("body."+cause.Field, ".")})
 	}
 	if len(parts) > 0 {
 		p.Detail = what + ": " + strings.Join(parts, "; ")

@@ -188,5 +188,5 @@ func (s *Server) deleteRule(ctx context.Context, i *deleteRule) (*struct{}, erro
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.remove(ctx, r, specTag(r), i.IfMatch, "NotificationRule")
+	return nil, s.remove(ctx, r, i.IfMatch, "NotificationRule")
 }

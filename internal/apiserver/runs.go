@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -23,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
 // +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get;list;watch
@@ -262,9 +262,11 @@ func runOf(j *batchv1.Job) runRecord {
 		out.State = "Running"
 	}
 	if text := j.Annotations[v1alpha1.ResultsAnnotation]; text != "" {
-		var r runResults
-		if json.Unmarshal([]byte(text), &r) == nil {
-			out.Results = &r
+		if r, err := event.ParseResult(text); err == nil {
+			out.Results = &runResults{
+				Passed: ptr.Deref(r.Passed, 0), Failed: ptr.Deref(r.Failed, 0), Skipped: ptr.Deref(r.Skipped, 0), Total: ptr.Deref(r.Total, 0),
+				DurationSeconds: ptr.Deref(r.DurationSeconds, 0), ReportURL: r.ReportURL,
+			}
 		}
 	}
 	for _, c := range j.Status.Conditions {

@@ -30,7 +30,7 @@ import (
 
 const (
 	answerWithin  = 30 * time.Second
-	maxBody       = 1 << 20
+	maxBody       = 256 << 10
 	maxEventsBody = 4 << 20
 )
 
