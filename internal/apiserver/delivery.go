@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -72,7 +71,7 @@ func (s *Server) getDelivery(ctx context.Context, i *ByName) (*deliveryOutput, e
 
 // messageFor renders a Notification's message as it is sent.
 func (s *Server) messageFor(n *v1alpha1.Notification, e *event.Event) *messageBody {
-	o := render.Options{Channel: cmp.Or(string(n.Spec.Channel), channelOf(n)), DashboardURL: s.o.DashboardURL}
+	o := render.Options{Channel: channelOf(n), DashboardURL: s.o.DashboardURL}
 	if len(n.Spec.Members) > 0 {
 		var members []event.Event
 		members, o.Mentions = s.toldTogether(n)
@@ -104,13 +103,6 @@ func (s *Server) inThread(n *v1alpha1.Notification) bool {
 		return first >= 0 && (posted == nil || d.Status.Messages[first].TS != posted.TS)
 	}
 	return posted != nil && (n.Spec.Event.Type == v1alpha1.EventDefectTicketed || n.Spec.Event.Type == v1alpha1.EventDefectStateChanged)
-}
-
-func channelOf(n *v1alpha1.Notification) string {
-	if n.Status.Message == nil {
-		return ""
-	}
-	return n.Status.Message.Channel
 }
 
 // maxMentions is how many a digest pings.

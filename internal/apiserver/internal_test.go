@@ -391,3 +391,86 @@ func TestAShelfStaysInOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestRightsAreAskedForOnce has a page after the other begin with the rights of its caller.
+func TestRightsAreAskedForOnce(t *testing.T) {
+	now := testingclock.NewFakeClock(time.Now())
+	s, err := New(Options{Identity: gate{}, Clock: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	caller := identity.Caller{Info: &user.DefaultInfo{Name: "somebody"}}
+	asked, hold := make(chan string, 10), make(chan error)
+	ask := func(_ context.Context, namespace string) (rights, error) {
+		asked <- namespace
+		err := <-hold
+		return rights{everywhere: true}, err
+	}
+	of := func(caller identity.Caller, namespace string) error {
+		_, err := s.rights.of(t.Context(), caller, namespace, ask)
+		return err
+	}
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if err := of(caller, "a"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	hold <- nil
+	both.Wait()
+	if err := of(caller, "a"); err != nil || len(asked) != 1 {
+		t.Fatalf("%d questions, %v, want one", len(asked), err)
+	}
+	now.Step(rightsFresh) // what is known is told, and asked for again meanwhile
+	if err := of(caller, "a"); err != nil {
+		t.Error(err)
+	}
+	hold <- nil
+	<-asked
+	<-asked
+	go func() { hold <- nil }()
+	if err := of(caller, "c"); err != nil {
+		t.Error(err)
+	}
+	now.Step(rightsMemory)
+	go func() { hold <- errors.New("down") }()
+	if err := of(caller, "c"); err == nil {
+		t.Error("what is known no more was told though it could not be asked for")
+	}
+	for _, other := range []func() error{
+		func() error { return of(caller, "b") },
+		func() error { return of(identity.Caller{Info: &user.DefaultInfo{Name: "somebody else"}}, "a") },
+		func() error {
+			return of(identity.Caller{Info: &user.DefaultInfo{Name: "somebody", Groups: []string{"g"}}}, "a")
+		},
+	} {
+		go func() { hold <- nil }()
+		before := len(asked)
+		if err := other(); err != nil || len(asked) != before+1 {
+			t.Errorf("%d questions more, %v: the rights of one are not those of another", len(asked)-before, err)
+		}
+	}
+}
+
+func TestWhatALogIsSearchedFor(t *testing.T) {
+	n := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "told"}, Spec: v1alpha1.NotificationSpec{
+		Rule: v1alpha1.RuleReference{Name: "nightly"}, Channel: "#alerts", Event: v1alpha1.NotificationEvent{
+			Type: v1alpha1.EventDefectCreated, Subject: &v1alpha1.EventSubject{Kind: "Defect", Namespace: "qa", Name: "hangs-up"},
+		},
+	}}
+	condition.False(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonRejected, "Slack says channel_not_found")
+	a := &v1alpha1.Activity{Action: "CreateIssue", Object: "Defect/qa/repeats", Detail: "VOICE-7"}
+	for text, want := range map[string][2]bool{
+		"": {true, true}, "DEFECT/QA/": {true, true}, "defectcreated": {true, false}, "Nightly": {true, false}, "#ALERTS": {true, false}, "channel_not": {true, false},
+		"rejected": {true, false}, "voice-7": {false, true}, "repeats": {false, true}, "nowhere": {false, false},
+	} {
+		s := newSearch(text)
+		for range 2 { // the second time from memory
+			if got := [2]bool{logged{told: n}.has(s), logged{activity: a}.has(s)}; got != want {
+				t.Errorf("%q: got %v, want %v", text, got, want)
+			}
+		}
+	}
+}

@@ -87,8 +87,9 @@ func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error
 	if err != nil {
 		return nil, err
 	}
+	search := newSearch(i.Text)
 	add := func(at time.Time, namespace, name string, l logged) {
-		if i.wants(at, l) {
+		if i.wants(at, l) && l.has(search) {
 			found.add(place{Time: at.UnixNano(), Namespace: namespace, Name: name}, l)
 		}
 	}
@@ -145,17 +146,47 @@ func (i *logsInput) wants(at time.Time, l logged) bool {
 		return false
 	case i.Integration != "" && !names(i.Integration, l.by()), i.Object != "" && !names(i.Object, l.object()):
 		return false
-	case i.Text == "":
+	}
+	return true
+}
+
+// search is a text that is looked for in many others, many of which are the same.
+type search struct {
+	text  string
+	known map[string]bool
+}
+
+func newSearch(text string) *search {
+	return &search{text: strings.ToLower(text), known: map[string]bool{}}
+}
+
+// in says whether the text is in another, which is likely to come again.
+func (s *search) in(text string) bool {
+	found, ok := s.known[text]
+	if !ok {
+		found = s.once(text)
+		s.known[text] = found
+	}
+	return found
+}
+
+// once says whether the text is in another, which is not likely to come again.
+func (s *search) once(text string) bool { return strings.Contains(strings.ToLower(text), s.text) }
+
+// has says whether what people read of an entry has a text in it.
+func (l logged) has(s *search) bool {
+	if s.text == "" {
 		return true
 	}
-	text := strings.ToLower(i.Text)
-	e := l.entry()
-	for _, in := range []string{e.Object, e.Detail, e.Channel, e.EventType, e.Rule, e.Reason} {
-		if strings.Contains(strings.ToLower(in), text) {
-			return true
-		}
+	if a := l.activity; a != nil {
+		return s.once(a.Object) || s.once(a.Detail)
 	}
-	return false
+	n := l.told
+	if s.in(string(n.Spec.Event.Type)) || s.in(n.Spec.Rule.Name) || s.in(channelOf(n)) || s.once(l.object()) {
+		return true
+	}
+	c := condition.Get(n, v1alpha1.ConditionDelivered)
+	return c != nil && (s.in(c.Reason) || s.in(c.Message))
 }
 
 // names says that a name means an object, which is written as Kind/namespace/name.
@@ -192,16 +223,24 @@ func (l logged) entry() LogEntry {
 	n := l.told
 	e := LogEntry{
 		Time: toldAt(n), Integration: l.by(), Action: "PostMessage", Object: l.object(), Outcome: outcomeOf(n), EventType: string(n.Spec.Event.Type),
-		EventID: string(n.Spec.Event.ID), Notification: n.Namespace + "/" + n.Name, Rule: n.Spec.Rule.Name, Channel: string(n.Spec.Channel),
+		EventID: string(n.Spec.Event.ID), Notification: n.Namespace + "/" + n.Name, Rule: n.Spec.Rule.Name, Channel: channelOf(n),
 		Attempts: n.Status.Attempts, NextAttemptTime: timeOf(n.Status.NextAttemptTime),
 	}
 	if c := condition.Get(n, v1alpha1.ConditionDelivered); c != nil {
 		e.Reason, e.Detail = c.Reason, c.Message
 	}
 	if m := n.Status.Message; m != nil {
-		e.Channel, e.Permalink = cmp.Or(m.Channel, e.Channel), m.Permalink
+		e.Permalink = m.Permalink
 	}
 	return e
+}
+
+// channelOf is where a Notification was told, or is to be.
+func channelOf(n *v1alpha1.Notification) string {
+	if m := n.Status.Message; m != nil && m.Channel != "" {
+		return m.Channel
+	}
+	return string(n.Spec.Channel)
 }
 
 // outcomeOf is how the delivery of a Notification ended. What Slack refused for good, or is too old, ended badly.

@@ -1,13 +1,20 @@
 package apiserver
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/sync/singleflight"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
 
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
@@ -51,6 +58,21 @@ func (s *Server) routeAccess(api huma.API) {
 
 func (s *Server) access(ctx context.Context, i *accessInput) (*accessOutput, error) {
 	namespace := s.namespaces(i.Across)
+	known, err := s.rights.of(ctx, callerOf(ctx), namespace, s.ask)
+	if err != nil {
+		return nil, err
+	}
+	out := &accessOutput{}
+	out.Body.Caller, out.Body.Namespace, out.Body.Rights, out.Body.Everywhere = callerOf(ctx).GetName(), cmp.Or(namespace, "*"), known.here, known.everywhere
+	out.Body.Namespaces = []string{}
+	if known.everywhere {
+		out.Body.Namespaces = s.inhabited()
+	}
+	return out, nil
+}
+
+// ask asks Kubernetes what the caller may do in a namespace.
+func (s *Server) ask(ctx context.Context, namespace string) (rights, error) {
 	var wanted []identity.Access
 	for _, a := range acts {
 		for _, verb := range a.verbs {
@@ -63,22 +85,86 @@ func (s *Server) access(ctx context.Context, i *accessInput) (*accessOutput, err
 	}
 	allowed, err := s.mayAll(ctx, wanted)
 	if err != nil {
-		return nil, err
+		return rights{}, err
 	}
-	out := &accessOutput{}
-	out.Body.Caller, out.Body.Namespace, out.Body.Rights, out.Body.Namespaces = callerOf(ctx).GetName(), namespace, map[string][]string{}, []string{}
-	if namespace == "" {
-		out.Body.Namespace = "*"
-	}
+	out := rights{here: map[string][]string{}, everywhere: !slices.Contains(allowed[within:], false)}
 	for at, a := range wanted[:within] {
 		if allowed[at] {
-			out.Body.Rights[a.Resource] = append(out.Body.Rights[a.Resource], a.Verb)
+			out.here[a.Resource] = append(out.here[a.Resource], a.Verb)
 		}
 	}
-	if out.Body.Everywhere = !slices.Contains(allowed[within:], false); out.Body.Everywhere {
-		out.Body.Namespaces = s.inhabited()
-	}
 	return out, nil
+}
+
+// rights are what somebody may do. They are shared between requests: nobody may change them.
+type rights struct {
+	here       map[string][]string
+	everywhere bool
+}
+
+const (
+	// rightsFresh is how long rights are told without asking again, rightsMemory how long they are told while they are asked for again.
+	rightsFresh, rightsMemory = 3 * time.Second, 10 * time.Second
+	maxRights                 = 1024
+)
+
+// rightsMemo keeps what callers may do, which every page begins with and which takes some forty questions. Nothing is allowed by it: who acts is
+// asked about then.
+type rightsMemo struct {
+	clock  clock.PassiveClock
+	known  *lru.Cache
+	asking singleflight.Group
+}
+
+type rightsAt struct {
+	rights
+	at time.Time
+}
+
+// of are the rights of a caller. Those who want them at the same moment have them asked for once; ask is given a context that outlives them.
+func (m *rightsMemo) of(ctx context.Context, caller identity.Caller, namespace string, ask func(context.Context, string) (rights, error)) (rights, error) {
+	who, err := json.Marshal([]any{caller.GetName(), caller.GetUID(), caller.GetGroups(), caller.GetExtra(), namespace})
+	if err != nil {
+		return rights{}, fmt.Errorf("writing down who %s is: %w", caller.GetName(), err)
+	}
+	key := string(who)
+	known, age := m.recall(key)
+	if age < rightsFresh {
+		return known, nil
+	}
+	answer := m.asking.DoChan(key, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
+		defer cancel()
+		if known, age := m.recall(key); age < rightsFresh { // who asked before has had the answer just now
+			return known, nil
+		}
+		at := m.clock.Now()
+		r, err := ask(ctx, namespace)
+		if err == nil {
+			m.known.Add(key, rightsAt{r, at})
+		}
+		return r, err
+	})
+	if age < rightsMemory {
+		return known, nil
+	}
+	select {
+	case a := <-answer:
+		r, _ := a.Val.(rights)
+		return r, a.Err
+	case <-ctx.Done():
+		return rights{}, cluster(ctx, ctx.Err(), "finding out what you may do")
+	}
+}
+
+// recall is what is known, and how old it is.
+func (m *rightsMemo) recall(key string) (rights, time.Duration) {
+	v, ok := m.known.Get(key)
+	if !ok {
+		return rights{}, rightsMemory
+	}
+	known := v.(rightsAt)
+	return known.rights, m.clock.Since(known.at)
 }
 
 // mayAll says for each of several acts whether the caller may. They are looked up side by side: an answer that is not remembered takes Kubernetes a
