@@ -42,7 +42,7 @@ func servePages(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	base := fmt.Sprintf("http://127.0.0.1:%d", port)
-	w.operator, err = w.stage.Operator(ctx, "operator", []string{"GOMAXPROCS=1"}, fmt.Sprintf("--api-bind-address=127.0.0.1:%d", port))
+	w.operator, err = w.stage.Operator(ctx, "operator", []string{"GOMAXPROCS=1"}, append(furtherFlags(), fmt.Sprintf("--api-bind-address=127.0.0.1:%d", port))...)
 	if err != nil {
 		return f, err
 	}
@@ -142,7 +142,7 @@ func (w *world) olden(ctx context.Context, n int) error {
 		if err := w.client.Create(ctx, d); err != nil {
 			return err
 		}
-		d.Status = v1alpha1.DefectStatus{State: v1alpha1.StateOpen, Occurrences: 1, FirstSeenTime: &at, LastSeenTime: &at, Events: []v1alpha1.EventID{v1alpha1.EventID(d.UID) + ".created"}}
+		d.Status = v1alpha1.DefectStatus{State: v1alpha1.StateOpen, Occurrences: 1, FirstSeenTime: &d.CreationTimestamp, LastSeenTime: &d.CreationTimestamp, Events: []v1alpha1.EventID{v1alpha1.EventID(d.UID) + ".created"}}
 		condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonNotWanted, "No JiraIntegration of this namespace is marked as default")
 		condition.True(d, v1alpha1.ConditionSynced, v1alpha1.ReasonNoTicket, "There is no ticket to be in step with")
 		condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNotified, "1 notification was delivered")

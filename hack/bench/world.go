@@ -82,7 +82,7 @@ func (w *world) serveBy(o sandbox.Options, by func(http.Handler) http.Handler) {
 // it took over might be another's.
 func (w *world) start(ctx context.Context, integrations ...condition.Object) error {
 	var err error
-	if w.operator, err = w.stage.Operator(ctx, "operator", nil, strings.Fields(os.Getenv("OPERATOR_FLAGS"))...); err != nil {
+	if w.operator, err = w.stage.Operator(ctx, "operator", nil, furtherFlags()...); err != nil {
 		return err
 	}
 	for _, i := range integrations {
@@ -99,6 +99,9 @@ func (w *world) start(ctx context.Context, integrations ...condition.Object) err
 	time.Sleep(now.Truncate(time.Second).Add(1100 * time.Millisecond).Sub(now))
 	return nil
 }
+
+// furtherFlags are what the operator is to be started with besides, such as --pprof-bind-address.
+func furtherFlags() []string { return strings.Fields(os.Getenv("OPERATOR_FLAGS")) }
 
 // jira makes a JiraIntegration with its Secret.
 func (w *world) jira(ctx context.Context) (*v1alpha1.JiraIntegration, error) {
