@@ -13,6 +13,7 @@ import (
 
 	"github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -232,6 +233,64 @@ func TestARunIsStartedOnce(t *testing.T) {
 	w.create(w.suite("booking-two"))
 	w.Eventually(func() string { return c.ask("POST", "/api/v1/suites/booking/runs", "", "Idempotency-Key", "k").body }).Should(gomega.ContainSubstring("choose one of them"))
 	w.Expect(c.ask("POST", "/api/v1/suites/booking/runs?name=booking-two", "").status).To(gomega.Equal(http.StatusCreated))
+}
+
+// TestRunsReport has one run end well by Kubernetes' count, and say in a termination message that a test failed.
+func TestRunsReport(t *testing.T) {
+	w := furnished(t)
+	c := w.who("list jobs", "get jobs", "list cronjobs")
+	failed, silent := w.job("failed"), w.job("silent")
+	failed.Annotations, silent.Annotations = nil, nil
+	w.create(failed, silent)
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "failed-x", Labels: map[string]string{batchv1.ControllerUidLabel: string(failed.UID)}},
+		Spec:       failed.Spec.Template.Spec,
+	}
+	w.Expect(kube.Create(t.Context(), pod)).To(gomega.Succeed())
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "run", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+		Message: `{"passed":2,"failed":1}`, FinishedAt: metav1.Now(),
+	}}}}
+	w.Expect(kube.Status().Update(t.Context(), pod)).To(gomega.Succeed())
+	now := metav1.Now()
+	for _, j := range []*batchv1.Job{failed, silent} {
+		j.Status = batchv1.JobStatus{StartTime: &now, CompletionTime: &now, Succeeded: 1, UncountedTerminatedPods: &batchv1.UncountedTerminatedPods{}, Conditions: []batchv1.JobCondition{
+			{Type: batchv1.JobSuccessCriteriaMet, Status: corev1.ConditionTrue, LastTransitionTime: now}, {Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: now},
+		}}
+		w.Expect(kube.Status().Update(t.Context(), j)).To(gomega.Succeed())
+	}
+	type record struct {
+		Name, State, Reason string
+		Results             *struct{ Passed, Failed, Total int64 }
+	}
+	var one record
+	w.Eventually(func() string {
+		c.ask("GET", "/api/v1/runs/failed", "").into(w, &one)
+		return one.State
+	}).Should(gomega.Equal("Failed"))
+	w.Expect(one.Reason).To(gomega.Equal("TestsFailed"))
+	w.Expect(*one.Results).To(gomega.Equal(struct{ Passed, Failed, Total int64 }{2, 1, 3}))
+	w.Expect(kube.Delete(t.Context(), pod, client.GracePeriodSeconds(0))).To(gomega.Succeed()) // what is known outlives it
+
+	states := func(path string, items func(answer) []record) map[string]string {
+		out := map[string]string{}
+		for _, r := range items(c.ask("GET", path, "")) {
+			out[r.Name] = r.State
+		}
+		return out
+	}
+	all := map[string]string{"monday": "Pending", "failed": "Failed", "silent": "Passed"}
+	list := func(a answer) []record {
+		var body struct{ Items []record }
+		a.into(w, &body)
+		return body.Items
+	}
+	w.Eventually(func() map[string]string { return states("/api/v1/runs", list) }).Should(gomega.Equal(all))
+	w.Expect(states("/api/v1/runs?state=Failed", list)).To(gomega.Equal(map[string]string{"failed": "Failed"}))
+	w.Expect(states("/api/v1/summary", func(a answer) []record {
+		var body struct{ Suites []struct{ Runs []record } }
+		a.into(w, &body)
+		return body.Suites[0].Runs
+	})).To(gomega.Equal(all))
 }
 
 func TestWhatComesInIsStoredOnce(t *testing.T) {

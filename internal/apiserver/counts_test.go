@@ -41,7 +41,7 @@ func everyKind() *only {
 func counting(t *testing.T, who Identity) (*Server, *testingclock.FakeClock) {
 	t.Helper()
 	now := testingclock.NewFakeClock(noon)
-	s, err := New(Options{Identity: who, Clock: now, RequestsPerSecond: 1e6})
+	s, err := New(Options{Identity: who, Clock: now, RequestsPerSecond: 1e6, Live: empty{}})
 	if err != nil {
 		t.Fatal(err)
 	}

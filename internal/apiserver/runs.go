@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ type runRecord struct {
 	CreatedTime  time.Time   `json:"createdTime" doc:"When it was started."`
 	StartedTime  *time.Time  `json:"startedTime,omitempty" doc:"When its Pod was."`
 	FinishedTime *time.Time  `json:"finishedTime,omitempty" doc:"When it ended."`
-	Results      *runResults `json:"results,omitempty" doc:"What it reported in the annotation integrations.voiceai.dev/results."`
+	Results      *runResults `json:"results,omitempty" doc:"What it reported in the annotation integrations.voiceai.dev/results, or else in the termination message of a Pod."`
 }
 
 type runResults struct {
@@ -123,11 +124,11 @@ func (s *Server) listSuites(ctx context.Context, i *suitesInput) (*suitesOutput,
 	last := map[types.NamespacedName]*batchv1.Job{}
 	if seesRuns {
 		for _, j := range s.runs.in(namespace) {
-			key := types.NamespacedName{Namespace: j.Namespace, Name: j.Labels[v1alpha1.SuiteLabel]}
-			if last[key] == nil {
-				last[key] = j
+			if last[suiteOf(j)] == nil {
+				last[suiteOf(j)] = j
 			}
 		}
+		s.learn(ctx, slices.Collect(maps.Values(last)))
 	}
 	out := &suitesOutput{}
 	out.Body.Items = []suite{}
@@ -137,7 +138,7 @@ func (s *Server) listSuites(ctx context.Context, i *suitesInput) (*suitesOutput,
 			Suite: id, Namespace: c.Namespace, Name: c.Name, Schedule: c.Spec.Schedule, TimeZone: ptr.Deref(c.Spec.TimeZone, ""), OnDemand: ptr.Deref(c.Spec.Suspend, false),
 		}
 		if j := last[types.NamespacedName{Namespace: c.Namespace, Name: id}]; j != nil {
-			one.LastRun = ptr.To(runOf(j))
+			one.LastRun = ptr.To(s.runOf(j))
 		}
 		out.Body.Items = append(out.Body.Items, one)
 	}
@@ -153,16 +154,21 @@ func (s *Server) listRuns(ctx context.Context, i *runsInput) (*runList, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, j := range s.runs.in(namespace) {
-		if i.Suite != "" && j.Labels[v1alpha1.SuiteLabel] != i.Suite || i.State != "" && runOf(j).State != i.State {
+	all := s.runs.in(namespace)
+	if i.State != "" { // which depends on what each of them reported
+		s.learn(ctx, all[:min(len(all), maxReports/2)])
+	}
+	for _, j := range all {
+		if i.Suite != "" && j.Labels[v1alpha1.SuiteLabel] != i.Suite || i.State != "" && s.runOf(j).State != i.State {
 			continue
 		}
 		found.add(place{Time: j.CreationTimestamp.UnixNano(), Namespace: j.Namespace, Name: j.Name}, j)
 	}
 	out := &runList{}
 	out.Body.Total, out.Body.NextCursor, out.Body.Items = found.total, found.next(), []runRecord{}
+	s.learn(ctx, found.items())
 	for _, j := range found.items() {
-		out.Body.Items = append(out.Body.Items, runOf(j))
+		out.Body.Items = append(out.Body.Items, s.runOf(j))
 	}
 	return out, nil
 }
@@ -182,7 +188,8 @@ func (s *Server) getRun(ctx context.Context, i *ByName) (*runOutput, error) {
 			return nil, mistake(http.StatusNotFound, "Job %s is no run of a suite: it has no label %s", key, v1alpha1.SuiteLabel)
 		}
 	}
-	return &runOutput{Status: http.StatusOK, ETag: wholeTag(j), Body: runOf(j)}, nil
+	s.learn(ctx, []*batchv1.Job{j})
+	return &runOutput{Status: http.StatusOK, ETag: wholeTag(j), Body: s.runOf(j)}, nil
 }
 
 func (s *Server) startRun(ctx context.Context, i *startRun) (*runOutput, error) {
@@ -211,7 +218,7 @@ func (s *Server) startRun(ctx context.Context, i *startRun) (*runOutput, error) 
 		}
 		out.Status = http.StatusOK
 	}
-	out.ETag, out.Body = wholeTag(j), runOf(j)
+	out.ETag, out.Body = wholeTag(j), s.runOf(j)
 	return out, nil
 }
 
@@ -253,7 +260,7 @@ func jobOf(c *batchv1.CronJob, caller, key string) *batchv1.Job {
 }
 
 // runOf is a Job as a run.
-func runOf(j *batchv1.Job) runRecord {
+func (s *Server) runOf(j *batchv1.Job) runRecord {
 	out := runRecord{
 		Namespace: j.Namespace, Name: j.Name, Suite: j.Labels[v1alpha1.SuiteLabel], State: "Pending", CreatedTime: j.CreationTimestamp.UTC(),
 		StartedTime: timeOf(j.Status.StartTime), FinishedTime: timeOf(j.Status.CompletionTime),
@@ -261,10 +268,10 @@ func runOf(j *batchv1.Job) runRecord {
 	if j.Status.StartTime != nil && j.Status.Active > 0 {
 		out.State = "Running"
 	}
-	if text := j.Annotations[v1alpha1.ResultsAnnotation]; text != "" {
+	if text := s.reports.of(j); text != "" {
 		if r, err := event.ParseResult(text); err == nil {
 			out.Results = &runResults{
-				Passed: ptr.Deref(r.Passed, 0), Failed: ptr.Deref(r.Failed, 0), Skipped: ptr.Deref(r.Skipped, 0), Total: ptr.Deref(r.Total, 0),
+				Passed: ptr.Deref(r.Passed, 0), Failed: ptr.Deref(r.Failed, 0), Skipped: ptr.Deref(r.Skipped, 0), Total: ptr.Deref(r.All(), 0),
 				DurationSeconds: ptr.Deref(r.DurationSeconds, 0), ReportURL: r.ReportURL,
 			}
 		}

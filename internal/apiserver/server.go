@@ -93,6 +93,7 @@ type Server struct {
 	good              *lru.Cache // hashes of tokens
 	under             underWay
 	rights            rightsMemo
+	reports           *reports
 
 	slack    *shelf[*v1alpha1.SlackIntegration]
 	jira     *shelf[*v1alpha1.JiraIntegration]
@@ -110,7 +111,7 @@ func New(o Options) (*Server, error) {
 	o.TestTimeout, o.RequestsPerSecond = cmp.Or(o.TestTimeout, 10*time.Second), cmp.Or(o.RequestsPerSecond, 100)
 	s := &Server{
 		o: o, hub: newHub(), callers: newBuckets(o.Clock, o.RequestsPerSecond), failures: newBuckets(o.Clock, failuresPerSecond),
-		good: lru.New(maxGoodTokens), under: underWay{of: map[string]int{}}, rights: rightsMemo{clock: o.Clock, known: lru.New(maxRights)},
+		good: lru.New(maxGoodTokens), under: underWay{of: map[string]int{}}, rights: rightsMemo{clock: o.Clock, known: lru.New(maxRights)}, reports: newReports(),
 		slack: newShelf[*v1alpha1.SlackIntegration](nil), jira: newShelf[*v1alpha1.JiraIntegration](nil), rules: newShelf[*v1alpha1.NotificationRule](nil),
 		defects: newShelf[*v1alpha1.Defect](nil), told: newShelf[*v1alpha1.Notification](nil),
 		suites: newShelf(hasSuite[*batchv1.CronJob]), runs: newShelf(hasSuite[*batchv1.Job]),

@@ -99,6 +99,9 @@ func (s *Server) summary(ctx context.Context, i *summaryInput) (*summaryOutput, 
 	out := &summaryOutput{}
 	out.Body.Attention, out.Body.Suites = []need{}, []suiteSummary{}
 	traffic, needs := newTraffic(from), needs{}
+	if see.runs {
+		s.learn(ctx, s.lastRuns(namespace))
+	}
 	for _, p := range s.parts(namespace, see, from) {
 		traffic.join(p.traffic)
 		out.Body.Attention = append(out.Body.Attention, p.needs...)
@@ -139,7 +142,7 @@ func (s *Server) parts(namespace string, see sight, from time.Time) []part {
 		add(partKey{kind: v1alpha1.KindDefect, all: !see.told}, s.defects.version(), func(p *part, needs needs) { p.defects = s.sumDefects(namespace, !see.told, p.traffic, needs) })
 	}
 	if see.runs {
-		add(partKey{kind: "Job"}, s.runs.version(), func(p *part, _ needs) { p.suites = s.sumRuns(namespace) })
+		add(partKey{kind: "Job"}, s.runs.version()+s.reports.changes.Load(), func(p *part, _ needs) { p.suites = s.sumRuns(namespace) })
 	}
 	return out
 }
@@ -282,20 +285,30 @@ func (s *Server) sumIntegrations(namespace string, see sight, traffic *traffic, 
 func (s *Server) sumRuns(namespace string) []suiteSummary {
 	index := map[types.NamespacedName]int{}
 	var out []suiteSummary
-	for _, j := range s.runs.in(namespace) { // the newest first, and so the suites that ran last
+	for _, j := range s.lastRuns(namespace) {
 		id := suiteOf(j)
 		at, known := index[id]
 		if !known {
-			if len(out) == maxSuites {
-				continue
-			}
 			at = len(out)
 			index[id] = at
 			out = append(out, suiteSummary{Namespace: id.Namespace, Suite: id.Name})
 		}
-		if len(out[at].Runs) < maxStrip {
-			out[at].Runs = append(out[at].Runs, runOf(j))
+		out[at].Runs = append(out[at].Runs, s.runOf(j))
+	}
+	return out
+}
+
+// lastRuns are the newest runs of the suites that ran last, the newest first.
+func (s *Server) lastRuns(namespace string) []*batchv1.Job {
+	count := map[types.NamespacedName]int{}
+	var out []*batchv1.Job
+	for _, j := range s.runs.in(namespace) {
+		id := suiteOf(j)
+		if n, known := count[id]; n == maxStrip || !known && len(count) == maxSuites {
+			continue
 		}
+		count[id]++
+		out = append(out, j)
 	}
 	return out
 }

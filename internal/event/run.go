@@ -130,7 +130,7 @@ func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) 
 	if outcome == Failed {
 		e.Severity = v1alpha1.SeverityHigh
 	}
-	for name, n := range map[string]*int64{"passed": r.Passed, "failed": r.Failed, "skipped": r.Skipped, "total": r.total()} {
+	for name, n := range map[string]*int64{"passed": r.Passed, "failed": r.Failed, "skipped": r.Skipped, "total": r.All()} {
 		if n != nil {
 			e.Data[name] = float64(*n)
 		}
@@ -152,8 +152,8 @@ func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) 
 	return e
 }
 
-// total is the number of tests, as far as it can be told.
-func (r Result) total() *int64 {
+// All is the number of tests, as far as it can be told; nil when it cannot.
+func (r Result) All() *int64 {
 	if r.Total != nil || r.Passed == nil && r.Failed == nil {
 		return r.Total
 	}
@@ -168,7 +168,7 @@ func (r Result) total() *int64 {
 
 func runTitle(suite, outcome string, r Result) string {
 	suite = cmp.Or(suite, "test run")
-	total := r.total()
+	total := r.All()
 	switch {
 	case outcome == Failed && r.Failed != nil && *r.Failed > 0 && total != nil:
 		return fmt.Sprintf("%s: %d of %d failed", suite, *r.Failed, *total)
