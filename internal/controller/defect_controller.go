@@ -129,7 +129,7 @@ func (r *DefectReconciler) finish(ctx context.Context, s *defectScope) (ctrl.Res
 }
 
 // silence is how long the first status may wait for Notifications that have said nothing yet: it is written together with what they say.
-const silence = 30 * time.Second
+const silence = 5 * time.Minute
 
 // delivering says that nothing is under way but notifications of which nothing is known yet.
 func (s *defectScope) delivering() bool {
