@@ -92,6 +92,9 @@ func (s *Server) testRule(ctx context.Context, i *testRule) (*testRuleOutput, er
 		return out, nil
 	}
 	out.Body.Matches, out.Body.Why = verdict(ctx, r, compiled, &e)
+	if out.Body.Matches {
+		out.Body.Why += whatHolds(r, compiled, &e)
+	}
 	message := render.Message(&e, render.Options{
 		Channel: string(r.Spec.Channel), Mentions: r.Spec.Mentions, Template: compiled.Template(), DashboardURL: s.o.DashboardURL,
 	})
@@ -119,6 +122,21 @@ func verdict(ctx context.Context, r *v1alpha1.NotificationRule, compiled *rule.C
 		return false, "spec.selector does not choose its labels"
 	}
 	return false, "spec.when is false for it"
+}
+
+// whatHolds says what keeps a message that matches from being sent at once, as a sentence more.
+func whatHolds(r *v1alpha1.NotificationRule, compiled *rule.Compiled, e *event.Event) string {
+	if end, muted := compiled.MutedUntil(e.Time); muted {
+		return fmt.Sprintf(". A mute window holds until %s: until then it is noted and not sent", end.UTC().Format(time.RFC3339))
+	}
+	if _, window, grouped := compiled.GroupKey(e); grouped {
+		by := "all that the rule tells"
+		if len(r.Spec.Grouping.By) > 0 {
+			by = fmt.Sprintf("those of the same %v", r.Spec.Grouping.By)
+		}
+		return fmt.Sprintf(". It is sent together with %s, %s after the first of them", by, window)
+	}
+	return ""
 }
 
 // eventFor is the event that a rule is to be tried with.
