@@ -18,6 +18,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/utils/clock"
 	testingclock "k8s.io/utils/clock/testing"
@@ -25,7 +26,9 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
+	"github.com/voiceai-dev/integrations-operator/internal/rule"
 )
 
 // gate is an Identity with one answer for all but those who send the token "wrong".
@@ -460,21 +463,65 @@ func TestRightsAreAskedForOnce(t *testing.T) {
 	}
 }
 
+func TestChannelsHaveNames(t *testing.T) {
+	s := newServer(t, gate{})
+	s.slack.put(&v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "slack"}, Status: v1alpha1.SlackIntegrationStatus{
+		Channels: []v1alpha1.KnownChannel{{Name: "#other", ID: "C0"}, {Name: "#alerts", ID: "C1"}},
+	}}, false)
+	told := &v1alpha1.Notification{Status: v1alpha1.NotificationStatus{Message: &v1alpha1.PostedMessage{Integration: "qa/slack", Channel: "C1"}}}
+	if e := s.entry(logged{told: told}, true); e.Channel != "C1" || e.ChannelName != "#alerts" {
+		t.Errorf("got %q, %q", e.Channel, e.ChannelName)
+	}
+	if e := s.entry(logged{told: told}, false); e.Channel != "C1" || e.ChannelName != "" {
+		t.Errorf("got %q, %q though the integration may not be listed", e.Channel, e.ChannelName)
+	}
+	told.Status.Message.Channel = "C2"
+	if e := s.entry(logged{told: told}, true); e.ChannelName != "" {
+		t.Errorf("got %q for a channel that is not known", e.ChannelName)
+	}
+}
+
+func TestADryRunSaysWhatHolds(t *testing.T) {
+	for want, change := range map[string]func(*v1alpha1.NotificationRuleSpec){
+		"": func(*v1alpha1.NotificationRuleSpec) {},
+		". A mute window holds until 2026-03-04T14:00:00Z: until then it is noted and not sent": func(s *v1alpha1.NotificationRuleSpec) {
+			s.MuteWindows = []v1alpha1.MuteWindow{{Start: "12:00", End: "14:00"}}
+		},
+		". It is sent together with those of the same [severity], 1m0s after the first of them": func(s *v1alpha1.NotificationRuleSpec) {
+			s.Grouping = &v1alpha1.Grouping{By: []v1alpha1.GroupKey{"severity"}, WindowSeconds: 60}
+		},
+		". It is sent together with all that the rule tells, 1m0s after the first of them": func(s *v1alpha1.NotificationRuleSpec) {
+			s.Grouping = &v1alpha1.Grouping{WindowSeconds: 60}
+		},
+	} {
+		r := &v1alpha1.NotificationRule{Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}}
+		change(&r.Spec)
+		compiled, err := rule.Compile(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := whatHolds(r, compiled, &event.Event{Time: noon}); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestWhatALogIsSearchedFor(t *testing.T) {
 	n := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "told"}, Spec: v1alpha1.NotificationSpec{
 		Rule: v1alpha1.RuleReference{Name: "nightly"}, Channel: "#alerts", Event: v1alpha1.NotificationEvent{
 			Type: v1alpha1.EventDefectCreated, Subject: &v1alpha1.EventSubject{Kind: "Defect", Namespace: "qa", Name: "hangs-up"},
+			Data: &runtime.RawExtension{Raw: []byte(`{"title":"The agent talks over people"}`)},
 		},
 	}}
 	condition.False(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonRejected, "Slack says channel_not_found")
 	a := &v1alpha1.Activity{Action: "CreateIssue", Object: "Defect/qa/repeats", Detail: "VOICE-7"}
 	for text, want := range map[string][2]bool{
 		"": {true, true}, "DEFECT/QA/": {true, true}, "defectcreated": {true, false}, "Nightly": {true, false}, "#ALERTS": {true, false}, "channel_not": {true, false},
-		"rejected": {true, false}, "voice-7": {false, true}, "repeats": {false, true}, "nowhere": {false, false},
+		"rejected": {true, false}, "voice-7": {false, true}, "repeats": {false, true}, "TALKS over": {true, false}, "nowhere": {false, false},
 	} {
-		s := newSearch(text)
+		s, search := newServer(t, gate{}), newSearch(text)
 		for range 2 { // the second time from memory
-			if got := [2]bool{logged{told: n}.has(s), logged{activity: a}.has(s)}; got != want {
+			if got := [2]bool{s.has(logged{told: n}, search), s.has(logged{activity: a}, search)}; got != want {
 				t.Errorf("%q: got %v, want %v", text, got, want)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
 // pending is the outcome of what is still under way.
@@ -24,6 +25,7 @@ type LogEntry struct {
 	Integration     string     `json:"integration,omitempty" doc:"The integration, as Kind/namespace/name."`
 	Action          string     `json:"action" doc:"What was done, such as PostMessage or CreateIssue."`
 	Object          string     `json:"object" doc:"What it was done for, as Kind/namespace/name."`
+	Title           string     `json:"title,omitempty" doc:"What is told, in a line, such as a Defect's title."`
 	Outcome         string     `json:"outcome" enum:"Succeeded,Failed,Pending" doc:"How it ended; Pending while it will be tried again."`
 	Reason          string     `json:"reason,omitempty" doc:"Why, in a word, such as Sent or RateLimited."`
 	Detail          string     `json:"detail,omitempty" doc:"The result, or what was wrong and what to do."`
@@ -31,7 +33,8 @@ type LogEntry struct {
 	EventID         string     `json:"eventID,omitempty" doc:"Which event was told."`
 	Notification    string     `json:"notification,omitempty" doc:"The Notification, as namespace/name."`
 	Rule            string     `json:"rule,omitempty" doc:"The rule that wanted it told."`
-	Channel         string     `json:"channel,omitempty" doc:"The Slack channel."`
+	Channel         string     `json:"channel,omitempty" doc:"The Slack channel: its ID once Slack has said so."`
+	ChannelName     string     `json:"channelName,omitempty" doc:"The channel's name, with #, where its integration knows it and you may list that."`
 	Permalink       string     `json:"permalink,omitempty" doc:"Opens the message."`
 	Attempts        int32      `json:"attempts,omitempty" doc:"How often it was tried."`
 	NextAttemptTime *time.Time `json:"nextAttemptTime,omitempty" doc:"When it is tried again."`
@@ -45,7 +48,7 @@ type logsInput struct {
 	Object      string    `query:"object" maxLength:"400" doc:"Only what was done for this object: its name, namespace/name or Kind/namespace/name."`
 	Since       time.Time `query:"since" doc:"Only what ended at this time or later (RFC 3339)."`
 	Until       time.Time `query:"until" doc:"Only what ended before this time (RFC 3339)."`
-	Text        string    `query:"q" maxLength:"200" doc:"Only what has this in its object, detail, channel or kind of event."`
+	Text        string    `query:"q" maxLength:"200" doc:"Only what has this in its title, object, detail, channel, rule or kind of event."`
 }
 
 type logsOutput struct {
@@ -89,7 +92,7 @@ func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error
 	}
 	search := newSearch(i.Text)
 	add := func(at time.Time, namespace, name string, l logged) {
-		if i.wants(at, l) && l.has(search) {
+		if i.wants(at, l) && s.has(l, search) {
 			found.add(place{Time: at.UnixNano(), Namespace: namespace, Name: name}, l)
 		}
 	}
@@ -121,7 +124,7 @@ func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error
 	out := &logsOutput{}
 	out.Body.Total, out.Body.NextCursor, out.Body.Items = found.total, found.next(), []LogEntry{}
 	for _, l := range found.items() {
-		out.Body.Items = append(out.Body.Items, l.entry())
+		out.Body.Items = append(out.Body.Items, s.entry(l, seesSlack))
 	}
 	return out, nil
 }
@@ -174,19 +177,19 @@ func (s *search) in(text string) bool {
 func (s *search) once(text string) bool { return strings.Contains(strings.ToLower(text), s.text) }
 
 // has says whether what people read of an entry has a text in it.
-func (l logged) has(s *search) bool {
-	if s.text == "" {
+func (s *Server) has(l logged, text *search) bool {
+	if text.text == "" {
 		return true
 	}
 	if a := l.activity; a != nil {
-		return s.once(a.Object) || s.once(a.Detail)
+		return text.once(a.Object) || text.once(a.Detail)
 	}
 	n := l.told
-	if s.in(string(n.Spec.Event.Type)) || s.in(n.Spec.Rule.Name) || s.in(channelOf(n)) || s.once(l.object()) {
+	if text.in(string(n.Spec.Event.Type)) || text.in(n.Spec.Rule.Name) || text.in(channelOf(n)) || text.once(l.object()) || text.once(s.titleOf(n)) {
 		return true
 	}
 	c := condition.Get(n, v1alpha1.ConditionDelivered)
-	return c != nil && (s.in(c.Reason) || s.in(c.Message))
+	return c != nil && (text.in(c.Reason) || text.in(c.Message))
 }
 
 // names says that a name means an object, which is written as Kind/namespace/name.
@@ -216,14 +219,15 @@ func (l logged) object() string {
 	return v1alpha1.KindNotification + "/" + l.told.Namespace + "/" + l.told.Name
 }
 
-func (l logged) entry() LogEntry {
+// entry is what is told of it; named says that channels are named.
+func (s *Server) entry(l logged, named bool) LogEntry {
 	if a := l.activity; a != nil {
 		return LogEntry{Time: a.Time.UTC(), Integration: l.integration, Action: a.Action, Object: a.Object, Outcome: string(a.Outcome), Detail: a.Detail}
 	}
 	n := l.told
 	e := LogEntry{
 		Time: toldAt(n), Integration: l.by(), Action: "PostMessage", Object: l.object(), Outcome: outcomeOf(n), EventType: string(n.Spec.Event.Type),
-		EventID: string(n.Spec.Event.ID), Notification: n.Namespace + "/" + n.Name, Rule: n.Spec.Rule.Name, Channel: channelOf(n),
+		Title: s.titleOf(n), EventID: string(n.Spec.Event.ID), Notification: n.Namespace + "/" + n.Name, Rule: n.Spec.Rule.Name, Channel: channelOf(n),
 		Attempts: n.Status.Attempts, NextAttemptTime: timeOf(n.Status.NextAttemptTime),
 	}
 	if c := condition.Get(n, v1alpha1.ConditionDelivered); c != nil {
@@ -231,6 +235,9 @@ func (l logged) entry() LogEntry {
 	}
 	if m := n.Status.Message; m != nil {
 		e.Permalink = m.Permalink
+		if named {
+			e.ChannelName = s.channelName(m)
+		}
 	}
 	return e
 }
@@ -241,6 +248,34 @@ func channelOf(n *v1alpha1.Notification) string {
 		return m.Channel
 	}
 	return string(n.Spec.Channel)
+}
+
+// titleOf is what a Notification tells of, in a line; empty when it does not say.
+func (s *Server) titleOf(n *v1alpha1.Notification) string {
+	if subject := n.Spec.Event.Subject; subject != nil && subject.Kind == v1alpha1.KindDefect {
+		if d, ok := s.defects.get(types.NamespacedName{Namespace: subject.Namespace, Name: subject.Name}); ok && string(d.UID) == subject.UID {
+			return d.Spec.Title
+		}
+	}
+	e, err := event.FromAPI(n.Spec.Event)
+	if err != nil {
+		return ""
+	}
+	return e.Text("title")
+}
+
+// channelName is the name of the channel that a message is in; empty when the integration does not know it.
+func (s *Server) channelName(m *v1alpha1.PostedMessage) string {
+	o, ok := s.slack.get(keyOf(m.Integration))
+	if !ok {
+		return ""
+	}
+	for _, c := range o.Status.Channels {
+		if c.ID == m.Channel {
+			return c.Name
+		}
+	}
+	return ""
 }
 
 // outcomeOf is how the delivery of a Notification ended. What Slack refused for good, or is too old, ended badly.

@@ -167,7 +167,7 @@ func (s *Server) sumTold(namespace string, from time.Time, traffic *traffic, nee
 			traffic.add(v1alpha1.KindSlackIntegration, s.toldWith(n), at, failed)
 		}
 		if failed {
-			needs.add(needKey{v1alpha1.KindNotification, n.Namespace, c.Type, c.Reason, c.Message}, n.Name, titleOf(n), c.LastTransitionTime.UTC())
+			needs.add(needKey{v1alpha1.KindNotification, n.Namespace, c.Type, c.Reason, c.Message}, n.Name, cmp.Or(s.titleOf(n), string(n.Spec.Event.Type)), c.LastTransitionTime.UTC())
 		}
 	}
 }
@@ -192,14 +192,6 @@ func (s *Server) toldWith(n *v1alpha1.Notification) types.NamespacedName {
 func keyOf(text string) types.NamespacedName {
 	namespace, name, _ := strings.Cut(text, "/")
 	return types.NamespacedName{Namespace: namespace, Name: name}
-}
-
-// titleOf is what a Notification tells of.
-func titleOf(n *v1alpha1.Notification) string {
-	if subject := n.Spec.Event.Subject; subject != nil {
-		return string(n.Spec.Event.Type) + " " + subject.Name
-	}
-	return string(n.Spec.Event.Type)
 }
 
 // sumDefects looks through the Defects. all says that those whose Notification was given up are named too.

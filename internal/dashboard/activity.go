@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 )
@@ -11,6 +12,7 @@ type delivery struct {
 	Integration     string     `json:"integration"`
 	Action          string     `json:"action"`
 	Object          string     `json:"object"`
+	Title           string     `json:"title"`
 	Outcome         string     `json:"outcome"`
 	Reason          string     `json:"reason"`
 	Detail          string     `json:"detail"`
@@ -18,6 +20,7 @@ type delivery struct {
 	Notification    string     `json:"notification"`
 	Rule            string     `json:"rule"`
 	Channel         string     `json:"channel"`
+	ChannelName     string     `json:"channelName"`
 	Permalink       string     `json:"permalink"`
 	Attempts        int        `json:"attempts"`
 	NextAttemptTime *time.Time `json:"nextAttemptTime"`
@@ -63,6 +66,9 @@ func (d delivery) What() string {
 	}
 	return words(d.Action)
 }
+
+// Place is the channel, by its name where that is known.
+func (d delivery) Place() string { return cmp.Or(d.ChannelName, d.Channel) }
 
 // list is what all lists of the API have in common.
 type list[T any] struct {

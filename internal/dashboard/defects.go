@@ -200,7 +200,12 @@ func (v *visit) history(d *defectPage) error {
 			return err
 		}
 		for _, t := range told.Items {
-			one := step{Time: t.Time, What: t.What(), Detail: t.Channel, Outcome: t.Outcome}
+			for at := range st.Messages {
+				if m := &st.Messages[at]; t.ChannelName != "" && m.Channel == t.Channel {
+					m.Channel = t.ChannelName
+				}
+			}
+			one := step{Time: t.Time, What: t.What(), Detail: t.Place(), Outcome: t.Outcome}
 			if t.Notification != "" {
 				one.What, one.Delivery = "Told: "+t.What(), "Notification/"+t.Notification
 			}

@@ -19,7 +19,7 @@ func world() map[string]any {
 			"messages": []any{map[string]any{"rule": "r", "channel": hostile, "permalink": "data:text/html,x"}}},
 	}
 	entry := map[string]any{"time": "2026-03-04T11:00:00Z", "object": "Defect/qa/d-1", "outcome": "Failed", "reason": "Rejected", "detail": hostile, "eventType": "DefectCreated",
-		"notification": "qa/n-1", "permalink": "javascript:alert(4)", "channel": hostile}
+		"notification": "qa/n-1", "permalink": "javascript:alert(4)", "channel": hostile, "channelName": hostile + "name", "title": hostile}
 	full := map[string]any{"event": map[string]any{"id": "e"}, "message": map[string]any{"text": hostile, "color": `"><script>`, "blocks": []any{
 		map[string]any{"section": "*bold* <https://jira.example/1|link> <javascript:alert(5)|bad> <!subteam^S1|oncall> :mag: &lt;script&gt;alert(6)&lt;/script&gt;"}}}}
 	for k, v := range entry {
@@ -225,4 +225,21 @@ func TestAPageFollowsFromWhereItWasRead(t *testing.T) {
 	d := newTester(t, world())
 	d.api.position = "P-7"
 	d.has(d.open("/defects", http.StatusOK), `&amp;since=P-7"`)
+}
+
+func TestChannelsAreCalledByName(t *testing.T) {
+	w := world()
+	entry := map[string]any{"time": "2026-03-04T11:00:00Z", "object": "Defect/qa/d-1", "outcome": "Succeeded", "eventType": "DefectCreated", "notification": "qa/n-1",
+		"channel": "C0123", "channelName": "#alerts", "title": "The agent hangs up"}
+	w["GET /api/v1/integrations/logs"] = map[string]any{"items": []any{entry}, "total": 1}
+	w["GET /api/v1/defects/d-1"].(map[string]any)["status"].(map[string]any)["messages"] = []any{map[string]any{"rule": "r", "channel": "C0123"}}
+	d := newTester(t, w)
+	for _, path := range []string{"/activity", "/defects/qa/d-1"} {
+		page := d.open(path, http.StatusOK)
+		d.has(page, "#alerts")
+		if strings.Contains(page, "C0123") {
+			t.Errorf("%s calls a channel by its ID, though its name is known", path)
+		}
+	}
+	d.has(d.open("/activity", http.StatusOK), "The agent hangs up")
 }
