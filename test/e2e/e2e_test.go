@@ -5,18 +5,27 @@
 package e2e_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -91,7 +100,7 @@ var _ = Describe("The operator as a Pod", func() {
 		}).Should(Succeed())
 
 		By("starting the sandbox as a Pod")
-		url := sandbox()
+		services := sandbox()
 		DeferCleanup(func() {
 			if CurrentSpecReport().Failed() {
 				run("sh", "-c", "kubectl -n "+system+" logs deploy/"+operator+" >&2")
@@ -104,11 +113,11 @@ var _ = Describe("The operator as a Pod", func() {
 		}
 		meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name, Namespace: namespace} }
 		slack := &v1alpha1.SlackIntegration{ObjectMeta: meta("slack"), Spec: v1alpha1.SlackIntegrationSpec{
-			Default: true, DefaultChannel: "#voice-ai-alerts", APIURL: v1alpha1.HTTPURL(url + "/api/"),
+			Default: true, DefaultChannel: "#voice-ai-alerts", APIURL: v1alpha1.HTTPURL(services + "/api/"),
 			Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "token"}},
 		}}
 		jira := &v1alpha1.JiraIntegration{ObjectMeta: meta("jira"), Spec: v1alpha1.JiraIntegrationSpec{
-			Default: true, APIURL: v1alpha1.HTTPURL(url + "/jira"), ProjectKey: "VOICE", SettleSeconds: 1,
+			Default: true, APIURL: v1alpha1.HTTPURL(services + "/jira"), ProjectKey: "VOICE", SettleSeconds: 1,
 			Basic:      &v1alpha1.JiraBasicAuth{Username: "bot@example.com", TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"}},
 			AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
 		}}
@@ -125,7 +134,7 @@ var _ = Describe("The operator as a Pod", func() {
 		Expect(kube.Create(ctx, defect)).To(Succeed())
 		ready(defect)
 		Expect(defect.Status.Jira.Key).To(HavePrefix("VOICE-"))
-		Expect(defect.Status.Jira.URL).To(Equal(url + "/jira/browse/" + defect.Status.Jira.Key))
+		Expect(defect.Status.Jira.URL).To(Equal(services + "/jira/browse/" + defect.Status.Jira.Key))
 		Expect(condition.Is(defect, v1alpha1.ConditionTicketed, metav1.ConditionTrue, v1alpha1.ReasonFiled)).To(BeTrue())
 
 		By("asking the sandbox what it received")
@@ -139,6 +148,22 @@ var _ = Describe("The operator as a Pod", func() {
 		Expect(json.Unmarshal(raw, &got)).To(Succeed())
 		Expect(got.Jira.Counts.Creates).To(Equal(1))
 		Expect(got.Slack.Counts.Posts).To(Equal(1))
+
+		By("looking at the dashboard and the REST API through the Service")
+		token, at := somebody("edit"), forwarded("service/voiceai-integrations-api")
+		Expect(status(http.MethodGet, at+"/api/v1/defects?namespace="+namespace, "", nil)).To(Equal(http.StatusUnauthorized))
+		Eventually(func() int { // until the rights of the kinds are part of edit
+			return status(http.MethodGet, at+"/api/v1/defects/defect?namespace="+namespace, token, nil)
+		}).Should(Equal(http.StatusOK))
+		Expect(status(http.MethodPatch, at+"/api/v1/defects/defect?namespace="+namespace, token, []byte(`{"state":"Resolved"}`))).To(Equal(http.StatusOK))
+		jar, err := cookiejar.New(nil)
+		Expect(err).NotTo(HaveOccurred())
+		browser := &http.Client{Jar: jar}
+		page, err := browser.PostForm(at+"/signin", url.Values{"token": {token}, "to": {"/defects?namespace=" + namespace}})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(page.StatusCode).To(Equal(http.StatusOK))
+		Expect(io.ReadAll(page.Body)).To(ContainSubstring("It is broken"))
+		Expect(page.Body.Close()).To(Succeed())
 
 		By("looking at the Pod itself")
 		pods := &corev1.PodList{}
@@ -167,6 +192,56 @@ func ready(o object) {
 		g.Expect(kube.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
 		g.Expect(condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, "")).To(BeTrue(), "%T: %+v", o, *o.GetConditions())
 	}).Should(Succeed())
+}
+
+// somebody is the token of a ServiceAccount with a ClusterRole in the namespace.
+func somebody(role string) string {
+	GinkgoHelper()
+	me := metav1.ObjectMeta{Name: "me", Namespace: namespace}
+	Expect(kube.Create(ctx, &corev1.ServiceAccount{ObjectMeta: me})).To(Succeed())
+	Expect(kube.Create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: me, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: me.Name}},
+	})).To(Succeed())
+	request, err := core.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, me.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	return request.Status.Token
+}
+
+// forwarded is where kubectl port-forward makes something of the operator's namespace available.
+func forwarded(what string) string {
+	GinkgoHelper()
+	c := exec.CommandContext(ctx, "kubectl", "-n", system, "port-forward", what, ":80")
+	c.Stderr = GinkgoWriter
+	out, err := c.StdoutPipe()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(c.Start()).To(Succeed())
+	DeferCleanup(func() {
+		_ = c.Process.Kill()
+		_ = c.Wait()
+	})
+	first, err := bufio.NewReader(out).ReadString('\n')
+	Expect(err).NotTo(HaveOccurred())
+	found := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(first)
+	Expect(found).NotTo(BeEmpty(), first)
+	return "http://" + found
+}
+
+// status is how a call of the REST API was answered.
+func status(method, address, token string, body []byte) int {
+	GinkgoHelper()
+	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	Expect(err).NotTo(HaveOccurred())
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := http.DefaultClient.Do(r)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(answer.Body.Close()).To(Succeed())
+	return answer.StatusCode
 }
 
 // sandbox starts the sandbox and returns its URL. It is reached by address: a small cluster may have no DNS.
