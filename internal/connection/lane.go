@@ -65,6 +65,7 @@ const (
 	started
 	slow
 	done
+	withdrawn
 )
 
 // Answer is how far a call is.
@@ -92,7 +93,7 @@ func (l *Lane[C, R]) Ask(r Request[C, R]) Answer[R] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := l.entries[r.Key]
-	if e != nil && (e.UID != r.UID || e.Act != r.Act) && (e.state == queued || e.state == done) {
+	if e != nil && (e.UID != r.UID || e.Act != r.Act) && e.state != started && e.state != slow {
 		l.forget(r.Key)
 		e = nil
 	}
@@ -144,11 +145,20 @@ func (l *Lane[C, R]) Act(key types.NamespacedName, uid types.UID) string {
 
 // Backlog is how many calls wait for their turn.
 func (l *Lane[C, R]) Backlog() int {
+	return l.count(func(*entry[C, R]) bool { return true })
+}
+
+// Ahead is how many of those go first.
+func (l *Lane[C, R]) Ahead() int {
+	return l.count(func(e *entry[C, R]) bool { return e.First })
+}
+
+func (l *Lane[C, R]) count(which func(*entry[C, R]) bool) int {
 	l.conn.mu.Lock()
 	defer l.conn.mu.Unlock()
 	n := 0
 	for _, e := range l.queue {
-		if e.Call != nil {
+		if e.Call != nil && which(e) {
 			n++
 		}
 	}
@@ -161,6 +171,21 @@ func (l *Lane[C, R]) Has(key types.NamespacedName, uid types.UID) bool {
 	defer l.conn.mu.Unlock()
 	e := l.entries[key]
 	return e != nil && e.UID == uid
+}
+
+// Withdraw takes back the calls of those objects that wait for their turn for the first time, and returns whose they were. None of them is made,
+// however often it is asked for, before its object is forgotten. Calls that go first stay.
+func (l *Lane[C, R]) Withdraw(of func(types.NamespacedName) bool) []types.NamespacedName {
+	l.conn.mu.Lock()
+	defer l.conn.mu.Unlock()
+	var out []types.NamespacedName
+	for _, e := range l.queue {
+		if e.Call != nil && e.attempts == 0 && !e.First && of(e.Key) {
+			e.state, e.Call = withdrawn, nil // pump passes over it
+			out = append(out, e.Key)
+		}
+	}
+	return out
 }
 
 // Capacity is how many calls the lane makes in a time; all when it has no limit.

@@ -420,3 +420,51 @@ func TestWhatGoesFirstAndWhatIsFree(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsWithdrawnIsNotCalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{LanePerSecond: 1, LaneBurst: 1, Concurrency: 1})
+		var called []string
+		ask := func(name string, first bool, err error) connection.Answer[string] {
+			return r.conn.Lane("").Ask(connection.Request[string, string]{
+				Key: types.NamespacedName{Name: name}, UID: types.UID(name), First: first,
+				Call: func(context.Context, string) (string, error) {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					called = append(called, name)
+					return "", err
+				},
+			})
+		}
+		ask("failed", false, &fault.Fault{Kind: fault.Unavailable})
+		synctest.Wait()
+		time.Sleep(time.Minute)
+		for _, n := range []string{"begun", "a", "b", "c"} {
+			ask(n, false, nil)
+		}
+		ask("failed", false, nil) // was tried before: it may be there
+		ask("digest", true, nil)
+		synctest.Wait()
+		if n := r.conn.Lane("").Ahead(); n != 1 {
+			t.Errorf("%d go first, want 1", n)
+		}
+		got := r.conn.Lane("").Withdraw(func(n types.NamespacedName) bool { return n.Name != "c" })
+		if fmt.Sprint(got) != "[/a /b]" {
+			t.Errorf("withdrew %s", got)
+		}
+		if a := ask("a", false, nil); a.Done || !r.conn.Lane("").Has(types.NamespacedName{Name: "a"}, "a") {
+			t.Errorf("asked again for what is withdrawn: %+v", a)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		r.conn.Lane("").Forget(types.NamespacedName{Name: "b"})
+		ask("b", false, nil) // goes its own way again
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if got := fmt.Sprint(called); got != "[failed begun digest c failed b]" {
+			t.Errorf("called %s", got)
+		}
+	})
+}

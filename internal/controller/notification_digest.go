@@ -27,6 +27,8 @@ const (
 	stormAfter = 10 * time.Second
 	// gather is how long what comes during a storm is gathered into one digest.
 	gather = 2 * time.Second
+	// calm is how long after a digest what comes is sent alone again.
+	calm = 2 * gather
 	// maxMembers bounds a digest, maxMentions whom it pings.
 	maxMembers, maxMentions = 1000, 10
 	// shownAfter is how long the cache may take to show a digest that was stored.
@@ -42,6 +44,8 @@ type groups struct {
 	mu   sync.Mutex
 	byID map[string]*group
 	of   map[types.NamespacedName]string
+	// storms are when what waited for a channel was last put into a digest.
+	storms map[string]time.Time
 	// digests are those that were made just now, by member: the cache may not show them yet.
 	digests map[types.NamespacedName]assignment
 }
@@ -78,6 +82,28 @@ func (g *groups) waits(n types.NamespacedName) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	_, ok := g.of[n]
+	return ok
+}
+
+// storm notes that what waited was put into a digest.
+func (g *groups) storm(id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.storms[id] = g.clock.Now()
+}
+
+// storming says whether there is a storm: something waits to be told together, or was put into a digest just now.
+func (g *groups) storming(id string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.byID[id] != nil {
+		return true
+	}
+	at, ok := g.storms[id]
+	if ok && g.clock.Since(at) >= calm {
+		delete(g.storms, id)
+		ok = false
+	}
 	return ok
 }
 
@@ -194,6 +220,7 @@ func (r *NotificationReconciler) digestOf(ctx context.Context, s *notificationSc
 
 // followDigest takes over what became of the digest.
 func (r *NotificationReconciler) followDigest(s *notificationScope, digest *v1alpha1.Notification) *outcome {
+	r.lane(s).Forget(s.key()) // from which it was withdrawn; should somebody delete the digest, it goes its own way
 	s.n.Status.Digest = digest.Name
 	c := condition.Get(digest, v1alpha1.ConditionDelivered)
 	switch {
@@ -229,17 +256,21 @@ func (r *NotificationReconciler) hold(ctx context.Context, s *notificationScope)
 	}
 	capacity := lane.Capacity(stormAfter)
 	id, due, grouped := r.groupOf(s)
-	if !grouped && !r.groups.waits(s.key()) && lane.Backlog() < capacity {
+	if !grouped && !r.groups.waits(s.key()) && lane.Backlog() < capacity && !r.groups.storming(id) {
 		return false, nil
 	}
+	waits := &outcome{}
+	if f := r.Slack.Get(client.ObjectKeyFromObject(s.integration)).Paused(); f != nil {
+		waits = paused(v1alpha1.KindSlackIntegration, client.ObjectKeyFromObject(s.integration).String(), f)
+	}
 	if !r.groups.add(id, s.key(), due) {
-		return true, &outcome{}
+		return true, waits
 	}
-	if lane.Backlog() >= capacity { // what is in front of it has to leave first; more may join it meanwhile
+	if lane.Ahead() > 0 || grouped && lane.Backlog() >= capacity { // what is in front of it has to leave first; more may join it meanwhile
 		r.groups.later(id, s.now.Add(gather))
-		return true, &outcome{}
+		return true, waits
 	}
-	if err := r.gather(ctx, s, id); err != nil {
+	if err := r.gather(ctx, s, id, grouped); err != nil {
 		r.groups.later(id, s.now.Add(gather))
 		return true, &outcome{err: err}
 	}
@@ -257,10 +288,24 @@ func (r *NotificationReconciler) groupOf(s *notificationScope) (id string, due t
 	return strings.Join([]string{s.n.Namespace, client.ObjectKeyFromObject(s.integration).String(), s.channel}, "\x00"), s.now.Add(gather), false
 }
 
-// gather stores digests of all that wait in a group. One that waits alone is sent as it is.
-func (r *NotificationReconciler) gather(ctx context.Context, s *notificationScope, id string) error {
+// gather stores digests of all that wait in a group; in a storm of all that wait for the channel and were to be sent alone, too. One that waits
+// alone is sent as it is.
+func (r *NotificationReconciler) gather(ctx context.Context, s *notificationScope, id string, grouped bool) error {
 	names := r.groups.take(id)
 	defer r.groups.free(names)
+	if !grouped {
+		lane := r.lane(s)
+		alone := lane.Withdraw(func(n types.NamespacedName) bool { return n.Namespace == s.n.Namespace })
+		names = append(names, alone...)
+		defer func() {
+			for _, n := range alone {
+				if _, told := r.groups.assigned(n); !told {
+					lane.Forget(n)
+					r.Wake.Wake(n)
+				}
+			}
+		}()
+	}
 	var waiting []*v1alpha1.Notification
 	for _, name := range names {
 		n := &v1alpha1.Notification{}
@@ -290,6 +335,7 @@ func (r *NotificationReconciler) gather(ctx context.Context, s *notificationScop
 		}
 		r.groups.assign(client.ObjectKeyFromObject(d), d.Spec.Members)
 		digestSizes.Observe(float64(len(part)))
+		r.groups.storm(id)
 	}
 	return nil
 }
