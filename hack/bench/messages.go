@@ -45,8 +45,9 @@ var defectName = regexp.MustCompile(`message-\d+`)
 
 // receipts are when Slack received a message that names a Defect.
 type receipts struct {
-	mu sync.Mutex
-	at map[string]time.Time
+	mu   sync.Mutex
+	at   map[string]time.Time
+	last time.Time // of any message
 }
 
 func (r *receipts) when(name string) (time.Time, bool) {
@@ -62,6 +63,9 @@ func (r *receipts) watch(next http.Handler) http.Handler {
 			at := time.Now()
 			raw, err := io.ReadAll(req.Body)
 			form, _ := url.ParseQuery(string(raw))
+			r.mu.Lock()
+			r.last = at
+			r.mu.Unlock()
 			if name := defectName.FindString(form.Get("text")); name != "" && err == nil {
 				r.mu.Lock()
 				r.at[name] = at
@@ -143,8 +147,8 @@ func messageBurst(ctx context.Context, w *world, n, atOnce int, limit *v1alpha1.
 	if err := w.usage(ctx, &f, since); err != nil {
 		return f, err
 	}
-	f.Notes = fmt.Sprintf("the creates themselves took %.1f s; every Notification said what became of it after %.1f s; %d messages, %d of them of one Defect",
-		all.Seconds(), end.Seconds(), len(w.sandbox.Slack().Messages(slack.AlertsChannel)), len(took))
+	f.Notes = fmt.Sprintf("the creates themselves took %.1f s; every Notification said what became of it after %.1f s; %d messages, the last after %.1f s, %d of them of one Defect",
+		all.Seconds(), end.Seconds(), len(w.sandbox.Slack().Messages(slack.AlertsChannel)), got.last.Sub(began).Seconds(), len(took))
 	return f, nil
 }
 
