@@ -220,11 +220,11 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 
 	for name, add := range map[string]func() error{
 		v1alpha1.KindSlackIntegration: func() error {
-			return (&controller.SlackIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Wake: &wakeSlack, Dial: slack.New}).
+			return (&controller.SlackIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Wake: &wakeSlack, Dial: slack.Dialer{Fence: fence}.Dial}).
 				SetupWithManager(mgr, workers(64))
 		},
 		v1alpha1.KindJiraIntegration: func() error {
-			return (&controller.JiraIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Jira: jiraPool, Outbox: box, Wake: &wakeJira, Dial: jira.New,
+			return (&controller.JiraIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Jira: jiraPool, Outbox: box, Wake: &wakeJira, Dial: jira.Dialer{Fence: fence}.Dial,
 				News: &news, WakeDefect: wakeDefect.Wake}).
 				SetupWithManager(mgr, workers(64))
 		},

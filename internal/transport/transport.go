@@ -25,13 +25,25 @@ const (
 	maxAnswer = 8 << 20
 )
 
-// New is a client that follows no redirect to another host, so that credentials stay where they belong.
-func New() *http.Client {
+// New is a client that follows no redirect to another host, so that credentials stay where they belong. fence is asked whenever something is
+// about to leave this process, which does not when it returns an error: much time may pass between the decision to call and that moment, on a busy machine or
+// one that was frozen. nil lets everything through.
+func New(fence func() error) *http.Client {
 	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
+	dial := dialer.DialContext
+	if fence != nil {
+		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &fenced{c, fence}, nil
+		}
+	}
 	return &http.Client{
 		Timeout: timeout,
 		Transport: bounded{&http.Transport{
-			Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, ForceAttemptHTTP2: true,
+			Proxy: http.ProxyFromEnvironment, DialContext: dial, ForceAttemptHTTP2: true,
 			TLSHandshakeTimeout: connectTimeout, MaxIdleConns: 64, MaxIdleConnsPerHost: 32, IdleConnTimeout: 90 * time.Second,
 			MaxResponseHeaderBytes: 256 << 10,
 		}},
@@ -45,6 +57,20 @@ func New() *http.Client {
 			return nil
 		},
 	}
+}
+
+// fenced is a connection on which nothing is written while the fence is up.
+type fenced struct {
+	net.Conn
+	fence func() error
+}
+
+// Write sends bytes. Nothing of them was sent when the fence is why it failed.
+func (f *fenced) Write(p []byte) (int, error) {
+	if err := f.fence(); err != nil {
+		return 0, err
+	}
+	return f.Conn.Write(p)
 }
 
 // refuseLinkLocal keeps calls from addresses that are good on one machine or network segment only, where clouds serve credentials to whoever asks

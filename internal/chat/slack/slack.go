@@ -28,22 +28,28 @@ const defaultAPIURL = "https://slack.com/api/"
 // by other apps of the workspace.
 const eventType = "voiceai_notification"
 
-// New is a client for a workspace. It does not call Slack. Its error is a fault.
-func New(c chat.Config) (chat.Poster, error) {
+// Dialer makes clients.
+type Dialer struct {
+	// Fence is asked right before anything is sent, which is not when it returns an error; nil lets everything through.
+	Fence func() error
+}
+
+// Dial is a client for a workspace. It does not call Slack. Its error is a fault.
+func (d Dialer) Dial(c chat.Config) (chat.Poster, error) {
 	if c.WebhookURL != "" {
 		u, err := url.Parse(c.WebhookURL)
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 			return nil, &fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Code: "SecretInvalid",
 				Message: "the incoming webhook in the Secret is not a URL: it must look like https://hooks.slack.com/services/..."}
 		}
-		return &webhook{url: c.WebhookURL, client: transport.New()}, nil
+		return &webhook{url: c.WebhookURL, client: transport.New(d.Fence)}, nil
 	}
 	base := c.APIURL
 	if base == "" {
 		base = defaultAPIURL
 	}
 	base = strings.TrimRight(base, "/") + "/"
-	return &bot{api: slack.New(c.Token, slack.OptionAPIURL(base), slack.OptionHTTPClient(transport.New())), base: base}, nil
+	return &bot{api: slack.New(c.Token, slack.OptionAPIURL(base), slack.OptionHTTPClient(transport.New(d.Fence))), base: base}, nil
 }
 
 type bot struct {

@@ -41,7 +41,7 @@ func serve(t *testing.T, a answer) string {
 
 func dial(t *testing.T, c chat.Config) chat.Poster {
 	t.Helper()
-	p, err := slack.New(c)
+	p, err := slack.Dialer{}.Dial(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func TestWebhookHasNoPlaces(t *testing.T) {
 	if _, err := p.Find(t.Context(), "C1", "", time.Time{}); !errors.Is(err, chat.ErrUnsupported) {
 		t.Error(err)
 	}
-	if _, err := slack.New(chat.Config{WebhookURL: "nonsense"}); !fault.Is(err, fault.Unauthorized) {
+	if _, err := (slack.Dialer{}).Dial(chat.Config{WebhookURL: "nonsense"}); !fault.Is(err, fault.Unauthorized) {
 		t.Error(err)
 	}
 }

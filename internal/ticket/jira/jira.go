@@ -33,13 +33,19 @@ var (
 	issueKey = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,254}-[0-9]{1,20}$`)
 )
 
-// New is a client for a project. It does not call Jira. Its error is a fault.
-func New(c ticket.Config) (ticket.Tracker, error) {
+// Dialer makes clients.
+type Dialer struct {
+	// Fence is asked right before anything is sent, which is not when it returns an error; nil lets everything through.
+	Fence func() error
+}
+
+// Dial is a client for a project. It does not call Jira. Its error is a fault.
+func (d Dialer) Dial(c ticket.Config) (ticket.Tracker, error) {
 	base := strings.TrimRight(c.APIURL, "/")
 	if u, err := url.Parse(base); err != nil || u.Host == "" {
 		return nil, fault.New(fault.Invalid, "apiURL %q is not a URL", c.APIURL)
 	}
-	http := transport.New()
+	http := transport.New(d.Fence)
 	http.Transport = &authorized{next: http.Transport, config: c}
 	api, err := jira.NewClient(http, base)
 	if err != nil {

@@ -24,7 +24,7 @@ func dial(t *testing.T, c ticket.Config) ticket.Tracker {
 	if c.Project == "" {
 		c.Project, c.IssueType = "VOICE", "Bug"
 	}
-	tr, err := jira.New(c)
+	tr, err := jira.Dialer{}.Dial(c)
 	if err != nil {
 		t.Fatal(err)
 	}

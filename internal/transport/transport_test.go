@@ -1,0 +1,88 @@
+package transport_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/voiceai-dev/integrations-operator/internal/transport"
+)
+
+// body does something when it is read, which is when its request is being written.
+type body struct {
+	io.Reader
+	read func()
+}
+
+func (b body) Read(p []byte) (int, error) {
+	b.read()
+	return b.Reader.Read(p)
+}
+
+func TestNothingLeavesWhileTheFenceIsUp(t *testing.T) {
+	var received atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if all, err := io.ReadAll(r.Body); err == nil && string(all) == "{}" { // what is cut off does nothing
+			received.Add(1)
+		}
+	}))
+	defer server.Close()
+	var up atomic.Bool
+	client := transport.New(func() error {
+		if up.Load() {
+			return errors.New("another may act")
+		}
+		return nil
+	})
+	send := func(reading func()) error {
+		ctx, sent := transport.Trace(t.Context())
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, body{strings.NewReader("{}"), reading})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.ContentLength = 2
+		res, err := client.Do(req)
+		if err == nil {
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+			if !sent() {
+				t.Error("a request that was answered was not noticed as sent")
+			}
+		}
+		return err
+	}
+	nothing := func() {}
+	goUp := func() { up.Store(true) }
+
+	for _, c := range []struct {
+		name    string
+		before  func()
+		reading func()
+		refused bool
+	}{
+		{"it goes up while the request is on its way", nothing, goUp, true},
+		{"it is up", goUp, nothing, true},
+		{"it is down", nothing, nothing, false},
+		{"it goes up on a connection that is kept", nothing, goUp, true},
+		{"it is down again", nothing, nothing, false},
+	} {
+		up.Store(false)
+		c.before()
+		was := received.Load()
+		err := send(c.reading)
+		if c.refused != (err != nil) {
+			t.Errorf("%s: got the error %v", c.name, err)
+		}
+		want := was + 1
+		if c.refused {
+			want = was
+		}
+		if got := received.Load(); got != want {
+			t.Errorf("%s: the other side received %d requests, want %d", c.name, got-was, want-was)
+		}
+	}
+}
