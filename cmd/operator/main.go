@@ -207,7 +207,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 		hook := edge.NewJira(edge.JiraOptions{Client: c, Live: live, Clock: now, Find: controller.DefectsOf(c)})
 		listener := edge.New(f.edge, hook.Route())
 		listener.CertFile, listener.KeyFile = f.edgeCert, f.edgeKey
-		if err := mgr.Add(listener); err != nil {
+		if err := serve(mgr, "edge", listener); err != nil {
 			return err
 		}
 	}
@@ -266,7 +266,18 @@ func addAPI(mgr ctrl.Manager, f flags, box *outbox.Outbox) error {
 	if err != nil {
 		return fmt.Errorf("setting up the API: %w", err)
 	}
-	return mgr.Add(api)
+	return serve(mgr, "api", api)
+}
+
+// serve adds what listens. The Pod is ready only once it does.
+func serve(mgr ctrl.Manager, name string, l interface {
+	Start(context.Context) error
+	Check(*http.Request) error
+}) error {
+	if err := mgr.AddReadyzCheck(name, l.Check); err != nil {
+		return fmt.Errorf("adding the readiness check of the %s listener: %w", name, err)
+	}
+	return mgr.Add(l)
 }
 
 // workers are as many reconciles at once. Those of the integrations wait for an answer to their probe, the others never wait.

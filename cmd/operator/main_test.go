@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -64,20 +64,28 @@ var _ = BeforeSuite(func() {
 	DeferCleanup(server.Close)
 	address = server.URL
 
-	mgr, err := ctrl.NewManager(config, ctrl.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}})
+	free := func() string {
+		port, err := stage.FreePort(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		return fmt.Sprintf("127.0.0.1:%d", port)
+	}
+	probes, edgeAddress, apiAddress := free(), free(), free()
+	edgeURL, apiURL = "http://"+edgeAddress, "http://"+apiAddress
+	mgr, err := ctrl.NewManager(config, ctrl.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: probes})
 	Expect(err).NotTo(HaveOccurred())
 	running, stop := context.WithCancel(ctx)
 	always := func() error { return nil }
-	port, err := stage.FreePort(ctx)
-	Expect(err).NotTo(HaveOccurred())
-	edgeURL = fmt.Sprintf("http://127.0.0.1:%d", port)
-	apiPort, err := stage.FreePort(ctx)
-	Expect(err).NotTo(HaveOccurred())
-	apiURL = fmt.Sprintf("http://127.0.0.1:%d", apiPort)
-	Expect(setup(running, mgr, flags{api: apiFlags{address: strings.TrimPrefix(apiURL, "http://")}, edge: strings.TrimPrefix(edgeURL, "http://"), maxEventAge: time.Hour, expiry: time.Hour, keep: 2 * time.Hour}, always, func() time.Time { return time.Time{} })).To(Succeed())
+	Expect(setup(running, mgr, flags{api: apiFlags{address: apiAddress}, edge: edgeAddress, maxEventAge: time.Hour, expiry: time.Hour, keep: 2 * time.Hour},
+		always, func() time.Time { return time.Time{} })).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(running) }()
 	DeferCleanup(func() { stop(); Expect(<-ended).To(Succeed()) })
+	Eventually(func(g Gomega) {
+		res, err := http.Get("http://" + probes + "/readyz")
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(res.Body.Close()).To(Succeed())
+		g.Expect(res.StatusCode).To(Equal(http.StatusOK))
+	}).Should(Succeed())
 })
 
 type object interface {

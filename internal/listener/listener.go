@@ -57,6 +57,14 @@ func (l *Listener) NeedLeaderElection() bool { return false }
 // Ready is closed once there is a listener.
 func (l *Listener) Ready() <-chan struct{} { return l.ready }
 
+// Check is a readiness check: an error until there is a listener.
+func (l *Listener) Check(*http.Request) error {
+	if l.Addr() == nil {
+		return fmt.Errorf("the %s listener does not listen yet", l.Name)
+	}
+	return nil
+}
+
 // Addr is where it listens; nil before it is ready.
 func (l *Listener) Addr() net.Addr {
 	select {

@@ -117,8 +117,14 @@ func TestFinishesWhatIsUnderWay(t *testing.T) {
 	if l.Addr() != nil || l.NeedLeaderElection() {
 		t.Errorf("before it listens its address is %v; only the leader serves: %t", l.Addr(), l.NeedLeaderElection())
 	}
+	if err := l.Check(nil); err == nil || !strings.Contains(err.Error(), "test") {
+		t.Errorf("before it listens its check says %v", err)
+	}
 	l.Stopping = func() { close(leave) }
 	address, stop := start(t, l)
+	if err := l.Check(nil); err != nil {
+		t.Errorf("it listens, and its check says %v", err)
+	}
 	status := make(chan int, 1)
 	go func() {
 		answer, err := http.Get("http://" + address)
