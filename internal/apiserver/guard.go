@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"path"
 	"runtime/debug"
 	"strings"
@@ -96,6 +97,9 @@ func (s *Server) admit(r *http.Request) (known *http.Request, leave func(), prob
 	s.good.Add(hash, nil)
 	if seconds, ok := s.takeOnce(r.Context(), caller.GetName()); !ok {
 		return nil, nil, later(http.StatusTooManyRequests, seconds, "you ask too often: more than %g requests a second; wait %d s", s.o.RequestsPerSecond, seconds)
+	}
+	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // what cannot be read would be left out
+		return nil, nil, wrong("query", "the query is malformed: %v", err)
 	}
 	if p := checkContent(r); p != nil {
 		return nil, nil, p
