@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -318,9 +319,23 @@ func TestTheLeaderIsFrozenAndThawed(t *testing.T) {
 	w.find(20)
 	w.keys(1)
 	w.operator(flags...)
-	w.find(40)
-	signal(t, first, syscall.SIGSTOP)
-	w.find(20)
+	begun := w.calls.Load()
+	var once sync.Once
+	frozen := make(chan struct{})
+	freeze := func(n int64, m moment) bool { // when some have been made, and others are at every stage
+		if n > begun+10 && m == arrived {
+			once.Do(func() {
+				defer close(frozen)
+				if err := first.Signal(syscall.SIGSTOP); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		return false
+	}
+	w.on.Store(&freeze)
+	w.find(60)
+	<-frozen
 	w.keys(w.defects) // the other took over
 	w.find(20)
 	first.MayEnd() // as it does when it finds that it leads no more
