@@ -15,8 +15,9 @@ type Poster interface {
 	Post(ctx context.Context, m Message) (Posted, error)
 	// Update replaces a message posted before. ErrUnsupported for an incoming webhook.
 	Update(ctx context.Context, at Posted, m Message) (Posted, error)
-	// Find returns the messages that were posted at or after since to a channel (an ID, not a name), or as replies to the message threadTS when
-	// it is not empty, by delivery ID. It costs one call for each two hundred messages of anybody. ErrUnsupported where they cannot be read.
+	// Find returns the messages that were posted at or after since to a channel, or as replies to the message threadTS when it is not empty, by
+	// delivery ID. It costs one call for each two hundred messages of anybody, and for a channel by name the first time those that find its ID.
+	// ErrUnsupported where they cannot be read.
 	Find(ctx context.Context, channel, threadTS string, since time.Time) (map[string]Posted, error)
 }
 

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -330,7 +331,7 @@ func (r *NotificationReconciler) record(s *notificationScope) *connection.Record
 	return r.Slack.Get(client.ObjectKeyFromObject(s.integration)).Record
 }
 
-// channelID is the ID of the channel to look in, or empty when it is not known.
+// channelID is the ID of the channel to look in, or its name when the ID is not known; empty for an incoming webhook.
 func (r *NotificationReconciler) channelID(s *notificationScope, thread chat.Posted) string {
 	switch {
 	case thread.Channel != "":
@@ -341,7 +342,7 @@ func (r *NotificationReconciler) channelID(s *notificationScope, thread chat.Pos
 				return c.ID
 			}
 		}
-		return r.record(s).Channel(s.channel)
+		return cmp.Or(r.record(s).Channel(s.channel), s.channel)
 	}
 	return s.channel
 }

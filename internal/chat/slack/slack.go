@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,8 @@ type bot struct {
 	base string
 	// site is the workspace's own address, from Probe.
 	site atomic.Pointer[string]
+	// channels are IDs by name, as far as somebody had to ask.
+	channels sync.Map
 }
 
 // Probe asks auth.test.
@@ -78,7 +81,8 @@ func (b *bot) Probe(ctx context.Context) (chat.Workspace, error) {
 	}
 	return chat.Workspace{
 		Team: r.Team, TeamID: r.TeamID, BotUserID: r.UserID, Verified: true, Scopes: scopes,
-		CanFind: slices.Contains(scopes, "channels:history") || slices.Contains(scopes, "groups:history"),
+		// Slack names the scopes in a header. Where that is missing, as behind a proxy that drops it, the first attempt tells.
+		CanFind: len(scopes) == 0 || slices.Contains(scopes, "channels:history") || slices.Contains(scopes, "groups:history"),
 	}, nil
 }
 
@@ -144,6 +148,10 @@ type page struct {
 
 // Find asks conversations.history or conversations.replies.
 func (b *bot) Find(ctx context.Context, channel, threadTS string, since time.Time) (map[string]chat.Posted, error) {
+	channel, err := b.channelID(ctx, channel)
+	if err != nil {
+		return nil, err
+	}
 	read := b.history
 	if threadTS != "" {
 		read = b.replies
@@ -152,14 +160,7 @@ func (b *bot) Find(ctx context.Context, channel, threadTS string, since time.Tim
 	for range maxPages {
 		p, err := read(ctx, channel, threadTS, strconv.FormatInt(since.Unix(), 10), cursor)
 		if err != nil {
-			var f *fault.Fault
-			if !errors.As(err, &f) {
-				f = fault.From(classify(err, channel, harmless))
-			}
-			if slices.Contains(unaskable, f.Code) {
-				return nil, chat.ErrUnsupported
-			}
-			return nil, f
+			return nil, unread(err, channel)
 		}
 		for _, m := range p.messages {
 			if id, ok := m.Metadata.EventPayload["delivery_id"].(string); ok && m.Metadata.EventType == eventType {
@@ -172,6 +173,59 @@ func (b *bot) Find(ctx context.Context, channel, threadTS string, since time.Tim
 	}
 	return nil, fault.New(fault.Unavailable, "channel %s has had more than %d messages since %s: which of them are ours was not found out",
 		channel, maxPages*pageSize, since.UTC().Format(time.RFC3339))
+}
+
+// unread is what it means that something could not be read.
+func unread(err error, channel string) error {
+	if err == nil {
+		return nil
+	}
+	var f *fault.Fault
+	if !errors.As(err, &f) {
+		f = fault.From(classify(err, channel, harmless))
+	}
+	if slices.Contains(unaskable, f.Code) {
+		return chat.ErrUnsupported
+	}
+	return f
+}
+
+const (
+	// channelPage is how many channels are asked for at once, the most that Slack gives; maxChannelPages bounds how many are read.
+	channelPage, maxChannelPages = 1000, 50
+)
+
+// channelID is the ID of a channel, which may be named with #. Names are looked up once, by conversations.list, at one call for each thousand
+// channels of the workspace; ErrUnsupported when the token may not, or does not see the channel.
+func (b *bot) channelID(ctx context.Context, channel string) (string, error) {
+	name, named := strings.CutPrefix(channel, "#")
+	if !named {
+		return channel, nil
+	}
+	if id, ok := b.channels.Load(name); ok {
+		return id.(string), nil
+	}
+	for _, kind := range []string{"public_channel", "private_channel"} { // each takes a scope of its own
+		cursor := ""
+		for range maxChannelPages {
+			page, next, err := b.api.GetConversationsContext(ctx, &slack.GetConversationsParameters{Types: []string{kind}, Limit: channelPage, Cursor: cursor})
+			if err = unread(err, channel); errors.Is(err, chat.ErrUnsupported) {
+				break
+			} else if err != nil {
+				return "", err
+			}
+			for i := range page {
+				if page[i].Name == name {
+					b.channels.Store(name, page[i].ID)
+					return page[i].ID, nil
+				}
+			}
+			if cursor = next; cursor == "" {
+				break
+			}
+		}
+	}
+	return "", chat.ErrUnsupported
 }
 
 func (b *bot) history(ctx context.Context, channel, _, oldest, cursor string) (page, error) {

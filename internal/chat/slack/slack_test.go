@@ -222,3 +222,72 @@ func TestWebhookHasNoPlaces(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A channel's history is asked by its ID, which its name is looked up for once. What the token may not list is left out.
+func TestFindByName(t *testing.T) {
+	var lists atomic.Int32
+	asked := func(t *testing.T, private string) (chat.Poster, *string) {
+		read := ""
+		mux := http.NewServeMux()
+		mux.HandleFunc("/conversations.list", func(w http.ResponseWriter, r *http.Request) {
+			lists.Add(1)
+			w.Header().Set("Content-Type", "application/json")
+			switch r.FormValue("types") + r.FormValue("cursor") {
+			case "public_channel":
+				_, _ = w.Write([]byte(`{"ok":true,"channels":[{"id":"C1","name":"general"}],"response_metadata":{"next_cursor":"two"}}`))
+			case "public_channeltwo":
+				_, _ = w.Write([]byte(`{"ok":true,"channels":[{"id":"C2","name":"alerts"}]}`))
+			default:
+				_, _ = w.Write([]byte(private))
+			}
+		})
+		mux.HandleFunc("/conversations.history", func(w http.ResponseWriter, r *http.Request) {
+			read = r.FormValue("channel")
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"ok":true,"messages":[{"ts":"1.1","metadata":{"event_type":"voiceai_notification","event_payload":{"delivery_id":"d1"}}}]}`))
+		})
+		s := httptest.NewServer(mux)
+		t.Cleanup(s.Close)
+		return dial(t, chat.Config{Token: secret, APIURL: s.URL}), &read
+	}
+	for name, c := range map[string]struct{ channel, private, want string }{
+		"on the second page": {"#alerts", `{"ok":true,"channels":[]}`, "C2"},
+		"private":            {"#secret", `{"ok":true,"channels":[{"id":"G1","name":"secret"}]}`, "G1"},
+		"by ID":              {"C9", `{"ok":false,"error":"missing_scope"}`, "C9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, read := asked(t, c.private)
+			found, err := p.Find(t.Context(), c.channel, "", time.Unix(1, 0))
+			if err != nil || *read != c.want || found["d1"].Channel != c.want {
+				t.Errorf("asked %s and found %v, %v; want %s", *read, found, err, c.want)
+			}
+			before := lists.Load()
+			if _, err := p.Find(t.Context(), c.channel, "", time.Unix(1, 0)); err != nil || lists.Load() != before {
+				t.Errorf("the second time: %d lists, %v; want none", lists.Load()-before, err)
+			}
+		})
+	}
+	p, read := asked(t, `{"ok":false,"error":"missing_scope"}`)
+	if _, err := p.Find(t.Context(), "#secret", "", time.Unix(1, 0)); !errors.Is(err, chat.ErrUnsupported) || *read != "" {
+		t.Errorf("a channel that may not be seen: asked %q, %v", *read, err)
+	}
+	down := dial(t, chat.Config{Token: secret, APIURL: serve(t, answer{503, nil, ""})})
+	if _, err := down.Find(t.Context(), "#alerts", "", time.Unix(1, 0)); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("when Slack is down: %v", err)
+	}
+}
+
+// What is not said of a token's scopes is found out by trying.
+func TestScopesThatAreNotSaid(t *testing.T) {
+	const body = `{"ok":true,"team":"T","team_id":"T1","user_id":"U1"}`
+	for scopes, want := range map[string]bool{"": true, "chat:write": false, "chat:write,channels:history": true, "groups:history": true} {
+		header := map[string]string{}
+		if scopes != "" {
+			header["X-OAuth-Scopes"] = scopes
+		}
+		w, err := dial(t, chat.Config{Token: secret, APIURL: serve(t, answer{200, header, body})}).Probe(t.Context())
+		if err != nil || w.CanFind != want {
+			t.Errorf("scopes %q: CanFind %v, %v; want %v", scopes, w.CanFind, err, want)
+		}
+	}
+}

@@ -61,6 +61,7 @@ var methods = map[string]method{
 	"conversations.history": {scope: "channels:history", run: (*Workspace).history},
 	"conversations.replies": {scope: "channels:history", run: (*Workspace).replies},
 	"conversations.info":    {scope: "channels:read", run: (*Workspace).info},
+	"conversations.list":    {scope: "channels:read", run: (*Workspace).list},
 }
 
 // API serves the Web API under /api/.

@@ -2,6 +2,8 @@ package slack
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -212,4 +214,24 @@ func (w *Workspace) info(a args) (reply, *refusal) {
 		return nil, refuse("channel_not_found")
 	}
 	return reply{"channel": reply{"id": ch.ID, "name": ch.Name, "is_channel": true, "is_archived": ch.Archived, "is_member": ch.Member}}, nil
+}
+
+// list pages through the channels, by ID.
+func (w *Workspace) list(a args) (reply, *refusal) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	limit := a.number("limit", 100, 1000)
+	found, next := []reply{}, ""
+	for _, id := range slices.Sorted(maps.Keys(w.channels)) {
+		if id <= a["cursor"] {
+			continue
+		}
+		if len(found) == limit {
+			next = found[limit-1]["id"].(string)
+			break
+		}
+		ch := w.channels[id]
+		found = append(found, reply{"id": ch.ID, "name": ch.Name, "is_channel": true, "is_archived": ch.Archived, "is_member": ch.Member})
+	}
+	return reply{"channels": found, "response_metadata": reply{"next_cursor": next}}, nil
 }

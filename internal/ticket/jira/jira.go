@@ -181,8 +181,8 @@ func (t *tracker) server(ctx context.Context) (server, error) {
 	if err := t.get(ctx, "rest/api/2/serverInfo", &info); err != nil {
 		return server{}, err
 	}
-	if info.Version == "" {
-		return server{}, incomplete("its version")
+	if info.Version == "" && info.DeploymentType == "" {
+		return server{}, incomplete("what it is")
 	}
 	out := server{t.config.Deployment, info.Version}
 	if out.deployment == "" {
