@@ -31,11 +31,23 @@ type Lock struct {
 
 	renewed  atomic.Pointer[time.Time]
 	tookOver atomic.Pointer[time.Time]
+	// before is who held the lease when it was last read, term how often it had changed hands when this process took it.
+	before atomic.Pointer[resourcelock.LeaderElectionRecord]
+	term   atomic.Int64
 }
 
 // Watch makes a Lock of a lock whose lease has a duration. now tells the time, with a monotonic reading.
 func Watch(lock resourcelock.Interface, duration time.Duration, now func() time.Time) *Lock {
 	return &Lock{Interface: lock, duration: duration, now: now}
+}
+
+// Get reads the lease.
+func (l *Lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	r, raw, err := l.Interface.Get(ctx)
+	if err == nil {
+		l.before.Store(r)
+	}
+	return r, raw, err
 }
 
 // Create creates the lease.
@@ -58,10 +70,22 @@ func (l *Lock) noting(r resourcelock.LeaderElectionRecord, write func() error) e
 		return nil
 	}
 	l.renewed.Store(&begun)
-	if l.tookOver.Load() == nil {
-		l.tookOver.Store(&begun)
+	if term := int64(r.LeaderTransitions); l.tookOver.Load() == nil || l.term.Swap(term) != term { // the first time, or another held it in between
+		l.term.Store(term)
+		since := begun.Add(-l.quiet())
+		l.tookOver.Store(&since)
 	}
 	return nil
+}
+
+// quiet is for how long nobody has acted when the lease is taken. Who held it until it ran out was kept from acting by its Fence for the last part
+// of that time; who gave it back may have acted until then.
+func (l *Lock) quiet() time.Duration {
+	r := l.before.Load()
+	if r == nil || r.HolderIdentity == "" || r.HolderIdentity == l.Identity() {
+		return 0
+	}
+	return min(l.duration, time.Duration(r.LeaseDurationSeconds)*time.Second) / margin
 }
 
 // Fence returns an error unless the lease is surely held for long enough to make a call.
@@ -73,7 +97,7 @@ func (l *Lock) Fence() error {
 	return nil
 }
 
-// TookOver is when the lease was first held; the zero time before that.
+// TookOver is since when nobody but this process has acted; the zero time before it held the lease.
 func (l *Lock) TookOver() time.Time {
 	if t := l.tookOver.Load(); t != nil {
 		return *t

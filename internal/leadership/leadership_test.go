@@ -15,6 +15,11 @@ import (
 type lease struct {
 	resourcelock.Interface
 	write func() error
+	read  resourcelock.LeaderElectionRecord
+}
+
+func (l *lease) Get(context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	return &l.read, nil, nil
 }
 
 func (l *lease) Identity() string { return "me" }
@@ -71,5 +76,58 @@ func TestFence(t *testing.T) {
 	may(false, "released")
 	if !l.TookOver().Equal(first) {
 		t.Errorf("took over at %v, want %v", l.TookOver(), first)
+	}
+}
+
+// What another may have done is what was there when it last could act.
+func TestTookOver(t *testing.T) {
+	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	of := func(holder string, transitions int) resourcelock.LeaderElectionRecord {
+		return resourcelock.LeaderElectionRecord{HolderIdentity: holder, LeaseDurationSeconds: 15, LeaderTransitions: transitions}
+	}
+	for name, c := range map[string]struct {
+		before resourcelock.LeaderElectionRecord
+		want   time.Duration
+	}{
+		"it ran out on another":       {of("other", 4), -3 * time.Second},
+		"another gave it back":        {of("", 4), 0},
+		"another with a shorter one":  {resourcelock.LeaderElectionRecord{HolderIdentity: "other", LeaseDurationSeconds: 5, LeaderTransitions: 4}, -time.Second},
+		"it was ours, before a crash": {of("me", 5), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := begin
+			inner := &lease{write: func() error { return nil }, read: c.before}
+			l := leadership.Watch(inner, 15*time.Second, func() time.Time { return now })
+			read := func() {
+				if _, _, err := l.Get(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			read()
+			if err := l.Update(t.Context(), of("me", 5)); err != nil {
+				t.Fatal(err)
+			}
+			if got := l.TookOver().Sub(begin); got != c.want {
+				t.Errorf("took over at %s, want %s", got, c.want)
+			}
+			now = now.Add(2 * time.Second)
+			inner.read = of("me", 5)
+			read()
+			if err := l.Update(t.Context(), of("me", 5)); err != nil {
+				t.Fatal(err)
+			}
+			if got := l.TookOver().Sub(begin); got != c.want {
+				t.Errorf("after a renewal: took over at %s, want %s", got, c.want)
+			}
+			now = now.Add(time.Minute) // frozen; meanwhile another held it and gave it back
+			inner.read = of("", 6)
+			read()
+			if err := l.Update(t.Context(), of("me", 7)); err != nil {
+				t.Fatal(err)
+			}
+			if got := l.TookOver(); !got.Equal(now) {
+				t.Errorf("after another held it: took over at %v, want %v", got, now)
+			}
+		})
 	}
 }
