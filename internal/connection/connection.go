@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
@@ -23,8 +24,9 @@ const (
 	rateLimitPause = 30 * time.Second
 	// maxRetryAfter bounds what the other side may ask for.
 	maxRetryAfter = time.Hour
-	// slowRetry is how often something is tried that somebody has to mend on the other side.
-	slowRetry = 5 * time.Minute
+	// slowRetry is how often something is tried that somebody has to mend on the other side, slowestRetry how often what was refused for what it is:
+	// it may have been for what the other side asks for, as a field that is required. Up to half as long again is added.
+	slowRetry, slowestRetry = 5 * time.Minute, 20 * time.Minute
 	// minBackoff doubles with each failure up to maxBackoff; half of it is random.
 	minBackoff = time.Second
 	maxBackoff = 5 * time.Minute
@@ -66,6 +68,8 @@ type Connection[C, R any] struct {
 	// failures counts those in a row, relapses the pauses because of them since a call last succeeded.
 	failures, relapses int
 	doubt              *fault.Fault
+	// suspect says that the last check failed, though calls go on.
+	suspect bool
 }
 
 // pause is why no calls are made.
@@ -103,7 +107,7 @@ func (l *Lane[C, R]) limit(to Limits) {
 	if l.concurrency == 0 {
 		l.concurrency = 1
 	}
-	l.limiter = limiter(to.LanePerSecond, to.LaneBurst)
+	l.limiter, l.strict = limiter(to.LanePerSecond, to.LaneBurst), false
 }
 
 func limiter(perSecond float64, burst int) *rate.Limiter {
@@ -137,6 +141,7 @@ func (c *Connection[C, R]) Connect(client C, version string, limits Limits) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.client.Store(&client)
+	c.suspect = false
 	if c.version == version {
 		return
 	}
@@ -147,6 +152,33 @@ func (c *Connection[C, R]) Connect(client C, version string, limits Limits) {
 		l.limit(limits)
 		l.heldUntil = time.Time{}
 	}
+}
+
+// Unsettling says whether a check that failed has calls paused. One that fails for what may pass, while calls go on, does not: it is repeated first. A
+// quota that is used up pauses for as long as the other side says.
+func (c *Connection[C, R]) Unsettling(f *fault.Fault) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.pause.Load() != nil || f.Kind.Permanent():
+		return true
+	}
+	was := c.suspect
+	c.suspect = true
+	if f.Kind != fault.RateLimited {
+		return was
+	}
+	if f.Scope == fault.Connection {
+		c.observe(f)
+	}
+	return false
+}
+
+// Suspect says whether the last check failed, though calls go on.
+func (c *Connection[C, R]) Suspect() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.suspect
 }
 
 // Client is the present client, and whether there is one.
@@ -237,19 +269,37 @@ func (c *Connection[C, R]) PausedAt() time.Time {
 // setPause returns the objects that have to be told. The caller holds mu.
 func (c *Connection[C, R]) setPause(p *pause) []types.NamespacedName {
 	p.at = c.clock.Now()
-	before := c.pause.Swap(p)
-	if b, now := before.reported(), p.reported(); now == nil || b != nil && b.Kind == now.Kind && b.Message == now.Message {
+	c.pause.Store(p)
+	now := p.reported()
+	if now == nil {
 		return nil
 	}
 	var waiting []types.NamespacedName
 	for _, l := range c.lanes {
 		for _, e := range l.queue {
-			if e.Call != nil {
+			if e.Call != nil && !alike(e.told, now) {
 				waiting = append(waiting, e.Key)
 			}
 		}
 	}
 	return waiting
+}
+
+// alike says whether two reasons for a pause are so much the same that nobody has to be told again. Trouble that passes by itself is the same
+// however it shows.
+func alike(a, b *fault.Fault) bool {
+	switch {
+	case a == nil || b == nil:
+		return false
+	case passing(a) || passing(b):
+		return passing(a) == passing(b)
+	default:
+		return a.Kind == b.Kind && a.Code == b.Code && a.Message == b.Message
+	}
+}
+
+func passing(f *fault.Fault) bool {
+	return (f.Kind == fault.Unavailable || f.Kind == fault.Ambiguous) && f.Code != v1alpha1.ReasonSuspended
 }
 
 func (c *Connection[C, R]) wakeAll(keys []types.NamespacedName) {
@@ -323,10 +373,12 @@ func (c *Connection[C, R]) retryAt(f *fault.Fault, attempts int) time.Time {
 		return now // it waits for the connection to be resumed
 	case f.Kind == fault.RateLimited:
 		return now.Add(retryAfter(f))
-	case f.Kind == fault.Invalid || f.Kind == fault.Ambiguous:
+	case f.Kind == fault.Ambiguous:
 		return time.Time{}
+	case f.Kind == fault.Invalid:
+		return now.Add(slowestRetry + rand.N(slowestRetry/2))
 	case f.Kind == fault.NotFound || f.Kind == fault.Unauthorized:
-		return now.Add(slowRetry) // mended on the other side, where nobody tells us
+		return now.Add(slowRetry + rand.N(slowRetry/2)) // mended on the other side, where nobody tells us
 	}
 	d := backoff(attempts)
 	return now.Add(max(d/2+rand.N(d/2+1), f.RetryAfter))

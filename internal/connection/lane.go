@@ -28,8 +28,9 @@ type Lane[C, R any] struct {
 	entries map[types.NamespacedName]*entry[C, R]
 	queue   []*entry[C, R]
 	running int
-	// heldUntil is when the other side takes requests of this lane again.
+	// heldUntil is when the other side takes requests of this lane again. strict says that it was stricter than the limits since.
 	heldUntil time.Time
+	strict    bool
 	timer     clock.Timer
 }
 
@@ -56,6 +57,8 @@ type entry[C, R any] struct {
 	state    entryState
 	attempts int
 	answer   Answer[R]
+	// told is why the call was not made, as the object was last told.
+	told *fault.Fault
 }
 
 type entryState int
@@ -79,6 +82,8 @@ type Answer[R any] struct {
 	Attempts int
 	// RetryAt is when a call that failed is made again if it is asked for; zero when it is not, unless Version changes.
 	RetryAt time.Time
+	// Again says that a call that failed is being made again: Err is why it failed the last time, and there is nothing new to say.
+	Again bool
 	// Pause says why the call is not made now; nil when it is under way or its turn will come.
 	Pause *fault.Fault
 	// Slow says that the call is under way for some time already.
@@ -117,7 +122,10 @@ func (l *Lane[C, R]) Ask(r Request[C, R]) Answer[R] {
 	case e.state == done:
 		return e.answer
 	case e.state == queued && c.pause.Load() != nil:
-		return Answer[R]{Attempts: e.attempts, Pause: c.pause.Load().reported()}
+		e.told = c.pause.Load().reported()
+		return Answer[R]{Attempts: e.attempts, Pause: e.told}
+	case e.answer.Err != nil && e.told == nil:
+		return Answer[R]{Done: true, Again: true, Err: e.answer.Err, At: e.answer.At, Attempts: e.attempts}
 	default:
 		return Answer[R]{Attempts: e.attempts, Slow: e.state == slow}
 	}
@@ -229,11 +237,9 @@ func (l *Lane[C, R]) pump() {
 			l.queue = l.queue[1:]
 			continue
 		}
-		if !e.Free {
-			if wait := l.wait(now); wait > 0 {
-				l.wakeIn(wait)
-				return
-			}
+		if wait := l.wait(now, e.Free); wait > 0 {
+			l.wakeIn(wait)
+			return
 		}
 		l.queue = l.queue[1:]
 		l.running++
@@ -244,10 +250,13 @@ func (l *Lane[C, R]) pump() {
 	}
 }
 
-// wait is how long the next call has to wait; when 0, it is accounted for.
-func (l *Lane[C, R]) wait(now time.Time) time.Duration {
-	if until := l.heldUntil.Sub(now); until > 0 {
-		return until
+// wait is how long the next call has to wait; when 0, it is accounted for, unless it is free.
+func (l *Lane[C, R]) wait(now time.Time, free bool) time.Duration {
+	if until := l.heldUntil.Sub(now); until > 0 || free {
+		return max(until, 0)
+	}
+	if l.strict && now.Sub(l.heldUntil) > calm {
+		l.limit(l.conn.limits)
 	}
 	own := l.limiter.ReserveN(now, 1)
 	if d := own.DelayFrom(now); d > 0 {
@@ -261,6 +270,19 @@ func (l *Lane[C, R]) wait(now time.Time) time.Duration {
 		return d
 	}
 	return 0
+}
+
+// calm is how long after the last refusal for its rate a lane may burst again.
+const calm = 5 * time.Minute
+
+// hold lets nothing through until a time, and from then on one call after the other, a little slower than the limits say: they, or how the calls
+// arrived, were too much.
+func (l *Lane[C, R]) hold(until time.Time) {
+	l.heldUntil = until
+	if !l.strict && l.limiter.Limit() != rate.Inf {
+		l.strict = true
+		l.limiter = rate.NewLimiter(l.limiter.Limit()*95/100, 1)
+	}
 }
 
 func (l *Lane[C, R]) wakeIn(d time.Duration) {
@@ -297,12 +319,12 @@ func (l *Lane[C, R]) run(e *entry[C, R]) {
 	l.running--
 	c.running--
 	e.attempts++
-	e.state = done
+	e.state, e.told = done, nil
 	e.answer = Answer[R]{Done: true, Result: result, Err: err, At: c.clock.Now(), Attempts: e.attempts}
 	if f := fault.From(err); f != nil {
 		e.answer.RetryAt = c.retryAt(f, e.attempts)
 		if f.Kind == fault.RateLimited && f.Scope == fault.Endpoint {
-			l.heldUntil = e.answer.RetryAt
+			l.hold(e.answer.RetryAt)
 		}
 	}
 	c.observe(err)

@@ -151,8 +151,8 @@ func TestFailures(t *testing.T) {
 		"unavailable":  {fault.New(fault.Unavailable, "x"), 500 * time.Millisecond, time.Second},
 		"nobody knows": {errors.New("x"), 500 * time.Millisecond, time.Second},
 		"rate limited": {&fault.Fault{Kind: fault.RateLimited, RetryAfter: 20 * time.Second}, 20 * time.Second, 20 * time.Second},
-		"not found":    {fault.New(fault.NotFound, "x"), 5 * time.Minute, 5 * time.Minute},
-		"invalid":      {fault.New(fault.Invalid, "x"), 0, 0},
+		"not found":    {fault.New(fault.NotFound, "x"), 5 * time.Minute, 7*time.Minute + 30*time.Second},
+		"invalid":      {fault.New(fault.Invalid, "x"), 20 * time.Minute, 30 * time.Minute},
 		"ambiguous":    {fault.New(fault.Ambiguous, "x"), 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -465,6 +465,143 @@ func TestWhatIsWithdrawnIsNotCalled(t *testing.T) {
 		defer r.mu.Unlock()
 		if got := fmt.Sprint(called); got != "[failed begun digest c failed b]" {
 			t.Errorf("called %s", got)
+		}
+	})
+}
+
+// Those that wait are told of trouble once, however often it is found that it goes on.
+func TestTroubleIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{Concurrency: 10})
+		for n := range 50 {
+			r.ask("", fmt.Sprint(n), 0, fault.New(fault.Unavailable, "down %d", n))
+		}
+		synctest.Wait()
+		for n := range 50 { // they are reconciled, and told
+			r.ask("", fmt.Sprint(n), 0, fault.New(fault.Unavailable, "down %d", n))
+		}
+		before := r.wokenTimes("49")
+		for range 300 {
+			time.Sleep(10 * time.Second)
+			r.conn.Resume()
+			synctest.Wait()
+		}
+		if n := r.wokenTimes("49"); n != before {
+			t.Errorf("woken %d times at first, %d times until its turn came", before, n)
+		}
+		r.conn.Pause(&fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Message: "refused"})
+		if n := r.wokenTimes("49"); n != before+1 {
+			t.Errorf("woken %d times, want once more for another reason", n)
+		}
+	})
+}
+
+// What is asked for nothing is held as all else is when the other side asks to wait.
+func TestHeldIsHeldForWhatIsFreeToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{})
+		for n := range 20 {
+			r.conn.Lane("").Ask(connection.Request[string, string]{
+				Key: types.NamespacedName{Name: fmt.Sprint(n)}, Free: true, Call: func(context.Context, string) (string, error) {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					r.calls = append(r.calls, time.Now())
+					return "", &fault.Fault{Kind: fault.RateLimited, Scope: fault.Endpoint, RetryAfter: 20 * time.Second}
+				},
+			})
+		}
+		time.Sleep(19 * time.Second)
+		synctest.Wait()
+		if calls, _ := r.counts(); calls != 1 {
+			t.Errorf("%d calls within the 20 s that were asked for", calls)
+		}
+	})
+}
+
+// After a refusal for its rate a lane neither bursts nor goes at the very limit, until there was quiet.
+func TestRefusedForItsRateALaneIsStrict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{Concurrency: 3, LanePerSecond: 1, LaneBurst: 3})
+		r.ask("", "limited", 0, &fault.Fault{Kind: fault.RateLimited, Scope: fault.Endpoint, RetryAfter: time.Minute})
+		synctest.Wait()
+		spacing := func() (least time.Duration) {
+			before, _ := r.counts()
+			for n := range 4 {
+				r.ask("", fmt.Sprint(before, n), 0, nil)
+			}
+			time.Sleep(2 * time.Minute)
+			synctest.Wait()
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			least = time.Hour
+			for i := before + 1; i < len(r.calls); i++ {
+				least = min(least, r.calls[i].Sub(r.calls[i-1]))
+			}
+			return least
+		}
+		if least := spacing(); least <= time.Second || least > 1100*time.Millisecond {
+			t.Errorf("calls %s after each other, want a little more than a second", least)
+		}
+		time.Sleep(10 * time.Minute)
+		if least := spacing(); least != 0 {
+			t.Errorf("calls %s after each other long after, want a burst", least)
+		}
+	})
+}
+
+// A call that failed and is made again has nothing new to say.
+func TestAgainSaysTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{LanePerSecond: 1, LaneBurst: 1})
+		r.ask("", "a", 0, fault.New(fault.Unavailable, "down"))
+		synctest.Wait()
+		if a := r.ask("", "a", 0, nil); a.Again || a.RetryAt.IsZero() {
+			t.Errorf("after the failure: %+v", a)
+		}
+		r.ask("", "b", 0, nil)
+		time.Sleep(1100 * time.Millisecond)
+		r.ask("", "c", 0, nil) // takes the turn
+		if a := r.ask("", "a", 0, nil); !a.Again || !a.Done || a.Err == nil {
+			t.Errorf("while it waits for its turn: %+v", a)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if a := r.ask("", "a", 0, nil); a.Again || a.Err != nil || a.Attempts != 2 {
+			t.Errorf("after it: %+v", a)
+		}
+	})
+}
+
+// One check that fails for what may pass stops nobody.
+func TestUnsettling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := fault.New(fault.Unavailable, "down")
+		r := newRig(connection.Limits{})
+		if r.conn.Suspect() {
+			t.Error("suspect before anything happened")
+		}
+		for i, want := range []bool{false, true} {
+			if got := r.conn.Unsettling(down); got != want {
+				t.Errorf("check %d: %v", i+1, got)
+			}
+		}
+		r.conn.Connect("client", "v1", connection.Limits{})
+		if r.conn.Suspect() || r.conn.Unsettling(down) || !r.conn.Suspect() {
+			t.Error("the first after one that succeeded")
+		}
+		if !r.conn.Unsettling(fault.New(fault.NotFound, "gone")) {
+			t.Error("what somebody has to mend")
+		}
+		if r.conn.Unsettling(&fault.Fault{Kind: fault.RateLimited, Scope: fault.Endpoint, RetryAfter: time.Minute}) || r.conn.Paused() != nil {
+			t.Error("a limit of one endpoint")
+		}
+		if r.conn.Unsettling(&fault.Fault{Kind: fault.RateLimited, Scope: fault.Connection, RetryAfter: time.Minute}); r.conn.Paused() == nil || !r.conn.Resuming() {
+			t.Error("a quota that is used up has to pause, for its time")
+		}
+		time.Sleep(61 * time.Second)
+		synctest.Wait()
+		if r.conn.Paused() != nil {
+			t.Error("still paused after its time")
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,9 @@ type probed[C any] struct {
 	secret      v1alpha1.SecretKeyReference
 	secretField string
 	interval    int32
-	lastProbe   **metav1.Time
+	// trouble is what goes wrong though probes succeed, and is seen to elsewhere; nil when nothing does.
+	trouble   *fault.Fault
+	lastProbe **metav1.Time
 	// limits are for a client that was probed.
 	limits func(C) connection.Limits
 	dial   func(secret string) (C, error)
@@ -96,7 +99,7 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 	paused := conn.Paused()
 	changed := conn.Version() != version
 	well := condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, "")
-	if !changed && paused == nil && well && *in.lastProbe != nil && now.Sub((*in.lastProbe).Time) < interval {
+	if !changed && paused == nil && !conn.Suspect() && (well || in.trouble != nil) && *in.lastProbe != nil && now.Sub((*in.lastProbe).Time) < interval {
 		return until((*in.lastProbe).Add(interval), now), nil
 	}
 	if !changed && paused != nil && paused.Kind == fault.RateLimited && conn.Resuming() {
@@ -139,13 +142,15 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 	}
 	if err != nil {
 		f := fault.From(err)
-		conn.Pause(f)
-		p.fail(o, f)
+		if changed || paused != nil || conn.Unsettling(f) {
+			conn.Pause(f)
+			p.fail(o, f)
+		}
 		switch {
 		case f.Kind.Permanent():
 			return stalledProbeInterval, nil
 		case f.Kind == fault.RateLimited:
-			return max(f.RetryAfter, defaultPollInterval/2), nil
+			return cmp.Or(f.RetryAfter, defaultPollInterval/2), nil
 		}
 		return 0, fmt.Errorf("probing: %w", err)
 	}

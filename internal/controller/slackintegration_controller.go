@@ -46,6 +46,8 @@ type SlackIntegrationReconciler struct {
 	Wake *connection.Waker
 	// Dial makes a client. It does not call Slack.
 	Dial func(chat.Config) (chat.Poster, error)
+
+	writes pacer
 }
 
 // Reconcile brings one SlackIntegration on.
@@ -54,6 +56,7 @@ func (r *SlackIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Req
 	if err := r.Client.Get(ctx, req.NamespacedName, i); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.Slack.Close(req.NamespacedName)
+			r.writes.last.Delete(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -75,7 +78,12 @@ func (r *SlackIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Req
 	i.Status.UnhealthySince = before.Status.UnhealthySince
 	again, tellErr := tellHealth(ctx, r.Outbox, i, v1alpha1.KindSlackIntegration, &i.Status.UnhealthySince, r.Clock.Now())
 	err = errors.Join(err, tellErr)
-	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, before, i, ctrl.Result{RequeueAfter: sooner(next, again)})
+	result, writeErr := r.writes.write(ctx, r.Client, r.Recorder, r.Clock.Now(), before, i, sooner(next, again), func(o object) {
+		s := &o.(*v1alpha1.SlackIntegration).Status
+		if s.Health, s.SentTotal, s.FailedTotal = (v1alpha1.Health{}), 0, 0; err != nil {
+			s.LastProbeTime = nil // one that fails is soon repeated
+		}
+	})
 	if err != nil {
 		return ctrl.Result{}, err
 	}

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -45,6 +46,26 @@ func writeStatus(ctx context.Context, c client.Client, recorder events.EventReco
 		do()
 	}
 	return result, nil
+}
+
+// writeEvery is how often an integration's status is written when nothing changed in it but what was done and when it was looked at.
+const writeEvery = 5 * time.Second
+
+// pacer keeps the statuses of busy or troubled integrations from being written all the time: only its counts and times wait.
+type pacer struct{ last sync.Map }
+
+// write is writeStatus, unless the last write was a moment ago and nothing is new but what countless takes away: then it is done later.
+func (p *pacer) write(ctx context.Context, c client.Client, recorder events.EventRecorder, now time.Time, before, after object, next time.Duration, countless func(object)) (ctrl.Result, error) {
+	key := client.ObjectKeyFromObject(after)
+	if at, ok := p.last.Load(key); ok && now.Sub(at.(time.Time)) < writeEvery {
+		was, is := before.DeepCopyObject().(object), after.DeepCopyObject().(object)
+		countless(was)
+		countless(is)
+		if equality.Semantic.DeepEqual(was, is) && !equality.Semantic.DeepEqual(before, after) {
+			return ctrl.Result{RequeueAfter: sooner(next, until(at.(time.Time).Add(writeEvery), now))}, nil
+		}
+	}
+	return writeStatus(ctx, c, recorder, before, after, ctrl.Result{RequeueAfter: next}, func() { p.last.Store(key, now) })
 }
 
 // tell records an event when an object came into trouble that somebody has to mend, or for another reason than before, and when it is out of it.
