@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"strings"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -275,6 +277,20 @@ type StateChange struct {
 	// time of the change.
 	// +required
 	Time metav1.Time `json:"time"`
+}
+
+// SetChangedBy notes who changed spec.state to what it is.
+func (d *Defect) SetChangedBy(who string) {
+	metav1.SetMetaDataAnnotation(&d.ObjectMeta, ChangedByAnnotation, string(d.Spec.State)+"/"+who)
+}
+
+// ChangedBy is who changed spec.state to what it is; empty when nobody said so.
+func (d *Defect) ChangedBy() string {
+	state, who, _ := strings.Cut(d.Annotations[ChangedByAnnotation], "/")
+	if state != string(d.Spec.State) {
+		return ""
+	}
+	return who
 }
 
 // EventID identifies something that happened.

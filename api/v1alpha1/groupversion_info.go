@@ -52,7 +52,8 @@ const (
 	// time of the request; status.jira.ticketRequestedAt repeats the one last honoured.
 	TicketRequestedAtAnnotation = "integrations.voiceai.dev/ticket-requested-at"
 
-	// ChangedByAnnotation on a Defect says who changed spec.state last. What changes it for a person sets it; comments on the ticket repeat it.
+	// ChangedByAnnotation on a Defect says who changed spec.state, and to what: <state>/<who>. What changes it for a person sets it; comments on the
+	// ticket repeat it, as long as the state is still that.
 	ChangedByAnnotation = "integrations.voiceai.dev/changed-by"
 
 	// JiraChangedAtAnnotation on a Defect hints that its ticket changed in Jira, so that it is read again. Its value is the RFC 3339 time of the

@@ -225,7 +225,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 		},
 		v1alpha1.KindJiraIntegration: func() error {
 			return (&controller.JiraIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Jira: jiraPool, Outbox: box, Wake: &wakeJira, Dial: jira.Dialer{Fence: fence}.Dial,
-				News: &news, WakeDefect: wakeDefect.Wake}).
+				News: &news, WakeDefect: wakeDefect.Wake, TookOver: tookOver}).
 				SetupWithManager(mgr, workers(64))
 		},
 		v1alpha1.KindNotificationRule: func() error {

@@ -195,7 +195,7 @@ func TestADefectAndItsTicket(t *testing.T) {
 	key := types.NamespacedName{Namespace: w.namespace, Name: "d"}
 	w.Expect(kube.Get(t.Context(), key, d)).To(gomega.Succeed())
 	w.Expect(d.Spec.State).To(gomega.Equal(v1alpha1.StateInProgress))
-	w.Expect(d.Annotations[v1alpha1.ChangedByAnnotation]).To(gomega.HavePrefix("system:serviceaccount:" + w.namespace))
+	w.Expect(d.ChangedBy()).To(gomega.HavePrefix("system:serviceaccount:" + w.namespace))
 
 	w.Expect(c.ask("POST", "/api/v1/defects/d/jira", "").status).To(gomega.Equal(http.StatusAccepted))
 	w.Expect(kube.Get(t.Context(), key, d)).To(gomega.Succeed())

@@ -270,7 +270,7 @@ func (s *Server) moveDefect(ctx context.Context, i *moveDefect) (*defectOutput, 
 			return nil, err
 		}
 		d.Spec.State = i.Body.State
-		metav1.SetMetaDataAnnotation(&d.ObjectMeta, v1alpha1.ChangedByAnnotation, callerOf(ctx).GetName())
+		d.SetChangedBy(callerOf(ctx).GetName())
 		if err = s.o.Client.Update(ctx, d, manager); err == nil {
 			return defectAnswer(d), nil
 		}

@@ -11,12 +11,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
-// defaultAuditInterval is how often some of an integration's tickets are looked for.
-const defaultAuditInterval = 10 * time.Minute
+// auditEvery is with each which poll some of an integration's tickets are looked for.
+const auditEvery = 5
 
 // audits are where an integration's audit is.
 type audits struct {
@@ -62,11 +61,11 @@ func (a *audits) forget(integration types.NamespacedName) {
 // audit looks for some of the tickets that are open, the next ones each time, with one query however many there are. Of a ticket that was deleted
 // Jira says nothing when it is asked what changed, and a webhook may be missed. A ticket that is not found may have lost its label, or moved to
 // where the query does not see it: its Defect is told to read it.
-func (r *JiraIntegrationReconciler) audit(ctx context.Context, i *v1alpha1.JiraIntegration, c JiraClient) *fault.Fault {
+func (r *JiraIntegrationReconciler) audit(ctx context.Context, i *v1alpha1.JiraIntegration, c JiraClient, poll time.Duration) error {
 	name, now := client.ObjectKeyFromObject(i), r.Clock.Now()
 	interval := r.AuditInterval
 	if interval == 0 {
-		interval = defaultAuditInterval
+		interval = auditEvery * poll
 	}
 	after, due := r.audits.due(name, now, interval)
 	if !due {
@@ -74,7 +73,7 @@ func (r *JiraIntegrationReconciler) audit(ctx context.Context, i *v1alpha1.JiraI
 	}
 	followed := &v1alpha1.DefectList{}
 	if err := r.Client.List(ctx, followed, client.MatchingFields{IntegrationIndex: name.String()}, client.UnsafeDisableDeepCopy); err != nil {
-		return fault.From(err)
+		return err
 	}
 	part := nextToAudit(followed.Items, after, now.Add(-settle(i)-margin))
 	if len(part) == 0 {
@@ -86,8 +85,7 @@ func (r *JiraIntegrationReconciler) audit(ctx context.Context, i *v1alpha1.JiraI
 	}
 	found, err := c.Find(ctx, markers, 0)
 	if err != nil {
-		r.Jira.Get(name).Record.Add(actionPoll, "", "", err)
-		return fault.From(err)
+		return err
 	}
 	for _, d := range part {
 		if _, ok := found[d.Marker()]; !ok {

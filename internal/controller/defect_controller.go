@@ -114,12 +114,16 @@ func (r *DefectReconciler) finish(ctx context.Context, s *defectScope) (ctrl.Res
 			err = o.err
 		}
 	}
+	if was, is := s.before.Status.StateChange, s.defect.Status.StateChange; s.notify != nil && s.notify.err != nil && was != nil && is.Number != was.Number {
+		return ctrl.Result{}, err // the change before this one was not told yet: this one is written once it was
+	}
 	if s.soon && err == nil && s.before.Status.ObservedGeneration < 0 {
 		return later(s.next), nil
 	}
 	if young := s.now.Sub(s.defect.CreationTimestamp.Time); s.delivering() && err == nil && s.before.Status.ObservedGeneration < 0 && young < silence {
 		return later(sooner(s.next, silence)), nil // each of them has the Defect reconciled again once there is something to say
 	}
+	s.moved()
 	s.summarise()
 	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, s.before, s.defect, later(s.next), s.measure)
 	if err != nil {

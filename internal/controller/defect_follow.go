@@ -32,7 +32,11 @@ type act struct {
 	id string
 	// says is what the status says while it is under way; empty when it need not be said.
 	says string
-	call connection.Call[JiraClient, ticket.Ticket]
+	// reads says that the call reads the ticket: when that is not there, the ticket is gone.
+	reads bool
+	// extra is something that Defect and ticket are in step without.
+	extra bool
+	call  connection.Call[JiraClient, ticket.Ticket]
 	// done takes the answer over.
 	done func(t ticket.Ticket, at time.Time)
 }
@@ -55,7 +59,7 @@ func (r *DefectReconciler) follow(ctx context.Context, s *defectScope) *outcome 
 			"JiraIntegration %s, with which %s was made, does not exist: create it again to go on following the ticket", name, j.Key)})
 	}
 	key := client.ObjectKeyFromObject(d)
-	if t, ok := r.News.Get(key, d.UID); ok && !lifecycle.FromJira(d, integration.Spec.States, t, s.now) {
+	if t, ok := r.News.Get(key, d.UID); ok && !lifecycle.FromJira(d, integration.Spec.States, t, false, s.now) {
 		r.News.Drop(key) // the status shows it
 	}
 	lane := r.Jira.Get(name).Lane(followLane)
@@ -73,8 +77,12 @@ func (r *DefectReconciler) follow(ctx context.Context, s *defectScope) *outcome 
 	if j.UpdatedTime != nil {
 		version = j.UpdatedTime.String()
 	}
+	call := a.call
+	if !a.reads {
+		call = unlessGone(j, a.call)
+	}
 	answer := lane.Ask(connection.Request[JiraClient, ticket.Ticket]{
-		Key: key, UID: d.UID, Act: a.id, Version: fmt.Sprintf("%d/%s", integration.Generation, version), Call: a.call,
+		Key: key, UID: d.UID, Act: a.id, Version: fmt.Sprintf("%d/%s", integration.Generation, version), Call: call,
 	})
 	switch {
 	case answer.Done && fault.Is(answer.Err, fault.NotFound):
@@ -95,7 +103,12 @@ func (r *DefectReconciler) follow(ctx context.Context, s *defectScope) *outcome 
 		if !answer.RetryAt.IsZero() {
 			s.next = sooner(s.next, until(answer.RetryAt, s.now))
 		}
-		return s.outOfStep(conclude(answer.Err))
+		o := conclude(answer.Err)
+		if a.extra && o.progress == condition.Stalled {
+			condition.True(d, v1alpha1.ConditionSynced, v1alpha1.ReasonInStep, "Defect and ticket agree; the link back to the Defect could not be made: "+o.message)
+			return nil
+		}
+		return s.outOfStep(o)
 	case answer.Pause != nil:
 		return s.outOfStep(paused(v1alpha1.KindJiraIntegration, name.String(), answer.Pause))
 	case a.says == "":
@@ -143,10 +156,10 @@ func (r *DefectReconciler) nextAct(s *defectScope, i *v1alpha1.JiraIntegration) 
 func (r *DefectReconciler) read(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, why string, done func()) *act {
 	id := idOf(d.Status.Jira)
 	return &act{
-		id:   why,
+		id: why, reads: true,
 		call: func(ctx context.Context, c JiraClient) (ticket.Ticket, error) { return c.Get(ctx, id) },
 		done: func(t ticket.Ticket, at time.Time) {
-			lifecycle.FromJira(d, i.Spec.States, t, at)
+			lifecycle.FromJira(d, i.Spec.States, t, true, at)
 			done()
 		},
 	}
@@ -213,13 +226,30 @@ func (r *DefectReconciler) link(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration,
 	id, link := idOf(j), ticket.Link{GlobalID: d.Marker(), URL: url, Title: "Defect " + d.Namespace + "/" + d.Name}
 	record, object, key := r.Jira.Get(client.ObjectKeyFromObject(i)).Record, objectOf(d), j.Key
 	return &act{
-		id: "link/" + url,
+		id: "link/" + url, extra: true,
 		call: func(ctx context.Context, c JiraClient) (ticket.Ticket, error) {
 			err := c.Link(ctx, id, link)
 			record.Add(actionLink, object, key, err)
 			return ticket.Ticket{}, err
 		},
 		done: func(ticket.Ticket, time.Time) { j.Backlink = url },
+	}
+}
+
+// unlessGone is a call that tells a ticket that is gone from one to which something cannot be done: Jira says of both that it does not have it.
+func unlessGone(j *v1alpha1.DefectTicket, call connection.Call[JiraClient, ticket.Ticket]) connection.Call[JiraClient, ticket.Ticket] {
+	id, key := idOf(j), j.Key
+	return func(ctx context.Context, c JiraClient) (ticket.Ticket, error) {
+		t, err := call(ctx, c)
+		if !fault.Is(err, fault.NotFound) {
+			return t, err
+		}
+		if _, gone := c.Get(ctx, id); gone != nil {
+			return t, gone
+		}
+		f := *fault.From(err)
+		f.Kind, f.Message = fault.Invalid, fmt.Sprintf("%s is there, but %s: is the feature switched off, or a proxy in between?", key, f.Message)
+		return t, &f
 	}
 }
 

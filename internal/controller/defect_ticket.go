@@ -75,7 +75,7 @@ func (r *DefectReconciler) fileTicket(ctx context.Context, s *defectScope) *outc
 	answer := lane.Ask(connection.Request[JiraClient, ticket.Ticket]{
 		Key: key, UID: d.UID, Act: "create",
 		Version: fmt.Sprintf("%d/%d/%d", d.Generation, integration.Generation, since.Unix()),
-		Call:    r.file(d.DeepCopy(), integration.DeepCopy(), search, since),
+		Call:    r.file(key, d.UID, integration, search, since),
 	})
 	switch {
 	case answer.Done && answer.Err == nil:
@@ -194,20 +194,26 @@ func settle(i *v1alpha1.JiraIntegration) time.Duration {
 	return defaultSettle
 }
 
-// file is the call that files a ticket, or finds the one that is there.
-func (r *DefectReconciler) file(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, known *lookup[ticket.Ticket], since time.Time) connection.Call[JiraClient, ticket.Ticket] {
-	record := r.Jira.Get(client.ObjectKeyFromObject(i)).Record
-	object := objectOf(d)
+// file is the call that files a ticket, or finds the one that is there. It keeps little: many may wait for their turn.
+func (r *DefectReconciler) file(key types.NamespacedName, uid types.UID, i *v1alpha1.JiraIntegration, known *lookup[ticket.Ticket], since time.Time) connection.Call[JiraClient, ticket.Ticket] {
+	record, spec, due := r.Jira.Get(client.ObjectKeyFromObject(i)).Record, i.Spec, since.Add(settle(i))
 	return func(ctx context.Context, c JiraClient) (ticket.Ticket, error) {
+		d := &v1alpha1.Defect{}
+		if err := r.Client.Get(ctx, key, d); client.IgnoreNotFound(err) != nil {
+			return ticket.Ticket{}, fault.New(fault.Unavailable, "reading Defect %s: %v", key, err)
+		} else if err != nil || d.UID != uid {
+			return ticket.Ticket{}, fault.New(fault.NotFound, "Defect %s was deleted", key)
+		}
+		object := objectOf(d)
 		if !since.IsZero() {
-			t, ok, err := known.find(ctx, c.Find, client.ObjectKeyFromObject(d), since.Add(settle(i)), r.Clock.Now)
+			t, ok, err := known.find(ctx, c.Find, key, due, r.Clock.Now)
 			if ok || err != nil {
 				record.Add(actionLookup, object, t.Key, err)
 				t.Found = ok
 				return t, err
 			}
 		}
-		draft, omitted := render.Draft(d, &i.Spec, c.Project.Priorities)
+		draft, omitted := render.Draft(d, &spec, c.Project.Priorities)
 		t, err := c.Create(ctx, draft)
 		for f := fault.From(err); f != nil && f.Kind == fault.Invalid; f = fault.From(err) { // refused, so that nothing was made
 			switch {
@@ -238,6 +244,14 @@ func (r *DefectReconciler) filed(key types.NamespacedName, d *v1alpha1.Defect) {
 	j.TicketRequestedAt = requestedAt(d)
 	if !condition.Is(d, v1alpha1.ConditionTicketed, metav1.ConditionTrue, "") {
 		condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled, "The ticket is "+j.Key)
+	}
+}
+
+// moved says when the ticket has another key than before: somebody moved it to another project, or it was converted.
+func (s *defectScope) moved() {
+	was, is := s.before.Status.Jira, s.defect.Status.Jira
+	if was != nil && was.Key != "" && is.Key != was.Key {
+		condition.True(s.defect, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled, fmt.Sprintf("The ticket is %s, which was %s before it was moved in Jira", is.Key, was.Key))
 	}
 }
 

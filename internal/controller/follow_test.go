@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
@@ -37,9 +38,13 @@ var _ = Describe("Defect and ticket in step", func() {
 		Expect(kube.Get(ctx, client.ObjectKeyFromObject(d), d)).To(Succeed())
 		return d.Status
 	}
+	// arrange is what is to be so before there is a Defect.
+	arrange := func() {}
 	ready := func(reopen *v1alpha1.JiraReopen, events ...v1alpha1.EventType) {
 		GinkgoHelper()
 		w = newWorld()
+		arrange()
+		arrange = func() {}
 		w.run(longAgo)
 		w.furnish()
 		jira := jiraCloud()
@@ -68,7 +73,7 @@ var _ = Describe("Defect and ticket in step", func() {
 		ready(nil, v1alpha1.EventDefectStateChanged)
 		edit(func() {
 			d.Spec.State = v1alpha1.StateResolved
-			metav1.SetMetaDataAnnotation(&d.ObjectMeta, v1alpha1.ChangedByAnnotation, "ann@example.com")
+			d.SetChangedBy("ann@example.com")
 		})
 		Eventually(func() string { return status().Jira.Status }).Should(Equal("Done"))
 		eventually(d, v1alpha1.ConditionReady, "True/Ready", "VOICE-1")
@@ -192,6 +197,37 @@ var _ = Describe("Defect and ticket in step", func() {
 		w.jira.Edit("VOICE-1", "To Do", "new", func(t *ticket.Ticket) { t.Assignee = "Ann" })
 		hint()
 		Eventually(func() string { return status().Jira.StatusCategory }).Should(Equal("done"))
+	})
+
+	It("goes on following a ticket to which something cannot be done", func() {
+		arrange = func() {
+			w.jira.OnWrite(func(string) error { return fault.New(fault.NotFound, "Jira does not have it (404)") })
+		}
+		ready(nil) // without the link
+		c := condition.Get(d, v1alpha1.ConditionSynced)
+		Expect(c.Message).To(And(ContainSubstring("could not be made"), ContainSubstring("VOICE-1 is there, but")))
+		edit(func() { d.Spec.State = v1alpha1.StateResolved })
+		eventually(d, v1alpha1.ConditionSynced, "False/Invalid", "VOICE-1 is there, but")
+		Expect(d.Status.Jira.MissingSince).To(BeNil())
+		w.jira.OnWrite(nil)
+		w.jira.Edit("VOICE-1", "To Do", "new", func(t *ticket.Ticket) { t.Assignee = "Ann" })
+		hint()
+		Eventually(func() string { return status().Jira.StatusCategory }).Should(Equal("done"))
+	})
+
+	It("says that polls fail for as long as they do, and probes no more for it", func() {
+		ready(nil)
+		w.jira.OnPoll(func() error { return fault.New(fault.Unavailable, "the search is down") })
+		i := &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jira"}}
+		eventually(i, v1alpha1.ConditionReady, "False/Unavailable", "the search is down")
+		probes := w.jira.Probes()
+		Consistently(func() string {
+			Expect(kube.Get(ctx, client.ObjectKeyFromObject(i), i)).To(Succeed())
+			return condition.Get(i, v1alpha1.ConditionReady).Message
+		}).WithTimeout(8 * time.Second).Should(ContainSubstring("the search is down"))
+		Expect(w.jira.Probes()).To(Equal(probes))
+		w.jira.OnPoll(nil)
+		eventually(i, v1alpha1.ConditionReady, "True/Ready", "")
 	})
 
 	It("says a comment once though the answers are lost", func() {

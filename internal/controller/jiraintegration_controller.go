@@ -48,12 +48,15 @@ type JiraIntegrationReconciler struct {
 	// News takes what polls find, WakeDefect has a Defect look at it.
 	News       *News
 	WakeDefect func(types.NamespacedName)
-	// AuditInterval is how often some of the open tickets are looked for, to notice those that were deleted; 10 minutes when zero.
+	// AuditInterval is how often some of the open tickets are looked for, to notice those that were deleted; with every fifth poll when zero.
 	AuditInterval time.Duration
 
 	audits audits
-	// failedPolls are the times of the next polls of integrations whose last one failed.
+	// failedPolls has a failedPoll for each integration whose last one failed.
 	failedPolls sync.Map
+	writes      pacer
+	// TookOver is since when nobody else acts.
+	TookOver func() time.Time
 }
 
 // Reconcile brings one JiraIntegration on.
@@ -62,6 +65,7 @@ func (r *JiraIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	if err := r.Client.Get(ctx, req.NamespacedName, i); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.Jira.Close(req.NamespacedName)
+			r.writes.last.Delete(req.NamespacedName)
 			r.failedPolls.Delete(req.NamespacedName)
 			r.audits.forget(req.NamespacedName)
 		}
@@ -69,6 +73,9 @@ func (r *JiraIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	}
 	if !i.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
+	}
+	if wait := surely(r.TookOver(), r.Clock.Now()); wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, nil // who creates a Defect once this is Ready need not wait for the ticket
 	}
 	before := i.DeepCopy()
 	record := r.Jira.Get(req.NamespacedName).Record
@@ -88,7 +95,12 @@ func (r *JiraIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	i.Status.UnhealthySince = before.Status.UnhealthySince
 	again, tellErr := tellHealth(ctx, r.Outbox, i, v1alpha1.KindJiraIntegration, &i.Status.UnhealthySince, r.Clock.Now())
 	err = errors.Join(err, tellErr)
-	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, before, i, ctrl.Result{RequeueAfter: sooner(next, again)})
+	result, writeErr := r.writes.write(ctx, r.Client, r.Recorder, r.Clock.Now(), before, i, sooner(next, again), func(o object) {
+		s := &o.(*v1alpha1.JiraIntegration).Status
+		if s.Health, s.CreatedTotal, s.FailedTotal = (v1alpha1.Health{}), 0, 0; err != nil {
+			s.LastProbeTime = nil // one that fails is soon repeated
+		}
+	})
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -99,7 +111,7 @@ func (r *JiraIntegrationReconciler) probed(i *v1alpha1.JiraIntegration) probed[J
 	secret, field := jiraSecret(i)
 	return probed[JiraClient]{
 		object: i, kind: v1alpha1.KindJiraIntegration, suspend: i.Spec.Suspend, secret: secret, secretField: field,
-		interval: i.Spec.ProbeIntervalSeconds, lastProbe: &i.Status.LastProbeTime, limits: func(c JiraClient) connection.Limits { return jiraLimits(i.Spec.RateLimit, c.Project.Deployment) },
+		interval: i.Spec.ProbeIntervalSeconds, trouble: r.pollFault(client.ObjectKeyFromObject(i)), lastProbe: &i.Status.LastProbeTime, limits: func(c JiraClient) connection.Limits { return jiraLimits(i.Spec.RateLimit, c.Project.Deployment) },
 		dial: func(secret string) (JiraClient, error) {
 			config := ticket.Config{
 				APIURL: string(i.Spec.APIURL), SiteURL: string(i.Spec.SiteURL), Deployment: ticket.Deployment(i.Spec.Deployment),

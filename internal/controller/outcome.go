@@ -77,6 +77,9 @@ func (o *outcome) again() time.Duration {
 // until is how long it is until a time, and at least a moment.
 func until(t, now time.Time) time.Duration { return max(t.Sub(now), 10*time.Millisecond) }
 
+// surely is how long it is until whatever is created is surely newer than a time. The API server gives whole seconds.
+func surely(t, now time.Time) time.Duration { return t.Truncate(time.Second).Add(time.Second).Sub(now) }
+
 // sooner is the shorter of two delays, of which 0 means none.
 func sooner(a, b time.Duration) time.Duration {
 	if a == 0 || b != 0 && b < a {

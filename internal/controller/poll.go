@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
@@ -102,8 +103,8 @@ func (r *JiraIntegrationReconciler) poll(ctx context.Context, i *v1alpha1.JiraIn
 	if !ok || i.Spec.Suspend || conn.Paused() != nil {
 		return 0, nil
 	}
-	if until, failed := r.failedPolls.Load(name); failed && now.Before(until.(time.Time)) {
-		return until.(time.Time).Sub(now), nil
+	if failed, ok := r.failedPolls.Load(name); ok && now.Before(failed.(failedPoll).again) {
+		return failed.(failedPoll).again.Sub(now), failed.(failedPoll).fault
 	}
 	interval := defaultPollInterval
 	if i.Spec.PollIntervalSeconds > 0 {
@@ -130,10 +131,7 @@ func (r *JiraIntegrationReconciler) poll(ctx context.Context, i *v1alpha1.JiraIn
 	// What Jira's search did not show yet the last time, it shows by now; what was seen already is recognised.
 	changed, err := c.Changed(ctx, back+settle(i)+margin)
 	if err != nil {
-		conn.Record.Add(actionPoll, "", "", err)
-		wait := max(interval, fault.From(err).RetryAfter)
-		r.failedPolls.Store(name, now.Add(wait))
-		return wait, fault.From(err)
+		return r.pollFailed(name, err, interval)
 	}
 	r.failedPolls.Delete(name)
 	i.Status.LastPollTime = &at
@@ -142,7 +140,37 @@ func (r *JiraIntegrationReconciler) poll(ctx context.Context, i *v1alpha1.JiraIn
 			return interval, fault.From(err)
 		}
 	}
-	return interval, r.audit(ctx, i, c)
+	if err := r.audit(ctx, i, c, interval); err != nil {
+		return r.pollFailed(name, err, interval)
+	}
+	return interval, nil
+}
+
+// pollFailed says when to poll again. Until a poll succeeds it is said that they fail.
+func (r *JiraIntegrationReconciler) pollFailed(integration types.NamespacedName, err error, interval time.Duration) (time.Duration, *fault.Fault) {
+	conn, f := r.Jira.Get(integration), fault.From(err)
+	conn.Record.Add(actionPoll, "", "", err)
+	if f.Scope == fault.Connection {
+		conn.Unsettling(f)
+	}
+	wait := max(interval, f.RetryAfter)
+	r.failedPolls.Store(integration, failedPoll{r.Clock.Now().Add(wait), f})
+	return wait, f
+}
+
+// failedPoll is why the last poll of an integration failed, which counts until one succeeds, and when the next one is.
+type failedPoll struct {
+	again time.Time
+	fault *fault.Fault
+}
+
+// pollFault is why the last poll of an integration failed; nil when it did not.
+func (r *JiraIntegrationReconciler) pollFault(integration types.NamespacedName) *fault.Fault {
+	failed, ok := r.failedPolls.Load(integration)
+	if !ok {
+		return nil
+	}
+	return failed.(failedPoll).fault
 }
 
 // tell has the Defects of a ticket reconciled, if what Jira says is new to them.
@@ -153,12 +181,15 @@ func (r *JiraIntegrationReconciler) tell(ctx context.Context, integration types.
 	}
 	for i := range list.Items {
 		d := &list.Items[i]
-		j := d.Status.Jira
-		if j.MissingSince == nil && j.UpdatedTime != nil && !t.Updated.After(j.UpdatedTime.Time) {
+		key := client.ObjectKeyFromObject(d)
+		switch age := lifecycle.Age(d.Status.Jira, t); {
+		case age > 0:
+			r.News.Put(key, d.UID, t)
+		case age == 0 && lifecycle.Differs(d.Status.Jira, t): // one of two changes in one second: which is the later one, the ticket knows
+			r.News.Doubt(key, d.UID, r.Clock.Now())
+		default:
 			continue
 		}
-		key := client.ObjectKeyFromObject(d)
-		r.News.Put(key, d.UID, t)
 		r.WakeDefect(key)
 	}
 	return nil

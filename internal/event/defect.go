@@ -51,7 +51,7 @@ func DefectStateChanged(d *v1alpha1.Defect) Event {
 	e.Time = c.Time.Time
 	e.Type = v1alpha1.EventDefectStateChanged
 	e.Data["previousState"], e.Data["cause"] = string(c.From), string(c.Cause)
-	if by := d.Annotations[v1alpha1.ChangedByAnnotation]; by != "" && c.Cause == v1alpha1.CauseSpec {
+	if by := d.ChangedBy(); by != "" && c.Cause == v1alpha1.CauseSpec {
 		e.Data["changedBy"] = cut(by)
 	}
 	return e

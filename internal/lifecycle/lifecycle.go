@@ -70,10 +70,11 @@ func Filed(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Tick
 	}
 }
 
-// FromJira takes over what Jira says of a Defect's ticket, unless that is older than what is known. It says whether there was anything new.
-func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Ticket, now time.Time) bool {
+// FromJira takes over what Jira says of a Defect's ticket, unless that is older than what is known. It says whether there was anything new. What was
+// read from the ticket itself counts also when it is as old: two changes in one second may have the same time.
+func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Ticket, read bool, now time.Time) bool {
 	j := d.Status.Jira
-	if j.MissingSince == nil && j.UpdatedTime != nil && !t.Updated.After(j.UpdatedTime.Time) {
+	if age := Age(j, t); age < 0 || age == 0 && !read {
 		return false
 	}
 	was, is := stateOf(states, j.Status, j.StatusCategory), stateOf(states, t.Status, t.StatusCategory)
@@ -83,6 +84,9 @@ func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.T
 	j.LastSyncTime = &metav1.Time{Time: now}
 	if is == was {
 		return true
+	}
+	if c := d.Status.StateChange; j.MoveTo != "" && c != nil && !t.Updated.IsZero() && t.Updated.Before(c.Time.Time) {
+		return true // what was wanted since is newer, and on its way
 	}
 	j.MoveTo = "" // somebody moved it since
 	if is != d.Status.State && (category(is) != category(d.Status.State) || mapped(states, t.Status)) {
@@ -94,6 +98,20 @@ func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.T
 		j.MoveTo = ""
 	}
 	return true
+}
+
+// Age says whether a ticket is newer (1), as old (0) or older (-1) than what is known of it. What is found again is news.
+func Age(j *v1alpha1.DefectTicket, t ticket.Ticket) int {
+	if j.MissingSince != nil || j.UpdatedTime == nil {
+		return 1
+	}
+	return t.Updated.Compare(j.UpdatedTime.Time)
+}
+
+// Differs says whether a ticket says something else than what is known of it.
+func Differs(j *v1alpha1.DefectTicket, t ticket.Ticket) bool {
+	known := *j
+	return take(&known, t)
 }
 
 // Moved takes over a ticket that the operator moved.

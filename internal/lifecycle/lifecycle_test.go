@@ -44,7 +44,7 @@ func seenAgain(s *story) {
 func jira(status, category string) func(*story) {
 	return func(s *story) {
 		at := s.later()
-		lifecycle.FromJira(s.d, s.states, ticket.Ticket{Key: "V-1", ID: "1", Status: status, StatusCategory: category, Updated: at}, at)
+		lifecycle.FromJira(s.d, s.states, ticket.Ticket{Key: "V-1", ID: "1", Status: status, StatusCategory: category, Updated: at}, false, at)
 	}
 }
 
@@ -52,7 +52,15 @@ func jira(status, category string) func(*story) {
 func stale(status, category string) func(*story) {
 	return func(s *story) {
 		s.later()
-		lifecycle.FromJira(s.d, s.states, ticket.Ticket{Key: "V-1", ID: "1", Status: status, StatusCategory: category, Updated: begin.Add(time.Second)}, s.now)
+		lifecycle.FromJira(s.d, s.states, ticket.Ticket{Key: "V-1", ID: "1", Status: status, StatusCategory: category, Updated: begin.Add(time.Second)}, false, s.now)
+	}
+}
+
+// since is what happened in Jira before the last minute and is learned of only now.
+func since(status, category string) func(*story) {
+	return func(s *story) {
+		at := s.now.Add(-30 * time.Second)
+		lifecycle.FromJira(s.d, s.states, ticket.Ticket{Key: "V-1", ID: "1", Status: status, StatusCategory: category, Updated: at}, true, s.later())
 	}
 }
 
@@ -91,6 +99,7 @@ func TestTheNewestMovesTheState(t *testing.T) {
 		"the spec stays as Jira moves on":   {[]func(*story){spec(progress), moved("In Progress", "indeterminate"), jira("Done", "done"), spec(progress)}, resolved, "", 2, v1alpha1.CauseJira, 0},
 		"closed stays closed":               {[]func(*story){spec(closed), moved("Done", "done"), jira("Archived", "done")}, closed, "", 1, v1alpha1.CauseSpec, 0},
 		"Jira is newer than a waiting move": {[]func(*story){spec(resolved), jira("In Progress", "indeterminate")}, progress, "", 2, v1alpha1.CauseJira, 0},
+		"a waiting move is newer than Jira": {[]func(*story){spec(resolved), since("In Progress", "indeterminate")}, resolved, resolved, 1, v1alpha1.CauseSpec, 0},
 		"no state wanted any more":          {[]func(*story){spec(resolved), spec("")}, resolved, resolved, 1, v1alpha1.CauseSpec, 0},
 		"seen again while open":             {[]func(*story){seenAgain}, open, "", 0, "", 0},
 		"seen again after it was resolved":  {[]func(*story){jira("Done", "done"), seenAgain}, open, open, 2, v1alpha1.CauseRegression, 1},
@@ -129,7 +138,7 @@ func TestBornResolved(t *testing.T) {
 func TestAMovedTicketIsFollowed(t *testing.T) {
 	s := newStory()
 	at := s.later()
-	if !lifecycle.FromJira(s.d, nil, ticket.Ticket{Key: "OPS-7", ID: "1", URL: "https://j/browse/OPS-7", Status: "To Do", StatusCategory: "new", Updated: at}, at) {
+	if !lifecycle.FromJira(s.d, nil, ticket.Ticket{Key: "OPS-7", ID: "1", URL: "https://j/browse/OPS-7", Status: "To Do", StatusCategory: "new", Updated: at}, false, at) {
 		t.Error("nothing new")
 	}
 	if j := s.d.Status.Jira; j.Key != "OPS-7" || j.URL != "https://j/browse/OPS-7" || s.d.Status.State != v1alpha1.StateOpen {
@@ -142,7 +151,7 @@ func TestWhatIsNotShownIsNoNews(t *testing.T) {
 	jira("To Do", "new")(s)
 	before := *s.d.Status.Jira
 	at := s.later()
-	if lifecycle.FromJira(s.d, nil, ticket.Ticket{Key: "V-1", ID: "1", Status: "To Do", StatusCategory: "new", Updated: at}, at) || *s.d.Status.Jira != before {
+	if lifecycle.FromJira(s.d, nil, ticket.Ticket{Key: "V-1", ID: "1", Status: "To Do", StatusCategory: "new", Updated: at}, false, at) || *s.d.Status.Jira != before {
 		t.Errorf("an edit of the summary changed the status: %+v", s.d.Status.Jira)
 	}
 }
@@ -178,6 +187,23 @@ func TestTarget(t *testing.T) {
 	} {
 		if got := lifecycle.Target(m, state); got != want {
 			t.Errorf("%s: %+v", state, got)
+		}
+	}
+}
+
+// Two changes within one second may have the same time: what was read from the ticket tells them apart, what was found does not.
+func TestAsOldIsNewsOnlyWhenItWasRead(t *testing.T) {
+	for read, want := range map[bool]v1alpha1.State{true: v1alpha1.StateResolved, false: v1alpha1.StateInProgress} {
+		s := newStory()
+		jira("In Progress", "indeterminate")(s)
+		at := s.d.Status.Jira.UpdatedTime.Time
+		lifecycle.FromJira(s.d, nil, ticket.Ticket{Key: "V-1", ID: "1", Status: "Done", StatusCategory: "done", Updated: at}, read, s.later())
+		if s.d.Status.State != want {
+			t.Errorf("read %v: %s, want %s", read, s.d.Status.State, want)
+		}
+		older := ticket.Ticket{Key: "V-1", ID: "1", Status: "To Do", StatusCategory: "new", Updated: at.Add(-time.Second)}
+		if lifecycle.FromJira(s.d, nil, older, true, s.later()) {
+			t.Errorf("read %v: an older answer was taken over", read)
 		}
 	}
 }

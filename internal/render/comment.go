@@ -27,7 +27,7 @@ func OccurrenceComment(d *v1alpha1.Defect, occurrences int64, regression bool) s
 // MoveComment tells a ticket why it was moved.
 func MoveComment(d *v1alpha1.Defect) string {
 	text := fmt.Sprintf("State set to *%s* on Defect %s", d.Status.State, wiki(d.Namespace+"/"+d.Name))
-	if by := d.Annotations[v1alpha1.ChangedByAnnotation]; by != "" {
+	if by := d.ChangedBy(); by != "" {
 		text += " by " + wiki(oneLine(condition.Bound(by, 255)))
 	}
 	return text

@@ -90,7 +90,7 @@ func TestCommentsCannotBeMarkup(t *testing.T) {
 	d := sample()
 	d.Name, d.Namespace, d.Status.Occurrences = "d-1", "voice", 3
 	d.Spec.Occurrence = &v1alpha1.Occurrence{Run: "n{code}1"}
-	d.Annotations = map[string]string{v1alpha1.ChangedByAnnotation: "[~admin] !x.png!\nh1. big"}
+	d.Annotations = map[string]string{v1alpha1.ChangedByAnnotation: string(d.Spec.State) + "/[~admin] !x.png!\nh1. big"}
 	d.Status.State = v1alpha1.StateResolved
 	again, back, moved := OccurrenceComment(d, 3, false), OccurrenceComment(d, 3, true), MoveComment(d)
 	if !strings.HasPrefix(again, "*Seen again.* Occurrence 3") || !strings.HasPrefix(back, "*Regression:* seen again after it was resolved. Occurrence 3") {

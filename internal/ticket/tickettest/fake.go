@@ -20,6 +20,8 @@ type Fake struct {
 	creates int
 	finds   int
 	polls   int
+	probes  int
+	poll    func() error
 	probe   func(ticket.Config) (ticket.Project, error)
 	create  func(ticket.Draft) error
 	write   func(id string) error
@@ -59,6 +61,13 @@ func (f *Fake) OnWrite(script func(id string) error) {
 	f.write = script
 }
 
+// OnPoll scripts Changed; nil goes back to success.
+func (f *Fake) OnPoll(script func() error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.poll = script
+}
+
 // Keep files a draft, as a script does that fails after the ticket was made.
 func (f *Fake) Keep(d ticket.Draft) ticket.Ticket {
 	f.mu.Lock()
@@ -96,6 +105,9 @@ func (f *Fake) Finds() int { f.mu.Lock(); defer f.mu.Unlock(); return f.finds }
 
 // Polls counts the calls of Changed.
 func (f *Fake) Polls() int { f.mu.Lock(); defer f.mu.Unlock(); return f.polls }
+
+// Probes counts the calls of Probe.
+func (f *Fake) Probes() int { f.mu.Lock(); defer f.mu.Unlock(); return f.probes }
 
 // Edit is what a person does to a ticket. With status "", it is deleted.
 func (f *Fake) Edit(key, status, category string, more func(*ticket.Ticket)) {
@@ -143,6 +155,7 @@ type client struct {
 
 func (c *client) Probe(context.Context) (ticket.Project, error) {
 	c.f.mu.Lock()
+	c.f.probes++
 	script := c.f.probe
 	c.f.mu.Unlock()
 	if script != nil {
@@ -182,6 +195,11 @@ func (c *client) Changed(_ context.Context, within time.Duration) ([]ticket.Tick
 	c.f.mu.Lock()
 	defer c.f.mu.Unlock()
 	c.f.polls++
+	if c.f.poll != nil {
+		if err := c.f.poll(); err != nil {
+			return nil, err
+		}
+	}
 	var out []ticket.Ticket
 	for _, i := range c.f.issues {
 		if !i.gone && time.Since(i.Updated) <= within {
