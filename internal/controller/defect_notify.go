@@ -136,11 +136,11 @@ func deliveredMessage(n int) string {
 // maxMessages is how many rules' messages a status keeps.
 const maxMessages = 32
 
-// shown notes where a rule's first message of the Defect is.
+// shown notes where a rule's first message of the Defect is. A digest is not the Defect's alone.
 func (s *defectScope) shown(n *v1alpha1.Notification) {
 	m := n.Status.Message
 	known := slices.ContainsFunc(s.defect.Status.Messages, func(k v1alpha1.DefectMessage) bool { return k.Rule == n.Spec.Rule.Name })
-	if m == nil || known || len(s.defect.Status.Messages) == maxMessages {
+	if m == nil || n.Status.Digest != "" || known || len(s.defect.Status.Messages) == maxMessages {
 		return
 	}
 	s.defect.Status.Messages = append(s.defect.Status.Messages, v1alpha1.DefectMessage{

@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -142,8 +143,59 @@ var _ = Describe("Delivery", func() {
 		updates := w.slack.Updates()
 		Expect(updates).To(HaveLen(2))
 		Expect(updates[1].At.TS).To(Equal(replies[0].ThreadTS))
+		for _, u := range updates {
+			Expect(fmt.Sprint(u.Message.Blocks)).To(ContainSubstring("VOICE-1"))
+		}
 		Expect(kube.Get(ctx, client.ObjectKeyFromObject(d), d)).To(Succeed())
 		Expect(d.Status.Messages).To(HaveLen(2))
+	})
+
+	It("begins a Defect's story beside the digest that told of it", func() {
+		w.run(longAgo)
+		r := ruleFor(v1alpha1.EventDefectCreated, v1alpha1.EventDefectStateChanged)
+		r.Spec.Grouping = &v1alpha1.Grouping{By: []v1alpha1.GroupKey{"type"}, WindowSeconds: 2}
+		slackOnly(fast, r)
+		var d *v1alpha1.Defect
+		for range 3 {
+			d = defect(v1alpha1.SeverityHigh)
+			w.create(d)
+		}
+		delivered(3)
+		eventually(d, v1alpha1.ConditionReady, "True/Ready", "")
+		amend(d, func(d *v1alpha1.Defect) { d.Spec.State = v1alpha1.StateResolved })
+		delivered(4)
+		Expect(w.slack.Updates()).To(BeEmpty())
+		Expect(w.slack.Messages()).To(HaveLen(2))
+		Expect(w.slack.Messages()[1].ThreadTS).To(BeEmpty())
+	})
+
+	It("finds the thread again though the Defect's status does not say where it is", func() {
+		w.run(longAgo)
+		slackOnly(fast, ruleFor(v1alpha1.EventDefectCreated, v1alpha1.EventDefectStateChanged))
+		d := defect(v1alpha1.SeverityHigh)
+		w.create(d)
+		eventually(d, v1alpha1.ConditionReady, "True/Ready", "")
+		w.stop()
+		before := d.DeepCopy()
+		d.Status.Messages = nil
+		Expect(kube.Status().Patch(ctx, d, client.MergeFrom(before))).To(Succeed())
+		amend(d, func(d *v1alpha1.Defect) { d.Spec.State = v1alpha1.StateResolved })
+		w.run(time.Now())
+		delivered(2)
+		Expect(w.slack.Messages()).To(HaveLen(2))
+		Expect(w.slack.Messages()[1].ThreadTS).NotTo(BeEmpty())
+	})
+
+	It("goes on with a story whose first message cannot be edited", func() {
+		w.run(longAgo)
+		slackOnly(fast, ruleFor(v1alpha1.EventDefectCreated, v1alpha1.EventDefectStateChanged))
+		w.slack.OnUpdate(func(chat.Posted) error { return fault.New(fault.Unavailable, "Slack answered with status 502") })
+		d := defect(v1alpha1.SeverityHigh)
+		w.create(d)
+		eventually(d, v1alpha1.ConditionReady, "True/Ready", "")
+		amend(d, func(d *v1alpha1.Defect) { d.Spec.State = v1alpha1.StateResolved })
+		delivered(2)
+		Expect(w.slack.Messages()).To(HaveLen(2))
 	})
 
 	It("looks before it posts what may have been posted, once for all that wait", func() {
@@ -163,12 +215,6 @@ var _ = Describe("Delivery", func() {
 		Eventually(w.slack.Calls).Should(BeNumerically(">=", 3))
 		w.stop()
 		w.slack.OnPost(nil)
-		integration := slackBot()
-		integration.Namespace = w.namespace
-		Expect(kube.Get(ctx, client.ObjectKeyFromObject(integration), integration)).To(Succeed())
-		before := integration.DeepCopy() // as after a post that was answered
-		integration.Status.Channels = []v1alpha1.KnownChannel{{Name: "#alerts", ID: "C1"}}
-		Expect(kube.Status().Patch(ctx, integration, client.MergeFrom(before))).To(Succeed())
 		w.run(time.Now())
 		Expect(delivered(3)).To(Equal(map[string]int{v1alpha1.ReasonSent: 3}))
 		once := map[string]int{}

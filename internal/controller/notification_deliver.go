@@ -60,7 +60,7 @@ func (r *NotificationReconciler) deliver(ctx context.Context, s *notificationSco
 		s.next = until(n.CreationTimestamp.Add(r.Retention), s.now)
 		return nil
 	}
-	if o, wait := r.uncertain(s); wait {
+	if o, wait := r.uncertain(ctx, s); wait {
 		return o
 	}
 	if len(n.Spec.Members) == 0 {
@@ -119,7 +119,8 @@ func (r *NotificationReconciler) untold(s *notificationScope) string {
 		return "That an integration does not work is not told through itself"
 	}
 	if s.rule != nil && len(s.n.Spec.Members) == 0 { // the members of a digest were let through each by its own rule
-		if end, muted := s.rule.MutedUntil(s.now); muted {
+		// What happened before the window is told, however late: nothing is dropped because something else took long.
+		if end, muted := s.rule.MutedUntil(s.n.CreationTimestamp.Time); muted {
 			return fmt.Sprintf("A mute window of rule %s holds until %s", s.n.Spec.Rule.Name, end.UTC().Format(time.RFC3339))
 		}
 	}
@@ -127,7 +128,7 @@ func (r *NotificationReconciler) untold(s *notificationScope) string {
 }
 
 // uncertain deals with a message that may have been posted already: it is looked for, and if it is not found nothing is in doubt any more.
-func (r *NotificationReconciler) uncertain(s *notificationScope) (o *outcome, wait bool) {
+func (r *NotificationReconciler) uncertain(ctx context.Context, s *notificationScope) (o *outcome, wait bool) {
 	n := s.n
 	lane := r.lane(s)
 	if a, ok := lane.Peek(s.key(), n.UID); ok && fault.Is(a.Err, fault.Ambiguous) {
@@ -148,7 +149,7 @@ func (r *NotificationReconciler) uncertain(s *notificationScope) (o *outcome, wa
 	if since.IsZero() {
 		return nil, false
 	}
-	thread, _ := r.thread(s)
+	thread, _ := r.thread(ctx, s)
 	channel := r.channelID(s, thread)
 	if channel == "" {
 		return nil, false // nobody can be asked; the integration's status says that it is at least once
@@ -157,11 +158,14 @@ func (r *NotificationReconciler) uncertain(s *notificationScope) (o *outcome, wa
 	known := r.lookupOf(channel, thread.TS)
 	known.hold(s.key(), string(n.UID), n.CreationTimestamp.Time)
 	a := looked.Ask(connection.Request[SlackClient, chat.Posted]{
-		Key: s.key(), UID: n.UID, Act: fmt.Sprintf("look/%d", since.Unix()), Version: fmt.Sprint(s.integration.Generation), Free: true,
+		Key: s.key(), UID: n.UID, Act: fmt.Sprintf("look/%d/%s", since.Unix(), thread.TS), Version: fmt.Sprint(s.integration.Generation), Free: true,
 		Call: r.look(s, channel, thread.TS, since),
 	})
 	switch {
 	case a.Done && a.Err == nil && a.Result.TS != "":
+		if t := threadOf(s); t != "" && thread.TS == "" {
+			r.threads.Add(t, a.Result)
+		}
 		r.sent(s, a.Result, a.At)
 		return nil, true
 	case a.Done && a.Err == nil:
@@ -209,6 +213,11 @@ func (r *NotificationReconciler) send(ctx context.Context, s *notificationScope)
 	if err != nil {
 		return conclude(err)
 	}
+	if call == nil {
+		condition.True(s.n, v1alpha1.ConditionDelivered, v1alpha1.ReasonMuted, "Nothing is left to tell: what it was to tell was told otherwise, or deleted")
+		s.next = until(s.n.CreationTimestamp.Add(r.Retention), s.now)
+		return nil
+	}
 	return r.waiting(s, r.lane(s).Ask(connection.Request[SlackClient, chat.Posted]{
 		Key: s.key(), UID: s.n.UID, Act: "send", Version: fmt.Sprintf("%d/%d", s.integration.Generation, since.Unix()), First: len(s.n.Spec.Members) > 0, Call: call,
 	}))
@@ -225,6 +234,9 @@ func (r *NotificationReconciler) waiting(s *notificationScope, a connection.Answ
 	case a.Done && a.Err == nil:
 		r.sent(s, a.Result, a.At)
 		return nil
+	case a.Again:
+		n.Status.NextAttemptTime = s.before.Status.NextAttemptTime
+		return &outcome{}
 	case a.Done:
 		o := conclude(a.Err)
 		o.reason = deliveryReason(fault.From(a.Err))
@@ -257,7 +269,7 @@ func (r *NotificationReconciler) sent(s *notificationScope, posted chat.Posted, 
 	s.next = until(n.CreationTimestamp.Add(r.Retention), s.now)
 }
 
-// post is the call that posts the message: a digest, a message of its own, or an answer in the thread of the first message about the same
+// post is the call that posts the message, nil when there is nothing to post: a digest, a message of its own, or an answer in the thread of the first message about the same
 // Defect, which is edited to show how things stand.
 func (r *NotificationReconciler) post(ctx context.Context, s *notificationScope) (connection.Call[SlackClient, chat.Posted], error) {
 	o := render.Options{Channel: s.channel, DeliveryID: string(s.n.UID), Mentions: s.mentions, DashboardURL: r.DashboardURL}
@@ -269,6 +281,9 @@ func (r *NotificationReconciler) post(ctx context.Context, s *notificationScope)
 		if err != nil {
 			return nil, err
 		}
+		if len(members) == 0 && !r.lane(s).Has(s.key(), s.n.UID) {
+			return nil, nil
+		}
 		o.Mentions = mentions
 		return r.postNew(s, render.Digest(members, o)), nil
 	}
@@ -278,12 +293,12 @@ func (r *NotificationReconciler) post(ctx context.Context, s *notificationScope)
 	}
 	scope := *s
 	return func(ctx context.Context, c SlackClient) (chat.Posted, error) {
-		first, ok := r.thread(&scope) // it may be there only now that it is this one's turn
+		first, ok := r.thread(ctx, &scope) // it may be there only now that it is this one's turn
 		if !ok {
 			return fresh(ctx, c)
 		}
 		now := r.present(ctx, &scope)
-		if _, err := c.Update(ctx, first, render.Living(&now, o)); err != nil && !fault.From(err).Kind.Permanent() && !errors.Is(err, chat.ErrUnsupported) { // what cannot be edited any more is told below all the same
+		if _, err := c.Update(ctx, first, render.Living(&now, o)); holds(err, scope.n.Status.Attempts) {
 			return chat.Posted{}, unposted(err)
 		}
 		answer := render.Reply(&scope.event, o)
@@ -293,6 +308,19 @@ func (r *NotificationReconciler) post(ctx context.Context, s *notificationScope)
 		r.record(&scope).Add(ActionPost, objectOfNotification(scope.n), posted.Channel, err)
 		return posted, err
 	}, nil
+}
+
+// maxEdits is how often the first message is tried to be edited before the answer to it is posted all the same.
+const maxEdits = 3
+
+// holds says whether an edit of the first message that failed is to be tried again before the answer to it is posted. What cannot be edited any
+// more is told by the answer.
+func holds(err error, attempts int32) bool {
+	if err == nil || errors.Is(err, chat.ErrUnsupported) {
+		return false
+	}
+	f := fault.From(err)
+	return f.Kind == fault.RateLimited || f.Scope == fault.Connection || !f.Kind.Permanent() && attempts < maxEdits
 }
 
 // unposted is a failure of what comes before the post: nothing is in doubt.

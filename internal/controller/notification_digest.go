@@ -70,7 +70,7 @@ func (g *groups) add(id string, n types.NamespacedName, due time.Time) bool {
 	if in == nil {
 		in = &group{members: map[types.NamespacedName]bool{}, due: due}
 		g.byID[id] = in
-		g.arm(id, in)
+		g.arm(id, in, due.Sub(g.clock.Now()))
 	}
 	in.members[n] = true
 	g.of[n] = id
@@ -113,16 +113,16 @@ func (g *groups) later(id string, due time.Time) {
 	defer g.mu.Unlock()
 	if in := g.byID[id]; in != nil {
 		in.due = due
-		g.arm(id, in)
+		g.arm(id, in, due.Sub(g.clock.Now()))
 	}
 }
 
-// arm has one of the members reconciled when it is time.
-func (g *groups) arm(id string, in *group) {
+// arm has one of the members reconciled after a while, and then another now and then, as long as the group is there.
+func (g *groups) arm(id string, in *group, wait time.Duration) {
 	if in.timer != nil {
 		in.timer.Stop()
 	}
-	in.timer = g.clock.AfterFunc(max(in.due.Sub(g.clock.Now()), 0), func() {
+	in.timer = g.clock.AfterFunc(max(wait, 0), func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		if g.byID[id] != in {
@@ -130,8 +130,9 @@ func (g *groups) arm(id string, in *group) {
 		}
 		for n := range in.members {
 			g.wake(n)
-			return
+			break
 		}
+		g.arm(id, in, gather) // that one may have nothing to tell any more: then it is another's turn
 	})
 }
 
@@ -282,6 +283,7 @@ func (r *NotificationReconciler) hold(ctx context.Context, s *notificationScope)
 func (r *NotificationReconciler) groupOf(s *notificationScope) (id string, due time.Time, grouped bool) {
 	if s.rule != nil {
 		if key, window, ok := s.rule.GroupKey(&s.event); ok {
+			window = min(window, r.Expiry-r.Expiry/8) // what waits longer would expire
 			return strings.Join([]string{s.n.Namespace, s.n.Spec.Rule.UID, key}, "\x00"), s.n.CreationTimestamp.Add(window), true
 		}
 	}
@@ -373,7 +375,8 @@ func digestOf(members []*v1alpha1.Notification) *v1alpha1.Notification {
 	return d
 }
 
-// membersEvents are the events that a digest tells, each once, and those whom the rules that matched them mention.
+// membersEvents are the events that a digest tells, each once, and those whom the rules that matched them mention. A member that was told otherwise
+// is none of them.
 func (r *NotificationReconciler) membersEvents(ctx context.Context, digest *v1alpha1.Notification) (out []event.Event, mentions []v1alpha1.Mention, err error) {
 	known, rules := map[string]bool{}, map[string]bool{}
 	for _, name := range digest.Spec.Members {
@@ -384,6 +387,9 @@ func (r *NotificationReconciler) membersEvents(ctx context.Context, digest *v1al
 		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading Notification %s of a digest: %w", name, err)
+		}
+		if settled(n) && n.Status.Digest != digest.Name {
+			continue
 		}
 		if !known[string(n.Spec.Event.ID)] {
 			known[string(n.Spec.Event.ID)] = true

@@ -35,33 +35,62 @@ func threadOf(s *notificationScope) string {
 
 // thread is the message at the head of the thread that a Notification goes into. The Defect's status says where it is; what was posted a moment
 // ago is remembered until it does.
-func (r *NotificationReconciler) thread(s *notificationScope) (chat.Posted, bool) {
+func (r *NotificationReconciler) thread(ctx context.Context, s *notificationScope) (chat.Posted, bool) {
 	if !threaded(s) {
 		return chat.Posted{}, false
 	}
 	if found, ok := r.threads.Get(threadOf(s)); ok {
 		return found.(chat.Posted), true
 	}
-	d, ok := r.defect(context.Background(), s)
-	if !ok {
+	by := client.ObjectKeyFromObject(s.integration).String()
+	if d, ok := r.defect(ctx, s); ok {
+		i := slices.IndexFunc(d.Status.Messages, func(m v1alpha1.DefectMessage) bool {
+			return m.Rule == s.n.Spec.Rule.Name && m.Integration == by && m.TS != ""
+		})
+		if i >= 0 {
+			m := d.Status.Messages[i]
+			return chat.Posted{Channel: m.Channel, TS: m.TS, Permalink: m.Permalink}, true
+		}
+	}
+	return r.head(ctx, s, by)
+}
+
+// head is the first message of the story as the Notifications themselves say, before the Defect's status shows it.
+func (r *NotificationReconciler) head(ctx context.Context, s *notificationScope, by string) (chat.Posted, bool) {
+	siblings, err := r.siblings(ctx, s.n)
+	if err != nil {
 		return chat.Posted{}, false
 	}
-	i := slices.IndexFunc(d.Status.Messages, func(m v1alpha1.DefectMessage) bool {
-		return m.Rule == s.n.Spec.Rule.Name && m.Integration == client.ObjectKeyFromObject(s.integration).String() && m.TS != ""
-	})
-	if i < 0 {
+	var first *v1alpha1.Notification
+	for i := range siblings {
+		o := &siblings[i]
+		if m := o.Status.Message; m != nil && m.TS != "" && m.Integration == by && o.Status.Digest == "" && (first == nil || earlier(o, first)) {
+			first = o
+		}
+	}
+	if first == nil {
 		return chat.Posted{}, false
 	}
-	m := d.Status.Messages[i]
+	m := first.Status.Message
 	return chat.Posted{Channel: m.Channel, TS: m.TS, Permalink: m.Permalink}, true
 }
 
-// present is the event of a Defect as things stand now, or the Notification's own when the Defect is gone.
+// present is the event of a Defect as things stand now, or the Notification's own when the Defect is gone. What is told may be newer than the cache.
 func (r *NotificationReconciler) present(ctx context.Context, s *notificationScope) event.Event {
-	if d, ok := r.defect(ctx, s); ok {
-		return event.DefectNow(d)
+	d, ok := r.defect(ctx, s)
+	if !ok {
+		return s.event
 	}
-	return s.event
+	now := event.DefectNow(d)
+	if c := d.Status.StateChange; s.event.Type == v1alpha1.EventDefectStateChanged && (c == nil || c.Time.Time.Before(s.event.Time)) {
+		now.Data["state"], now.Data["cause"] = s.event.Data["state"], s.event.Data["cause"]
+	}
+	for _, of := range []string{"ticketKey", "ticketURL"} {
+		if told, ok := s.event.Data[of]; ok && now.Data[of] == nil {
+			now.Data[of] = told
+		}
+	}
+	return now
 }
 
 // defect is the Defect that a Notification is about, from the cache.

@@ -20,6 +20,7 @@ type Fake struct {
 	configs  []chat.Config
 	probe    func(chat.Config) (chat.Workspace, error)
 	post     func(chat.Message) error
+	update   func(chat.Posted) error
 	updates  []Update
 	finds    int
 }
@@ -50,6 +51,13 @@ func (f *Fake) OnPost(script func(chat.Message) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.post = script
+}
+
+// OnUpdate scripts Update; nil goes back to success.
+func (f *Fake) OnUpdate(script func(chat.Posted) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.update = script
 }
 
 // Keep keeps a message, as a script does that fails after the message was accepted.
@@ -129,6 +137,11 @@ func (c *client) Update(_ context.Context, at chat.Posted, m chat.Message) (chat
 	}
 	c.f.mu.Lock()
 	defer c.f.mu.Unlock()
+	if c.f.update != nil {
+		if err := c.f.update(at); err != nil {
+			return chat.Posted{}, err
+		}
+	}
 	for i := range c.f.messages {
 		if posted(i+1).TS == at.TS {
 			c.f.updates = append(c.f.updates, Update{At: at, Message: m})
