@@ -5,6 +5,7 @@ package chaos_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -267,36 +268,48 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	w.judge()
 }
 
-// killAtAnyMoment kills nine operators, each in the middle of one of its first calls.
+// killAtAnyMoment kills twenty operators, each in the middle of a call: at each moment of the first three, and at random ones of a burst.
 func (w *world) killAtAnyMoment() {
-	t := w.t
-	t.Helper()
-	for _, when := range []moment{arrived, done, answered} {
+	w.t.Helper()
+	moments := []moment{arrived, done, answered}
+	for _, when := range moments {
 		for nth := range int64(3) {
-			p := w.operator()
-			w.find(4)
-			killed := make(chan struct{})
-			first := w.calls.Load() + 1
-			kill := func(n int64, m moment) bool {
-				if n != first+nth || m != when {
-					return false
-				}
-				p.Kill()
-				close(killed)
-				return true
-			}
-			w.on.Store(&kill)
-			select {
-			case <-killed:
-			case err := <-here.Died:
-				t.Fatal(err)
-			case <-time.After(stage.Patience):
-				t.Fatalf("call %d never %s", first+nth, when)
-			}
+			w.killAt(4, nth, when)
 		}
+	}
+	seed := uint64(time.Now().UnixNano())
+	w.t.Logf("random moments of seed %d", seed)
+	for random := rand.New(rand.NewPCG(seed, 0)); w.replicas < 20; {
+		w.killAt(10, random.Int64N(10), moments[random.IntN(len(moments))])
 	}
 	w.on.Store(nil)
 	w.operator()
+}
+
+// killAt has so many Defects found, and kills an operator at a moment of its nth call.
+func (w *world) killAt(defects int, nth int64, when moment) {
+	t := w.t
+	t.Helper()
+	p := w.operator()
+	w.find(defects)
+	killed := make(chan struct{})
+	first := w.calls.Load() + 1
+	kill := func(n int64, m moment) bool {
+		if n != first+nth || m != when {
+			return false
+		}
+		p.Kill()
+		close(killed)
+		return true
+	}
+	w.on.Store(&kill)
+	select {
+	case <-killed:
+	case err := <-here.Died:
+		t.Fatal(err)
+	case <-time.After(stage.Patience):
+		t.Fatalf("call %d never %s", first+nth, when)
+	}
 }
 
 func TestTheLeaderIsKilled(t *testing.T) {
