@@ -78,8 +78,7 @@ func (w *world) serveBy(o sandbox.Options, by func(http.Handler) http.Handler) {
 	w.server = httptest.NewServer(by(w.sandbox))
 }
 
-// start starts the operator and waits until the integrations are Ready, and until nothing is in doubt: a Defect of the very second in which
-// it took over might be another's.
+// start starts the operator and waits until the integrations are Ready.
 func (w *world) start(ctx context.Context, integrations ...condition.Object) error {
 	var err error
 	if w.operator, err = w.stage.Operator(ctx, "operator", nil, furtherFlags()...); err != nil {
@@ -95,8 +94,6 @@ func (w *world) start(ctx context.Context, integrations ...condition.Object) err
 			return err
 		}
 	}
-	now := time.Now()
-	time.Sleep(now.Truncate(time.Second).Add(1100 * time.Millisecond).Sub(now))
 	return nil
 }
 
