@@ -48,15 +48,14 @@ type JiraIntegrationReconciler struct {
 	// News takes what polls find, WakeDefect has a Defect look at it.
 	News       *News
 	WakeDefect func(types.NamespacedName)
-	// AuditInterval is how often some of the open tickets are looked for, to notice those that were deleted; with every fifth poll when zero.
-	AuditInterval time.Duration
-
-	audits audits
-	// failedPolls has a failedPoll for each integration whose last one failed.
-	failedPolls sync.Map
-	writes      pacer
+	// AuditEvery is which query looks for some of the open tickets, to notice those that were deleted; 5 when zero.
+	AuditEvery int
 	// TookOver is since when nobody else acts.
 	TookOver func() time.Time
+
+	// queries has a *queries for each integration.
+	queries sync.Map
+	writes  pacer
 }
 
 // Reconcile brings one JiraIntegration on.
@@ -66,8 +65,7 @@ func (r *JiraIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		if client.IgnoreNotFound(err) == nil {
 			r.Jira.Close(req.NamespacedName)
 			r.writes.last.Delete(req.NamespacedName)
-			r.failedPolls.Delete(req.NamespacedName)
-			r.audits.forget(req.NamespacedName)
+			r.queries.Delete(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -111,7 +109,7 @@ func (r *JiraIntegrationReconciler) probed(i *v1alpha1.JiraIntegration) probed[J
 	secret, field := jiraSecret(i)
 	return probed[JiraClient]{
 		object: i, kind: v1alpha1.KindJiraIntegration, suspend: i.Spec.Suspend, secret: secret, secretField: field,
-		interval: i.Spec.ProbeIntervalSeconds, trouble: r.pollFault(client.ObjectKeyFromObject(i)), lastProbe: &i.Status.LastProbeTime, limits: func(c JiraClient) connection.Limits { return jiraLimits(i.Spec.RateLimit, c.Project.Deployment) },
+		interval: i.Spec.ProbeIntervalSeconds, trouble: r.queriesOf(client.ObjectKeyFromObject(i)).failed, lastProbe: &i.Status.LastProbeTime, limits: func(c JiraClient) connection.Limits { return jiraLimits(i.Spec.RateLimit, c.Project.Deployment) },
 		dial: func(secret string) (JiraClient, error) {
 			config := ticket.Config{
 				APIURL: string(i.Spec.APIURL), SiteURL: string(i.Spec.SiteURL), Deployment: ticket.Deployment(i.Spec.Deployment),

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -94,83 +95,97 @@ func (n *News) Drop(d types.NamespacedName) {
 	delete(n.tickets, d)
 }
 
+// queries is how far an integration's queries are. One reconcile at a time uses it.
+type queries struct {
+	// turn counts them, asked is when the last one was made.
+	turn  int
+	asked time.Time
+	// after is the last Defect that an audit looked at, as namespace/name.
+	after string
+	// failed is why the last one failed, which counts until one succeeds; again is when it is tried again.
+	failed *fault.Fault
+	again  time.Time
+}
+
+func (r *JiraIntegrationReconciler) queriesOf(integration types.NamespacedName) *queries {
+	q, _ := r.queries.LoadOrStore(integration, &queries{})
+	return q.(*queries)
+}
+
 // poll asks Jira, when it is time, which tickets changed, and has their Defects reconciled. It catches what webhooks missed, with one query
-// however many Defects there are. It returns when to poll next, 0 for never.
+// however many Defects there are. Now and then that query looks for tickets that are gone instead. It returns when to poll next, 0 for never.
 func (r *JiraIntegrationReconciler) poll(ctx context.Context, i *v1alpha1.JiraIntegration) (time.Duration, *fault.Fault) {
 	name, now := client.ObjectKeyFromObject(i), r.Clock.Now()
-	conn := r.Jira.Get(name)
+	conn, q := r.Jira.Get(name), r.queriesOf(name)
 	c, ok := conn.Client()
 	if !ok || i.Spec.Suspend || conn.Paused() != nil {
 		return 0, nil
 	}
-	if failed, ok := r.failedPolls.Load(name); ok && now.Before(failed.(failedPoll).again) {
-		return failed.(failedPoll).again.Sub(now), failed.(failedPoll).fault
+	if q.failed != nil && now.Before(q.again) {
+		return q.again.Sub(now), q.failed
 	}
 	interval := defaultPollInterval
 	if i.Spec.PollIntervalSeconds > 0 {
 		interval = time.Duration(i.Spec.PollIntervalSeconds) * time.Second
 	}
-	back := firstPoll
-	if last := i.Status.LastPollTime; last != nil {
-		if next := last.Add(interval); now.Before(next) {
-			return until(next, now), nil
-		}
-		back = min(now.Sub(last.Time), longestPoll)
+	last := q.asked
+	if p := i.Status.LastPollTime; p != nil && p.After(last) {
+		last = p.Time
+	}
+	if next := last.Add(interval); now.Before(next) {
+		return until(next, now), nil
 	}
 	followed := &v1alpha1.DefectList{}
 	if err := r.Client.List(ctx, followed, client.MatchingFields{IntegrationIndex: name.String()}, client.Limit(1)); err != nil {
 		return 0, fault.From(err)
 	}
-	at := metav1.NewTime(now)
 	if len(followed.Items) == 0 { // what is filed from now on is newer than this
-		i.Status.LastPollTime = &at
+		i.Status.LastPollTime = &metav1.Time{Time: now}
 		return interval, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
-	// What Jira's search did not show yet the last time, it shows by now; what was seen already is recognised.
-	changed, err := c.Changed(ctx, back+settle(i)+margin)
+	q.turn++
+	q.asked = now
+	audited, err := false, error(nil)
+	if every := cmp.Or(r.AuditEvery, auditEvery); q.turn%every == 0 {
+		audited, err = r.audit(ctx, i, c, q)
+	}
+	if !audited && err == nil {
+		err = r.askForChanges(ctx, i, c, now)
+	}
 	if err != nil {
-		return r.pollFailed(name, err, interval)
-	}
-	r.failedPolls.Delete(name)
-	i.Status.LastPollTime = &at
-	for _, t := range changed {
-		if err := r.tell(ctx, name, t); err != nil {
-			return interval, fault.From(err)
+		conn.Record.Add(actionPoll, "", "", err)
+		q.failed = fault.From(err)
+		if q.failed.Scope == fault.Connection {
+			conn.Unsettling(q.failed)
 		}
+		wait := max(interval, q.failed.RetryAfter)
+		q.again = now.Add(wait)
+		return wait, q.failed
 	}
-	if err := r.audit(ctx, i, c, interval); err != nil {
-		return r.pollFailed(name, err, interval)
-	}
+	q.failed = nil
 	return interval, nil
 }
 
-// pollFailed says when to poll again. Until a poll succeeds it is said that they fail.
-func (r *JiraIntegrationReconciler) pollFailed(integration types.NamespacedName, err error, interval time.Duration) (time.Duration, *fault.Fault) {
-	conn, f := r.Jira.Get(integration), fault.From(err)
-	conn.Record.Add(actionPoll, "", "", err)
-	if f.Scope == fault.Connection {
-		conn.Unsettling(f)
+// askForChanges asks what changed since it was last asked.
+func (r *JiraIntegrationReconciler) askForChanges(ctx context.Context, i *v1alpha1.JiraIntegration, c JiraClient, now time.Time) error {
+	back := firstPoll
+	if last := i.Status.LastPollTime; last != nil {
+		back = min(now.Sub(last.Time), longestPoll)
 	}
-	wait := max(interval, f.RetryAfter)
-	r.failedPolls.Store(integration, failedPoll{r.Clock.Now().Add(wait), f})
-	return wait, f
-}
-
-// failedPoll is why the last poll of an integration failed, which counts until one succeeds, and when the next one is.
-type failedPoll struct {
-	again time.Time
-	fault *fault.Fault
-}
-
-// pollFault is why the last poll of an integration failed; nil when it did not.
-func (r *JiraIntegrationReconciler) pollFault(integration types.NamespacedName) *fault.Fault {
-	failed, ok := r.failedPolls.Load(integration)
-	if !ok {
-		return nil
+	// What Jira's search did not show yet the last time, it shows by now; what was seen already is recognised.
+	changed, err := c.Changed(ctx, back+settle(i)+margin)
+	if err != nil {
+		return err
 	}
-	return failed.(failedPoll).fault
+	for _, t := range changed {
+		if err := r.tell(ctx, client.ObjectKeyFromObject(i), t); err != nil {
+			return err
+		}
+	}
+	i.Status.LastPollTime = &metav1.Time{Time: now}
+	return nil
 }
 
 // tell has the Defects of a ticket reconciled, if what Jira says is new to them.
