@@ -27,6 +27,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
@@ -361,6 +362,45 @@ func signal(t *testing.T, p *stage.Process, s syscall.Signal) {
 	t.Helper()
 	if err := p.Signal(s); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestReadyMeansNoWaiting: a Defect that is created once the integration is Ready is surely nobody else's, though that may be within the second
+// of the take-over.
+func TestReadyMeansNoWaiting(t *testing.T) {
+	w := newBareWorld(t)
+	w.addJira()
+	i := &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jira"}}
+	for range 3 {
+		w.amend(i, func() { i.Spec.SettleSeconds = 600 }) // longer than anybody waits here
+		p := w.operator()
+		if err := here.Poll(t.Context(), "the integration to be checked", func() (bool, error) {
+			err := cluster.Get(t.Context(), client.ObjectKeyFromObject(i), i)
+			return i.Status.LastProbeTime != nil && condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, ""), err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		w.find(3)
+		w.judge()
+		p.Kill()
+		before := i.DeepCopy()
+		i.Status = v1alpha1.JiraIntegrationStatus{}
+		if err := cluster.Status().Patch(t.Context(), i, client.MergeFrom(before)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// amend changes an object's spec.
+func (w *world) amend(o client.Object, change func()) {
+	w.t.Helper()
+	if err := cluster.Get(w.t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+		w.t.Fatal(err)
+	}
+	before := o.DeepCopyObject().(client.Object)
+	change()
+	if err := cluster.Patch(w.t.Context(), o, client.MergeFrom(before)); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
