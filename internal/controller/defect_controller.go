@@ -27,7 +27,7 @@ import (
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects,verbs=get;list;watch
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects/status,verbs=get;patch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects/status,verbs=get;update
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notifications,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 

@@ -27,7 +27,7 @@ import (
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=jiraintegrations,verbs=get;list;watch
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=jiraintegrations/status,verbs=get;patch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=jiraintegrations/status,verbs=get;update
 
 // defaultIssueType is spec.issueType when empty.
 const defaultIssueType = "Bug"

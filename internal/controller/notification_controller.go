@@ -27,7 +27,7 @@ import (
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notifications,verbs=get;list;watch;create;delete
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notifications/status,verbs=get;patch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notifications/status,verbs=get;update
 
 // NotificationReconciler delivers Notifications, alone or many in a digest, and removes them when they are old.
 type NotificationReconciler struct {

@@ -23,7 +23,7 @@ import (
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notificationrules,verbs=get;list;watch
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notificationrules/status,verbs=get;patch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notificationrules/status,verbs=get;update
 
 // NotificationRuleReconciler says whether a rule makes sense and can be served.
 type NotificationRuleReconciler struct {

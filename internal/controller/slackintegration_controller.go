@@ -22,7 +22,7 @@ import (
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations,verbs=get;list;watch
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations/status,verbs=get;patch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations/status,verbs=get;update
 
 // SlackPool holds the connections to Slack.
 type SlackPool = connection.Pool[SlackClient, chat.Posted]
