@@ -3,7 +3,9 @@ package controller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
 // Fields by which objects are found in the cache.
@@ -19,8 +22,10 @@ const (
 	SecretIndex = "secret"
 	// TicketedIndex: whether a Defect has a ticket or wants none, "true" or "false".
 	TicketedIndex = "ticketed"
-	// TicketIndex: a Defect's ticket, as namespace/name of the integration, a slash and the ticket's ID.
+	// TicketIndex: a Defect's ticket, as namespace/name of the integration, a slash and the ticket's ID; and the same with its key.
 	TicketIndex = "ticket"
+	// MarkerIndex: a Defect's marker.
+	MarkerIndex = "marker"
 	// IntegrationIndex: the integration with which a Defect's ticket was made, as namespace/name.
 	IntegrationIndex = "integration"
 	// SubjectIndex: the UID of the object a Notification is about.
@@ -44,6 +49,7 @@ func Index(ctx context.Context, mgr ctrl.Manager) error {
 		{&v1alpha1.JiraIntegration{}, SecretIndex, secretsOf},
 		{&v1alpha1.Defect{}, TicketedIndex, isTicketed},
 		{&v1alpha1.Defect{}, TicketIndex, ticketOf},
+		{&v1alpha1.Defect{}, MarkerIndex, markerOf},
 		{&v1alpha1.Defect{}, IntegrationIndex, ticketIntegration},
 		{&v1alpha1.Notification{}, SubjectIndex, subjectOf},
 		{&v1alpha1.Notification{}, MemberIndex, memberNames},
@@ -86,7 +92,15 @@ func isTicketed(o client.Object) []string {
 
 func ticketOf(o client.Object) []string {
 	if d, ok := o.(*v1alpha1.Defect); ok && d.Status.Jira != nil && d.Status.Jira.Key != "" {
-		return []string{d.Status.Jira.Integration + "/" + d.Status.Jira.ID}
+		j := d.Status.Jira
+		return []string{j.Integration + "/" + j.ID, j.Integration + "/" + j.Key} // an ID is a number and a key is not
+	}
+	return nil
+}
+
+func markerOf(o client.Object) []string {
+	if d, ok := o.(*v1alpha1.Defect); ok {
+		return []string{d.Marker()}
 	}
 	return nil
 }
@@ -124,20 +138,52 @@ func isUndelivered(o client.Object) []string {
 	return nil
 }
 
-// DefectsOf finds the Defects of a ticket that was made with an integration.
+// DefectsOf finds the Defects that an issue in Jira is the ticket of: by its ID and its key, or else by the marker among its labels. The latter
+// also finds a Defect whose ticket is not in the cache yet, and may find that of an issue which was cloned.
 func DefectsOf(c client.Reader) func(_ context.Context, integration types.NamespacedName, issueID, issueKey string, labels []string) ([]types.NamespacedName, error) {
-	return func(ctx context.Context, integration types.NamespacedName, issueID, _ string, _ []string) ([]types.NamespacedName, error) {
-		list := &v1alpha1.DefectList{}
-		if issueID == "" {
-			return nil, nil
-		}
-		if err := c.List(ctx, list, client.MatchingFields{TicketIndex: integration.String() + "/" + issueID}); err != nil {
-			return nil, err
-		}
+	return func(ctx context.Context, integration types.NamespacedName, issueID, issueKey string, labels []string) ([]types.NamespacedName, error) {
 		var out []types.NamespacedName
-		for i := range list.Items {
-			out = append(out, client.ObjectKeyFromObject(&list.Items[i]))
+		find := func(field, value string) error {
+			list := &v1alpha1.DefectList{}
+			if err := c.List(ctx, list, client.MatchingFields{field: value}); err != nil {
+				return err
+			}
+			for i := range list.Items {
+				d := &list.Items[i]
+				if key := client.ObjectKeyFromObject(d); usesJira(d, integration) && !slices.Contains(out, key) {
+					out = append(out, key)
+				}
+			}
+			return nil
+		}
+		for _, name := range []string{issueID, issueKey} {
+			if name == "" {
+				continue
+			}
+			if err := find(TicketIndex, integration.String()+"/"+name); err != nil {
+				return nil, err
+			}
+		}
+		if len(out) > 0 {
+			return out, nil
+		}
+		for _, l := range labels {
+			if !strings.HasPrefix(l, ticket.MarkerPrefix) {
+				continue
+			}
+			if err := find(MarkerIndex, l); err != nil {
+				return nil, err
+			}
 		}
 		return out, nil
 	}
+}
+
+// usesJira says whether a Defect's ticket was made with an integration or, before there is one, can be taken to be: whoever owns an integration
+// has no say in another namespace.
+func usesJira(d *v1alpha1.Defect, integration types.NamespacedName) bool {
+	if j := d.Status.Jira; j != nil && j.Integration != "" {
+		return j.Integration == integration.String()
+	}
+	return d.Namespace == integration.Namespace
 }

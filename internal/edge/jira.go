@@ -152,7 +152,7 @@ func (j *Jira) take(w http.ResponseWriter, r *http.Request) (int, result) {
 	if err != nil {
 		return refuse(http.StatusBadRequest, "the body is not JSON")
 	}
-	log = log.WithValues("Event", e.Name, "Issue", e.Issue.Key, "EventTime", time.UnixMilli(e.Timestamp).UTC())
+	log = log.WithValues("Event", e.Name, "Issue", e.Issue.Key, "EventTime", time.UnixMilli(int64(e.Timestamp)).UTC())
 	ctx = ctrl.LoggerInto(ctx, log)
 	result, err := j.note(ctx, integration, e)
 	if err != nil {
@@ -190,7 +190,7 @@ func (j *Jira) integration(ctx context.Context, name types.NamespacedName) (*v1a
 // note writes on the Defects of an event's issue that Jira may know something new.
 func (j *Jira) note(ctx context.Context, i *v1alpha1.JiraIntegration, e *jiraEvent) (result, error) {
 	log := ctrl.LoggerFrom(ctx).V(1)
-	if e.Issue.ID == "" && e.Issue.Key == "" {
+	if e.Issue.ID == "" && e.Issue.Key == "" && e.Issue.Fields.Labels == nil {
 		log.Info("Webhook ignored: it is not about an issue")
 		return ignored, nil
 	}
@@ -198,7 +198,7 @@ func (j *Jira) note(ctx context.Context, i *v1alpha1.JiraIntegration, e *jiraEve
 		log.Info("Webhook ignored: it tells of what the operator did itself")
 		return ignored, nil
 	}
-	defects, err := j.options.Find(ctx, client.ObjectKeyFromObject(i), e.Issue.ID, e.Issue.Key, e.Issue.Fields.Labels)
+	defects, err := j.options.Find(ctx, client.ObjectKeyFromObject(i), string(e.Issue.ID), e.Issue.Key, e.Issue.Fields.Labels)
 	if err != nil {
 		return failed, fmt.Errorf("finding the Defect of issue %s: %w", e.Issue.Key, err)
 	}

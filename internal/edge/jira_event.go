@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 const (
@@ -19,11 +21,11 @@ type jiraEvent struct {
 	// Name is such as jira:issue_updated or comment_created.
 	Name string `json:"webhookEvent"`
 	// Timestamp is in milliseconds since 1970.
-	Timestamp int64 `json:"timestamp"`
+	Timestamp millis `json:"timestamp"`
 	// User did it; absent from comment_* events.
 	User  *jiraUser `json:"user"`
 	Issue struct {
-		ID     string `json:"id"`
+		ID     number `json:"id"`
 		Key    string `json:"key"`
 		Fields struct {
 			Labels []string `json:"labels"`
@@ -40,6 +42,29 @@ type jiraUser struct {
 	AccountID string `json:"accountId"`
 	Name      string `json:"name"`
 	Key       string `json:"key"`
+}
+
+// number is digits, which Jira writes as a string and others as a number.
+type number string
+
+// UnmarshalJSON takes both, and takes anything else as absent.
+func (n *number) UnmarshalJSON(raw []byte) error {
+	digits := strings.Trim(string(raw), `"`)
+	if digits != "" && strings.Trim(digits, "0123456789") == "" {
+		*n = number(digits)
+	}
+	return nil
+}
+
+// millis is a time in milliseconds, as a number or as a string of one.
+type millis int64
+
+// UnmarshalJSON takes both, and takes anything else as absent.
+func (m *millis) UnmarshalJSON(raw []byte) error {
+	if at, err := strconv.ParseInt(strings.Trim(string(raw), `"`), 10, 64); err == nil {
+		*m = millis(at)
+	}
+	return nil
 }
 
 // decodeJira reads a body. Its error says that it is not JSON; a value of an unexpected type is taken as absent.

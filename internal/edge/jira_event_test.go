@@ -45,7 +45,7 @@ func TestDecodesWhatJiraSends(t *testing.T) {
 			if u := e.by(); u != nil {
 				by = *u
 			}
-			if e.Name != test.event || e.Issue.ID != test.id || e.Issue.Key != test.key || by.AccountID != test.cloud || by.Name != test.server {
+			if e.Name != test.event || string(e.Issue.ID) != test.id || e.Issue.Key != test.key || by.AccountID != test.cloud || by.Name != test.server {
 				t.Errorf("decoded %+v by %+v", e, by)
 			}
 			if !reflect.DeepEqual(e.Issue.Fields.Labels, test.labels) {
@@ -66,7 +66,10 @@ func TestDecodesTolerantly(t *testing.T) {
 		key    string
 		labels []string
 	}{
-		"a number as ID":          {body: `{"issue":{"id":10042,"key":"VOICE-42"}}`, key: "VOICE-42"},
+		"a number as ID":          {body: `{"issue":{"id":10042,"key":"VOICE-42"}}`, id: "10042", key: "VOICE-42"},
+		"an ID that is no number": {body: `{"issue":{"id":"1e4","key":"VOICE-42"}}`, key: "VOICE-42"},
+		"an object as ID":         {body: `{"issue":{"id":{"a":1},"key":"VOICE-42"}}`, key: "VOICE-42"},
+		"a word as time":          {body: `{"timestamp":"now","issue":{"id":"1"}}`, id: "1"},
 		"labels that are none":    {body: `{"issue":{"id":"1","fields":{"labels":{"a":1}},"key":"VOICE-42"}}`, id: "1", key: "VOICE-42"},
 		"some labels that are":    {body: `{"issue":{"id":"1","fields":{"labels":[1,"","a","` + long + `","b"]}}}`, id: "1", labels: []string{"a", "b"}},
 		"nothing":                 {body: `{"issue":null,"user":null,"timestamp":null}`},
@@ -82,7 +85,7 @@ func TestDecodesTolerantly(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if e.Issue.ID != test.id || e.Issue.Key != test.key || !reflect.DeepEqual(e.Issue.Fields.Labels, test.labels) {
+			if string(e.Issue.ID) != test.id || e.Issue.Key != test.key || !reflect.DeepEqual(e.Issue.Fields.Labels, test.labels) {
 				t.Errorf("decoded %+v", e.Issue)
 			}
 		})

@@ -53,7 +53,7 @@ func TestIgnoresWhatIsNoneOfItsBusiness(t *testing.T) {
 		"its own change on an older version": {body: recorded(t, "server_issue_updated_by_operator.json"), account: "JIRAUSER10200"},
 		"no issue":                           {body: recorded(t, "cloud_sprint_started.json")},
 		"no object":                          {body: []byte(`[]`)},
-		"somebody else's issue":              {body: bytes.ReplaceAll(recorded(t, "cloud_issue_updated.json"), []byte("10042"), []byte("10043"))},
+		"somebody else's issue":              {body: strangers(recorded(t, "cloud_issue_updated.json"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -85,6 +85,28 @@ func TestIgnoresWhatIsNoneOfItsBusiness(t *testing.T) {
 		w.does(request([]byte(`{"user":{"displayName":"x"},"issue":{"id":"10042"}}`)), http.StatusOK, accepted)
 		w.hinted(1)
 	})
+}
+
+// strangers is the body when the issue is another one.
+func strangers(body []byte) []byte {
+	for _, s := range []string{"10042", "VOICE-42", "defect-"} {
+		body = bytes.ReplaceAll(body, []byte(s), []byte(s+"9"))
+	}
+	return body
+}
+
+// A ticket is known by any of its ID, its key and its marker.
+func TestKnowsATicketByWhatThereIs(t *testing.T) {
+	for name, body := range map[string]string{
+		"an ID": `{"issue":{"id":"10042"}}`, "a number": `{"issue":{"id":10042}}`, "a key": `{"issue":{"key":"VOICE-42"}}`,
+		"a label": `{"issue":{"fields":{"labels":["defect-d1"]}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.does(request([]byte(body)), http.StatusOK, accepted)
+			w.hinted(1)
+		})
+	}
 }
 
 // Whoever has not signed learns nothing: not even whether there is an integration of that name.

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -84,7 +85,7 @@ func newWorld(t *testing.T) *world {
 	integration := &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: "jira", UID: "i", Generation: 1},
 		Spec: v1alpha1.JiraIntegrationSpec{WebhookSecretRef: &v1alpha1.SecretKeyReference{Name: "hook", Key: "secret"}}}
 	integration.Status.AccountID = "557058:voice-ai"
-	defect := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: "defect", Annotations: map[string]string{"other": "kept"}}}
+	defect := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: "defect", UID: "d1", Annotations: map[string]string{"other": "kept"}}}
 	defect.Status.Jira = &v1alpha1.DefectTicket{Integration: "voice/jira", ID: "10042", Key: "VOICE-42"}
 	w.kube = fake.NewClientBuilder().WithScheme(scheme).WithObjects(integration, defect, &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: "hook", UID: "s"}, Data: map[string][]byte{"secret": []byte(hookSecret), "spaced": []byte("a b")},
@@ -136,7 +137,7 @@ func (w *world) find(ctx context.Context, integration types.NamespacedName, id, 
 	}
 	var out []types.NamespacedName
 	for _, d := range list.Items {
-		if j := d.Status.Jira; j != nil && j.Integration == integration.String() && j.ID == id {
+		if j := d.Status.Jira; j.Integration == integration.String() && (j.ID == id || j.Key == key || slices.Contains(labels, d.Marker())) {
 			out = append(out, client.ObjectKeyFromObject(&d))
 		}
 	}
