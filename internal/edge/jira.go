@@ -69,7 +69,8 @@ type Jira struct {
 	decoy string
 }
 
-// delivery identifies a webhook. Jira's identifier stays the same when it tries again; as it is not signed, it counts only with the body.
+// delivery identifies a webhook. Jira's identifier stays the same when it tries again; as it is not signed, it counts only with the body. Without
+// one, as from an old Server, the body alone tells: it has the time of what happened.
 type delivery struct {
 	integration types.UID
 	identifier  string
@@ -144,8 +145,10 @@ func (j *Jira) take(w http.ResponseWriter, r *http.Request) (int, result) {
 	}
 
 	d := delivery{integration: integration.UID, identifier: r.Header.Get("X-Atlassian-Webhook-Identifier"), mac: string(mac)}
-	once := d.identifier != "" && len(d.identifier) <= maxIdentifier
-	if _, ok := j.seen.Get(d); once && ok {
+	if len(d.identifier) > maxIdentifier {
+		d.identifier = ""
+	}
+	if _, ok := j.seen.Get(d); ok {
 		return http.StatusOK, repeated
 	}
 	e, err := decodeJira(body)
@@ -159,9 +162,7 @@ func (j *Jira) take(w http.ResponseWriter, r *http.Request) (int, result) {
 		log.Error(err, "Webhook not taken in; Jira sends it again")
 		return http.StatusServiceUnavailable, failed
 	}
-	if once { // only now: what failed is wanted again
-		j.seen.Add(d, struct{}{})
-	}
+	j.seen.Add(d, struct{}{}) // only now: what failed is wanted again
 	return http.StatusOK, result
 }
 
