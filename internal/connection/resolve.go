@@ -150,8 +150,34 @@ func admits(ctx context.Context, c client.Reader, a *v1alpha1.AllowedNamespaces,
 // maxSecret bounds a credential; the longest tokens are a few kilobytes.
 const maxSecret = 16 << 10
 
-// ReadSecret reads one value of a Secret, live. Its error is a *Refusal when the Secret is at fault; it never holds the value.
+// ReadSecret reads one token or URL of a Secret, live. Its error is a *Refusal when the Secret is at fault; it never holds the value.
 func ReadSecret(ctx context.Context, c client.Reader, namespace, field string, ref v1alpha1.SecretKeyReference) (string, error) {
+	value, err := readSecret(ctx, c, namespace, field, ref)
+	value = strings.TrimSpace(value)
+	if err == nil && (len(value) > maxSecret || strings.ContainsFunc(value, func(r rune) bool { return r == ' ' || unprintable(r) })) {
+		return "", refuse(v1alpha1.ReasonSecretInvalid,
+			"the value under the key %q of Secret %q is longer than %d bytes or has spaces or control characters in it: it must be one token or URL and nothing else",
+			ref.Key, ref.Name, maxSecret)
+	}
+	return value, err
+}
+
+// ReadPassphrase reads what somebody made up and typed in on the other side too, such as the secret of a webhook, as ReadSecret does. Its spaces
+// count; the line break that an editor leaves at the end does not.
+func ReadPassphrase(ctx context.Context, c client.Reader, namespace, field string, ref v1alpha1.SecretKeyReference) (string, error) {
+	value, err := readSecret(ctx, c, namespace, field, ref)
+	value = strings.TrimRight(value, "\r\n")
+	if err == nil && (len(value) > maxSecret || strings.ContainsFunc(value, unprintable)) {
+		return "", refuse(v1alpha1.ReasonSecretInvalid,
+			"the value under the key %q of Secret %q is longer than %d bytes or has line breaks or other control characters in it: it must be one line of text",
+			ref.Key, ref.Name, maxSecret)
+	}
+	return value, err
+}
+
+func unprintable(r rune) bool { return r < ' ' || r == 0x7f }
+
+func readSecret(ctx context.Context, c client.Reader, namespace, field string, ref v1alpha1.SecretKeyReference) (string, error) {
 	s := &corev1.Secret{}
 	if err := c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.Name}, s); apierrors.IsNotFound(err) {
 		return "", refuse(v1alpha1.ReasonSecretNotFound, "Secret %q does not exist in namespace %s: create it with the key %q, or point %s at another",
@@ -159,15 +185,10 @@ func ReadSecret(ctx context.Context, c client.Reader, namespace, field string, r
 	} else if err != nil {
 		return "", fmt.Errorf("reading Secret %s/%s: %w", namespace, ref.Name, err)
 	}
-	value := strings.TrimSpace(string(s.Data[ref.Key]))
-	switch {
-	case value == "":
+	value := string(s.Data[ref.Key])
+	if strings.TrimSpace(value) == "" {
 		return "", refuse(v1alpha1.ReasonSecretKeyNotFound, "Secret %q has no value under the key %q: add it, or point %s at another key",
 			ref.Name, ref.Key, field)
-	case len(value) > maxSecret || strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		return "", refuse(v1alpha1.ReasonSecretInvalid,
-			"the value under the key %q of Secret %q is longer than %d bytes or has spaces or control characters in it: it must be one token or URL and nothing else",
-			ref.Key, ref.Name, maxSecret)
 	}
 	return value, nil
 }

@@ -141,7 +141,7 @@ func (r *JiraIntegrationReconciler) probed(i *v1alpha1.JiraIntegration) probed[J
 				notes = append(notes, note)
 			}
 			if ref := i.Spec.WebhookSecretRef; ref != nil {
-				if _, err := connection.ReadSecret(ctx, r.Live, i.Namespace, "spec.webhookSecretRef", *ref); err != nil {
+				if _, err := connection.ReadPassphrase(ctx, r.Live, i.Namespace, "spec.webhookSecretRef", *ref); err != nil {
 					notes = append(notes, "Webhooks are refused: "+err.Error())
 				}
 			}

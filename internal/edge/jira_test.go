@@ -143,8 +143,9 @@ func TestRefusesInOneWay(t *testing.T) {
 			w.change(func(i *v1alpha1.JiraIntegration) { i.Spec.WebhookSecretRef.Name = "x" })
 		},
 		"key missing, empty": func(w *world, r *http.Request) { w.rotate(""); r.Header.Set("X-Hub-Signature", sign("", body)) },
-		"a secret with a space": func(w *world, _ *http.Request) {
-			w.change(func(i *v1alpha1.JiraIntegration) { i.Spec.WebhookSecretRef.Key = "spaced" })
+		"a secret of two lines": func(w *world, r *http.Request) {
+			w.change(func(i *v1alpha1.JiraIntegration) { i.Spec.WebhookSecretRef.Key = "lines" })
+			r.Header.Set("X-Hub-Signature", sign("a\nb", body))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -357,7 +358,7 @@ func TestSaysNoSecret(t *testing.T) {
 		send(r, http.StatusServiceUnavailable, failed)
 	}
 	w.fail = nil
-	w.rotate(hookSecret + " with spaces")
+	w.rotate(hookSecret + "\nand another line")
 	send(request(body), http.StatusUnauthorized, refused)
 
 	said := answers.String() + w.log.text()

@@ -77,7 +77,7 @@ func (s *secrets) of(ctx context.Context, i *v1alpha1.JiraIntegration) (string, 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), secretTimeout)
 	defer cancel()
 	e.version, e.again = version, time.Time{}
-	e.value, e.err = connection.ReadSecret(ctx, s.live, i.Namespace, "spec.webhookSecretRef", ref)
+	e.value, e.err = connection.ReadPassphrase(ctx, s.live, i.Namespace, "spec.webhookSecretRef", ref)
 	var refusal *connection.Refusal
 	if e.err != nil && !errors.As(e.err, &refusal) {
 		e.again = s.clock.Now().Add(readPause)

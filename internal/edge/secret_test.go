@@ -1,6 +1,9 @@
 package edge
 
-import "testing"
+import (
+	"net/http"
+	"testing"
+)
 
 // Atlassian's published vector (https://developer.atlassian.com/cloud/jira/platform/webhooks/#secure-admin-webhooks), and GitHub's, whose body
 // has a comma more.
@@ -35,6 +38,34 @@ func TestSignatures(t *testing.T) {
 			if got := ok && signed(test.secret, []byte(test.body), mac); got != test.want {
 				t.Errorf("signed: %t, want %t", got, test.want)
 			}
+		})
+	}
+}
+
+// The vectors are checked as any webhook is: what is signed comes as far as to be no JSON.
+func TestTakesThePublishedVectors(t *testing.T) {
+	for name, test := range map[string]struct {
+		secret, body, header string
+		want                 int
+	}{
+		"published":                     {vectorSecret, vectorBody, vectorMAC, http.StatusBadRequest},
+		"published, and a line break":   {vectorSecret + "\n", vectorBody, vectorMAC, http.StatusBadRequest},
+		"published, from another world": {vectorSecret + "\r\n", vectorBody, vectorMAC, http.StatusBadRequest},
+		"spaces at the ends":            {" a b ", vectorBody, sign(" a b ", []byte(vectorBody)), http.StatusBadRequest},
+		"no spaces at the ends":         {" a b ", vectorBody, sign("a b", []byte(vectorBody)), http.StatusUnauthorized},
+		"letters of all kinds":          {"gehört – нам", vectorBody, sign("gehört – нам", []byte(vectorBody)), http.StatusBadRequest},
+		"nothing but spaces":            {"  ", vectorBody, sign("  ", []byte(vectorBody)), http.StatusUnauthorized},
+		"GitHub's near miss":            {vectorSecret, vectorBody, nearMissMAC, http.StatusUnauthorized},
+		"GitHub's body":                 {vectorSecret, "Hello, World!", vectorMAC, http.StatusUnauthorized},
+		"GitHub's body and its own":     {vectorSecret, "Hello, World!", nearMissMAC, http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.rotate(test.secret)
+			r := request([]byte(test.body))
+			r.Header.Set("X-Hub-Signature", test.header)
+			w.does(r, test.want, refused)
+			w.hinted(0)
 		})
 	}
 }

@@ -88,7 +88,7 @@ func newWorld(t *testing.T) *world {
 	defect := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: "defect", UID: "d1", Annotations: map[string]string{"other": "kept"}}}
 	defect.Status.Jira = &v1alpha1.DefectTicket{Integration: "voice/jira", ID: "10042", Key: "VOICE-42"}
 	w.kube = fake.NewClientBuilder().WithScheme(scheme).WithObjects(integration, defect, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: "hook", UID: "s"}, Data: map[string][]byte{"secret": []byte(hookSecret), "spaced": []byte("a b")},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: "hook", UID: "s"}, Data: map[string][]byte{"secret": []byte(hookSecret), "lines": []byte("a\nb")},
 	}).WithInterceptorFuncs(interceptor.Funcs{Get: w.get, Patch: w.patch}).Build()
 	w.jira = NewJira(JiraOptions{Client: w.kube, Live: w.kube, Clock: w.clock, Find: w.find})
 	w.handler = serve([]Route{w.jira.Route()})
