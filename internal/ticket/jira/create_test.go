@@ -42,7 +42,7 @@ func TestCreateFaults(t *testing.T) {
 		"captcha":            {401, map[string]string{"X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE"}, "", fault.Unauthorized, fault.Connection, "", 0, "CAPTCHA_CHALLENGE"},
 		"no permission":      {403, nil, `{"errorMessages":["no right"]}`, fault.Unauthorized, fault.Item, "", 0, "no right"},
 		"not found":          {404, nil, `{"errorMessages":["Issue does not exist"]}`, fault.NotFound, fault.Item, "", 0, "Issue does not exist"},
-		"conflict":           {409, nil, "", fault.Conflict, fault.Item, "", 0, "409"},
+		"conflict":           {409, nil, "", fault.Ambiguous, fault.Item, "", 0, "409"},
 		"too many in issue":  {413, nil, "", fault.Invalid, fault.Item, "", 0, "413"},
 		"burst":              {429, map[string]string{"Retry-After": "3", "RateLimit-Reason": "jira-burst-based"}, "", fault.RateLimited, fault.Endpoint, "", 3 * time.Second, "wait"},
 		"one issue":          {429, map[string]string{"RateLimit-Reason": "jira-per-issue-on-write"}, "", fault.RateLimited, fault.Item, "", 0, "wait"},

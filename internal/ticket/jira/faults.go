@@ -55,6 +55,8 @@ func classify(res *jira.Response, err error, sent func() bool) error {
 		f.Kind, f.Message = fault.Unauthorized, "the account may not do this in Jira (403): give it the permission"+said
 	case code == http.StatusNotFound, code == http.StatusGone:
 		f.Kind, f.Message = fault.NotFound, fmt.Sprintf("Jira does not have it, or the account may not see it (%d)%s", code, said)
+	case code == http.StatusConflict && sent(): // nobody else can have changed what is to be made: it does not say what became of it
+		f.Kind, f.Message = unclear, "Jira had something else under way (409)"+said
 	case code == http.StatusConflict:
 		f.Kind, f.Message = fault.Conflict, "somebody changed it at the same time (409)"+said
 	case code == http.StatusTooManyRequests:
