@@ -158,9 +158,12 @@ func fieldProblems(i *v1alpha1.JiraIntegration, found []string) string {
 	return strings.Join(append(render.CheckFields(i.Spec.Fields), found...), "; ")
 }
 
-// unknownPriorities says which priorities of the map the project does not take; empty when it takes all.
+// unknownPriorities says which priorities of the map the project does not take; empty when it takes all, or does not say.
 func unknownPriorities(i *v1alpha1.JiraIntegration, known []string) string {
 	if known == nil {
+		return ""
+	}
+	if len(known) == 0 {
 		return "Tickets are made without a priority: the issue type has no such field on its create screen"
 	}
 	var unknown []string

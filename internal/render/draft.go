@@ -23,7 +23,7 @@ const (
 )
 
 // Draft is the ticket for a Defect. knownPriorities are those that the project takes: another one is left out. nil means that it is not
-// known which. omitted says which further fields are left out, and why.
+// known which, and any is tried. omitted says which further fields are left out, and why.
 func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPriorities []string) (out ticket.Draft, omitted []string) {
 	out = ticket.Draft{
 		Summary:     condition.Bound(oneLine(d.Spec.Title), maxSummary),

@@ -63,6 +63,9 @@ _Auto-created by Voice AI Testing Framework_
 	if d, _ := Draft(sample(), &v1alpha1.JiraIntegrationSpec{}, []string{"P1"}); d.Priority != "" {
 		t.Errorf("a priority that the project does not know: %q", d.Priority)
 	}
+	if d, _ := Draft(sample(), &v1alpha1.JiraIntegrationSpec{}, []string{}); d.Priority != "" {
+		t.Errorf("a project that has no priorities: %q", d.Priority)
+	}
 	if d, _ := Draft(sample(), &v1alpha1.JiraIntegrationSpec{}, nil); d.Priority != "Highest" {
 		t.Errorf("a project whose priorities are not known: %q", d.Priority)
 	}

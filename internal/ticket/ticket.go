@@ -94,10 +94,10 @@ type Project struct {
 	Account, AccountID string
 	// Name of the project.
 	Name string
-	// Priorities that the issue type takes; nil when it has no such field.
+	// Priorities that the issue type takes; empty when it has no such field, nil when Jira does not say.
 	Priorities []string
-	// Problems are what is wrong with Config.Fields, or with fields that are asked for and not among them, in words to act on. Fields with
-	// problems are left out of tickets.
+	// Problems are what is wrong with Config.Fields, with fields that are asked for and not among them, or with what every ticket has, in words
+	// to act on. Fields with problems are left out of tickets.
 	Problems []string
 }
 

@@ -96,11 +96,5 @@ func (t *tracker) knownForm(ctx context.Context) (*known, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, screen, err := t.createScreen(ctx)
-	if err != nil {
-		return nil, err
-	}
-	is := &known{deployment: deployment, issueTypeID: id, form: newForm(t.config, screen)}
-	t.known.Store(is)
-	return is, nil
+	return t.learn(ctx, deployment)
 }

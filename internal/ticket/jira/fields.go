@@ -92,22 +92,26 @@ func (c *choice) UnmarshalJSON(raw []byte) error {
 
 func (c choice) label() string { return cmp.Or(c.Value, c.Name) }
 
-// priorities are those that a screen takes, or nil when it has no such field.
+// priorities are those that a screen takes: none when it has no such field, and nil when it does not say which.
 func priorities(screen []screenField) []string {
 	i := slices.IndexFunc(screen, func(f screenField) bool { return f.id() == "priority" })
 	if i < 0 {
-		return nil
+		return []string{}
 	}
-	names := []string{}
+	var names []string
 	for _, c := range screen[i].AllowedValues {
-		names = append(names, c.Name)
+		if c.Name != "" {
+			names = append(names, c.Name)
+		}
 	}
 	return names
 }
 
-// form says how to fill in the configured fields.
+// form says how to fill in a ticket.
 type form struct {
-	// fields are those that can be, wrong says why others cannot; both by the name in the configuration.
+	// priorities are those of ticket.Project.
+	priorities []string
+	// fields are the configured ones that can be filled in, wrong says why others cannot; both by the name in the configuration.
 	fields map[string]screenField
 	wrong  map[string]string
 	// problems are for people.
@@ -116,7 +120,7 @@ type form struct {
 
 // newForm holds the configured fields against a screen.
 func newForm(c ticket.Config, screen []screenField) *form {
-	out := &form{fields: map[string]screenField{}, wrong: map[string]string{}}
+	out := &form{priorities: priorities(screen), fields: map[string]screenField{}, wrong: map[string]string{}}
 	configured := map[string]string{} // by ID, the name under which it is configured
 	for _, f := range c.Fields {
 		on, why := match(c, f, screen)
@@ -142,6 +146,29 @@ func newForm(c ticket.Config, screen []screenField) *form {
 	if missing != nil {
 		out.problems = append(out.problems, fmt.Sprintf("Jira requires what nothing fills in, and will refuse tickets: %s: add it to spec.fields, or make it optional for %s in Jira",
 			list(missing), c.IssueType))
+	}
+	var lacking []string
+	for _, id := range []string{"description", "labels"} { // a summary is on every screen
+		if !slices.ContainsFunc(screen, func(f screenField) bool { return f.id() == id }) {
+			lacking = append(lacking, id)
+		}
+	}
+	if lacking != nil {
+		out.problems = append(out.problems, fmt.Sprintf("the create screen of %s in %s lacks what every ticket has, and Jira will refuse tickets: add %s to the screen",
+			c.IssueType, c.Project, strings.Join(lacking, " and ")))
+	}
+	return out
+}
+
+// blankForm is for an issue type of which Jira does not say what tickets are to have.
+func blankForm(c ticket.Config, why string) *form {
+	unknown := fmt.Sprintf("Jira does not say what tickets of %s in %s are to have", c.IssueType, c.Project)
+	out := &form{wrong: map[string]string{}, problems: []string{unknown + ": " + why}}
+	for _, f := range c.Fields {
+		out.wrong[f.Name] = unknown
+	}
+	if c.Fields != nil {
+		out.problems[0] += "; spec.fields are left out"
 	}
 	return out
 }

@@ -15,6 +15,8 @@ import (
 // screen has a field of each kind.
 var screen = strings.Join([]string{
 	`{"fieldId":"summary","name":"Summary","required":true,"schema":{"type":"string"}}`,
+	`{"fieldId":"description","name":"Description","schema":{"type":"string"}}`,
+	`{"fieldId":"labels","name":"Labels","schema":{"type":"array","items":"string"}}`,
 	`{"fieldId":"project","name":"Project","required":true,"schema":{"type":"project"}}`,
 	`{"fieldId":"issuetype","name":"Issue Type","required":true,"schema":{"type":"issuetype"}}`,
 	`{"fieldId":"reporter","name":"Reporter","required":true,"schema":{"type":"user"}}`,
@@ -83,6 +85,12 @@ func TestProblems(t *testing.T) {
 		}},
 		"required": {screen + required, nil, []string{
 			`Jira requires what nothing fills in, and will refuse tickets: "Team" (customfield_90): add it to spec.fields, or make it optional for Bug in Jira`,
+		}},
+		"no labels": {strings.Replace(screen, `"labels"`, `"customfield_99"`, 1), []ticket.Field{{Name: "customfield_99", Type: ticket.MultiOption}}, []string{
+			`the create screen of Bug in VOICE lacks what every ticket has, and Jira will refuse tickets: add labels to the screen`,
+		}},
+		"neither labels nor description": {`{"fieldId":"summary","name":"Summary","required":true,"schema":{"type":"string"}}`, nil, []string{
+			`the create screen of Bug in VOICE lacks what every ticket has, and Jira will refuse tickets: add description and labels to the screen`,
 		}},
 		"required and filled in": {screen + required, []ticket.Field{{Name: "Team", Type: ticket.Option}}, nil},
 	} {

@@ -89,7 +89,7 @@ type tracker struct {
 type known struct {
 	deployment  ticket.Deployment
 	issueTypeID string
-	// form says how to fill in the configured fields; nil when it is not known yet.
+	// form says how to fill in a ticket; nil when it is not known yet.
 	form *form
 }
 
@@ -150,14 +150,11 @@ func (t *tracker) Probe(ctx context.Context) (ticket.Project, error) {
 		return ticket.Project{}, incomplete("the project")
 	}
 	out.Name = project.Name
-	id, screen, err := t.createScreen(ctx)
+	is, err := t.learn(ctx, out.Deployment)
 	if err != nil {
 		return ticket.Project{}, at("IssueType", err)
 	}
-	out.Priorities = priorities(screen)
-	form := newForm(t.config, screen)
-	out.Problems = form.problems
-	t.known.Store(&known{deployment: out.Deployment, issueTypeID: id, form: form})
+	out.Priorities, out.Problems = is.form.priorities, is.form.problems
 	return out, nil
 }
 
@@ -175,10 +172,14 @@ type server struct {
 	version    string
 }
 
-// server is what the server is: as it is configured, or else as it says.
+// server is what the server is: as it is configured, or else as it says. One that does not say, to anybody or to these credentials, is as it is
+// configured; whether the credentials are good is for others to find out.
 func (t *tracker) server(ctx context.Context) (server, error) {
 	var info struct{ DeploymentType, Version string }
 	if err := t.get(ctx, "rest/api/2/serverInfo", &info); err != nil {
+		if t.config.Deployment != "" && (fault.Is(err, fault.NotFound) || fault.Is(err, fault.Unauthorized)) {
+			return server{deployment: t.config.Deployment}, nil
+		}
 		return server{}, err
 	}
 	if info.Version == "" && info.DeploymentType == "" {
@@ -208,6 +209,22 @@ func (t *tracker) deployment(ctx context.Context) (ticket.Deployment, error) {
 	is.deployment = s.deployment
 	t.known.CompareAndSwap(was, &is) // otherwise somebody else found out, and more
 	return s.deployment, nil
+}
+
+// learn finds out how to fill in tickets, and remembers it. A server that does not say, as old ones do not, takes the issue type by its name.
+func (t *tracker) learn(ctx context.Context, d ticket.Deployment) (*known, error) {
+	id, screen, err := t.createScreen(ctx)
+	is := &known{deployment: d, issueTypeID: id}
+	switch f := fault.From(err); {
+	case f == nil:
+		is.form = newForm(t.config, screen)
+	case f.Kind == fault.NotFound && f.Code != "": // Jira's own; that there is no such issue type is ours
+		is.form = blankForm(t.config, f.Message)
+	default:
+		return nil, err
+	}
+	t.known.Store(is)
+	return is, nil
 }
 
 // createScreen is the ID of the configured issue type, and the fields that its create screen has.

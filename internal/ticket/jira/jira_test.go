@@ -268,8 +268,11 @@ const (
 	screenRoute = "GET /rest/api/2/issue/createmeta/VOICE/issuetypes/10004?startAt=0&maxResults=200"
 )
 
+// usual are the fields that every ticket has.
+const usual = `{"fieldId":"description"},{"fieldId":"labels"}`
+
 func TestProbe(t *testing.T) {
-	priority := `{"fieldId":"priority","name":"Priority","schema":{"type":"priority"},"allowedValues":[{"id":"1","name":"P1"},{"id":"2","name":"P2"}]}`
+	priority := usual + `,{"fieldId":"priority","name":"Priority","schema":{"type":"priority"},"allowedValues":[{"id":"1","name":"P1"},{"id":"2","name":"P2"}]}`
 	for kind, want := range map[string]ticket.Deployment{"Cloud": ticket.Cloud, "Server": ticket.DataCenter} {
 		s := serve(t, project(kind, priority))
 		got, err := dial(t, ticket.Config{APIURL: s.URL, Token: secret}).Probe(t.Context())
@@ -281,6 +284,101 @@ func TestProbe(t *testing.T) {
 			t.Error(d)
 		}
 		s.expect(t, "GET /rest/api/2/serverInfo", "GET /rest/api/2/myself", "GET /rest/api/2/project/VOICE", typesRoute, screenRoute)
+	}
+}
+
+// TestProbeOfPriorities tells that there is no such field from a field that does not say what it takes.
+func TestProbeOfPriorities(t *testing.T) {
+	for name, c := range map[string]struct {
+		screen string
+		want   []string
+	}{
+		"no such field": {usual, []string{}},
+		"says nothing":  {usual + `,{"fieldId":"priority"}`, nil},
+		"says none":     {usual + `,{"fieldId":"priority","allowedValues":[]}`, nil},
+		"without names": {usual + `,{"fieldId":"priority","allowedValues":[{"id":"1"}]}`, nil},
+		"has names":     {usual + `,{"fieldId":"priority","allowedValues":[{"id":"1"},{"name":"P1"}]}`, []string{"P1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := dial(t, ticket.Config{APIURL: serve(t, project("Cloud", c.screen)).URL, Token: secret}).Probe(t.Context())
+			if err != nil || got.Problems != nil {
+				t.Fatal(got, err)
+			}
+			if d := cmp.Diff(c.want, got.Priorities); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// TestProbeOfAServerThatKeepsToItself goes on with what is declared.
+func TestProbeOfAServerThatKeepsToItself(t *testing.T) {
+	for name, a := range map[string]answer{"404": {status: 404}, "403": {status: 403}, "401": {status: 401}} {
+		routes := project("Cloud", usual)
+		routes["GET /rest/api/2/serverInfo"] = []answer{a}
+		url := serve(t, routes).URL
+		for _, d := range []ticket.Deployment{ticket.Cloud, ticket.DataCenter} {
+			got, err := dial(t, ticket.Config{APIURL: url, Deployment: d, Token: secret}).Probe(t.Context())
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			wanted := ticket.Project{Deployment: d, Account: "Bot", AccountID: "712020:ab", Name: "Voice AI", Priorities: []string{}}
+			if d := cmp.Diff(wanted, got); d != "" {
+				t.Error(name, d)
+			}
+		}
+		if _, err := dial(t, ticket.Config{APIURL: url, Token: secret}).Probe(t.Context()); err == nil || fault.From(err).Field != "Credentials" {
+			t.Errorf("%s, and nothing declared: %v", name, err)
+		}
+	}
+	routes := project("Cloud", usual)
+	routes["GET /rest/api/2/serverInfo"] = []answer{{status: 503}}
+	_, err := dial(t, ticket.Config{APIURL: serve(t, routes).URL, Deployment: ticket.Cloud, Token: secret}).Probe(t.Context())
+	is(t, err, fault.Unavailable, "503")
+}
+
+// TestProbeWithoutACreateScreen goes on without what Jira does not say, and says so.
+func TestProbeWithoutACreateScreen(t *testing.T) {
+	fields := []ticket.Field{{Name: "Occurrences", Type: ticket.Number}}
+	for name, c := range map[string]struct{ route, issueType string }{
+		"no list of issue types": {typesRoute, `{"name":"Bug"}`},
+		"no create screen":       {screenRoute, `{"id":"10004"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			routes := project("Server", screen)
+			routes[c.route] = []answer{{status: 404, body: `{"errorMessages":["No such resource"]}`}}
+			routes[createRoute] = []answer{created}
+			s := serve(t, routes)
+			tr := dial(t, ticket.Config{APIURL: s.URL, Token: secret, Project: "VOICE", IssueType: "Bug", Fields: fields})
+			p, err := tr.Probe(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			const unknown = `Jira does not say what tickets of Bug in VOICE are to have`
+			if d := cmp.Diff([]string{unknown + `: Jira does not have it, or the account may not see it (404): No such resource; spec.fields are left out`}, p.Problems); d != "" {
+				t.Error(d)
+			}
+			if p.Priorities != nil {
+				t.Errorf("it knows the priorities %q", p.Priorities)
+			}
+			made, err := tr.Create(t.Context(), ticket.Draft{Summary: "s", Priority: "High", Marker: "defect-1", Fields: map[string]string{"Occurrences": "2"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff([]string{"Occurrences: " + unknown}, made.Omitted); d != "" {
+				t.Error(d)
+			}
+			want := map[string]string{
+				"project": `{"key":"VOICE"}`, "issuetype": c.issueType, "summary": `"s"`, "description": `""`, "labels": `["voice-ai-testing","defect-1"]`, "priority": `{"name":"High"}`,
+			}
+			if d := cmp.Diff(want, sentFields(t, s)); d != "" {
+				t.Error(d)
+			}
+			other, err := dial(t, ticket.Config{APIURL: s.URL, Token: secret, Project: "VOICE", IssueType: "Bug"}).Probe(t.Context())
+			if err != nil || len(other.Problems) != 1 || strings.Contains(other.Problems[0], "spec.fields") {
+				t.Errorf("without fields: %q, %v", other.Problems, err)
+			}
+		})
 	}
 }
 
