@@ -35,7 +35,7 @@ func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPrioriti
 	if knownPriorities != nil && !slices.Contains(knownPriorities, out.Priority) {
 		out.Priority = ""
 	}
-	out.Fields, omitted = Fields(d, spec.Fields)
+	out.Fields, out.Markup, omitted = Fields(d, spec.Fields)
 	return out, omitted
 }
 

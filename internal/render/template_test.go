@@ -74,15 +74,53 @@ func TestFields(t *testing.T) {
 		{Name: "Suite", Type: "Text", Template: "{{ .suite }}"}, {Name: "Team", Type: "Option", Template: `{{ index .labels "team" }}`},
 		{Name: "Run", Type: "Text", Template: " {{ .run }} "}, {Name: "Typo", Type: "Text", Template: "{{ .suit }}"},
 	}
-	values, omitted := Fields(d, fields)
+	values, markup, omitted := Fields(d, fields)
 	if len(values) != 1 || values["Suite"] != "booking" {
 		t.Errorf("values %v: what is empty is left out", values)
+	}
+	if len(markup) != 1 || markup["Suite"] != "booking" {
+		t.Errorf("markup %v: it is for texts that are not empty", markup)
 	}
 	if len(omitted) != 1 || !strings.HasPrefix(omitted[0], "Typo: ") {
 		t.Errorf("omitted %v", omitted)
 	}
 	if problems := CheckFields(fields); len(problems) != 1 || !strings.Contains(problems[0], `field "Typo"`) {
 		t.Errorf("problems %v", problems)
+	}
+}
+
+// TestFieldsCannotBeMarkup: what a template says itself may be, and it sees values as they are.
+func TestFieldsCannotBeMarkup(t *testing.T) {
+	const evil = `*C++* [~accountid:5b10] {code}x{code} !http://e/x.png! \`
+	const safe = `\*C\+\+\* \[\~accountid:5b10\] \{code\}x\{code\} \!http://e/x.png\! &#92;`
+	d := sample()
+	d.Spec.Suite, d.Spec.Description, d.Spec.Run = evil, "h1. one\n* two", "x"
+	for template, want := range map[string]struct{ plain, markup string }{
+		"{{ .suite }}":                             {evil, safe},
+		"*Suite:* {{ .suite }}":                    {"*Suite:* " + evil, "*Suite:* " + safe},
+		"{{ .description }}":                       {"h1. one\n* two", "h1\u200b. one\n\\* two"},
+		"{{ .suite | upper | trim }}":              {strings.ToUpper(evil), strings.ToUpper(safe)},
+		`{{ .testCase | default "[x|http://e]" }}`: {"[x|http://e]", `\[x\|http://e\]`},
+		"{{ if eq .suite `" + evil + "` }}{quote}{{ .suite }}{quote}{{ else }}no{{ end }}": {"{quote}" + evil + "{quote}", "{quote}" + safe + "{quote}"},
+		"{{ if eq .run `y` }}{{ else if true }}{{ .suite }}{{ end }}":                      {evil, safe},
+		"{{ with $s := .suite }}{{ $t := $s }}{{ $t }}{{ end }}":                           {evil, safe},
+		"{{ range $k, $v := .labels }}{{ $k }}={{ $v }} {{ $.suite }}{{ end }}":            {"a=-b- " + evil, `a=\-b\- ` + safe},
+		"{{ len .run }}": {"1", "1"},
+	} {
+		d.Labels = map[string]string{"a": "-b-"}
+		values, markup, omitted := Fields(d, []v1alpha1.JiraField{{Name: "F", Type: "Text", Template: template}})
+		if values["F"] != want.plain || markup["F"] != want.markup || omitted != nil {
+			t.Errorf("%s is\n%q and\n%q, want\n%q and\n%q; omitted %q", template, values["F"], markup["F"], want.plain, want.markup, omitted)
+		}
+	}
+	for _, text := range []string{"\\", "(*)", "(!)", ":)", "&#1;", "{"} { // as long as can be, each is given whole
+		d.Spec.Suite = strings.Repeat(text, maxFieldValue/len(text))
+		if _, markup, omitted := Fields(d, []v1alpha1.JiraField{{Name: "F", Type: "Text", Template: "{{ .suite }}"}}); omitted != nil || markup["F"] != wiki(d.Spec.Suite) {
+			t.Errorf("many of %q: omitted %q", text, omitted)
+		}
+	}
+	if problems := CheckFields([]v1alpha1.JiraField{{Name: "F", Type: "Text", Template: "{{ .suite | " + escapeFunction + " }}"}}); len(problems) != 1 || !strings.Contains(problems[0], "not defined") {
+		t.Errorf("a template can name %s: %q", escapeFunction, problems)
 	}
 }
 

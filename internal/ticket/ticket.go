@@ -113,6 +113,8 @@ type Draft struct {
 	Labels []string
 	// Fields are the values of Config.Fields by name; those that are empty are left out.
 	Fields map[string]string
+	// Markup has the values of those of the type Text as wiki markup too, for fields that show it: many lines have markup, a single one has none.
+	Markup map[string]string
 	// Marker says which Defect it is for. It is written as a label and as an entity property.
 	Marker string
 }

@@ -53,7 +53,7 @@ func (t *tracker) Create(ctx context.Context, d ticket.Draft) (ticket.Ticket, er
 		if value == "" {
 			continue
 		}
-		id, encoded, why := known.form.fill(f, value, known.deployment)
+		id, encoded, why := known.form.fill(f, value, strings.TrimSpace(d.Markup[f.Name]), known.deployment)
 		if why != "" {
 			out.Omitted = append(out.Omitted, f.Name+": "+why)
 			continue

@@ -22,9 +22,14 @@ const (
 	maxText, maxLine, maxLabel = 32_767, 255, 255
 	// maxListed is how many names a message lists.
 	maxListed = 20
-	// singleLine is the custom field type of a text of one line.
-	singleLine = "com.atlassian.jira.plugin.system.customfieldtypes:textfield"
 )
+
+// singleLine are the types of custom fields with a text of one line, which is shown as it is. Others, and Jira's own, have many lines, which are
+// taken for wiki markup.
+var singleLine = []string{
+	"com.atlassian.jira.plugin.system.customfieldtypes:textfield",
+	"com.atlassian.jira.plugin.system.customfieldtypes:url",
+}
 
 // filled are the fields that every ticket has from us, or from Jira itself.
 var filled = []string{"project", "issuetype", "summary", "description", "labels", "priority", "reporter"}
@@ -215,17 +220,17 @@ func match(c ticket.Config, f ticket.Field, screen []screenField) (on screenFiel
 	return on, why
 }
 
-// fill is a field's ID and its value as Jira takes it, or why there is none.
-func (m *form) fill(f ticket.Field, value string, d ticket.Deployment) (id string, encoded any, why string) {
+// fill is a field's ID and its value as Jira takes it, or why there is none. markup is the value as wiki markup, of a text.
+func (m *form) fill(f ticket.Field, value, markup string, d ticket.Deployment) (id string, encoded any, why string) {
 	on, usable := m.fields[f.Name]
 	if !usable {
 		return "", nil, m.wrong[f.Name]
 	}
-	encoded, why = on.encode(value, d)
+	encoded, why = on.encode(value, markup, d)
 	return on.id(), encoded, why
 }
 
-func (f *screenField) encode(value string, d ticket.Deployment) (encoded any, why string) {
+func (f *screenField) encode(value, markup string, d ticket.Deployment) (encoded any, why string) {
 	switch f.kind() {
 	case ticket.Number:
 		n, err := strconv.ParseFloat(value, 64)
@@ -251,10 +256,13 @@ func (f *screenField) encode(value string, d ticket.Deployment) (encoded any, wh
 		}
 		return value, ""
 	default:
-		if f.Schema.Custom == singleLine {
+		switch {
+		case slices.Contains(singleLine, f.Schema.Custom):
 			return condition.Bound(strings.Join(strings.Fields(value), " "), maxLine), ""
+		case markup == "":
+			return nil, quoted(value) + " is not given as markup, for which the field takes it"
 		}
-		return condition.Bound(value, maxText), ""
+		return condition.Bound(markup, maxText), ""
 	}
 }
 

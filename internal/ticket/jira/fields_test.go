@@ -37,12 +37,14 @@ var screen = strings.Join([]string{
 	`{"fieldId":"customfield_10","name":"Region","schema":{"type":"array","items":"option"}}`,
 	`{"fieldId":"customfield_11","name":"Root cause","schema":{"type":"option-with-child"},"allowedValues":[{"id":"111","value":"Network","children":[{"id":"112","value":"DNS"}]}]}`,
 	`{"fieldId":"customfield_12","name":"Steered by","schema":{"type":"app-thing"},"allowedValues":[{"id":"121","name":"Desk"}]}`,
+	`{"fieldId":"customfield_13","name":"Report","schema":{"type":"string","custom":"com.atlassian.jira.plugin.system.customfieldtypes:url"}}`,
+	`{"fieldId":"customfield_14","name":"Notes","schema":{"type":"string","custom":"com.atlassian.jira.plugin.system.customfieldtypes:textarea"}}`,
 }, ",")
 
 func TestProblems(t *testing.T) {
 	required := `,{"fieldId":"customfield_90","name":"Team","required":true,"schema":{"type":"option"}},` +
 		`{"fieldId":"customfield_91","name":"Squad","required":true,"hasDefaultValue":true,"schema":{"type":"option"}}`
-	const has = "Area, Assignee, At, Components, Due date, Environment, Found by, Occurrences, Region, Root cause, Severity level, Sprint, Steered by, Tags, Twin, Twin"
+	const has = "Area, Assignee, At, Components, Due date, Environment, Found by, Notes, Occurrences, Region, Report, Root cause, Severity level, Sprint, Steered by, Tags, Twin, Twin"
 	many := screen
 	for i := range 10 {
 		many += fmt.Sprintf(`,{"fieldId":"customfield_2%d","name":"Zone %d","schema":{"type":"string"}}`, i, i)
@@ -63,7 +65,7 @@ func TestProblems(t *testing.T) {
 			`field "Severity" is unknown, or not on the create screen of Bug in VOICE, which has ` + has + `: mend its name, or add it to the screen`,
 		}},
 		"unknown among many": {many, []ticket.Field{{Name: "x", Type: ticket.Text}}, []string{
-			`field "x" is unknown, or not on the create screen of Bug in VOICE, which has ` + has + `, Zone 0, Zone 1, Zone 2, Zone 3 and 6 more: mend its name, or add it to the screen`,
+			`field "x" is unknown, or not on the create screen of Bug in VOICE, which has ` + has + `, Zone 0, Zone 1 and 8 more: mend its name, or add it to the screen`,
 		}},
 		"several": {screen, []ticket.Field{{Name: "Twin", Type: ticket.Text}}, []string{
 			`field "Twin" may be customfield_6, customfield_7: name it by its ID`,
@@ -125,6 +127,11 @@ func TestFields(t *testing.T) {
 		{"Found by", ticket.Text, "two\nlines", "customfield_1", `"two lines"`, "", ""},
 		{"Found by", ticket.Text, strings.Repeat("ä", 256), "customfield_1", `"` + strings.Repeat("ä", 254) + `…"`, "", ""},
 		{"Environment", ticket.Text, " \n", "", "", "", ""},
+		{"Environment", ticket.Text, "[~x]", "environment", `"\\[~x]"`, "", ""},
+		{"Notes", ticket.Text, "[~x]\n", "customfield_14", `"\\[~x]"`, "", ""},
+		{"Notes", ticket.Text, "no markup", "", "", "", `Notes: "no markup" is not given as markup, for which the field takes it`},
+		{"Found by", ticket.Text, "[~x]", "customfield_1", `"[~x]"`, "", ""},
+		{"Report", ticket.Text, "http://e/[x]", "customfield_13", `"http://e/[x]"`, "", ""},
 		{"Severity level", ticket.Option, "a", "customfield_2", `{"id":"21"}`, "", ""},
 		{"Severity level", ticket.Option, "B", "customfield_2", `{"value":"B"}`, "", ""},
 		{"Severity level", ticket.Option, "C", "customfield_2", `{"name":"C"}`, "", ""},
@@ -162,7 +169,10 @@ func TestFields(t *testing.T) {
 				if _, err := tr.Probe(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				made, err := tr.Create(t.Context(), ticket.Draft{Summary: "s", Marker: "defect-1", Fields: map[string]string{c.name: c.value, "other": "x"}})
+				made, err := tr.Create(t.Context(), ticket.Draft{
+					Summary: "s", Marker: "defect-1", Fields: map[string]string{c.name: c.value, "other": "x"},
+					Markup: map[string]string{c.name: strings.NewReplacer("[", `\[`, "no markup", "").Replace(c.value)},
+				})
 				if err != nil {
 					t.Fatal(err)
 				}
