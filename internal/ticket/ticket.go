@@ -14,12 +14,12 @@ type Tracker interface {
 	Probe(ctx context.Context) (Project, error)
 	// Create files a ticket. An Ambiguous fault means that it may have been filed; Invalid with Field says which field it was refused for.
 	Create(ctx context.Context, d Draft) (Ticket, error)
-	// Find returns the tickets that carry one of the markers, by marker, and perhaps others. When there are more than MaxMarkers, only tickets are
-	// looked at that were made within the last so long. One made a moment ago may not be found yet. When several carry the same marker, it is
-	// the oldest. It costs one search for each hundred tickets found or more.
+	// Find returns the tickets that carry one of the markers, by marker, and perhaps others. When there are more than MaxMarkers, those may be
+	// left out that were made longer ago than within. One made a moment ago may not be found yet. When several carry the same marker, it is
+	// the oldest. It costs a handful of searches, and one more for each hundred tickets found or more.
 	Find(ctx context.Context, markers []string, within time.Duration) (map[string]Ticket, error)
 	// Changed returns the tickets that changed within the last so long, whatever their marker, oldest change first. A change made a moment ago
-	// may be missing yet.
+	// may be missing yet. When they are too many to be read, it is those that changed last.
 	Changed(ctx context.Context, within time.Duration) ([]Ticket, error)
 	// Get reads a ticket. It is never behind.
 	Get(ctx context.Context, id string) (Ticket, error)
@@ -35,8 +35,9 @@ type Tracker interface {
 // CommonLabel is a label that every ticket carries, whatever its marker.
 const CommonLabel = "voice-ai-testing"
 
-// MaxMarkers is how many markers fit into one query.
-const MaxMarkers = 50
+// MaxMarkers is how many markers go into one query. That makes 10 KB, which is no matter in a body and would be too much in a URL, and is well below
+// the 1,000 values where Cloud draws a line (https://developer.atlassian.com/platform/forge/working-around-jql-1000-limit).
+const MaxMarkers = 200
 
 // MarkerPrefix begins every marker.
 const MarkerPrefix = "defect-"

@@ -134,7 +134,7 @@ func is(t *testing.T, err error, kind fault.Kind, says string) {
 var calls = map[string]func(*testing.T, ticket.Tracker) error{
 	"Probe": func(t *testing.T, tr ticket.Tracker) error { _, err := tr.Probe(t.Context()); return err },
 	"Find": func(t *testing.T, tr ticket.Tracker) error {
-		_, err := tr.Find(t.Context(), markers(51), time.Hour)
+		_, err := tr.Find(t.Context(), markers(1001), time.Hour)
 		return err
 	},
 	"Changed": func(t *testing.T, tr ticket.Tracker) error {

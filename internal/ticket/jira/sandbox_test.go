@@ -51,9 +51,11 @@ func TestAgainstTheSandbox(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, err := tr.Find(t.Context(), markers(51), time.Hour)
-			if err != nil || len(found) != 1 || found["defect-1"].Key != made.Key {
-				t.Errorf("found %+v, %v; want the older of %s and %s", found, err, made.Key, second.Key)
+			for _, n := range []int{2, 201, 1001} { // in one query, in two, and in one for all
+				found, err := tr.Find(t.Context(), markers(n), time.Hour)
+				if err != nil || len(found) != 1 || found["defect-1"].Key != made.Key {
+					t.Errorf("of %d found %+v, %v; want the older of %s and %s", n, found, err, made.Key, second.Key)
+				}
 			}
 
 			moved, err := tr.Move(t.Context(), made.ID, ticket.Target{Category: "indeterminate"})

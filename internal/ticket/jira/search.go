@@ -3,6 +3,7 @@ package jira
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,8 +19,10 @@ import (
 const (
 	// searchPage is how many issues are asked for at once. Servers cut it down to what they give.
 	searchPage = 1000
-	// maxSearchPages bounds a search. One that finds more fails: a part of the tickets would be mistaken for all.
+	// maxSearchPages bounds a search.
 	maxSearchPages = 200
+	// maxByLabel is how many searches by label are made before one for all that was created is thought cheaper.
+	maxByLabel = 5
 	// slack is added to what is searched, for the seconds that a search is behind and for those that were cut off.
 	slack = 2 * time.Minute
 )
@@ -67,21 +70,11 @@ func jiraTime(s string) time.Time {
 	return out
 }
 
-// Find searches by label, or for all that was created when the labels are too many for a query: one call for each page.
+// Find searches by label. For very many labels it searches for all that was created, unless that is too much to read, or refused: one call for
+// each page. A part of the tickets would be mistaken for all, so that it gives none when it cannot read all of them.
 func (t *tracker) Find(ctx context.Context, markers []string, within time.Duration) (map[string]ticket.Ticket, error) {
 	out := map[string]ticket.Ticket{}
-	if len(markers) == 0 {
-		return out, nil
-	}
-	jql := query("created", within)
-	if len(markers) <= ticket.MaxMarkers {
-		labels := make([]string, len(markers))
-		for i, m := range markers {
-			labels[i] = quote(m)
-		}
-		jql = "labels in (" + strings.Join(labels, ", ") + ") ORDER BY created DESC, key DESC"
-	}
-	err := t.search(ctx, jql, func(i *issue) {
+	take := func(i *issue) {
 		found := t.ticket(i)
 		for _, l := range i.Fields.Labels {
 			if !strings.HasPrefix(l, ticket.MarkerPrefix) {
@@ -91,9 +84,28 @@ func (t *tracker) Find(ctx context.Context, markers []string, within time.Durati
 				out[l] = found
 			}
 		}
-	})
-	if err != nil {
-		return nil, err
+	}
+	if len(markers) > maxByLabel*ticket.MaxMarkers {
+		more, err := t.search(ctx, query("created", within), take)
+		if err == nil && !more {
+			return out, nil
+		}
+		if err != nil && !fault.Is(err, fault.Invalid) {
+			return nil, err
+		}
+	}
+	for part := range slices.Chunk(markers, ticket.MaxMarkers) {
+		labels := make([]string, len(part))
+		for i, m := range part {
+			labels[i] = quote(m)
+		}
+		more, err := t.search(ctx, "labels in ("+strings.Join(labels, ", ")+") ORDER BY created DESC, key DESC", take)
+		if err != nil {
+			return nil, err
+		}
+		if more {
+			return nil, fault.New(fault.Unavailable, "Jira finds more than %d pages of tickets for %d labels, which is more than are read", maxSearchPages, len(part))
+		}
 	}
 	return out, nil
 }
@@ -103,16 +115,18 @@ func older(a, b ticket.Ticket) int {
 	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
 }
 
-// Changed searches for what was updated: one call for each page.
+// Changed searches for what was updated: one call for each page. What cannot be read to its end, because it is too much or takes too long, could
+// not be read the next time either, when there is even more of it. The newest changes are better than none for ever.
 func (t *tracker) Changed(ctx context.Context, within time.Duration) ([]ticket.Ticket, error) {
 	byID := map[string]ticket.Ticket{}
-	err := t.search(ctx, query("updated", within), func(i *issue) {
+	_, err := t.search(ctx, query("updated", within), func(i *issue) {
 		found := t.ticket(i)
 		if other, twice := byID[i.ID]; !twice || !found.Updated.Before(other.Updated) {
 			byID[i.ID] = found
 		}
 	})
-	if err != nil {
+	vain := errors.Is(ctx.Err(), context.DeadlineExceeded) || fault.Is(err, fault.Invalid)
+	if err != nil && (len(byID) == 0 || !vain) {
 		return nil, err
 	}
 	return slices.SortedFunc(maps.Values(byID), func(a, b ticket.Ticket) int {
@@ -133,12 +147,12 @@ var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`)
 // quote is a value as a string of JQL.
 func quote(value string) string { return `"` + escapes.Replace(value) + `"` }
 
-// search reads all issues that a query finds, by the way that the deployment has: Cloud took /search away, Data Center never had
-// /search/jql. It fails when it cannot read all of them.
-func (t *tracker) search(ctx context.Context, jql string, each func(*issue)) error {
+// search reads the issues that a query finds, by the way that the deployment has: Cloud took /search away, Data Center never had
+// /search/jql. It says whether there are more than it reads.
+func (t *tracker) search(ctx context.Context, jql string, each func(*issue)) (more bool, err error) {
 	deployment, err := t.deployment(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	path := "rest/api/2/search"
 	if deployment == ticket.Cloud {
@@ -149,25 +163,24 @@ func (t *tracker) search(ctx context.Context, jql string, each func(*issue)) err
 	for range maxSearchPages {
 		var got foundPage
 		if err := t.call(ctx, http.MethodPost, path, body, &got, false); err != nil {
-			return err
+			return false, err
 		}
 		if got.Issues == nil {
-			return incomplete("what it found")
+			return false, incomplete("what it found")
 		}
 		for i := range *got.Issues {
 			if is := &(*got.Issues)[i]; is.complete() {
 				each(is)
 				continue
 			}
-			return incomplete("the ID, key and fields of an issue that it found")
+			return false, incomplete("the ID, key and fields of an issue that it found")
 		}
 		read += len(*got.Issues)
-		more, err := got.next(deployment, read, body)
-		if err != nil || !more {
-			return err
+		if more, err = got.next(deployment, read, body); err != nil || !more {
+			return false, err
 		}
 	}
-	return fault.New(fault.Unavailable, "Jira finds more than the %d tickets of %d pages: a part of them is as good as none, and was thrown away", read, maxSearchPages)
+	return true, nil
 }
 
 // foundPage is a page of a search's answer. Its members are absent where the deployment has no such thing.

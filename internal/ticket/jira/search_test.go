@@ -1,13 +1,13 @@
 package jira_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,7 +54,7 @@ func TestFind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, c.routes)
-			got, err := dial(t, ticket.Config{APIURL: s.URL, Deployment: c.config, Token: secret}).Find(t.Context(), markers(51), time.Hour)
+			got, err := dial(t, ticket.Config{APIURL: s.URL, Deployment: c.config, Token: secret}).Find(t.Context(), markers(1001), time.Hour)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -119,7 +119,7 @@ func TestSearchAsksWhichServerItIs(t *testing.T) {
 		s := serve(t, map[string][]answer{"GET /rest/api/2/serverInfo": {ok(`{"deploymentType":"` + kind + `","version":"1"}`)}, route: {page(`,"total":0`)}})
 		tr := dial(t, ticket.Config{APIURL: s.URL, Token: secret})
 		for range 2 {
-			if got, err := tr.Find(t.Context(), markers(51), 0); err != nil || len(got) != 0 {
+			if got, err := tr.Find(t.Context(), markers(1001), 0); err != nil || len(got) != 0 {
 				t.Fatal(got, err)
 			}
 		}
@@ -167,31 +167,161 @@ func TestSearchGivesNoPart(t *testing.T) {
 	}
 }
 
-// TestSearchIsBounded reads 200 pages and, when there is one more, gives nothing.
+// pages is a server that has so many pages of one ticket each, newest first, for each query, and notes the queries. A page beyond hang comes only
+// when nobody waits for it any more.
+func pages(t *testing.T, d ticket.Deployment, n, hang int, label func(jql string, at int) string) (url string, queries *[]string) {
+	t.Helper()
+	queries = &[]string{}
+	at := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body struct {
+			JQL, NextPageToken string
+			StartAt            int
+		}
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		if body.NextPageToken == "" && body.StartAt == 0 {
+			*queries, at = append(*queries, body.JQL), 0
+		}
+		if at++; at > hang {
+			<-r.Context().Done()
+			return
+		}
+		rest := fmt.Sprintf(`,"total":%d`, n)
+		if d == ticket.Cloud && at < n {
+			rest = fmt.Sprintf(`,"nextPageToken":"t%d"`, at)
+		}
+		page(rest, found(n-at+1, 1, label(body.JQL, n-at+1))).write(w)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, queries
+}
+
+const patient = 1 << 20
+
+// TestSearchIsBounded reads 200 pages. When there is one more, what was made is searched by label, and of what changed the newest is given.
 func TestSearchIsBounded(t *testing.T) {
-	for pages, fails := range map[int]bool{200: false, 201: true} {
-		for _, d := range []ticket.Deployment{ticket.Cloud, ticket.DataCenter} {
-			var n atomic.Int64
-			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				at := int(n.Add(1))
-				rest := fmt.Sprintf(`,"total":%d`, pages)
-				if d == ticket.Cloud && at < pages {
-					rest = fmt.Sprintf(`,"nextPageToken":"t%d"`, at)
-				}
-				page(rest, found(at, 1, fmt.Sprint("defect-", at))).write(w)
-			}))
-			t.Cleanup(s.Close)
-			got, err := dial(t, ticket.Config{APIURL: s.URL, Deployment: d, Token: secret}).Find(t.Context(), markers(51), time.Hour)
-			if n.Load() != 200 {
-				t.Errorf("it asked for %d pages", n.Load())
+	for _, d := range []ticket.Deployment{ticket.Cloud, ticket.DataCenter} {
+		for n, more := range map[int]bool{200: false, 201: true} {
+			url, queries := pages(t, d, n, patient, func(_ string, at int) string { return fmt.Sprint("defect-", at) })
+			tr := dial(t, ticket.Config{APIURL: url, Deployment: d, Token: secret})
+			got, err := tr.Changed(t.Context(), time.Hour)
+			if err != nil || len(got) != 200 || len(*queries) != 1 {
+				t.Fatalf("of %d changes %d, %v, by %q", n, len(got), err, *queries)
 			}
-			if !fails && (err != nil || len(got) != 200) {
-				t.Errorf("%d, %v", len(got), err)
+			if oldest := map[bool]string{false: "VOICE-1", true: "VOICE-2"}[more]; !slices.ContainsFunc(got, func(t ticket.Ticket) bool { return t.Key == oldest }) ||
+				slices.ContainsFunc(got, func(t ticket.Ticket) bool { return more && t.Key == "VOICE-1" }) {
+				t.Errorf("of %d changes it does not give those up to %s", n, oldest)
 			}
-			if fails {
-				is(t, err, fault.Unavailable, "more than the 200 tickets of 200 pages")
+			*queries = nil
+			made, err := tr.Find(t.Context(), markers(1001), time.Hour)
+			switch {
+			case !more && (err != nil || len(made) != 200 || len(*queries) != 1):
+				t.Errorf("of %d tickets %d, %v, by %d queries", n, len(made), err, len(*queries))
+			case more: // a label that so many tickets have is none of ours
+				is(t, err, fault.Unavailable, "more than 200 pages of tickets for 200 labels")
 			}
 		}
+	}
+}
+
+// TestFindFallsBack on labels when there is too much to read, or when Jira refuses the query.
+func TestFindFallsBack(t *testing.T) {
+	want := []string{"defect-a", "defect-1", "defect-1000"}
+	byLabels := func(w http.ResponseWriter, jql string) {
+		var issues []string
+		for i, m := range want {
+			if strings.Contains(jql, `"`+m+`"`) {
+				issues = append(issues, found(i+1, 1, m))
+			}
+		}
+		page(`,"isLast":true`, issues...).write(w)
+	}
+	for name, wide := range map[string]func(w http.ResponseWriter, n int){
+		"too much": func(w http.ResponseWriter, n int) {
+			page(fmt.Sprintf(`,"nextPageToken":"t%d"`, n), found(99, 1, "defect-x")).write(w)
+		},
+		"refused": func(w http.ResponseWriter, _ int) {
+			answer{status: 400, body: `{"errorMessages":["no relative dates"]}`}.write(w)
+		},
+		"in trouble": func(w http.ResponseWriter, _ int) { answer{status: 503}.write(w) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var byLabel []string
+			n := 0
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				var body struct{ JQL string }
+				if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+					t.Error(err)
+				}
+				if n++; strings.HasPrefix(body.JQL, "labels = ") {
+					wide(w, n)
+					return
+				}
+				byLabel = append(byLabel, body.JQL)
+				byLabels(w, body.JQL)
+			}))
+			t.Cleanup(s.Close)
+			got, err := dial(t, ticket.Config{APIURL: s.URL, Deployment: ticket.Cloud, Token: secret}).Find(t.Context(), markers(1001), time.Hour)
+			if name == "in trouble" {
+				is(t, err, fault.Unavailable, "503")
+				return
+			}
+			if err != nil || len(byLabel) != 6 {
+				t.Fatal(err, len(byLabel))
+			}
+			for _, m := range want {
+				if got[m].ID == "" {
+					t.Errorf("%s was not found", m)
+				}
+			}
+			for _, jql := range byLabel {
+				if len(jql) > 12_000 || strings.Count(jql, ",") > 200 {
+					t.Errorf("a query of %d bytes", len(jql))
+				}
+			}
+		})
+	}
+}
+
+// TestFindByLabel: up to 1,000 labels cost one query for each 200, of those labels alone.
+func TestFindByLabel(t *testing.T) {
+	for n, want := range map[int]int{1: 1, 200: 1, 201: 2, 1000: 5} {
+		url, queries := pages(t, ticket.Cloud, 1, patient, func(jql string, _ int) string {
+			first, _, _ := strings.Cut(strings.TrimPrefix(jql, `labels in ("`), `"`)
+			return first
+		})
+		all := markers(n)
+		got, err := dial(t, ticket.Config{APIURL: url, Deployment: ticket.Cloud, Token: secret}).Find(t.Context(), all, 0)
+		if err != nil || len(*queries) != want || len(got) != want {
+			t.Errorf("%d labels took %d queries, want %d; found %d, %v", n, len(*queries), want, len(got), err)
+		}
+		for at, jql := range *queries {
+			part := all[at*200 : min(n, at*200+200)]
+			if jql != `labels in ("`+strings.Join(part, `", "`)+`") ORDER BY created DESC, key DESC` {
+				t.Errorf("query %d of %d labels is %s", at, n, jql)
+			}
+		}
+	}
+}
+
+// TestChangedEndsInTime: what takes too long takes too long the next time too.
+func TestChangedEndsInTime(t *testing.T) {
+	url, _ := pages(t, ticket.Cloud, 3, 1, func(string, int) string { return "defect-1" })
+	tr := dial(t, ticket.Config{APIURL: url, Deployment: ticket.Cloud, Token: secret})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if got, err := tr.Changed(ctx, time.Hour); err != nil || len(got) != 1 || got[0].Key != "VOICE-3" {
+		t.Errorf("%+v, %v, want the newest", got, err)
+	}
+	cancelled, stop := context.WithCancel(t.Context())
+	stop()
+	_, err := tr.Changed(cancelled, time.Hour)
+	is(t, err, fault.Unavailable, "cancelled")
+
+	refused := serve(t, map[string][]answer{cloudSearch: {page(`,"nextPageToken":"x"`, found(1, 1, "defect-a")), {status: 400}}})
+	if got, err := dial(t, ticket.Config{APIURL: refused.URL, Deployment: ticket.Cloud, Token: secret}).Changed(t.Context(), time.Hour); err != nil || len(got) != 1 {
+		t.Errorf("a page was refused: %+v, %v", got, err)
 	}
 }
