@@ -1,0 +1,189 @@
+package jira_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
+	sandboxjira "github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+// allowed are all requests that are ever made, with their parameters and the members of their bodies, as documented at
+// https://developer.atlassian.com/cloud/jira/platform/rest/v2/intro/ and https://developer.atlassian.com/server/jira/platform/rest/. Nothing but the
+// creation of an issue writes fields of one: what people write stays.
+var allowed = map[string]struct{ query, body string }{
+	"GET /rest/api/2/serverInfo":                                    {},
+	"GET /rest/api/2/myself":                                        {},
+	"GET /rest/api/2/project/VOICE":                                 {},
+	"GET /rest/api/2/issue/createmeta/VOICE/issuetypes":             {query: "maxResults startAt"},
+	"GET /rest/api/2/issue/createmeta/VOICE/issuetypes/{issueType}": {query: "maxResults startAt"},
+	"POST /rest/api/2/issue": {body: "fields.components[].id fields.customfield_10050 fields.customfield_10051.id fields.customfield_10052 fields.description fields.duedate " +
+		"fields.environment fields.issuetype.id fields.labels[] fields.priority.name fields.project.key fields.summary properties[].key properties[].value.marker"},
+	"POST /rest/api/2/search":                    {body: "fields[] jql maxResults startAt"},
+	"POST /rest/api/2/search/jql":                {body: "fields[] jql maxResults nextPageToken"},
+	"GET /rest/api/2/issue/{issue}":              {query: "fields"},
+	"GET /rest/api/2/issue/{issue}/transitions":  {query: "expand"},
+	"POST /rest/api/2/issue/{issue}/transitions": {body: "transition.id"},
+	"GET /rest/api/2/issue/{issue}/comment":      {query: "maxResults orderBy"},
+	"POST /rest/api/2/issue/{issue}/comment":     {body: "body"},
+	"POST /rest/api/2/issue/{issue}/remotelink":  {body: "globalId object.title object.url"},
+}
+
+// asked is the union of what was asked by each kind of request.
+type asked map[string]struct{ query, body map[string]bool }
+
+var (
+	issueInPath = regexp.MustCompile(`/issue/([0-9]+|VOICE-[0-9]+)(/|$)`)
+	typeInPath  = regexp.MustCompile(`/issuetypes/[0-9]+$`)
+)
+
+func (a asked) note(t *testing.T, r *http.Request, raw []byte) {
+	path := typeInPath.ReplaceAllString(issueInPath.ReplaceAllString(strings.TrimPrefix(r.URL.Path, "/jira"), "/issue/{issue}$2"), "/issuetypes/{issueType}")
+	route := r.Method + " " + path
+	if a[route].query == nil {
+		a[route] = struct{ query, body map[string]bool }{map[string]bool{}, map[string]bool{}}
+	}
+	for name := range r.URL.Query() {
+		a[route].query[name] = true
+	}
+	if len(raw) == 0 {
+		return
+	}
+	var body any
+	if err := json.Unmarshal(raw, &body); err != nil || r.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%s was sent as %q: %s", route, r.Header.Get("Content-Type"), raw)
+	}
+	members(body, "", a[route].body)
+}
+
+// members are the paths of all that a JSON value holds.
+func members(v any, at string, into map[string]bool) {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, child := range v {
+			members(child, strings.TrimPrefix(at+"."+name, "."), into)
+		}
+	case []any:
+		for _, child := range v {
+			members(child, at+"[]", into)
+		}
+	default:
+		into[at] = true
+	}
+}
+
+// TestRequests makes every request that there is, in the life of a ticket that somebody edits meanwhile.
+func TestRequests(t *testing.T) {
+	all := asked{}
+	for _, mode := range []sandboxjira.Mode{sandboxjira.Cloud, sandboxjira.DataCenter} {
+		box := sandbox.New(sandbox.Options{JiraMode: mode})
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			raw, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			all.note(t, r, raw)
+			r.Body = io.NopCloser(bytes.NewReader(raw))
+			box.ServeHTTP(w, r)
+		}))
+		t.Cleanup(s.Close)
+		one := 1
+		if err := box.Jira().Set(sandboxjira.Settings{MaxResults: &one}); err != nil { // so that there are further pages
+			t.Fatal(err)
+		}
+		tr := dial(t, ticket.Config{
+			APIURL: s.URL + "/jira", Username: "bot@example.com", Token: "jira-sandbox", Project: "VOICE", IssueType: "Bug",
+			Fields: []ticket.Field{
+				{Name: "Found by", Type: ticket.Text}, {Name: "Environment", Type: ticket.Text}, {Name: "Owning team", Type: ticket.Option},
+				{Name: "Occurrences", Type: ticket.Number}, {Name: "Components", Type: ticket.MultiOption}, {Name: "Due date", Type: ticket.Date},
+			},
+		})
+		if _, err := tr.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		full := draft
+		full.Fields = map[string]string{
+			"Found by": "suite a", "Environment": "staging", "Owning team": "voice", "Occurrences": "3", "Components": "Speech,Dialogue", "Due date": "2026-12-01",
+		}
+		full.Markup = map[string]string{"Environment": "staging"}
+		made, err := tr.Create(t.Context(), full)
+		if err != nil || made.Omitted != nil {
+			t.Fatal(made, err)
+		}
+		if _, err := tr.Create(t.Context(), draft); err != nil {
+			t.Fatal(err)
+		}
+		edited := func(is *sandboxjira.Issue) {
+			is.Summary, is.Priority, is.Assignee, is.Description = "What it really is", "Low", sandboxjira.Tester, "Nobody knows"
+			is.Labels = append(is.Labels, "mine")
+		}
+		if err := box.Jira().Edit(made.Key, sandboxjira.Tester, edited); err != nil {
+			t.Fatal(err)
+		}
+		before, _ := box.Jira().Issue(made.ID)
+		for _, do := range []func() error{
+			func() error { _, err := tr.Find(t.Context(), markers(2), time.Hour); return err },
+			func() error { _, err := tr.Find(t.Context(), markers(1001), time.Hour); return err },
+			func() error { _, err := tr.Changed(t.Context(), time.Hour); return err },
+			func() error { _, err := tr.Get(t.Context(), made.ID); return err },
+			func() error { _, err := tr.Get(t.Context(), made.Key); return err },
+			func() error {
+				_, err := tr.Move(t.Context(), made.ID, ticket.Target{Category: "indeterminate"})
+				return err
+			},
+			func() error { return tr.Comment(t.Context(), made.ID, ticket.Comment{Ref: "r-1", Body: "It is back"}) },
+			func() error { return tr.Comment(t.Context(), made.ID, ticket.Comment{Ref: "r-1", Body: "It is back"}) },
+			func() error {
+				return tr.Link(t.Context(), made.ID, ticket.Link{GlobalID: "defect=u1", URL: "https://example.com/u1", Title: "Defect"})
+			},
+			func() error { _, err := tr.Move(t.Context(), made.ID, ticket.Target{Status: "Done"}); return err },
+			func() error { _, err := tr.Move(t.Context(), made.ID, ticket.Target{Category: "new"}); return err },
+			func() error {
+				return tr.Comment(t.Context(), made.ID, ticket.Comment{Ref: "r-2", Body: "It is back again"})
+			},
+			func() error { _, err := tr.Probe(t.Context()); return err },
+		} {
+			if err := do(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after, _ := box.Jira().Issue(made.ID)
+		for _, is := range []*sandboxjira.Issue{before, after} {
+			if is.Summary != "What it really is" || is.Priority != "Low" || is.Assignee != sandboxjira.Tester || is.Description != "Nobody knows" {
+				t.Errorf("somebody's edit is lost: %+v", is)
+			}
+		}
+		if d := cmp.Diff(before.Labels, after.Labels); d != "" {
+			t.Error(d)
+		}
+		if d := cmp.Diff(before.Fields, after.Fields); d != "" {
+			t.Error(d)
+		}
+		if len(after.Comments) != 2 || len(after.RemoteLinks) != 1 {
+			t.Errorf("comments %v, links %v", after.Comments, after.RemoteLinks)
+		}
+	}
+	got := map[string]struct{ query, body string }{}
+	for route, a := range all {
+		got[route] = struct{ query, body string }{words(a.query), words(a.body)}
+	}
+	if d := cmp.Diff(allowed, got, cmp.AllowUnexported(struct{ query, body string }{})); d != "" {
+		t.Errorf("requests (-allowed +made):\n%s", d)
+	}
+}
+
+func words(set map[string]bool) string {
+	return strings.Join(slices.Sorted(maps.Keys(set)), " ")
+}
