@@ -64,11 +64,11 @@ func TestServesJira(t *testing.T) {
 		r.Header.Set("X-Hub-Signature", sign(hookSecret, body))
 		return post(t, http.DefaultClient, r)
 	}
-	body := recorded(t, "cloud_issue_updated.json")
+	body := shaped(t, "cloud_issue_updated.json")
 	if status, answer := send(body, bytes.NewReader(body)); status != http.StatusOK || answer != "" {
 		t.Errorf("answered %d %q", status, answer)
 	}
-	next := recorded(t, "cloud_comment_created.json")
+	next := shaped(t, "cloud_comment_created.json")
 	if status, _ := send(next, io.MultiReader(bytes.NewReader(next))); status != http.StatusOK { // in chunks, without a length
 		t.Errorf("a body in chunks was answered with %d", status)
 	}
