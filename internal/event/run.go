@@ -93,24 +93,33 @@ func RunFinished(job *batchv1.Job) (finished, ok bool, reason string, at time.Ti
 	return false, false, "", time.Time{}
 }
 
-// TerminationMessage is what a run's Pods left behind: the message of the container that ended last, of those that left one.
+// TerminationMessage is what a run's Pods left behind: the message of the container that ended last, of those that left a result, or else of
+// those that left any. A sidecar may end later, and leave the last lines of its log.
 func TerminationMessage(pods []corev1.Pod) string {
-	var last *corev1.ContainerStateTerminated
+	var last, lastResult *corev1.ContainerStateTerminated
 	for i := range pods {
 		for _, s := range slices.Concat(pods[i].Status.ContainerStatuses, pods[i].Status.InitContainerStatuses) {
 			t := s.State.Terminated
 			if t == nil || strings.TrimSpace(t.Message) == "" {
 				continue
 			}
-			if last == nil || t.FinishedAt.After(last.FinishedAt.Time) {
-				last = t
+			last = later(last, t)
+			if r, err := ParseResult(t.Message); err == nil && r != (Result{}) { // a line of a log may be JSON too
+				lastResult = later(lastResult, t)
 			}
 		}
 	}
-	if last == nil {
+	if last = cmp.Or(lastResult, last); last == nil {
 		return ""
 	}
 	return last.Message
+}
+
+func later(a, b *corev1.ContainerStateTerminated) *corev1.ContainerStateTerminated {
+	if a == nil || b.FinishedAt.After(a.FinishedAt.Time) {
+		return b
+	}
+	return a
 }
 
 // RunCompleted is the event that a test run ended. What it says of itself counts; without that, or when it is malformed, whether the Job

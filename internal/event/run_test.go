@@ -96,6 +96,17 @@ func TestTerminationMessage(t *testing.T) {
 	if got := event.TerminationMessage([]corev1.Pod{pod("first", now), pod("second", now.Add(time.Minute)), pod(" ", now.Add(time.Hour)), {}}); got != "second" {
 		t.Errorf("%q", got)
 	}
+	const result = `{"passed":1}`
+	for name, c := range map[string][]corev1.Pod{
+		"a sidecar that logs later":         {pod(result, now), pod("shutting down", now.Add(time.Second))},
+		"a sidecar that logs JSON":          {pod(`{"level":"info"}`, now.Add(time.Second)), pod(result, now)},
+		"a result that is older":            {pod(`{"passed":0}`, now.Add(-time.Second)), pod(result, now)},
+		"a result that is older, the other": {pod(result, now), pod(`{"passed":0}`, now.Add(-time.Second))},
+	} {
+		if got := event.TerminationMessage(c); got != result {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
 	if got := event.TerminationMessage(nil); got != "" {
 		t.Errorf("%q", got)
 	}
