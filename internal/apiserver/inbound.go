@@ -49,7 +49,7 @@ func (s *Server) routeInbound(api huma.API) {
 		RequestBody: anyOf("application/json"),
 		Description: "Each alert is an event SystemAlertFiring or SystemAlertResolved." + safe, MaxBodyBytes: maxEventsBody,
 	}, func(ctx context.Context, i *alertmanagerInput) (*inboundOutput, error) {
-		return s.takeIn(ctx, i.Within, func() ([]event.Event, error) { return event.DecodeAlertmanager(i.RawBody) })
+		return s.takeIn(ctx, i.Within, func() ([]event.Event, error) { return event.DecodeAlertmanager(i.RawBody, s.o.Clock.Now()) })
 	})
 	route(api, huma.Operation{
 		OperationID: "post-events", Method: http.MethodPost, Path: eventsPath, Tags: tags, Summary: "CloudEvents 1.0: structured, binary or a batch",

@@ -54,9 +54,9 @@ func notJSON(of string, err error) error {
 	return fmt.Errorf("not the JSON of %s: %w", of, err)
 }
 
-// DecodeAlertmanager reads Alertmanager's webhook: an event for each alert, with the same id however often Alertmanager sends it. Its error
-// says what is wrong with the body.
-func DecodeAlertmanager(body []byte) ([]Event, error) {
+// DecodeAlertmanager reads Alertmanager's webhook: an event for each alert, with the same id however often Alertmanager sends it. now is the time
+// of an alert that does not say since when, or from when on. Its error says what is wrong with the body.
+func DecodeAlertmanager(body []byte, now time.Time) ([]Event, error) {
 	var in alertmanagerBody
 	if err := json.Unmarshal(body, &in); err != nil {
 		return nil, notJSON("Alertmanager's webhook", err)
@@ -80,11 +80,14 @@ func DecodeAlertmanager(body []byte) ([]Event, error) {
 		default:
 			return nil, fmt.Errorf("status of alerts[%d] must be firing or resolved, not %q", i, cut(a.Status))
 		}
-		if e.Time.Year() < 2000 {
-			return nil, fmt.Errorf("alerts[%d] is %s and does not say since when", i, a.Status)
+		if e.Time.Year() < 2000 || e.Time.After(now) { // one clock that is wrong, or a zero, is no reason to drop the others
+			e.Time = now
 		}
 		e.ID = "alert." + digest(in.GroupKey, cmp.Or(a.Fingerprint, labelText(a.Labels)), a.StartsAt.UTC().Format(time.RFC3339Nano), a.Status)
-		e.Data = map[string]any{"startsAt": a.StartsAt.UTC().Format(time.RFC3339)}
+		e.Data = map[string]any{}
+		if a.StartsAt.Year() >= 2000 {
+			e.Data["startsAt"] = a.StartsAt.UTC().Format(time.RFC3339)
+		}
 		for key, f := range map[string]struct {
 			text  string
 			limit int

@@ -23,7 +23,7 @@ const firing = `{"version":"4","groupKey":"{}:{alertname=\"Down\"}","truncatedAl
 {"status":"resolved","labels":{"alertname":"Slow","severity":"warning"},"annotations":{},"startsAt":"2026-03-01T11:00:00Z","endsAt":"2026-03-01T11:59:00Z","fingerprint":"d2d2"}]}`
 
 func TestAlertmanager(t *testing.T) {
-	got, err := event.DecodeAlertmanager([]byte(firing))
+	got, err := event.DecodeAlertmanager([]byte(firing), now)
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%d events, %v", len(got), err)
 	}
@@ -35,11 +35,11 @@ func TestAlertmanager(t *testing.T) {
 	if b.Type != v1alpha1.EventSystemAlertResolved || b.Severity != v1alpha1.SeverityMedium || b.Text("title") != "Slow" || !b.Time.Equal(time.Date(2026, 3, 1, 11, 59, 0, 0, time.UTC)) {
 		t.Errorf("%+v", b)
 	}
-	again, _ := event.DecodeAlertmanager([]byte(strings.Replace(firing, "first notification", "repeat interval", 1)))
+	again, _ := event.DecodeAlertmanager([]byte(strings.Replace(firing, "first notification", "repeat interval", 1)), now)
 	if again[0].ID != a.ID || again[1].ID != b.ID || a.ID == b.ID {
 		t.Errorf("ids %s, %s; sent again %s, %s", a.ID, b.ID, again[0].ID, again[1].ID)
 	}
-	later, _ := event.DecodeAlertmanager([]byte(strings.Replace(firing, "11:58:00.5", "11:59:00.5", 1)))
+	later, _ := event.DecodeAlertmanager([]byte(strings.Replace(firing, "11:58:00.5", "11:59:00.5", 1)), now)
 	if later[0].ID == a.ID {
 		t.Error("another time of the same alert has the same id")
 	}
@@ -51,14 +51,34 @@ func TestAlertmanagerRefuses(t *testing.T) {
 		"old version":   {`{"version":"3","alerts":[]}`, "must be 4"},
 		"no alerts":     {`{"version":"4"}`, "alerts is missing"},
 		"odd status":    {`{"version":"4","alerts":[{"status":"maybe"}]}`, "status of alerts[0]"},
-		"no time":       {`{"version":"4","alerts":[{"status":"firing"}]}`, "alerts[0] is firing and does not say since when"},
 		"far too many":  {`{"version":"4","alerts":[` + strings.Repeat(`{},`, 1000) + `{}]}`, "more than 1000"},
 		"odd structure": {`{"version":"4","alerts":{}}`, "not the JSON of Alertmanager's webhook: alerts cannot be of type object"},
 		"odd body":      {`[]`, "it cannot be of type array"},
 	} {
-		if _, err := event.DecodeAlertmanager([]byte(c.body)); err == nil || !strings.Contains(err.Error(), c.says) {
+		if _, err := event.DecodeAlertmanager([]byte(c.body), now); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
+	}
+}
+
+// An alert with a time that cannot be is told as of now, and hides none of the others.
+func TestAlertsWithOddTimes(t *testing.T) {
+	for name, body := range map[string]string{
+		"none":       strings.Replace(firing, "2026-03-01T11:58:00.5Z", "0001-01-01T00:00:00Z", 1),
+		"long ago":   strings.Replace(firing, "2026-03-01T11:58:00.5Z", "1970-01-01T00:00:00Z", 1),
+		"not yet":    strings.Replace(firing, "2026-03-01T11:58:00.5Z", "2036-01-01T00:00:00Z", 1),
+		"never over": strings.Replace(firing, "2026-03-01T11:59:00Z", "0001-01-01T00:00:00Z", 1),
+	} {
+		got, err := event.DecodeAlertmanager([]byte(body), now)
+		if err != nil || len(got) != 2 || !got[0].Time.Equal(now) && !got[1].Time.Equal(now) || got[1].Time.Before(now.Add(-time.Minute)) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+			continue
+		}
+		again, err := event.DecodeAlertmanager([]byte(body), now.Add(time.Hour))
+		if err != nil || again[0].ID != got[0].ID || again[1].ID != got[1].ID {
+			t.Errorf("%s: sent again it has another id: %v", name, err)
+		}
+		fits(t, &got[0])
 	}
 }
 
@@ -163,7 +183,7 @@ func FuzzDecodeAlertmanager(f *testing.F) {
 	f.Add([]byte(firing))
 	f.Add([]byte(strings.ReplaceAll(firing, "No calls", strings.Repeat("\x00🙂\xff", 3000))))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, err := event.DecodeAlertmanager(body)
+		got, err := event.DecodeAlertmanager(body, now)
 		for i := range got {
 			fits(t, &got[i])
 		}
