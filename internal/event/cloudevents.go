@@ -3,15 +3,19 @@ package event
 import (
 	"bytes"
 	"cmp"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"mime"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
@@ -43,6 +47,8 @@ type cloudEvent struct {
 	Time            string          `json:"time"`
 	DataContentType string          `json:"datacontenttype"`
 	Data            json.RawMessage `json:"data"`
+	// DataBase64 is data that a sender took for binary.
+	DataBase64 string `json:"data_base64"`
 }
 
 // ErrContentType says that a body is none of the forms of CloudEvents.
@@ -63,10 +69,18 @@ func DecodeCloudEvents(contentType string, header http.Header, body []byte, now 
 	case media == "application/cloudevents-batch+json":
 		err = json.Unmarshal(body, &in)
 	case header.Get("ce-specversion") != "" && (media == "application/json" || strings.HasSuffix(media, "+json")):
-		in = []cloudEvent{{
-			SpecVersion: header.Get("ce-specversion"), ID: header.Get("ce-id"), Source: header.Get("ce-source"), Type: header.Get("ce-type"),
-			Subject: header.Get("ce-subject"), Time: header.Get("ce-time"), Data: body,
-		}}
+		in = []cloudEvent{{Data: body}}
+		for _, a := range []struct {
+			header string
+			into   *string
+		}{
+			{"ce-specversion", &in[0].SpecVersion}, {"ce-id", &in[0].ID}, {"ce-source", &in[0].Source}, {"ce-type", &in[0].Type},
+			{"ce-subject", &in[0].Subject}, {"ce-time", &in[0].Time},
+		} {
+			if *a.into, err = attribute(header.Get(a.header)); err != nil {
+				return nil, fmt.Errorf("%s: %w", a.header, err)
+			}
+		}
 	default:
 		return nil, ErrContentType
 	}
@@ -85,6 +99,47 @@ func DecodeCloudEvents(contentType string, header http.Header, body []byte, now 
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// attribute is the value of an attribute that a header holds: in quotes perhaps, and percent-encoded
+// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#3132-http-header-values).
+func attribute(header string) (string, error) {
+	if len(header) > 1 && header[0] == '"' && header[len(header)-1] == '"' {
+		header = unquote.ReplaceAllString(header[1:len(header)-1], "$1")
+	}
+	value, err := url.PathUnescape(header)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%q is not percent-encoded: write %%25 for a %%", cut(header))
+	case !utf8.ValidString(value):
+		return "", fmt.Errorf("%q is not UTF-8, percent-encoded", cut(header))
+	}
+	return value, nil
+}
+
+// unquote finds what is escaped in a quoted string.
+var unquote = regexp.MustCompile(`\\(.)`)
+
+// content is the data as JSON, however it came; empty when there is none.
+func (c *cloudEvent) content() ([]byte, error) {
+	raw := bytes.TrimSpace(c.Data)
+	if string(raw) == "null" {
+		raw = nil
+	}
+	if c.DataBase64 == "" {
+		return raw, nil
+	}
+	media, _, err := mime.ParseMediaType(cmp.Or(c.DataContentType, "application/json"))
+	switch {
+	case len(raw) > 0:
+		return nil, errors.New("data and data_base64 exclude each other: send one of them")
+	case err != nil || media != "application/json" && !strings.HasSuffix(media, "+json"):
+		return nil, fmt.Errorf("data_base64 is of type %q: only JSON can be read", cut(c.DataContentType))
+	}
+	if raw, err = base64.StdEncoding.DecodeString(c.DataBase64); err != nil {
+		return nil, errors.New("data_base64 is not base64")
+	}
+	return bytes.TrimSpace(raw), nil
 }
 
 func (c *cloudEvent) event(now time.Time) (Event, error) {
@@ -109,7 +164,11 @@ func (c *cloudEvent) event(now time.Time) (Event, error) {
 		}
 	}
 	var data map[string]any
-	if raw := bytes.TrimSpace(c.Data); len(raw) > 0 && string(raw) != "null" {
+	raw, err := c.content()
+	if err != nil {
+		return Event{}, err
+	}
+	if len(raw) > 0 {
 		if err := json.Unmarshal(raw, &data); err != nil {
 			return Event{}, errors.New("data must be a JSON object")
 		}

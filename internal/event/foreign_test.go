@@ -1,9 +1,11 @@
 package event_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +106,9 @@ func TestCloudEvents(t *testing.T) {
 		"structured": {"application/cloudevents+json; charset=utf-8", structured, nil},
 		"batch":      {"application/cloudevents-batch+json", "[" + structured + "]", nil},
 		"binary":     {"application/json", data, binary},
+		"base64":     {"application/cloudevents+json", inBase64(data), nil},
+		"quoted": {"application/json", data, ce("specversion", `"1.0"`, "id", "4%32", "source", `"https://voice.example.com/monit\or"`,
+			"type", "dev.voiceai.system.alert.firing", "time", "2026-03-01T11%3A00:00Z", "subject", "agent%2d7")},
 	} {
 		got, err := event.DecodeCloudEvents(c.contentType, c.header, []byte(c.body), now)
 		if err != nil || len(got) != 1 {
@@ -117,13 +122,30 @@ func TestCloudEvents(t *testing.T) {
 		}
 		ids = append(ids, e.ID)
 	}
-	if len(ids) != 3 || ids[0] != ids[1] || ids[1] != ids[2] {
+	if slices.Sort(ids); len(ids) != 5 || ids[0] != ids[4] {
 		t.Errorf("the same event has the ids %v", ids)
+	}
+	words := binary.Clone()
+	words.Set("ce-subject", "Euro%20%E2%82%AC 100%25 %F0%9F%98%80")
+	if got, err := event.DecodeCloudEvents("application/json", words, []byte(data), now); err != nil || got[0].Text("subject") != "Euro € 100% 😀" {
+		t.Errorf("a subject that is percent-encoded: %v, %v", got, err)
+	}
+	for subject, says := range map[string]string{"100%": "ce-subject: \"100%\" is not percent-encoded", "%C0%A0": "is not UTF-8"} {
+		words.Set("ce-subject", subject)
+		if _, err := event.DecodeCloudEvents("application/json", words, []byte(data), now); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", subject, err, says)
+		}
 	}
 	future := strings.Replace(structured, "2026-03-01T11", "2036-03-01T11", 1)
 	if got, err := event.DecodeCloudEvents("application/cloudevents+json", nil, []byte(future), now); err != nil || !got[0].Time.Equal(now) {
 		t.Errorf("an event of the future: %v, %v", got, err)
 	}
+}
+
+// inBase64 is the structured event with other data, as a sender that takes them for binary has it.
+func inBase64(data string) string {
+	before, _, _ := strings.Cut(structured, `"data":`)
+	return before + `"datacontenttype":"application/json; charset=utf-8","data_base64":"` + base64.StdEncoding.EncodeToString([]byte(data)) + `"}`
 }
 
 func TestCloudEventsRefuses(t *testing.T) {
@@ -135,6 +157,10 @@ func TestCloudEventsRefuses(t *testing.T) {
 		"type":         {change("alert.firing", "alert.x"), "there are dev.voiceai.edgecase.discovered, dev.voiceai.system.alert.firing"},
 		"time":         {change("2026-03-01T11:00:00Z", "yesterday"), "time must be"},
 		"data":         {change(`"data":{`, `"data":[],"other":{`), "data must be a JSON object"},
+		"base64":       {strings.Replace(inBase64("{}"), `:"e30="`, `:"e30"`, 1), "data_base64 is not base64"},
+		"no object":    {inBase64("[]"), "data must be a JSON object"},
+		"data twice":   {strings.Replace(inBase64("{}"), `"data_base64"`, `"data":{},"data_base64"`, 1), "exclude each other"},
+		"binary data":  {strings.Replace(inBase64("{}"), "application/json", "image/png", 1), `of type "image/png; charset=utf-8": only JSON`},
 		"deep":         {change(`["b"]`, strings.Repeat("[", 9)+strings.Repeat("]", 9)), "deeper than 8"},
 		"many entries": {change(`"p99":2.5`, manyEntries(41)), "more than 40"},
 		"large":        {change(`"b"`, `"`+strings.Repeat("x", 1900)+`"`+strings.Repeat(`,"`+strings.Repeat("x", 1900)+`"`, 40)), "more than"},
