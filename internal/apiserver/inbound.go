@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
 const eventsPath = "/api/v1/events"
@@ -86,15 +88,23 @@ func (s *Server) takeIn(ctx context.Context, w Within, decode func() ([]event.Ev
 	}
 	out := &inboundOutput{}
 	out.Body.Events = len(events)
+	var refused error
 	for at := range events {
 		created, mistakes, err := s.o.Outbox.Put(ctx, namespace, &events[at])
 		if mistakes != nil { // the caller can do nothing about a rule
 			ctrl.LoggerFrom(ctx).Error(mistakes, "Rules could not be worked out", "Event", events[at].ID, "Namespace", namespace)
 		}
 		if err != nil {
-			return nil, cluster(ctx, err, "storing what event "+events[at].ID+" leads to")
+			problem := cluster(ctx, err, "storing what event "+events[at].ID+" leads to")
+			if !outbox.Refused(err) {
+				return nil, problem // which the others would have too
+			}
+			refused = cmp.Or(refused, problem)
 		}
 		out.Body.Notifications += len(created)
+	}
+	if refused != nil {
+		return nil, refused
 	}
 	return out, nil
 }

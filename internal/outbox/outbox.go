@@ -98,8 +98,8 @@ func (o *Outbox) Forget(name types.NamespacedName) {
 
 // Put stores a Notification for each rule of a namespace that matches an event. When it returns without an error, everything the event leads
 // to is stored. It may be called again for the same event: rules that were not known before are asked then. A rule whose expression cannot be
-// worked out for the event does not match; such errors come back joined as mistakes and do not stop the others. created names the Notifications
-// that were stored just now: a cache may not show them yet.
+// worked out for the event does not match; such errors come back joined as mistakes and do not stop the others, and neither does a Notification
+// that the cluster refuses. created names the Notifications that were stored just now: a cache may not show them yet.
 func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (created []string, mistakes, err error) {
 	begin := o.Clock.Now()
 	key := namespace + "/" + e.ID
@@ -121,14 +121,15 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 		if c.err != nil || !c.since.After(asked.at) { // its Accepted condition says so; or it was asked before, and what was deleted since was called off
 			continue
 		}
-		switch ok, err := c.rule.Matches(ctx, in); {
-		case err != nil:
-			mistakes = errors.Join(mistakes, fmt.Errorf("rule %s: %w", r.Name, err))
+		switch ok, mistake := c.rule.Matches(ctx, in); {
+		case mistake != nil:
+			mistakes = errors.Join(mistakes, fmt.Errorf("rule %s: %w", r.Name, mistake))
 		case ok:
-			unseen, made, err := o.store(ctx, r, e)
-			if err != nil {
-				return created, mistakes, err
+			unseen, made, storeErr := o.store(ctx, r, e)
+			if storeErr != nil && !Refused(storeErr) {
+				return created, mistakes, storeErr
 			}
+			err = errors.Join(err, storeErr)
 			if made {
 				matchesTotal.WithLabelValues(string(e.Type)).Inc()
 				if o.Matched != nil {
@@ -140,6 +141,9 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 			}
 		}
 	}
+	if err != nil {
+		return created, mistakes, err
+	}
 	if begin.Sub(asked.at) < cacheLag { // what was stored a moment ago, and is not shown yet
 		for _, name := range asked.stored {
 			if err := o.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &v1alpha1.Notification{}); apierrors.IsNotFound(err) {
@@ -149,6 +153,11 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 	}
 	o.told.Add(key, asking{begin, created})
 	return created, mistakes, nil
+}
+
+// Refused says that an error is the cluster's refusal to store one thing for what it is or where it is to be, which says nothing of others.
+func Refused(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) || apierrors.IsRequestEntityTooLargeError(err)
 }
 
 // cacheLag is how long the cache may take to show what was stored.

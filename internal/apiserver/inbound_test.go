@@ -1,0 +1,92 @@
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	testingclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+)
+
+// taking is a Server that stores what events lead to in a cluster with one rule, unless onCreate has something against it.
+func taking(t *testing.T, onCreate func(*v1alpha1.Notification) error) (*Server, client.Client) {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	now := testingclock.NewFakeClock(noon)
+	r := &v1alpha1.NotificationRule{Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventSystemAlertFiring}}}
+	r.Namespace, r.Name, r.UID, r.CreationTimestamp = "default", "alerts", "r", metav1.NewTime(noon.Add(-time.Hour))
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(r).WithInterceptorFuncs(interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, options ...client.CreateOption) error {
+			if n, ok := o.(*v1alpha1.Notification); ok && onCreate != nil {
+				if err := onCreate(n); err != nil {
+					return err
+				}
+			}
+			return c.Create(ctx, o, options...)
+		},
+	}).Build()
+	s, err := New(Options{Identity: gate{}, Clock: now, RequestsPerSecond: 1, Namespace: "default", Live: empty{},
+		Outbox: &outbox.Outbox{Client: c, Clock: now, MaxEventAge: time.Hour}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, c
+}
+
+func post(s *Server, path, contentType, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer somebody's")
+	r.Header.Set("Content-Type", contentType)
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return w
+}
+
+func alertEvent(id string) string {
+	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"tests","type":"dev.voiceai.system.alert.firing","data":{"title":%q}}`, id, id)
+}
+
+// What the cluster refuses of one event hides none of the others. When it does not answer, the sender is to send all again.
+func TestARefusedEventHidesNoOther(t *testing.T) {
+	for name, c := range map[string]struct {
+		refusal    error
+		want, kept int
+	}{
+		"refused":     {apierrors.NewForbidden(schema.GroupResource{Resource: "notifications"}, "n", errors.New("exceeded quota")), http.StatusForbidden, 2},
+		"no answer":   {errors.New("connection refused"), http.StatusServiceUnavailable, 0},
+		"well enough": {nil, http.StatusOK, 3},
+	} {
+		s, kept := taking(t, func(n *v1alpha1.Notification) error {
+			if strings.Contains(string(n.Spec.Event.Data.Raw), `"one"`) {
+				return c.refusal
+			}
+			return nil
+		})
+		w := post(s, eventsPath, "application/cloudevents-batch+json", "["+alertEvent("one")+","+alertEvent("two")+","+alertEvent("three")+"]")
+		list := &v1alpha1.NotificationList{}
+		if err := kept.List(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+		if w.Code != c.want || len(list.Items) != c.kept {
+			t.Errorf("%s: got %d with %d stored, want %d with %d: %s", name, w.Code, len(list.Items), c.want, c.kept, w.Body)
+		}
+	}
+}
