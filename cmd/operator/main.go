@@ -91,7 +91,7 @@ func main() {
 	flag.StringVar(&f.api.namespace, "api-default-namespace", "default", "The namespace that a request means that names none.")
 	flag.StringVar(&f.api.slack, "api-default-slack", "slack", "The SlackIntegration that a request means that names none.")
 	flag.StringVar(&f.api.jira, "api-default-jira", "jira", "The JiraIntegration that a request means that names none.")
-	flag.Float64Var(&f.api.requestsPerSecond, "api-requests-per-second", 100, "How much one caller of the API may ask.")
+	flag.Float64Var(&f.api.requestsPerSecond, "api-requests-per-second", 100, "How much one caller of the API may ask; 50 times as many requests may bring events.")
 	flag.StringVar(&f.dashboardURL, "dashboard-url", "", "Where people reach the dashboard; tickets get a link to their Defect there. None when empty.")
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)

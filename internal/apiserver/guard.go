@@ -79,9 +79,13 @@ func (s *Server) admit(r *http.Request) (known *http.Request, leave func(), prob
 		address = r.RemoteAddr
 	}
 	hash := sha256.Sum256([]byte(token))
+	tooMuch := http.StatusTooManyRequests
+	if inbound(r) { // those who send events drop what is answered so
+		tooMuch = http.StatusServiceUnavailable
+	}
 	if seconds, yes := s.failures.spent(address); yes {
 		if _, good := s.good.Get(hash); !good { // others may come from the same address: that of a proxy
-			return nil, nil, later(http.StatusTooManyRequests, seconds, "too many wrong tokens from your address; wait %d s", seconds)
+			return nil, nil, later(tooMuch, seconds, "too many wrong tokens from your address; wait %d s", seconds)
 		}
 	}
 	caller, err := s.o.Identity.Caller(r.Context(), token)
@@ -95,8 +99,8 @@ func (s *Server) admit(r *http.Request) (known *http.Request, leave func(), prob
 		return nil, nil, later(http.StatusServiceUnavailable, 5, "Kubernetes could not be asked who you are; try again")
 	}
 	s.good.Add(hash, nil)
-	if seconds, ok := s.takeOnce(r.Context(), caller.GetName()); !ok {
-		return nil, nil, later(http.StatusTooManyRequests, seconds, "you ask too often: more than %g requests a second; wait %d s", s.o.RequestsPerSecond, seconds)
+	if seconds, ok := s.takeOnce(r, caller.GetName()); !ok {
+		return nil, nil, later(tooMuch, seconds, "you ask too often: more than %g requests a second; wait %d s", float64(s.bucketsFor(r).rate), seconds)
 	}
 	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // what cannot be read would be left out
 		return nil, nil, wrong("query", "the query is malformed: %v", err)
@@ -105,10 +109,14 @@ func (s *Server) admit(r *http.Request) (known *http.Request, leave func(), prob
 		return nil, nil, p
 	}
 	leave = func() {}
-	if r.URL.Path != watchPath {
-		if leave, problem = s.under.enter(caller.GetName()); problem != nil {
-			return nil, nil, problem
-		}
+	switch {
+	case inbound(r):
+		leave, problem = s.turns.enter(r.Context(), caller.GetName())
+	case r.URL.Path != watchPath:
+		leave, problem = s.under.enter(caller.GetName())
+	}
+	if problem != nil {
+		return nil, nil, problem
 	}
 	return r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)), leave, nil
 }
@@ -158,13 +166,21 @@ type pageCalls struct {
 }
 
 // takeOnce takes from a caller's bucket, once for a page.
-func (s *Server) takeOnce(ctx context.Context, caller string) (retryAfter int, ok bool) {
-	calls, of := ctx.Value(pageKey{}).(*pageCalls)
+func (s *Server) takeOnce(r *http.Request, caller string) (retryAfter int, ok bool) {
+	calls, of := r.Context().Value(pageKey{}).(*pageCalls)
 	if !of {
-		return s.callers.take(caller)
+		return s.bucketsFor(r).take(caller)
 	}
 	calls.once.Do(func() { calls.retryAfter, calls.ok = s.callers.take(caller) })
 	return calls.retryAfter, calls.ok
+}
+
+// bucketsFor are those that a request is taken from: what sends events sends far more than people ask.
+func (s *Server) bucketsFor(r *http.Request) *buckets {
+	if inbound(r) {
+		return s.senders
+	}
+	return s.callers
 }
 
 // checkContent refuses bodies in another form than the routes read. What is posted by a form of another site is never JSON.

@@ -14,7 +14,15 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
-const eventsPath = "/api/v1/events"
+const (
+	eventsPath       = "/api/v1/events"
+	alertmanagerPath = "/api/v1/webhooks/alertmanager"
+)
+
+// inbound says whether a request brings events.
+func inbound(r *http.Request) bool {
+	return r.URL.Path == eventsPath || r.URL.Path == alertmanagerPath
+}
 
 type alertmanagerInput struct {
 	Within
@@ -47,7 +55,7 @@ func (s *Server) routeInbound(api huma.API) {
 	tags := []string{"Events"}
 	const safe = " It is answered once everything that it leads to is stored, and safe to repeat. You must be allowed to create Notifications."
 	route(api, huma.Operation{
-		OperationID: "alertmanager-webhook", Method: http.MethodPost, Path: "/api/v1/webhooks/alertmanager", Tags: tags, Summary: "Alertmanager's webhook, version 4",
+		OperationID: "alertmanager-webhook", Method: http.MethodPost, Path: alertmanagerPath, Tags: tags, Summary: "Alertmanager's webhook, version 4",
 		RequestBody: anyOf("application/json"),
 		Description: "Each alert is an event SystemAlertFiring or SystemAlertResolved." + safe, MaxBodyBytes: maxEventsBody,
 	}, func(ctx context.Context, i *alertmanagerInput) (*inboundOutput, error) {

@@ -90,3 +90,75 @@ func TestARefusedEventHidesNoOther(t *testing.T) {
 		}
 	}
 }
+
+// Who sends events sends each by itself, many at once, and drops what is answered with 4xx.
+func TestWhoSendsEventsMayOften(t *testing.T) {
+	s, kept := taking(t, nil) // anybody may ask one request a second, with two at once
+	for i := range 2 * sendersFactor {
+		if w := post(s, eventsPath, "application/cloudevents+json", alertEvent(fmt.Sprint(i))); w.Code != http.StatusOK {
+			t.Fatalf("event %d: got %d: %s", i, w.Code, w.Body)
+		}
+	}
+	list := &v1alpha1.NotificationList{}
+	if err := kept.List(t.Context(), list); err != nil || len(list.Items) != 2*sendersFactor {
+		t.Errorf("%d are stored, %v, want %d", len(list.Items), err, 2*sendersFactor)
+	}
+	for _, path := range []string{eventsPath, alertmanagerPath} {
+		if w := post(s, path, "application/json", "{}"); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" {
+			t.Errorf("one too many to %s: got %d, Retry-After %q, want 503 and 1", path, w.Code, w.Header().Get("Retry-After"))
+		}
+	}
+	if w := ask(s, "/api/v1/access"); w.Code != http.StatusOK {
+		t.Errorf("got %d, want 200: what one sends is not held against what one asks", w.Code)
+	}
+
+	wrong := httptest.NewRequest(http.MethodPost, alertmanagerPath, nil)
+	wrong.Header.Set("Authorization", "Bearer wrong")
+	for range 2 * failuresPerSecond {
+		s.handler.ServeHTTP(httptest.NewRecorder(), wrong)
+	}
+	w := httptest.NewRecorder()
+	if s.handler.ServeHTTP(w, wrong); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("too many wrong tokens: got %d, want 503", w.Code)
+	}
+}
+
+// More than are worked on at once wait for their turn.
+func TestEventsWaitForTheirTurn(t *testing.T) {
+	under := underWay{of: map[string]int{}}
+	line := turns{under: &under, of: map[string]*line{}}
+	var leave []func()
+	for i := range maxInFlightPerCaller {
+		l, problem := line.enter(t.Context(), "sender")
+		if problem != nil {
+			t.Fatalf("request %d: %v", i, problem)
+		}
+		leave = append(leave, l)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, problem := line.enter(gone, "sender"); problem == nil || problem.Status != http.StatusServiceUnavailable {
+		t.Errorf("without patience: got %v, want 503", problem)
+	}
+	l, problem := line.enter(t.Context(), "another")
+	if problem != nil {
+		t.Fatalf("another caller: %v", problem)
+	}
+	leave = append(leave, l)
+	waited := make(chan func())
+	go func() {
+		l, problem := line.enter(t.Context(), "sender")
+		if problem != nil {
+			t.Error(problem)
+		}
+		waited <- l
+	}()
+	leave[0]()
+	leave[0] = <-waited
+	for _, l := range leave {
+		l()
+	}
+	if under.all != 0 || len(under.of) != 0 || len(line.of) != 0 {
+		t.Errorf("%d are counted for %v, and %d wait, though nothing is under way", under.all, under.of, len(line.of))
+	}
+}

@@ -1,7 +1,9 @@
 package apiserver
 
 import (
+	"context"
 	"math"
+	"net/http"
 	"sync"
 	"time"
 
@@ -9,8 +11,14 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// maxBuckets bounds how many callers are told apart.
-const maxBuckets = 4096
+const (
+	// maxBuckets bounds how many callers are told apart.
+	maxBuckets = 4096
+	// sendersFactor is how much more often somebody may send events than ask: each may be a request of its own.
+	sendersFactor = 50
+	// turnWithin is how long a request that brings events waits for its turn.
+	turnWithin = 5 * time.Second
+)
 
 // buckets give each caller a rate of its own. It is safe for use by several goroutines.
 type buckets struct {
@@ -79,4 +87,59 @@ func (b *buckets) makeRoom(now time.Time) {
 		}
 		delete(b.all, name)
 	}
+}
+
+// turns let so many requests of each caller through at once, and have the others wait, whose bodies are not read meanwhile. It is safe for use by
+// several goroutines.
+type turns struct {
+	// under counts them among all that is under way.
+	under *underWay
+
+	mu sync.Mutex
+	of map[string]*line
+}
+
+// line is the requests of one caller: those whose turn it is are in taken.
+type line struct {
+	taken chan struct{}
+	all   int
+}
+
+// enter waits for a caller's turn. leave is to be called when it is over.
+func (t *turns) enter(ctx context.Context, caller string) (leave func(), problem *Problem) {
+	ctx, cancel := context.WithTimeout(ctx, turnWithin)
+	defer cancel()
+	t.mu.Lock()
+	l := t.of[caller]
+	if l == nil {
+		l = &line{taken: make(chan struct{}, maxInFlightPerCaller)}
+		t.of[caller] = l
+	}
+	l.all++
+	t.mu.Unlock()
+	gone := func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if l.all--; l.all == 0 {
+			delete(t.of, caller)
+		}
+	}
+	select {
+	case l.taken <- struct{}{}:
+	case <-ctx.Done():
+		gone()
+		return nil, later(http.StatusServiceUnavailable, 1, "%d of your requests are under way, and others wait; try again", maxInFlightPerCaller)
+	}
+	// What somebody sends is not held against what the same one asks.
+	out, problem := t.under.enter("events of " + caller)
+	if problem != nil {
+		<-l.taken
+		gone()
+		return nil, problem
+	}
+	return func() {
+		out()
+		<-l.taken
+		gone()
+	}, nil
 }

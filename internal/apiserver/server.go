@@ -70,7 +70,7 @@ type Options struct {
 	Namespace, SlackName, JiraName string
 	// TestTimeout is how long a test of an integration is waited for; 10 s when zero.
 	TestTimeout time.Duration
-	// RequestsPerSecond is what one caller may ask, with twice as many at once; 100 when zero.
+	// RequestsPerSecond is what one caller may ask, with twice as many at once; 100 when zero. Of what brings events it is 50 times as many.
 	RequestsPerSecond float64
 	// DashboardURL is where people reach the dashboard, for the links of messages; none when empty.
 	DashboardURL string
@@ -90,8 +90,10 @@ type Server struct {
 	hub               *hub
 	counts            memo
 	callers, failures *buckets
+	senders           *buckets
 	good              *lru.Cache // hashes of tokens
 	under             underWay
+	turns             turns
 	rights            rightsMemo
 	reports           *reports
 
@@ -115,8 +117,9 @@ func New(o Options) (*Server, error) {
 		slack: newShelf[*v1alpha1.SlackIntegration](nil), jira: newShelf[*v1alpha1.JiraIntegration](nil), rules: newShelf[*v1alpha1.NotificationRule](nil),
 		defects: newShelf[*v1alpha1.Defect](nil), told: newShelf[*v1alpha1.Notification](nil),
 		suites: newShelf(hasSuite[*batchv1.CronJob]), runs: newShelf(hasSuite[*batchv1.Job]),
-		stopping: make(chan struct{}),
+		stopping: make(chan struct{}), senders: newBuckets(o.Clock, sendersFactor*o.RequestsPerSecond),
 	}
+	s.turns = turns{under: &s.under, of: map[string]*line{}}
 	mux := http.NewServeMux()
 	api := humago.New(mux, huma.Config{
 		OpenAPI: &huma.OpenAPI{
