@@ -13,11 +13,11 @@ type Poster interface {
 	Probe(ctx context.Context) (Workspace, error)
 	// Post posts a message. An Ambiguous fault means that it may have been posted.
 	Post(ctx context.Context, m Message) (Posted, error)
-	// Update replaces a message posted before. ErrUnsupported for an incoming webhook.
+	// Update replaces a message posted before. ErrUnsupported for an incoming webhook, and where there is no such method.
 	Update(ctx context.Context, at Posted, m Message) (Posted, error)
 	// Find returns the messages that were posted at or after since to a channel, or as replies to the message threadTS when it is not empty, by
-	// delivery ID. It costs one call for each two hundred messages of anybody, and for a channel by name the first time those that find its ID.
-	// ErrUnsupported where they cannot be read.
+	// delivery ID; perhaps earlier ones too. Where that message is gone, it is those of the channel. It costs one call for each two hundred
+	// messages of anybody, and for a channel by name the first time those that find its ID. ErrUnsupported where they cannot be read.
 	Find(ctx context.Context, channel, threadTS string, since time.Time) (map[string]Posted, error)
 }
 

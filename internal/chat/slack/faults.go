@@ -61,6 +61,7 @@ var codes = map[string]meaning{
 
 	"service_unavailable": tryLater, "request_timeout": tryLater, "team_added_to_org": tryLater,
 	"fatal_error": perhaps, "internal_error": perhaps, "rollup_error": perhaps,
+	"duplicate_message_not_found": perhaps, "duplicate_channel_not_found": perhaps, // it has seen the client_msg_id before
 }
 
 // byCode is the fault that an error code stands for, or nil when it is not known.

@@ -68,7 +68,7 @@ func (b *bot) Probe(ctx context.Context) (chat.Workspace, error) {
 	if err != nil {
 		return chat.Workspace{}, classify(err, "", harmless)
 	}
-	if r.TeamID == "" {
+	if r.TeamID == "" && r.Team == "" && r.UserID == "" && r.BotID == "" {
 		return chat.Workspace{}, fault.New(fault.Unavailable, "Slack answered auth.test without saying who the token is: is apiURL right?")
 	}
 	site := strings.TrimRight(r.URL, "/")
@@ -116,7 +116,11 @@ func (b *bot) Post(ctx context.Context, m chat.Message) (chat.Posted, error) {
 func (b *bot) Update(ctx context.Context, at chat.Posted, m chat.Message) (chat.Posted, error) {
 	channel, ts, _, err := b.api.UpdateMessageContext(ctx, at.Channel, at.TS, content(m)...)
 	if err != nil {
-		return chat.Posted{}, classify(err, at.Channel, harmless)
+		f := fault.From(classify(err, at.Channel, harmless))
+		if slices.Contains(missing, f.Code) {
+			return chat.Posted{}, chat.ErrUnsupported
+		}
+		return chat.Posted{}, f
 	}
 	if ts == "" {
 		return chat.Posted{}, fault.New(fault.Unavailable, "Slack answered chat.update without saying where the message is")
@@ -127,10 +131,15 @@ func (b *bot) Update(ctx context.Context, at chat.Posted, m chat.Message) (chat.
 // harmless is sent for a call that can be repeated.
 func harmless() bool { return false }
 
-// unaskable are the errors after which it is clear that this channel's history cannot be read, though posting to it may work: a bot may post
-// to a public channel that it is not in, and reading a private one takes a scope of its own
-// (https://docs.slack.dev/reference/methods/conversations.history#errors).
-var unaskable = []string{"missing_scope", "not_in_channel", "channel_not_found", "no_permission", "method_not_supported_for_channel_type"}
+var (
+	// missing are the answers where there is no such method, as behind a proxy that lets through only what posts.
+	missing = []string{"404", "405", "unknown_method"}
+	// unaskable are the errors about the token after which it may post all the same: reading takes scopes of its own
+	// (https://docs.slack.dev/reference/methods/conversations.history#errors).
+	unaskable = []string{"missing_scope", "no_permission"}
+	// gone are the errors when there is no message with the timestamp of the thread.
+	gone = []string{"thread_not_found", "message_not_found"}
+)
 
 const (
 	// pageSize is how many messages are asked for at once, as Slack recommends.
@@ -159,7 +168,11 @@ func (b *bot) Find(ctx context.Context, channel, threadTS string, since time.Tim
 	out, cursor := map[string]chat.Posted{}, ""
 	for range maxPages {
 		p, err := read(ctx, channel, threadTS, strconv.FormatInt(since.Unix(), 10), cursor)
-		if err != nil {
+		var api slack.SlackErrorResponse
+		switch {
+		case threadTS != "" && errors.As(err, &api) && slices.Contains(gone, api.Err):
+			return b.Find(ctx, channel, "", since) // Slack shows an answer in the channel when what it answers is not there any more
+		case err != nil:
 			return nil, unread(err, channel)
 		}
 		for _, m := range p.messages {
@@ -171,11 +184,11 @@ func (b *bot) Find(ctx context.Context, channel, threadTS string, since time.Tim
 			return out, nil
 		}
 	}
-	return nil, fault.New(fault.Unavailable, "channel %s has had more than %d messages since %s: which of them are ours was not found out",
+	return nil, fault.New(fault.Unavailable, "channel %s has had more than %d messages since %s, or in one thread: which of them are ours was not found out",
 		channel, maxPages*pageSize, since.UTC().Format(time.RFC3339))
 }
 
-// unread is what it means that something could not be read.
+// unread is what it means that something could not be read: ErrUnsupported when that will not change by trying again, and the token is good.
 func unread(err error, channel string) error {
 	if err == nil {
 		return nil
@@ -184,7 +197,7 @@ func unread(err error, channel string) error {
 	if !errors.As(err, &f) {
 		f = fault.From(classify(err, channel, harmless))
 	}
-	if slices.Contains(unaskable, f.Code) {
+	if f.Kind.Permanent() && f.Scope != fault.Connection || slices.Contains(unaskable, f.Code) || slices.Contains(missing, f.Code) {
 		return chat.ErrUnsupported
 	}
 	return f
@@ -241,14 +254,15 @@ func (b *bot) history(ctx context.Context, channel, _, oldest, cursor string) (p
 	return page{r.Messages, r.ResponseMetaData.NextCursor}, nil
 }
 
-func (b *bot) replies(ctx context.Context, channel, threadTS, oldest, cursor string) (page, error) {
+// replies reads a thread from its beginning: the message at it is always among them, which tells an answer from none.
+func (b *bot) replies(ctx context.Context, channel, threadTS, _, cursor string) (page, error) {
 	messages, more, next, err := b.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
-		ChannelID: channel, Timestamp: threadTS, Oldest: oldest, Inclusive: true, IncludeAllMetadata: true, Limit: pageSize, Cursor: cursor,
+		ChannelID: channel, Timestamp: threadTS, IncludeAllMetadata: true, Limit: pageSize, Cursor: cursor,
 	})
 	switch {
 	case err != nil:
 		return page{}, err
-	case len(messages) == 0 || more && next == "": // the message that was replied to is always among them
+	case len(messages) == 0 || more && next == "": // slack-go takes {} for an empty thread
 		return page{}, fault.New(fault.Unavailable, "Slack answered conversations.replies without saying that it worked, or where it goes on")
 	}
 	return page{messages, next}, nil

@@ -1,10 +1,13 @@
 package slack_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +16,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/chat/slack"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	sandbox "github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
 const secret = "xoxb-very-secret"
@@ -90,6 +94,8 @@ func TestBotFaults(t *testing.T) {
 		"workspace is full":      {api("message_limit_exceeded"), want{fault.RateLimited, fault.Connection, 10 * time.Minute, "limit of messages"}},
 		"down, and it says so":   {api("service_unavailable"), want{fault.Unavailable, fault.Item, 0, "cannot take"}},
 		"perhaps posted":         {api("internal_error"), want{fault.Ambiguous, fault.Item, 0, "may have posted"}},
+		"perhaps posted before":  {api("duplicate_message_not_found"), want{fault.Ambiguous, fault.Item, 0, "may have posted"}},
+		"perhaps elsewhere":      {api("duplicate_channel_not_found"), want{fault.Ambiguous, fault.Item, 0, "may have posted"}},
 		"503":                    {answer{503, nil, "x"}, want{fault.Ambiguous, fault.Item, 0, "status 503"}},
 		"a page":                 {answer{200, nil, "<html>proxy</html>"}, want{fault.Ambiguous, fault.Item, 0, "not understood"}},
 		"nothing":                {answer{200, nil, "{}"}, want{fault.Ambiguous, fault.Item, 0, "without saying where"}},
@@ -163,10 +169,72 @@ func TestHarmlessFaults(t *testing.T) {
 			check(t, c.call(dial(t, chat.Config{Token: secret, APIURL: serve(t, c.answer)})), c.want)
 		})
 	}
-	for _, code := range []string{"missing_scope", "not_in_channel", "channel_not_found"} {
-		if err := find(dial(t, chat.Config{Token: secret, APIURL: serve(t, answer{200, nil, `{"ok":false,"error":"` + code + `"}`})})); !errors.Is(err, chat.ErrUnsupported) {
-			t.Errorf("a history that cannot be read (%s): %v", code, err)
+	refused := func(code string) answer { return answer{200, nil, `{"ok":false,"error":"` + code + `"}`} }
+	for name, c := range map[string]struct {
+		call   func(chat.Poster) error
+		answer answer
+	}{
+		"find, no scope":             {find, refused("missing_scope")},
+		"find, not in the channel":   {find, refused("not_in_channel")},
+		"find, no channel":           {find, refused("channel_not_found")},
+		"find, for a reason unknown": {find, refused("something_new")},
+		"find, no method":            {find, refused("unknown_method")},
+		"find, no path":              {find, answer{404, nil, "404 page not found"}},
+		"thread, not allowed":        {thread, answer{405, nil, ""}},
+		"thread, nor the channel":    {thread, refused("thread_not_found")},
+		"update, no method":          {update, refused("unknown_method")},
+		"update, no path":            {update, answer{404, nil, "404 page not found"}},
+		"update, not allowed":        {update, answer{405, nil, ""}},
+	} {
+		if err := c.call(dial(t, chat.Config{Token: secret, APIURL: serve(t, c.answer)})); !errors.Is(err, chat.ErrUnsupported) {
+			t.Errorf("%s: %v, want that it is not supported", name, err)
 		}
+	}
+	if err := find(dial(t, chat.Config{Token: secret, APIURL: serve(t, refused("invalid_auth"))})); !fault.Is(err, fault.Unauthorized) {
+		t.Errorf("a token that is not taken: %v", err)
+	}
+}
+
+// A reply is found however much younger than its thread it is, and in the channel when there is no such thread.
+func TestFindInAThread(t *testing.T) {
+	oldest := ""
+	api := sandbox.New(sandbox.Options{}).API()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/conversations.replies") {
+			raw, _ := io.ReadAll(r.Body)
+			form, _ := url.ParseQuery(string(raw))
+			oldest, r.Body = form.Get("oldest"), io.NopCloser(bytes.NewReader(raw))
+		}
+		api.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	p := dial(t, chat.Config{Token: sandbox.BotToken, APIURL: s.URL + "/api"})
+	post := func(id, thread string) chat.Posted {
+		t.Helper()
+		posted, err := p.Post(t.Context(), chat.Message{DeliveryID: id, Channel: sandbox.AlertsChannel, ThreadTS: thread, Text: id})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return posted
+	}
+	parent := post("parent", "")
+	reply := post("reply", parent.TS)
+	find := func(thread string) map[string]chat.Posted {
+		t.Helper()
+		found, err := p.Find(t.Context(), sandbox.AlertsChannel, thread, time.Now().Add(-time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	if found := find(parent.TS); found["reply"] != reply {
+		t.Errorf("in the thread: found %v, want the reply at %v", found, reply)
+	}
+	if found := find("1.1"); found["parent"] != parent {
+		t.Errorf("in a thread that is gone: found %v, want what is in the channel, at %v", found, parent)
+	}
+	if oldest != "" {
+		t.Errorf("replies were asked for from %s on, before which the thread may have begun", oldest)
 	}
 }
 
@@ -274,6 +342,16 @@ func TestFindByName(t *testing.T) {
 	down := dial(t, chat.Config{Token: secret, APIURL: serve(t, answer{503, nil, ""})})
 	if _, err := down.Find(t.Context(), "#alerts", "", time.Unix(1, 0)); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("when Slack is down: %v", err)
+	}
+}
+
+// Whoever the token is, it is somebody: not every service that speaks like Slack has teams.
+func TestAnyIdentityWillDo(t *testing.T) {
+	for _, member := range []string{"team_id", "team", "user_id", "bot_id"} {
+		p := dial(t, chat.Config{Token: secret, APIURL: serve(t, answer{200, nil, `{"ok":true,"` + member + `":"X1"}`})})
+		if w, err := p.Probe(t.Context()); err != nil || !w.Verified {
+			t.Errorf("with %s alone: %+v, %v", member, w, err)
+		}
 	}
 }
 

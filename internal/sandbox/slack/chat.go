@@ -153,7 +153,7 @@ func (w *Workspace) history(a args) (reply, *refusal) {
 	return pageReply(page, more), nil
 }
 
-// replies lists a thread, its parent first.
+// replies lists a thread, its parent first, whatever oldest and latest say.
 func (w *Workspace) replies(a args) (reply, *refusal) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -176,7 +176,8 @@ func (w *Workspace) replies(a args) (reply, *refusal) {
 	limit := a.number("limit", historyDefault, historyMost)
 	page, more := []map[string]any{}, false
 	for _, m := range ch.messages {
-		if m.TS != root && m.ThreadTS != root || !within(m.TS, after, a["latest"], a.flag("inclusive") && a["cursor"] == "") {
+		first := m.TS == root && a["cursor"] == ""
+		if !first && (m.ThreadTS != root || !within(m.TS, after, a["latest"], a.flag("inclusive") && a["cursor"] == "")) {
 			continue
 		}
 		if len(page) == limit {

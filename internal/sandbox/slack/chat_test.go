@@ -163,6 +163,9 @@ func TestThreads(t *testing.T) {
 	if got := answered(ok(t, w, "conversations.replies", form("channel", AlertsChannel, "ts", reply))); got != "parent|reply|reply to the reply|broadcast" {
 		t.Errorf("replies: got %s", got)
 	}
+	if got := answered(ok(t, w, "conversations.replies", form("channel", AlertsChannel, "ts", reply, "oldest", "9999999999"))); got != "parent" {
+		t.Errorf("replies of later: got %s, want the parent all the same", got)
+	}
 	if _, answer := call(t, w, "conversations.replies", BotToken, form("channel", AlertsChannel, "ts", "1")); answer["error"] != "thread_not_found" {
 		t.Errorf("replies to nothing: got %v", answer)
 	}
