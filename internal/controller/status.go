@@ -68,16 +68,31 @@ func (p *pacer) write(ctx context.Context, c client.Client, recorder events.Even
 	return writeStatus(ctx, c, recorder, before, after, ctrl.Result{RequeueAfter: next}, func() { p.last.Store(key, now) })
 }
 
-// tell records an event when an object came into trouble that somebody has to mend, or for another reason than before, and when it is out of it.
-// What passes by itself is in the status: a thousand objects that become ready at once are no thousand news.
+// tell records an event when an object came into trouble that somebody has to mend, or for another reason than before, and when it is out of it;
+// and when an integration has been down for long enough to be told of, whether or not that passes by itself. Else what passes by itself is in the
+// status: a thousand objects that become ready at once are no thousand news.
 func tell(recorder events.EventRecorder, before, after object) {
 	was, is := condition.Get(before, v1alpha1.ConditionStalled), condition.Get(after, v1alpha1.ConditionStalled)
+	wasDown, isDown := down(before), down(after)
 	ready := condition.Get(after, v1alpha1.ConditionReady)
 	switch {
 	case recorder == nil || ready == nil:
 	case is != nil && (was == nil || was.Reason != is.Reason):
 		recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, "Reconcile", "%s", condition.Bound(is.Message, 1000))
-	case is == nil && was != nil:
+	case is == nil && isDown && !wasDown:
+		recorder.Eventf(after, nil, corev1.EventTypeWarning, ready.Reason, "Reconcile", "%s", condition.Bound(ready.Message, 1000))
+	case is == nil && was != nil, wasDown && !isDown:
 		recorder.Eventf(after, nil, corev1.EventTypeNormal, ready.Reason, "Reconcile", "%s", condition.Bound(ready.Message, 1000))
 	}
+}
+
+// down says that an object is an integration that has not worked for some time.
+func down(o object) bool {
+	switch i := o.(type) {
+	case *v1alpha1.SlackIntegration:
+		return i.Status.UnhealthySince != nil
+	case *v1alpha1.JiraIntegration:
+		return i.Status.UnhealthySince != nil
+	}
+	return false
 }
