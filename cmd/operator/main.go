@@ -179,7 +179,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 	if err := controller.Index(ctx, mgr); err != nil {
 		return err
 	}
-	var wakeSlack, wakeJira, wakeRule, wakeDefect connection.Waker
+	var wakeSlack, wakeJira, wakeDefect connection.Waker
 	wakeNotification := connection.Waker{Priority: controller.AfterNews}
 	now := clock.RealClock{}
 	slackPool := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{
@@ -199,9 +199,9 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 		}
 	}
 	var news controller.News
-	tally := &controller.Tally{Clock: now, Wake: wakeRule.Wake}
-	box := &outbox.Outbox{Client: mgr.GetClient(), Clock: now, MaxEventAge: f.maxEventAge, Matched: tally.Matched}
 	c, live, recorder := mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("voiceai-integrations")
+	tally := &controller.Tally{Client: c, Clock: now}
+	box := &outbox.Outbox{Client: c, Clock: now, MaxEventAge: f.maxEventAge, Matched: tally.Matched}
 
 	if f.edge != "" && f.edge != "0" {
 		hook := edge.NewJira(edge.JiraOptions{Client: c, Live: live, Clock: now, Find: controller.DefectsOf(c)})
@@ -229,8 +229,9 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 				SetupWithManager(mgr, workers(64))
 		},
 		v1alpha1.KindNotificationRule: func() error {
-			return (&controller.NotificationRuleReconciler{Client: c, Recorder: recorder, Outbox: box, Tally: tally, Wake: &wakeRule}).SetupWithManager(mgr, workers(4))
+			return (&controller.NotificationRuleReconciler{Client: c, Recorder: recorder, Outbox: box}).SetupWithManager(mgr, workers(4))
 		},
+		"rules' counts": func() error { return tally.SetupWithManager(mgr, workers(1)) },
 		v1alpha1.KindDefect: func() error {
 			return (&controller.DefectReconciler{Client: c, Recorder: recorder, Clock: now, Outbox: box, Jira: jiraPool, Wake: &wakeDefect, TookOver: tookOver,
 				News: &news, DashboardURL: f.dashboardURL}).

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -30,9 +29,6 @@ type NotificationRuleReconciler struct {
 	Client   client.Client
 	Recorder events.EventRecorder
 	Outbox   *outbox.Outbox
-	// Tally counts what becomes of rules' events; Wake is what it wakes rules with.
-	Tally *Tally
-	Wake  *connection.Waker
 }
 
 // Reconcile brings one NotificationRule on.
@@ -41,7 +37,6 @@ func (r *NotificationRuleReconciler) Reconcile(ctx context.Context, req ctrl.Req
 	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.Outbox.Forget(req.NamespacedName)
-			r.Tally.take(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -61,15 +56,7 @@ func (r *NotificationRuleReconciler) Reconcile(ctx context.Context, req ctrl.Req
 	default:
 		condition.Ready(n, v1alpha1.ReasonReady, "Events that match are told")
 	}
-	counted, written := r.Tally.take(req.NamespacedName), false
-	n.Status.MatchedTotal, n.Status.SentTotal, n.Status.FailedTotal = n.Status.MatchedTotal+counted.matched, n.Status.SentTotal+counted.sent, n.Status.FailedTotal+counted.failed
-	if at := n.Status.LastMatchTime; !counted.last.IsZero() && (at == nil || counted.last.After(at.Time)) {
-		n.Status.LastMatchTime = &metav1.Time{Time: counted.last}
-	}
-	result, err := writeStatus(ctx, r.Client, r.Recorder, before, n, ctrl.Result{RequeueAfter: resolved.again()}, func() { written = true })
-	if counted != (count{}) && !written {
-		r.Tally.add(req.NamespacedName, counted)
-	}
+	result, err := writeStatus(ctx, r.Client, r.Recorder, before, n, ctrl.Result{RequeueAfter: resolved.again()})
 	if resolved != nil && resolved.err != nil {
 		return ctrl.Result{}, resolved.err
 	}
@@ -131,7 +118,6 @@ func (r *NotificationRuleReconciler) SetupWithManager(mgr ctrl.Manager, options 
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.NotificationRule{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.SlackIntegration{}, handler.EnqueueRequestsFromMapFunc(all), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		WatchesRawSource(r.Wake.Source()).
 		WithOptions(options).
 		Complete(r)
 }

@@ -91,14 +91,14 @@ func (w *world) run(tookOver time.Time) {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(controller.Index(ctx, mgr)).To(Succeed())
 
-	var wakeSlack, wakeJira, wakeRule, wakeDefect, wakeNotification connection.Waker
+	var wakeSlack, wakeJira, wakeDefect, wakeNotification connection.Waker
 	var news controller.News
 	now := clock.RealClock{}
 	slack := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{Clock: now, WakeItem: wakeNotification.Wake, WakeIntegration: wakeSlack.Wake, Counted: controller.ActionPost})
 	jira := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{Clock: now, WakeItem: wakeDefect.Wake, WakeIntegration: wakeJira.Wake, Counted: controller.ActionCreate})
 	Expect(mgr.Add(slack)).To(Succeed())
 	Expect(mgr.Add(jira)).To(Succeed())
-	tally := &controller.Tally{Clock: now, Wake: wakeRule.Wake}
+	tally := &controller.Tally{Client: mgr.GetClient(), Clock: now}
 	box := &outbox.Outbox{Client: mgr.GetClient(), Clock: now, MaxEventAge: time.Hour, Matched: tally.Matched}
 	options := crcontroller.Options{
 		MaxConcurrentReconciles: 4, SkipNameValidation: &skipNames,
@@ -112,7 +112,8 @@ func (w *world) run(tookOver time.Time) {
 		&controller.SlackIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Slack: slack, Outbox: box, Wake: &wakeSlack, Dial: w.slack.Dial},
 		&controller.JiraIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Jira: jira, Outbox: box, Wake: &wakeJira, Dial: w.jira.Dial,
 			News: &news, WakeDefect: wakeDefect.Wake, AuditEvery: 2, TookOver: at},
-		&controller.NotificationRuleReconciler{Client: mgr.GetClient(), Recorder: recorder, Outbox: box, Tally: tally, Wake: &wakeRule},
+		&controller.NotificationRuleReconciler{Client: mgr.GetClient(), Recorder: recorder, Outbox: box},
+		tally,
 		&controller.RunReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: now, Outbox: box},
 		&controller.DefectReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Outbox: box, Jira: jira, Wake: &wakeDefect, TookOver: at,
 			News: &news, DashboardURL: "https://voice.example.com/"},

@@ -1,22 +1,31 @@
 package controller
 
 import (
+	"context"
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
 )
 
-// Tally counts what becomes of rules' events, until the rules' statuses take it over every few seconds. It is safe for use by several
-// goroutines.
+// Tally counts what becomes of rules' events, and adds it to the rules' statuses every few seconds. It does so in every replica, since each takes
+// events in: beside the totals it leaves a status to the one that acts. It is safe for use by several goroutines.
 type Tally struct {
-	Clock clock.WithDelayedExecution
-	// Wake has a rule reconciled.
-	Wake func(types.NamespacedName)
+	Client client.Client
+	Clock  clock.WithDelayedExecution
 
+	wake   connection.Waker
 	mu     sync.Mutex
 	counts map[types.NamespacedName]*count
 }
@@ -62,18 +71,59 @@ func (t *Tally) add(rule types.NamespacedName, more count) {
 	}
 	if !c.waits {
 		c.waits = true
-		t.Clock.AfterFunc(countEvery, func() { t.Wake(rule) })
+		t.Clock.AfterFunc(countEvery, func() { t.wake.Wake(rule) })
 	}
 }
 
-// take is what is to be added to a rule's status now.
-func (t *Tally) take(rule types.NamespacedName) count {
+// take is what is to be added to a rule's status now; nil when nothing is.
+func (t *Tally) take(rule types.NamespacedName) *count {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := t.counts[rule]
-	if c == nil {
-		return count{}
-	}
 	delete(t.counts, rule)
-	return *c
+	return c
+}
+
+// Reconcile adds to the status of one rule.
+func (t *Tally) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	c := t.take(req.NamespacedName)
+	if c == nil {
+		return ctrl.Result{}, nil
+	}
+	n, written := &v1alpha1.NotificationRule{}, false
+	err := t.Client.Get(ctx, req.NamespacedName, n)
+	if err == nil {
+		before := n.DeepCopy()
+		c.addTo(n)
+		_, err = writeStatus(ctx, t.Client, nil, before, n, ctrl.Result{}, func() { written = true })
+	} else if client.IgnoreNotFound(err) == nil {
+		return ctrl.Result{}, nil
+	}
+	if !written { // somebody else wrote the status a moment before
+		t.add(req.NamespacedName, *c)
+	}
+	return ctrl.Result{}, err
+}
+
+func (c *count) addTo(n *v1alpha1.NotificationRule) {
+	s := &n.Status
+	s.MatchedTotal, s.SentTotal, s.FailedTotal = s.MatchedTotal+c.matched, s.SentTotal+c.sent, s.FailedTotal+c.failed
+	if !c.last.IsZero() && (s.LastMatchTime == nil || c.last.After(s.LastMatchTime.Time)) {
+		s.LastMatchTime = &metav1.Time{Time: c.last}
+	}
+}
+
+// SetupWithManager has the counts written.
+func (t *Tally) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	everywhere := false
+	options.NeedLeaderElection = &everywhere
+	first := predicate.Funcs{ // what was counted before this ran
+		UpdateFunc: func(event.UpdateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false },
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("rule-counts").
+		For(&v1alpha1.NotificationRule{}, builder.WithPredicates(first)).
+		WatchesRawSource(t.wake.Source()).
+		WithOptions(options).
+		Complete(t)
 }
