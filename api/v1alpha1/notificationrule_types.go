@@ -28,7 +28,7 @@ const (
 )
 
 // NotificationRuleSpec says which events go where. An event matches when its type is listed and selector, minSeverity and when, as far
-// as given, all hold. Events older than the rule never match.
+// as given, all hold. Events older than the rule never match, and neither do runs that ended before its spec was last changed.
 type NotificationRuleSpec struct {
 	// eventTypes that the rule is for: TestRunCompleted, DefectCreated, DefectTicketed, DefectStateChanged, EdgeCaseDiscovered,
 	// SystemAlertFiring, SystemAlertResolved, IntegrationUnhealthy or IntegrationRecovered.
@@ -201,6 +201,11 @@ type NotificationRuleStatus struct {
 	// observedGeneration is the generation of the spec that this status describes; -1 before the first.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// since is when the spec was last changed: a run that ended before it is not told by it, though the operator looks at it again when it
+	// starts. Empty when the spec was never changed.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
 
 	// matchedTotal counts the events that matched.
 	// +optional

@@ -1016,6 +1016,10 @@ func (in *NotificationRuleStatus) DeepCopyInto(out *NotificationRuleStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.Since != nil {
+		in, out := &in.Since, &out.Since
+		*out = (*in).DeepCopy()
+	}
 	if in.LastMatchTime != nil {
 		in, out := &in.LastMatchTime, &out.LastMatchTime
 		*out = (*in).DeepCopy()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -44,6 +45,13 @@ func (r *NotificationRuleReconciler) Reconcile(ctx context.Context, req ctrl.Req
 		return ctrl.Result{}, nil
 	}
 	before := n.DeepCopy()
+	since, err := r.Outbox.Since(ctx, n)
+	if err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !since.IsZero() {
+		n.Status.Since = &metav1.Time{Time: since}
+	}
 	accepted := r.accept(n)
 	resolved := r.resolve(ctx, n)
 	switch {

@@ -98,13 +98,13 @@ func (w *world) run(tookOver time.Time) {
 	jira := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{Clock: now, WakeItem: wakeDefect.Wake, WakeIntegration: wakeJira.Wake, Counted: controller.ActionCreate})
 	Expect(mgr.Add(slack)).To(Succeed())
 	Expect(mgr.Add(jira)).To(Succeed())
+	at := func() time.Time { return tookOver }
 	tally := &controller.Tally{Client: mgr.GetClient(), Clock: now}
-	box := &outbox.Outbox{Client: mgr.GetClient(), Clock: now, MaxEventAge: time.Hour, Matched: tally.Matched}
+	box := &outbox.Outbox{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: now, TookOver: at, MaxEventAge: time.Hour, Matched: tally.Matched}
 	options := crcontroller.Options{
 		MaxConcurrentReconciles: 4, SkipNameValidation: &skipNames,
 		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, time.Second),
 	}
-	at := func() time.Time { return tookOver }
 	recorder := mgr.GetEventRecorder("test")
 	for _, r := range []interface {
 		SetupWithManager(ctrl.Manager, crcontroller.Options) error

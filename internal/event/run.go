@@ -17,6 +17,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
+// KindJob is the kind of a run's subject.
+const KindJob = "Job"
+
 // How a run ended, as data.result and data.previousResult say it.
 const (
 	Passed = "Passed"
@@ -133,7 +136,7 @@ func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) 
 	}
 	e := Event{
 		ID: string(job.UID) + ".completed", Type: v1alpha1.EventTestRunCompleted, Time: at, Labels: labels(job.Labels),
-		Subject: &v1alpha1.EventSubject{Kind: "Job", Namespace: job.Namespace, Name: job.Name, UID: string(job.UID)},
+		Subject: &v1alpha1.EventSubject{Kind: KindJob, Namespace: job.Namespace, Name: job.Name, UID: string(job.UID)},
 		Data:    map[string]any{"title": runTitle(suite, outcome, r), "suite": suite, "run": job.Name, "result": outcome},
 	}
 	if outcome == Failed {

@@ -41,7 +41,11 @@ const maxTold = 16_384
 type Outbox struct {
 	// Client reads rules and Notifications, from a cache, and creates Notifications.
 	Client client.Client
-	Clock  clock.PassiveClock
+	// Live reads rules past the cache.
+	Live  client.Reader
+	Clock clock.PassiveClock
+	// TookOver is when this process became the one that acts, and looks at runs.
+	TookOver func() time.Time
 	// MaxEventAge is how old an event may be to match. Notifications must be kept for longer.
 	MaxEventAge time.Duration
 	// Matched is called for each Notification that was stored; nil when nobody counts.
@@ -125,6 +129,13 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 		case mistake != nil:
 			mistakes = errors.Join(mistakes, fmt.Errorf("rule %s: %w", r.Name, mistake))
 		case ok:
+			past, pastErr := o.past(ctx, r, e)
+			if pastErr != nil {
+				return created, mistakes, pastErr
+			}
+			if past {
+				continue
+			}
 			unseen, made, storeErr := o.store(ctx, r, e)
 			if storeErr != nil && !Refused(storeErr) {
 				return created, mistakes, storeErr
@@ -153,6 +164,43 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 	}
 	o.told.Add(key, asking{begin, created})
 	return created, mistakes, nil
+}
+
+// past says that a rule is not to hear of a run, though it matches: the run ended before the rule got its present spec, and another process than
+// this may have asked it then. What happens to Defects is noted on them, and what comes from outside comes once.
+func (o *Outbox) past(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) (bool, error) {
+	if e.Subject == nil || e.Subject.Kind != event.KindJob || !e.Time.Before(o.TookOver()) {
+		return false, nil
+	}
+	since, err := o.Since(ctx, r)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	return e.Time.Before(since), err
+}
+
+// Since is when a rule got its present spec; zero when it never had another, as far as is known. Its status says so a moment after the change. Until
+// then the API server is asked, which keeps who changed the spec when; the cache does not.
+func (o *Outbox) Since(ctx context.Context, r *v1alpha1.NotificationRule) (time.Time, error) {
+	seen := r.Status.ObservedGeneration
+	switch {
+	case seen > 0 && seen != r.Generation:
+	case r.Status.Since != nil:
+		return r.Status.Since.Time, nil
+	default:
+		return time.Time{}, nil
+	}
+	key, now := client.ObjectKeyFromObject(r), &v1alpha1.NotificationRule{}
+	if err := o.Live.Get(ctx, key, now); err != nil {
+		return time.Time{}, fmt.Errorf("reading when NotificationRule %s was changed: %w", key, err)
+	}
+	var since time.Time
+	for _, by := range now.ManagedFields {
+		if by.Subresource == "" && by.Time != nil && by.Time.After(since) {
+			since = by.Time.Time
+		}
+	}
+	return since, nil
 }
 
 // Refused says that an error is the cluster's refusal to store one thing for what it is or where it is to be, which says nothing of others.

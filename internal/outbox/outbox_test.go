@@ -56,7 +56,7 @@ func newWorld(t *testing.T, rules ...*v1alpha1.NotificationRule) *world {
 
 // outbox is one as a process has it that began just now.
 func (w *world) outbox() *outbox.Outbox {
-	return &outbox.Outbox{Client: w, Clock: testingclock.NewFakeClock(now), MaxEventAge: 24 * time.Hour}
+	return &outbox.Outbox{Client: w, Live: w, Clock: testingclock.NewFakeClock(now), MaxEventAge: 24 * time.Hour, TookOver: func() time.Time { return now }}
 }
 
 func (w *world) stored(t *testing.T) (out []v1alpha1.Notification) {
@@ -101,5 +101,53 @@ func TestARefusalStopsNobodyElse(t *testing.T) {
 	}
 	if n := len(w.stored(t)); n != 4 {
 		t.Errorf("%d are stored, want 4", n)
+	}
+}
+
+// A process that begins looks at all runs of a day again. It tells none of them by a rule that wanted something else, or nothing, when they ended.
+func TestAChangedRuleDoesNotTellOfThePast(t *testing.T) {
+	changed := now.Add(-time.Hour)
+	run := func(at time.Time) *event.Event {
+		return &event.Event{ID: "run", Type: v1alpha1.EventTestRunCompleted, Time: at, Subject: &v1alpha1.EventSubject{Kind: event.KindJob, Name: "run"}}
+	}
+	edited := func(status v1alpha1.NotificationRuleStatus) *v1alpha1.NotificationRule {
+		r := ruleFor("runs", v1alpha1.EventTestRunCompleted, v1alpha1.EventSystemAlertFiring)
+		r.Generation, r.Status = 3, status
+		by := func(subresource string, at time.Time) metav1.ManagedFieldsEntry {
+			then := metav1.NewTime(at)
+			return metav1.ManagedFieldsEntry{Manager: "m" + subresource, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: subresource,
+				APIVersion: v1alpha1.GroupVersion.String(), FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte("{}")}, Time: &then}
+		}
+		r.ManagedFields = []metav1.ManagedFieldsEntry{by("", changed), by("status", now)}
+		return r
+	}
+	at := metav1.NewTime(changed)
+	known, unseen := v1alpha1.NotificationRuleStatus{ObservedGeneration: 3, Since: &at}, v1alpha1.NotificationRuleStatus{ObservedGeneration: 2}
+	before, after := changed.Add(-time.Second), changed.Add(time.Second)
+	alert := &event.Event{ID: "alert", Type: v1alpha1.EventSystemAlertFiring, Time: before}
+	for name, c := range map[string]struct {
+		status   v1alpha1.NotificationRuleStatus
+		event    *event.Event
+		tookOver time.Time
+		want     int
+	}{
+		"before the change":                              {known, run(before), now, 0},
+		"in the second of the change":                    {known, run(changed), now, 1},
+		"after the change":                               {known, run(after), now, 1},
+		"before a change that no status tells yet":       {unseen, run(before), now, 0},
+		"after a change that no status tells yet":        {unseen, run(after), now, 1},
+		"a rule that never changed":                      {v1alpha1.NotificationRuleStatus{ObservedGeneration: 3}, run(before), now, 1},
+		"a rule that has no status yet":                  {v1alpha1.NotificationRuleStatus{ObservedGeneration: -1}, run(before), now, 1},
+		"before the change, and seen by this process":    {known, run(before), before, 1},
+		"what came from outside, and comes no more":      {known, alert, now, 1},
+		"a change that no status tells, and this is new": {unseen, alert, now, 1},
+	} {
+		w := newWorld(t, edited(c.status))
+		box := w.outbox()
+		box.TookOver = func() time.Time { return c.tookOver }
+		created, mistakes, err := box.Put(t.Context(), "voice", c.event)
+		if len(created) != c.want || mistakes != nil || err != nil {
+			t.Errorf("%s: created %v, %v, %v; want %d", name, created, mistakes, err, c.want)
+		}
 	}
 }

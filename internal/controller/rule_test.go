@@ -1,0 +1,51 @@
+package controller_test
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+var _ = Describe("A rule", func() {
+	var w *world
+	ctx := context.Background()
+	BeforeEach(func() { w = newWorld() })
+	// observed waits until a rule's status speaks of its present spec.
+	observed := func(r *v1alpha1.NotificationRule) v1alpha1.NotificationRuleStatus {
+		GinkgoHelper()
+		Eventually(func(g Gomega) {
+			g.Expect(kube.Get(ctx, client.ObjectKeyFromObject(r), r)).To(Succeed())
+			g.Expect(r.Status.ObservedGeneration).To(Equal(r.Generation))
+		}).Should(Succeed())
+		return r.Status
+	}
+
+	It("says since when its spec is as it is, whoever was there to see it change", func() {
+		w.furnish()
+		r := ruleFor(v1alpha1.EventTestRunCompleted)
+		r.Name = "runs"
+		w.create(r)
+		w.run(longAgo)
+		Expect(observed(r).Since).To(BeNil())
+		w.stop()
+
+		begin := time.Now().Truncate(time.Second)
+		amend(r, func(r *v1alpha1.NotificationRule) { r.Spec.Suspend = true })
+		end := time.Now()
+		Eventually(time.Now).Should(BeTemporally(">", begin.Add(2*time.Second))) // the API server gives whole seconds
+		w.run(longAgo)
+		since := observed(r).Since
+		Expect(since).NotTo(BeNil())
+		Expect(since.Time).To(BeTemporally(">=", begin))
+		Expect(since.Time).To(BeTemporally("<=", end))
+
+		amend(r, func(r *v1alpha1.NotificationRule) { r.Labels = map[string]string{"team": "voice"} })
+		amend(r, func(r *v1alpha1.NotificationRule) { r.Spec.Suspend = false })
+		Expect(observed(r).Since.Time).To(BeTemporally(">", since.Time))
+	})
+})
