@@ -219,6 +219,13 @@ type NotificationRuleStatus struct {
 	// +optional
 	FailedTotal int64 `json:"failedTotal,omitempty"`
 
+	// calledOff are the events whose Notifications were deleted last, by id: this rule does not tell them again, though the operator, or whoever
+	// sent them, may come upon them again. Defects keep theirs in their own status.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=128
+	CalledOff []EventID `json:"calledOff,omitempty"`
+
 	// lastMatchTime is when an event last matched.
 	// +optional
 	LastMatchTime *metav1.Time `json:"lastMatchTime,omitempty"`

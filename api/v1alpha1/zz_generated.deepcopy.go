@@ -1020,6 +1020,11 @@ func (in *NotificationRuleStatus) DeepCopyInto(out *NotificationRuleStatus) {
 		in, out := &in.Since, &out.Since
 		*out = (*in).DeepCopy()
 	}
+	if in.CalledOff != nil {
+		in, out := &in.CalledOff, &out.CalledOff
+		*out = make([]EventID, len(*in))
+		copy(*out, *in)
+	}
 	if in.LastMatchTime != nil {
 		in, out := &in.LastMatchTime, &out.LastMatchTime
 		*out = (*in).DeepCopy()

@@ -229,7 +229,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 				SetupWithManager(mgr, workers(64))
 		},
 		v1alpha1.KindNotificationRule: func() error {
-			return (&controller.NotificationRuleReconciler{Client: c, Recorder: recorder, Outbox: box}).SetupWithManager(mgr, workers(4))
+			return (&controller.NotificationRuleReconciler{Client: c, Recorder: recorder, Outbox: box, Tally: tally}).SetupWithManager(mgr, workers(4))
 		},
 		"rules' counts": func() error { return tally.SetupWithManager(mgr, workers(1)) },
 		v1alpha1.KindDefect: func() error {

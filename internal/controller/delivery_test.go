@@ -234,18 +234,7 @@ var _ = Describe("Delivery", func() {
 		slackOnly(fast, r, all)
 		run := func(name, results string) {
 			GinkgoHelper()
-			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.SuiteLabel: "booking"},
-				Annotations: map[string]string{v1alpha1.ResultsAnnotation: results}},
-				Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever,
-					Containers: []corev1.Container{{Name: "c", Image: "i"}}}}}}
-			w.create(job)
-			at := metav1.Now()
-			job.Status.StartTime, job.Status.CompletionTime, job.Status.Succeeded = &at, &at, 1
-			job.Status.Conditions = []batchv1.JobCondition{
-				{Type: batchv1.JobSuccessCriteriaMet, Status: corev1.ConditionTrue, LastTransitionTime: at},
-				{Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: at},
-			}
-			Expect(kube.Status().Update(ctx, job)).To(Succeed())
+			finish(w, name, results)
 		}
 		run("run-1", `{"passed":10,"failed":0,"total":10}`)
 		delivered(1)
@@ -275,3 +264,21 @@ var _ = Describe("Delivery", func() {
 		eventually(&n, v1alpha1.ConditionDelivered, "False/Rejected", "archived")
 	})
 })
+
+// finish makes a run that has ended, with a result.
+func finish(w *world, name, result string) *batchv1.Job {
+	GinkgoHelper()
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.SuiteLabel: "booking"},
+		Annotations: map[string]string{v1alpha1.ResultsAnnotation: result}},
+		Spec: batchv1.JobSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever,
+			Containers: []corev1.Container{{Name: "c", Image: "i"}}}}}}
+	w.create(job)
+	at := metav1.Now()
+	job.Status.StartTime, job.Status.CompletionTime, job.Status.Succeeded = &at, &at, 1
+	job.Status.Conditions = []batchv1.JobCondition{
+		{Type: batchv1.JobSuccessCriteriaMet, Status: corev1.ConditionTrue, LastTransitionTime: at},
+		{Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: at},
+	}
+	Expect(kube.Status().Update(context.Background(), job)).To(Succeed())
+	return job
+}

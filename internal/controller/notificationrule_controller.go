@@ -7,10 +7,12 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -30,6 +32,8 @@ type NotificationRuleReconciler struct {
 	Client   client.Client
 	Recorder events.EventRecorder
 	Outbox   *outbox.Outbox
+	// Tally takes what is called off.
+	Tally *Tally
 }
 
 // Reconcile brings one NotificationRule on.
@@ -123,9 +127,15 @@ func (r *NotificationRuleReconciler) SetupWithManager(mgr ctrl.Manager, options 
 		}
 		return requests(pointers(list.Items))
 	}
+	calledOff := handler.Funcs{DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		if n, ok := e.Object.(*v1alpha1.Notification); ok && r.Outbox.Recurs(n) {
+			r.Tally.CalledOff(n)
+		}
+	}}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.NotificationRule{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.SlackIntegration{}, handler.EnqueueRequestsFromMapFunc(all), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Notification{}, calledOff).
 		WithOptions(options).
 		Complete(r)
 }

@@ -25,6 +25,22 @@ var _ = Describe("A rule", func() {
 		return r.Status
 	}
 
+	It("remembers what was called off", func() {
+		w.run(longAgo)
+		w.furnish()
+		r := ruleFor(v1alpha1.EventTestRunCompleted)
+		r.Name = "runs"
+		w.create(r)
+		finish(w, "run", `{"passed":1}`)
+		list := &v1alpha1.NotificationList{}
+		Eventually(func(g Gomega) {
+			g.Expect(kube.List(ctx, list, client.InNamespace(w.namespace))).To(Succeed())
+			g.Expect(list.Items).To(HaveLen(1))
+		}).Should(Succeed())
+		Expect(kube.Delete(ctx, &list.Items[0])).To(Succeed())
+		Eventually(func() []v1alpha1.EventID { return observed(r).CalledOff }).Should(Equal([]v1alpha1.EventID{list.Items[0].Spec.Event.ID}))
+	})
+
 	It("says since when its spec is as it is, whoever was there to see it change", func() {
 		w.furnish()
 		r := ruleFor(v1alpha1.EventTestRunCompleted)

@@ -112,7 +112,7 @@ func (w *world) run(tookOver time.Time) {
 		&controller.SlackIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Slack: slack, Outbox: box, Wake: &wakeSlack, Dial: w.slack.Dial},
 		&controller.JiraIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Jira: jira, Outbox: box, Wake: &wakeJira, Dial: w.jira.Dial,
 			News: &news, WakeDefect: wakeDefect.Wake, AuditEvery: 2, TookOver: at},
-		&controller.NotificationRuleReconciler{Client: mgr.GetClient(), Recorder: recorder, Outbox: box},
+		&controller.NotificationRuleReconciler{Client: mgr.GetClient(), Recorder: recorder, Outbox: box, Tally: tally},
 		tally,
 		&controller.RunReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: now, Outbox: box},
 		&controller.DefectReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Outbox: box, Jira: jira, Wake: &wakeDefect, TookOver: at,

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,8 +35,12 @@ type Tally struct {
 type count struct {
 	matched, sent, failed int64
 	last                  time.Time
+	calledOff             []v1alpha1.EventID
 	waits                 bool
 }
+
+// maxCalledOff is how many events a status keeps whose Notifications were deleted.
+const maxCalledOff = 128
 
 // countEvery is how long counts are gathered before a rule's status shows them.
 const countEvery = 5 * time.Second
@@ -54,6 +59,11 @@ func (t *Tally) Told(n *v1alpha1.Notification, reached bool) {
 	t.add(types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name}, c)
 }
 
+// CalledOff notes that a rule's Notification was deleted.
+func (t *Tally) CalledOff(n *v1alpha1.Notification) {
+	t.add(types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name}, count{calledOff: []v1alpha1.EventID{n.Spec.Event.ID}})
+}
+
 func (t *Tally) add(rule types.NamespacedName, more count) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -69,6 +79,7 @@ func (t *Tally) add(rule types.NamespacedName, more count) {
 	if more.last.After(c.last) {
 		c.last = more.last
 	}
+	c.calledOff = appendNew(c.calledOff, more.calledOff)
 	if !c.waits {
 		c.waits = true
 		t.Clock.AfterFunc(countEvery, func() { t.wake.Wake(rule) })
@@ -111,6 +122,17 @@ func (c *count) addTo(n *v1alpha1.NotificationRule) {
 	if !c.last.IsZero() && (s.LastMatchTime == nil || c.last.After(s.LastMatchTime.Time)) {
 		s.LastMatchTime = &metav1.Time{Time: c.last}
 	}
+	s.CalledOff = appendNew(s.CalledOff, c.calledOff)
+}
+
+// appendNew appends those events that are not known, and drops the first ones when there are too many.
+func appendNew(known, more []v1alpha1.EventID) []v1alpha1.EventID {
+	for _, id := range more {
+		if !slices.Contains(known, id) {
+			known = append(known, id)
+		}
+	}
+	return known[max(len(known)-maxCalledOff, 0):]
 }
 
 // SetupWithManager has the counts written.

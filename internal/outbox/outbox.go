@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -122,7 +123,7 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 			continue
 		}
 		c := o.compile(r, begin)
-		if c.err != nil || !c.since.After(asked.at) { // its Accepted condition says so; or it was asked before, and what was deleted since was called off
+		if slices.Contains(r.Status.CalledOff, v1alpha1.EventID(e.ID)) || c.err != nil || !c.since.After(asked.at) { // its Accepted condition says so; or it was asked before, and what was deleted since was called off
 			continue
 		}
 		switch ok, mistake := c.rule.Matches(ctx, in); {
@@ -256,6 +257,13 @@ func (o *Outbox) store(ctx context.Context, r *v1alpha1.NotificationRule, e *eve
 		return false, false, fmt.Errorf("storing Notification %s: %w", key, err)
 	}
 	return true, err == nil, nil
+}
+
+// Recurs says whether the event of a Notification may be put again, so that the Notification would come back that somebody deletes. What happens to
+// Defects is noted on them.
+func (o *Outbox) Recurs(n *v1alpha1.Notification) bool {
+	e := n.Spec.Event
+	return len(n.Spec.Members) == 0 && o.Clock.Since(e.Time.Time) <= o.MaxEventAge && (e.Subject == nil || e.Subject.Kind != v1alpha1.KindDefect)
 }
 
 // Name is the name of the Notification by which a rule tells an event.

@@ -151,3 +151,37 @@ func TestAChangedRuleDoesNotTellOfThePast(t *testing.T) {
 		}
 	}
 }
+
+// What somebody deleted stays deleted, for a process too that does not remember having told it.
+func TestWhatWasCalledOffIsNotToldAgain(t *testing.T) {
+	r := ruleFor("runs", v1alpha1.EventTestRunCompleted)
+	r.Status.CalledOff = []v1alpha1.EventID{"deleted"}
+	box := newWorld(t, r, ruleFor("others", v1alpha1.EventTestRunCompleted)).outbox()
+	for id, want := range map[string]int{"deleted": 1, "another": 2} {
+		if created, _, err := box.Put(t.Context(), "voice", &event.Event{ID: id, Type: v1alpha1.EventTestRunCompleted, Time: now}); len(created) != want || err != nil {
+			t.Errorf("%s: created %v, %v; want %d", id, created, err, want)
+		}
+	}
+	about := func(kind string, age time.Duration, members ...v1alpha1.NotificationName) *v1alpha1.Notification {
+		n := &v1alpha1.Notification{Spec: v1alpha1.NotificationSpec{Members: members}}
+		n.Spec.Event.Time = metav1.NewTime(now.Add(-age))
+		if kind != "" {
+			n.Spec.Event.Subject = &v1alpha1.EventSubject{Kind: kind}
+		}
+		return n
+	}
+	for name, c := range map[string]struct {
+		n    *v1alpha1.Notification
+		want bool
+	}{
+		"a run":           {about(event.KindJob, time.Hour), true},
+		"an alert":        {about("", time.Hour), true},
+		"a Defect":        {about(v1alpha1.KindDefect, time.Hour), false},
+		"a run of before": {about(event.KindJob, 25*time.Hour), false},
+		"a digest":        {about("", time.Hour, "n"), false},
+	} {
+		if got := box.Recurs(c.n); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}
