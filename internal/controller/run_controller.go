@@ -3,16 +3,22 @@ package controller
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	kevent "sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
@@ -29,14 +35,64 @@ type RunReconciler struct {
 	Live   client.Reader
 	Clock  clock.PassiveClock
 	Outbox *outbox.Outbox
+
+	mu sync.Mutex
+	// gone are runs that were deleted, as they were last seen, until they are told.
+	gone map[types.NamespacedName][]*batchv1.Job
 }
 
-// Reconcile tells of one run, if it ended and is young enough to be told. Telling twice does no harm.
+// Reconcile tells of one run, and of those of the same name that were deleted meanwhile, as by their TTL or a CronJob's history limit.
 func (r *RunReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	for job := r.nextGone(req.NamespacedName); job != nil; job = r.nextGone(req.NamespacedName) {
+		if !r.Outbox.Asked(job.Namespace, event.RunCompletedID(job)) {
+			if _, err := r.tell(ctx, job); err != nil {
+				return ctrl.Result{}, err
+			}
+		}
+		r.dropGone(req.NamespacedName)
+	}
 	job := &batchv1.Job{}
 	if err := r.Client.Get(ctx, req.NamespacedName, job); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	return r.tell(ctx, job)
+}
+
+// remember keeps a run that was deleted until it is told: it may have ended only just before.
+func (r *RunReconciler) remember(_ context.Context, e kevent.DeleteEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	job, ok := e.Object.(*batchv1.Job)
+	if !ok {
+		return
+	}
+	name := client.ObjectKeyFromObject(job)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone == nil {
+		r.gone = map[types.NamespacedName][]*batchv1.Job{}
+	}
+	r.gone[name] = append(r.gone[name], job)
+	q.Add(reconcile.Request{NamespacedName: name})
+}
+
+// nextGone is the first run of a name that was deleted and not told; nil when there is none.
+func (r *RunReconciler) nextGone(name types.NamespacedName) *batchv1.Job {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.gone[name]) == 0 {
+		delete(r.gone, name)
+		return nil
+	}
+	return r.gone[name][0]
+}
+
+func (r *RunReconciler) dropGone(name types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.gone[name] = r.gone[name][1:]
+}
+
+// tell tells of a run, if it ended and is young enough to be told. Telling twice does no harm.
+func (r *RunReconciler) tell(ctx context.Context, job *batchv1.Job) (ctrl.Result, error) {
 	finished, _, _, at := event.RunFinished(job)
 	age := r.Clock.Since(at)
 	if !finished || age > r.Outbox.MaxEventAge {
@@ -87,11 +143,12 @@ func (r *RunReconciler) result(ctx context.Context, job *batchv1.Job) (result ev
 	return result, malformed, nil
 }
 
-// previous is how the run of the same suite before this one ended, as RunCompleted says it; empty when there was none.
+// previous is how the run of the same suite before this one ended, as RunCompleted says it; empty when that is not known. A run that was deleted
+// since is known by the Notification that told it.
 func (r *RunReconciler) previous(ctx context.Context, job *batchv1.Job, at time.Time) (string, error) {
+	suite := job.Labels[v1alpha1.SuiteLabel]
 	list := &batchv1.JobList{}
-	err := r.Client.List(ctx, list, client.InNamespace(job.Namespace), client.MatchingLabels{v1alpha1.SuiteLabel: job.Labels[v1alpha1.SuiteLabel]})
-	if err != nil {
+	if err := r.Client.List(ctx, list, client.InNamespace(job.Namespace), client.MatchingLabels{v1alpha1.SuiteLabel: suite}); err != nil {
 		return "", fmt.Errorf("listing the runs of the suite: %w", err)
 	}
 	var last *batchv1.Job
@@ -102,22 +159,41 @@ func (r *RunReconciler) previous(ctx context.Context, job *batchv1.Job, at time.
 			last, lastAt = o, ended
 		}
 	}
-	if last == nil {
-		return "", nil
+	told := &v1alpha1.NotificationList{} // shared with the cache: nothing here changes them
+	err := r.Client.List(ctx, told, client.InNamespace(job.Namespace), client.UnsafeDisableDeepCopy,
+		client.MatchingLabels{v1alpha1.SuiteLabel: suite, v1alpha1.EventTypeLabel: string(v1alpha1.EventTestRunCompleted)})
+	if err != nil {
+		return "", fmt.Errorf("listing what was told of the suite: %w", err)
 	}
-	result, malformed, err := r.result(ctx, last)
+	result := ""
+	for i := range told.Items {
+		n := &told.Items[i].Spec.Event
+		if string(n.ID) == event.RunCompletedID(job) || n.Time.After(at) || !n.Time.After(lastAt) {
+			continue
+		}
+		e, err := event.FromAPI(*n)
+		if said := e.Text("result"); err == nil && (said == event.Passed || said == event.Failed) {
+			result, lastAt = said, n.Time.Time
+		}
+	}
+	if result != "" || last == nil {
+		return result, nil
+	}
+	own, malformed, err := r.result(ctx, last)
 	if err != nil {
 		return "", err
 	}
-	e := event.RunCompleted(last, result, malformed, "")
+	e := event.RunCompleted(last, own, malformed, "")
 	return e.Text("result"), nil
 }
 
 // SetupWithManager has the reconciler run.
 func (r *RunReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	runs := builder.WithPredicates(predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetLabels()[v1alpha1.SuiteLabel] != "" }))
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("run").
-		For(&batchv1.Job{}, builder.WithPredicates(predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetLabels()[v1alpha1.SuiteLabel] != "" }))).
+		For(&batchv1.Job{}, runs).
+		Watches(&batchv1.Job{}, handler.Funcs{DeleteFunc: r.remember}, runs).
 		WithOptions(options).
 		Complete(r)
 }

@@ -125,6 +125,9 @@ func later(a, b *corev1.ContainerStateTerminated) *corev1.ContainerStateTerminat
 	return a
 }
 
+// RunCompletedID is the id of the event that a test run ended.
+func RunCompletedID(job *batchv1.Job) string { return string(job.UID) + ".completed" }
+
 // RunCompleted is the event that a test run ended. What it says of itself counts; without that, or when it is malformed, whether the Job
 // succeeded. previous is how the run of the same suite before it ended, empty when there was none.
 func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) Event {
@@ -135,7 +138,7 @@ func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) 
 		outcome = Failed
 	}
 	e := Event{
-		ID: string(job.UID) + ".completed", Type: v1alpha1.EventTestRunCompleted, Time: at, Labels: labels(job.Labels),
+		ID: RunCompletedID(job), Type: v1alpha1.EventTestRunCompleted, Time: at, Labels: labels(job.Labels),
 		Subject: &v1alpha1.EventSubject{Kind: KindJob, Namespace: job.Namespace, Name: job.Name, UID: string(job.UID)},
 		Data:    map[string]any{"title": runTitle(suite, outcome, r), "suite": suite, "run": job.Name, "result": outcome},
 	}

@@ -218,6 +218,9 @@ type asking struct {
 	stored []string
 }
 
+// Asked says whether rules were asked about an event before, as far as this process remembers.
+func (o *Outbox) Asked(namespace, id string) bool { return !o.asked(namespace + "/" + id).at.IsZero() }
+
 // asked is the last asking about an event that is remembered.
 func (o *Outbox) asked(key string) asking {
 	o.once.Do(func() { o.told = lru.New(maxTold) })
