@@ -47,7 +47,8 @@ type NotificationRuleSpec struct {
 	MinSeverity Severity `json:"minSeverity,omitempty"`
 
 	// when is a CEL expression over event (type, severity, labels, subject, data) that must be true, such as
-	// event.severity == "Critical" || event.data.suite == "billing".
+	// event.severity == "Critical" || event.data.suite == "billing". An event for which it cannot be worked out, as when it asks for data that are
+	// not there, does not match, and shows in status.lastError: has(event.data.suite) asks whether they are.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
@@ -166,7 +167,8 @@ type TimeOfDay string
 
 // Condition types of a NotificationRule, both always present.
 const (
-	// ConditionAccepted is True when the rule makes sense by itself.
+	// ConditionAccepted is True when the rule makes sense by itself. Its message tells when spec.when could not be worked out for an event all the
+	// same.
 	//
 	// Possible reasons when True: "Accepted". When False: "InvalidSelector", "InvalidExpression", "InvalidTemplate",
 	// "InvalidTimeZone".
@@ -219,6 +221,14 @@ type NotificationRuleStatus struct {
 	// +optional
 	FailedTotal int64 `json:"failedTotal,omitempty"`
 
+	// errorsTotal counts the events for which spec.when could not be worked out. They did not match.
+	// +optional
+	ErrorsTotal int64 `json:"errorsTotal,omitempty"`
+
+	// lastError is the last of those events, since the spec was last changed.
+	// +optional
+	LastError *RuleError `json:"lastError,omitempty"`
+
 	// calledOff are the events whose Notifications were deleted last, by id: this rule does not tell them again, though the operator, or whoever
 	// sent them, may come upon them again. Defects keep theirs in their own status.
 	// +optional
@@ -236,6 +246,27 @@ type NotificationRuleStatus struct {
 	Preview string `json:"preview,omitempty"`
 }
 
+// RuleError is an event for which spec.when could not be worked out.
+type RuleError struct {
+	// time at which it was tried.
+	// +required
+	Time metav1.Time `json:"time"`
+
+	// eventID is the id of the event.
+	// +required
+	EventID EventID `json:"eventID"`
+
+	// eventType is what kind of thing had happened.
+	// +required
+	EventType EventType `json:"eventType"`
+
+	// message says what was wrong.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message"`
+}
+
 // NotificationRule says which events are told to whom in Slack.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -247,6 +278,7 @@ type NotificationRuleStatus struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Matched",type=integer,JSONPath=`.status.matchedTotal`,priority=1
 // +kubebuilder:printcolumn:name="Sent",type=integer,JSONPath=`.status.sentTotal`,priority=1
+// +kubebuilder:printcolumn:name="Errors",type=integer,JSONPath=`.status.errorsTotal`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 type NotificationRule struct {
 	metav1.TypeMeta `json:",inline"`

@@ -201,7 +201,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 	var news controller.News
 	c, live, recorder := mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("voiceai-integrations")
 	tally := &controller.Tally{Client: c, Clock: now}
-	box := &outbox.Outbox{Client: c, Live: live, Clock: now, TookOver: tookOver, MaxEventAge: f.maxEventAge, Matched: tally.Matched}
+	box := &outbox.Outbox{Client: c, Live: live, Clock: now, TookOver: tookOver, MaxEventAge: f.maxEventAge, Matched: tally.Matched, Mistaken: tally.Mistaken}
 
 	if f.edge != "" && f.edge != "0" {
 		hook := edge.NewJira(edge.JiraOptions{Client: c, Live: live, Clock: now, Find: controller.DefectsOf(c)})

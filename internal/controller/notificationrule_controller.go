@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
@@ -12,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
+	kevent "sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -53,6 +54,9 @@ func (r *NotificationRuleReconciler) Reconcile(ctx context.Context, req ctrl.Req
 	if err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if n.Status.ObservedGeneration != n.Generation {
+		n.Status.LastError = nil // it was the former spec's
+	}
 	if !since.IsZero() {
 		n.Status.Since = &metav1.Time{Time: since}
 	}
@@ -84,8 +88,17 @@ func (r *NotificationRuleReconciler) accept(n *v1alpha1.NotificationRule) *outco
 		return &outcome{progress: condition.Stalled, reason: mistake.Reason, message: mistake.Message}
 	}
 	n.Status.Preview = condition.Bound(compiled.Preview(), 4096)
-	condition.True(n, v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "The rule makes sense")
+	makesSense(n)
 	return nil
+}
+
+// makesSense says that a rule is accepted, and what came of it all the same.
+func makesSense(n *v1alpha1.NotificationRule) {
+	message := "The rule makes sense"
+	if e := n.Status.LastError; e != nil {
+		message = fmt.Sprintf("The rule makes sense, but not for every event, last for a %s at %s: %s", e.EventType, e.Time.UTC().Format(time.RFC3339), e.Message)
+	}
+	condition.True(n, v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, message)
 }
 
 func (r *NotificationRuleReconciler) resolve(ctx context.Context, n *v1alpha1.NotificationRule) *outcome {
@@ -127,7 +140,7 @@ func (r *NotificationRuleReconciler) SetupWithManager(mgr ctrl.Manager, options 
 		}
 		return requests(pointers(list.Items))
 	}
-	calledOff := handler.Funcs{DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	calledOff := handler.Funcs{DeleteFunc: func(_ context.Context, e kevent.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 		if n, ok := e.Object.(*v1alpha1.Notification); ok && r.Outbox.Recurs(n) {
 			r.Tally.CalledOff(n)
 		}

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
 var _ = Describe("A rule", func() {
@@ -24,6 +25,29 @@ var _ = Describe("A rule", func() {
 		}).Should(Succeed())
 		return r.Status
 	}
+
+	It("shows what its expression cannot be worked out for, until it is mended", func() {
+		w.run(longAgo)
+		w.furnish()
+		r := ruleFor(v1alpha1.EventDefectCreated)
+		r.Name, r.Spec.When = "typo", `event.data.colour == "red"`
+		w.create(r)
+		observed(r)
+		w.create(defect(v1alpha1.SeverityLow), defect(v1alpha1.SeverityLow))
+		Eventually(func() int64 { return observed(r).ErrorsTotal }).Should(Equal(int64(2)))
+		Expect(r.Status.LastError.EventType).To(Equal(v1alpha1.EventDefectCreated))
+		Expect(r.Status.LastError.Message).To(ContainSubstring("no such key: colour"))
+		eventually(r, v1alpha1.ConditionAccepted, "True/Accepted", "but not for every event, last for a DefectCreated")
+		Expect(r.Status.MatchedTotal).To(BeZero())
+
+		amend(r, func(r *v1alpha1.NotificationRule) {
+			r.Spec.When = `has(event.data.colour) && event.data.colour == "red"`
+		})
+		eventually(r, v1alpha1.ConditionAccepted, "True/Accepted", "The rule makes sense")
+		Eventually(func() *v1alpha1.RuleError { return observed(r).LastError }).Should(BeNil())
+		Expect(condition.Get(r, v1alpha1.ConditionAccepted).Message).To(Equal("The rule makes sense"))
+		Expect(r.Status.ErrorsTotal).To(Equal(int64(2)))
+	})
 
 	It("remembers what was called off", func() {
 		w.run(longAgo)

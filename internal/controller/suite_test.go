@@ -100,7 +100,7 @@ func (w *world) run(tookOver time.Time) {
 	Expect(mgr.Add(jira)).To(Succeed())
 	at := func() time.Time { return tookOver }
 	tally := &controller.Tally{Client: mgr.GetClient(), Clock: now}
-	box := &outbox.Outbox{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: now, TookOver: at, MaxEventAge: time.Hour, Matched: tally.Matched}
+	box := &outbox.Outbox{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: now, TookOver: at, MaxEventAge: time.Hour, Matched: tally.Matched, Mistaken: tally.Mistaken}
 	options := crcontroller.Options{
 		MaxConcurrentReconciles: 4, SkipNameValidation: &skipNames,
 		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, time.Second),

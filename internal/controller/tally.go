@@ -13,11 +13,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
+	kevent "sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
 // Tally counts what becomes of rules' events, and adds it to the rules' statuses every few seconds. It does so in every replica, since each takes
@@ -33,10 +35,13 @@ type Tally struct {
 
 // count is what was not written down yet.
 type count struct {
-	matched, sent, failed int64
-	last                  time.Time
-	calledOff             []v1alpha1.EventID
-	waits                 bool
+	matched, sent, failed, errors int64
+	last                          time.Time
+	// lastError is of a generation of the rule.
+	lastError  *v1alpha1.RuleError
+	generation int64
+	calledOff  []v1alpha1.EventID
+	waits      bool
 }
 
 // maxCalledOff is how many events a status keeps whose Notifications were deleted.
@@ -48,6 +53,13 @@ const countEvery = 5 * time.Second
 // Matched counts an event that matched a rule.
 func (t *Tally) Matched(rule types.NamespacedName, at time.Time) {
 	t.add(rule, count{matched: 1, last: at})
+}
+
+// Mistaken counts an event for which a rule's expression could not be worked out.
+func (t *Tally) Mistaken(r *v1alpha1.NotificationRule, e *event.Event, at time.Time, mistake error) {
+	t.add(client.ObjectKeyFromObject(r), count{errors: 1, generation: r.Generation, lastError: &v1alpha1.RuleError{
+		Time: metav1.NewTime(at), EventID: v1alpha1.EventID(e.ID), EventType: e.Type, Message: condition.Bound(mistake.Error(), 1024),
+	}})
 }
 
 // Told counts a rule's Notification that reached Slack, or will not.
@@ -75,7 +87,10 @@ func (t *Tally) add(rule types.NamespacedName, more count) {
 		c = &count{}
 		t.counts[rule] = c
 	}
-	c.matched, c.sent, c.failed = c.matched+more.matched, c.sent+more.sent, c.failed+more.failed
+	c.matched, c.sent, c.failed, c.errors = c.matched+more.matched, c.sent+more.sent, c.failed+more.failed, c.errors+more.errors
+	if e := more.lastError; e != nil && (c.lastError == nil || !e.Time.Before(&c.lastError.Time)) {
+		c.lastError, c.generation = e, more.generation
+	}
 	if more.last.After(c.last) {
 		c.last = more.last
 	}
@@ -123,6 +138,13 @@ func (c *count) addTo(n *v1alpha1.NotificationRule) {
 		s.LastMatchTime = &metav1.Time{Time: c.last}
 	}
 	s.CalledOff = appendNew(s.CalledOff, c.calledOff)
+	s.ErrorsTotal += c.errors
+	if c.lastError != nil && c.generation == n.Generation && s.ObservedGeneration == n.Generation { // else it is mended, or may be
+		s.LastError = c.lastError
+		if condition.Is(n, v1alpha1.ConditionAccepted, metav1.ConditionTrue, "") {
+			makesSense(n)
+		}
+	}
 }
 
 // appendNew appends those events that are not known, and drops the first ones when there are too many.
@@ -140,7 +162,7 @@ func (t *Tally) SetupWithManager(mgr ctrl.Manager, options controller.Options) e
 	everywhere := false
 	options.NeedLeaderElection = &everywhere
 	first := predicate.Funcs{ // what was counted before this ran
-		UpdateFunc: func(event.UpdateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(kevent.UpdateEvent) bool { return false }, DeleteFunc: func(kevent.DeleteEvent) bool { return false },
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("rule-counts").

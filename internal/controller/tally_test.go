@@ -47,7 +47,7 @@ var _ = Describe("Counts of rules", func() {
 
 		r := ruleFor(v1alpha1.EventSystemAlertFiring)
 		w.create(r)
-		box := &outbox.Outbox{Client: mgr.GetClient(), Clock: clock.RealClock{}, MaxEventAge: time.Hour, Matched: tally.Matched}
+		box := &outbox.Outbox{Client: mgr.GetClient(), Clock: clock.RealClock{}, MaxEventAge: time.Hour, Matched: tally.Matched, Mistaken: tally.Mistaken}
 		Eventually(func() ([]string, error) {
 			created, _, err := box.Put(ctx, w.namespace, &event.Event{ID: "alert", Type: v1alpha1.EventSystemAlertFiring, Time: time.Now()})
 			return created, err

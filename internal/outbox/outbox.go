@@ -28,12 +28,17 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
 )
 
-// matchesTotal has few label values: the event types.
-var matchesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-	Name: "voiceai_matches_total", Help: "Matches of events with rules, by event type. Each is a Notification.",
-}, []string{"type"})
+// The metrics have few label values: the event types.
+var (
+	matchesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "voiceai_matches_total", Help: "Matches of events with rules, by event type. Each is a Notification.",
+	}, []string{"type"})
+	errorsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "voiceai_rule_errors_total", Help: "Events for which a rule's spec.when could not be worked out, by event type: status.lastError of the rule says why.",
+	}, []string{"type"})
+)
 
-func init() { metrics.Registry.MustRegister(matchesTotal) }
+func init() { metrics.Registry.MustRegister(matchesTotal, errorsTotal) }
 
 // maxTold is how many events are remembered.
 const maxTold = 16_384
@@ -49,8 +54,10 @@ type Outbox struct {
 	TookOver func() time.Time
 	// MaxEventAge is how old an event may be to match. Notifications must be kept for longer.
 	MaxEventAge time.Duration
-	// Matched is called for each Notification that was stored; nil when nobody counts.
-	Matched func(rule types.NamespacedName, at time.Time)
+	// Matched is called for each Notification that was stored, Mistaken for each event for which a rule's expression could not be worked out; nil
+	// when nobody counts.
+	Matched  func(rule types.NamespacedName, at time.Time)
+	Mistaken func(r *v1alpha1.NotificationRule, e *event.Event, at time.Time, mistake error)
 
 	once sync.Once
 	told *lru.Cache
@@ -129,6 +136,10 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 		switch ok, mistake := c.rule.Matches(ctx, in); {
 		case mistake != nil:
 			mistakes = errors.Join(mistakes, fmt.Errorf("rule %s: %w", r.Name, mistake))
+			errorsTotal.WithLabelValues(string(e.Type)).Inc()
+			if o.Mistaken != nil {
+				o.Mistaken(r, e, begin, mistake)
+			}
 		case ok:
 			past, pastErr := o.past(ctx, r, e)
 			if pastErr != nil {
