@@ -96,6 +96,26 @@ func TestRunsThatAreDeleted(t *testing.T) {
 	}
 }
 
+// TestOnlyWhenItTurns has a rule that asks for the result before, as the documentation has it, tried on the first run of all.
+func TestOnlyWhenItTurns(t *testing.T) {
+	r := runs(t, ended("first", noon, failed))
+	rule := &v1alpha1.NotificationRule{Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventTestRunCompleted},
+		When: `event.data.result == "Failed" && event.data.previousResult == "Passed"`}}
+	rule.Namespace, rule.Name = "voice", "turns"
+	if err := r.Client.Create(t.Context(), rule); err != nil {
+		t.Fatal(err)
+	}
+	r.Outbox.Mistaken = func(r *v1alpha1.NotificationRule, _ *event.Event, _ time.Time, mistake error) {
+		t.Errorf("%s: %v", r.Name, mistake)
+	}
+	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "voice", Name: "first"}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := told(t, r); len(got) != 1 {
+		t.Errorf("told %v, want the run, by the other rule", got)
+	}
+}
+
 // TestTheRunBefore has it deleted, by which time only what was told of it is left.
 func TestTheRunBefore(t *testing.T) {
 	ago := func(minutes time.Duration) time.Time { return noon.Add(-minutes * time.Minute) }

@@ -140,7 +140,8 @@ func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) 
 	e := Event{
 		ID: RunCompletedID(job), Type: v1alpha1.EventTestRunCompleted, Time: at, Labels: labels(job.Labels),
 		Subject: &v1alpha1.EventSubject{Kind: KindJob, Namespace: job.Namespace, Name: job.Name, UID: string(job.UID)},
-		Data:    map[string]any{"title": runTitle(suite, outcome, r), "suite": suite, "run": job.Name, "result": outcome},
+		// The result before is there even when it is not known, so that rules can ask for it as it is.
+		Data: map[string]any{"title": runTitle(suite, outcome, r), "suite": suite, "run": job.Name, "result": outcome, "previousResult": previous},
 	}
 	if outcome == Failed {
 		e.Severity = v1alpha1.SeverityHigh
@@ -156,7 +157,7 @@ func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) 
 	case job.Status.StartTime != nil:
 		e.Data["durationSeconds"] = max(at.Sub(job.Status.StartTime.Time).Seconds(), 0)
 	}
-	for name, text := range map[string]string{"reportURL": r.ReportURL, "reason": reason, "previousResult": previous} {
+	for name, text := range map[string]string{"reportURL": r.ReportURL, "reason": reason} {
 		if text != "" {
 			e.Data[name] = cut(text)
 		}
