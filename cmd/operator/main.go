@@ -193,15 +193,18 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 			return err
 		}
 	}
-	for _, m := range []prometheus.Collector{slackPool.Metrics(v1alpha1.KindSlackIntegration), jiraPool.Metrics(v1alpha1.KindJiraIntegration)} {
-		if err := metrics.Registry.Register(m); err != nil {
-			return fmt.Errorf("registering metrics: %w", err)
-		}
-	}
 	var news controller.News
 	c, live, recorder := mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("voiceai-integrations")
 	tally := &controller.Tally{Client: c, Clock: now}
 	box := &outbox.Outbox{Client: c, Live: live, Clock: now, TookOver: tookOver, MaxEventAge: f.maxEventAge, Matched: tally.Matched, Mistaken: tally.Mistaken}
+
+	notifications := &controller.NotificationReconciler{Client: c, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Wake: &wakeNotification, TookOver: tookOver,
+		Expiry: f.expiry, Retention: f.keep, Told: tally.Told, DashboardURL: f.dashboardURL}
+	for _, m := range []prometheus.Collector{slackPool.Metrics(v1alpha1.KindSlackIntegration), jiraPool.Metrics(v1alpha1.KindJiraIntegration), notifications.Metrics()} {
+		if err := metrics.Registry.Register(m); err != nil {
+			return fmt.Errorf("registering metrics: %w", err)
+		}
+	}
 
 	if f.edge != "" && f.edge != "0" {
 		hook := edge.NewJira(edge.JiraOptions{Client: c, Live: live, Clock: now, Find: controller.DefectsOf(c)})
@@ -220,7 +223,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 
 	for name, add := range map[string]func() error{
 		v1alpha1.KindSlackIntegration: func() error {
-			return (&controller.SlackIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Wake: &wakeSlack, Dial: slack.Dialer{Fence: fence}.Dial}).
+			return (&controller.SlackIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Wake: &wakeSlack, Dial: controller.Measured(slack.Dialer{Fence: fence}.Dial)}).
 				SetupWithManager(mgr, workers(64))
 		},
 		v1alpha1.KindJiraIntegration: func() error {
@@ -238,8 +241,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 				SetupWithManager(mgr, workers(12))
 		},
 		v1alpha1.KindNotification: func() error {
-			return (&controller.NotificationReconciler{Client: c, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Wake: &wakeNotification, TookOver: tookOver,
-				Expiry: f.expiry, Retention: f.keep, Told: tally.Told, DashboardURL: f.dashboardURL}).SetupWithManager(mgr, workers(4))
+			return notifications.SetupWithManager(mgr, workers(4))
 		},
 		"test runs": func() error {
 			return (&controller.RunReconciler{Client: c, Live: live, Clock: now, Outbox: box}).SetupWithManager(mgr, workers(4))

@@ -30,6 +30,9 @@ import (
 
 // The metrics have few label values: the event types.
 var (
+	eventsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "voiceai_events_total", Help: "Events by type, each once in a process: one that begins looks at the runs of a day again.",
+	}, []string{"type"})
 	matchesTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "voiceai_matches_total", Help: "Matches of events with rules, by event type. Each is a Notification.",
 	}, []string{"type"})
@@ -38,7 +41,7 @@ var (
 	}, []string{"type"})
 )
 
-func init() { metrics.Registry.MustRegister(matchesTotal, errorsTotal) }
+func init() { metrics.Registry.MustRegister(eventsTotal, matchesTotal, errorsTotal) }
 
 // maxTold is how many events are remembered.
 const maxTold = 16_384
@@ -173,6 +176,9 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 				created = append(created, name)
 			}
 		}
+	}
+	if asked.at.IsZero() {
+		eventsTotal.WithLabelValues(string(e.Type)).Inc()
 	}
 	o.told.Add(key, asking{begin, created})
 	return created, mistakes, nil

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
@@ -183,5 +184,32 @@ func TestWhatWasCalledOffIsNotToldAgain(t *testing.T) {
 		if got := box.Recurs(c.n); got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+// An event is one event, however often it is put and whoever wants to know of it.
+func TestAnEventIsCountedOnce(t *testing.T) {
+	counted := func() float64 {
+		families, err := metrics.Registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				if f.GetName() == "voiceai_events_total" && m.GetLabel()[0].GetValue() == string(v1alpha1.EventEdgeCaseDiscovered) {
+					return m.GetCounter().GetValue()
+				}
+			}
+		}
+		return 0
+	}
+	box, before := newWorld(t, ruleFor("a", v1alpha1.EventEdgeCaseDiscovered), ruleFor("b", v1alpha1.EventEdgeCaseDiscovered)).outbox(), counted()
+	for range 3 {
+		if _, _, err := box.Put(t.Context(), "voice", &event.Event{ID: "once", Type: v1alpha1.EventEdgeCaseDiscovered, Time: now}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := counted() - before; got != 1 {
+		t.Errorf("counted %g times, want once", got)
 	}
 }
