@@ -176,6 +176,37 @@ func TestLimits(t *testing.T) {
 			}
 		}
 	}
+	// Templates as long as the API takes them, which are markup all over.
+	for _, piece := range []string{"x", "🎤", "*b* ", "<https://e.example.com|x> ", "&amp;", "> q\n", "{{ .data.title }} "} {
+		fill := func(limit int) string { return strings.Repeat(piece, limit/utf8.RuneCountInString(piece)) }
+		parsed, err := ParseMessageTemplate(v1alpha1.MessageTemplate{Title: fill(1024), Body: fill(8192)}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := full
+		o.Template = parsed
+		for i, e := range every(strings.Repeat("<", 3000)) {
+			for kind, m := range all(&e, o) {
+				for _, p := range problems(m) {
+					t.Errorf("a template of %q, event %d, %s: %s", piece, i, kind, p)
+				}
+			}
+		}
+	}
+	// As large as a digest gets, with more who are pinged than one rule may have.
+	for _, piece := range []string{"&", "🎤", "*", "<@U1>"} {
+		many := slices.Repeat(every(strings.Repeat(piece, 3000)), 1000/len(allTypes)+1)
+		for i := range many {
+			many[i].ID, many[i].Severity = fmt.Sprintf("%s%04d", strings.Repeat("i", 200), i), []v1alpha1.Severity{"", "Critical", "High", "Medium", "Low"}[i%5]
+		}
+		crowd := full
+		crowd.Mentions = slices.Repeat(mentions, 3)
+		for kind, m := range map[string]chat.Message{"digest": Digest(many, crowd), "message": Message(&many[0], crowd), "reply": Reply(&many[3], crowd)} {
+			for _, p := range problems(m) {
+				t.Errorf("%q, a crowd, %s: %s", piece, kind, p)
+			}
+		}
+	}
 	for _, eventType := range append(allTypes, "Unknown") {
 		empty := event.Event{Type: eventType, Time: time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC)}
 		for kind, m := range all(&empty, plain) {
