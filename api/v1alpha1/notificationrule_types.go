@@ -217,7 +217,7 @@ type NotificationRuleStatus struct {
 	// +optional
 	SentTotal int64 `json:"sentTotal,omitempty"`
 
-	// failedTotal counts the notifications that were given up.
+	// failedTotal counts the notifications that Slack refused or that were given up, each once.
 	// +optional
 	FailedTotal int64 `json:"failedTotal,omitempty"`
 

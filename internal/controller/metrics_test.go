@@ -66,7 +66,7 @@ func TestEachNotificationIsCountedOnce(t *testing.T) {
 		"sent after a while":       {[]string{retrying, retrying, sent}, false, []string{"Sent Delivered DefectCreated 1"}, "1 in 3s", []bool{true}},
 		"in a digest":              {[]string{digested}, false, []string{"Digested Delivered DefectCreated 1"}, "1 in 3s", []bool{true}},
 		"the digest":               {[]string{sent}, true, nil, "0 in 0s", nil},
-		"muted":                    {[]string{muted}, false, []string{"Muted Muted DefectCreated 1"}, "0 in 0s", []bool{true}},
+		"muted":                    {[]string{muted}, false, []string{"Muted Muted DefectCreated 1"}, "0 in 0s", nil},
 		"expired":                  {[]string{retrying, expired}, false, []string{"Expired Failed DefectCreated 1"}, "0 in 0s", []bool{false}},
 		"rejected":                 {[]string{rejected, rejected}, false, []string{"Rejected Failed DefectCreated 1"}, "0 in 0s", []bool{false}},
 		"rejected, then expired":   {[]string{rejected, expired}, false, []string{"Rejected Failed DefectCreated 1"}, "0 in 0s", []bool{false}},
