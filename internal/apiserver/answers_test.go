@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -95,6 +96,31 @@ func TestATestThatNobodyMakes(t *testing.T) {
 	a := c.ask("POST", "/api/v1/integrations/jira/test", "")
 	w.Expect(a.status).To(gomega.Equal(http.StatusAccepted), a.body)
 	w.Expect(a.body).To(gomega.ContainSubstring("Pending"))
+	w.Expect(end()).To(gomega.Succeed())
+}
+
+// TestATestWithoutABodyIsWaitedFor takes longer than the framework waits for a body, and then asks again on the same connection.
+func TestATestWithoutABodyIsWaitedFor(t *testing.T) {
+	w := furnished(t)
+	s, end := another(t, func(o *apiserver.Options) { o.TestTimeout = 5500 * time.Millisecond })
+	c := w.all()
+	connection, err := net.Dial("tcp", s.Addr().String())
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	defer connection.Close()
+	answers := bufio.NewReader(connection)
+	for _, asked := range []struct {
+		method, path string
+		status       int
+	}{{"POST", "/api/v1/integrations/slack/test", http.StatusAccepted}, {"GET", "/api/v1/integrations/slack/config", http.StatusOK}} {
+		_, err := fmt.Fprintf(connection, "%s %s?namespace=%s HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer %s\r\n\r\n", asked.method, asked.path, w.namespace, c.token)
+		w.Expect(err).NotTo(gomega.HaveOccurred())
+		response, err := http.ReadResponse(answers, nil)
+		w.Expect(err).NotTo(gomega.HaveOccurred(), asked.path)
+		body, err := io.ReadAll(response.Body)
+		w.Expect(err).NotTo(gomega.HaveOccurred())
+		response.Body.Close()
+		w.Expect(response.StatusCode).To(gomega.Equal(asked.status), "%s", body)
+	}
 	w.Expect(end()).To(gomega.Succeed())
 }
 

@@ -68,7 +68,8 @@ type Options struct {
 	Outbox Outbox
 	// Namespace, SlackName and JiraName are what is meant when a request names none: default, slack and jira when empty.
 	Namespace, SlackName, JiraName string
-	// TestTimeout is how long a test of an integration is waited for; 10 s when zero.
+	// TestTimeout is how long a test of an integration is waited for; 10 s when zero. It must be less than listener.ReadTimeout, when net/http gives a
+	// request up.
 	TestTimeout time.Duration
 	// RequestsPerSecond is what one caller may ask, with twice as many at once; 100 when zero. Of what brings events it is 50 times as many.
 	RequestsPerSecond float64
@@ -163,6 +164,7 @@ const bearer = "bearer"
 func route[I, O any](api huma.API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
 	op.Security = []map[string][]string{{bearer: {}}}
 	op.MaxBodyBytes = cmp.Or(op.MaxBodyBytes, maxBody)
+	op.BodyReadTimeout = listener.ReadTimeout // the framework's own is 5 s: it outlives a body that is not there, and ends a handler that takes longer
 	op.DefaultStatus = cmp.Or(op.DefaultStatus, http.StatusOK)
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}

@@ -16,9 +16,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 )
 
+// ReadTimeout is how long a request may take to arrive, its body included.
+const ReadTimeout = 15 * time.Second
+
 const (
 	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 15 * time.Second
 	idleTimeout       = 30 * time.Second
 	shutdownTimeout   = 5 * time.Second
 	// maxConnections are open at once; who comes later waits. With maxHeader, in bytes, it bounds what requests take that have not begun yet.
@@ -135,7 +137,7 @@ func (l *Listener) server(base context.Context) *http.Server {
 	return &http.Server{
 		Handler:                      l.Handler,
 		ReadHeaderTimeout:            readHeaderTimeout,
-		ReadTimeout:                  readTimeout,
+		ReadTimeout:                  ReadTimeout,
 		WriteTimeout:                 l.Within,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
