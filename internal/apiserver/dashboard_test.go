@@ -3,10 +3,12 @@ package apiserver_test
 import (
 	"bufio"
 	"context"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -15,6 +17,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard"
 )
 
@@ -125,6 +128,30 @@ func TestDashboardShowsAndDoesWhatOneMay(t *testing.T) {
 	w.Expect(page).To(gomega.ContainSubstring("kubectl create token"))
 	_, page = all.open("/defects" + here)
 	w.Expect(page).To(gomega.ContainSubstring("kubectl create token"))
+}
+
+// TestTheFailuresOfACardAreInTheLog follows the card's link to what failed, which named no integration and so was for the default one.
+func TestTheFailuresOfACardAreInTheLog(t *testing.T) {
+	w := furnished(t)
+	n := w.told("refused")
+	w.create(n)
+	status(w, n, func(n *v1alpha1.Notification) {
+		condition.False(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonRejected, "channel_not_found: invite the bot")
+	})
+	v := w.all().visits(withDashboard(t))
+	link := regexp.MustCompile(`<a href="([^"]+)">Failures</a>`)
+	var found []string
+	w.Eventually(func() []string {
+		_, page := v.open("/?namespace=" + w.namespace)
+		found = link.FindStringSubmatch(page)
+		return found
+	}).Should(gomega.HaveLen(2))
+	_, page := v.open(html.UnescapeString(found[1]))
+	w.Expect(page).To(gomega.ContainSubstring("channel_not_found: invite the bot"))
+
+	const filtered = "/api/v1/integrations/logs?integration=slack"
+	w.Expect(w.who("list notifications").ask("GET", filtered, "").body).To(gomega.ContainSubstring(`"total":0`), "which one is the default is not theirs to know")
+	w.Expect(w.who("list notifications", "list slackintegrations").ask("GET", filtered, "").body).To(gomega.ContainSubstring(`"integration":"SlackIntegration/` + w.namespace + `/slack"`))
 }
 
 func TestDashboardHearsOfChanges(t *testing.T) {

@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -92,7 +91,7 @@ func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error
 	}
 	search := newSearch(i.Text)
 	add := func(at time.Time, namespace, name string, l logged) {
-		if i.wants(at, l) && s.has(l, search) {
+		if i.wants(at, l) && (i.Integration == "" || names(i.Integration, s.by(l, seesSlack))) && s.has(l, search) {
 			found.add(place{Time: at.UnixNano(), Namespace: namespace, Name: name}, l)
 		}
 	}
@@ -147,7 +146,7 @@ func (i *logsInput) wants(at time.Time, l logged) bool {
 		return false
 	case i.Outcome != "" && l.outcome() != i.Outcome:
 		return false
-	case i.Integration != "" && !names(i.Integration, l.by()), i.Object != "" && !names(i.Object, l.object()):
+	case i.Object != "" && !names(i.Object, l.object()):
 		return false
 	}
 	return true
@@ -195,11 +194,16 @@ func (s *Server) has(l logged, text *search) bool {
 // names says that a name means an object, which is written as Kind/namespace/name.
 func names(name, object string) bool { return object == name || strings.HasSuffix(object, "/"+name) }
 
-func (l logged) by() string {
+// by is the integration that did it, as Kind/namespace/name; empty when that is not known, or not to be told.
+func (s *Server) by(l logged, seesDefault bool) string {
 	if l.activity != nil {
 		return l.integration
 	}
-	return toldBy(l.told)
+	with := s.toldWith(l.told, seesDefault)
+	if with.Name == "" {
+		return ""
+	}
+	return v1alpha1.KindSlackIntegration + "/" + with.String()
 }
 
 func (l logged) outcome() string {
@@ -219,14 +223,14 @@ func (l logged) object() string {
 	return v1alpha1.KindNotification + "/" + l.told.Namespace + "/" + l.told.Name
 }
 
-// entry is what is told of it; named says that channels are named.
+// entry is what is told of it; named says that channels and the default integration are named.
 func (s *Server) entry(l logged, named bool) LogEntry {
 	if a := l.activity; a != nil {
 		return LogEntry{Time: a.Time.UTC(), Integration: l.integration, Action: a.Action, Object: a.Object, Outcome: string(a.Outcome), Detail: a.Detail}
 	}
 	n := l.told
 	e := LogEntry{
-		Time: toldAt(n), Integration: l.by(), Action: "PostMessage", Object: l.object(), Outcome: outcomeOf(n), EventType: string(n.Spec.Event.Type),
+		Time: toldAt(n), Integration: s.by(l, named), Action: "PostMessage", Object: l.object(), Outcome: outcomeOf(n), EventType: string(n.Spec.Event.Type),
 		Title: s.titleOf(n), EventID: string(n.Spec.Event.ID), Notification: n.Namespace + "/" + n.Name, Rule: n.Spec.Rule.Name, Channel: channelOf(n),
 		Attempts: n.Status.Attempts, NextAttemptTime: timeOf(n.Status.NextAttemptTime),
 	}
@@ -301,14 +305,4 @@ func toldAt(n *v1alpha1.Notification) time.Time {
 		return c.LastTransitionTime.UTC()
 	}
 	return n.CreationTimestamp.UTC()
-}
-
-func toldBy(n *v1alpha1.Notification) string {
-	if n.Status.Message != nil && n.Status.Message.Integration != "" {
-		return v1alpha1.KindSlackIntegration + "/" + n.Status.Message.Integration
-	}
-	if ref := n.Spec.IntegrationRef; ref != nil {
-		return v1alpha1.KindSlackIntegration + "/" + cmp.Or(ref.Namespace, n.Namespace) + "/" + ref.Name
-	}
-	return ""
 }

@@ -164,7 +164,7 @@ func (s *Server) sumTold(namespace string, from time.Time, traffic *traffic, nee
 		failed := outcome == string(v1alpha1.OutcomeFailed)
 		c := condition.Get(n, v1alpha1.ConditionDelivered)
 		if failed || c.Reason == v1alpha1.ReasonSent { // what was muted or told in a digest was no message
-			traffic.add(v1alpha1.KindSlackIntegration, s.toldWith(n), at, failed)
+			traffic.add(v1alpha1.KindSlackIntegration, s.toldWith(n, true), at, failed)
 		}
 		if failed {
 			needs.add(needKey{v1alpha1.KindNotification, n.Namespace, c.Type, c.Reason, c.Message}, n.Name, cmp.Or(s.titleOf(n), string(n.Spec.Event.Type)), c.LastTransitionTime.UTC())
@@ -172,8 +172,9 @@ func (s *Server) sumTold(namespace string, from time.Time, traffic *traffic, nee
 	}
 }
 
-// toldWith is the integration of a Notification, without making a string of it.
-func (s *Server) toldWith(n *v1alpha1.Notification) types.NamespacedName {
+// toldWith is the integration of a Notification; empty when it names none and there is no default one in its namespace. seesDefault says that this
+// may be told, which is nothing that the Notification says.
+func (s *Server) toldWith(n *v1alpha1.Notification, seesDefault bool) types.NamespacedName {
 	if m := n.Status.Message; m != nil && m.Integration != "" {
 		return keyOf(m.Integration)
 	}
@@ -181,7 +182,7 @@ func (s *Server) toldWith(n *v1alpha1.Notification) types.NamespacedName {
 		return types.NamespacedName{Namespace: cmp.Or(ref.Namespace, n.Namespace), Name: ref.Name}
 	}
 	for _, o := range s.slack.newest() {
-		if o.Namespace == n.Namespace && o.Spec.Default {
+		if seesDefault && o.Namespace == n.Namespace && o.Spec.Default {
 			return types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
 		}
 	}
