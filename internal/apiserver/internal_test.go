@@ -481,6 +481,29 @@ func TestChannelsHaveNames(t *testing.T) {
 	}
 }
 
+// TestAnActivityForAnotherNamespace is in the log whether or not what it was for is still there, which nobody here may know.
+func TestAnActivityForAnotherNamespace(t *testing.T) {
+	s := newServer(t, gate{})
+	shared := &v1alpha1.SlackIntegration{ObjectMeta: metaOf("qa", "slack")}
+	for _, object := range []string{"Notification/qa/own", "Notification/prod/there", "Notification/prod/gone"} {
+		shared.Status.Activities = append(shared.Status.Activities, v1alpha1.Activity{Action: "PostMessage", Object: object, Outcome: v1alpha1.OutcomeSucceeded})
+	}
+	s.slack.put(shared, false)
+	s.told.put(telling("qa", "own", "qa/slack", v1alpha1.ReasonSent, noon), false)
+	s.told.put(telling("prod", "there", "qa/slack", v1alpha1.ReasonSent, noon), false)
+	for _, namespace := range []string{"qa", "*"} {
+		w := ask(s, "/api/v1/integrations/logs?namespace="+namespace)
+		for _, object := range []string{"Notification/qa/own", "Notification/prod/there", "Notification/prod/gone"} {
+			if n := strings.Count(w.Body.String(), `"object":"`+object+`"`); n != 1 {
+				t.Errorf("in the log of %s %s is %d times, want once: %s", namespace, object, n, w.Body)
+			}
+		}
+		if !strings.Contains(w.Body.String(), `"total":3`) {
+			t.Errorf("got %s, want 3 entries", w.Body)
+		}
+	}
+}
+
 func TestADryRunSaysWhatHolds(t *testing.T) {
 	for want, change := range map[string]func(*v1alpha1.NotificationRuleSpec){
 		"": func(*v1alpha1.NotificationRuleSpec) {},

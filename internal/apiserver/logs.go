@@ -105,7 +105,7 @@ func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error
 	activities := func(integration string, all []v1alpha1.Activity) {
 		for at := range all {
 			a := &all[at]
-			if !seesTold || !s.isTold(a.Object) {
+			if !seesTold || !s.isTold(a.Object, namespace) {
 				add(a.Time.Time, integration, a.Action+" "+a.Object, logged{activity: a, integration: integration})
 			}
 		}
@@ -128,14 +128,18 @@ func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error
 	return out, nil
 }
 
-// isTold says that an activity was for a Notification that is there, and so in the list by itself.
-func (s *Server) isTold(object string) bool {
+// isTold says that an activity was for a Notification that is in a list of a namespace, or of all when it is empty, by itself. Whether one of
+// another namespace is there must make no difference.
+func (s *Server) isTold(object, list string) bool {
 	name, ok := strings.CutPrefix(object, v1alpha1.KindNotification+"/")
 	if !ok {
 		return false
 	}
-	namespace, name, _ := strings.Cut(name, "/")
-	_, ok = s.told.get(types.NamespacedName{Namespace: namespace, Name: name})
+	key := keyOf(name)
+	if list != "" && key.Namespace != list {
+		return false
+	}
+	_, ok = s.told.get(key)
 	return ok
 }
 
