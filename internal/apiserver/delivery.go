@@ -48,13 +48,9 @@ func (s *Server) getDelivery(ctx context.Context, i *ByName) (*deliveryOutput, e
 			return nil, cluster(ctx, err, "reading Notification "+key.String())
 		}
 	}
-	seesSlack, err := s.may(ctx, "list", slackIntegrations, in(n.Namespace))
-	if err != nil {
-		return nil, err
-	}
 	out := &deliveryOutput{ETag: wholeTag(n)}
 	b := &out.Body
-	b.LogEntry, b.CreatedTime, b.Conditions = s.entry(logged{told: n}, seesSlack), n.CreationTimestamp, n.Status.Conditions
+	b.LogEntry, b.CreatedTime, b.Conditions = s.entry(logged{told: n}, s.seesSlack(ctx)), n.CreationTimestamp, n.Status.Conditions
 	if n.Status.Digest != "" {
 		b.Digest = n.Namespace + "/" + n.Status.Digest
 	}

@@ -468,15 +468,18 @@ func TestChannelsHaveNames(t *testing.T) {
 	s.slack.put(&v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "slack"}, Status: v1alpha1.SlackIntegrationStatus{
 		Channels: []v1alpha1.KnownChannel{{Name: "#other", ID: "C0"}, {Name: "#alerts", ID: "C1"}},
 	}}, false)
-	told := &v1alpha1.Notification{Status: v1alpha1.NotificationStatus{Message: &v1alpha1.PostedMessage{Integration: "qa/slack", Channel: "C1"}}}
-	if e := s.entry(logged{told: told}, true); e.Channel != "C1" || e.ChannelName != "#alerts" {
+	told := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}, Status: v1alpha1.NotificationStatus{
+		Message: &v1alpha1.PostedMessage{Integration: "qa/slack", Channel: "C1"},
+	}}
+	in := func(namespace string) func(string) bool { return func(asked string) bool { return asked == namespace } }
+	if e := s.entry(logged{told: told}, in("qa")); e.Channel != "C1" || e.ChannelName != "#alerts" {
 		t.Errorf("got %q, %q", e.Channel, e.ChannelName)
 	}
-	if e := s.entry(logged{told: told}, false); e.Channel != "C1" || e.ChannelName != "" {
-		t.Errorf("got %q, %q though the integration may not be listed", e.Channel, e.ChannelName)
+	if e := s.entry(logged{told: told}, in("team")); e.Channel != "C1" || e.ChannelName != "" {
+		t.Errorf("got %q, %q though the integration may not be listed where it is", e.Channel, e.ChannelName)
 	}
 	told.Status.Message.Channel = "C2"
-	if e := s.entry(logged{told: told}, true); e.ChannelName != "" {
+	if e := s.entry(logged{told: told}, in("qa")); e.ChannelName != "" {
 		t.Errorf("got %q for a channel that is not known", e.ChannelName)
 	}
 }

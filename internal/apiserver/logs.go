@@ -122,8 +122,9 @@ func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error
 	}
 	out := &logsOutput{}
 	out.Body.Total, out.Body.NextCursor, out.Body.Items = found.total, found.next(), []LogEntry{}
+	sees := s.seesSlack(ctx)
 	for _, l := range found.items() {
-		out.Body.Items = append(out.Body.Items, s.entry(l, seesSlack))
+		out.Body.Items = append(out.Body.Items, s.entry(l, sees))
 	}
 	return out, nil
 }
@@ -227,14 +228,27 @@ func (l logged) object() string {
 	return v1alpha1.KindNotification + "/" + l.told.Namespace + "/" + l.told.Name
 }
 
-// entry is what is told of it; named says that channels and the default integration are named.
-func (s *Server) entry(l logged, named bool) LogEntry {
+// seesSlack says in which namespaces the caller may list SlackIntegrations. Each is asked about once.
+func (s *Server) seesSlack(ctx context.Context) func(namespace string) bool {
+	known := map[string]bool{}
+	return func(namespace string) bool {
+		sees, ok := known[namespace]
+		if !ok {
+			sees, _ = s.may(ctx, "list", slackIntegrations, in(namespace)) // who cannot be asked about is told less
+			known[namespace] = sees
+		}
+		return sees
+	}
+}
+
+// entry is what is told of it. Which integration is the default one, and what it calls a channel, is told to who may list it there.
+func (s *Server) entry(l logged, sees func(namespace string) bool) LogEntry {
 	if a := l.activity; a != nil {
 		return LogEntry{Time: a.Time.UTC(), Integration: l.integration, Action: a.Action, Object: a.Object, Outcome: string(a.Outcome), Detail: a.Detail}
 	}
 	n := l.told
 	e := LogEntry{
-		Time: toldAt(n), Integration: s.by(l, named), Action: "PostMessage", Object: l.object(), Outcome: outcomeOf(n), EventType: string(n.Spec.Event.Type),
+		Time: toldAt(n), Integration: s.by(l, sees(n.Namespace)), Action: "PostMessage", Object: l.object(), Outcome: outcomeOf(n), EventType: string(n.Spec.Event.Type),
 		Title: s.titleOf(n), EventID: string(n.Spec.Event.ID), Notification: n.Namespace + "/" + n.Name, Rule: n.Spec.Rule.Name, Channel: channelOf(n),
 		Attempts: n.Status.Attempts, NextAttemptTime: timeOf(n.Status.NextAttemptTime),
 	}
@@ -243,8 +257,8 @@ func (s *Server) entry(l logged, named bool) LogEntry {
 	}
 	if m := n.Status.Message; m != nil {
 		e.Permalink = m.Permalink
-		if named {
-			e.ChannelName = s.channelName(m)
+		if with := keyOf(m.Integration); sees(with.Namespace) {
+			e.ChannelName = s.channelName(with, m.Channel)
 		}
 	}
 	return e
@@ -272,14 +286,14 @@ func (s *Server) titleOf(n *v1alpha1.Notification) string {
 	return e.Text("title")
 }
 
-// channelName is the name of the channel that a message is in; empty when the integration does not know it.
-func (s *Server) channelName(m *v1alpha1.PostedMessage) string {
-	o, ok := s.slack.get(keyOf(m.Integration))
+// channelName is what an integration calls a channel; empty when it does not know it.
+func (s *Server) channelName(integration types.NamespacedName, id string) string {
+	o, ok := s.slack.get(integration)
 	if !ok {
 		return ""
 	}
 	for _, c := range o.Status.Channels {
-		if c.ID == m.Channel {
+		if c.ID == id {
 			return c.Name
 		}
 	}
