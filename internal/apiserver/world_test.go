@@ -15,6 +15,7 @@ import (
 
 	"github.com/onsi/gomega"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -275,6 +276,16 @@ func (w *world) who(rights ...string) *caller {
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.namespace, Name: name}},
 	})).To(gomega.Succeed())
+	for _, rule := range role.Rules { // the API server takes a moment to notice
+		w.Eventually(func() (bool, error) {
+			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+				User: "system:serviceaccount:" + w.namespace + ":" + name, ResourceAttributes: &authorizationv1.ResourceAttributes{
+					Namespace: w.namespace, Group: rule.APIGroups[0], Resource: rule.Resources[0], Verb: rule.Verbs[0],
+				}}}
+			err := kube.Create(w.t.Context(), review)
+			return review.Status.Allowed, err
+		}).Should(gomega.BeTrue())
+	}
 	return &caller{w: w, token: token, base: base}
 }
 
