@@ -44,7 +44,8 @@ type defectsSummary struct {
 // need is something that stays as it is until somebody does something.
 type need struct {
 	Object    string    `json:"object" doc:"The object, as Kind/namespace/name; the newest when there are several."`
-	Title     string    `json:"title,omitempty" doc:"What the object is about."`
+	Title     string    `json:"title,omitempty" doc:"What the object is about, as somebody wrote it."`
+	EventType string    `json:"eventType,omitempty" doc:"What kind of event a Notification tells."`
 	Condition string    `json:"condition" doc:"The condition that is not met, such as Ticketed or Delivered."`
 	Reason    string    `json:"reason" doc:"Why, in a word."`
 	Message   string    `json:"message" doc:"Why, and what to do."`
@@ -167,7 +168,7 @@ func (s *Server) sumTold(namespace string, from time.Time, traffic *traffic, nee
 			traffic.add(v1alpha1.KindSlackIntegration, s.toldWith(n, true), at, failed)
 		}
 		if failed {
-			needs.add(needKey{v1alpha1.KindNotification, n.Namespace, c.Type, c.Reason, c.Message}, n.Name, cmp.Or(s.titleOf(n), string(n.Spec.Event.Type)), c.LastTransitionTime.UTC())
+			needs.add(needKey{v1alpha1.KindNotification, n.Namespace, c.Type, c.Reason, c.Message}, n.Name, s.titleOf(n), n.Spec.Event.Type, c.LastTransitionTime.UTC())
 		}
 	}
 }
@@ -218,7 +219,7 @@ func (s *Server) sumDefects(namespace string, all bool, traffic *traffic, needs 
 		}
 		// A Defect also stalls when a Notification of it was given up, which is told as that Notification's to who may list those.
 		if stalled := condition.Get(d, v1alpha1.ConditionStalled); stalled != nil && (all || stalled.Reason != v1alpha1.ReasonDeliveryFailed) {
-			needs.add(needKey{v1alpha1.KindDefect, d.Namespace, blamed(d, stalled.Reason), stalled.Reason, stalled.Message}, d.Name, d.Spec.Title, stalled.LastTransitionTime.UTC())
+			needs.add(needKey{v1alpha1.KindDefect, d.Namespace, blamed(d, stalled.Reason), stalled.Reason, stalled.Message}, d.Name, d.Spec.Title, "", stalled.LastTransitionTime.UTC())
 		}
 	}
 	return out
@@ -238,7 +239,7 @@ func (s *Server) sumRules(namespace string, needs needs) {
 	for _, r := range s.rules.in(namespace) {
 		for _, kind := range []string{v1alpha1.ConditionAccepted, v1alpha1.ConditionResolvedRefs} {
 			if c := condition.Get(r, kind); c != nil && c.Status == "False" {
-				needs.add(needKey{v1alpha1.KindNotificationRule, r.Namespace, c.Type, c.Reason, c.Message}, r.Name, r.Name, c.LastTransitionTime.UTC())
+				needs.add(needKey{v1alpha1.KindNotificationRule, r.Namespace, c.Type, c.Reason, c.Message}, r.Name, r.Name, "", c.LastTransitionTime.UTC())
 				break
 			}
 		}

@@ -75,7 +75,7 @@ type needKey struct{ kind, namespace, condition, reason, message string }
 
 type needs map[needKey]*need
 
-func (n needs) add(key needKey, name, title string, at time.Time) {
+func (n needs) add(key needKey, name, title string, event v1alpha1.EventType, at time.Time) {
 	one := n[key]
 	if one == nil {
 		one = &need{Condition: key.condition, Reason: key.reason, Message: key.message}
@@ -84,14 +84,14 @@ func (n needs) add(key needKey, name, title string, at time.Time) {
 	one.Count++
 	object := key.kind + "/" + key.namespace + "/" + name
 	if one.Count == 1 || at.After(one.Time) || at.Equal(one.Time) && object < one.Object { // whatever order they come in
-		one.Object, one.Title, one.Time = object, title, at
+		one.Object, one.Title, one.EventType, one.Time = object, title, string(event), at
 	}
 }
 
 // addIntegration adds an integration that does not work.
 func (n needs) addIntegration(o condition.Object, is *IntegrationStatus) {
 	if c := condition.Get(o, v1alpha1.ConditionReady); c != nil && is.Status == broken {
-		n.add(needKey{is.Kind, is.Namespace, c.Type, c.Reason, is.Message}, is.Name, is.Name, c.LastTransitionTime.UTC())
+		n.add(needKey{is.Kind, is.Namespace, c.Type, c.Reason, is.Message}, is.Name, is.Name, "", c.LastTransitionTime.UTC())
 	}
 }
 

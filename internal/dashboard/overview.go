@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"time"
@@ -14,17 +15,41 @@ type summary struct {
 		BySeverity map[string]int `json:"bySeverity"`
 		Unticketed int            `json:"unticketed"`
 	} `json:"defects"`
-	Attention []struct {
-		Object    string    `json:"object"`
-		Title     string    `json:"title"`
-		Condition string    `json:"condition"`
-		Reason    string    `json:"reason"`
-		Message   string    `json:"message"`
-		Time      time.Time `json:"time"`
-		Count     int       `json:"count"`
-	} `json:"attention"`
-	Needs  int     `json:"needs"`
-	Suites []suite `json:"suites"`
+	Attention []need  `json:"attention"`
+	Needs     int     `json:"needs"`
+	Suites    []suite `json:"suites"`
+}
+
+// need is something that waits for somebody; Count says how many alike it stands for.
+type need struct {
+	Object    string    `json:"object"`
+	Title     string    `json:"title"`
+	EventType string    `json:"eventType"`
+	Reason    string    `json:"reason"`
+	Message   string    `json:"message"`
+	Time      time.Time `json:"time"`
+	Count     int       `json:"count"`
+}
+
+// What is what the object is about. What somebody wrote stays as it is.
+func (n need) What() string {
+	return cmp.Or(n.Title, words(n.EventType), n.Object[strings.LastIndexByte(n.Object, '/')+1:])
+}
+
+// Where is the page that leads to it: the object's or, for several, that of all such.
+func (p view) Where(n need) string {
+	o := p.Object(n.Object)
+	switch {
+	case n.Count <= 1:
+		return o.URL
+	case o.Kind == "Notification":
+		return p.Link("/activity", "outcome", "Failed")
+	case o.Kind == "Defect":
+		return p.Link("/defects", "ticket", "none")
+	case o.Kind == "NotificationRule":
+		return p.Link("/rules")
+	}
+	return p.Link("/integrations")
 }
 
 // integration is one as /api/v1/summary has it.

@@ -117,6 +117,30 @@ func TestNoRightNoButton(t *testing.T) {
 	}
 }
 
+// TestWhatNeedsAttention: words are made of the kind of an event, and of nothing that somebody wrote.
+func TestWhatNeedsAttention(t *testing.T) {
+	need := func(object, title, event string, count int) map[string]any {
+		return map[string]any{"object": object, "title": title, "eventType": event, "reason": "Rejected", "message": "why", "count": count}
+	}
+	d := newTester(t, map[string]any{"GET /api/v1/summary": map[string]any{"attention": []any{
+		need("Notification/qa/n-1", "OpenAI API says HTTP 500", "SystemAlertFiring", 1), need("Notification/qa/n-2", "", "SystemAlertFiring", 1), need("Defect/qa/d-1", "", "", 1),
+		need("Notification/qa/n-3", "", "", 2), need("Defect/qa/d-2", "", "", 2), need("NotificationRule/qa/r", "", "", 2), need("JiraIntegration/qa/j", "", "", 2),
+	}}})
+	d.has(d.open("/?namespace=qa", http.StatusOK), `<a href="/activity/qa/n-1?namespace=qa">OpenAI API says HTTP 500</a>`, `<a href="/activity/qa/n-2?namespace=qa">System alert firing</a>`,
+		`<a href="/defects/qa/d-1?namespace=qa">d-1</a>`, `<a href="/activity?namespace=qa&amp;outcome=Failed">2 Notifications</a>`, `<a href="/defects?namespace=qa&amp;ticket=none">2 Defects</a>`,
+		`<a href="/rules?namespace=qa">2 Notification rules</a>`, `<a href="/integrations?namespace=qa">2 Jira integrations</a>`)
+}
+
+func TestACardSaysWhatItsLastErrorWas(t *testing.T) {
+	card := map[string]any{"kind": "SlackIntegration", "namespace": "qa", "name": "slack", "status": "healthy", "message": "ok", "lastError": "timeout", "lastErrorTime": "2026-03-04T11:00:00Z"}
+	d := newTester(t, map[string]any{"GET /api/v1/summary": map[string]any{"integrations": []any{card}}})
+	d.has(d.open("/", http.StatusOK), `<p class="sub clip">timeout</p>`)
+	card["message"] = "timeout"
+	if page := d.open("/", http.StatusOK); strings.Count(page, "timeout") != 1 {
+		t.Errorf("what is wrong is not said once: %s", page)
+	}
+}
+
 func TestFiltersRoundTrip(t *testing.T) {
 	d := newTester(t, world())
 	page := d.open("/defects?namespace=qa&q=wrong+day&state=InProgress&severity=High&category=EdgeCase&ticket=none&suite=booking&sort=severity", http.StatusOK)
