@@ -17,6 +17,7 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -292,7 +293,7 @@ func TestOwners(t *testing.T) {
 		"Argo CD without server-side": {metav1.ManagedFieldsEntry{Manager: "argocd-controller", Operation: "Update", FieldsV1: fields}, []string{"spec"}, true},
 		"the field itself":            {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", FieldsV1: fields}, []string{"spec", "state"}, true},
 		"another field":               {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", FieldsV1: fields}, []string{"spec", "severity"}, false},
-		"kubectl apply":               {metav1.ManagedFieldsEntry{Manager: "kubectl-client-side-apply", Operation: "Update", FieldsV1: fields}, []string{"spec"}, true},
+		"kubectl apply, given up":     {metav1.ManagedFieldsEntry{Manager: "kubectl-client-side-apply", Operation: "Update", FieldsV1: fields}, []string{"spec"}, false},
 		"kubectl edit, once":          {metav1.ManagedFieldsEntry{Manager: "kubectl-edit", Operation: "Update", FieldsV1: fields}, []string{"spec"}, false},
 		"ourselves":                   {metav1.ManagedFieldsEntry{Manager: "voiceai-api", Operation: "Apply", FieldsV1: fields}, []string{"spec"}, false},
 		"the status only":             {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", Subresource: "status", FieldsV1: fields}, []string{"spec"}, false},
@@ -307,6 +308,28 @@ func TestOwners(t *testing.T) {
 				t.Errorf("got %v, want owned: %v", err, c.owned)
 			}
 		})
+	}
+}
+
+// TestWhoApplies has an object with the annotation of kubectl apply.
+func TestWhoApplies(t *testing.T) {
+	fields := metav1.NewFieldsV1(`{"f:spec":{"f:title":{}}}`)
+	for _, c := range []struct {
+		manager   string
+		operation metav1.ManagedFieldsOperationType
+		want      string
+	}{
+		{"argocd-controller", metav1.ManagedFieldsOperationUpdate, "argocd-controller"},
+		{"kustomize-controller", metav1.ManagedFieldsOperationApply, "kustomize-controller"},
+		{"kubectl-client-side-apply", metav1.ManagedFieldsOperationUpdate, "kubectl apply"},
+	} {
+		o := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{
+			Name: "d", Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: `{"spec":{"title":"x"}}`},
+			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: c.manager, Operation: c.operation, FieldsV1: fields}},
+		}}
+		if err := ownedElsewhere(o, "spec"); err == nil || !strings.Contains(err.Error(), "managed by "+c.want+", ") {
+			t.Errorf("%s: got %v, want %s named", c.manager, err, c.want)
+		}
 	}
 }
 

@@ -48,26 +48,40 @@ func match(wanted, tag string) error {
 	return mistake(http.StatusPreconditionFailed, "it was changed since you read it: read it again (its ETag is %s now) and repeat", tag)
 }
 
-// appliers are those who bring an object back to what they know, and so do their writes without server-side apply.
-var appliers = []string{
-	"kubectl-client-side-apply", "argocd-controller", "argocd-application-controller", "kustomize-controller", "helm-controller", "helm",
-}
+// appliers are those who bring an object back to what they know, and so do their writes without server-side apply. kubectl apply without it is not
+// among them: its annotation says whether it would undo anything.
+var appliers = []string{"argocd-controller", "argocd-application-controller", "kustomize-controller", "helm-controller", "helm"}
 
-// ownedElsewhere refuses to change what somebody else applies: it would be brought back, or fought over. path is the field to be changed, such as
-// spec, state; o is as the API server has it, with its managedFields.
-func ownedElsewhere(o client.Object, path ...string) error {
-	if last := o.GetAnnotations()[corev1.LastAppliedConfigAnnotation]; last != "" && applied([]byte(last), path) {
-		return mistake(http.StatusConflict, "%s is managed by kubectl apply, which would undo this: change it there, or remove its annotation %s",
-			o.GetName(), corev1.LastAppliedConfigAnnotation)
-	}
+// kubectlApply is what a manager is called that has left nothing but its annotation.
+const kubectlApply = "kubectl apply"
+
+// managerOf is who applies a field, and would bring it back or fight over it; empty when nobody does. path is the field, such as spec, state; o is as
+// the API server has it, with its managedFields. They come before the annotation of kubectl apply, which Argo CD writes too and others leave there.
+func managerOf(o client.Object, path ...string) string {
 	for _, m := range o.GetManagedFields() {
 		applied := m.Operation == metav1.ManagedFieldsOperationApply || slices.Contains(appliers, m.Manager)
 		if !applied || m.Manager == string(manager) || m.Subresource != "" || m.FieldsV1 == nil || !owns(m.FieldsV1.GetRawBytes(), path) {
 			continue
 		}
-		return mistake(http.StatusConflict, "%s is managed by %s, which would undo this: change it there, or have %s give it up", o.GetName(), m.Manager, m.Manager)
+		return m.Manager
 	}
-	return nil
+	if last := o.GetAnnotations()[corev1.LastAppliedConfigAnnotation]; last != "" && applied([]byte(last), path) {
+		return kubectlApply
+	}
+	return ""
+}
+
+// ownedElsewhere refuses to change what somebody else applies.
+func ownedElsewhere(o client.Object, path ...string) error {
+	name := managerOf(o, path...)
+	giveUp := "have " + name + " give it up"
+	switch name {
+	case "":
+		return nil
+	case kubectlApply:
+		giveUp = "remove its annotation " + corev1.LastAppliedConfigAnnotation
+	}
+	return mistake(http.StatusConflict, "%s is managed by %s, which would undo this: change it there, or %s", o.GetName(), name, giveUp)
 }
 
 // applied says whether a configuration, as kubectl apply notes it, has something at a path.
