@@ -464,7 +464,7 @@ func TestNothingIsMissedBetweenReadingAndFollowing(t *testing.T) {
 	w.create(w.defect("between"))
 	w.Eventually(func() string { return c.ask("GET", "/api/v1/defects"+here, "").body }).Should(gomega.ContainSubstring(`"between"`))
 
-	for name, since := range map[string]string{"by a page's first stream": "&since=" + position, "of another process": "&since=ELSEWHERE-3", "that is none": "&since=x"} {
+	for name, since := range map[string]string{"by a page's first stream": "&since=" + position, "of another process": "&since=ELSEWHERE3", "that is none": "&since=x"} {
 		_, lines := c.follow("/api/v1/watch" + here + since)
 		w.Eventually(lines).Should(gomega.Receive(gomega.Equal(`data: {"kind":"Defect"}`)), name)
 	}

@@ -507,6 +507,39 @@ func TestChannelsHaveNames(t *testing.T) {
 	}
 }
 
+// TestPositionsTellNothingOfElsewhere follows one namespace, and all of them, while something changes in another.
+func TestPositionsTellNothingOfElsewhere(t *testing.T) {
+	h := newHub()
+	h.tell("Defect", "qa")
+	before := h.position()
+	if again := h.position(); again == before {
+		t.Error("that nothing happened can be seen of positions")
+	}
+	h.tell("Defect", "prod")
+	h.tell("Job", "qa")
+	for _, c := range []struct {
+		name, namespace, position string
+		want                      []string
+	}{
+		{"what changed here", "qa", before, []string{"Job"}},
+		{"what changed there", "prod", before, []string{"Defect"}},
+		{"what changed anywhere", "", before, []string{"Defect", "Job"}},
+		{"nothing since", "", h.position(), nil},
+		{"of another process", "qa", newHub().position(), []string{"Defect", "Job"}},
+		{"that is none", "qa", "x", []string{"Defect", "Job"}},
+		{"that is too short", "qa", "", []string{"Defect", "Job"}},
+	} {
+		w, err := h.join(c.name, c.namespace, "Defect", "Job")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.from(w, c.position)
+		if got, _ := h.news(w); !slices.Equal(got, c.want) {
+			t.Errorf("%s: told of %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 // TestAnActivityForAnotherNamespace is in the log whether or not what it was for is still there, which nobody here may know.
 func TestAnActivityForAnotherNamespace(t *testing.T) {
 	s := newServer(t, gate{})

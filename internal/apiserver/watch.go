@@ -3,12 +3,15 @@ package apiserver
 import (
 	"cmp"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -49,18 +52,31 @@ var watched = []struct {
 
 // hub tells its watchers that something changed.
 type hub struct {
-	// process tells this process's positions from those of the others.
-	process string
+	// positions are read by this process alone. Who could read one would learn how much happens in namespaces that are not theirs.
+	positions cipher.AEAD
 
 	mu       sync.Mutex
 	watchers map[*watcher]struct{}
-	// changes counts them, and last is the number of each kind's last one.
+	// changes counts them, and last has the number of the last one at each place.
 	changes uint64
-	last    map[string]uint64
+	last    map[changedAt]uint64
 }
 
+// changedAt is where something changed; every namespace has its place too, which is empty.
+type changedAt struct{ kind, namespace string }
+
 func newHub() *hub {
-	return &hub{process: rand.Text(), watchers: map[*watcher]struct{}{}, last: map[string]uint64{}}
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // never fails
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		panic(err) // the key has the wrong length
+	}
+	positions, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err) // it is AES
+	}
+	return &hub{positions: positions, watchers: map[*watcher]struct{}{}, last: map[changedAt]uint64{}}
 }
 
 // position is where the stream of changes is. Whoever reads something afterwards, and then follows from there, misses no change to it.
@@ -70,7 +86,22 @@ func (h *hub) position() string {
 	return h.here()
 }
 
-func (h *hub) here() string { return h.process + "-" + strconv.FormatUint(h.changes, 10) }
+func (h *hub) here() string {
+	return base64.RawURLEncoding.EncodeToString(h.positions.Seal(nil, nil, binary.BigEndian.AppendUint64(nil, h.changes), nil))
+}
+
+// read is how many changes there were at a position. ok is false when it is none of this process.
+func (h *hub) read(position string) (changes uint64, ok bool) {
+	sealed, err := base64.RawURLEncoding.DecodeString(position)
+	if err != nil {
+		return 0, false
+	}
+	plain, err := h.positions.Open(nil, nil, sealed, nil)
+	if err != nil || len(plain) != 8 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint64(plain), true
+}
 
 // watcher is somebody who wants to know of changes of some kinds in a namespace.
 type watcher struct {
@@ -107,10 +138,9 @@ func (h *hub) join(caller, namespace string, kinds ...string) (*watcher, error) 
 func (h *hub) from(w *watcher, position string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	process, number, _ := strings.Cut(position, "-")
-	seen, err := strconv.ParseUint(number, 10, 64)
+	seen, ok := h.read(position)
 	for _, kind := range w.kinds {
-		if process != h.process || err != nil || h.last[kind] > seen {
+		if !ok || h.last[changedAt{kind, w.namespace}] > seen {
 			w.note(kind)
 		}
 	}
@@ -136,7 +166,7 @@ func (h *hub) tell(kind, namespace string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.changes++
-	h.last[kind] = h.changes
+	h.last[changedAt{kind, namespace}], h.last[changedAt{kind: kind}] = h.changes, h.changes
 	for w := range h.watchers {
 		if (w.namespace == "" || w.namespace == namespace) && slices.Contains(w.kinds, kind) {
 			w.note(kind)
