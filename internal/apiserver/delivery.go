@@ -20,7 +20,7 @@ type deliveryOutput struct {
 	Body struct {
 		LogEntry
 		Event       eventBody          `json:"event" doc:"The event that is told; of a digest the newest."`
-		CreatedTime metav1.Time        `json:"createdTime" doc:"When it was stored."`
+		CreatedTime metav1.Time        `json:"createdTime" format:"date-time" doc:"When it was stored."`
 		Digest      string             `json:"digest,omitempty" doc:"The Notification, as namespace/name, whose message tells this one too."`
 		Members     []string           `json:"members,omitempty" doc:"The Notifications, as namespace/name, that this one tells together."`
 		TS          string             `json:"ts,omitempty" doc:"Identifies the message in its channel; empty when posted by incoming webhook."`

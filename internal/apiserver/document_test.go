@@ -7,7 +7,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"testing"
 
+	"github.com/onsi/gomega"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -46,6 +48,59 @@ func readDocument() (*apiDocument, error) {
 	d := &apiDocument{paths: parsed.Paths, compiler: jsonschema.NewCompiler()}
 	d.compiler.AssertFormat()
 	return d, d.compiler.AddResource("http://api.test/openapi.json", whole)
+}
+
+// TestTheDocumentIsOpenAPI holds the document against the schema that the OpenAPI Initiative publishes for 3.1 (Apache License 2.0), and each schema
+// in it against JSON Schema's own. Nothing in it is left to be guessed.
+func TestTheDocumentIsOpenAPI(t *testing.T) {
+	w := gomega.NewWithT(t)
+	response, err := http.Get(base + "/openapi.json")
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	defer response.Body.Close()
+	whole, err := jsonschema.UnmarshalJSON(response.Body)
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	published, err := jsonschema.NewCompiler().Compile("testdata/openapi-3.1.schema.json")
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	w.Expect(published.Validate(whole)).To(gomega.Succeed())
+
+	parsed, _ := whole.(map[string]any)
+	w.Expect(parsed["servers"]).To(gomega.HaveLen(1))
+	components, _ := parsed["components"].(map[string]any)
+	schemas, _ := components["schemas"].(map[string]any)
+	for name, schema := range schemas {
+		_, err := document.compiler.Compile("http://api.test/openapi.json#/components/schemas/" + name)
+		w.Expect(err).NotTo(gomega.HaveOccurred())
+		properties, _ := schema.(map[string]any)["properties"].(map[string]any)
+		for field, property := range properties {
+			w.Expect(property).To(gomega.HaveKey("description"), "%s.%s", name, field)
+			if strings.HasSuffix(field, "Time") {
+				w.Expect(property).To(gomega.HaveKeyWithValue("format", "date-time"), "%s.%s", name, field)
+			}
+		}
+	}
+	severity := schemas["DefectSpec"].(map[string]any)["properties"].(map[string]any)["severity"]
+	w.Expect(severity).To(gomega.HaveKeyWithValue("enum", gomega.ConsistOf("Critical", "High", "Medium", "Low")))
+	w.Expect(schemas["NewDefectBody"].(map[string]any)["properties"].(map[string]any)["title"]).To(gomega.HaveKey("maxLength"))
+	each(whole, func(object map[string]any) {
+		for keyword := range object {
+			w.Expect(keyword).NotTo(gomega.Equal("patternDescription"), "which is the framework's own: %v", object)
+		}
+	})
+}
+
+// each goes through all objects in a value.
+func each(value any, do func(map[string]any)) {
+	switch v := value.(type) {
+	case map[string]any:
+		do(v)
+		for _, inner := range v {
+			each(inner, do)
+		}
+	case []any:
+		for _, inner := range v {
+			each(inner, do)
+		}
+	}
 }
 
 // template is the path of the document that a request's path is of.

@@ -5,9 +5,7 @@ package apiserver
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"strconv"
@@ -127,6 +125,7 @@ func New(o Options) (*Server, error) {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{Title: "Voice AI integrations", Version: "v1",
 				Description: "Slack and Jira for a Voice AI testing framework. Everything here is a resource of Kubernetes, and Kubernetes RBAC decides who may do what."},
+			Servers: []*huma.Server{{URL: "/"}}, // where the document is
 			Components: &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{
 				bearer: {Type: "http", Scheme: "bearer", Description: "A token of this cluster, such as one of `kubectl create token`."},
 			}},
@@ -140,8 +139,8 @@ func New(o Options) (*Server, error) {
 		add(api)
 	}
 	var err error
-	if s.spec, err = json.Marshal(api.OpenAPI()); err != nil {
-		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
+	if s.spec, err = document(api); err != nil {
+		return nil, err
 	}
 	if err := s.routeDocs(mux); err != nil {
 		return nil, err
