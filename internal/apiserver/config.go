@@ -200,7 +200,7 @@ func put[T client.Object, S any](ctx context.Context, s *Server, p provider[T, S
 	if err := s.requireChange(ctx, p.resource, key); err != nil {
 		return nil, err
 	}
-	if len(given) > 0 {
+	if len(secretOnes(given)) > 0 {
 		if err := s.requireChange(ctx, secrets, types.NamespacedName{Namespace: key.Namespace, Name: credentialsName(key.Name)}); err != nil {
 			return nil, err
 		}

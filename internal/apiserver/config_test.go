@@ -104,6 +104,22 @@ func TestCredentialsGoNowhereElse(t *testing.T) {
 	w.Expect(c.ask("PUT", at, jiraBody).status).To(gomega.Equal(http.StatusOK), "the token is given anew")
 }
 
+// TestANameIsNoSecret has somebody who may not write Secrets change an integration, and the user's name with it.
+func TestANameIsNoSecret(t *testing.T) {
+	w := furnished(t)
+	c := w.who("update jiraintegrations")
+	const at = "/api/v1/integrations/jira/config"
+	named := func(credentials string) answer {
+		return c.ask("PUT", at, `{"spec":{"apiURL":"https://example.atlassian.net","projectKey":"OTHER"},"credentials":`+credentials+`}`)
+	}
+	a := named(`{"username":"another@example.com"}`)
+	w.Expect(a.status).To(gomega.Equal(http.StatusOK), a.body)
+	w.Expect(a.body).To(gomega.ContainSubstring("another@example.com"))
+	a = named(`{"username":"another@example.com","apiToken":"s3cr3t"}`)
+	w.Expect(a.status).To(gomega.Equal(http.StatusForbidden), a.body)
+	w.Expect(a.body).To(gomega.ContainSubstring("secrets"))
+}
+
 func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
 	w := furnished(t)
 	c := w.all()

@@ -158,15 +158,20 @@ var keyNames = map[string]string{
 	"apiToken": "api-token", "bearerToken": "bearer-token", "webhookSecret": "webhook-secret",
 }
 
+// secretOnes are those of the credentials that are kept in a Secret: all but a user's name.
+func secretOnes(given map[string]string) map[string]string {
+	out := maps.Clone(given)
+	maps.DeleteFunc(out, func(credential, _ string) bool { return keyNames[credential] == "" })
+	return out
+}
+
 // name makes up a new key for each credential that is given: what it is, when, and something random.
 func name(given map[string]string, title string, now time.Time) map[string]string {
 	random := make([]byte, 4)
 	_, _ = rand.Read(random) // never fails
 	out := map[string]string{}
-	for credential := range given {
-		if key, ok := keyNames[credential]; ok {
-			out[credential] = fmt.Sprintf("%s-%s-%x-%s", title, key, now.Unix(), hex.EncodeToString(random))
-		}
+	for credential := range secretOnes(given) {
+		out[credential] = fmt.Sprintf("%s-%s-%x-%s", title, keyNames[credential], now.Unix(), hex.EncodeToString(random))
 	}
 	return out
 }
