@@ -3,6 +3,7 @@ package apiserver
 import (
 	"cmp"
 	"context"
+	"maps"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -233,9 +234,16 @@ func putOnce[T client.Object, S any](ctx context.Context, s *Server, p provider[
 	o.SetName(key.Name)
 	desired := spec
 	p.keep(&desired, p.spec(before), given)
+	kept, err := s.unchanged(ctx, key, p.slots(p.spec(before)), given)
+	if err != nil {
+		return nil, err
+	}
 	keys := name(given, p.title, s.o.Clock.Now())
-	point(p.slots(&desired), credentialsName(key.Name), keys)
-	if err := p.mayUse(ctx, s, key.Namespace, p.spec(before), &desired, keys); err != nil {
+	maps.DeleteFunc(keys, func(credential, _ string) bool { return kept[credential] != "" })
+	all := maps.Clone(keys)
+	maps.Copy(all, kept)
+	point(p.slots(&desired), credentialsName(key.Name), all)
+	if err := p.mayUse(ctx, s, key.Namespace, p.spec(before), &desired, all); err != nil {
 		return nil, err
 	}
 	*p.spec(o) = desired

@@ -61,6 +61,13 @@ func TestCredentialsAreStoredAndNeverShown(t *testing.T) {
 	w.Expect(third.Spec.SigningSecretRef).To(gomega.Equal(second.Spec.SigningSecretRef))
 	w.Expect(w.secret("slack-credentials").Data).To(gomega.Equal(s.Data))
 
+	// The same twice is the same.
+	again := c.ask("PUT", "/api/v1/integrations/slack/config", `{"spec":{"defaultChannel":"#third"},"credentials":{"botToken":"xoxb-s3cr3t-2","signingSecret":"s3cr3t"}}`)
+	w.Expect(again.status).To(gomega.Equal(http.StatusOK))
+	w.Expect(again.body).To(gomega.MatchJSON(a.body))
+	w.Expect(again.header.Get("ETag")).To(gomega.Equal(a.header.Get("ETag")))
+	w.Expect(w.secret("slack-credentials").ResourceVersion).To(gomega.Equal(s.ResourceVersion))
+
 	// From a bot to a webhook.
 	a = c.ask("PUT", "/api/v1/integrations/slack/config", `{"spec":{},"credentials":{"webhookURL":"https://hooks.example.com/s3cr3t"}}`).into(w, &fourth)
 	w.Expect(a.status).To(gomega.Equal(http.StatusOK), a.body)

@@ -3,6 +3,7 @@ package apiserver
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -194,6 +195,27 @@ func used(slots []slot, secret string) map[string]string {
 		}
 	}
 	return out
+}
+
+// unchanged are the keys of those credentials that are given as they are stored, so that the same change twice is one.
+func (s *Server) unchanged(ctx context.Context, integration types.NamespacedName, slots []slot, given map[string]string) (map[string]string, error) {
+	out := map[string]string{}
+	secret := &corev1.Secret{}
+	for credential, key := range used(slots, credentialsName(integration.Name)) {
+		if given[credential] == "" {
+			continue
+		}
+		if secret.Name == "" {
+			err := s.o.Live.Get(ctx, types.NamespacedName{Namespace: integration.Namespace, Name: credentialsName(integration.Name)}, secret)
+			if err != nil || secret.Labels[managedBy] != managedByValue {
+				return nil, client.IgnoreNotFound(err)
+			}
+		}
+		if subtle.ConstantTimeCompare(secret.Data[key], []byte(given[credential])) == 1 {
+			out[credential] = key
+		}
+	}
+	return out, nil
 }
 
 // credentialStates says which credentials are there.
