@@ -1,6 +1,7 @@
 package apiserver_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver"
 )
 
 type configured struct {
@@ -148,6 +150,50 @@ func TestASecretOfSomebodyElseIsLeftAlone(t *testing.T) {
 	w.Expect(a.status).To(gomega.Equal(http.StatusConflict))
 	w.Expect(a.body).To(gomega.ContainSubstring("was not made here"))
 	w.Expect(w.secret("slack-credentials").Data).To(gomega.HaveLen(1))
+}
+
+// updating does something before each update.
+type updating struct {
+	client.Client
+	before func(client.Object)
+}
+
+func (u updating) Update(ctx context.Context, o client.Object, options ...client.UpdateOption) error {
+	u.before(o)
+	return u.Client.Update(ctx, o, options...)
+}
+
+// TestASecretDoesNotGoWithTheIntegrationBefore removes an integration and makes it again before the garbage collector has come by. It comes in the
+// midst of it.
+func TestASecretDoesNotGoWithTheIntegrationBefore(t *testing.T) {
+	w := newWorld(t)
+	collected := false
+	s, end := another(t, func(o *apiserver.Options) {
+		o.Client = updating{o.Client, func(o client.Object) {
+			if secret, ok := o.(*corev1.Secret); ok && !collected {
+				collected = true
+				w.Expect(secret.OwnerReferences).To(gomega.BeEmpty())
+				w.Expect(kube.Delete(t.Context(), secret.DeepCopy())).To(gomega.Succeed())
+			}
+		}}
+	})
+	c := w.all()
+	w.Expect(c.ask("PUT", "/api/v1/integrations/slack/config", slackBody).status).To(gomega.Equal(http.StatusCreated))
+	w.Expect(c.ask("DELETE", "/api/v1/integrations/slack/config", "").status).To(gomega.Equal(http.StatusNoContent))
+	w.Expect(w.secret("slack-credentials").OwnerReferences).To(gomega.HaveLen(1), "nothing collects garbage here")
+	c.base = "http://" + s.Addr().String()
+	var made configured
+	a := c.ask("PUT", "/api/v1/integrations/slack/config", slackBody).into(w, &made)
+	w.Expect(a.status).To(gomega.Equal(http.StatusCreated), a.body)
+	w.Expect(collected).To(gomega.BeTrue())
+	o := w.slack()
+	o.Namespace = w.namespace
+	w.Expect(kube.Get(t.Context(), client.ObjectKeyFromObject(o), o)).To(gomega.Succeed())
+	secret := w.secret("slack-credentials")
+	w.Expect(secret.Data).To(gomega.HaveKey(made.Spec.Bot.TokenSecretRef.Key))
+	w.Expect(secret.OwnerReferences).To(gomega.HaveLen(1))
+	w.Expect(secret.OwnerReferences[0].UID).To(gomega.Equal(o.UID))
+	w.Expect(end()).To(gomega.Succeed())
 }
 
 func TestAStatusIsNoReasonToReadAgain(t *testing.T) {

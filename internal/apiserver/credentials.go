@@ -14,6 +14,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -274,20 +275,28 @@ func (s *Server) storeCredentials(ctx context.Context, owner client.Object, inte
 	if secret.ResourceVersion == "" {
 		return s.o.Client.Create(ctx, secret, manager)
 	}
-	return s.o.Client.Update(ctx, secret, manager)
+	err = s.o.Client.Update(ctx, secret, manager)
+	if apierrors.IsNotFound(err) { // it went with an earlier integration at this moment
+		err = apierrors.NewConflict(corev1.Resource("secrets"), secret.Name, err)
+	}
+	return err
 }
 
-// own has the Secret go when the integration goes.
+// own has the Secret go when the integration goes. Before there is one, an earlier one of that name gives the Secret up: it would go with that.
 func own(secret *corev1.Secret, owner client.Object) {
-	if owner == nil || owner.GetUID() == "" || slices.ContainsFunc(secret.OwnerReferences, func(r metav1.OwnerReference) bool { return r.UID == owner.GetUID() }) {
+	if owner == nil || slices.ContainsFunc(secret.OwnerReferences, func(r metav1.OwnerReference) bool { return r.UID == owner.GetUID() }) {
 		return
 	}
 	kind := v1alpha1.KindSlackIntegration
 	if _, ok := owner.(*v1alpha1.JiraIntegration); ok {
 		kind = v1alpha1.KindJiraIntegration
 	}
-	secret.OwnerReferences = append(slices.DeleteFunc(secret.OwnerReferences, func(r metav1.OwnerReference) bool { return r.Kind == kind }),
-		metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: kind, Name: owner.GetName(), UID: owner.GetUID()})
+	secret.OwnerReferences = slices.DeleteFunc(secret.OwnerReferences, func(r metav1.OwnerReference) bool { return r.Kind == kind })
+	if owner.GetUID() != "" {
+		secret.OwnerReferences = append(secret.OwnerReferences, metav1.OwnerReference{
+			APIVersion: v1alpha1.GroupVersion.String(), Kind: kind, Name: owner.GetName(), UID: owner.GetUID(),
+		})
+	}
 }
 
 // dropCredentials removes keys that are out of use. That it may fail is why a key that nothing points at is harmless: the next change removes it.
@@ -304,7 +313,7 @@ func (s *Server) dropCredentials(ctx context.Context, owner client.Object, integ
 		return !slices.Contains(inUse, k) && (slices.Contains(old, k) || owner != nil && left(k, title, s.o.Clock.Now()))
 	})
 	own(secret, owner)
-	if len(secret.Data) == len(before.Data) && len(secret.OwnerReferences) == len(before.OwnerReferences) {
+	if equality.Semantic.DeepEqual(secret, before) {
 		return
 	}
 	if err := s.o.Client.Update(ctx, secret, manager); err != nil {
