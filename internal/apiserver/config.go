@@ -153,7 +153,11 @@ func routeProvider[T client.Object, S any](api huma.API, s *Server, p provider[T
 		if err := p.get(ctx, s, key, o); err != nil {
 			return nil, err
 		}
-		return nil, s.remove(ctx, o, i.IfMatch, p.kind)
+		if err := s.remove(ctx, o, i.IfMatch, p.kind); err != nil {
+			return nil, err
+		}
+		s.forgetCredentials(ctx, o, p.title)
+		return nil, nil
 	})
 }
 

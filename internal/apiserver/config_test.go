@@ -2,7 +2,9 @@ package apiserver_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/onsi/gomega"
@@ -194,6 +196,17 @@ func TestASecretDoesNotGoWithTheIntegrationBefore(t *testing.T) {
 	w.Expect(secret.OwnerReferences).To(gomega.HaveLen(1))
 	w.Expect(secret.OwnerReferences[0].UID).To(gomega.Equal(o.UID))
 	w.Expect(end()).To(gomega.Succeed())
+}
+
+// TestCredentialsGoWithTheirIntegration has a Slack and a Jira of the same name, which share a Secret.
+func TestCredentialsGoWithTheirIntegration(t *testing.T) {
+	w := newWorld(t)
+	c := w.all()
+	w.Expect(c.ask("PUT", "/api/v1/integrations/slack/config?name=team", slackBody).status).To(gomega.Equal(http.StatusCreated))
+	w.Expect(c.ask("PUT", "/api/v1/integrations/jira/config?name=team", jiraBody).status).To(gomega.Equal(http.StatusCreated))
+	w.Expect(w.secret("team-credentials").Data).To(gomega.HaveLen(2))
+	w.Expect(c.ask("DELETE", "/api/v1/integrations/slack/config?name=team", "").status).To(gomega.Equal(http.StatusNoContent))
+	w.Expect(slices.Collect(maps.Keys(w.secret("team-credentials").Data))).To(gomega.ConsistOf(gomega.HavePrefix("jira-api-token-")))
 }
 
 func TestAStatusIsNoReasonToReadAgain(t *testing.T) {

@@ -321,6 +321,21 @@ func (s *Server) dropCredentials(ctx context.Context, owner client.Object, integ
 	}
 }
 
+// forgetCredentials removes what was stored for an integration that is gone, where the Secret stays: one of the other kind has the same name, and so
+// the same Secret.
+func (s *Server) forgetCredentials(ctx context.Context, gone client.Object, title string) {
+	key := types.NamespacedName{Namespace: gone.GetNamespace(), Name: credentialsName(gone.GetName())}
+	secret := &corev1.Secret{}
+	another := func(r metav1.OwnerReference) bool { return r.UID != gone.GetUID() }
+	if err := s.o.Live.Get(ctx, key, secret); err != nil || secret.Labels[managedBy] != managedByValue || !slices.ContainsFunc(secret.OwnerReferences, another) {
+		return
+	}
+	maps.DeleteFunc(secret.Data, func(k string, _ []byte) bool { return strings.HasPrefix(k, title+"-") })
+	if err := s.o.Client.Update(ctx, secret, manager); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Removing credentials of an integration that is gone", "Secret", key)
+	}
+}
+
 // left says that a key is of this kind of integration and so old that the request that made it is over.
 func left(key, title string, now time.Time) bool {
 	parts := strings.Split(key, "-")
