@@ -3,6 +3,7 @@ package apiserver
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -219,9 +220,24 @@ func (s *Server) createDefect(ctx context.Context, i *newDefect) (*defectOutput,
 		d.GenerateName = "defect-"
 	}
 	if err := s.o.Client.Create(ctx, d, manager); err != nil {
-		return nil, cluster(ctx, err, "creating the Defect")
+		return nil, cluster(ctx, flat(err), "creating the Defect")
 	}
 	return defectAnswer(d), nil
+}
+
+// flat has the API server name what is wrong with a Defect as the body of its creation does, which has spec and metadata in one.
+func flat(err error) error {
+	var refused *apierrors.StatusError
+	if !errors.As(err, &refused) || refused.ErrStatus.Details == nil {
+		return err
+	}
+	for at := range refused.ErrStatus.Details.Causes {
+		field := &refused.ErrStatus.Details.Causes[at].Field
+		if first, rest, _ := strings.Cut(*field, "."); first == "spec" || first == "metadata" {
+			*field = rest
+		}
+	}
+	return err
 }
 
 func (s *Server) getDefect(ctx context.Context, i *ByName) (*defectOutput, error) {
