@@ -40,11 +40,13 @@ func (s *Server) routeDocs(mux *http.ServeMux) error {
 		if err != nil {
 			return fmt.Errorf("reading the documentation's pages: %w", err)
 		}
-		at := "GET /docs/" + name
+		at := []string{"GET /docs/" + name}
 		if name == "index.html" {
-			at = "GET /docs"
+			at = []string{"GET /docs", "GET /docs/{$}"}
 		}
-		mux.HandleFunc(at, asset(name, content))
+		for _, pattern := range at {
+			mux.HandleFunc(pattern, asset(name, content))
+		}
 	}
 	return nil
 }

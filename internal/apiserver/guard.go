@@ -57,7 +57,7 @@ func (s *Server) guard(mux *http.ServeMux, pages func() http.Handler) http.Handl
 		}
 		_, pattern := mux.Handler(r)
 		switch {
-		case pattern == "" && !ours && pages() != nil:
+		case pattern == "" && !ours && pages() != nil && allowed(mux, r) == "":
 			pages().ServeHTTP(w, r)
 		case pattern == "", r.Method == http.MethodHead && r.URL.Path == watchPath:
 			s.unrouted(mux, w, r)
@@ -197,34 +197,36 @@ func checkContent(r *http.Request) *Problem {
 
 // unrouted answers what no route is for.
 func (s *Server) unrouted(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
-	probe := &statusOnly{header: http.Header{"Allow": {http.MethodGet}}}
-	if r.URL.Path == watchPath {
-		probe.status = http.StatusMethodNotAllowed
-	} else {
-		mux.ServeHTTP(probe, r)
+	methods := http.MethodGet
+	if r.URL.Path != watchPath {
+		methods = allowed(mux, r)
 	}
-	if probe.status == http.StatusMethodNotAllowed {
-		p := mistake(http.StatusMethodNotAllowed, "%s does not take %s, but %s", r.URL.Path, r.Method, probe.header.Get("Allow"))
-		p.header = http.Header{"Allow": probe.header["Allow"]}
-		p.write(w)
+	if methods == "" {
+		nothing(r).write(w)
 		return
 	}
-	nothing(r).write(w)
+	p := mistake(http.StatusMethodNotAllowed, "%s does not take %s, but %s", r.URL.Path, r.Method, methods)
+	p.header = http.Header{"Allow": {methods}}
+	p.write(w)
+}
+
+// allowed are the methods that there are routes for at the address of a request that none is for; empty when there are none.
+func allowed(mux *http.ServeMux, r *http.Request) string {
+	probe := headerOnly{http.Header{}}
+	mux.ServeHTTP(probe, r)
+	return probe.header.Get("Allow")
 }
 
 func nothing(*http.Request) *Problem {
 	return mistake(http.StatusNotFound, "there is nothing here: /docs says what there is")
 }
 
-// statusOnly keeps a status and headers, and drops the body.
-type statusOnly struct {
-	header http.Header
-	status int
-}
+// headerOnly keeps headers, and drops the rest.
+type headerOnly struct{ header http.Header }
 
-func (s *statusOnly) Header() http.Header         { return s.header }
-func (s *statusOnly) WriteHeader(status int)      { s.status = status }
-func (s *statusOnly) Write(p []byte) (int, error) { return len(p), nil }
+func (h headerOnly) Header() http.Header         { return h.header }
+func (h headerOnly) WriteHeader(int)             {}
+func (h headerOnly) Write(p []byte) (int, error) { return len(p), nil }
 
 // recovered answers a panic, which is a mistake of ours, without taking anybody else down.
 func recovered(w http.ResponseWriter, r *http.Request) {

@@ -41,20 +41,17 @@ func New(o Options) http.Handler {
 	} {
 		add(mux)
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		var v *visit
-		if t := token(r); t != "" {
-			if v = s.visit(w, r, t); v.enter() != nil {
-				v = nil
-			}
-		}
-		s.showProblem(w, r, v, &Problem{Status: http.StatusNotFound, Detail: "There is no page at this address."})
-	})
 	crossOrigin := http.NewCrossOriginProtection()
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, nil, &Problem{Status: http.StatusForbidden, Detail: "This was sent by a page of another site, and nothing was done. Open the dashboard and do it there."})
 	}))
-	guarded := crossOrigin.Handler(mux)
+	guarded := crossOrigin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern == "" {
+			s.showNothing(mux, w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -65,4 +62,22 @@ func New(o Options) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		guarded.ServeHTTP(w, r)
 	})
+}
+
+// showNothing answers where there is no page, or none for such a request.
+func (s *site) showNothing(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	var v *visit
+	if t := token(r); t != "" {
+		if v = s.visit(w, r, t); v.enter() != nil {
+			v = nil
+		}
+	}
+	p := &Problem{Status: http.StatusNotFound, Detail: "There is no page at this address."}
+	probe := &recorder{header: http.Header{}}
+	if mux.ServeHTTP(probe, r); probe.status == http.StatusMethodNotAllowed {
+		methods := probe.header.Get("Allow")
+		w.Header().Set("Allow", methods)
+		p = &Problem{Status: probe.status, Detail: "This address does not take " + r.Method + ", but " + methods + "."}
+	}
+	s.showProblem(w, r, v, p)
 }

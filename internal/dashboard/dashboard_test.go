@@ -174,6 +174,18 @@ func TestNoSuchPage(t *testing.T) {
 	}
 }
 
+func TestNoSuchMethod(t *testing.T) {
+	d := newTester(t, nil)
+	for asked, allow := range map[string]string{"POST /defects": "GET, HEAD", "PUT /signin": "GET, HEAD, POST", "GET /signout": "POST", "DELETE /rules/qa/r": "GET, HEAD"} {
+		method, path, _ := strings.Cut(asked, " ")
+		w := d.send(method, path, "")
+		if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != allow {
+			t.Errorf("%s: got %d, Allow %q, want 405, %q", asked, w.Code, w.Header().Get("Allow"), allow)
+		}
+		d.has(w.Body.String(), "This address does not take "+method)
+	}
+}
+
 func TestSentence(t *testing.T) {
 	for text, want := range map[string]string{
 		"nothing is there": "Nothing is there.", "system:serviceaccount:a:b may not": "system:serviceaccount:a:b may not.", "Done!": "Done!", "a b": "A b.", "": "",

@@ -96,7 +96,7 @@ func TestSignOut(t *testing.T) {
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/signin" || got.Value != "" || got.MaxAge != -1 {
 		t.Errorf("got %d to %q with %s", w.Code, w.Header().Get("Location"), got)
 	}
-	if w := d.send("GET", "/signout", "", "Cookie", "voiceai="+goodToken); w.Code != http.StatusNotFound || w.Header().Get("Set-Cookie") != "" {
+	if w := d.send("GET", "/signout", "", "Cookie", "voiceai="+goodToken); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Set-Cookie") != "" {
 		t.Errorf("a link signs out: %d", w.Code)
 	}
 }
