@@ -141,8 +141,8 @@ func (p defectsPage) Filters() []string {
 func (s *site) routeDefects(mux *http.ServeMux) {
 	s.handle(mux, "GET /defects", s.listDefects)
 	s.handle(mux, "GET /defects/{namespace}/{name}", func(v *visit) error { return s.showDefect(v, http.StatusOK, newForm(url.Values{})) })
-	s.handle(mux, "POST /defects/{namespace}/{name}/state", s.moveDefect)
-	s.handle(mux, "POST /defects/{namespace}/{name}/ticket", s.ticketDefect)
+	s.handleForm(mux, "/defects/{namespace}/{name}", "state", s.moveDefect)
+	s.handleForm(mux, "/defects/{namespace}/{name}", "ticket", s.ticketDefect)
 }
 
 func (s *site) listDefects(v *visit) error {

@@ -136,9 +136,9 @@ func (s *site) routeIntegrations(mux *http.ServeMux) {
 		})
 		s.handle(mux, "POST /integrations/"+p.name+"/new", func(v *visit) error { return s.createIntegration(v, p) })
 		s.handle(mux, "GET "+one, func(v *visit) error { return s.showIntegration(v, p, http.StatusOK, nil) })
-		s.handle(mux, "POST "+one+"/save", func(v *visit) error { return s.saveIntegration(v, p) })
-		s.handle(mux, "POST "+one+"/test", func(v *visit) error { return s.testIntegration(v, p) })
-		s.handle(mux, "POST "+one+"/remove", func(v *visit) error { return s.removeIntegration(v, p) })
+		s.handleForm(mux, one, "save", func(v *visit) error { return s.saveIntegration(v, p) })
+		s.handleForm(mux, one, "test", func(v *visit) error { return s.testIntegration(v, p) })
+		s.handleForm(mux, one, "remove", func(v *visit) error { return s.removeIntegration(v, p) })
 	}
 }
 

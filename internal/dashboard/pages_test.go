@@ -216,6 +216,27 @@ func TestFormsOfADefect(t *testing.T) {
 	}
 }
 
+// TestWhereARefusedFormIs opens the address that a browser is at when it shows what is wrong with a form.
+func TestWhereARefusedFormIs(t *testing.T) {
+	answers := world()
+	for path, answer := range slackAnswers() {
+		answers[path] = answer
+	}
+	answers["PATCH /api/v1/defects/d-1"] = status{http.StatusUnprocessableEntity, Problem{Detail: "no"}}
+	d := newTester(t, answers)
+	for path, page := range map[string]string{
+		"/defects/qa/d-1/state?namespace=qa": "/defects/qa/d-1?namespace=qa", "/defects/qa/d-1/ticket": "/defects/qa/d-1", "/integrations/slack/qa/slack/save": "/integrations/slack/qa/slack",
+		"/integrations/slack/qa/slack/test": "/integrations/slack/qa/slack", "/integrations/jira/qa/jira/remove": "/integrations/jira/qa/jira",
+	} {
+		w := d.send("GET", path, "", "Cookie", "voiceai="+goodToken)
+		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != page {
+			t.Errorf("%s: got %d to %q, want 303 to %q", path, w.Code, w.Header().Get("Location"), page)
+		}
+	}
+	d.has(d.post("/defects/qa/d-1/state?namespace=qa", url.Values{"state": {"Closed"}}).Body.String(), `data-page="/defects/qa/d-1?namespace=qa"`)
+	d.has(d.open("/defects/qa/d-1?done=moved&namespace=qa", http.StatusOK), `data-page="/defects/qa/d-1?namespace=qa"`)
+}
+
 func TestNamespaces(t *testing.T) {
 	answers := world()
 	answers["GET /api/v1/access"] = map[string]any{"caller": "admin", "namespace": "qa", "everywhere": true, "namespaces": []string{"qa", "staging"}, "rights": everything()}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -66,6 +67,8 @@ type visit struct {
 	chosen string
 	// namespace is what lists are about: a namespace, or * for all. On the page of one object it is the object's.
 	namespace string
+	// isForm says that the address is not that of a page, but of what a form of that page is sent to.
+	isForm bool
 }
 
 // name is what the address says in place of {name}.
@@ -114,6 +117,31 @@ func (s *site) handle(mux *http.ServeMux, pattern string, handler func(*visit) e
 			s.showProblem(w, r, v, err)
 		}
 	})
+}
+
+// handleForm adds what a form of an object's page is sent to: the page's address with an act after it. Whoever opens that is led to the page; it is
+// where a browser is that shows what is wrong with the form.
+func (s *site) handleForm(mux *http.ServeMux, page, act string, handler func(*visit) error) {
+	s.handle(mux, "POST "+page+"/"+act, func(v *visit) error {
+		v.isForm = true
+		return handler(v)
+	})
+	s.handle(mux, "GET "+page+"/"+act, func(v *visit) error {
+		v.isForm = true
+		seeOther(v.w, v.Page())
+		return nil
+	})
+}
+
+// Page is the address of the page that is shown, without the note of a form that was taken.
+func (v *visit) Page() string {
+	q := v.r.URL.Query()
+	q.Del("done")
+	at := url.URL{Path: v.r.URL.Path, RawQuery: q.Encode()}
+	if v.isForm {
+		at.Path = path.Dir(at.Path)
+	}
+	return at.String()
 }
 
 func (s *site) visit(w http.ResponseWriter, r *http.Request, token string) *visit {

@@ -75,9 +75,7 @@
     last = Date.now();
     let done = false;
     try {
-      const url = new URL(location.href);
-      url.searchParams.delete("done");
-      const answer = await fetch(url, { headers: { Accept: "text/html" }, cache: "no-store" });
+      const answer = await fetch(main.dataset.page, { headers: { Accept: "text/html" }, cache: "no-store" });
       if (answer.redirected) { location.reload(); return; } // signed out
       done = answer.ok || answer.status === 422;
       if (done) show(await answer.text());
