@@ -29,6 +29,7 @@ type configBody[S any] struct {
 	Name        string                     `json:"name" doc:"Its name."`
 	Spec        S                          `json:"spec" doc:"Its spec, as in its resource."`
 	Credentials map[string]credentialState `json:"credentials" doc:"Which credentials are set. Their values are never shown."`
+	ManagedBy   string                     `json:"managedBy,omitempty" doc:"Who applies the resource, such as argocd-controller, and would undo a change made here: it is answered with 409."`
 }
 
 type configOutput[S any] struct {
@@ -196,7 +197,7 @@ func (p provider[T, S]) get(ctx context.Context, s *Server, key types.Namespaced
 
 func (p provider[T, S]) body(ctx context.Context, s *Server, o T) (configBody[S], error) {
 	states, err := s.credentialStates(ctx, o.GetNamespace(), p.slots(p.spec(o)))
-	return configBody[S]{Namespace: o.GetNamespace(), Name: o.GetName(), Spec: *p.spec(o), Credentials: states}, err
+	return configBody[S]{Namespace: o.GetNamespace(), Name: o.GetName(), Spec: *p.spec(o), Credentials: states, ManagedBy: managerOf(o, "spec")}, err
 }
 
 // put creates or changes an integration, and the Secret with its credentials.

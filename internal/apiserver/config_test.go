@@ -248,6 +248,7 @@ func TestWhatOthersApplyIsTheirs(t *testing.T) {
 				w.Expect(a.status).To(gomega.Equal(http.StatusConflict), a.body)
 				w.Expect(a.body).To(gomega.ContainSubstring("managed by " + manager))
 			}
+			w.Expect(c.ask("GET", "/api/v1/integrations/slack/config", "").body).To(gomega.ContainSubstring(`"managedBy":"` + manager + `"`))
 			noted := w.rule()
 			noted.Name, noted.Annotations = "noted", map[string]string{corev1.LastAppliedConfigAnnotation: `{"metadata":{},"spec":{"eventTypes":[]}}`}
 			w.create(noted)

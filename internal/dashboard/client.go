@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,6 +28,15 @@ type Detail struct {
 
 // Error is what was wrong, and what to do.
 func (p *Problem) Error() string { return p.Detail }
+
+// statusOf is the status of the problem that an error is; 0 when it is none.
+func statusOf(err error) int {
+	var p *Problem
+	if !errors.As(err, &p) {
+		return 0
+	}
+	return p.Status
+}
 
 // answer is what the API answered where that is no Problem.
 type answer struct {

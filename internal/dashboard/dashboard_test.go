@@ -16,8 +16,8 @@ type api struct {
 	answers map[string]any
 	calls   []string
 	bodies  map[string]string
-	// position is where the stream of changes is.
-	position string
+	// position is where the stream of changes is, etag that of whatever is read.
+	position, etag string
 }
 
 const goodToken = "good.token"
@@ -57,6 +57,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = s.body
 	}
 	w.Header().Set("Last-Event-ID", a.position)
+	w.Header().Set("ETag", a.etag)
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
 		a.t.Error(err)
 	}

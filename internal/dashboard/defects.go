@@ -226,6 +226,7 @@ func (s *site) moveDefect(v *visit) error {
 	if err != nil {
 		return err
 	}
+	f.shown = []string{"state"}
 	if _, err := v.call(http.MethodPatch, v.defectPath(), v.here(), map[string]string{"state": f.get("state")}, nil); err != nil {
 		if f.take(err) {
 			return s.showDefect(v, http.StatusUnprocessableEntity, f)

@@ -19,6 +19,10 @@ type form struct {
 	errors map[string]string
 	// Problem is what is wrong with the whole, or with what has no field here.
 	Problem string
+	// shown are the names of the fields that it has, as far as places of problems may lead to them.
+	shown []string
+	// status is what it is answered with when something is wrong.
+	status int
 }
 
 // readForm reads what was posted.
@@ -35,7 +39,9 @@ func readForm(w http.ResponseWriter, r *http.Request) (*form, error) {
 }
 
 // newForm is a form with values in it.
-func newForm(values url.Values) *form { return &form{values: values, errors: map[string]string{}} }
+func newForm(values url.Values) *form {
+	return &form{values: values, errors: map[string]string{}, status: http.StatusUnprocessableEntity}
+}
 
 // get is a field's value, without space around it, and with the line ends that Unix has.
 func (f *form) get(name string) string {
@@ -72,7 +78,7 @@ func (f *form) take(err error) bool {
 		return false
 	}
 	switch p.Status {
-	case http.StatusBadRequest, http.StatusConflict, http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 	default:
 		return false
 	}
@@ -114,13 +120,22 @@ func (f *form) errorOf(name string) string {
 func (f *form) Errors() []fieldError {
 	out := make([]fieldError, 0, len(f.errors))
 	for _, place := range slices.Sorted(maps.Keys(f.errors)) {
-		name, _, _ := strings.Cut(place, "[")
-		out = append(out, fieldError{ID: fieldID(name), Place: place, Text: f.errors[place]})
+		out = append(out, fieldError{ID: f.idAt(place), Place: place, Text: f.errors[place]})
 	}
 	return out
 }
 
-// fieldError is what is wrong with a field, and the field's id.
+// idAt is the id of the field that a place is in; empty when the form has none.
+func (f *form) idAt(place string) string {
+	for _, name := range f.shown {
+		if rest, ok := strings.CutPrefix(place, name); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			return fieldID(name)
+		}
+	}
+	return ""
+}
+
+// fieldError is what is wrong with a field, and the field's id; empty when the form does not have it.
 type fieldError struct{ ID, Place, Text string }
 
 func fieldID(name string) string {

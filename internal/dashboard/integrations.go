@@ -51,6 +51,33 @@ func (p product) Resource() string { return p.resource }
 // api is where the API has something of the product.
 func (p product) api(part string) string { return "/api/v1/integrations/" + p.name + "/" + part }
 
+// names are those of the form's fields. Secrets are asked of who may store them.
+func (p product) names(mayStore bool) []string {
+	var out []string
+	for _, f := range p.fields {
+		out = append(out, "spec."+f.path)
+	}
+	for _, c := range p.credentials {
+		if mayStore || c == "username" {
+			out = append(out, "credentials."+c)
+		}
+	}
+	return out
+}
+
+// credentialAt is the field of the credential that a place of a spec is about; empty where it is about none.
+func credentialAt(place string) string {
+	for _, at := range []struct{ place, credential string }{
+		{"spec.bot", "botToken"}, {"spec.webhookSecretRef", "webhookSecret"}, {"spec.webhook", "webhookURL"},
+		{"spec.basic.username", "username"}, {"spec.basic", "apiToken"}, {"spec.bearer", "bearerToken"},
+	} {
+		if rest, ok := strings.CutPrefix(place, at.place); ok && (rest == "" || rest[0] == '.') {
+			return "credentials." + at.credential
+		}
+	}
+	return ""
+}
+
 // integrationStatus is an integration as /api/v1/integrations/status has it.
 type integrationStatus struct {
 	integration
@@ -81,6 +108,7 @@ type config struct {
 		Secret string `json:"secret"`
 		Key    string `json:"key"`
 	} `json:"credentials"`
+	ManagedBy string `json:"managedBy"`
 }
 
 // integrationPage is what the page of one shows, and that of a new one.
@@ -92,7 +120,12 @@ type integrationPage struct {
 	ETag   string
 	YAML   string
 	New    bool
+	// MayStore says that the caller may write Secrets, and so is asked for credentials.
+	MayStore bool
 }
+
+// Fixed says that the form only shows: somebody else applies what it is about.
+func (p integrationPage) Fixed() bool { return p.ManagedBy != "" }
 
 // Stored is the hint at a credential's field.
 func (p integrationPage) Stored(credential, hint string) string {
@@ -143,14 +176,23 @@ func (s *site) routeIntegrations(mux *http.ServeMux) {
 }
 
 func (s *site) newIntegration(v *visit, p product, code int, f *form) error {
-	return v.render(code, "integration-new", view{Title: "Connect " + p.Title(), Section: "integrations", Data: integrationPage{Product: p, Form: f, New: true}})
+	return v.render(code, "integration-new", view{Title: "Connect " + p.Title(), Section: "integrations", Data: integrationPage{Product: p, Form: f, New: true, MayStore: v.mayStore()}})
 }
+
+// MayConnect says whether the caller may make an integration of a product, with a Secret for its credentials.
+func (v *visit) MayConnect(product string) bool {
+	return v.May("create", product+"integrations") && v.May("create", "secrets")
+}
+
+// mayStore says whether the caller may write Secrets.
+func (v *visit) mayStore() bool { return v.May("create", "secrets") || v.May("update", "secrets") }
 
 func (s *site) createIntegration(v *visit, p product) error {
 	f, err := v.readForm()
 	if err != nil {
 		return err
 	}
+	f.shown = []string{"query.namespace", "query.name"}
 	namespace, name := f.get("query.namespace"), f.get("query.name")
 	if !objectName.MatchString(namespace) {
 		f.wrong("query.namespace", "Name a namespace.")
@@ -158,17 +200,21 @@ func (s *site) createIntegration(v *visit, p product) error {
 	if !objectName.MatchString(name) {
 		f.wrong("query.name", "A name has lower-case letters, digits, dots and dashes.")
 	}
-	if err := v.putIntegration(p, namespace, name, f, map[string]any{}, "If-None-Match", "*"); err != nil {
+	err = v.putIntegration(p, namespace, name, f, map[string]any{}, "If-None-Match", "*")
+	if statusOf(err) == http.StatusPreconditionFailed {
+		f.wrong("query.name", "There is one of that name already: choose another name, or change that one.")
+	} else if err != nil {
 		return err
 	}
 	if !f.ok() {
-		return s.newIntegration(v, p, http.StatusUnprocessableEntity, f)
+		return s.newIntegration(v, p, f.status, f)
 	}
 	return v.goTo("/integrations/"+p.name+"/"+namespace+"/"+name, "created")
 }
 
 // putIntegration sends what a form says, on top of a spec. What is wrong with it is in the form afterwards.
 func (v *visit) putIntegration(p product, namespace, name string, f *form, spec map[string]any, headers ...string) error {
+	f.shown = append(f.shown, p.names(v.mayStore())...)
 	f.fill(p.fields, spec)
 	if p.name == "jira" && at(spec, "autoCreate") != nil && at(spec, "autoCreate.enabled") == nil {
 		set(spec, "autoCreate.enabled", false) // which is required there
@@ -183,14 +229,24 @@ func (v *visit) putIntegration(p product, namespace, name string, f *form, spec 
 		}
 	}
 	_, err := v.call(http.MethodPut, p.api("config"), query("namespace", namespace, "name", name), map[string]any{"spec": spec, "credentials": credentials}, nil, headers...)
-	if err != nil && f.take(err) {
+	switch {
+	case statusOf(err) == http.StatusForbidden: // what was typed is not lost by it
+		f.Problem, f.status = sentence(err.Error()), http.StatusForbidden
+		return nil
+	case err != nil && f.take(err):
+		for place, text := range maps.Clone(f.errors) {
+			if credential := credentialAt(place); credential != "" {
+				delete(f.errors, place)
+				f.wrong(credential, text)
+			}
+		}
 		return nil
 	}
 	return err
 }
 
 func (s *site) showIntegration(v *visit, p product, code int, f *form) error {
-	data := integrationPage{Product: p, Form: f}
+	data := integrationPage{Product: p, Form: f, MayStore: v.mayStore()}
 	a, err := v.call(http.MethodGet, p.api("config"), v.here("name", v.name()), nil, &data.config)
 	if err != nil {
 		return err
@@ -237,11 +293,15 @@ func (s *site) saveIntegration(v *visit, p product) error {
 	if user := f.get("credentials.username"); user != "" && at(spec, "basic") != nil {
 		set(spec, "basic.username", user)
 	}
-	if err := v.putIntegration(p, v.namespace, v.name(), f, spec, "If-Match", f.get("etag")); err != nil {
+	err = v.putIntegration(p, v.namespace, v.name(), f, spec, "If-Match", f.get("etag"))
+	if statusOf(err) == http.StatusPreconditionFailed {
+		f.values.Del("etag")
+		f.Problem = "Somebody else changed this since you opened it. What you typed is still here, and the manifest shows what is stored now: save again to put yours in its place."
+	} else if err != nil {
 		return err
 	}
 	if !f.ok() {
-		return s.showIntegration(v, p, http.StatusUnprocessableEntity, f)
+		return s.showIntegration(v, p, f.status, f)
 	}
 	return v.goTo(v.integrationPage(p), "saved")
 }

@@ -72,8 +72,12 @@ func TestIntegrationMistakes(t *testing.T) {
 		form   url.Values
 		want   []string
 	}{
-		"at the field":   {refused, url.Values{"spec.defaultChannel": {"<bad>"}, "credentials.botToken": {"xoxb-secret"}}, []string{"this is no channel", `aria-invalid="true"`, "&lt;bad&gt;"}},
-		"of the whole":   {owned, url.Values{}, []string{"argocd manages this"}},
+		"at the field": {refused, url.Values{"spec.defaultChannel": {"<bad>"}, "credentials.botToken": {"xoxb-secret"}}, []string{"this is no channel", `aria-invalid="true"`, "&lt;bad&gt;"}},
+		"of the whole": {owned, url.Values{}, []string{"argocd manages this"}},
+		"without a field": {status{http.StatusUnprocessableEntity, Problem{Detail: "no", Errors: []Detail{
+			{Message: "give one", Location: "body.spec"}, {Message: "too long", Location: "body.spec.bot.tokenSecretRef.key"}, {Message: "no more than 60", Location: "body.spec.rateLimit.channelMessagesPerMinute"},
+		}}}, url.Values{}, []string{"<li>spec: give one</li>", `<a href="#f-credentials-botToken">credentials.botToken</a>: too long`, `id="f-credentials-botToken-error"`,
+			`<a href="#f-spec-rateLimit-channelMessagesPerMinute">`, "<details open>"}},
 		"before the API": {nil, url.Values{"spec.rateLimit.channelMessagesPerMinute": {"many"}}, []string{"Write a whole number"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,6 +92,63 @@ func TestIntegrationMistakes(t *testing.T) {
 			d.hasNot(w.Body.String(), "xoxb-secret")
 		})
 	}
+}
+
+// TestWhatIsLeftOfARefusedForm has somebody change what somebody else has changed meanwhile, or may not be changed.
+func TestWhatIsLeftOfARefusedForm(t *testing.T) {
+	for name, c := range map[string]struct {
+		refusal status
+		code    int
+		want    []string
+	}{
+		"changed meanwhile": {status{http.StatusPreconditionFailed, Problem{Detail: "its ETag is 5 now"}}, http.StatusUnprocessableEntity, []string{"Somebody else changed this", `name="etag" value="&#34;5&#34;"`}},
+		"no right":          {status{http.StatusForbidden, Problem{Detail: "somebody may not update secrets: bind a Role that allows it"}}, http.StatusForbidden, []string{"bind a Role", `name="etag" value="&#34;4&#34;"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answers := slackAnswers()
+			answers["PUT /api/v1/integrations/slack/config"] = c.refusal
+			d := newTester(t, answers)
+			d.api.etag = `"5"`
+			w := d.post("/integrations/slack/qa/slack/save", url.Values{"etag": {`"4"`}, "spec.defaultChannel": {"#typed"}})
+			if w.Code != c.code {
+				t.Errorf("got %d, want %d", w.Code, c.code)
+			}
+			d.has(w.Body.String(), append(c.want, `value="#typed"`)...)
+			d.hasNot(w.Body.String(), "ETag")
+		})
+	}
+	d := newTester(t, map[string]any{"PUT /api/v1/integrations/slack/config": status{http.StatusPreconditionFailed, Problem{Detail: "leave out If-None-Match"}}})
+	w := d.post("/integrations/slack/new", url.Values{"query.namespace": {"qa"}, "query.name": {"slack"}})
+	d.has(w.Body.String(), "There is one of that name already", `<a href="#f-query-name">`)
+	d.hasNot(w.Body.String(), "If-None-Match")
+}
+
+// TestSecretsAreAskedOfWhoMayWriteThem: who may not is told so, and sees the rest of the form.
+func TestSecretsAreAskedOfWhoMayWriteThem(t *testing.T) {
+	answers := slackAnswers()
+	rights := everything()
+	delete(rights, "secrets")
+	answers["GET /api/v1/access"] = map[string]any{"caller": "somebody", "namespace": "qa", "rights": rights}
+	d := newTester(t, answers)
+	for path, says := range map[string]string{"/integrations/slack/qa/slack": "they stay as they are", "/integrations/slack/new": "choose another one above", "/integrations/jira/new": "choose another one above"} {
+		page := d.open(path, http.StatusOK)
+		d.has(page, "you may not write Secrets", says, `name="spec.default"`)
+		d.hasNot(page, `type="password"`)
+	}
+	for _, path := range []string{"/integrations", "/"} {
+		d.api.answers["GET /api/v1/summary"] = map[string]any{}
+		d.hasNot(d.open(path, http.StatusOK), "/integrations/slack/new")
+	}
+}
+
+// TestWhatIsKeptElsewhereIsShown: the form of what GitOps applies cannot be sent.
+func TestWhatIsKeptElsewhereIsShown(t *testing.T) {
+	answers := slackAnswers()
+	answers["GET /api/v1/integrations/slack/config"].(map[string]any)["managedBy"] = "kustomize-controller"
+	d := newTester(t, answers)
+	page := d.open("/integrations/slack/qa/slack", http.StatusOK)
+	d.has(page, "kept as it is by <b>kustomize-controller</b>", "<fieldset disabled>", `value="#alerts"`, "Send test notification")
+	d.hasNot(page, "<button>Save", "Disconnect")
 }
 
 func TestConnectAndDisconnect(t *testing.T) {
