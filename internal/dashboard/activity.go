@@ -3,6 +3,7 @@ package dashboard
 import (
 	"cmp"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -65,6 +66,11 @@ func (d delivery) What() string {
 		return words(d.EventType)
 	}
 	return words(d.Action)
+}
+
+// Key tells an activity, which has no page of its own, from the others.
+func (d delivery) Key() string {
+	return strings.Join([]string{d.Time.Format(time.RFC3339), d.Integration, d.Action, d.Object}, " ")
 }
 
 // Place is the channel, by its name where that is known.

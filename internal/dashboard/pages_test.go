@@ -272,6 +272,16 @@ func TestAPageFollowsFromWhereItWasRead(t *testing.T) {
 	d.has(d.open("/defects", http.StatusOK), `&amp;since=P-7"`)
 }
 
+// TestAnActivityOpens: what an integration did for something else than a Notification has no page, and opens where it stands. What went wrong is
+// there for narrow windows too, which have no column for it.
+func TestAnActivityOpens(t *testing.T) {
+	entry := map[string]any{"time": "2026-03-04T11:00:00Z", "integration": "JiraIntegration/qa/jira", "action": "CreateIssue", "object": "Defect/qa/d-1", "outcome": "Failed", "detail": "customfield_1 <b>is required</b>"}
+	d := newTester(t, map[string]any{"GET /api/v1/integrations/logs": map[string]any{"items": []any{entry}, "total": 1}, "GET /api/v1/integrations/status": map[string]any{}})
+	page := d.open("/activity", http.StatusOK)
+	const detail = "customfield_1 &lt;b&gt;is required&lt;/b&gt;"
+	d.has(page, `<summary class="title">Create issue</summary>`, `<dt>What went wrong</dt><dd>`+detail, `<div class="clip">`+detail, `data-key="2026-03-04T11:00:00Z JiraIntegration/qa/jira CreateIssue Defect/qa/d-1"`)
+}
+
 func TestChannelsAreCalledByName(t *testing.T) {
 	w := world()
 	entry := map[string]any{"time": "2026-03-04T11:00:00Z", "object": "Defect/qa/d-1", "outcome": "Succeeded", "eventType": "DefectCreated", "notification": "qa/n-1",

@@ -43,11 +43,12 @@
     return !selection.isCollapsed && region.contains(selection.anchorNode);
   };
   const mark = (e) => e.id || e.getAttribute("href") || e.getAttribute("name") || e.textContent;
+  const named = (d) => d.dataset.key || d.textContent;
   const replace = (old, fresh) => {
     const active = old.contains(document.activeElement) ? document.activeElement : null;
-    const open = new Set([...old.querySelectorAll("details[open]")].map((d) => d.id || d.textContent));
+    const open = new Set([...old.querySelectorAll("details[open]")].map(named));
     const scrolled = [...old.querySelectorAll(".scroll")].map((e) => e.scrollLeft);
-    for (const d of fresh.querySelectorAll("details")) if (open.has(d.id || d.textContent)) d.open = true;
+    for (const d of fresh.querySelectorAll("details")) if (open.has(named(d))) d.open = true;
     old.replaceWith(fresh);
     fresh.querySelectorAll(".scroll").forEach((e, i) => { e.scrollLeft = scrolled[i] || 0; });
     if (!active) return;
