@@ -282,6 +282,29 @@ func TestAnActivityOpens(t *testing.T) {
 	d.has(page, `<summary class="title">Create issue</summary>`, `<dt>What went wrong</dt><dd>`+detail, `<div class="clip">`+detail, `data-key="2026-03-04T11:00:00Z JiraIntegration/qa/jira CreateIssue Defect/qa/d-1"`)
 }
 
+// TestWhoMayNotWatchIsNotLeftWaiting has somebody list what they may not watch, or not all of it.
+func TestWhoMayNotWatchIsNotLeftWaiting(t *testing.T) {
+	for _, c := range []struct {
+		watches []string
+		live    string
+	}{{nil, ""}, {[]string{"jobs", "defects"}, `data-live="/live?kinds=Defect&amp;kinds=Job&amp;namespace=qa"`}} {
+		answers, rights := world(), map[string]any{"slackintegrations": []string{"list"}}
+		for _, r := range c.watches {
+			rights[r] = []string{"list", "watch"}
+		}
+		answers["GET /api/v1/access"] = map[string]any{"caller": "somebody", "namespace": "qa", "rights": rights}
+		d := newTester(t, answers)
+		page := d.open("/", http.StatusOK)
+		if c.live == "" {
+			d.has(page, "Reload to see what changed")
+			d.hasNot(page, "data-live")
+			continue
+		}
+		d.has(page, c.live)
+		d.hasNot(page, "Reload to see what changed")
+	}
+}
+
 func TestChannelsAreCalledByName(t *testing.T) {
 	w := world()
 	entry := map[string]any{"time": "2026-03-04T11:00:00Z", "object": "Defect/qa/d-1", "outcome": "Succeeded", "eventType": "DefectCreated", "notification": "qa/n-1",

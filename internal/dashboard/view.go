@@ -91,15 +91,25 @@ func (p view) SectionPath() string {
 	return "/"
 }
 
-// Live is where the page hears of what changes after it was made; empty when it does not.
+// Live is where the page hears of what changes after it was made; empty when it does not, or the caller may not watch any of it.
 func (p view) Live() string {
 	if p.visit == nil || p.Follow == "" {
 		return ""
 	}
 	q := query("namespace", p.namespace, "since", p.since)
-	q["kinds"] = strings.Split(p.Follow, ",")
+	for _, kind := range strings.Split(p.Follow, ",") {
+		if p.May("watch", strings.ToLower(kind)+"s") {
+			q.Add("kinds", kind)
+		}
+	}
+	if !q.Has("kinds") {
+		return ""
+	}
 	return "/live?" + q.Encode()
 }
+
+// Still says that the page shows what changes, and does not hear of it.
+func (p view) Still() bool { return p.visit != nil && p.Follow != "" && p.Live() == "" }
 
 // object is what a reference means.
 type object struct{ Kind, Namespace, Name, URL string }

@@ -57,6 +57,7 @@
   };
   const show = (text) => {
     const page = new DOMParser().parseFromString(text, "text/html");
+    if (!page.getElementById("main").dataset.live) location.replace(main.dataset.page); // which is not to be followed any more
     for (const old of main.querySelectorAll("[data-region]")) {
       const fresh = page.getElementById(old.id);
       if (fresh && fresh.outerHTML !== (old.dataset.seen ?? old.outerHTML) && !inUse(old)) {
@@ -77,7 +78,7 @@
     let done = false;
     try {
       const answer = await fetch(main.dataset.page, { headers: { Accept: "text/html" }, cache: "no-store" });
-      if (answer.redirected) { location.reload(); return; } // signed out
+      if (answer.redirected) { location.replace(main.dataset.page); return; } // signed out
       done = answer.ok || answer.status === 422;
       if (done) show(await answer.text());
     } catch { done = false; /* the stream says that we are offline */ }
@@ -89,23 +90,36 @@
     timer = setTimeout(load, Math.max(0, last + pause - Date.now()));
   };
 
-  // What changed since the page was made, or since the last change that was heard of, is told at once.
-  const follow = (wait) => {
-    const source = new EventSource(from);
+  // What changed since the page was made, or since the last change that was heard of, is told at once. A page that nobody sees does not listen: all
+  // tabs together have six connections.
+  let source = null, wait = 1000, next = 0;
+  const leave = () => {
+    clearTimeout(next);
+    source?.close();
+    source = null;
+  };
+  const follow = () => {
+    if (source || document.hidden) return;
+    source = new EventSource(from);
     source.addEventListener("open", () => { say("Live", "on"); wait = 1000; });
     source.addEventListener("change", (e) => {
-      from.searchParams.set("since", e.lastEventId);
+      if (e.lastEventId) from.searchParams.set("since", e.lastEventId);
       soon();
     });
     source.addEventListener("error", () => {
       say("Reconnecting…", "off");
       if (source.readyState !== EventSource.CLOSED) return;
-      setTimeout(() => follow(Math.min(wait * 2, 30000)), wait);
-      if (wait > 2000) load(); // it may be that the session has ended
+      leave();
+      next = setTimeout(follow, wait);
+      if (wait > 2000) load(); // it may be that the session has ended, or that somebody may not follow any more
+      wait = Math.min(wait * 2, 30000);
     });
-    addEventListener("pagehide", () => source.close());
-    addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
   };
   const from = main.dataset.live && new URL(main.dataset.live, location.href);
-  if (from && window.EventSource) follow(1000);
+  if (from && window.EventSource) {
+    document.addEventListener("visibilitychange", () => (document.hidden ? leave : follow)());
+    addEventListener("pagehide", leave);
+    addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
+    follow();
+  }
 })();
