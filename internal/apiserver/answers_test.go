@@ -106,7 +106,7 @@ func TestATestWithoutABodyIsWaitedFor(t *testing.T) {
 	c := w.all()
 	connection, err := net.Dial("tcp", s.Addr().String())
 	w.Expect(err).NotTo(gomega.HaveOccurred())
-	defer connection.Close()
+	defer func() { _ = connection.Close() }()
 	answers := bufio.NewReader(connection)
 	for _, asked := range []struct {
 		method, path string

@@ -159,8 +159,7 @@ func (c *Connection[C, R]) Connect(client C, version string, limits Limits) {
 func (c *Connection[C, R]) Unsettling(f *fault.Fault) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.pause.Load() != nil || f.Kind.Permanent():
+	if c.pause.Load() != nil || f.Kind.Permanent() {
 		return true
 	}
 	was := c.suspect

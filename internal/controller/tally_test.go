@@ -42,7 +42,7 @@ var _ = Describe("Counts of rules", func() {
 		go func() { ended <- mgr.Start(running) }()
 		DeferCleanup(func() {
 			cancel()
-			<-ended // that it could not give back a lease that it does not hold is nobody's concern
+			Eventually(ended).Should(Receive()) // that it could not give back a lease that it does not hold is nobody's concern
 		})
 
 		r := ruleFor(v1alpha1.EventSystemAlertFiring)

@@ -117,7 +117,7 @@ func TestAChangedRuleDoesNotTellOfThePast(t *testing.T) {
 		by := func(subresource string, at time.Time) metav1.ManagedFieldsEntry {
 			then := metav1.NewTime(at)
 			return metav1.ManagedFieldsEntry{Manager: "m" + subresource, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: subresource,
-				APIVersion: v1alpha1.GroupVersion.String(), FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte("{}")}, Time: &then}
+				APIVersion: v1alpha1.GroupVersion.String(), FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1("{}"), Time: &then}
 		}
 		r.ManagedFields = []metav1.ManagedFieldsEntry{by("", changed), by("status", now)}
 		return r

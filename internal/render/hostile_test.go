@@ -118,7 +118,7 @@ func TestHostileTitles(t *testing.T) {
 	for name, title := range titles {
 		for source, e := range called(t, title) {
 			messages := map[string]chat.Message{}
-			for how, o := range map[string]Options{"": {DashboardURL: "https://voice.example.com"}, " by a template": {Template: words(t)}} {
+			for how, o := range map[string]Options{"": {DashboardURL: "https://voice.example.com"}, ", by a template": {Template: words(t)}} {
 				messages["message"+how], messages["living"+how], messages["reply"+how] = Message(&e, o), Living(&e, o), Reply(&e, o)
 				messages["digest"+how] = Digest(slices.Repeat([]event.Event{e}, maxNamed+1), o)
 			}
