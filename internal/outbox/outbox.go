@@ -133,7 +133,14 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 			continue
 		}
 		c := o.compile(r, begin)
-		if slices.Contains(r.Status.CalledOff, v1alpha1.EventID(e.ID)) || c.err != nil || !c.since.After(asked.at) { // its Accepted condition says so; or it was asked before, and what was deleted since was called off
+		if c.err != nil || !c.since.After(asked.at) { // its Accepted condition says so; or it was asked before, and what was deleted since was called off
+			continue
+		}
+		past, pastErr := o.past(ctx, r, e)
+		if pastErr != nil {
+			return created, mistakes, pastErr
+		}
+		if past {
 			continue
 		}
 		switch ok, mistake := c.rule.Matches(ctx, in); {
@@ -144,13 +151,6 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 				o.Mistaken(r, e, begin, mistake)
 			}
 		case ok:
-			past, pastErr := o.past(ctx, r, e)
-			if pastErr != nil {
-				return created, mistakes, pastErr
-			}
-			if past {
-				continue
-			}
 			unseen, made, storeErr := o.store(ctx, r, e)
 			if storeErr != nil && !Refused(storeErr) {
 				return created, mistakes, storeErr
@@ -184,9 +184,12 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 	return created, mistakes, nil
 }
 
-// past says that a rule is not to hear of a run, though it matches: the run ended before the rule got its present spec, and another process than
-// this may have asked it then. What happens to Defects is noted on them, and what comes from outside comes once.
+// past says that a rule is not to hear of an event: what it told of it was called off, or it is a run that ended before the rule got its present
+// spec, and another process than this may have asked it then. What happens to Defects is noted on them, and what comes from outside comes once.
 func (o *Outbox) past(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) (bool, error) {
+	if slices.Contains(r.Status.CalledOff, v1alpha1.EventID(e.ID)) {
+		return true, nil
+	}
 	if e.Subject == nil || e.Subject.Kind != event.KindJob || !e.Time.Before(o.TookOver()) {
 		return false, nil
 	}

@@ -153,6 +153,20 @@ func TestAChangedRuleDoesNotTellOfThePast(t *testing.T) {
 	}
 }
 
+// An expression is not held against runs of before it was written.
+func TestAnExpressionIsNotTriedOnThePast(t *testing.T) {
+	changed := metav1.NewTime(now.Add(-time.Hour))
+	r := ruleFor("runs", v1alpha1.EventTestRunCompleted)
+	r.Spec.When, r.Status = `event.data.nothing == ""`, v1alpha1.NotificationRuleStatus{ObservedGeneration: 1, Since: &changed}
+	box := newWorld(t, r).outbox()
+	for ago, want := range map[time.Duration]bool{2 * time.Hour: false, time.Minute: true} {
+		e := &event.Event{ID: ago.String(), Type: v1alpha1.EventTestRunCompleted, Time: now.Add(-ago), Subject: &v1alpha1.EventSubject{Kind: event.KindJob, Name: "run"}}
+		if _, mistakes, err := box.Put(t.Context(), "voice", e); (mistakes != nil) != want || err != nil {
+			t.Errorf("%s ago: %v, %v; want a mistake: %v", ago, mistakes, err, want)
+		}
+	}
+}
+
 // What somebody deleted stays deleted, for a process too that does not remember having told it.
 func TestWhatWasCalledOffIsNotToldAgain(t *testing.T) {
 	r := ruleFor("runs", v1alpha1.EventTestRunCompleted)
