@@ -19,6 +19,8 @@ type form struct {
 	errors map[string]string
 	// Problem is what is wrong with the whole, or with what has no field here.
 	Problem string
+	// Card is what part of the page Problem is shown in, such as test; empty above all of it.
+	Card string
 	// shown are the names of the fields that it has, as far as places of problems may lead to them.
 	shown []string
 	// status is what it is answered with when something is wrong.

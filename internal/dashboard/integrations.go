@@ -168,7 +168,7 @@ func (s *site) routeIntegrations(mux *http.ServeMux) {
 			return s.newIntegration(v, p, http.StatusOK, newForm(first))
 		})
 		s.handle(mux, "POST /integrations/"+p.name+"/new", func(v *visit) error { return s.createIntegration(v, p) })
-		s.handle(mux, "GET "+one, func(v *visit) error { return s.showIntegration(v, p, http.StatusOK, nil) })
+		s.handle(mux, "GET "+one, func(v *visit) error { return s.showIntegration(v, p, http.StatusOK, newForm(nil)) })
 		s.handleForm(mux, one, "save", func(v *visit) error { return s.saveIntegration(v, p) })
 		s.handleForm(mux, one, "test", func(v *visit) error { return s.testIntegration(v, p) })
 		s.handleForm(mux, one, "remove", func(v *visit) error { return s.removeIntegration(v, p) })
@@ -245,6 +245,7 @@ func (v *visit) putIntegration(p product, namespace, name string, f *form, spec 
 	return err
 }
 
+// showIntegration shows one with a form, which has what is stored when it has no values.
 func (s *site) showIntegration(v *visit, p product, code int, f *form) error {
 	data := integrationPage{Product: p, Form: f, MayStore: v.mayStore()}
 	a, err := v.call(http.MethodGet, p.api("config"), v.here("name", v.name()), nil, &data.config)
@@ -252,15 +253,13 @@ func (s *site) showIntegration(v *visit, p product, code int, f *form) error {
 		return err
 	}
 	data.ETag = a.header.Get("ETag")
-	if f == nil {
-		shown := values(p.fields, data.Spec)
+	if f.values == nil {
+		f.values = values(p.fields, data.Spec)
 		if user, ok := at(data.Spec, "basic.username").(string); ok {
-			shown.Set("credentials.username", user)
+			f.values.Set("credentials.username", user)
 		}
-		data.Form = newForm(shown)
-	} else {
-		data.ETag = cmp.Or(f.get("etag"), data.ETag)
 	}
+	data.ETag = cmp.Or(f.get("etag"), data.ETag)
 	if v.May("list", p.resource) {
 		var all list[integrationStatus]
 		if err := v.get("/api/v1/integrations/status", v.here(), &all); err != nil {
@@ -318,9 +317,7 @@ func (s *site) testIntegration(v *visit, p product) error {
 	a, err := v.call(http.MethodPost, p.api("test"), v.here("name", v.name()), body, nil)
 	switch {
 	case err != nil && f.take(err):
-		problem := newForm(nil)
-		problem.Problem = cmp.Or(f.Problem, f.errorOf("channel"))
-		return s.showTestProblem(v, p, problem)
+		return s.showProblemIn(v, p, "test", cmp.Or(f.Problem, f.errorOf("channel")))
 	case err != nil:
 		return err
 	case a.status == http.StatusAccepted:
@@ -329,14 +326,11 @@ func (s *site) testIntegration(v *visit, p product) error {
 	return v.goTo(v.integrationPage(p), "tested")
 }
 
-// showTestProblem shows why a test was not made, above the form as it is stored.
-func (s *site) showTestProblem(v *visit, p product, problem *form) error {
-	var now config
-	if err := v.get(p.api("config"), v.here("name", v.name()), &now); err != nil {
-		return err
-	}
-	problem.values = values(p.fields, now.Spec)
-	return s.showIntegration(v, p, http.StatusUnprocessableEntity, problem)
+// showProblemIn shows why something was not done in its card, beside the form as it is stored.
+func (s *site) showProblemIn(v *visit, p product, card, problem string) error {
+	f := newForm(nil)
+	f.Card, f.Problem = card, problem
+	return s.showIntegration(v, p, f.status, f)
 }
 
 func (s *site) removeIntegration(v *visit, p product) error {
@@ -345,9 +339,7 @@ func (s *site) removeIntegration(v *visit, p product) error {
 		return err
 	}
 	if f.get("confirm") != v.name() {
-		problem := newForm(nil)
-		problem.Problem = "Nothing was removed: type the integration's name to confirm."
-		return s.showTestProblem(v, p, problem)
+		return s.showProblemIn(v, p, "remove", "Nothing was removed: type the integration's name to confirm.")
 	}
 	if _, err := v.call(http.MethodDelete, p.api("config"), v.here("name", v.name()), nil, nil); err != nil {
 		return err

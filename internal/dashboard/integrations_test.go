@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -189,7 +190,11 @@ func TestTestNotification(t *testing.T) {
 		}
 	}
 	d.api.answers["POST /api/v1/integrations/slack/test"] = status{http.StatusConflict, Problem{Detail: "it is suspended"}}
-	d.has(d.post("/integrations/slack/qa/slack/test", url.Values{}).Body.String(), "it is suspended", `value="#alerts"`)
+	page := d.post("/integrations/slack/qa/slack/test", url.Values{}).Body.String()
+	d.has(page, "it is suspended", `value="#alerts"`, `/integrations/slack/qa/slack/test#test-title"`)
+	if strings.Index(page, "it is suspended") < strings.Index(page, `id="test-title"`) {
+		t.Errorf("why there was no test is not said where it was asked for: %s", page)
+	}
 }
 
 func TestRules(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
@@ -55,6 +57,47 @@ func TestSendATestNotification(t *testing.T) {
 	}
 	p.openURL(w.server.URL + "/slack/C0ALERTS")
 	p.see("test")
+}
+
+// TestASlowAnswerIsWaitedForOnce presses twice while Slack takes its time. The answer is in sight on a telephone too.
+func TestASlowAnswerIsWaitedForOnce(t *testing.T) {
+	w := newWorld(t)
+	w.control(http.MethodPost, "/_sandbox/faults", sandbox.Fault{Service: sandbox.Slack, Route: "chat.postMessage", DelayMS: 1000})
+	p := w.tab(t)
+	p.signIn(w.admin)
+	p.open("/integrations/slack/" + w.namespace + "/" + slackName)
+	p.window(360, 740, "light")
+	_, err := eval[bool](p, `addEventListener("submit", () => setTimeout(() => {
+		const pressed = document.querySelector("[aria-busy=true][aria-disabled=true]")
+		sessionStorage.setItem("said", pressed.innerText + " " + pressed.form.querySelector("[role=status]").innerText)
+		pressed.click()
+	}), { once: true }), true`)
+	p.must(err)
+	p.follow("button", "send test notification")
+	said, err := eval[string](p, `sessionStorage.getItem("said")`)
+	if err != nil || said != "Sending… Slack is waited for, for up to 10 s." {
+		t.Errorf("meanwhile the page says %q: %v", said, err)
+	}
+	p.seeIn("test notification", "Succeeded")
+	p.shoot("sent")
+	seen, err := eval[bool](p, `(box => box.top >= 0 && box.bottom <= innerHeight)(document.querySelector("#test .badge").getBoundingClientRect())`)
+	p.must(err)
+	if !seen {
+		t.Error("the answer is out of sight")
+	}
+	if n := len(w.messages()); n != 1 {
+		t.Errorf("Slack has %d messages", n)
+	}
+
+	p.allow(http.StatusUnprocessableEntity)
+	w.must(kube.Patch(t.Context(), &v1alpha1.SlackIntegration{ObjectMeta: w.meta(slackName)}, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":true}}`))))
+	p.follow("button", "send test notification")
+	seen, err = eval[bool](p, `(box => box.top >= 0 && box.bottom <= innerHeight)(document.querySelector("[role=alert]").getBoundingClientRect())`)
+	p.must(err)
+	if !seen {
+		t.Error("why nothing was sent is out of sight")
+	}
+	p.look("slack-test-refused")
 }
 
 func TestCreateATicketAndFollowIt(t *testing.T) {
@@ -358,13 +401,7 @@ func TestMoveADefect(t *testing.T) {
 	p.open("/defects/" + w.namespace + "/" + d.Name)
 	p.choose("state", "Resolved")
 	p.follow("button", "change")
-	p.until("the state", func() error {
-		badges, err := eval[string](p, `document.querySelector("h1").parentElement.innerText`)
-		if err == nil && !strings.Contains(badges, "Resolved") {
-			err = fmt.Errorf("the head says %q", badges)
-		}
-		return err
-	})
+	p.seeHead("Resolved")
 	p.look("defect-resolved")
 
 	// The list finds and orders.

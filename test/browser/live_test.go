@@ -4,6 +4,7 @@ package browser_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -78,6 +79,73 @@ func TestLiveUpdatesDisturbNobody(t *testing.T) {
 		t.Errorf("the field with the focus has %q", typed)
 	}
 	stays()
+}
+
+// TestManyTabs has more tabs open than a browser has connections. All but one are in the background.
+func TestManyTabs(t *testing.T) {
+	w := newWorld(t)
+	p := w.tab(t)
+	p.signIn(w.admin)
+	p.open("/defects")
+	p.seeLive()
+	p.background(true)
+	for range 7 {
+		other := p.beside()
+		other.goes("the address", func() {
+			_, err := eval[bool](other, fmt.Sprintf(`location.href = %q, true`, dashboard+"/defects?namespace="+w.namespace))
+			other.must(err)
+		})
+		other.seeLive()
+		other.background(true)
+	}
+	stays := p.mark()
+	w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
+	p.background(false)
+	p.see("Confirms a booking it has not made")
+	stays()
+}
+
+// background has the page believe that nobody sees it, or that somebody does again: a browser without windows shows all of its tabs.
+func (p *tab) background(hidden bool) {
+	p.Helper()
+	_, err := eval[bool](p, fmt.Sprintf(`Object.defineProperty(document, "hidden", { configurable: true, get: () => %t }), document.dispatchEvent(new Event("visibilitychange"))`, hidden))
+	p.must(err)
+}
+
+// TestARefusedFormStaysLive shows what is wrong with a form while the integration breaks.
+func TestARefusedFormStaysLive(t *testing.T) {
+	w := newWorld(t)
+	p := w.tab(t)
+	p.allow(http.StatusUnprocessableEntity)
+	p.signIn(w.admin)
+	p.open("/integrations/slack/" + w.namespace + "/" + slackName)
+	p.fill("default channel", "no channel at all")
+	p.follow("button", "save")
+	p.look("slack-refused")
+	p.seeLive()
+	stays := p.mark()
+	w.token("slack", "xoxb-wrong")
+	p.seeHead("Error")
+	stays()
+	if typed, err := eval[string](p, `document.getElementById("f-spec-defaultChannel").value`); err != nil || typed != "no channel at all" {
+		t.Errorf("what was typed is %q: %v", typed, err)
+	}
+	p.openURL(p.url()) // as somebody does who reloads it without sending the form again
+	if at := p.path(); strings.Contains(at, "/save") || !strings.HasPrefix(at, "/integrations/slack/") {
+		t.Errorf("the address leads to %s", at)
+	}
+}
+
+// seeHead waits until the head of the page says something.
+func (p *tab) seeHead(text string) {
+	p.Helper()
+	p.until(fmt.Sprintf("the head to say %q", text), func() error {
+		head, err := eval[string](p, `document.querySelector("h1").parentElement.innerText`)
+		if err == nil && !strings.Contains(head, text) {
+			err = fmt.Errorf("it says %q", head)
+		}
+		return err
+	})
 }
 
 // seeLive waits until the page says that it updates itself.
