@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	_ "golang.org/x/crypto/x509roots/fallback" // nor CA roots
 	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/selection"
@@ -138,6 +140,9 @@ func run(ctx context.Context, f flags) error {
 		if err != nil {
 			return err
 		}
+		if _, _, err := lock.Get(ctx); err != nil && !apierrors.IsNotFound(err) { // what is created from now on is nobody's, if nobody holds it
+			return fmt.Errorf("reading the lease: %w", err)
+		}
 		fence, tookOver = lock.Fence, lock.TookOver
 		options.LeaderElection = true
 		options.LeaderElectionResourceLockInterface = lock
@@ -155,7 +160,12 @@ func run(ctx context.Context, f flags) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return err
 	}
-	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+	if err := mgr.AddReadyzCheck("begun", func(*http.Request) error { // the API server gives whole seconds: a Defect of this one may be older
+		if now := time.Now(); now.Unix() == began.Unix() {
+			return errors.New("it began in this very second")
+		}
+		return nil
+	}); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
@@ -34,6 +35,14 @@ type Lock struct {
 	// before is who held the lease when it was last read, term how often it had changed hands when this process took it.
 	before atomic.Pointer[resourcelock.LeaderElectionRecord]
 	term   atomic.Int64
+	// free is since when nobody has held the lease, as far as is known; nil when somebody did when it was last read.
+	free atomic.Pointer[vacancy]
+}
+
+// vacancy is since when nobody has held a lease that had changed hands so often.
+type vacancy struct {
+	since time.Time
+	term  int
 }
 
 // Watch makes a Lock of a lock whose lease has a duration. now tells the time, with a monotonic reading.
@@ -41,14 +50,30 @@ func Watch(lock resourcelock.Interface, duration time.Duration, now func() time.
 	return &Lock{Interface: lock, duration: duration, now: now}
 }
 
-// Get reads the lease.
+// Get reads the lease. Who reads it early knows early that nobody acts.
 func (l *Lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	begun := l.now()
 	r, raw, err := l.Interface.Get(ctx)
+	switch was := l.free.Load(); {
+	case err == nil && r.HolderIdentity == "":
+		if was == nil || was.term != r.LeaderTransitions {
+			l.free.Store(&vacancy{begun, r.LeaderTransitions})
+		}
+	case apierrors.IsNotFound(err):
+		if was == nil || was.term != none {
+			l.free.Store(&vacancy{begun, none})
+		}
+	case err == nil:
+		l.free.Store(nil)
+	}
 	if err == nil {
 		l.before.Store(r)
 	}
 	return r, raw, err
 }
+
+// none is the term of a lease that does not exist.
+const none = -1
 
 // Create creates the lease.
 func (l *Lock) Create(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
@@ -72,20 +97,22 @@ func (l *Lock) noting(r resourcelock.LeaderElectionRecord, write func() error) e
 	l.renewed.Store(&begun)
 	if term := int64(r.LeaderTransitions); l.tookOver.Load() == nil || l.term.Swap(term) != term { // the first time, or another held it in between
 		l.term.Store(term)
-		since := begun.Add(-l.quiet())
+		since := l.quietSince(begun)
 		l.tookOver.Store(&since)
 	}
 	return nil
 }
 
-// quiet is for how long nobody has acted when the lease is taken. Who held it until it ran out was kept from acting by its Fence for the last part
-// of that time; who gave it back may have acted until then.
-func (l *Lock) quiet() time.Duration {
-	r := l.before.Load()
-	if r == nil || r.HolderIdentity == "" || r.HolderIdentity == l.Identity() {
-		return 0
+// quietSince is since when nobody has acted when the lease is taken at a time. Who held it until it ran out was kept from acting by its Fence for the
+// last part of that time; who gave it back may have acted until then.
+func (l *Lock) quietSince(taken time.Time) time.Time {
+	if free := l.free.Load(); free != nil { // as it was when the lease was last read, and as it was written over
+		return free.since
 	}
-	return min(l.duration, time.Duration(r.LeaseDurationSeconds)*time.Second) / margin
+	if r := l.before.Load(); r != nil && r.HolderIdentity != l.Identity() {
+		return taken.Add(-min(l.duration, time.Duration(r.LeaseDurationSeconds)*time.Second) / margin)
+	}
+	return taken
 }
 
 // Fence returns an error unless the lease is surely held for long enough to make a call.

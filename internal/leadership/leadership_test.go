@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
@@ -19,6 +21,9 @@ type lease struct {
 }
 
 func (l *lease) Get(context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	if l.read == (resourcelock.LeaderElectionRecord{}) {
+		return nil, nil, apierrors.NewNotFound(schema.GroupResource{Resource: "leases"}, "x")
+	}
 	return &l.read, nil, nil
 }
 
@@ -127,6 +132,43 @@ func TestTookOver(t *testing.T) {
 			}
 			if got := l.TookOver(); !got.Equal(now) {
 				t.Errorf("after another held it: took over at %v, want %v", got, now)
+			}
+		})
+	}
+}
+
+// Who finds a lease that nobody holds knows from then on that nobody acts, however much later it takes it.
+func TestTookOverWhatWasFree(t *testing.T) {
+	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	record := func(holder string, term int) resourcelock.LeaderElectionRecord {
+		return resourcelock.LeaderElectionRecord{HolderIdentity: holder, LeaseDurationSeconds: 15, LeaderTransitions: term}
+	}
+	for name, c := range map[string]struct {
+		reads []resourcelock.LeaderElectionRecord // a second apart; it is taken a second after the last
+		want  time.Duration
+	}{
+		"it never was":                 {[]resourcelock.LeaderElectionRecord{{}, {}}, 0},
+		"it was given back":            {[]resourcelock.LeaderElectionRecord{record("", 3), record("", 3)}, 0},
+		"another held it in between":   {[]resourcelock.LeaderElectionRecord{record("", 3), record("", 4)}, time.Second},
+		"another held it at first":     {[]resourcelock.LeaderElectionRecord{record("other", 3), record("", 3), record("", 3)}, time.Second},
+		"another made it, and left it": {[]resourcelock.LeaderElectionRecord{{}, record("", 0)}, time.Second},
+		"another made it, and is gone": {[]resourcelock.LeaderElectionRecord{{}, record("other", 0)}, 2*time.Second - 3*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := begin
+			inner := &lease{write: func() error { return nil }}
+			l := leadership.Watch(inner, 15*time.Second, func() time.Time { return now })
+			for _, inner.read = range c.reads {
+				if _, _, err := l.Get(t.Context()); err != nil && !apierrors.IsNotFound(err) {
+					t.Fatal(err)
+				}
+				now = now.Add(time.Second)
+			}
+			if err := l.Update(t.Context(), record("me", inner.read.LeaderTransitions+1)); err != nil {
+				t.Fatal(err)
+			}
+			if got := l.TookOver().Sub(begin); got != c.want {
+				t.Errorf("nobody else acted from %s on, want %s", got, c.want)
 			}
 		})
 	}
