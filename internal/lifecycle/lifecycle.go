@@ -27,9 +27,9 @@ const maxAhead = 5 * time.Minute
 // Observe takes over what a Defect's spec says that its status does not show yet: its first look, a change of state, an occurrence.
 func Observe(d *v1alpha1.Defect, now time.Time) {
 	s := &d.Status
-	seen := d.CreationTimestamp
+	seen, again := d.CreationTimestamp, false
 	if d.Spec.Occurrence != nil && d.Spec.Occurrence.Time.Time.Before(now.Add(maxAhead)) {
-		seen = d.Spec.Occurrence.Time
+		seen, again = d.Spec.Occurrence.Time, true // a Defect that was restored from a backup is younger than what was seen of it
 	}
 	if s.State == "" {
 		s.State, s.WantedState = v1alpha1.StateOpen, d.Spec.State
@@ -43,7 +43,7 @@ func Observe(d *v1alpha1.Defect, now time.Time) {
 	switch {
 	case s.Occurrences == 0:
 		s.Occurrences, s.FirstSeenTime, s.LastSeenTime = 1, &seen, &seen
-	case s.LastSeenTime == nil || seen.After(s.LastSeenTime.Time):
+	case again && (s.LastSeenTime == nil || seen.After(s.LastSeenTime.Time)):
 		s.Occurrences++
 		s.LastSeenTime = &seen
 		if resolved(s.State) && (s.ResolvedTime == nil || seen.After(s.ResolvedTime.Time)) {

@@ -207,3 +207,14 @@ func TestAsOldIsNewsOnlyWhenItWasRead(t *testing.T) {
 		}
 	}
 }
+
+// A Defect that was created again from a backup, status and all, did not occur again.
+func TestRestoredIsNotSeenAgain(t *testing.T) {
+	s := newStory()
+	jira("Done", "done")(s)
+	s.d.CreationTimestamp = metav1.NewTime(begin.Add(24 * time.Hour))
+	lifecycle.Observe(s.d, begin.Add(25*time.Hour))
+	if s.d.Status.Occurrences != 1 || s.d.Status.State != v1alpha1.StateResolved {
+		t.Errorf("%d occurrences, %s", s.d.Status.Occurrences, s.d.Status.State)
+	}
+}

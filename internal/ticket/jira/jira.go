@@ -218,7 +218,7 @@ func (t *tracker) learn(ctx context.Context, d ticket.Deployment) (*known, error
 	switch f := fault.From(err); {
 	case f == nil:
 		is.form = newForm(t.config, screen)
-	case f.Kind == fault.NotFound && f.Code != "": // Jira's own; that there is no such issue type is ours
+	case f.Code != "" && (f.Kind == fault.NotFound || f.Kind == fault.Unauthorized && f.Scope != fault.Connection): // Jira's own; that there is no such issue type is ours
 		is.form = blankForm(t.config, f.Message)
 	default:
 		return nil, err
