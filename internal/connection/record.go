@@ -25,6 +25,8 @@ type Record struct {
 	succeeded int64
 	failed    int64
 	channels  map[string]string
+	// silent are the channels that could not be asked what is there.
+	silent map[string]bool
 }
 
 // Load takes over what a status says, the first time it is called.
@@ -116,6 +118,35 @@ func (r *Record) Channel(name string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.channels[name]
+}
+
+// Asked notes whether a channel could be asked what is there already.
+func (r *Record) Asked(channel string, could bool) {
+	r.mu.Lock()
+	if could == !r.silent[channel] || !could && len(r.silent) >= maxChannels {
+		r.mu.Unlock()
+		return
+	}
+	if could {
+		delete(r.silent, channel)
+	} else {
+		if r.silent == nil {
+			r.silent = map[string]bool{}
+		}
+		r.silent[channel] = true
+	}
+	r.mu.Unlock()
+	r.changed()
+}
+
+// Silent is a channel that could not be asked what is there already, the last time that was tried; empty when there is none.
+func (r *Record) Silent() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(r.silent)) {
+		return name
+	}
+	return ""
 }
 
 // Channels are those that are known.

@@ -186,6 +186,28 @@ var _ = Describe("Delivery", func() {
 		Expect(w.slack.Messages()[1].ThreadTS).NotTo(BeEmpty())
 	})
 
+	It("does not say exactly once of a channel that cannot be asked", func() {
+		w.slack.OnFind(func(string) error { return chat.ErrUnsupported })
+		var calls atomic.Int32
+		w.slack.OnPost(func(m chat.Message) error {
+			if calls.Add(1) == 1 {
+				w.slack.Keep(m)
+				return fault.New(fault.Ambiguous, "the connection broke")
+			}
+			return nil
+		})
+		w.run(longAgo)
+		slackOnly(fast, ruleFor(v1alpha1.EventDefectCreated))
+		i := slackBot()
+		i.Namespace = w.namespace
+		eventually(i, v1alpha1.ConditionHealthy, "True/Healthy", "")
+		Expect(i.Status.Delivery).To(Equal(v1alpha1.DeliveryExactlyOnce))
+		w.create(defect(v1alpha1.SeverityHigh))
+		delivered(1)
+		eventually(i, v1alpha1.ConditionHealthy, "True/Degraded", "#alerts could not be asked")
+		Expect(i.Status.Delivery).To(Equal(v1alpha1.DeliveryAtLeastOnce))
+	})
+
 	It("goes on with a story whose first message cannot be edited", func() {
 		w.run(longAgo)
 		slackOnly(fast, ruleFor(v1alpha1.EventDefectCreated, v1alpha1.EventDefectStateChanged))

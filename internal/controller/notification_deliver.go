@@ -196,6 +196,9 @@ func (r *NotificationReconciler) look(s *notificationScope, channel, threadTS st
 		posted, ok, err := known.find(ctx, func(ctx context.Context, _ []string, back time.Duration) (map[string]chat.Posted, error) {
 			return c.Find(ctx, channel, threadTS, r.Clock.Now().Add(-back))
 		}, key, since, r.Clock.Now)
+		if err == nil || errors.Is(err, chat.ErrUnsupported) {
+			record.Asked(channel, err == nil)
+		}
 		switch {
 		case errors.Is(err, chat.ErrUnsupported):
 			return chat.Posted{}, nil

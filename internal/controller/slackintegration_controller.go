@@ -3,10 +3,12 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -72,6 +74,13 @@ func (r *SlackIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Req
 
 	p := prober[SlackClient, chat.Posted]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Slack}
 	next, err := p.reconcile(ctx, r.probed(i))
+	if why := r.silence(i); why != "" && i.Status.Delivery == v1alpha1.DeliveryExactlyOnce {
+		i.Status.Delivery = v1alpha1.DeliveryAtLeastOnce
+		if condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, "") {
+			condition.True(i, v1alpha1.ConditionHealthy, v1alpha1.ReasonDegraded, why)
+			condition.Ready(i, v1alpha1.ReasonReady, why)
+		}
+	}
 	i.Status.LastTest = r.try(ctx, i)
 	i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal = record.Snapshot()
 	i.Status.Channels = record.Channels()
@@ -123,6 +132,22 @@ func (r *SlackIntegrationReconciler) probed(i *v1alpha1.SlackIntegration) probed
 			return c, note, w.Verified, nil
 		},
 	}
+}
+
+// silence says which channel cannot be asked what is there already, though the token may read channels, and what that costs; empty when there is none.
+func (r *SlackIntegrationReconciler) silence(i *v1alpha1.SlackIntegration) string {
+	conn := r.Slack.Get(client.ObjectKeyFromObject(i))
+	const cost = "after a broken connection a message may be posted there twice"
+	if name := conn.Record.Silent(); name != "" {
+		return fmt.Sprintf("Channel %s could not be asked what was posted to it, so that %s: give the app channels:history and channels:read (groups: for a private channel), and invite the bot", name, cost)
+	}
+	c, ok := conn.Client()
+	byName := string(i.Spec.DefaultChannel)
+	if !ok || !strings.HasPrefix(byName, "#") || conn.Record.Channel(byName) != "" || len(c.Workspace.Scopes) == 0 ||
+		slices.Contains(c.Workspace.Scopes, "channels:read") || slices.Contains(c.Workspace.Scopes, "groups:read") {
+		return ""
+	}
+	return fmt.Sprintf("The token lacks the scope channels:read, so that %s cannot be looked up before the first message there, and %s: add it, or name the channel by its ID", byName, cost)
 }
 
 func slackSecret(i *v1alpha1.SlackIntegration) (v1alpha1.SecretKeyReference, string) {

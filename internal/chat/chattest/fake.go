@@ -21,6 +21,7 @@ type Fake struct {
 	probe    func(chat.Config) (chat.Workspace, error)
 	post     func(chat.Message) error
 	update   func(chat.Posted) error
+	find     func(channel string) error
 	updates  []Update
 	finds    int
 }
@@ -58,6 +59,13 @@ func (f *Fake) OnUpdate(script func(chat.Posted) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.update = script
+}
+
+// OnFind scripts Find; nil goes back to success.
+func (f *Fake) OnFind(script func(channel string) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.find = script
 }
 
 // Keep keeps a message, as a script does that fails after the message was accepted.
@@ -151,11 +159,16 @@ func (c *client) Update(_ context.Context, at chat.Posted, m chat.Message) (chat
 	return chat.Posted{}, fault.New(fault.NotFound, "the message is not there any more")
 }
 
-func (c *client) Find(_ context.Context, _, threadTS string, _ time.Time) (map[string]chat.Posted, error) {
+func (c *client) Find(_ context.Context, channel, threadTS string, _ time.Time) (map[string]chat.Posted, error) {
 	c.f.mu.Lock()
 	defer c.f.mu.Unlock()
 	if c.config.WebhookURL != "" {
 		return nil, chat.ErrUnsupported
+	}
+	if c.f.find != nil {
+		if err := c.f.find(channel); err != nil {
+			return nil, err
+		}
 	}
 	c.f.finds++
 	out := map[string]chat.Posted{}
