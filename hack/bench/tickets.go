@@ -187,7 +187,7 @@ func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	began := time.Now()
-	if w.operator, err = w.stage.Operator(ctx, "operator-2", nil); err != nil {
+	if w.operator, err = w.stage.Operator(ctx, "operator-2", nil, furtherFlags()...); err != nil {
 		return f, err
 	}
 	// The last Defect to be created shows that those before it were looked at, or at least that they do not stand in its way.

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,10 +23,9 @@ const (
 	SecretIndex = "secret"
 	// TicketedIndex: whether a Defect has a ticket or wants none, "true" or "false".
 	TicketedIndex = "ticketed"
-	// TicketIndex: a Defect's ticket, as namespace/name of the integration, a slash and the ticket's ID; and the same with its key.
+	// TicketIndex: the drawers of what names a Defect in Jira: its ticket's ID and key, each after namespace/name of the integration and a slash, and
+	// its marker.
 	TicketIndex = "ticket"
-	// MarkerIndex: a Defect's marker.
-	MarkerIndex = "marker"
 	// IntegrationIndex: the integration with which a Defect's ticket was made, as namespace/name.
 	IntegrationIndex = "integration"
 	// SubjectIndex: the UID of the object a Notification is about.
@@ -48,8 +48,7 @@ func Index(ctx context.Context, mgr ctrl.Manager) error {
 		{&v1alpha1.SlackIntegration{}, SecretIndex, secretsOf},
 		{&v1alpha1.JiraIntegration{}, SecretIndex, secretsOf},
 		{&v1alpha1.Defect{}, TicketedIndex, isTicketed},
-		{&v1alpha1.Defect{}, TicketIndex, ticketOf},
-		{&v1alpha1.Defect{}, MarkerIndex, markerOf},
+		{&v1alpha1.Defect{}, TicketIndex, func(o client.Object) []string { return drawersOf(namesOf(o)) }},
 		{&v1alpha1.Defect{}, IntegrationIndex, ticketIntegration},
 		{&v1alpha1.Notification{}, SubjectIndex, subjectOf},
 		{&v1alpha1.Notification{}, MemberIndex, memberNames},
@@ -90,19 +89,47 @@ func isTicketed(o client.Object) []string {
 	return []string{strconv.FormatBool(ok && d.Status.Jira != nil && d.Status.Jira.Key != "")}
 }
 
-func ticketOf(o client.Object) []string {
-	if d, ok := o.(*v1alpha1.Defect); ok && d.Status.Jira != nil && d.Status.Jira.Key != "" {
-		j := d.Status.Jira
-		return []string{j.Integration + "/" + j.ID, j.Integration + "/" + j.Key} // an ID is a number and a key is not
+// namesOf are what names a Defect in Jira.
+func namesOf(o client.Object) []string {
+	d, ok := o.(*v1alpha1.Defect)
+	if !ok {
+		return nil
 	}
-	return nil
+	out := []string{d.Marker()}
+	if j := d.Status.Jira; j != nil && j.Key != "" {
+		out = append(out, j.Integration+"/"+j.ID, j.Integration+"/"+j.Key) // an ID is a number and a key is not
+	}
+	return out
 }
 
-func markerOf(o client.Object) []string {
-	if d, ok := o.(*v1alpha1.Defect); ok {
-		return []string{d.Marker()}
+// drawers is how many there are. A value of its own in an index for each of ten thousand names takes more memory than the Defects' statuses do.
+const drawers = 512
+
+func drawersOf(names []string) []string {
+	var out []string
+	for _, n := range names {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(n))
+		if d := strconv.Itoa(int(h.Sum32() % drawers)); !slices.Contains(out, d) {
+			out = append(out, d)
+		}
 	}
-	return nil
+	return out
+}
+
+// named are the Defects that a name means in Jira. They are the cache's: nobody may change them.
+func named(ctx context.Context, c client.Reader, name string) ([]*v1alpha1.Defect, error) {
+	list := &v1alpha1.DefectList{}
+	if err := c.List(ctx, list, client.MatchingFields{TicketIndex: drawersOf([]string{name})[0]}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	var out []*v1alpha1.Defect
+	for i := range list.Items {
+		if slices.Contains(namesOf(&list.Items[i]), name) {
+			out = append(out, &list.Items[i])
+		}
+	}
+	return out, nil
 }
 
 func ticketIntegration(o client.Object) []string {
@@ -143,24 +170,20 @@ func isUndelivered(o client.Object) []string {
 func DefectsOf(c client.Reader) func(_ context.Context, integration types.NamespacedName, issueID, issueKey string, labels []string) ([]types.NamespacedName, error) {
 	return func(ctx context.Context, integration types.NamespacedName, issueID, issueKey string, labels []string) ([]types.NamespacedName, error) {
 		var out []types.NamespacedName
-		find := func(field, value string) error {
-			list := &v1alpha1.DefectList{}
-			if err := c.List(ctx, list, client.MatchingFields{field: value}); err != nil {
-				return err
-			}
-			for i := range list.Items {
-				d := &list.Items[i]
+		find := func(name string) error {
+			found, err := named(ctx, c, name)
+			for _, d := range found {
 				if key := client.ObjectKeyFromObject(d); usesJira(d, integration) && !slices.Contains(out, key) {
 					out = append(out, key)
 				}
 			}
-			return nil
+			return err
 		}
 		for _, name := range []string{issueID, issueKey} {
 			if name == "" {
 				continue
 			}
-			if err := find(TicketIndex, integration.String()+"/"+name); err != nil {
+			if err := find(integration.String() + "/" + name); err != nil {
 				return nil, err
 			}
 		}
@@ -171,7 +194,7 @@ func DefectsOf(c client.Reader) func(_ context.Context, integration types.Namesp
 			if !strings.HasPrefix(l, ticket.MarkerPrefix) {
 				continue
 			}
-			if err := find(MarkerIndex, l); err != nil {
+			if err := find(l); err != nil {
 				return nil, err
 			}
 		}

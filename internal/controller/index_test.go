@@ -20,7 +20,7 @@ func TestDefectsOf(t *testing.T) {
 	defect := func(namespace, name string, j *v1alpha1.DefectTicket) *v1alpha1.Defect {
 		return &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(name)}, Status: v1alpha1.DefectStatus{Jira: j}}
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.Defect{}, TicketIndex, ticketOf).WithIndex(&v1alpha1.Defect{}, MarkerIndex, markerOf).WithObjects(
+	c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.Defect{}, TicketIndex, func(o client.Object) []string { return drawersOf(namesOf(o)) }).WithObjects(
 		defect("voice", "filed", &v1alpha1.DefectTicket{Integration: "voice/jira", ID: "10042", Key: "VOICE-42"}),
 		defect("other", "guest", &v1alpha1.DefectTicket{Integration: "voice/jira", ID: "10043", Key: "VOICE-43"}),
 		defect("voice", "elsewhere", &v1alpha1.DefectTicket{Integration: "voice/second", ID: "10042", Key: "VOICE-42"}),

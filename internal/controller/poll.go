@@ -190,12 +190,11 @@ func (r *JiraIntegrationReconciler) askForChanges(ctx context.Context, i *v1alph
 
 // tell has the Defects of a ticket reconciled, if what Jira says is new to them.
 func (r *JiraIntegrationReconciler) tell(ctx context.Context, integration types.NamespacedName, t ticket.Ticket) error {
-	list := &v1alpha1.DefectList{}
-	if err := r.Client.List(ctx, list, client.MatchingFields{TicketIndex: integration.String() + "/" + t.ID}); err != nil {
+	found, err := named(ctx, r.Client, integration.String()+"/"+t.ID)
+	if err != nil {
 		return err
 	}
-	for i := range list.Items {
-		d := &list.Items[i]
+	for _, d := range found {
 		key := client.ObjectKeyFromObject(d)
 		switch age := lifecycle.Age(d.Status.Jira, t); {
 		case age > 0:
