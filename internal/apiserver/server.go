@@ -164,6 +164,7 @@ func route[I, O any](api huma.API, op huma.Operation, handler func(context.Conte
 	op.Security = []map[string][]string{{bearer: {}}}
 	op.MaxBodyBytes = cmp.Or(op.MaxBodyBytes, maxBody)
 	op.BodyReadTimeout = listener.ReadTimeout // the framework's own is 5 s: it outlives a body that is not there, and ends a handler that takes longer
+	op.RejectUnknownQueryParameters = true    // a filter that is misspelt would show everything
 	op.DefaultStatus = cmp.Or(op.DefaultStatus, http.StatusOK)
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}

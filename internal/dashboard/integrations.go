@@ -120,7 +120,7 @@ type integrationPage struct {
 	ETag   string
 	YAML   string
 	New    bool
-	// MayStore says that the caller may write Secrets, and so is asked for credentials.
+	// MayStore says that credentials can be stored, and so are asked for.
 	MayStore bool
 }
 
@@ -247,12 +247,12 @@ func (v *visit) putIntegration(p product, namespace, name string, f *form, spec 
 
 // showIntegration shows one with a form, which has what is stored when it has no values.
 func (s *site) showIntegration(v *visit, p product, code int, f *form) error {
-	data := integrationPage{Product: p, Form: f, MayStore: v.mayStore()}
+	data := integrationPage{Product: p, Form: f}
 	a, err := v.call(http.MethodGet, p.api("config"), v.here("name", v.name()), nil, &data.config)
 	if err != nil {
 		return err
 	}
-	data.ETag = a.header.Get("ETag")
+	data.ETag, data.MayStore = a.header.Get("ETag"), v.mayStore() && !data.Fixed()
 	if f.values == nil {
 		f.values = values(p.fields, data.Spec)
 		if user, ok := at(data.Spec, "basic.username").(string); ok {

@@ -25,7 +25,9 @@ const (
 	shutdownTimeout   = 5 * time.Second
 	// maxConnections are open at once; who comes later waits. With maxHeader, in bytes, it bounds what requests take that have not begun yet.
 	maxConnections = 2048
-	maxHeader      = 16 << 10
+	// maxPerAddress are open from one address, which may be that of a proxy with many behind it, and leaves room for others.
+	maxPerAddress = maxConnections / 2
+	maxHeader     = 16 << 10
 )
 
 // Listener serves a handler, for a manager to run.
@@ -105,7 +107,7 @@ func (l *Listener) Start(ctx context.Context) error {
 	close(l.ready)
 
 	go func() {
-		limited := netutil.LimitListener(open, maxConnections)
+		limited := netutil.LimitListener(newFair(open, maxPerAddress), maxConnections)
 		if srv.TLSConfig != nil {
 			ended <- srv.ServeTLS(limited, "", "")
 			return

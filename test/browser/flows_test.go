@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -205,6 +207,56 @@ func TestWhatWentWrong(t *testing.T) {
 	p.open("/")
 	p.see("archived")
 	p.look("overview-attention")
+}
+
+// TestWhatJiraRefused finds what Jira did not like in the log, which has no page of its own.
+func TestWhatJiraRefused(t *testing.T) {
+	w := newWorld(t)
+	w.control(http.MethodPost, "/_sandbox/faults", sandbox.Fault{
+		Service: sandbox.Jira, Route: "POST /issue", Status: http.StatusBadRequest, ContentType: "application/json", Body: `{"errorMessages":[],"errors":{"customfield_1":"Team is required."}}`,
+	})
+	d := w.defect("first", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
+	p := w.tab(t)
+	p.signIn(w.admin)
+	p.open("/defects/" + w.namespace + "/" + d.Name)
+	p.click("button", "create jira ticket")
+	p.see("Team is required")
+	p.open("/activity?outcome=Failed")
+	p.click("DisclosureTriangle", "create issue")
+	p.see("What went wrong", "Team is required")
+	p.look("activity-open")
+	p.open("/activity?outcome=Failed")
+	p.window(360, 740, "light")
+	p.see("Team is required")
+}
+
+// TestWhatIsKeptElsewhere looks at an integration that Flux applies, and at a form as somebody who may not write Secrets.
+func TestWhatIsKeptElsewhere(t *testing.T) {
+	w := newWorld(t)
+	applied := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "SlackIntegration", "metadata": map[string]any{"namespace": w.namespace, "name": slackName},
+		"spec": map[string]any{"defaultChannel": channel},
+	}}
+	w.must(kube.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(applied), client.FieldOwner("kustomize-controller"), client.ForceOwnership))
+	p := w.tab(t)
+	p.signIn(w.admin)
+	p.open("/integrations/slack/" + w.namespace + "/" + slackName)
+	p.see("kustomize-controller")
+	if p.has("button", "save") || p.has("button", "disconnect") {
+		t.Error("what is changed elsewhere is offered to be changed here")
+	}
+	p.look("slack-managed")
+	p.follow("button", "test notification")
+	p.seeIn("test notification", "Succeeded")
+
+	q := w.tab(t)
+	q.signIn(w.account("keyless", rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: []string{"*"}}))
+	q.open("/integrations/jira/" + w.namespace + "/" + jiraName)
+	q.see("you may not write Secrets")
+	q.look("jira-without-secrets")
+	q.fill("issue type", "Task")
+	q.follow("button", "save")
+	q.see("Saved.")
 }
 
 // textFilter is the name of the field that filters by text.

@@ -88,18 +88,18 @@ func (w *world) tab(t *testing.T) *tab {
 
 func newTab(t *testing.T, mine ...string) *tab {
 	t.Helper()
-	return openTab(t, browser, append(mine, "data:", "about:blank"), chromedp.WithNewBrowserContext())
+	return openTab(browser, t, append(mine, "data:", "about:blank"), chromedp.WithNewBrowserContext())
 }
 
 // beside opens another tab of the same person, with the same cookies.
 func (p *tab) beside() *tab {
 	p.Helper()
-	other := openTab(p.T, p.ctx, p.mine)
+	other := openTab(p.ctx, p.T, p.mine)
 	other.w = p.w
 	return other
 }
 
-func openTab(t *testing.T, in context.Context, mine []string, options ...chromedp.ContextOption) *tab {
+func openTab(in context.Context, t *testing.T, mine []string, options ...chromedp.ContextOption) *tab {
 	t.Helper()
 	p := &tab{T: t, weight: map[network.RequestID]float64{}, dialog: make(chan string, 8), mine: mine}
 	ctx, cancel := chromedp.NewContext(in, append(options, chromedp.WithListener(p.hear))...)

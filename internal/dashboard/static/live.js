@@ -73,6 +73,7 @@
   const load = async () => {
     clearTimeout(timer);
     if (busy) { again = true; return; }
+    if (main.querySelector("form[data-sent]")) { timer = setTimeout(load, retry); return; } // another page is on its way, and this one's object may be gone
     busy = true;
     last = Date.now();
     let done = false;
