@@ -294,14 +294,14 @@ func (r *NotificationReconciler) post(ctx context.Context, s *notificationScope)
 	if !threaded(s) {
 		return fresh, nil
 	}
-	scope := *s
+	scope, attempts := *s, s.n.Status.Attempts // its status is written while the call is under way
 	return func(ctx context.Context, c SlackClient) (chat.Posted, error) {
 		first, ok := r.thread(ctx, &scope) // it may be there only now that it is this one's turn
 		if !ok {
 			return fresh(ctx, c)
 		}
 		now := r.present(ctx, &scope)
-		if _, err := c.Update(ctx, first, render.Living(&now, o)); holds(err, scope.n.Status.Attempts) {
+		if _, err := c.Update(ctx, first, render.Living(&now, o)); holds(err, attempts) {
 			return chat.Posted{}, unposted(err)
 		}
 		answer := render.Reply(&scope.event, o)
