@@ -111,6 +111,7 @@ var _ = Describe("Defect and ticket in step", func() {
 		w.jira.Edit("VOICE-1", "To Do", "new", func(t *ticket.Ticket) { t.Key, t.URL = "OPS-9", "https://jira.example.com/browse/OPS-9" })
 		hint()
 		Eventually(func() string { return status().Jira.Key }).Should(Equal("OPS-9"))
+		eventually(d, v1alpha1.ConditionTicketed, "True/Filed", "The ticket is OPS-9, which was VOICE-1 before it was moved")
 		w.jira.Edit("OPS-9", "", "", nil)
 		hint()
 		eventually(d, v1alpha1.ConditionSynced, "False/TicketMissing", "does not have OPS-9 any more")

@@ -340,13 +340,19 @@ func TestProbeOfAServerThatKeepsToItself(t *testing.T) {
 // TestProbeWithoutACreateScreen goes on without what Jira does not say, and says so.
 func TestProbeWithoutACreateScreen(t *testing.T) {
 	fields := []ticket.Field{{Name: "Occurrences", Type: ticket.Number}}
-	for name, c := range map[string]struct{ route, issueType string }{
-		"no list of issue types": {typesRoute, `{"name":"Bug"}`},
-		"no create screen":       {screenRoute, `{"id":"10004"}`},
+	const absent, kept = `Jira does not have it, or the account may not see it (404): No such resource`, `the account may not do this in Jira (403): give it the permission: No such resource`
+	for name, c := range map[string]struct {
+		route, issueType string
+		status           int
+		why              string
+	}{
+		"no list of issue types":      {typesRoute, `{"name":"Bug"}`, 404, absent},
+		"no create screen":            {screenRoute, `{"id":"10004"}`, 404, absent},
+		"no right to the issue types": {typesRoute, `{"name":"Bug"}`, 403, kept},
 	} {
 		t.Run(name, func(t *testing.T) {
 			routes := project("Server", screen)
-			routes[c.route] = []answer{{status: 404, body: `{"errorMessages":["No such resource"]}`}}
+			routes[c.route] = []answer{{status: c.status, body: `{"errorMessages":["No such resource"]}`}}
 			routes[createRoute] = []answer{created}
 			s := serve(t, routes)
 			tr := dial(t, ticket.Config{APIURL: s.URL, Token: secret, Project: "VOICE", IssueType: "Bug", Fields: fields})
@@ -355,7 +361,7 @@ func TestProbeWithoutACreateScreen(t *testing.T) {
 				t.Fatal(err)
 			}
 			const unknown = `Jira does not say what tickets of Bug in VOICE are to have`
-			if d := cmp.Diff([]string{unknown + `: Jira does not have it, or the account may not see it (404): No such resource; spec.fields are left out`}, p.Problems); d != "" {
+			if d := cmp.Diff([]string{unknown + ": " + c.why + "; spec.fields are left out"}, p.Problems); d != "" {
 				t.Error(d)
 			}
 			if p.Priorities != nil {
