@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/event"
+	kevent "sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -21,6 +22,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
@@ -114,8 +116,8 @@ func (r *DefectReconciler) finish(ctx context.Context, s *defectScope) (ctrl.Res
 			err = o.err
 		}
 	}
-	if was, is := s.before.Status.StateChange, s.defect.Status.StateChange; s.notify != nil && s.notify.err != nil && was != nil && is.Number != was.Number {
-		return ctrl.Result{}, err // the change before this one was not told yet: this one is written once it was
+	if s.notify != nil && s.notify.err != nil && s.overtakes() {
+		return ctrl.Result{}, err // the status says already why that was not told
 	}
 	if s.soon && err == nil && s.before.Status.ObservedGeneration < 0 {
 		return later(s.next), nil
@@ -130,6 +132,17 @@ func (r *DefectReconciler) finish(ctx context.Context, s *defectScope) (ctrl.Res
 		return ctrl.Result{}, err
 	}
 	return result, writeErr
+}
+
+// overtakes says that the state changed again before the change that the status shows was told: this one is written once that was, or it would be
+// told of neither.
+func (s *defectScope) overtakes() bool {
+	was, is := s.before.Status.StateChange, s.defect.Status.StateChange
+	if was == nil || is.Number == was.Number {
+		return false
+	}
+	told := event.DefectStateChanged(s.before)
+	return !slices.Contains(s.defect.Status.Events, v1alpha1.EventID(told.ID))
 }
 
 // silence is how long the first status may wait for Notifications that have said nothing yet: it is written together with what they say.
@@ -147,8 +160,8 @@ func (r *DefectReconciler) SetupWithManager(mgr ctrl.Manager, options controller
 		Watches(&v1alpha1.Notification{}, afterNews(handler.EnqueueRequestsFromMapFunc(defectOfNotification))).
 		Watches(&v1alpha1.JiraIntegration{}, handler.EnqueueRequestsFromMapFunc(r.concerned), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.NotificationRule{}, handler.EnqueueRequestsFromMapFunc(r.asYoungAs), builder.WithPredicates(predicate.Funcs{
-			UpdateFunc: func(event.UpdateEvent) bool { return false },
-			DeleteFunc: func(event.DeleteEvent) bool { return false },
+			UpdateFunc: func(kevent.UpdateEvent) bool { return false },
+			DeleteFunc: func(kevent.DeleteEvent) bool { return false },
 		})).
 		WatchesRawSource(r.Wake.Source()).
 		WithOptions(options).

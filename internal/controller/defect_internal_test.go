@@ -1,0 +1,76 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+// A change of state that cannot be told for now is not written over by the next one, or nobody would hear of it. Both are told in the end.
+func TestAChangeOfStateWaitsForTheOneBefore(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Truncate(time.Second)
+	d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: "d", UID: "u1", Generation: 3, CreationTimestamp: metav1.NewTime(now.Add(-time.Hour))}}
+	d.Spec.Title, d.Spec.Severity, d.Spec.State = "x", v1alpha1.SeverityHigh, v1alpha1.StateResolved
+	d.Spec.Jira = &v1alpha1.DefectJira{Create: v1alpha1.TicketNever}
+	seen := d.CreationTimestamp
+	d.Status = v1alpha1.DefectStatus{
+		ObservedGeneration: 2, State: v1alpha1.StateInProgress, WantedState: v1alpha1.StateInProgress, Occurrences: 1, FirstSeenTime: &seen, LastSeenTime: &seen,
+		StateChange: &v1alpha1.StateChange{Number: 1, From: v1alpha1.StateOpen, Cause: v1alpha1.CauseSpec, Time: metav1.NewTime(now)},
+		Events:      []v1alpha1.EventID{"u1.created"},
+	}
+	rule := &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: "all", UID: "r1", CreationTimestamp: metav1.NewTime(now.Add(-2 * time.Hour))},
+		Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectStateChanged}}}
+	full := true
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(d, rule).WithStatusSubresource(d, rule).
+		WithIndex(&v1alpha1.Notification{}, SubjectIndex, subjectOf).
+		WithInterceptorFuncs(interceptor.Funcs{Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if _, ok := o.(*v1alpha1.Notification); ok && full {
+				return errors.New("the store is full")
+			}
+			return c.Create(ctx, o, opts...)
+		}}).Build()
+	r := &DefectReconciler{
+		Client: c, Clock: clock.RealClock{}, News: &News{}, TookOver: func() time.Time { return now.Add(-24 * time.Hour) },
+		Jira:   connection.NewPool[JiraClient, ticket.Ticket](connection.Options{Clock: clock.RealClock{}}),
+		Outbox: &outbox.Outbox{Client: c, Live: c, Clock: clock.RealClock{}, MaxEventAge: 24 * time.Hour, TookOver: func() time.Time { return now }},
+	}
+	key := client.ObjectKeyFromObject(d)
+	reconcile := func() (int64, error) {
+		_, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: key})
+		if getErr := c.Get(t.Context(), key, d); getErr != nil {
+			t.Fatal(getErr)
+		}
+		return d.Status.StateChange.Number, err
+	}
+	if n, err := reconcile(); n != 1 || err == nil {
+		t.Errorf("while nothing can be stored: change %d, %v", n, err)
+	}
+	full = false
+	for range 2 {
+		if n, err := reconcile(); n != 2 || err != nil {
+			t.Errorf("afterwards: change %d, %v", n, err)
+		}
+	}
+	told := &v1alpha1.NotificationList{}
+	if err := c.List(t.Context(), told); err != nil || len(told.Items) != 2 {
+		t.Errorf("%d changes are told, want both: %v", len(told.Items), err)
+	}
+}
