@@ -163,7 +163,7 @@ func (t *tracker) search(ctx context.Context, jql string, each func(*issue)) (mo
 	for range maxSearchPages {
 		var got foundPage
 		if err := t.call(ctx, http.MethodPost, path, body, &got, false); err != nil {
-			return false, err
+			return false, noSearch(err, deployment)
 		}
 		if got.Issues == nil {
 			return false, incomplete("what it found")
@@ -181,6 +181,19 @@ func (t *tracker) search(ctx context.Context, jql string, each func(*issue)) (mo
 		}
 	}
 	return true, nil
+}
+
+// noSearch says what to mend when a server does not have the search of its deployment: it is the other one then, which it may not say itself.
+func noSearch(err error, deployment ticket.Deployment) error {
+	f := fault.From(err)
+	if f.Kind != fault.NotFound {
+		return err
+	}
+	other := ticket.Cloud
+	if deployment == ticket.Cloud {
+		other = ticket.DataCenter
+	}
+	return fault.New(fault.NotFound, "Jira does not have the search of %s (%s): set spec.deployment to %s if it is that", deployment, f.Code, other)
 }
 
 // foundPage is a page of a search's answer. Its members are absent where the deployment has no such thing.
