@@ -386,6 +386,31 @@ func TestWhatComesInIsStoredOnce(t *testing.T) {
 	w.Expect(dry.Message.Text).NotTo(gomega.ContainSubstring("<!channel>"))
 }
 
+func TestAListOfRulesSaysWhatWentWrongWithThem(t *testing.T) {
+	w := newWorld(t)
+	rule := &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "alerts"}, Spec: v1alpha1.NotificationRuleSpec{
+		EventTypes: []v1alpha1.EventType{v1alpha1.EventSystemAlertFiring}, When: "event.data.minutes > 5",
+	}}
+	w.create(rule)
+	status(w, rule, func(r *v1alpha1.NotificationRule) {
+		r.Status.ErrorsTotal = 3
+		r.Status.LastError = &v1alpha1.RuleError{Time: metav1.Now(), EventID: "e1", EventType: v1alpha1.EventSystemAlertFiring, Message: "no such key: minutes"}
+	})
+	w.Eventually(func() (out []string) {
+		var got struct {
+			Items []struct {
+				Name, LastError string
+				ErrorsTotal     int64
+			}
+		}
+		w.all().ask("GET", "/api/v1/rules", "").into(w, &got)
+		for _, r := range got.Items {
+			out = append(out, fmt.Sprintf("%s: %d, %s", r.Name, r.ErrorsTotal, r.LastError))
+		}
+		return out
+	}).Should(gomega.Equal([]string{"alerts: 3, no such key: minutes"}))
+}
+
 func ptrTo[T any](v T) *T { return &v }
 
 func TestActivitiesAreInTheLog(t *testing.T) {

@@ -29,6 +29,8 @@ type ruleSummary struct {
 	MatchedTotal  int64                `json:"matchedTotal" doc:"Events that matched."`
 	SentTotal     int64                `json:"sentTotal" doc:"Notifications that reached Slack."`
 	FailedTotal   int64                `json:"failedTotal" doc:"Notifications that were given up."`
+	ErrorsTotal   int64                `json:"errorsTotal" doc:"Events for which spec.when could not be worked out. They did not match."`
+	LastError     string               `json:"lastError,omitempty" doc:"What was wrong with the last of those events, since the spec was last changed."`
 	LastMatchTime *time.Time           `json:"lastMatchTime,omitempty" doc:"When an event last matched."`
 }
 
@@ -106,6 +108,10 @@ func (s *Server) listRules(ctx context.Context, i *rulesInput) (*ruleList, error
 		one := ruleSummary{
 			Namespace: r.Namespace, Name: r.Name, EventTypes: r.Spec.EventTypes, Channel: string(r.Spec.Channel), Suspended: r.Spec.Suspend,
 			MatchedTotal: r.Status.MatchedTotal, SentTotal: r.Status.SentTotal, FailedTotal: r.Status.FailedTotal, LastMatchTime: timeOf(r.Status.LastMatchTime),
+			ErrorsTotal: r.Status.ErrorsTotal,
+		}
+		if e := r.Status.LastError; e != nil {
+			one.LastError = e.Message
 		}
 		if c := condition.Get(r, v1alpha1.ConditionReady); c != nil {
 			one.Ready, one.Reason, one.Message = c.Status == metav1.ConditionTrue, c.Reason, c.Message

@@ -19,6 +19,7 @@ type ruleRow struct {
 	MatchedTotal  int64      `json:"matchedTotal"`
 	SentTotal     int64      `json:"sentTotal"`
 	FailedTotal   int64      `json:"failedTotal"`
+	LastError     string     `json:"lastError"`
 	LastMatchTime *time.Time `json:"lastMatchTime"`
 }
 
@@ -41,11 +42,18 @@ type rule struct {
 	Name      string         `json:"name"`
 	Spec      map[string]any `json:"spec"`
 	Status    struct {
-		Conditions    []condition `json:"conditions"`
-		MatchedTotal  int64       `json:"matchedTotal"`
-		SentTotal     int64       `json:"sentTotal"`
-		FailedTotal   int64       `json:"failedTotal"`
-		LastMatchTime *time.Time  `json:"lastMatchTime"`
+		Conditions   []condition `json:"conditions"`
+		MatchedTotal int64       `json:"matchedTotal"`
+		SentTotal    int64       `json:"sentTotal"`
+		FailedTotal  int64       `json:"failedTotal"`
+		ErrorsTotal  int64       `json:"errorsTotal"`
+		LastError    *struct {
+			Time      *time.Time `json:"time"`
+			EventID   string     `json:"eventID"`
+			EventType string     `json:"eventType"`
+			Message   string     `json:"message"`
+		} `json:"lastError"`
+		LastMatchTime *time.Time `json:"lastMatchTime"`
 	} `json:"status"`
 }
 
