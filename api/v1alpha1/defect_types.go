@@ -446,6 +446,7 @@ type Defect struct {
 
 	// status is where it stands.
 	// +optional
+	// +structType=atomic
 	// +kubebuilder:default:={"observedGeneration":-1}
 	Status DefectStatus `json:"status,omitzero"`
 }

@@ -1,5 +1,8 @@
 // Package v1alpha1 contains the kinds of the integrations.voiceai.dev API group: how to reach Slack and Jira, who hears of
 // what, and the work itself.
+//
+// A status is atomic to the API server, and so is the spec of a Notification, which never changes: each has one writer, the operator, and to keep
+// book of who owns which field of it (metadata.managedFields) took a quarter of the API server's time for each write and a third of the object.
 // +kubebuilder:object:generate=true
 // +groupName=integrations.voiceai.dev
 package v1alpha1

@@ -400,6 +400,7 @@ type JiraIntegration struct {
 
 	// status is what was found there.
 	// +optional
+	// +structType=atomic
 	// +kubebuilder:default:={"observedGeneration":-1}
 	Status JiraIntegrationStatus `json:"status,omitzero"`
 }

@@ -221,10 +221,12 @@ type Notification struct {
 
 	// spec is what is to be delivered.
 	// +required
+	// +structType=atomic
 	Spec NotificationSpec `json:"spec"`
 
 	// status is what became of it.
 	// +optional
+	// +structType=atomic
 	// +kubebuilder:default:={"observedGeneration":-1}
 	Status NotificationStatus `json:"status,omitzero"`
 }

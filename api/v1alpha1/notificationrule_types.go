@@ -291,6 +291,7 @@ type NotificationRule struct {
 
 	// status is what became of it.
 	// +optional
+	// +structType=atomic
 	// +kubebuilder:default:={"observedGeneration":-1}
 	Status NotificationRuleStatus `json:"status,omitzero"`
 }

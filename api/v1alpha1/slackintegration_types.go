@@ -224,6 +224,7 @@ type SlackIntegration struct {
 
 	// status is what was found there.
 	// +optional
+	// +structType=atomic
 	// +kubebuilder:default:={"observedGeneration":-1}
 	Status SlackIntegrationStatus `json:"status,omitzero"`
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
@@ -91,9 +89,8 @@ func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
 		if err := w.client.Create(ctx, d); err != nil {
 			return err
 		}
-		before := d.DeepCopy()
 		d.Status = ticketed(d, i, k, began)
-		err := w.client.Status().Patch(ctx, d, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+		err := w.client.Status().Update(ctx, d)
 		took[k] = ms(time.Since(began))
 		return err
 	})
