@@ -40,7 +40,7 @@ func TestAChangeOfStateWaitsForTheOneBefore(t *testing.T) {
 		Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectStateChanged}}}
 	full := true
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(d, rule).WithStatusSubresource(d, rule).
-		WithIndex(&v1alpha1.Notification{}, SubjectIndex, subjectOf).
+		WithIndex(&v1alpha1.Notification{}, SubjectIndex, inDrawers(subjectOf)).
 		WithInterceptorFuncs(interceptor.Funcs{Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			if _, ok := o.(*v1alpha1.Notification); ok && full {
 				return errors.New("the store is full")

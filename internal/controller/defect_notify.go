@@ -11,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
@@ -75,20 +74,19 @@ const unshown = 15 * time.Second
 // were created just now.
 func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, created []string) *outcome {
 	d := s.defect
-	list := &v1alpha1.NotificationList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(d.Namespace), client.MatchingFields{SubjectIndex: string(d.UID)}); err != nil {
+	list, err := about(ctx, r.Client, d.Namespace, string(d.UID))
+	if err != nil {
 		return conclude(fmt.Errorf("listing the Notifications of the Defect: %w", err))
 	}
-	slices.SortFunc(list.Items, func(a, b v1alpha1.Notification) int {
+	slices.SortFunc(list, func(a, b *v1alpha1.Notification) int {
 		if c := a.Spec.Event.Time.Compare(b.Spec.Event.Time.Time); c != 0 {
 			return c
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
 	pending, spoken, failed := 0, false, (*v1alpha1.Notification)(nil)
-	total := len(list.Items)
-	for i := range list.Items {
-		n := &list.Items[i]
+	total := len(list)
+	for _, n := range list {
 		switch {
 		case condition.Is(n, v1alpha1.ConditionDelivered, metav1.ConditionTrue, ""):
 			s.shown(n)
@@ -100,7 +98,7 @@ func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, create
 		}
 	}
 	for _, name := range created { // each of them has the Defect reconciled again
-		if !slices.ContainsFunc(list.Items, func(n v1alpha1.Notification) bool { return n.Name == name }) {
+		if !slices.ContainsFunc(list, func(n *v1alpha1.Notification) bool { return n.Name == name }) {
 			pending, total = pending+1, total+1
 			s.next = sooner(s.next, unshown)
 		}
@@ -116,8 +114,8 @@ func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, create
 		o := &outcome{reason: v1alpha1.ReasonDelivering, message: fmt.Sprintf("%d of %d notifications are under way", pending, total)}
 		condition.False(d, v1alpha1.ConditionNotified, o.reason, o.message)
 		return o
-	case len(list.Items) > 0:
-		condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNotified, deliveredMessage(len(list.Items)))
+	case len(list) > 0:
+		condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNotified, deliveredMessage(len(list)))
 	case condition.Is(d, v1alpha1.ConditionNotified, metav1.ConditionFalse, v1alpha1.ReasonDeliveryFailed): // and was removed since, which mends nothing
 		return &outcome{progress: condition.Stalled, reason: v1alpha1.ReasonDeliveryFailed, message: condition.Get(d, v1alpha1.ConditionNotified).Message}
 	case !condition.Is(d, v1alpha1.ConditionNotified, metav1.ConditionTrue, ""): // what was delivered long ago has been removed since

@@ -28,7 +28,7 @@ const (
 	TicketIndex = "ticket"
 	// IntegrationIndex: the integration with which a Defect's ticket was made, as namespace/name.
 	IntegrationIndex = "integration"
-	// SubjectIndex: the UID of the object a Notification is about.
+	// SubjectIndex: the drawer of the UID of the object a Notification is about.
 	SubjectIndex = "subject"
 	// MemberIndex: the members of a digest, by name.
 	MemberIndex = "member"
@@ -48,9 +48,9 @@ func Index(ctx context.Context, mgr ctrl.Manager) error {
 		{&v1alpha1.SlackIntegration{}, SecretIndex, secretsOf},
 		{&v1alpha1.JiraIntegration{}, SecretIndex, secretsOf},
 		{&v1alpha1.Defect{}, TicketedIndex, isTicketed},
-		{&v1alpha1.Defect{}, TicketIndex, func(o client.Object) []string { return drawersOf(namesOf(o)) }},
+		{&v1alpha1.Defect{}, TicketIndex, inDrawers(namesOf)},
 		{&v1alpha1.Defect{}, IntegrationIndex, ticketIntegration},
-		{&v1alpha1.Notification{}, SubjectIndex, subjectOf},
+		{&v1alpha1.Notification{}, SubjectIndex, inDrawers(subjectOf)},
 		{&v1alpha1.Notification{}, MemberIndex, memberNames},
 		{&v1alpha1.Notification{}, UndeliveredIndex, isUndelivered},
 	} {
@@ -105,22 +105,28 @@ func namesOf(o client.Object) []string {
 // drawers is how many there are. A value of its own in an index for each of ten thousand names takes more memory than the Defects' statuses do.
 const drawers = 512
 
-func drawersOf(names []string) []string {
-	var out []string
-	for _, n := range names {
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(n))
-		if d := strconv.Itoa(int(h.Sum32() % drawers)); !slices.Contains(out, d) {
-			out = append(out, d)
+// inDrawers indexes objects by the drawers of their names. A drawer holds others too: who looks into it has to ask for the name.
+func inDrawers(names func(client.Object) []string) client.IndexerFunc {
+	return func(o client.Object) (out []string) {
+		for _, n := range names(o) {
+			if d := drawerOf(n); !slices.Contains(out, d) {
+				out = append(out, d)
+			}
 		}
+		return out
 	}
-	return out
+}
+
+func drawerOf(name string) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	return strconv.Itoa(int(h.Sum32() % drawers))
 }
 
 // named are the Defects that a name means in Jira. They are the cache's: nobody may change them.
 func named(ctx context.Context, c client.Reader, name string) ([]*v1alpha1.Defect, error) {
 	list := &v1alpha1.DefectList{}
-	if err := c.List(ctx, list, client.MatchingFields{TicketIndex: drawersOf([]string{name})[0]}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := c.List(ctx, list, client.MatchingFields{TicketIndex: drawerOf(name)}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
 	var out []*v1alpha1.Defect
@@ -144,6 +150,21 @@ func subjectOf(o client.Object) []string {
 		return []string{n.Spec.Event.Subject.UID}
 	}
 	return nil
+}
+
+// about are the Notifications of a namespace about an object. They are the cache's: nobody may change them.
+func about(ctx context.Context, c client.Reader, namespace, uid string) ([]*v1alpha1.Notification, error) {
+	list := &v1alpha1.NotificationList{}
+	if err := c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{SubjectIndex: drawerOf(uid)}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	var out []*v1alpha1.Notification
+	for i := range list.Items {
+		if slices.Contains(subjectOf(&list.Items[i]), uid) {
+			out = append(out, &list.Items[i])
+		}
+	}
+	return out, nil
 }
 
 func memberNames(o client.Object) []string {

@@ -1,13 +1,13 @@
 package controller
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -21,7 +21,7 @@ func TestDefectsOf(t *testing.T) {
 	defect := func(namespace, name string, j *v1alpha1.DefectTicket) *v1alpha1.Defect {
 		return &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(name)}, Status: v1alpha1.DefectStatus{Jira: j}}
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.Defect{}, TicketIndex, func(o client.Object) []string { return drawersOf(namesOf(o)) }).WithObjects(
+	c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.Defect{}, TicketIndex, inDrawers(namesOf)).WithObjects(
 		defect("voice", "filed", &v1alpha1.DefectTicket{Integration: "voice/jira", ID: "10042", Key: "VOICE-42"}),
 		defect("other", "guest", &v1alpha1.DefectTicket{Integration: "voice/jira", ID: "10043", Key: "VOICE-43"}),
 		defect("voice", "elsewhere", &v1alpha1.DefectTicket{Integration: "voice/second", ID: "10042", Key: "VOICE-42"}),
@@ -64,5 +64,27 @@ func TestDefectsOf(t *testing.T) {
 				t.Errorf("found %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// More Notifications than there are drawers share them.
+func TestAbout(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	b := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.Notification{}, SubjectIndex, inDrawers(subjectOf))
+	for i := range 2 * drawers {
+		n := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: fmt.Sprintf("n%d", i)}}
+		n.Spec.Event.Subject = &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect, UID: fmt.Sprintf("u%d", i/2)}
+		b.WithObjects(n)
+	}
+	c := b.WithObjects(&v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: "of-nothing"}}).Build()
+	found, err := about(t.Context(), c, "voice", "u7")
+	if err != nil || len(found) != 2 || found[0].Name != "n14" || found[1].Name != "n15" {
+		t.Errorf("got %v, %v", found, err)
+	}
+	if found, err = about(t.Context(), c, "voice", "u"); err != nil || len(found) != 0 {
+		t.Errorf("got %v, %v of nothing", found, err)
 	}
 }

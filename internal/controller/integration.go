@@ -233,7 +233,7 @@ func naming(c client.Reader, list func() (client.ObjectList, func() []client.Obj
 	}
 }
 
-func requests(objects []client.Object) []reconcile.Request {
+func requests[O client.Object](objects []O) []reconcile.Request {
 	var out []reconcile.Request
 	for _, o := range objects {
 		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})

@@ -206,10 +206,10 @@ func (g *groups) remove(n types.NamespacedName) {
 	}
 }
 
-// digestOf is the digest that tells a Notification, if there is one.
+// digestOf is the digest that tells a Notification, if there is one. It is the cache's: nobody may change it.
 func (r *NotificationReconciler) digestOf(ctx context.Context, s *notificationScope) (*v1alpha1.Notification, bool) {
 	list := &v1alpha1.NotificationList{}
-	err := r.Client.List(ctx, list, client.InNamespace(s.n.Namespace), client.MatchingFields{MemberIndex: s.n.Name})
+	err := r.Client.List(ctx, list, client.InNamespace(s.n.Namespace), client.MatchingFields{MemberIndex: s.n.Name}, client.UnsafeDisableDeepCopy)
 	if err == nil && len(list.Items) > 0 {
 		return &list.Items[0], true
 	}
@@ -331,12 +331,15 @@ func (r *NotificationReconciler) gather(ctx context.Context, s *notificationScop
 			continue
 		}
 		d := digestOf(part)
-		if err := r.Client.Create(ctx, d); err != nil && !apierrors.IsAlreadyExists(err) {
+		err := r.Client.Create(ctx, d)
+		if err != nil && !apierrors.IsAlreadyExists(err) {
 			r.regroup(id, names, s.now)
 			return fmt.Errorf("storing digest %s: %w", d.Name, err)
 		}
+		if err == nil { // else it was stored and counted before, and the answer was lost
+			digestSizes.Observe(float64(len(part)))
+		}
 		r.groups.assign(client.ObjectKeyFromObject(d), d.Spec.Members)
-		digestSizes.Observe(float64(len(part)))
 		r.groups.storm(id)
 	}
 	return nil

@@ -62,8 +62,7 @@ func (r *NotificationReconciler) head(ctx context.Context, s *notificationScope,
 		return chat.Posted{}, false
 	}
 	var first *v1alpha1.Notification
-	for i := range siblings {
-		o := &siblings[i]
+	for _, o := range siblings {
 		if m := o.Status.Message; m != nil && m.TS != "" && m.Integration == by && o.Status.Digest == "" && (first == nil || earlier(o, first)) {
 			first = o
 		}
@@ -106,8 +105,7 @@ func (r *NotificationReconciler) waitsForEarlier(ctx context.Context, s *notific
 		return false, nil
 	}
 	siblings, err := r.siblings(ctx, s.n)
-	for i := range siblings {
-		o := &siblings[i]
+	for _, o := range siblings {
 		if !settled(o) && condition.Get(o, v1alpha1.ConditionStalled) == nil && earlier(o, s.n) {
 			return true, nil
 		}
@@ -115,13 +113,13 @@ func (r *NotificationReconciler) waitsForEarlier(ctx context.Context, s *notific
 	return false, err
 }
 
-// siblings are the other Notifications of the same rule about the same Defect.
-func (r *NotificationReconciler) siblings(ctx context.Context, n *v1alpha1.Notification) ([]v1alpha1.Notification, error) {
-	list := &v1alpha1.NotificationList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(n.Namespace), client.MatchingFields{SubjectIndex: n.Spec.Event.Subject.UID}); err != nil {
+// siblings are the other Notifications of the same rule about the same Defect. They are the cache's: nobody may change them.
+func (r *NotificationReconciler) siblings(ctx context.Context, n *v1alpha1.Notification) ([]*v1alpha1.Notification, error) {
+	list, err := about(ctx, r.Client, n.Namespace, n.Spec.Event.Subject.UID)
+	if err != nil {
 		return nil, fmt.Errorf("listing the Notifications of %s %s: %w", n.Spec.Event.Subject.Kind, n.Spec.Event.Subject.Name, err)
 	}
-	return slices.DeleteFunc(list.Items, func(o v1alpha1.Notification) bool {
+	return slices.DeleteFunc(list, func(o *v1alpha1.Notification) bool {
 		return o.Name == n.Name || o.Spec.Rule.UID != n.Spec.Rule.UID
 	}), nil
 }
@@ -148,5 +146,5 @@ func (r *NotificationReconciler) later(ctx context.Context, o client.Object) []r
 		ctrl.LoggerFrom(ctx).Error(err, "Finding the Notifications that wait for another", "Notification", client.ObjectKeyFromObject(o))
 		return nil
 	}
-	return requests(pointers(slices.DeleteFunc(siblings, func(o v1alpha1.Notification) bool { return settled(&o) })))
+	return requests(slices.DeleteFunc(siblings, settled))
 }
