@@ -31,13 +31,18 @@ func (w *Waker) Source() source.Source {
 }
 
 // Wake has an object reconciled. Before the controller runs it does nothing: then everything is reconciled anyway.
-func (w *Waker) Wake(name types.NamespacedName) {
+func (w *Waker) Wake(name types.NamespacedName) { w.wake(name, w.Priority) }
+
+// Hurry has an object reconciled as if it were news, however many others were woken before.
+func (w *Waker) Hurry(name types.NamespacedName) { w.wake(name, 0) }
+
+func (w *Waker) wake(name types.NamespacedName, priority int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch q := w.queue.(type) {
 	case nil:
 	case priorityqueue.PriorityQueue[reconcile.Request]:
-		q.AddWithOpts(priorityqueue.AddOpts{Priority: &w.Priority}, reconcile.Request{NamespacedName: name})
+		q.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, reconcile.Request{NamespacedName: name})
 	default:
 		q.Add(reconcile.Request{NamespacedName: name})
 	}

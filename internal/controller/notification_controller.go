@@ -59,7 +59,7 @@ const maxThreads = 4096
 
 func (r *NotificationReconciler) prepare() {
 	r.once.Do(func() {
-		r.groups = &groups{clock: r.Clock, wake: r.Wake.Wake, byID: map[string]*group{}, of: map[types.NamespacedName]string{}, storms: map[string]time.Time{}, digests: map[types.NamespacedName]assignment{}}
+		r.groups = &groups{clock: r.Clock, wake: r.Wake.Hurry, byID: map[string]*group{}, of: map[types.NamespacedName]string{}, storms: map[string]time.Time{}, digests: map[types.NamespacedName]assignment{}}
 		r.threads = lru.New(maxThreads)
 	})
 }

@@ -39,7 +39,8 @@ const (
 // before it is sent, and who is in none is held again after a restart.
 type groups struct {
 	clock clock.WithDelayedExecution
-	wake  func(types.NamespacedName)
+	// wake has a member reconciled that nobody was told of yet: it comes before those of which it is only to be written down that they were.
+	wake func(types.NamespacedName)
 
 	mu   sync.Mutex
 	byID map[string]*group
@@ -303,7 +304,7 @@ func (r *NotificationReconciler) gather(ctx context.Context, s *notificationScop
 			for _, n := range alone {
 				if _, told := r.groups.assigned(n); !told {
 					lane.Forget(n)
-					r.Wake.Wake(n)
+					r.Wake.Hurry(n)
 				}
 			}
 		}()
@@ -327,7 +328,7 @@ func (r *NotificationReconciler) gather(ctx context.Context, s *notificationScop
 	})
 	for part := range slices.Chunk(waiting, maxMembers) {
 		if len(part) == 1 {
-			r.Wake.Wake(client.ObjectKeyFromObject(part[0])) // by now there is room for it
+			r.Wake.Hurry(client.ObjectKeyFromObject(part[0])) // by now there is room for it
 			continue
 		}
 		d := digestOf(part)

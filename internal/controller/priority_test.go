@@ -39,11 +39,13 @@ func TestNewsFirst(t *testing.T) {
 	(&handler.EnqueueRequestForObject{}).Create(t.Context(), event.CreateEvent{Object: named("new", "1")}, q)
 	q.AddWithOpts(priorityqueue.AddOpts{Priority: later(time.Hour).Priority, After: time.Hour}, reconcile.Request{NamespacedName: types.NamespacedName{Name: "rests"}})
 	waker.Wake(types.NamespacedName{Name: "rests"})
+	waker.Wake(types.NamespacedName{Name: "waits"})
+	waker.Hurry(types.NamespacedName{Name: "waits"})
 
 	for i, want := range []struct {
 		name     string
 		priority int
-	}{{"new", 0}, {"stored", AfterNews}, {"told", AfterNews}, {"answered", AfterNews}, {"rests", AfterNews}} {
+	}{{"new", 0}, {"waits", 0}, {"stored", AfterNews}, {"told", AfterNews}, {"answered", AfterNews}, {"rests", AfterNews}} {
 		got, priority, _ := q.GetWithPriority()
 		if got.Name != want.name || priority != want.priority {
 			t.Errorf("%d: got %s with %d, want %s with %d", i, got.Name, priority, want.name, want.priority)
