@@ -24,7 +24,8 @@ type NotificationSpec struct {
 	// +required
 	Event NotificationEvent `json:"event"`
 
-	// members are the Notifications of this namespace, by name, that this one tells together: it is a digest when there are any.
+	// members are the Notifications of this namespace, by name and in the order of their names, that this one tells together: it is a digest when
+	// there are any.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=1000

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"time"
 	_ "time/tzdata" // the image has no time zones of its own
 
@@ -47,6 +46,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/edge"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
+	"github.com/voiceai-dev/integrations-operator/internal/memory"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket/jira"
@@ -99,9 +99,6 @@ func main() {
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // the caches make most of the heap: memory is dearer here than a little more collecting
-	}
 
 	if err := run(ctrl.SetupSignalHandler(), f); err != nil {
 		ctrl.Log.Error(err, "Operator ended")
@@ -114,6 +111,7 @@ func run(ctx context.Context, f flags) error {
 		return fmt.Errorf("--notification-retention (%s) must be longer than --max-event-age (%s) and --notification-expiry (%s): a Notification that is gone can be sent again",
 			f.keep, f.maxEventAge, f.expiry)
 	}
+	go memory.Keep(ctx)
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("finding the cluster: %w", err)
@@ -178,7 +176,7 @@ func cacheOptions() cache.Options {
 		panic(err) // the label is a constant
 	}
 	return cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
+		DefaultTransform: controller.Lean,
 		ByObject: map[client.Object]cache.ByObject{
 			&batchv1.Job{}: {Label: labels.NewSelector().Add(*runs)}, &batchv1.CronJob{}: {Label: labels.NewSelector().Add(*runs)},
 		},

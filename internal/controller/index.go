@@ -30,7 +30,7 @@ const (
 	IntegrationIndex = "integration"
 	// SubjectIndex: the drawer of the UID of the object a Notification is about.
 	SubjectIndex = "subject"
-	// MemberIndex: the members of a digest, by name.
+	// MemberIndex: the drawers of the members of a digest, by name.
 	MemberIndex = "member"
 	// UndeliveredIndex: "true" for a Notification that is not delivered.
 	UndeliveredIndex = "undelivered"
@@ -51,7 +51,7 @@ func Index(ctx context.Context, mgr ctrl.Manager) error {
 		{&v1alpha1.Defect{}, TicketIndex, inDrawers(namesOf)},
 		{&v1alpha1.Defect{}, IntegrationIndex, ticketIntegration},
 		{&v1alpha1.Notification{}, SubjectIndex, inDrawers(subjectOf)},
-		{&v1alpha1.Notification{}, MemberIndex, memberNames},
+		{&v1alpha1.Notification{}, MemberIndex, inDrawers(memberNames)},
 		{&v1alpha1.Notification{}, UndeliveredIndex, isUndelivered},
 	} {
 		if err := mgr.GetFieldIndexer().IndexField(ctx, i.object, i.field, i.value); err != nil {
@@ -103,17 +103,17 @@ func namesOf(o client.Object) []string {
 }
 
 // drawers is how many there are. A value of its own in an index for each of ten thousand names takes more memory than the Defects' statuses do.
-const drawers = 512
+const drawers = 2048
 
 // inDrawers indexes objects by the drawers of their names. A drawer holds others too: who looks into it has to ask for the name.
 func inDrawers(names func(client.Object) []string) client.IndexerFunc {
-	return func(o client.Object) (out []string) {
-		for _, n := range names(o) {
-			if d := drawerOf(n); !slices.Contains(out, d) {
-				out = append(out, d)
-			}
+	return func(o client.Object) []string {
+		all := names(o)
+		for i, n := range all {
+			all[i] = drawerOf(n)
 		}
-		return out
+		slices.Sort(all)
+		return slices.Compact(all)
 	}
 }
 
@@ -161,6 +161,21 @@ func about(ctx context.Context, c client.Reader, namespace, uid string) ([]*v1al
 	var out []*v1alpha1.Notification
 	for i := range list.Items {
 		if slices.Contains(subjectOf(&list.Items[i]), uid) {
+			out = append(out, &list.Items[i])
+		}
+	}
+	return out, nil
+}
+
+// digestsOf are the digests of a namespace that tell a Notification. They are the cache's: nobody may change them.
+func digestsOf(ctx context.Context, c client.Reader, namespace, member string) ([]*v1alpha1.Notification, error) {
+	list := &v1alpha1.NotificationList{}
+	if err := c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{MemberIndex: drawerOf(member)}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	var out []*v1alpha1.Notification
+	for i := range list.Items {
+		if _, ok := slices.BinarySearch(list.Items[i].Spec.Members, v1alpha1.NotificationName(member)); ok {
 			out = append(out, &list.Items[i])
 		}
 	}

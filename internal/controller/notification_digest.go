@@ -209,10 +209,8 @@ func (g *groups) remove(n types.NamespacedName) {
 
 // digestOf is the digest that tells a Notification, if there is one. It is the cache's: nobody may change it.
 func (r *NotificationReconciler) digestOf(ctx context.Context, s *notificationScope) (*v1alpha1.Notification, bool) {
-	list := &v1alpha1.NotificationList{}
-	err := r.Client.List(ctx, list, client.InNamespace(s.n.Namespace), client.MatchingFields{MemberIndex: s.n.Name}, client.UnsafeDisableDeepCopy)
-	if err == nil && len(list.Items) > 0 {
-		return &list.Items[0], true
+	if found, err := digestsOf(ctx, r.Client, s.n.Namespace, s.n.Name); err == nil && len(found) > 0 {
+		return found[0], true
 	}
 	if name, ok := r.groups.assigned(s.key()); ok {
 		return &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}, true
@@ -370,6 +368,7 @@ func digestOf(members []*v1alpha1.Notification) *v1alpha1.Notification {
 			newest = m
 		}
 	}
+	slices.Sort(d.Spec.Members) // so that one is found in them at once
 	sum := hex.EncodeToString(hash.Sum(nil)[:10])
 	d.Name = "digest-" + sum
 	d.Spec.Rule, d.Spec.IntegrationRef, d.Spec.Channel = first.Spec.Rule, first.Spec.IntegrationRef, first.Spec.Channel
