@@ -13,12 +13,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	k8sruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	watchtools "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -146,41 +146,54 @@ func parallel(n, atOnce int, do func(i int) error) error {
 	return <-errs
 }
 
-// watch watches the objects of a list and calls each for each change, until it returns true.
+// watchEach watches the objects of a list and calls each for each change, until it returns true.
 func watchEach[T client.Object](ctx context.Context, w *world, list client.ObjectList, each func(T, time.Time) bool) (wait func() error, err error) {
 	if err := w.client.List(ctx, list, client.Limit(1)); err != nil {
 		return nil, err
 	}
-	// The API server ends a watch that falls behind, as happens when all share two processors.
-	watching, err := watchtools.NewRetryWatcherWithContext(ctx, list.GetResourceVersion(), watcher{w.client, list})
-	if err != nil {
-		return nil, err
-	}
+	since := list.GetResourceVersion()
 	done := make(chan error, 1)
 	go func() {
-		defer watching.Stop()
 		for {
-			select {
-			case e, ok := <-watching.ResultChan():
-				o, fits := e.Object.(T)
-				switch {
-				case !ok || !fits:
-					done <- fmt.Errorf("the watch ended with %v", e.Object)
-					return
-				case each(o, time.Now()):
-					done <- nil
-					return
-				}
-			case err := <-w.stage.Died:
+			watching, err := w.client.Watch(ctx, list, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: since, AllowWatchBookmarks: true}})
+			if err != nil {
 				done <- err
 				return
-			case <-ctx.Done():
-				done <- context.Cause(ctx)
+			}
+			ended, err := follow(ctx, w, watching, &since, each)
+			watching.Stop()
+			if ended {
+				done <- err
 				return
 			}
 		}
 	}()
 	return func() error { return <-done }, nil
+}
+
+// follow calls each for each change that a watch sends, and notes how far it came. It has ended when each returned true or nothing more is to be had;
+// else the API server ended the watch because it fell behind, as happens when all share two processors.
+func follow[T client.Object](ctx context.Context, w *world, watching watch.Interface, since *string, each func(T, time.Time) bool) (ended bool, err error) {
+	for {
+		select {
+		case e, ok := <-watching.ResultChan():
+			if !ok {
+				return false, nil
+			}
+			o, fits := e.Object.(T)
+			if !fits {
+				return true, fmt.Errorf("the watch ended with %v", apierrors.FromObject(e.Object))
+			}
+			*since = o.GetResourceVersion()
+			if e.Type != watch.Bookmark && each(o, time.Now()) {
+				return true, nil
+			}
+		case err := <-w.stage.Died:
+			return true, err
+		case <-ctx.Done():
+			return true, context.Cause(ctx)
+		}
+	}
 }
 
 // percentiles fills in the times, which are in milliseconds.
@@ -249,15 +262,4 @@ func ticketed(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, k int, now time.T
 	condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNoRuleMatched, "No rule of this namespace matched")
 	condition.Ready(d, v1alpha1.ReasonReady, "The ticket is "+key)
 	return d.Status
-}
-
-// watcher watches the objects of a list.
-type watcher struct {
-	client client.WithWatch
-	list   client.ObjectList
-}
-
-// WatchWithContext begins a watch.
-func (w watcher) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-	return w.client.Watch(ctx, w.list, &client.ListOptions{Raw: &o})
 }
