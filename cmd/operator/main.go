@@ -111,7 +111,7 @@ func run(ctx context.Context, f flags) error {
 		return fmt.Errorf("--notification-retention (%s) must be longer than --max-event-age (%s) and --notification-expiry (%s): a Notification that is gone can be sent again",
 			f.keep, f.maxEventAge, f.expiry)
 	}
-	go memory.Keep(ctx)
+	memory.Keep()
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("finding the cluster: %w", err)
