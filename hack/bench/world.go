@@ -182,7 +182,7 @@ func follow[T client.Object](ctx context.Context, w *world, watching watch.Inter
 			}
 			o, fits := e.Object.(T)
 			if !fits {
-				return true, fmt.Errorf("the watch ended with %v", apierrors.FromObject(e.Object))
+				return true, fmt.Errorf("the watch ended: %w", apierrors.FromObject(e.Object))
 			}
 			*since = o.GetResourceVersion()
 			if e.Type != watch.Bookmark && each(o, time.Now()) {
