@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -351,15 +352,28 @@ func TestWithoutScripts(t *testing.T) {
 	p.see("kubectl create token")
 }
 
-// TestRules looks at the rules and tries one.
+// TestRules looks at the rules and tries one. Another one asks for what the event does not have.
 func TestRules(t *testing.T) {
 	w := newWorld(t)
+	mistaken := &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "long-calls"}, Spec: v1alpha1.NotificationRuleSpec{
+		EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}, When: "event.data.minutes > 5",
+	}}
+	w.create(mistaken)
 	w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
 	w.until("the message", func() (bool, error) { return len(w.messages()) == 1, nil })
+	w.until("what went wrong with a rule", func() (bool, error) {
+		err := kube.Get(t.Context(), client.ObjectKeyFromObject(mistaken), mistaken)
+		return mistaken.Status.LastError != nil, err
+	})
 	p := w.tab(t)
 	p.signIn(w.admin)
 	p.open("/rules")
+	p.see("no such key: minutes")
 	p.look("rules")
+	p.follow("link", mistaken.Name)
+	p.see("1 of its events did not match", "no such key: minutes")
+	p.look("rule-with-error")
+	p.open("/rules")
 	p.follow("link", ruleName)
 	p.follow("button", "try")
 	p.see("Matches", "Confirms a booking it has not made")
