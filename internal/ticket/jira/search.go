@@ -183,7 +183,7 @@ func (t *tracker) search(ctx context.Context, jql string, each func(*issue)) (mo
 	return true, nil
 }
 
-// noSearch says what to mend when a server does not have the search of its deployment: it is the other one then, which it may not say itself.
+// noSearch adds what to mend when a server does not have the search of its deployment: it may be the other one, which it does not say itself.
 func noSearch(err error, deployment ticket.Deployment) error {
 	f := fault.From(err)
 	if f.Kind != fault.NotFound {
@@ -193,7 +193,9 @@ func noSearch(err error, deployment ticket.Deployment) error {
 	if deployment == ticket.Cloud {
 		other = ticket.DataCenter
 	}
-	return fault.New(fault.NotFound, "Jira does not have the search of %s (%s): set spec.deployment to %s if it is that", deployment, f.Code, other)
+	g := *f
+	g.Message = fmt.Sprintf("%s; it was asked as %s: set spec.deployment to %s if it is that", f.Message, deployment, other)
+	return &g
 }
 
 // foundPage is a page of a search's answer. Its members are absent where the deployment has no such thing.
