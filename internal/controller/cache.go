@@ -1,9 +1,10 @@
 package controller
 
 import (
-	"unique"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -57,6 +58,7 @@ func Lean(in any) (any, error) {
 			once(&s.Namespace)
 		}
 		o.Spec.Members = exactly(o.Spec.Members)
+		slices.Sort(o.Spec.Members) // as they are written; whoever writes others must not lead digestsOf astray
 		leanConditions(&o.Status.Conditions)
 		once(&o.Status.Digest)
 		if m := o.Status.Message; m != nil {
@@ -102,8 +104,17 @@ func leanConditions(conditions *[]metav1.Condition) {
 	}
 }
 
+// texts are those that were read last, each once.
+var texts = lru.New(4096)
+
 // once has a text be the same one in memory wherever it is.
-func once[T ~string](text *T) { *text = T(unique.Make(string(*text)).Value()) }
+func once[T ~string](text *T) {
+	if known, ok := texts.Get(string(*text)); ok {
+		*text = T(known.(string))
+		return
+	}
+	texts.Add(string(*text), string(*text))
+}
 
 // exactly is a list without room for more.
 func exactly[T any](list []T) []T {

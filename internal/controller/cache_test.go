@@ -2,6 +2,8 @@ package controller
 
 import (
 	"reflect"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -77,12 +79,17 @@ func TestLean(t *testing.T) {
 		if _, err := Lean(d); err != nil {
 			t.Fatal(err)
 		}
+		runtime.GC()
 	}
 	if cap(a.Status.Messages) != 2 || cap(a.Status.Conditions) != 2 || cap(a.Status.Events) != 2 {
 		t.Errorf("lists have room for %d messages, %d conditions and %d events", cap(a.Status.Messages), cap(a.Status.Conditions), cap(a.Status.Events))
 	}
 	if unsafe.StringData(a.Status.Conditions[0].Reason) != unsafe.StringData(b.Status.Conditions[0].Reason) {
 		t.Error("two Defects have a reason each that is the same")
+	}
+	digest := &v1alpha1.Notification{Spec: v1alpha1.NotificationSpec{Members: []v1alpha1.NotificationName{"c", "a", "b"}}}
+	if _, err := Lean(digest); err != nil || !slices.IsSorted(digest.Spec.Members) {
+		t.Errorf("members %v, %v", digest.Spec.Members, err)
 	}
 	gone := cache.DeletedFinalStateUnknown{Key: "voice/gone"}
 	if got, err := Lean(gone); err != nil || got != any(gone) {
