@@ -113,6 +113,24 @@ var _ = Describe("Delivery", func() {
 		Expect(w.slack.Calls()).To(BeZero())
 	})
 
+	It("says that a message was sent, though its rule was muted and its integration removed before that was written down", func() {
+		release := make(chan struct{})
+		w.run(longAgo)
+		r := ruleFor(v1alpha1.EventDefectCreated)
+		slackOnly(fast, r)
+		w.slack.OnPost(func(chat.Message) error { <-release; return nil })
+		w.create(defect(v1alpha1.SeverityHigh))
+		Eventually(w.slack.Calls).Should(Equal(1))
+		amend(r, func(r *v1alpha1.NotificationRule) {
+			r.Spec.MuteWindows = []v1alpha1.MuteWindow{{Start: "00:00", End: "24:00"}}
+		})
+		i := slackBot()
+		i.Namespace = w.namespace
+		Expect(kube.Delete(ctx, i)).To(Succeed())
+		close(release)
+		Expect(delivered(1)).To(Equal(map[string]int{v1alpha1.ReasonSent: 1}))
+	})
+
 	It("tells the story of a Defect in one message and its thread", func() {
 		w.run(longAgo)
 		w.furnish()

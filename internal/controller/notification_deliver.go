@@ -34,6 +34,9 @@ type notificationScope struct {
 	mentions    []v1alpha1.Mention
 	integration *v1alpha1.SlackIntegration
 	channel     string
+	// begun is the integration with which a call for it is under way or was answered, and begunIn the lane; empty when there is none.
+	begun   types.NamespacedName
+	begunIn string
 }
 
 func (s *notificationScope) key() types.NamespacedName { return client.ObjectKeyFromObject(s.n) }
@@ -42,6 +45,10 @@ func (s *notificationScope) key() types.NamespacedName { return client.ObjectKey
 // said yet.
 func (r *NotificationReconciler) deliver(ctx context.Context, s *notificationScope) *outcome {
 	n := s.n
+	s.begun, s.begunIn, _ = r.Slack.Engaged(s.key(), n.UID, lookLane)
+	if r.alreadySent(s) {
+		return nil
+	}
 	if s.now.Sub(n.CreationTimestamp.Time) >= r.Expiry {
 		why := "it was not tried"
 		if c := condition.Get(n, v1alpha1.ConditionDelivered); c != nil {
@@ -78,6 +85,20 @@ func (r *NotificationReconciler) deliver(ctx context.Context, s *notificationSco
 	return r.send(ctx, s)
 }
 
+// alreadySent takes over that Slack accepted the message: that is what happened, whatever became of the rule, the integration or the time meanwhile.
+func (r *NotificationReconciler) alreadySent(s *notificationScope) bool {
+	if s.begunIn == "" {
+		return false
+	}
+	a, ok := r.Slack.Get(s.begun).Lane(s.begunIn).Peek(s.key(), s.n.UID)
+	if !ok || a.Err != nil {
+		return false
+	}
+	s.tried(a)
+	r.sent(s, s.begun, a)
+	return true
+}
+
 // resolve finds out by whom, where and what.
 func (r *NotificationReconciler) resolve(ctx context.Context, s *notificationScope) *outcome {
 	var err error
@@ -90,12 +111,12 @@ func (r *NotificationReconciler) resolve(ctx context.Context, s *notificationSco
 	if s.channel, err = channelFor(s.integration, n.Spec.Channel); err != nil {
 		return conclude(err)
 	}
-	if name, lane, ok := r.Slack.Engaged(s.key(), n.UID, lookLane); ok && (lane != s.channel || name != client.ObjectKeyFromObject(s.integration)) {
+	if s.begunIn != "" && (s.begunIn != s.channel || s.begun != client.ObjectKeyFromObject(s.integration)) {
 		begun := &v1alpha1.SlackIntegration{} // the default moved meanwhile: what was begun is brought to its end where it was
-		if err := r.Client.Get(ctx, name, begun); err == nil {
-			s.integration, s.channel = begun, lane
+		if err := r.Client.Get(ctx, s.begun, begun); err == nil {
+			s.integration, s.channel = begun, s.begunIn
 		} else if client.IgnoreNotFound(err) != nil {
-			return conclude(fmt.Errorf("reading SlackIntegration %s: %w", name, err))
+			return conclude(fmt.Errorf("reading SlackIntegration %s: %w", s.begun, err))
 		}
 	}
 	if s.event, err = event.FromAPI(n.Spec.Event); err != nil {
@@ -166,7 +187,7 @@ func (r *NotificationReconciler) uncertain(ctx context.Context, s *notificationS
 		if t := threadOf(s); t != "" && thread.TS == "" {
 			r.threads.Add(t, a.Result)
 		}
-		r.sent(s, a.Result, a.At)
+		r.sent(s, client.ObjectKeyFromObject(s.integration), a)
 		return nil, true
 	case a.Done && a.Err == nil:
 		return nil, false
@@ -229,13 +250,11 @@ func (r *NotificationReconciler) send(ctx context.Context, s *notificationScope)
 // waiting is what an answer means for the status.
 func (r *NotificationReconciler) waiting(s *notificationScope, a connection.Answer[chat.Posted]) *outcome {
 	n := s.n
-	if a.Done || a.Attempts > int(n.Status.Attempts) {
-		n.Status.Attempts = max(n.Status.Attempts, int32(min(a.Attempts, 1<<30)))
-	}
+	s.tried(a)
 	n.Status.NextAttemptTime = nil
 	switch {
 	case a.Done && a.Err == nil:
-		r.sent(s, a.Result, a.At)
+		r.sent(s, client.ObjectKeyFromObject(s.integration), a)
 		return nil
 	case a.Again:
 		n.Status.NextAttemptTime = s.before.Status.NextAttemptTime
@@ -261,12 +280,17 @@ func (r *NotificationReconciler) waiting(s *notificationScope, a connection.Answ
 	}
 }
 
-// sent notes where the message is.
-func (r *NotificationReconciler) sent(s *notificationScope, posted chat.Posted, at time.Time) {
-	n := s.n
+// tried counts the calls that were made.
+func (s *notificationScope) tried(a connection.Answer[chat.Posted]) {
+	s.n.Status.Attempts = max(s.n.Status.Attempts, int32(min(a.Attempts, 1<<30)))
+}
+
+// sent notes where the message is that was sent with an integration.
+func (r *NotificationReconciler) sent(s *notificationScope, by types.NamespacedName, a connection.Answer[chat.Posted]) {
+	n, posted := s.n, a.Result
 	n.Status.UncertainSince, n.Status.NextAttemptTime = nil, nil
 	n.Status.Message = &v1alpha1.PostedMessage{
-		Integration: client.ObjectKeyFromObject(s.integration).String(), Channel: posted.Channel, TS: posted.TS, Permalink: posted.Permalink, Time: &metav1.Time{Time: at},
+		Integration: by.String(), Channel: posted.Channel, TS: posted.TS, Permalink: posted.Permalink, Time: &metav1.Time{Time: a.At},
 	}
 	condition.True(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Slack accepted the message")
 	s.next = until(n.CreationTimestamp.Add(r.Retention), s.now)
