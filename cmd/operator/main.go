@@ -249,7 +249,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 				SetupWithManager(mgr, workers(12))
 		},
 		v1alpha1.KindNotification: func() error {
-			return notifications.SetupWithManager(mgr, workers(4))
+			return notifications.SetupWithManager(mgr, workers(2)) // what they write is what was done: more would keep the API server from storing news
 		},
 		"test runs": func() error {
 			return (&controller.RunReconciler{Client: c, Live: live, Clock: now, Outbox: box}).SetupWithManager(mgr, workers(4))
