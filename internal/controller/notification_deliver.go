@@ -34,7 +34,8 @@ type notificationScope struct {
 	mentions    []v1alpha1.Mention
 	integration *v1alpha1.SlackIntegration
 	channel     string
-	// begun is the integration with which a call for it is under way or was answered, and begunIn the lane; empty when there is none.
+	// engaged says that a call for it is under way or was answered, begun with which integration, and begunIn in which lane.
+	engaged bool
 	begun   types.NamespacedName
 	begunIn string
 }
@@ -45,7 +46,7 @@ func (s *notificationScope) key() types.NamespacedName { return client.ObjectKey
 // said yet.
 func (r *NotificationReconciler) deliver(ctx context.Context, s *notificationScope) *outcome {
 	n := s.n
-	s.begun, s.begunIn, _ = r.Slack.Engaged(s.key(), n.UID, lookLane)
+	s.begun, s.begunIn, s.engaged = r.Slack.Engaged(s.key(), n.UID, lookLane)
 	if r.alreadySent(s) {
 		return nil
 	}
@@ -87,7 +88,7 @@ func (r *NotificationReconciler) deliver(ctx context.Context, s *notificationSco
 
 // alreadySent takes over that Slack accepted the message: that is what happened, whatever became of the rule, the integration or the time meanwhile.
 func (r *NotificationReconciler) alreadySent(s *notificationScope) bool {
-	if s.begunIn == "" {
+	if !s.engaged {
 		return false
 	}
 	a, ok := r.Slack.Get(s.begun).Lane(s.begunIn).Peek(s.key(), s.n.UID)
@@ -111,7 +112,7 @@ func (r *NotificationReconciler) resolve(ctx context.Context, s *notificationSco
 	if s.channel, err = channelFor(s.integration, n.Spec.Channel); err != nil {
 		return conclude(err)
 	}
-	if s.begunIn != "" && (s.begunIn != s.channel || s.begun != client.ObjectKeyFromObject(s.integration)) {
+	if s.engaged && (s.begunIn != s.channel || s.begun != client.ObjectKeyFromObject(s.integration)) {
 		begun := &v1alpha1.SlackIntegration{} // the default moved meanwhile: what was begun is brought to its end where it was
 		if err := r.Client.Get(ctx, s.begun, begun); err == nil {
 			s.integration, s.channel = begun, s.begunIn
