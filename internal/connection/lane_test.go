@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -294,6 +295,36 @@ func TestRecordIsShownNowAndThen(t *testing.T) {
 		if sent != 100 || failed != 12 || len(h.Activities) != v1alpha1.MaxActivities || h.Activities[0].Object != "99" {
 			t.Errorf("sent %d, failed %d, %d activities, first %v", sent, failed, len(h.Activities), h.Activities[0])
 		}
+	})
+}
+
+// Whether a channel can be asked is found out once, and where it cannot be, again after a while.
+func TestWhichChannelsAreToBeAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{}).conn.Record
+		due := func(want ...string) {
+			t.Helper()
+			var got []string
+			for _, channel := range []string{"#good", "#bad"} {
+				if r.Unasked(channel) {
+					got = append(got, channel)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("to be asked: %v, want %v", got, want)
+			}
+		}
+		due("#good", "#bad")
+		due()
+		r.Asked("#good", true)
+		r.Asked("#bad", false)
+		due()
+		time.Sleep(10 * time.Minute)
+		due("#bad")
+		due()
+		r.Asked("#bad", true)
+		time.Sleep(time.Hour)
+		due()
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
@@ -25,7 +26,8 @@ type Record struct {
 	succeeded int64
 	failed    int64
 	channels  map[string]string
-	// silent are the channels that could not be asked what is there.
+	// asked is when channels were last asked what is there already, silent are those that could not be.
+	asked  map[string]time.Time
 	silent map[string]bool
 }
 
@@ -118,6 +120,25 @@ func (r *Record) Channel(name string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.channels[name]
+}
+
+// askAgain is how soon it is tried again to ask a channel that could not be.
+const askAgain = 10 * time.Minute
+
+// Unasked says that it is to be found out whether a channel can be asked what is there already: nobody did so far, or it could not be, a while ago. The
+// channel counts as asked from then on.
+func (r *Record) Unasked(channel string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, ever := r.asked[channel]
+	if ever && (!r.silent[channel] || r.clock.Since(at) < askAgain) || !ever && len(r.asked) >= maxChannels {
+		return false
+	}
+	if r.asked == nil {
+		r.asked = map[string]time.Time{}
+	}
+	r.asked[channel] = r.clock.Now()
+	return true
 }
 
 // Asked notes whether a channel could be asked what is there already.

@@ -208,11 +208,11 @@ var _ = Describe("Delivery", func() {
 		Expect(w.slack.Messages()[1].ThreadTS).NotTo(BeEmpty())
 	})
 
-	It("does not say exactly once of a channel that cannot be asked", func() {
+	DescribeTable("does not say exactly once of a channel that cannot be asked", func(broken int32) {
 		w.slack.OnFind(func(string) error { return chat.ErrUnsupported })
 		var calls atomic.Int32
 		w.slack.OnPost(func(m chat.Message) error {
-			if calls.Add(1) == 1 {
+			if calls.Add(1) <= broken {
 				w.slack.Keep(m)
 				return fault.New(fault.Ambiguous, "the connection broke")
 			}
@@ -228,6 +228,19 @@ var _ = Describe("Delivery", func() {
 		delivered(1)
 		eventually(i, v1alpha1.ConditionHealthy, "True/Degraded", "#alerts could not be asked")
 		Expect(i.Status.Delivery).To(Equal(v1alpha1.DeliveryAtLeastOnce))
+	},
+		Entry("from the first message on", int32(0)),
+		Entry("when it would have to be", int32(1)),
+	)
+
+	It("asks a channel once whether it can be asked", func() {
+		w.run(longAgo)
+		slackOnly(fast, ruleFor(v1alpha1.EventDefectCreated))
+		for n := range 3 {
+			w.create(defect(v1alpha1.SeverityHigh))
+			delivered(n + 1)
+		}
+		Expect(w.slack.Finds()).To(Equal(1))
 	})
 
 	It("goes on with a story whose first message cannot be edited", func() {

@@ -209,7 +209,7 @@ func (r *NotificationReconciler) lookupOf(channel, threadTS string) *messageLook
 
 // look is the call that looks for a message. It finds none where that cannot be asked.
 func (r *NotificationReconciler) look(s *notificationScope, channel, threadTS string, since time.Time) connection.Call[SlackClient, chat.Posted] {
-	record, object, key := r.record(s), objectOfNotification(s.n), s.key()
+	record, object, key, name := r.record(s), objectOfNotification(s.n), s.key(), s.channel
 	known := r.lookupOf(channel, threadTS)
 	return func(ctx context.Context, c SlackClient) (chat.Posted, error) {
 		if !c.Workspace.CanFind {
@@ -219,7 +219,7 @@ func (r *NotificationReconciler) look(s *notificationScope, channel, threadTS st
 			return c.Find(ctx, channel, threadTS, r.Clock.Now().Add(-back))
 		}, key, since, r.Clock.Now)
 		if err == nil || errors.Is(err, chat.ErrUnsupported) {
-			record.Asked(channel, err == nil)
+			record.Asked(name, err == nil)
 		}
 		switch {
 		case errors.Is(err, chat.ErrUnsupported):
@@ -373,6 +373,11 @@ func (r *NotificationReconciler) postNew(s *notificationScope, m chat.Message) c
 			}
 			if thread != "" {
 				r.threads.Add(thread, posted)
+			}
+			if c.Workspace.CanFind && record.Unasked(name) { // so that the status says what is promised there before it is needed
+				if _, err := c.Find(ctx, posted.Channel, "", r.Clock.Now()); err == nil || errors.Is(err, chat.ErrUnsupported) {
+					record.Asked(name, err == nil)
+				}
 			}
 		}
 		return posted, err
