@@ -18,6 +18,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
@@ -26,6 +27,7 @@ var messages = []scenario{
 	{"message-idle", "100 Defects one after the other, Slack answers in 20 ms: from create to Slack's receipt of the message", func(ctx context.Context, w *world) (figures, error) {
 		return messageBurst(ctx, w, 100, 1, unlimited, 0)
 	}},
+	{"message-floor", "1,000 creates of a Defect and of the Notification that tells of it by 32 clients, without an operator: what the API server takes", messageFloor},
 	{"message-burst", "1,000 Defects at once, one rule, Slack answers in 20 ms without a limit", func(ctx context.Context, w *world) (figures, error) {
 		return messageBurst(ctx, w, 1000, 32, unlimited, 0)
 	}},
@@ -150,6 +152,48 @@ func messageBurst(ctx context.Context, w *world, n, atOnce int, limit *v1alpha1.
 	f.Notes = fmt.Sprintf("the creates themselves took %.1f s; every Notification said what became of it after %.1f s; %d messages, the last after %.1f s, %d of them of one Defect",
 		all.Seconds(), end.Seconds(), len(w.sandbox.Slack().Messages(slack.AlertsChannel)), got.last.Sub(began).Seconds(), len(took))
 	return f, nil
+}
+
+// messageFloor is what has to be stored before the last message may leave.
+func messageFloor(ctx context.Context, w *world) (f figures, err error) {
+	store := func(k int) error {
+		d := newDefect(fmt.Sprintf("floor-%d", k))
+		if err := w.client.Create(ctx, d); err != nil {
+			return err
+		}
+		e := event.DefectCreated(d)
+		told, err := e.ToAPI()
+		if err != nil {
+			return err
+		}
+		return w.client.Create(ctx, &v1alpha1.Notification{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: d.Name, Labels: map[string]string{
+				v1alpha1.RuleLabel: "all", v1alpha1.EventTypeLabel: string(e.Type), v1alpha1.SuiteLabel: string(d.Spec.Suite),
+			}},
+			Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: "all", UID: string(d.UID)}, Event: told},
+		})
+	}
+	const n = 1000
+	if err := store(n); err != nil { // the API server sets up what serves a kind with the first of it
+		return f, err
+	}
+	took := make([]float64, n)
+	_, cpu, err := w.apiServer(ctx)
+	if err != nil {
+		return f, err
+	}
+	began := time.Now()
+	if err := parallel(n, 32, func(k int) error {
+		err := store(k)
+		took[k] = ms(time.Since(began))
+		return err
+	}); err != nil {
+		return f, err
+	}
+	f.percentiles(took)
+	_, f.APICPU, err = w.apiServer(ctx)
+	f.APICPU -= cpu
+	return f, err
 }
 
 // accounted tells of each Notification that is no digest once it says that it is delivered, until there are n.

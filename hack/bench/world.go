@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -32,9 +33,11 @@ const namespace = "default"
 
 // world is a control plane, a sandbox and an operator.
 type world struct {
-	dir      string
-	stage    *stage.Stage
-	client   client.WithWatch
+	dir    string
+	stage  *stage.Stage
+	client client.WithWatch
+	// watches has a connection of its own: the API server ends a watch whose events queue behind the answers to thirty-two others.
+	watches  client.WithWatch
 	config   *rest.Config
 	sandbox  *sandbox.Sandbox
 	server   *httptest.Server
@@ -54,7 +57,12 @@ func (w *world) begin() error {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
 	w.config = config
-	w.client, err = client.NewWithWatch(config, client.Options{Scheme: scheme})
+	if w.client, err = client.NewWithWatch(config, client.Options{Scheme: scheme}); err != nil {
+		return err
+	}
+	apart := rest.CopyConfig(config)
+	apart.Dial = (&net.Dialer{}).DialContext
+	w.watches, err = client.NewWithWatch(apart, client.Options{Scheme: scheme})
 	return err
 }
 
@@ -155,7 +163,7 @@ func watchEach[T client.Object](ctx context.Context, w *world, list client.Objec
 	done := make(chan error, 1)
 	go func() {
 		for {
-			watching, err := w.client.Watch(ctx, list, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: since, AllowWatchBookmarks: true}})
+			watching, err := w.watches.Watch(ctx, list, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: since, AllowWatchBookmarks: true}})
 			if err != nil {
 				done <- err
 				return
