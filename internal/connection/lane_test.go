@@ -298,6 +298,41 @@ func TestRecordIsShownNowAndThen(t *testing.T) {
 	})
 }
 
+// A call that is under way when the operator stops is waited for, and may note what came of it.
+func TestAPoolEndsWithTheCallsUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(connection.Limits{})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- r.pool.Start(ctx) }()
+		noted := false
+		r.conn.Lane("").Ask(connection.Request[string, string]{Key: types.NamespacedName{Name: "a"}, Call: func(context.Context, string) (string, error) {
+			time.Sleep(2 * time.Second)
+			r.pool.Get(types.NamespacedName{Name: "integration"}).Record.Add("PostMessage", "a", "", nil)
+			noted = true
+			return "", nil
+		}})
+		time.Sleep(time.Second)
+		cancel()
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			t.Errorf("the pool ended before the call: %v", err)
+		default:
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			if err != nil || !noted {
+				t.Errorf("ended with %v, noted %t", err, noted)
+			}
+		default:
+			t.Error("the pool waits though the call ended")
+		}
+	})
+}
+
 // Whether a channel can be asked is found out once, and where it cannot be, again after a while.
 func TestWhichChannelsAreToBeAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

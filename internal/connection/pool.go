@@ -3,6 +3,7 @@ package connection
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -163,24 +164,25 @@ func (e *entry[C, R]) engaged() bool {
 func (p *Pool[C, R]) Start(ctx context.Context) error {
 	<-ctx.Done()
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	for _, t := range p.timers {
 		t.Stop()
 	}
+	connections := slices.Collect(maps.Values(p.connections))
+	p.mu.Unlock() // a call under way may ask for a connection, or note in a record what came of it
 	ended := make(chan struct{})
-	for _, c := range p.connections {
+	for _, c := range connections {
 		c.close()
 	}
 	go func() {
 		defer close(ended)
-		for _, c := range p.connections {
+		for _, c := range connections {
 			c.calls.Wait()
 		}
 	}()
 	select {
 	case <-ended:
 	case <-time.After(drain):
-		for _, c := range p.connections {
+		for _, c := range connections {
 			c.cancel()
 		}
 		<-ended
