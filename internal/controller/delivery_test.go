@@ -240,7 +240,20 @@ var _ = Describe("Delivery", func() {
 			w.create(defect(v1alpha1.SeverityHigh))
 			delivered(n + 1)
 		}
-		Expect(w.slack.Finds()).To(Equal(1))
+		Eventually(w.slack.Finds).Should(Equal(1))
+		Consistently(w.slack.Finds).WithTimeout(time.Second).Should(Equal(1))
+	})
+
+	It("waits for no answer to whether a channel can be asked", func() {
+		release := make(chan struct{})
+		w.slack.OnFind(func(string) error { <-release; return nil })
+		w.run(longAgo)
+		DeferCleanup(func() { close(release) }) // before the operator stops, which waits for calls under way
+		slackOnly(fast, ruleFor(v1alpha1.EventDefectCreated))
+		for n := range 2 {
+			w.create(defect(v1alpha1.SeverityHigh))
+			Expect(delivered(n + 1)).To(Equal(map[string]int{v1alpha1.ReasonSent: n + 1}))
+		}
 	})
 
 	It("goes on with a story whose first message cannot be edited", func() {

@@ -97,7 +97,25 @@ func (r *NotificationReconciler) alreadySent(s *notificationScope) bool {
 	}
 	s.tried(a)
 	r.sent(s, s.begun, a)
+	r.ask(s, a.Result)
 	return true
+}
+
+// ask finds out whether the channel of a message that was just sent can be asked what is there already, once, so that the integration's status says
+// what is promised there before it is needed. Nobody waits for that.
+func (r *NotificationReconciler) ask(s *notificationScope, posted chat.Posted) {
+	conn, name := r.Slack.Get(s.begun), s.begunIn
+	if c, ok := conn.Client(); !ok || !c.Workspace.CanFind || posted.TS == "" || !conn.Record.Unasked(name) {
+		return
+	}
+	conn.Lane(lookLane).Ask(connection.Request[SlackClient, chat.Posted]{
+		Key: s.key(), UID: s.n.UID, Act: "ask", Free: true, Call: func(ctx context.Context, c SlackClient) (chat.Posted, error) {
+			if _, err := c.Find(ctx, posted.Channel, "", r.Clock.Now()); err == nil || errors.Is(err, chat.ErrUnsupported) {
+				conn.Record.Asked(name, err == nil)
+			}
+			return chat.Posted{}, nil
+		},
+	})
 }
 
 // resolve finds out by whom, where and what.
@@ -373,11 +391,6 @@ func (r *NotificationReconciler) postNew(s *notificationScope, m chat.Message) c
 			}
 			if thread != "" {
 				r.threads.Add(thread, posted)
-			}
-			if c.Workspace.CanFind && record.Unasked(name) { // so that the status says what is promised there before it is needed
-				if _, err := c.Find(ctx, posted.Channel, "", r.Clock.Now()); err == nil || errors.Is(err, chat.ErrUnsupported) {
-					record.Asked(name, err == nil)
-				}
 			}
 		}
 		return posted, err

@@ -160,16 +160,19 @@ func (c *client) Update(_ context.Context, at chat.Posted, m chat.Message) (chat
 }
 
 func (c *client) Find(_ context.Context, channel, threadTS string, _ time.Time) (map[string]chat.Posted, error) {
-	c.f.mu.Lock()
-	defer c.f.mu.Unlock()
 	if c.config.WebhookURL != "" {
 		return nil, chat.ErrUnsupported
 	}
-	if c.f.find != nil {
-		if err := c.f.find(channel); err != nil {
+	c.f.mu.Lock()
+	script := c.f.find
+	c.f.mu.Unlock()
+	if script != nil { // which may take its time, without the others
+		if err := script(channel); err != nil {
 			return nil, err
 		}
 	}
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
 	c.f.finds++
 	out := map[string]chat.Posted{}
 	for i, m := range c.f.messages {
