@@ -3,13 +3,11 @@
 package condition
 
 import (
-	"strings"
-	"unicode/utf8"
-
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // maxMessage is well below the 32,768 characters that the API takes: a condition is read in a terminal.
@@ -25,7 +23,7 @@ type Object interface {
 // Set sets a condition. Its transition time moves only when its status does.
 func Set(o Object, conditionType string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(o.GetConditions(), metav1.Condition{
-		Type: conditionType, Status: status, Reason: reason, Message: Bound(message, maxMessage), ObservedGeneration: o.GetGeneration(),
+		Type: conditionType, Status: status, Reason: reason, Message: text.Truncate(message, maxMessage), ObservedGeneration: o.GetGeneration(),
 	})
 }
 
@@ -90,13 +88,4 @@ func summarise(o Object, ready metav1.ConditionStatus, next, reason, message str
 			meta.RemoveStatusCondition(o.GetConditions(), t)
 		}
 	}
-}
-
-// Bound shortens a text to at most limit characters, and says so by an ellipsis. Broken UTF-8 is mended.
-func Bound(s string, limit int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if utf8.RuneCountInString(s) <= limit {
-		return s
-	}
-	return string([]rune(s)[:limit-1]) + "…"
 }

@@ -10,7 +10,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // Record is what an integration did. It begins with what the status says, and the status is written from it now and then.
@@ -66,7 +66,7 @@ func (r *Record) Add(action, object, detail string, err error) {
 	} else if action == r.counted {
 		r.succeeded++
 	}
-	a.Detail = condition.Bound(a.Detail, 1024)
+	a.Detail = text.Truncate(a.Detail, 1024)
 	r.note(now, err)
 	r.health.Activities = slices.Insert(r.health.Activities, 0, a)
 	r.trim()
@@ -86,7 +86,7 @@ func (r *Record) note(now metav1.Time, err error) {
 		r.health.LastSuccessTime = &now
 		return
 	}
-	r.health.LastErrorTime, r.health.LastError = &now, condition.Bound(err.Error(), 1024)
+	r.health.LastErrorTime, r.health.LastError = &now, text.Truncate(err.Error(), 1024)
 }
 
 func (r *Record) trim() {

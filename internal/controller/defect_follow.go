@@ -16,6 +16,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
@@ -293,7 +294,7 @@ func changeNumber(d *v1alpha1.Defect) int64 {
 }
 
 func changedAt(d *v1alpha1.Defect) string {
-	return condition.Bound(d.Annotations[v1alpha1.JiraChangedAtAnnotation], 64)
+	return text.Truncate(d.Annotations[v1alpha1.JiraChangedAtAnnotation], 64)
 }
 
 // idOf is what names a ticket to Jira: its ID, which stays when it is moved.

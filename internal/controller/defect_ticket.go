@@ -19,6 +19,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
@@ -256,7 +257,7 @@ func (s *defectScope) moved() {
 }
 
 func requestedAt(d *v1alpha1.Defect) string {
-	return condition.Bound(d.Annotations[v1alpha1.TicketRequestedAtAnnotation], 64)
+	return text.Truncate(d.Annotations[v1alpha1.TicketRequestedAtAnnotation], 64)
 }
 
 // lookupOf is what searches for the tickets of an integration's Defects.

@@ -19,10 +19,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
@@ -134,8 +134,8 @@ func (r *JiraIntegrationReconciler) probed(i *v1alpha1.JiraIntegration) probed[J
 			}
 			c.Project = found
 			s := &i.Status
-			s.Deployment, s.Version = v1alpha1.JiraDeployment(found.Deployment), condition.Bound(found.Version, 64)
-			s.Account, s.AccountID = condition.Bound(found.Account, 255), condition.Bound(found.AccountID, 255)
+			s.Deployment, s.Version = v1alpha1.JiraDeployment(found.Deployment), text.Truncate(found.Version, 64)
+			s.Account, s.AccountID = text.Truncate(found.Account, 255), text.Truncate(found.AccountID, 255)
 			var notes []string
 			if note := fieldProblems(i, found.Problems); note != "" {
 				notes = append(notes, note)

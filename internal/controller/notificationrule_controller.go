@@ -23,6 +23,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notificationrules,verbs=get;list;watch
@@ -87,7 +88,7 @@ func (r *NotificationRuleReconciler) accept(n *v1alpha1.NotificationRule) *outco
 		condition.False(n, v1alpha1.ConditionAccepted, mistake.Reason, mistake.Message)
 		return &outcome{progress: condition.Stalled, reason: mistake.Reason, message: mistake.Message}
 	}
-	n.Status.Preview = condition.Bound(compiled.Preview(), 4096)
+	n.Status.Preview = text.Truncate(compiled.Preview(), 4096)
 	makesSense(n)
 	return nil
 }

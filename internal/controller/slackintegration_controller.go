@@ -21,6 +21,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations,verbs=get;list;watch
@@ -118,7 +119,7 @@ func (r *SlackIntegrationReconciler) probed(i *v1alpha1.SlackIntegration) probed
 				return c, "", true, err
 			}
 			c.Workspace = w
-			i.Status.Team, i.Status.TeamID, i.Status.BotUserID = condition.Bound(w.Team, 255), condition.Bound(w.TeamID, 64), condition.Bound(w.BotUserID, 64)
+			i.Status.Team, i.Status.TeamID, i.Status.BotUserID = text.Truncate(w.Team, 255), text.Truncate(w.TeamID, 64), text.Truncate(w.BotUserID, 64)
 			i.Status.Delivery = v1alpha1.DeliveryAtLeastOnce
 			if w.CanFind {
 				i.Status.Delivery = v1alpha1.DeliveryExactlyOnce

@@ -15,6 +15,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // object is a resource of ours.
@@ -78,11 +79,11 @@ func tell(recorder events.EventRecorder, before, after object) {
 	switch {
 	case recorder == nil || ready == nil:
 	case is != nil && (was == nil || was.Reason != is.Reason):
-		recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, "Reconcile", "%s", condition.Bound(is.Message, 1000))
+		recorder.Eventf(after, nil, corev1.EventTypeWarning, is.Reason, "Reconcile", "%s", text.Truncate(is.Message, 1000))
 	case is == nil && isDown && !wasDown:
-		recorder.Eventf(after, nil, corev1.EventTypeWarning, ready.Reason, "Reconcile", "%s", condition.Bound(ready.Message, 1000))
+		recorder.Eventf(after, nil, corev1.EventTypeWarning, ready.Reason, "Reconcile", "%s", text.Truncate(ready.Message, 1000))
 	case is == nil && was != nil, wasDown && !isDown:
-		recorder.Eventf(after, nil, corev1.EventTypeNormal, ready.Reason, "Reconcile", "%s", condition.Bound(ready.Message, 1000))
+		recorder.Eventf(after, nil, corev1.EventTypeNormal, ready.Reason, "Reconcile", "%s", text.Truncate(ready.Message, 1000))
 	}
 }
 

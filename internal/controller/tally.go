@@ -20,6 +20,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // Tally counts what becomes of rules' events, and adds it to the rules' statuses every few seconds. It does so in every replica, since each takes
@@ -58,7 +59,7 @@ func (t *Tally) Matched(rule types.NamespacedName, at time.Time) {
 // Mistaken counts an event for which a rule's expression could not be worked out.
 func (t *Tally) Mistaken(r *v1alpha1.NotificationRule, e *event.Event, at time.Time, mistake error) {
 	t.add(client.ObjectKeyFromObject(r), count{errors: 1, generation: r.Generation, lastError: &v1alpha1.RuleError{
-		Time: metav1.NewTime(at), EventID: v1alpha1.EventID(e.ID), EventType: e.Type, Message: condition.Bound(mistake.Error(), 1024),
+		Time: metav1.NewTime(at), EventID: v1alpha1.EventID(e.ID), EventType: e.Type, Message: text.Truncate(mistake.Error(), 1024),
 	}})
 }
 

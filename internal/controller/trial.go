@@ -14,6 +14,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 const (
@@ -40,7 +41,7 @@ func requested(o client.Object, last *v1alpha1.IntegrationTest, now time.Time) *
 
 // fails is the test with a reason why it failed.
 func fails(t *v1alpha1.IntegrationTest, why string) *v1alpha1.IntegrationTest {
-	t.Outcome, t.Message = v1alpha1.OutcomeFailed, condition.Bound(why, 1024)
+	t.Outcome, t.Message = v1alpha1.OutcomeFailed, text.Truncate(why, 1024)
 	return t
 }
 
@@ -68,7 +69,7 @@ func (r *SlackIntegrationReconciler) try(ctx context.Context, i *v1alpha1.SlackI
 	if err != nil {
 		return fails(t, err.Error())
 	}
-	t.Channel = condition.Bound(channel, 81)
+	t.Channel = text.Truncate(channel, 81)
 	name := client.ObjectKeyFromObject(i)
 	conn := r.Slack.Get(name)
 	c, ok := conn.Client()
@@ -77,14 +78,14 @@ func (r *SlackIntegrationReconciler) try(ctx context.Context, i *v1alpha1.SlackI
 	}
 	ctx, cancel := context.WithTimeout(ctx, trialTimeout)
 	defer cancel()
-	const text = "This is a test message of the Voice AI integrations operator. Notifications arrive here."
-	posted, err := c.Post(ctx, chat.Message{DeliveryID: string(i.UID) + "." + t.RequestedAt, Channel: channel, Text: text,
-		Blocks: []chat.Block{{Section: ":white_check_mark: " + text}, {Context: []string{fmt.Sprintf("SlackIntegration %s", name)}}}})
+	const message = "This is a test message of the Voice AI integrations operator. Notifications arrive here."
+	posted, err := c.Post(ctx, chat.Message{DeliveryID: string(i.UID) + "." + t.RequestedAt, Channel: channel, Text: message,
+		Blocks: []chat.Block{{Section: ":white_check_mark: " + message}, {Context: []string{fmt.Sprintf("SlackIntegration %s", name)}}}})
 	conn.Record.Add(actionTest, v1alpha1.KindSlackIntegration+"/"+name.String(), posted.Channel, err)
 	if err != nil {
 		return fails(t, err.Error())
 	}
-	t.Message, t.Permalink = "Slack accepted the message", condition.Bound(posted.Permalink, 2048)
+	t.Message, t.Permalink = "Slack accepted the message", text.Truncate(posted.Permalink, 2048)
 	return t
 }
 
@@ -109,7 +110,7 @@ func (r *JiraIntegrationReconciler) try(ctx context.Context, i *v1alpha1.JiraInt
 			outcome = v1alpha1.OutcomeFailed
 			fails(t, why)
 		}
-		t.Checks = append(t.Checks, v1alpha1.IntegrationCheck{Name: name, Outcome: outcome, Message: condition.Bound(why, 1024)})
+		t.Checks = append(t.Checks, v1alpha1.IntegrationCheck{Name: name, Outcome: outcome, Message: text.Truncate(why, 1024)})
 	}
 	found, err := c.Probe(ctx)
 	for _, name := range jiraChecks {
@@ -122,7 +123,7 @@ func (r *JiraIntegrationReconciler) try(ctx context.Context, i *v1alpha1.JiraInt
 	check("Priorities", unknownPriorities(i, found.Priorities))
 	check("Fields", fieldProblems(i, found.Problems))
 	if t.Outcome == v1alpha1.OutcomeSucceeded {
-		t.Message = fmt.Sprintf("Jira accepts %s, project %s and issue type", condition.Bound(found.Account, 255), i.Spec.ProjectKey)
+		t.Message = fmt.Sprintf("Jira accepts %s, project %s and issue type", text.Truncate(found.Account, 255), i.Spec.ProjectKey)
 	}
 	return t
 }

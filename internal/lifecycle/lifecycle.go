@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
@@ -165,8 +165,8 @@ func move(d *v1alpha1.Defect, to v1alpha1.State, cause v1alpha1.StateChangeCause
 func take(j *v1alpha1.DefectTicket, t ticket.Ticket) bool {
 	before := *j
 	j.Key, j.ID, j.URL = t.Key, t.ID, t.URL
-	j.Status, j.StatusCategory = condition.Bound(t.Status, 255), condition.Bound(t.StatusCategory, 64)
-	j.Resolution, j.Assignee = condition.Bound(t.Resolution, 255), condition.Bound(t.Assignee, 255)
+	j.Status, j.StatusCategory = text.Truncate(t.Status, 255), text.Truncate(t.StatusCategory, 64)
+	j.Resolution, j.Assignee = text.Truncate(t.Resolution, 255), text.Truncate(t.Assignee, 255)
 	j.MissingSince = nil
 	if *j == before {
 		return false // its summary was edited, or we commented on it

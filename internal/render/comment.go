@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // OccurrenceComment tells a ticket that its defect occurred again, for the so manieth time; a regression is one after it was resolved.
@@ -26,9 +26,9 @@ func OccurrenceComment(d *v1alpha1.Defect, occurrences int64, regression bool) s
 
 // MoveComment tells a ticket why it was moved.
 func MoveComment(d *v1alpha1.Defect) string {
-	text := fmt.Sprintf("State set to *%s* on Defect %s", d.Status.State, wiki(d.Namespace+"/"+d.Name))
+	body := fmt.Sprintf("State set to *%s* on Defect %s", d.Status.State, wiki(d.Namespace+"/"+d.Name))
 	if by := d.ChangedBy(); by != "" {
-		text += " by " + wiki(oneLine(condition.Bound(by, 255)))
+		body += " by " + wiki(oneLine(text.Truncate(by, 255)))
 	}
-	return text
+	return body
 }

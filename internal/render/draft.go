@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
@@ -26,7 +26,7 @@ const (
 // known which, and any is tried. omitted says which further fields are left out, and why.
 func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPriorities []string) (out ticket.Draft, omitted []string) {
 	out = ticket.Draft{
-		Summary:     condition.Bound(oneLine(d.Spec.Title), maxSummary),
+		Summary:     text.Truncate(oneLine(d.Spec.Title), maxSummary),
 		Description: description(d),
 		Priority:    spec.Priorities.For(d.Spec.Severity),
 		Labels:      ticketLabels(d, spec),

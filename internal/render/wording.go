@@ -10,8 +10,8 @@ import (
 	"text/template/parse"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 const (
@@ -194,7 +194,7 @@ func messageData(e *event.Event, known map[string]any) map[string]any {
 }
 
 // value is a text, harmless and no longer than what can be shown of it.
-func value(text string) string { return mrkdwn(condition.Bound(begin(text, 4*maxOwnBody), maxOwnBody)) }
+func value(s string) string { return mrkdwn(text.Truncate(begin(s, 4*maxOwnBody), maxOwnBody)) }
 
 // maxDepth bounds how deep lists and maps of an event's data go into a template.
 const maxDepth = 8

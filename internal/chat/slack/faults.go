@@ -11,8 +11,8 @@ import (
 
 	"github.com/slack-go/slack"
 
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
@@ -72,7 +72,7 @@ func byCode(code, channel string) *fault.Fault {
 	}
 	f := &fault.Fault{Kind: m.kind, Scope: m.scope, Code: code, Message: m.message}
 	if strings.Contains(m.message, "%s") {
-		f.Message = fmt.Sprintf(m.message, condition.Bound(channel, 81))
+		f.Message = fmt.Sprintf(m.message, text.Truncate(channel, 81))
 	}
 	f.Message += " (" + code + ")"
 	if code == "message_limit_exceeded" {
@@ -96,14 +96,14 @@ func classify(err error, channel string, sent func() bool) error {
 				f.Kind, f.Message = fault.Unavailable, "Slack had an error of its own ("+f.Code+")"
 			}
 			if api.Needed != "" {
-				f.Message += fmt.Sprintf(": it needs %s and has %s", condition.Bound(api.Needed, 200), condition.Bound(api.Provided, 300))
+				f.Message += fmt.Sprintf(": it needs %s and has %s", text.Truncate(api.Needed, 200), text.Truncate(api.Provided, 300))
 			}
 			if details := strings.Join(api.ResponseMetadata.Messages, "; "); details != "" {
-				f.Message += ": " + condition.Bound(details, 400)
+				f.Message += ": " + text.Truncate(details, 400)
 			}
 			return f
 		}
-		return &fault.Fault{Kind: fault.Invalid, Code: api.Err, Message: fmt.Sprintf("Slack refused the request (%s)", condition.Bound(api.Err, 100))}
+		return &fault.Fault{Kind: fault.Invalid, Code: api.Err, Message: fmt.Sprintf("Slack refused the request (%s)", text.Truncate(api.Err, 100))}
 	case errors.As(err, &status):
 		return byStatus(status.Code, sent)
 	case errors.As(err, &number): // a 429 whose Retry-After is a date

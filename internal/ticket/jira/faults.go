@@ -14,8 +14,8 @@ import (
 
 	jira "github.com/andygrunwald/go-jira"
 
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
@@ -49,7 +49,7 @@ func classify(res *jira.Response, err error, sent func() bool) error {
 		f.Kind, f.Scope = fault.Unauthorized, fault.Connection
 		f.Message = "Jira refused the credentials (401): make a new token and put it into the Secret" + said
 		if why := res.Header.Get("X-Authentication-Denied-Reason"); why != "" { // Data Center wants a CAPTCHA solved after many failures
-			f.Message += ": " + condition.Bound(why, 200)
+			f.Message += ": " + text.Truncate(why, 200)
 		}
 	case code == http.StatusForbidden:
 		f.Kind, f.Message = fault.Unauthorized, "the account may not do this in Jira (403): give it the permission"+said
@@ -121,5 +121,5 @@ func explanation(res *jira.Response) (said, field string) {
 	if len(parts) == 0 {
 		return "", field
 	}
-	return ": " + condition.Bound(strings.Join(parts, "; "), 600), field
+	return ": " + text.Truncate(strings.Join(parts, "; "), 600), field
 }

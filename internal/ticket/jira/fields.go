@@ -13,7 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
@@ -145,7 +145,7 @@ func newForm(c ticket.Config, screen []screenField) *form {
 	var missing []string
 	for _, f := range screen {
 		if _, ok := configured[f.id()]; f.Required && !f.HasDefaultValue && !ok && !slices.Contains(filled, f.id()) {
-			missing = append(missing, fmt.Sprintf("%q (%s)", condition.Bound(f.Name, 100), f.id()))
+			missing = append(missing, fmt.Sprintf("%q (%s)", text.Truncate(f.Name, 100), f.id()))
 		}
 	}
 	if missing != nil {
@@ -244,7 +244,7 @@ func (f *screenField) encode(value, markup string, d ticket.Deployment) (encoded
 		return f.chooseAll(value)
 	case ticket.User:
 		if d != ticket.Cloud {
-			return map[string]string{"name": condition.Bound(value, maxLine)}, ""
+			return map[string]string{"name": text.Truncate(value, maxLine)}, ""
 		}
 		if !accountID.MatchString(value) {
 			return nil, quoted(value) + " is not an account ID"
@@ -258,11 +258,11 @@ func (f *screenField) encode(value, markup string, d ticket.Deployment) (encoded
 	default:
 		switch {
 		case slices.Contains(singleLine, f.Schema.Custom):
-			return condition.Bound(strings.Join(strings.Fields(value), " "), maxLine), ""
+			return text.Truncate(strings.Join(strings.Fields(value), " "), maxLine), ""
 		case markup == "":
 			return nil, quoted(value) + " is not given as markup, for which the field takes it"
 		}
-		return condition.Bound(markup, maxText), ""
+		return text.Truncate(markup, maxText), ""
 	}
 }
 
@@ -280,7 +280,7 @@ func (f *screenField) choose(value string) (encoded any, why string) {
 		case c.label() == "":
 			continue
 		case !strings.EqualFold(c.label(), value):
-			labels = append(labels, condition.Bound(c.label(), 100))
+			labels = append(labels, text.Truncate(c.label(), 100))
 		case c.ID != "":
 			return map[string]string{"id": c.ID}, ""
 		case c.Value != "":
@@ -320,7 +320,7 @@ func (f *screenField) chooseAll(values string) (encoded any, why string) {
 	return all, ""
 }
 
-func quoted(value string) string { return strconv.Quote(condition.Bound(value, 100)) }
+func quoted(value string) string { return strconv.Quote(text.Truncate(value, 100)) }
 
 // list writes names out, up to a bound.
 func list(names []string) string {

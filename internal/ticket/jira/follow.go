@@ -10,15 +10,15 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
 // issuePath is the path of an issue, by ID or key.
 func issuePath(id string) (string, error) {
 	if !issueID.MatchString(id) && !issueKey.MatchString(id) {
-		return "", fault.New(fault.Invalid, "%q is not the ID or key of an issue", condition.Bound(id, 100))
+		return "", fault.New(fault.Invalid, "%q is not the ID or key of an issue", text.Truncate(id, 100))
 	}
 	return "rest/api/2/issue/" + id, nil
 }
@@ -57,7 +57,7 @@ func (t *transition) asks() []string {
 	var names []string
 	for id, f := range t.Fields {
 		if f.Required && !f.HasDefaultValue {
-			names = append(names, fmt.Sprintf("%q (%s)", condition.Bound(f.Name, 100), id))
+			names = append(names, fmt.Sprintf("%q (%s)", text.Truncate(f.Name, 100), id))
 		}
 	}
 	slices.Sort(names)
@@ -113,7 +113,7 @@ func choose(all []transition, from ticket.Ticket, to ticket.Target) (string, err
 	var offered, asking []string
 	for i := range all {
 		by := &all[i]
-		if status := condition.Bound(by.To.Name, 100); !slices.Contains(offered, status) {
+		if status := text.Truncate(by.To.Name, 100); !slices.Contains(offered, status) {
 			offered = append(offered, status)
 		}
 		if !reached(to, by.To.Name, by.To.StatusCategory.Key) {
@@ -123,7 +123,7 @@ func choose(all []transition, from ticket.Ticket, to ticket.Target) (string, err
 		if len(asks) == 0 {
 			return by.ID, nil
 		}
-		asking = append(asking, fmt.Sprintf("transition %q asks for %s", condition.Bound(by.Name, 100), list(asks)))
+		asking = append(asking, fmt.Sprintf("transition %q asks for %s", text.Truncate(by.Name, 100), list(asks)))
 	}
 	switch {
 	case asking != nil:
@@ -150,7 +150,7 @@ func (t *tracker) Comment(ctx context.Context, id string, c ticket.Comment) erro
 		return err
 	}
 	if !commentRef.MatchString(c.Ref) {
-		return fault.New(fault.Invalid, "%q is not the reference of a comment", condition.Bound(c.Ref, 100))
+		return fault.New(fault.Invalid, "%q is not the reference of a comment", text.Truncate(c.Ref, 100))
 	}
 	path += "/comment"
 	var got struct{ Comments *[]struct{ Body string } }
@@ -167,7 +167,7 @@ func (t *tracker) Comment(ctx context.Context, id string, c ticket.Comment) erro
 		}
 	}
 	small := "\n\n~" + footer + "~"
-	body := map[string]string{"body": condition.Bound(c.Body, maxText-utf8.RuneCountInString(small)) + small}
+	body := map[string]string{"body": text.Truncate(c.Body, maxText-utf8.RuneCountInString(small)) + small}
 	return t.add(ctx, path, body, "a comment")
 }
 
@@ -194,7 +194,7 @@ func (t *tracker) Link(ctx context.Context, id string, l ticket.Link) error {
 	}
 	body := map[string]any{
 		"globalId": l.GlobalID,
-		"object":   map[string]string{"url": l.URL, "title": condition.Bound(l.Title, maxLine)},
+		"object":   map[string]string{"url": l.URL, "title": text.Truncate(l.Title, maxLine)},
 	}
 	return t.add(ctx, path+"/remotelink", body, "a link")
 }

@@ -14,8 +14,8 @@ import (
 
 	jira "github.com/andygrunwald/go-jira"
 
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
@@ -248,7 +248,7 @@ func (t *tracker) createScreen(ctx context.Context) (issueTypeID string, screen 
 		}
 		return "", nil, &fault.Fault{Kind: fault.NotFound, Scope: fault.Connection, Field: "issuetype", Message: fmt.Sprintf(
 			"project %s has no issue type %q that the account may create; it has %s: mend spec.issueType",
-			t.config.Project, t.config.IssueType, condition.Bound(strings.Join(names, ", "), 300))}
+			t.config.Project, t.config.IssueType, text.Truncate(strings.Join(names, ", "), 300))}
 	}
 	if types[i].ID == "" {
 		return "", nil, incomplete("the ID of the issue type")

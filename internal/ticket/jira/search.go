@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
@@ -53,13 +53,13 @@ func (i *issue) complete() bool {
 func (t *tracker) ticket(i *issue) ticket.Ticket {
 	out := ticket.Ticket{Key: i.Key, ID: i.ID, URL: t.browse(i.Key), Created: jiraTime(i.Fields.Created), Updated: jiraTime(i.Fields.Updated)}
 	if s := i.Fields.Status; s != nil {
-		out.Status, out.StatusCategory = condition.Bound(s.Name, 255), condition.Bound(s.StatusCategory.Key, 64)
+		out.Status, out.StatusCategory = text.Truncate(s.Name, 255), text.Truncate(s.StatusCategory.Key, 64)
 	}
 	if r := i.Fields.Resolution; r != nil {
-		out.Resolution = condition.Bound(r.Name, 255)
+		out.Resolution = text.Truncate(r.Name, 255)
 	}
 	if a := i.Fields.Assignee; a != nil {
-		out.Assignee = condition.Bound(a.DisplayName, 255)
+		out.Assignee = text.Truncate(a.DisplayName, 255)
 	}
 	return out
 }
