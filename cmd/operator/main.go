@@ -141,7 +141,7 @@ func run(ctx context.Context, f flags) error {
 		if _, _, err := lock.Get(ctx); err != nil && !apierrors.IsNotFound(err) { // what is created from now on is nobody's, if nobody holds it
 			return fmt.Errorf("reading the lease: %w", err)
 		}
-		fence, tookOver = lock.Fence, lock.TookOver
+		fence, tookOver = lock.Fence, lock.LeaderSince
 		options.LeaderElection = true
 		options.LeaderElectionResourceLockInterface = lock
 		options.LeaderElectionReleaseOnCancel = true
@@ -176,7 +176,7 @@ func cacheOptions() cache.Options {
 		panic(err) // the label is a constant
 	}
 	return cache.Options{
-		DefaultTransform: controller.Lean,
+		DefaultTransform: controller.StripForCache,
 		ByObject: map[client.Object]cache.ByObject{
 			&batchv1.Job{}: {Label: labels.NewSelector().Add(*runs)}, &batchv1.CronJob{}: {Label: labels.NewSelector().Add(*runs)},
 		},
@@ -187,27 +187,27 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 	if err := controller.Index(ctx, mgr); err != nil {
 		return err
 	}
-	var wakeSlack, wakeJira, wakeDefect connection.Waker
-	wakeNotification := connection.Waker{Priority: controller.AfterNews}
+	var wakeSlack, wakeJira, wakeDefect connection.Enqueuer
+	wakeNotification := connection.Enqueuer{Priority: controller.BehindNew}
 	now := clock.RealClock{}
 	slackPool := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{
-		Clock: now, Fence: fence, WakeItem: wakeNotification.Wake, WakeIntegration: wakeSlack.Wake, Counted: controller.ActionPost,
+		Clock: now, Fence: fence, EnqueueItem: wakeNotification.Enqueue, EnqueueIntegration: wakeSlack.Enqueue, Counted: controller.ActionPost,
 	})
 	jiraPool := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{
-		Clock: now, Fence: fence, WakeItem: wakeDefect.Wake, WakeIntegration: wakeJira.Wake, Counted: controller.ActionCreate,
+		Clock: now, Fence: fence, EnqueueItem: wakeDefect.Enqueue, EnqueueIntegration: wakeJira.Enqueue, Counted: controller.ActionCreate,
 	})
 	for _, r := range []interface{ Start(context.Context) error }{slackPool, jiraPool} {
 		if err := mgr.Add(r); err != nil {
 			return err
 		}
 	}
-	var news controller.News
+	var news controller.PendingUpdates
 	c, live, recorder := mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("voiceai-integrations")
-	tally := &controller.Tally{Client: c, Clock: now}
-	box := &outbox.Outbox{Client: c, Live: live, Clock: now, TookOver: tookOver, MaxEventAge: f.maxEventAge, Matched: tally.Matched, Mistaken: tally.Mistaken}
+	tally := &controller.RuleStats{Client: c, Clock: now}
+	box := &outbox.Outbox{Client: c, Live: live, Clock: now, LeaderSince: tookOver, MaxEventAge: f.maxEventAge, OnMatch: tally.RecordMatch, OnEvalError: tally.RecordEvalError}
 
-	notifications := &controller.NotificationReconciler{Client: c, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Wake: &wakeNotification, TookOver: tookOver,
-		Expiry: f.expiry, Retention: f.keep, Told: tally.Told, DashboardURL: f.dashboardURL}
+	notifications := &controller.NotificationReconciler{Client: c, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Enqueuer: &wakeNotification, LeaderSince: tookOver,
+		Expiry: f.expiry, Retention: f.keep, RecordDelivery: tally.RecordDelivery, DashboardURL: f.dashboardURL}
 	for _, m := range []prometheus.Collector{slackPool.Metrics(v1alpha1.KindSlackIntegration), jiraPool.Metrics(v1alpha1.KindJiraIntegration), notifications.Metrics()} {
 		if err := metrics.Registry.Register(m); err != nil {
 			return fmt.Errorf("registering metrics: %w", err)
@@ -231,21 +231,21 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 
 	for name, add := range map[string]func() error{
 		v1alpha1.KindSlackIntegration: func() error {
-			return (&controller.SlackIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Wake: &wakeSlack, Dial: controller.Measured(slack.Dialer{Fence: fence}.Dial)}).
+			return (&controller.SlackIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Slack: slackPool, Outbox: box, Enqueuer: &wakeSlack, Dial: controller.Measured(slack.Dialer{Fence: fence}.Dial)}).
 				SetupWithManager(mgr, workers(64))
 		},
 		v1alpha1.KindJiraIntegration: func() error {
-			return (&controller.JiraIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Jira: jiraPool, Outbox: box, Wake: &wakeJira, Dial: jira.Dialer{Fence: fence}.Dial,
-				News: &news, WakeDefect: wakeDefect.Wake, TookOver: tookOver}).
+			return (&controller.JiraIntegrationReconciler{Client: c, Live: live, Recorder: recorder, Clock: now, Jira: jiraPool, Outbox: box, Enqueuer: &wakeJira, Dial: jira.Dialer{Fence: fence}.Dial,
+				PendingUpdates: &news, EnqueueDefect: wakeDefect.Enqueue, LeaderSince: tookOver}).
 				SetupWithManager(mgr, workers(64))
 		},
 		v1alpha1.KindNotificationRule: func() error {
-			return (&controller.NotificationRuleReconciler{Client: c, Recorder: recorder, Outbox: box, Tally: tally}).SetupWithManager(mgr, workers(4))
+			return (&controller.NotificationRuleReconciler{Client: c, Recorder: recorder, Outbox: box, Stats: tally}).SetupWithManager(mgr, workers(4))
 		},
 		"rules' counts": func() error { return tally.SetupWithManager(mgr, workers(1)) },
 		v1alpha1.KindDefect: func() error {
-			return (&controller.DefectReconciler{Client: c, Recorder: recorder, Clock: now, Outbox: box, Jira: jiraPool, Wake: &wakeDefect, TookOver: tookOver,
-				News: &news, DashboardURL: f.dashboardURL}).
+			return (&controller.DefectReconciler{Client: c, Recorder: recorder, Clock: now, Outbox: box, Jira: jiraPool, Enqueuer: &wakeDefect, LeaderSince: tookOver,
+				PendingUpdates: &news, DashboardURL: f.dashboardURL}).
 				SetupWithManager(mgr, workers(12))
 		},
 		v1alpha1.KindNotification: func() error {

@@ -98,13 +98,13 @@ func (s *Server) takeIn(ctx context.Context, w Within, decode func() ([]event.Ev
 	out.Body.Events = len(events)
 	var refused error
 	for at := range events {
-		created, mistakes, err := s.o.Outbox.Put(ctx, namespace, &events[at])
+		created, mistakes, err := s.o.Outbox.Announce(ctx, namespace, &events[at])
 		if mistakes != nil { // the caller can do nothing about a rule
 			ctrl.LoggerFrom(ctx).Error(mistakes, "Rules could not be worked out", "Event", events[at].ID, "Namespace", namespace)
 		}
 		if err != nil {
 			problem := cluster(ctx, err, "storing what event "+events[at].ID+" leads to")
-			if !outbox.Refused(err) {
+			if !outbox.IsRejected(err) {
 				return nil, problem // which the others would have too
 			}
 			refused = cmp.Or(refused, problem)

@@ -37,9 +37,9 @@ const manager = client.FieldOwner("voiceai-api")
 
 // Outbox stores what an event leads to.
 type Outbox interface {
-	// Put stores a Notification for each rule of a namespace that matches. All are stored when the error is nil; mistakes are rules that could
+	// Announce stores a Notification for each rule of a namespace that matches. All are stored when the error is nil; mistakes are rules that could
 	// not be worked out.
-	Put(ctx context.Context, namespace string, e *event.Event) (created []string, mistakes, err error)
+	Announce(ctx context.Context, namespace string, e *event.Event) (created []string, mistakes, err error)
 }
 
 // Identity is what a Server asks of package identity.

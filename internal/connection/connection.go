@@ -46,14 +46,14 @@ type Limits struct {
 type Connection[C, R any] struct {
 	Record *Record
 
-	name   types.NamespacedName
-	clock  clock.WithDelayedExecution
-	fence  func() error
-	wake   func(types.NamespacedName)
-	alarm  func()
-	ctx    context.Context
-	cancel context.CancelFunc
-	calls  sync.WaitGroup
+	name               types.NamespacedName
+	clock              clock.WithDelayedExecution
+	fence              func() error
+	enqueue            func(types.NamespacedName)
+	enqueueIntegration func()
+	ctx                context.Context
+	cancel             context.CancelFunc
+	calls              sync.WaitGroup
 
 	client atomic.Pointer[C]
 	pause  atomic.Pointer[pause]
@@ -67,9 +67,9 @@ type Connection[C, R any] struct {
 	running int
 	// failures counts those in a row, relapses the pauses because of them since a call last succeeded.
 	failures, relapses int
-	doubt              *fault.Fault
-	// suspect says that the last check failed, though calls go on.
-	suspect bool
+	unresolved         *fault.Fault
+	// probeFailing says that the last check failed, though calls go on.
+	probeFailing bool
 }
 
 // pause is why no calls are made.
@@ -141,12 +141,12 @@ func (c *Connection[C, R]) Connect(client C, version string, limits Limits) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.client.Store(&client)
-	c.suspect = false
+	c.probeFailing = false
 	if c.version == version {
 		return
 	}
 	c.version, c.limits = version, limits
-	c.failures, c.relapses, c.doubt = 0, 0, nil
+	c.failures, c.relapses, c.unresolved = 0, 0, nil
 	c.limiter = limiter(limits.PerSecond, limits.Burst)
 	for _, l := range c.lanes {
 		l.limit(limits)
@@ -154,16 +154,16 @@ func (c *Connection[C, R]) Connect(client C, version string, limits Limits) {
 	}
 }
 
-// Unsettling says whether a check that failed has calls paused. One that fails for what may pass, while calls go on, does not: it is repeated first. A
+// ProbeFailed says whether a check that failed has calls paused. One that fails for what may pass, while calls go on, does not: it is repeated first. A
 // quota that is used up pauses for as long as the other side says.
-func (c *Connection[C, R]) Unsettling(f *fault.Fault) bool {
+func (c *Connection[C, R]) ProbeFailed(f *fault.Fault) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pause.Load() != nil || f.Kind.Permanent() {
 		return true
 	}
-	was := c.suspect
-	c.suspect = true
+	was := c.probeFailing
+	c.probeFailing = true
 	if f.Kind != fault.RateLimited {
 		return was
 	}
@@ -173,11 +173,11 @@ func (c *Connection[C, R]) Unsettling(f *fault.Fault) bool {
 	return false
 }
 
-// Suspect says whether the last check failed, though calls go on.
-func (c *Connection[C, R]) Suspect() bool {
+// IsProbeFailing says whether the last check failed, though calls go on.
+func (c *Connection[C, R]) IsProbeFailing() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.suspect
+	return c.probeFailing
 }
 
 // Client is the present client, and whether there is one.
@@ -193,7 +193,7 @@ func (c *Connection[C, R]) Client() (C, bool) {
 func (c *Connection[C, R]) Pause(f *fault.Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wakeAll(c.setPause(&pause{fault: f}))
+	c.enqueueAll(c.setPause(&pause{fault: f}))
 }
 
 // Resume lets calls go on. After a pause because of failures one call is tried first, and each time that fails the pause is longer, even if
@@ -236,14 +236,14 @@ func (c *Connection[C, R]) pumpAll() {
 	}
 }
 
-// Doubt is the failure because of which calls were paused, until one succeeds; nil when there is none.
-func (c *Connection[C, R]) Doubt() *fault.Fault {
+// UnresolvedFault is the failure because of which calls were paused, until one succeeds; nil when there is none.
+func (c *Connection[C, R]) UnresolvedFault() *fault.Fault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.relapses == 0 {
 		return nil
 	}
-	return c.doubt
+	return c.unresolved
 }
 
 // Paused is why no calls are made now, or nil.
@@ -276,7 +276,7 @@ func (c *Connection[C, R]) setPause(p *pause) []types.NamespacedName {
 	var waiting []types.NamespacedName
 	for _, l := range c.lanes {
 		for _, e := range l.queue {
-			if e.Call != nil && !alike(e.told, now) {
+			if e.Call != nil && !sameCause(e.reportedPause, now) {
 				waiting = append(waiting, e.Key)
 			}
 		}
@@ -284,26 +284,26 @@ func (c *Connection[C, R]) setPause(p *pause) []types.NamespacedName {
 	return waiting
 }
 
-// alike says whether two reasons for a pause are so much the same that nobody has to be told again. Trouble that passes by itself is the same
+// sameCause says whether two reasons for a pause are so much the same that nobody has to be told again. Trouble that passes by itself is the same
 // however it shows.
-func alike(a, b *fault.Fault) bool {
+func sameCause(a, b *fault.Fault) bool {
 	switch {
 	case a == nil || b == nil:
 		return false
-	case passing(a) || passing(b):
-		return passing(a) == passing(b)
+	case isTransient(a) || isTransient(b):
+		return isTransient(a) == isTransient(b)
 	default:
 		return a.Kind == b.Kind && a.Code == b.Code && a.Message == b.Message
 	}
 }
 
-func passing(f *fault.Fault) bool {
+func isTransient(f *fault.Fault) bool {
 	return (f.Kind == fault.Unavailable || f.Kind == fault.Ambiguous) && f.Code != v1alpha1.ReasonSuspended
 }
 
-func (c *Connection[C, R]) wakeAll(keys []types.NamespacedName) {
+func (c *Connection[C, R]) enqueueAll(keys []types.NamespacedName) {
 	for _, k := range keys {
-		c.wake(k)
+		c.enqueue(k)
 	}
 }
 
@@ -334,15 +334,15 @@ func (c *Connection[C, R]) observe(err error) {
 func (c *Connection[C, R]) relapse(f *fault.Fault) {
 	if c.stop(&pause{fault: f, relapse: true}) {
 		c.relapses++
-		c.doubt = f
+		c.unresolved = f
 	}
 }
 
 func (c *Connection[C, R]) recovered() {
 	c.failures = 0
 	if c.relapses > 0 {
-		c.relapses, c.doubt = 0, nil
-		c.alarm()
+		c.relapses, c.unresolved = 0, nil
+		c.enqueueIntegration()
 		c.pumpAll()
 	}
 }
@@ -352,8 +352,8 @@ func (c *Connection[C, R]) stop(p *pause) bool {
 	if c.pause.Load() != nil {
 		return false
 	}
-	c.wakeAll(c.setPause(p))
-	c.alarm()
+	c.enqueueAll(c.setPause(p))
+	c.enqueueIntegration()
 	return true
 }
 
@@ -393,5 +393,5 @@ func (c *Connection[C, R]) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closing = true
-	c.wakeAll(c.setPause(&pause{fault: fault.New(fault.NotFound, "the integration was deleted")}))
+	c.enqueueAll(c.setPause(&pause{fault: fault.New(fault.NotFound, "the integration was deleted")}))
 }

@@ -41,12 +41,12 @@ type Call[C, R any] func(context.Context, C) (R, error)
 type Request[C, R any] struct {
 	Key types.NamespacedName
 	UID types.UID
-	// Act says what is done. What succeeded is not done again as long as the same is asked for.
-	Act string
+	// Operation says what is done. What succeeded is not done again as long as the same is asked for.
+	Operation string
 	// Version says what the call is made from. A call that failed is made again when it changes.
 	Version string
-	// Free is a call that does not count against the rate, as one that mostly makes no request.
-	Free bool
+	// Unmetered is a call that does not count against the rate, as one that mostly makes no request.
+	Unmetered bool
 	// First is a call that goes before those that wait already, as a digest that tells more than they.
 	First bool
 	Call  Call[C, R]
@@ -57,8 +57,8 @@ type entry[C, R any] struct {
 	state    entryState
 	attempts int
 	answer   Answer[R]
-	// told is why the call was not made, as the object was last told.
-	told *fault.Fault
+	// reportedPause is why the call was not made, as the object was last told.
+	reportedPause *fault.Fault
 }
 
 type entryState int
@@ -82,23 +82,23 @@ type Answer[R any] struct {
 	Attempts int
 	// RetryAt is when a call that failed is made again if it is asked for; zero when it is not, unless Version changes.
 	RetryAt time.Time
-	// Again says that a call that failed is being made again: Err is why it failed the last time, and there is nothing new to say.
-	Again bool
+	// Retrying says that a call that failed is being made again: Err is why it failed the last time, and there is nothing new to say.
+	Retrying bool
 	// Pause says why the call is not made now; nil when it is under way or its turn will come.
 	Pause *fault.Fault
 	// Slow says that the call is under way for some time already.
 	Slow bool
 }
 
-// Ask returns the answer to the call for an object, and arranges for the call to be made if there is none. The object is reconciled again
+// Submit returns the answer to the call for an object, and arranges for the call to be made if there is none. The object is reconciled again
 // when there is something new to say. A call that waits is replaced by this one. One that succeeded is not made again before Forget, unless
 // another act is asked for; one that failed is, when Version changes or RetryAt has come.
-func (l *Lane[C, R]) Ask(r Request[C, R]) Answer[R] {
+func (l *Lane[C, R]) Submit(r Request[C, R]) Answer[R] {
 	c := l.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := l.entries[r.Key]
-	if e != nil && (e.UID != r.UID || e.Act != r.Act) && e.state != started && e.state != slow {
+	if e != nil && (e.UID != r.UID || e.Operation != r.Operation) && e.state != started && e.state != slow {
 		l.forget(r.Key)
 		e = nil
 	}
@@ -122,10 +122,10 @@ func (l *Lane[C, R]) Ask(r Request[C, R]) Answer[R] {
 	case e.state == done:
 		return e.answer
 	case e.state == queued && c.pause.Load() != nil:
-		e.told = c.pause.Load().reported()
-		return Answer[R]{Attempts: e.attempts, Pause: e.told}
-	case e.answer.Err != nil && e.told == nil:
-		return Answer[R]{Done: true, Again: true, Err: e.answer.Err, At: e.answer.At, Attempts: e.attempts}
+		e.reportedPause = c.pause.Load().reported()
+		return Answer[R]{Attempts: e.attempts, Pause: e.reportedPause}
+	case e.answer.Err != nil && e.reportedPause == nil:
+		return Answer[R]{Done: true, Retrying: true, Err: e.answer.Err, At: e.answer.At, Attempts: e.attempts}
 	default:
 		return Answer[R]{Attempts: e.attempts, Slow: e.state == slow}
 	}
@@ -141,12 +141,12 @@ func (l *Lane[C, R]) Peek(key types.NamespacedName, uid types.UID) (Answer[R], b
 	return Answer[R]{}, false
 }
 
-// Act is what was last asked for an object, as long as it was not forgotten; empty when nothing was.
-func (l *Lane[C, R]) Act(key types.NamespacedName, uid types.UID) string {
+// Operation is what was last asked for an object, as long as it was not forgotten; empty when nothing was.
+func (l *Lane[C, R]) Operation(key types.NamespacedName, uid types.UID) string {
 	l.conn.mu.Lock()
 	defer l.conn.mu.Unlock()
 	if e := l.entries[key]; e != nil && e.UID == uid {
-		return e.Act
+		return e.Operation
 	}
 	return ""
 }
@@ -156,8 +156,8 @@ func (l *Lane[C, R]) Backlog() int {
 	return l.count(func(*entry[C, R]) bool { return true })
 }
 
-// Ahead is how many of those go first.
-func (l *Lane[C, R]) Ahead() int {
+// PriorityBacklog is how many of those go first.
+func (l *Lane[C, R]) PriorityBacklog() int {
 	return l.count(func(e *entry[C, R]) bool { return e.First })
 }
 
@@ -237,8 +237,8 @@ func (l *Lane[C, R]) pump() {
 			l.queue = l.queue[1:]
 			continue
 		}
-		if wait := l.wait(now, e.Free); wait > 0 {
-			l.wakeIn(wait)
+		if wait := l.wait(now, e.Unmetered); wait > 0 {
+			l.pumpIn(wait)
 			return
 		}
 		l.queue = l.queue[1:]
@@ -285,7 +285,7 @@ func (l *Lane[C, R]) hold(until time.Time) {
 	}
 }
 
-func (l *Lane[C, R]) wakeIn(d time.Duration) {
+func (l *Lane[C, R]) pumpIn(d time.Duration) {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
@@ -304,7 +304,7 @@ func (l *Lane[C, R]) run(e *entry[C, R]) {
 		defer c.mu.Unlock()
 		if e.state == started {
 			e.state = slow
-			c.wake(e.Key)
+			c.enqueue(e.Key)
 		}
 	})
 	var result R
@@ -319,7 +319,7 @@ func (l *Lane[C, R]) run(e *entry[C, R]) {
 	l.running--
 	c.running--
 	e.attempts++
-	e.state, e.told = done, nil
+	e.state, e.reportedPause = done, nil
 	e.answer = Answer[R]{Done: true, Result: result, Err: err, At: c.clock.Now(), Attempts: e.attempts}
 	if f := fault.From(err); f != nil {
 		e.answer.RetryAt = c.retryAt(f, e.attempts)
@@ -329,5 +329,5 @@ func (l *Lane[C, R]) run(e *entry[C, R]) {
 	}
 	c.observe(err)
 	l.pump()
-	c.wake(e.Key)
+	c.enqueue(e.Key)
 }

@@ -33,11 +33,11 @@ type rig struct {
 func newRig(limits connection.Limits) *rig {
 	r := &rig{woken: map[string]int{}}
 	r.pool = connection.NewPool[string, string](connection.Options{
-		Clock:           clock.RealClock{},
-		Fence:           func() error { r.mu.Lock(); defer r.mu.Unlock(); return r.fence },
-		WakeItem:        func(n types.NamespacedName) { r.mu.Lock(); defer r.mu.Unlock(); r.woken[n.Name]++ },
-		Counted:         "PostMessage",
-		WakeIntegration: func(types.NamespacedName) { r.mu.Lock(); defer r.mu.Unlock(); r.alarms++ },
+		Clock:              clock.RealClock{},
+		Fence:              func() error { r.mu.Lock(); defer r.mu.Unlock(); return r.fence },
+		EnqueueItem:        func(n types.NamespacedName) { r.mu.Lock(); defer r.mu.Unlock(); r.woken[n.Name]++ },
+		Counted:            "PostMessage",
+		EnqueueIntegration: func(types.NamespacedName) { r.mu.Lock(); defer r.mu.Unlock(); r.alarms++ },
 	})
 	r.conn = r.pool.Get(types.NamespacedName{Name: "integration"})
 	r.conn.Connect("client", "v1", limits)
@@ -51,7 +51,7 @@ func (r *rig) ask(lane, name string, takes time.Duration, err error) connection.
 }
 
 func (r *rig) askVersion(lane, name, version string, takes time.Duration, err error) connection.Answer[string] {
-	return r.conn.Lane(lane).Ask(connection.Request[string, string]{
+	return r.conn.Lane(lane).Submit(connection.Request[string, string]{
 		Key: types.NamespacedName{Name: name}, UID: types.UID("uid-" + name), Version: version,
 		Call: func(ctx context.Context, client string) (string, error) {
 			r.mu.Lock()
@@ -306,7 +306,7 @@ func TestAPoolEndsWithTheCallsUnderWay(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- r.pool.Start(ctx) }()
 		noted := false
-		r.conn.Lane("").Ask(connection.Request[string, string]{Key: types.NamespacedName{Name: "a"}, Call: func(context.Context, string) (string, error) {
+		r.conn.Lane("").Submit(connection.Request[string, string]{Key: types.NamespacedName{Name: "a"}, Call: func(context.Context, string) (string, error) {
 			time.Sleep(2 * time.Second)
 			r.pool.Get(types.NamespacedName{Name: "integration"}).Record.Add("PostMessage", "a", "", nil)
 			noted = true
@@ -341,7 +341,7 @@ func TestWhichChannelsAreToBeAsked(t *testing.T) {
 			t.Helper()
 			var got []string
 			for _, channel := range []string{"#good", "#bad"} {
-				if r.Unasked(channel) {
+				if r.ClaimHistoryProbe(channel) {
 					got = append(got, channel)
 				}
 			}
@@ -351,13 +351,13 @@ func TestWhichChannelsAreToBeAsked(t *testing.T) {
 		}
 		due("#good", "#bad")
 		due()
-		r.Asked("#good", true)
-		r.Asked("#bad", false)
+		r.RecordHistoryProbe("#good", true)
+		r.RecordHistoryProbe("#bad", false)
 		due()
 		time.Sleep(10 * time.Minute)
 		due("#bad")
 		due()
-		r.Asked("#bad", true)
+		r.RecordHistoryProbe("#bad", true)
 		time.Sleep(time.Hour)
 		due()
 	})
@@ -381,7 +381,7 @@ func relapses(t *testing.T, down error) {
 			before, _ := r.counts()
 			for range 3600 {
 				object++
-				r.conn.Lane("").Ask(connection.Request[string, string]{
+				r.conn.Lane("").Submit(connection.Request[string, string]{
 					Key: types.NamespacedName{Name: fmt.Sprint(object)}, Call: func(context.Context, string) (string, error) {
 						r.mu.Lock()
 						defer r.mu.Unlock()
@@ -399,7 +399,7 @@ func relapses(t *testing.T, down error) {
 		if calls := hour(); calls < 10 || calls > 30 {
 			t.Errorf("%d calls in an hour of failure, want a few", calls)
 		}
-		if f := r.conn.Doubt(); f == nil || f.Message != "down" {
+		if f := r.conn.UnresolvedFault(); f == nil || f.Message != "down" {
 			t.Errorf("in doubt because of %v", f)
 		}
 		r.mu.Lock()
@@ -409,8 +409,8 @@ func relapses(t *testing.T, down error) {
 		if calls := hour(); calls < 7000 {
 			t.Errorf("%d calls in an hour of health, want those that waited and the new ones", calls)
 		}
-		if _, after := r.counts(); r.conn.Doubt() != nil || r.conn.Paused() != nil || after == alarms {
-			t.Errorf("after recovery: in doubt because of %v, paused because of %v, %d alarms more", r.conn.Doubt(), r.conn.Paused(), after-alarms)
+		if _, after := r.counts(); r.conn.UnresolvedFault() != nil || r.conn.Paused() != nil || after == alarms {
+			t.Errorf("after recovery: in doubt because of %v, paused because of %v, %d alarms more", r.conn.UnresolvedFault(), r.conn.Paused(), after-alarms)
 		}
 	})
 }
@@ -419,8 +419,8 @@ func TestAnotherActIsAnotherCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(connection.Limits{})
 		ask := func(act, version string) connection.Answer[string] {
-			return r.conn.Lane("").Ask(connection.Request[string, string]{
-				Key: types.NamespacedName{Name: "a"}, UID: "a", Act: act, Version: version,
+			return r.conn.Lane("").Submit(connection.Request[string, string]{
+				Key: types.NamespacedName{Name: "a"}, UID: "a", Operation: act, Version: version,
 				Call: func(context.Context, string) (string, error) {
 					r.mu.Lock()
 					defer r.mu.Unlock()
@@ -450,8 +450,8 @@ func TestWhatGoesFirstAndWhatIsFree(t *testing.T) {
 		r := newRig(connection.Limits{LanePerSecond: 1, LaneBurst: 1})
 		called := map[string][]string{}
 		ask := func(lane, name string, first, free bool) {
-			r.conn.Lane(lane).Ask(connection.Request[string, string]{
-				Key: types.NamespacedName{Name: name}, First: first, Free: free,
+			r.conn.Lane(lane).Submit(connection.Request[string, string]{
+				Key: types.NamespacedName{Name: name}, First: first, Unmetered: free,
 				Call: func(context.Context, string) (string, error) {
 					r.mu.Lock()
 					defer r.mu.Unlock()
@@ -492,7 +492,7 @@ func TestWhatIsWithdrawnIsNotCalled(t *testing.T) {
 		r := newRig(connection.Limits{LanePerSecond: 1, LaneBurst: 1, Concurrency: 1})
 		var called []string
 		ask := func(name string, first bool, err error) connection.Answer[string] {
-			return r.conn.Lane("").Ask(connection.Request[string, string]{
+			return r.conn.Lane("").Submit(connection.Request[string, string]{
 				Key: types.NamespacedName{Name: name}, UID: types.UID(name), First: first,
 				Call: func(context.Context, string) (string, error) {
 					r.mu.Lock()
@@ -511,7 +511,7 @@ func TestWhatIsWithdrawnIsNotCalled(t *testing.T) {
 		ask("failed", false, nil) // was tried before: it may be there
 		ask("digest", true, nil)
 		synctest.Wait()
-		if n := r.conn.Lane("").Ahead(); n != 1 {
+		if n := r.conn.Lane("").PriorityBacklog(); n != 1 {
 			t.Errorf("%d go first, want 1", n)
 		}
 		got := r.conn.Lane("").Withdraw(func(n types.NamespacedName) bool { return n.Name != "c" })
@@ -567,8 +567,8 @@ func TestHeldIsHeldForWhatIsFreeToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(connection.Limits{})
 		for n := range 20 {
-			r.conn.Lane("").Ask(connection.Request[string, string]{
-				Key: types.NamespacedName{Name: fmt.Sprint(n)}, Free: true, Call: func(context.Context, string) (string, error) {
+			r.conn.Lane("").Submit(connection.Request[string, string]{
+				Key: types.NamespacedName{Name: fmt.Sprint(n)}, Unmetered: true, Call: func(context.Context, string) (string, error) {
 					r.mu.Lock()
 					defer r.mu.Unlock()
 					r.calls = append(r.calls, time.Now())
@@ -621,18 +621,18 @@ func TestAgainSaysTheSame(t *testing.T) {
 		r := newRig(connection.Limits{LanePerSecond: 1, LaneBurst: 1})
 		r.ask("", "a", 0, fault.New(fault.Unavailable, "down"))
 		synctest.Wait()
-		if a := r.ask("", "a", 0, nil); a.Again || a.RetryAt.IsZero() {
+		if a := r.ask("", "a", 0, nil); a.Retrying || a.RetryAt.IsZero() {
 			t.Errorf("after the failure: %+v", a)
 		}
 		r.ask("", "b", 0, nil)
 		time.Sleep(1100 * time.Millisecond)
 		r.ask("", "c", 0, nil) // takes the turn
-		if a := r.ask("", "a", 0, nil); !a.Again || !a.Done || a.Err == nil {
+		if a := r.ask("", "a", 0, nil); !a.Retrying || !a.Done || a.Err == nil {
 			t.Errorf("while it waits for its turn: %+v", a)
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if a := r.ask("", "a", 0, nil); a.Again || a.Err != nil || a.Attempts != 2 {
+		if a := r.ask("", "a", 0, nil); a.Retrying || a.Err != nil || a.Attempts != 2 {
 			t.Errorf("after it: %+v", a)
 		}
 	})
@@ -643,25 +643,25 @@ func TestUnsettling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := fault.New(fault.Unavailable, "down")
 		r := newRig(connection.Limits{})
-		if r.conn.Suspect() {
+		if r.conn.IsProbeFailing() {
 			t.Error("suspect before anything happened")
 		}
 		for i, want := range []bool{false, true} {
-			if got := r.conn.Unsettling(down); got != want {
+			if got := r.conn.ProbeFailed(down); got != want {
 				t.Errorf("check %d: %v", i+1, got)
 			}
 		}
 		r.conn.Connect("client", "v1", connection.Limits{})
-		if r.conn.Suspect() || r.conn.Unsettling(down) || !r.conn.Suspect() {
+		if r.conn.IsProbeFailing() || r.conn.ProbeFailed(down) || !r.conn.IsProbeFailing() {
 			t.Error("the first after one that succeeded")
 		}
-		if !r.conn.Unsettling(fault.New(fault.NotFound, "gone")) {
+		if !r.conn.ProbeFailed(fault.New(fault.NotFound, "gone")) {
 			t.Error("what somebody has to mend")
 		}
-		if r.conn.Unsettling(&fault.Fault{Kind: fault.RateLimited, Scope: fault.Endpoint, RetryAfter: time.Minute}) || r.conn.Paused() != nil {
+		if r.conn.ProbeFailed(&fault.Fault{Kind: fault.RateLimited, Scope: fault.Endpoint, RetryAfter: time.Minute}) || r.conn.Paused() != nil {
 			t.Error("a limit of one endpoint")
 		}
-		if r.conn.Unsettling(&fault.Fault{Kind: fault.RateLimited, Scope: fault.Connection, RetryAfter: time.Minute}); r.conn.Paused() == nil || !r.conn.Resuming() {
+		if r.conn.ProbeFailed(&fault.Fault{Kind: fault.RateLimited, Scope: fault.Connection, RetryAfter: time.Minute}); r.conn.Paused() == nil || !r.conn.Resuming() {
 			t.Error("a quota that is used up has to pause, for its time")
 		}
 		time.Sleep(61 * time.Second)

@@ -25,9 +25,9 @@ type Options struct {
 	Clock clock.WithDelayedExecution
 	// Fence is asked right before each call whether this process may still act; nil means always.
 	Fence func() error
-	// WakeItem has an object that waits for a call reconciled, WakeIntegration an integration. They are called from any goroutine and must
+	// EnqueueItem has an object that waits for a call reconciled, EnqueueIntegration an integration. They are called from any goroutine and must
 	// not block.
-	WakeItem, WakeIntegration func(types.NamespacedName)
+	EnqueueItem, EnqueueIntegration func(types.NamespacedName)
 	// Counted is the action whose successes a Record counts.
 	Counted string
 }
@@ -59,18 +59,18 @@ func (p *Pool[C, R]) Get(name types.NamespacedName) *Connection[C, R] {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Connection[C, R]{
-		name: name, clock: p.options.Clock, fence: p.options.Fence, wake: p.options.WakeItem,
-		alarm: func() { p.options.WakeIntegration(name) },
-		ctx:   ctx, cancel: cancel, limiter: limiter(0, 0), lanes: map[string]*Lane[C, R]{},
+		name: name, clock: p.options.Clock, fence: p.options.Fence, enqueue: p.options.EnqueueItem,
+		enqueueIntegration: func() { p.options.EnqueueIntegration(name) },
+		ctx:                ctx, cancel: cancel, limiter: limiter(0, 0), lanes: map[string]*Lane[C, R]{},
 	}
 	c.pause.Store(&pause{fault: fault.New(fault.Unavailable, "the integration has not been checked yet"), quiet: true})
-	c.Record = &Record{clock: p.options.Clock, counted: p.options.Counted, changed: func() { p.later(name) }}
+	c.Record = &Record{clock: p.options.Clock, counted: p.options.Counted, changed: func() { p.enqueueLater(name) }}
 	p.connections[name] = c
 	return c
 }
 
-// later has the integration reconciled once in a while after its record changed.
-func (p *Pool[C, R]) later(name types.NamespacedName) {
+// enqueueLater has the integration reconciled once in a while after its record changed.
+func (p *Pool[C, R]) enqueueLater(name types.NamespacedName) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.timers[name] != nil {
@@ -80,7 +80,7 @@ func (p *Pool[C, R]) later(name types.NamespacedName) {
 		p.mu.Lock()
 		delete(p.timers, name)
 		p.mu.Unlock()
-		p.options.WakeIntegration(name)
+		p.options.EnqueueIntegration(name)
 	})
 }
 
@@ -102,7 +102,7 @@ func (p *Pool[C, R]) Forget(object types.NamespacedName) {
 func (p *Pool[C, R]) Close(name types.NamespacedName) {
 	p.mu.Lock()
 	c := p.connections[name]
-	if c != nil && c.engaged() {
+	if c != nil && c.hasInFlight() {
 		p.mu.Unlock()
 		c.Pause(fault.New(fault.NotFound, "the integration was deleted"))
 		return
@@ -118,15 +118,15 @@ func (p *Pool[C, R]) Close(name types.NamespacedName) {
 	}
 }
 
-// Engaged is the integration and lane in which a call for an object is under way, or has an answer that was not taken over and says that
+// InFlight is the integration and lane in which a call for an object is under way, or has an answer that was not taken over and says that
 // something was done or may have been. Whatever the object asks for now, that comes first.
-func (p *Pool[C, R]) Engaged(object types.NamespacedName, uid types.UID, but string) (integration types.NamespacedName, lane string, ok bool) {
+func (p *Pool[C, R]) InFlight(object types.NamespacedName, uid types.UID, but string) (integration types.NamespacedName, lane string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for name, c := range p.connections {
 		c.mu.Lock()
 		for l, other := range c.lanes {
-			if e := other.entries[object]; e != nil && l != but && e.UID == uid && e.engaged() {
+			if e := other.entries[object]; e != nil && l != but && e.UID == uid && e.isInFlight() {
 				integration, lane, ok = name, l, true
 			}
 		}
@@ -135,13 +135,13 @@ func (p *Pool[C, R]) Engaged(object types.NamespacedName, uid types.UID, but str
 	return integration, lane, ok
 }
 
-// engaged says whether any call is under way, or has an answer that was not taken over.
-func (c *Connection[C, R]) engaged() bool {
+// hasInFlight says whether any call is under way, or has an answer that was not taken over.
+func (c *Connection[C, R]) hasInFlight() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, l := range c.lanes {
 		for _, e := range l.entries {
-			if e.engaged() {
+			if e.isInFlight() {
 				return true
 			}
 		}
@@ -149,7 +149,7 @@ func (c *Connection[C, R]) engaged() bool {
 	return false
 }
 
-func (e *entry[C, R]) engaged() bool {
+func (e *entry[C, R]) isInFlight() bool {
 	switch e.state {
 	case started, slow:
 		return true

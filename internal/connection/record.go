@@ -26,9 +26,9 @@ type Record struct {
 	succeeded int64
 	failed    int64
 	channels  map[string]string
-	// asked is when channels were last asked what is there already, silent are those that could not be.
-	asked  map[string]time.Time
-	silent map[string]bool
+	// historyProbes is when channels were last asked what is there already, silent are those that could not be.
+	historyProbes map[string]time.Time
+	unreadable    map[string]bool
 }
 
 // Load takes over what a status says, the first time it is called.
@@ -74,8 +74,8 @@ func (r *Record) Add(action, object, detail string, err error) {
 	r.changed()
 }
 
-// Probed records how a probe ended. It is no activity.
-func (r *Record) Probed(err error) {
+// RecordProbe records how a probe ended. It is no activity.
+func (r *Record) RecordProbe(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.note(metav1.NewTime(r.clock.Now()), err)
@@ -98,8 +98,8 @@ func (r *Record) trim() {
 // maxChannels is how many channels a record knows.
 const maxChannels = 100
 
-// Learn notes the ID of a channel that is named.
-func (r *Record) Learn(name, id string) {
+// RecordChannel notes the ID of a channel that is named.
+func (r *Record) RecordChannel(name, id string) {
 	r.mu.Lock()
 	if r.channels == nil {
 		r.channels = map[string]string{}
@@ -115,63 +115,63 @@ func (r *Record) Learn(name, id string) {
 	}
 }
 
-// Channel is the ID of a channel that is named, or empty when it is not known.
-func (r *Record) Channel(name string) string {
+// ChannelID is the ID of a channel that is named, or empty when it is not known.
+func (r *Record) ChannelID(name string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.channels[name]
 }
 
-// askAgain is how soon it is tried again to ask a channel that could not be.
-const askAgain = 10 * time.Minute
+// historyProbeInterval is how soon it is tried again to ask a channel that could not be.
+const historyProbeInterval = 10 * time.Minute
 
-// Unasked says that it is to be found out whether a channel can be asked what is there already: nobody did so far, or it could not be, a while ago. The
+// ClaimHistoryProbe says that it is to be found out whether a channel can be asked what is there already: nobody did so far, or it could not be, a while ago. The
 // channel counts as asked from then on.
-func (r *Record) Unasked(channel string) bool {
+func (r *Record) ClaimHistoryProbe(channel string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at, ever := r.asked[channel]
-	if ever && (!r.silent[channel] || r.clock.Since(at) < askAgain) || !ever && len(r.asked) >= maxChannels {
+	at, ever := r.historyProbes[channel]
+	if ever && (!r.unreadable[channel] || r.clock.Since(at) < historyProbeInterval) || !ever && len(r.historyProbes) >= maxChannels {
 		return false
 	}
-	if r.asked == nil {
-		r.asked = map[string]time.Time{}
+	if r.historyProbes == nil {
+		r.historyProbes = map[string]time.Time{}
 	}
-	r.asked[channel] = r.clock.Now()
+	r.historyProbes[channel] = r.clock.Now()
 	return true
 }
 
-// Asked notes whether a channel could be asked what is there already.
-func (r *Record) Asked(channel string, could bool) {
+// RecordHistoryProbe notes whether a channel could be asked what is there already.
+func (r *Record) RecordHistoryProbe(channel string, could bool) {
 	r.mu.Lock()
-	if could == !r.silent[channel] || !could && len(r.silent) >= maxChannels {
+	if could == !r.unreadable[channel] || !could && len(r.unreadable) >= maxChannels {
 		r.mu.Unlock()
 		return
 	}
 	if could {
-		delete(r.silent, channel)
+		delete(r.unreadable, channel)
 	} else {
-		if r.silent == nil {
-			r.silent = map[string]bool{}
+		if r.unreadable == nil {
+			r.unreadable = map[string]bool{}
 		}
-		r.silent[channel] = true
+		r.unreadable[channel] = true
 	}
 	r.mu.Unlock()
 	r.changed()
 }
 
-// Silent is a channel that could not be asked what is there already, the last time that was tried; empty when there is none.
-func (r *Record) Silent() string {
+// UnreadableChannel is a channel that could not be asked what is there already, the last time that was tried; empty when there is none.
+func (r *Record) UnreadableChannel() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(r.silent)) {
+	for _, name := range slices.Sorted(maps.Keys(r.unreadable)) {
 		return name
 	}
 	return ""
 }
 
-// Channels are those that are known.
-func (r *Record) Channels() []v1alpha1.KnownChannel {
+// KnownChannels are those that are known.
+func (r *Record) KnownChannels() []v1alpha1.KnownChannel {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []v1alpha1.KnownChannel

@@ -25,7 +25,7 @@ type Refusal struct {
 // Error is the message.
 func (r *Refusal) Error() string { return r.Message }
 
-func refuse(reason, format string, args ...any) *Refusal {
+func newRefusal(reason, format string, args ...any) *Refusal {
 	return &Refusal{reason, fmt.Sprintf(format, args...)}
 }
 
@@ -37,7 +37,7 @@ const DefaultIndex = "spec.default"
 func ResolveSlack(ctx context.Context, c client.Reader, namespace string, ref *v1alpha1.IntegrationReference) (*v1alpha1.SlackIntegration, error) {
 	out := &v1alpha1.SlackIntegration{}
 	if ref != nil {
-		err := named(ctx, c, namespace, ref, out, func() *v1alpha1.AllowedNamespaces { return out.Spec.AllowedNamespaces })
+		err := resolveNamed(ctx, c, namespace, ref, out, func() *v1alpha1.AllowedNamespaces { return out.Spec.AllowedNamespaces })
 		return out, err
 	}
 	list := &v1alpha1.SlackIntegrationList{}
@@ -58,7 +58,7 @@ func ResolveSlack(ctx context.Context, c client.Reader, namespace string, ref *v
 func ResolveJira(ctx context.Context, c client.Reader, namespace string, ref *v1alpha1.IntegrationReference) (*v1alpha1.JiraIntegration, error) {
 	out := &v1alpha1.JiraIntegration{}
 	if ref != nil {
-		err := named(ctx, c, namespace, ref, out, func() *v1alpha1.AllowedNamespaces { return out.Spec.AllowedNamespaces })
+		err := resolveNamed(ctx, c, namespace, ref, out, func() *v1alpha1.AllowedNamespaces { return out.Spec.AllowedNamespaces })
 		return out, err
 	}
 	list := &v1alpha1.JiraIntegrationList{}
@@ -80,17 +80,17 @@ func single(kind, namespace string, names []string) *Refusal {
 	case 1:
 		return nil
 	case 0:
-		return refuse(v1alpha1.ReasonIntegrationNotFound,
+		return newRefusal(v1alpha1.ReasonIntegrationNotFound,
 			"no %s in namespace %s is marked as default: name one in integrationRef, or set spec.default on one", kind, namespace)
 	default:
 		slices.Sort(names)
-		return refuse(v1alpha1.ReasonIntegrationAmbiguous,
+		return newRefusal(v1alpha1.ReasonIntegrationAmbiguous,
 			"%d %ss in namespace %s are marked as default (%s): leave the mark on one, or name one in integrationRef",
 			len(names), kind, namespace, strings.Join(names[:min(len(names), 5)], ", "))
 	}
 }
 
-func named(ctx context.Context, c client.Reader, namespace string, ref *v1alpha1.IntegrationReference, into client.Object,
+func resolveNamed(ctx context.Context, c client.Reader, namespace string, ref *v1alpha1.IntegrationReference, into client.Object,
 	allowed func() *v1alpha1.AllowedNamespaces) error {
 	kind := kindOf(into)
 	key := types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}
@@ -98,13 +98,13 @@ func named(ctx context.Context, c client.Reader, namespace string, ref *v1alpha1
 		key.Namespace = namespace
 	}
 	// Whoever may not use an integration does not learn either whether it exists.
-	notAllowed := refuse(v1alpha1.ReasonIntegrationNotAllowed,
+	notAllowed := newRefusal(v1alpha1.ReasonIntegrationNotAllowed,
 		"%s %s does not exist or does not admit namespace %s: its spec.allowedNamespaces must", kind, key, namespace)
 	if err := c.Get(ctx, key, into); apierrors.IsNotFound(err) {
 		if key.Namespace != namespace {
 			return notAllowed
 		}
-		return refuse(v1alpha1.ReasonIntegrationNotFound, "%s %q does not exist in namespace %s: create it, or name another in integrationRef",
+		return newRefusal(v1alpha1.ReasonIntegrationNotFound, "%s %q does not exist in namespace %s: create it, or name another in integrationRef",
 			kind, key.Name, key.Namespace)
 	} else if err != nil {
 		return fmt.Errorf("reading %s %s: %w", kind, key, err)
@@ -138,7 +138,7 @@ func admits(ctx context.Context, c client.Reader, a *v1alpha1.AllowedNamespaces,
 	}
 	selector, err := metav1.LabelSelectorAsSelector(a.Selector.AsMeta())
 	if err != nil {
-		return false, refuse(v1alpha1.ReasonIntegrationNotAllowed, "spec.allowedNamespaces.selector of the integration is invalid: %v", err)
+		return false, newRefusal(v1alpha1.ReasonIntegrationNotAllowed, "spec.allowedNamespaces.selector of the integration is invalid: %v", err)
 	}
 	ns := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}}
 	if err := c.Get(ctx, types.NamespacedName{Name: namespace}, ns); err != nil {
@@ -155,7 +155,7 @@ func ReadSecret(ctx context.Context, c client.Reader, namespace, field string, r
 	value, err := readSecret(ctx, c, namespace, field, ref)
 	value = strings.TrimSpace(value)
 	if err == nil && (len(value) > maxSecret || strings.ContainsFunc(value, func(r rune) bool { return r == ' ' || unprintable(r) })) {
-		return "", refuse(v1alpha1.ReasonSecretInvalid,
+		return "", newRefusal(v1alpha1.ReasonSecretInvalid,
 			"the value under the key %q of Secret %q is longer than %d bytes or has spaces or control characters in it: it must be one token or URL and nothing else",
 			ref.Key, ref.Name, maxSecret)
 	}
@@ -168,7 +168,7 @@ func ReadPassphrase(ctx context.Context, c client.Reader, namespace, field strin
 	value, err := readSecret(ctx, c, namespace, field, ref)
 	value = strings.TrimRight(value, "\r\n")
 	if err == nil && (len(value) > maxSecret || strings.ContainsFunc(value, unprintable)) {
-		return "", refuse(v1alpha1.ReasonSecretInvalid,
+		return "", newRefusal(v1alpha1.ReasonSecretInvalid,
 			"the value under the key %q of Secret %q is longer than %d bytes or has line breaks or other control characters in it: it must be one line of text",
 			ref.Key, ref.Name, maxSecret)
 	}
@@ -180,14 +180,14 @@ func unprintable(r rune) bool { return r < ' ' || r == 0x7f }
 func readSecret(ctx context.Context, c client.Reader, namespace, field string, ref v1alpha1.SecretKeyReference) (string, error) {
 	s := &corev1.Secret{}
 	if err := c.Get(ctx, types.NamespacedName{Namespace: namespace, Name: ref.Name}, s); apierrors.IsNotFound(err) {
-		return "", refuse(v1alpha1.ReasonSecretNotFound, "Secret %q does not exist in namespace %s: create it with the key %q, or point %s at another",
+		return "", newRefusal(v1alpha1.ReasonSecretNotFound, "Secret %q does not exist in namespace %s: create it with the key %q, or point %s at another",
 			ref.Name, namespace, ref.Key, field)
 	} else if err != nil {
 		return "", fmt.Errorf("reading Secret %s/%s: %w", namespace, ref.Name, err)
 	}
 	value := string(s.Data[ref.Key])
 	if strings.TrimSpace(value) == "" {
-		return "", refuse(v1alpha1.ReasonSecretKeyNotFound, "Secret %q has no value under the key %q: add it, or point %s at another key",
+		return "", newRefusal(v1alpha1.ReasonSecretKeyNotFound, "Secret %q has no value under the key %q: add it, or point %s at another key",
 			ref.Name, ref.Key, field)
 	}
 	return value, nil

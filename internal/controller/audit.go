@@ -42,9 +42,9 @@ func (r *JiraIntegrationReconciler) audit(ctx context.Context, i *v1alpha1.JiraI
 		t, ok := found[d.Marker()]
 		if !ok {
 			key := client.ObjectKeyFromObject(d)
-			r.News.Doubt(key, d.UID, now)
-			r.WakeDefect(key)
-		} else if err := r.tell(ctx, name, t); err != nil {
+			r.PendingUpdates.AddDoubt(key, d.UID, now)
+			r.EnqueueDefect(key)
+		} else if err := r.updateDefects(ctx, name, t); err != nil {
 			return true, err
 		}
 	}

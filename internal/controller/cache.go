@@ -10,9 +10,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// Lean is what the cache keeps of an object: all but who owns which field. Ten thousand Defects and Notifications repeat a few dozen texts, and their
+// StripForCache is what the cache keeps of an object: all but who owns which field. Ten thousand Defects and Notifications repeat a few dozen texts, and their
 // lists are read with room for more, which is a fifth of the memory they take.
-func Lean(in any) (any, error) {
+func StripForCache(in any) (any, error) {
 	o, ok := in.(client.Object)
 	if !ok {
 		return in, nil // a tombstone
@@ -20,95 +20,95 @@ func Lean(in any) (any, error) {
 	o.SetManagedFields(nil)
 	switch o := o.(type) {
 	case *v1alpha1.Defect:
-		leanMeta(&o.ObjectMeta)
-		once(&o.Spec.Severity)
-		once(&o.Spec.Category)
-		once(&o.Spec.State)
-		once(&o.Spec.Suite)
-		once(&o.Spec.Run)
-		once(&o.Status.State)
-		once(&o.Status.WantedState)
-		leanConditions(&o.Status.Conditions)
-		o.Status.Events = exactly(o.Status.Events)
-		o.Status.Messages = exactly(o.Status.Messages)
+		stripMeta(&o.ObjectMeta)
+		intern(&o.Spec.Severity)
+		intern(&o.Spec.Category)
+		intern(&o.Spec.State)
+		intern(&o.Spec.Suite)
+		intern(&o.Spec.Run)
+		intern(&o.Status.State)
+		intern(&o.Status.WantedState)
+		internConditions(&o.Status.Conditions)
+		o.Status.Events = clip(o.Status.Events)
+		o.Status.Messages = clip(o.Status.Messages)
 		for i := range o.Status.Messages {
 			m := &o.Status.Messages[i]
-			once(&m.Rule)
-			once(&m.Integration)
-			once(&m.Channel)
+			intern(&m.Rule)
+			intern(&m.Integration)
+			intern(&m.Channel)
 		}
 		if j := o.Status.Jira; j != nil {
-			once(&j.Integration)
-			once(&j.Status)
-			once(&j.StatusCategory)
-			once(&j.Resolution)
-			once(&j.Assignee)
+			intern(&j.Integration)
+			intern(&j.Status)
+			intern(&j.StatusCategory)
+			intern(&j.Resolution)
+			intern(&j.Assignee)
 		}
 	case *v1alpha1.Notification:
-		leanMeta(&o.ObjectMeta)
-		once(&o.Spec.Rule.Name)
-		once(&o.Spec.Rule.UID)
-		once(&o.Spec.Channel)
+		stripMeta(&o.ObjectMeta)
+		intern(&o.Spec.Rule.Name)
+		intern(&o.Spec.Rule.UID)
+		intern(&o.Spec.Channel)
 		e := &o.Spec.Event
-		once(&e.Type)
-		once(&e.Severity)
-		leanMap(&e.Labels)
+		intern(&e.Type)
+		intern(&e.Severity)
+		internMap(&e.Labels)
 		if s := e.Subject; s != nil {
-			once(&s.Kind)
-			once(&s.Namespace)
+			intern(&s.Kind)
+			intern(&s.Namespace)
 		}
-		o.Spec.Members = exactly(o.Spec.Members)
+		o.Spec.Members = clip(o.Spec.Members)
 		slices.Sort(o.Spec.Members) // as they are written; whoever writes others must not lead digestsOf astray
-		leanConditions(&o.Status.Conditions)
-		once(&o.Status.Digest)
+		internConditions(&o.Status.Conditions)
+		intern(&o.Status.Digest)
 		if m := o.Status.Message; m != nil {
-			once(&m.Integration)
-			once(&m.Channel)
-			once(&m.TS) // which the members of a digest share
-			once(&m.Permalink)
+			intern(&m.Integration)
+			intern(&m.Channel)
+			intern(&m.TS) // which the members of a digest share
+			intern(&m.Permalink)
 		}
 	}
 	return in, nil
 }
 
-func leanMeta(m *metav1.ObjectMeta) {
-	once(&m.Namespace)
-	leanMap(&m.Labels)
+func stripMeta(m *metav1.ObjectMeta) {
+	intern(&m.Namespace)
+	internMap(&m.Labels)
 	for i := range m.OwnerReferences {
-		once(&m.OwnerReferences[i].APIVersion)
-		once(&m.OwnerReferences[i].Kind)
+		intern(&m.OwnerReferences[i].APIVersion)
+		intern(&m.OwnerReferences[i].Kind)
 	}
 }
 
-func leanMap[V ~string](m *map[string]V) {
+func internMap[V ~string](m *map[string]V) {
 	if *m == nil {
 		return
 	}
 	out := make(map[string]V, len(*m))
 	for k, v := range *m {
-		once(&k)
-		once(&v)
+		intern(&k)
+		intern(&v)
 		out[k] = v
 	}
 	*m = out
 }
 
-func leanConditions(conditions *[]metav1.Condition) {
-	*conditions = exactly(*conditions)
+func internConditions(conditions *[]metav1.Condition) {
+	*conditions = clip(*conditions)
 	for i := range *conditions {
 		c := &(*conditions)[i]
-		once(&c.Type)
-		once(&c.Status)
-		once(&c.Reason)
-		once(&c.Message)
+		intern(&c.Type)
+		intern(&c.Status)
+		intern(&c.Reason)
+		intern(&c.Message)
 	}
 }
 
 // texts are those that were read last, each once.
 var texts = lru.New(4096)
 
-// once has a text be the same one in memory wherever it is.
-func once[T ~string](text *T) {
+// intern has a text be the same one in memory wherever it is.
+func intern[T ~string](text *T) {
 	if known, ok := texts.Get(string(*text)); ok {
 		*text = T(known.(string))
 		return
@@ -116,8 +116,8 @@ func once[T ~string](text *T) {
 	texts.Add(string(*text), string(*text))
 }
 
-// exactly is a list without room for more.
-func exactly[T any](list []T) []T {
+// clip is a list without room for more.
+func clip[T any](list []T) []T {
 	if len(list) == cap(list) {
 		return list
 	}

@@ -68,7 +68,7 @@ func TestLean(t *testing.T) {
 	}{defect(), notification()} {
 		want := o.DeepCopyObject().(object)
 		want.SetManagedFields(nil)
-		got, err := Lean(o)
+		got, err := StripForCache(o)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %v, %v, want %v", got, err, want)
 		}
@@ -76,7 +76,7 @@ func TestLean(t *testing.T) {
 
 	a, b := defect(), defect()
 	for _, d := range []*v1alpha1.Defect{a, b} {
-		if _, err := Lean(d); err != nil {
+		if _, err := StripForCache(d); err != nil {
 			t.Fatal(err)
 		}
 		runtime.GC()
@@ -88,11 +88,11 @@ func TestLean(t *testing.T) {
 		t.Error("two Defects have a reason each that is the same")
 	}
 	digest := &v1alpha1.Notification{Spec: v1alpha1.NotificationSpec{Members: []v1alpha1.NotificationName{"c", "a", "b"}}}
-	if _, err := Lean(digest); err != nil || !slices.IsSorted(digest.Spec.Members) {
+	if _, err := StripForCache(digest); err != nil || !slices.IsSorted(digest.Spec.Members) {
 		t.Errorf("members %v, %v", digest.Spec.Members, err)
 	}
 	gone := cache.DeletedFinalStateUnknown{Key: "voice/gone"}
-	if got, err := Lean(gone); err != nil || got != any(gone) {
+	if got, err := StripForCache(gone); err != nil || got != any(gone) {
 		t.Errorf("got %v, %v of what is no object", got, err)
 	}
 }

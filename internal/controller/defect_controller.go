@@ -40,12 +40,12 @@ type DefectReconciler struct {
 	Clock    clock.PassiveClock
 	Outbox   *outbox.Outbox
 	Jira     *JiraPool
-	// Wake is what the connections in Jira wake Defects with.
-	Wake *connection.Waker
-	// TookOver is when this process became the one that acts. A Defect that is older may have been given a ticket by another.
-	TookOver func() time.Time
-	// News is what polls found of tickets.
-	News *News
+	// Enqueuer is what the connections in Jira wake Defects with.
+	Enqueuer *connection.Enqueuer
+	// LeaderSince is when this process became the one that acts. A Defect that is older may have been given a ticket by another.
+	LeaderSince func() time.Time
+	// PendingUpdates is what polls found of tickets.
+	PendingUpdates *PendingUpdates
 	// DashboardURL is where Defects have their pages; empty when nowhere.
 	DashboardURL string
 
@@ -101,8 +101,8 @@ func (r *DefectReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 
 func (r *DefectReconciler) forget(d types.NamespacedName) {
 	r.Jira.Forget(d)
-	r.News.Drop(d)
-	r.News.Settle(d)
+	r.PendingUpdates.Drop(d)
+	r.PendingUpdates.ResolveDoubt(d)
 	r.lookups.Range(func(_, l any) bool {
 		l.(*lookup[ticket.Ticket]).release(d)
 		return true
@@ -116,27 +116,27 @@ func (r *DefectReconciler) finish(ctx context.Context, s *defectScope) (ctrl.Res
 			err = o.err
 		}
 	}
-	if s.notify != nil && s.notify.err != nil && s.overtakes() {
+	if s.notify != nil && s.notify.err != nil && s.supersedesUnsentChange() {
 		return ctrl.Result{}, err // the status says already why that was not told
 	}
 	if s.soon && err == nil && s.before.Status.ObservedGeneration < 0 {
-		return later(s.next), nil
+		return requeueBehindNew(s.next), nil
 	}
-	if young := s.now.Sub(s.defect.CreationTimestamp.Time); s.delivering() && err == nil && s.before.Status.ObservedGeneration < 0 && young < silence {
-		return later(sooner(s.next, silence)), nil // each of them has the Defect reconciled again once there is something to say
+	if young := s.now.Sub(s.defect.CreationTimestamp.Time); s.delivering() && err == nil && s.before.Status.ObservedGeneration < 0 && young < firstStatusDelay {
+		return requeueBehindNew(sooner(s.next, firstStatusDelay)), nil // each of them has the Defect reconciled again once there is something to say
 	}
 	s.moved()
 	s.summarise()
-	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, s.before, s.defect, later(s.next), s.measure)
+	result, writeErr := writeStatus(ctx, r.Client, r.Recorder, s.before, s.defect, requeueBehindNew(s.next), s.measure)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 	return result, writeErr
 }
 
-// overtakes says that the state changed again before the change that the status shows was told: this one is written once that was, or it would be
+// supersedesUnsentChange says that the state changed again before the change that the status shows was told: this one is written once that was, or it would be
 // told of neither.
-func (s *defectScope) overtakes() bool {
+func (s *defectScope) supersedesUnsentChange() bool {
 	was, is := s.before.Status.StateChange, s.defect.Status.StateChange
 	if was == nil || is.Number == was.Number {
 		return false
@@ -145,8 +145,8 @@ func (s *defectScope) overtakes() bool {
 	return !slices.Contains(s.defect.Status.Events, v1alpha1.EventID(told.ID))
 }
 
-// silence is how long the first status may wait for Notifications that have said nothing yet: it is written together with what they say.
-const silence = 5 * time.Minute
+// firstStatusDelay is how long the first status may wait for Notifications that have said nothing yet: it is written together with what they say.
+const firstStatusDelay = 5 * time.Minute
 
 // delivering says that nothing is under way but notifications of which nothing is known yet.
 func (s *defectScope) delivering() bool {
@@ -157,13 +157,13 @@ func (s *defectScope) delivering() bool {
 func (r *DefectReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Defect{}).
-		Watches(&v1alpha1.Notification{}, afterNews(handler.EnqueueRequestsFromMapFunc(defectOfNotification))).
-		Watches(&v1alpha1.JiraIntegration{}, handler.EnqueueRequestsFromMapFunc(r.concerned), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.NotificationRule{}, handler.EnqueueRequestsFromMapFunc(r.asYoungAs), builder.WithPredicates(predicate.Funcs{
+		Watches(&v1alpha1.Notification{}, behindNew(handler.EnqueueRequestsFromMapFunc(defectOfNotification))).
+		Watches(&v1alpha1.JiraIntegration{}, handler.EnqueueRequestsFromMapFunc(r.enqueueForIntegration), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.NotificationRule{}, handler.EnqueueRequestsFromMapFunc(r.enqueueRecentDefects), builder.WithPredicates(predicate.Funcs{
 			UpdateFunc: func(kevent.UpdateEvent) bool { return false },
 			DeleteFunc: func(kevent.DeleteEvent) bool { return false },
 		})).
-		WatchesRawSource(r.Wake.Source()).
+		WatchesRawSource(r.Enqueuer.Source()).
 		WithOptions(options).
 		Complete(r)
 }
@@ -177,9 +177,9 @@ func defectOfNotification(_ context.Context, o client.Object) []reconcile.Reques
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: s.Namespace, Name: s.Name}}}
 }
 
-// concerned are the Defects that a new or changed JiraIntegration may concern: those that have no ticket, and those that are not in step with one
+// enqueueForIntegration are the Defects that a new or changed JiraIntegration may concern: those that have no ticket, and those that are not in step with one
 // that was made with it.
-func (r *DefectReconciler) concerned(ctx context.Context, o client.Object) []reconcile.Request {
+func (r *DefectReconciler) enqueueForIntegration(ctx context.Context, o client.Object) []reconcile.Request {
 	list := &v1alpha1.DefectList{}
 	if err := r.Client.List(ctx, list, client.MatchingFields{TicketedIndex: "false"}); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects without a ticket", "JiraIntegration", client.ObjectKeyFromObject(o))
@@ -198,9 +198,9 @@ func (r *DefectReconciler) concerned(ctx context.Context, o client.Object) []rec
 	return requests(pointers(list.Items))
 }
 
-// asYoungAs are the Defects that were created no earlier than a rule. Their event may have been told before the cache knew of the rule.
-func (r *DefectReconciler) asYoungAs(ctx context.Context, o client.Object) []reconcile.Request {
-	if r.Clock.Since(o.GetCreationTimestamp().Time) > retellFor {
+// enqueueRecentDefects are the Defects that were created no earlier than a rule. Their event may have been told before the cache knew of the rule.
+func (r *DefectReconciler) enqueueRecentDefects(ctx context.Context, o client.Object) []reconcile.Request {
+	if r.Clock.Since(o.GetCreationTimestamp().Time) > reannounceFor {
 		return nil
 	}
 	list := &v1alpha1.DefectList{}

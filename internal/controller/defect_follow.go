@@ -27,8 +27,8 @@ const (
 	commentInterval = 15 * time.Minute
 )
 
-// act is something to do with a ticket that is there.
-type act struct {
+// ticketAction is something to do with a ticket that is there.
+type ticketAction struct {
 	// id says what it is. What succeeded is not done again under the same id.
 	id string
 	// says is what the status says while it is under way; empty when it need not be said.
@@ -54,14 +54,14 @@ func (r *DefectReconciler) follow(ctx context.Context, s *defectScope) *outcome 
 	}
 	integration := &v1alpha1.JiraIntegration{}
 	if err := r.Client.Get(ctx, name, integration); client.IgnoreNotFound(err) != nil {
-		return conclude(fmt.Errorf("reading JiraIntegration %s: %w", name, err))
+		return outcomeOf(fmt.Errorf("reading JiraIntegration %s: %w", name, err))
 	} else if err != nil {
 		return s.outOfStep(&outcome{progress: condition.Stalled, reason: v1alpha1.ReasonIntegrationNotFound, message: fmt.Sprintf(
 			"JiraIntegration %s, with which %s was made, does not exist: create it again to go on following the ticket", name, j.Key)})
 	}
 	key := client.ObjectKeyFromObject(d)
-	if t, ok := r.News.Get(key, d.UID); ok && !lifecycle.FromJira(d, integration.Spec.States, t, false, s.now) {
-		r.News.Drop(key) // the status shows it
+	if t, ok := r.PendingUpdates.Get(key, d.UID); ok && !lifecycle.FromJira(d, integration.Spec.States, t, false, s.now) {
+		r.PendingUpdates.Drop(key) // the status shows it
 	}
 	lane := r.Jira.Get(name).Lane(followLane)
 	a := r.nextAct(s, integration)
@@ -82,8 +82,8 @@ func (r *DefectReconciler) follow(ctx context.Context, s *defectScope) *outcome 
 	if !a.reads {
 		call = unlessGone(j, a.call)
 	}
-	answer := lane.Ask(connection.Request[JiraClient, ticket.Ticket]{
-		Key: key, UID: d.UID, Act: a.id, Version: fmt.Sprintf("%d/%s", integration.Generation, version), Call: call,
+	answer := lane.Submit(connection.Request[JiraClient, ticket.Ticket]{
+		Key: key, UID: d.UID, Operation: a.id, Version: fmt.Sprintf("%d/%s", integration.Generation, version), Call: call,
 	})
 	switch {
 	case answer.Done && fault.Is(answer.Err, fault.NotFound):
@@ -91,8 +91,8 @@ func (r *DefectReconciler) follow(ctx context.Context, s *defectScope) *outcome 
 			j.MissingSince = &metav1.Time{Time: answer.At}
 		}
 		j.JiraChangedAt = changedAt(d)
-		r.News.Settle(key)
-		return s.outOfStep(conclude(answer.Err))
+		r.PendingUpdates.ResolveDoubt(key)
+		return s.outOfStep(outcomeOf(answer.Err))
 	case answer.Done && answer.Err == nil:
 		a.done(answer.Result, answer.At)
 		if r.nextAct(s, integration) != nil { // the status that is written has it done
@@ -104,14 +104,14 @@ func (r *DefectReconciler) follow(ctx context.Context, s *defectScope) *outcome 
 		if !answer.RetryAt.IsZero() {
 			s.next = sooner(s.next, until(answer.RetryAt, s.now))
 		}
-		o := conclude(answer.Err)
+		o := outcomeOf(answer.Err)
 		if a.extra && o.progress == condition.Stalled {
 			condition.True(d, v1alpha1.ConditionSynced, v1alpha1.ReasonInStep, "Defect and ticket agree; the link back to the Defect could not be made: "+o.message)
 			return nil
 		}
 		return s.outOfStep(o)
 	case answer.Pause != nil:
-		return s.outOfStep(paused(v1alpha1.KindJiraIntegration, name.String(), answer.Pause))
+		return s.outOfStep(pausedOutcome(v1alpha1.KindJiraIntegration, name.String(), answer.Pause))
 	case a.says == "":
 		return nil
 	default:
@@ -120,7 +120,7 @@ func (r *DefectReconciler) follow(ctx context.Context, s *defectScope) *outcome 
 }
 
 // nextAct is what has to be done next, or nil. It asks to look again when something is to be done later.
-func (r *DefectReconciler) nextAct(s *defectScope, i *v1alpha1.JiraIntegration) *act {
+func (r *DefectReconciler) nextAct(s *defectScope, i *v1alpha1.JiraIntegration) *ticketAction {
 	d := s.defect
 	j := d.Status.Jira
 	if at := changedAt(d); at != j.JiraChangedAt {
@@ -130,10 +130,10 @@ func (r *DefectReconciler) nextAct(s *defectScope, i *v1alpha1.JiraIntegration) 
 		return nil
 	}
 	key := client.ObjectKeyFromObject(d)
-	if at, ok := r.News.Doubted(key, d.UID); ok {
-		return r.read(d, i, fmt.Sprintf("look/%d", at.UnixNano()), func() { r.News.Settle(key) })
+	if at, ok := r.PendingUpdates.DoubtedAt(key, d.UID); ok {
+		return r.read(d, i, fmt.Sprintf("look/%d", at.UnixNano()), func() { r.PendingUpdates.ResolveDoubt(key) })
 	}
-	regression := untoldRegression(d)
+	regression := isUnsentRegression(d)
 	if regression && j.MoveTo != "" && !lifecycle.Reopens(i.Spec.Reopen, d, s.now) {
 		j.MoveTo = ""
 	}
@@ -154,9 +154,9 @@ func (r *DefectReconciler) nextAct(s *defectScope, i *v1alpha1.JiraIntegration) 
 }
 
 // read reads the ticket, because of a hint or a doubt.
-func (r *DefectReconciler) read(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, why string, done func()) *act {
+func (r *DefectReconciler) read(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, why string, done func()) *ticketAction {
 	id := idOf(d.Status.Jira)
-	return &act{
+	return &ticketAction{
 		id: why, reads: true,
 		call: func(ctx context.Context, c JiraClient) (ticket.Ticket, error) { return c.Get(ctx, id) },
 		done: func(t ticket.Ticket, at time.Time) {
@@ -167,7 +167,7 @@ func (r *DefectReconciler) read(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration,
 }
 
 // move moves the ticket to where the Defect is, and says there who wanted it.
-func (r *DefectReconciler) move(s *defectScope, i *v1alpha1.JiraIntegration, regression bool) *act {
+func (r *DefectReconciler) move(s *defectScope, i *v1alpha1.JiraIntegration, regression bool) *ticketAction {
 	d := s.defect
 	j := d.Status.Jira
 	id, told := idOf(j), d.Status.Occurrences
@@ -177,7 +177,7 @@ func (r *DefectReconciler) move(s *defectScope, i *v1alpha1.JiraIntegration, reg
 		note = ticket.Comment{Ref: ref(d, "occurrence", told), Body: render.OccurrenceComment(d, told, true)}
 	}
 	record, object, before := r.Jira.Get(client.ObjectKeyFromObject(i)).Record, objectOf(d), j.Status
-	return &act{
+	return &ticketAction{
 		id: fmt.Sprintf("move/%s/%d", j.MoveTo, changeNumber(d)), says: fmt.Sprintf("%s is being moved to %s", j.Key, j.MoveTo),
 		call: func(ctx context.Context, c JiraClient) (ticket.Ticket, error) {
 			t, err := c.Move(ctx, id, target)
@@ -197,18 +197,18 @@ func (r *DefectReconciler) move(s *defectScope, i *v1alpha1.JiraIntegration, reg
 }
 
 // comment tells the ticket of occurrences.
-func (r *DefectReconciler) comment(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, regression bool) *act {
+func (r *DefectReconciler) comment(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, regression bool) *ticketAction {
 	j := d.Status.Jira
 	id, told := idOf(j), d.Status.Occurrences
 	// A comment that is under way is brought to its end before there is another, whatever occurred since.
 	var asked int64
-	under := r.Jira.Get(client.ObjectKeyFromObject(i)).Lane(followLane).Act(client.ObjectKeyFromObject(d), d.UID)
+	under := r.Jira.Get(client.ObjectKeyFromObject(i)).Lane(followLane).Operation(client.ObjectKeyFromObject(d), d.UID)
 	if _, err := fmt.Sscanf(under, "comment/occurrence-%d-", &asked); err == nil && asked > j.ToldOccurrences && asked < told {
 		told = asked
 	}
 	c := ticket.Comment{Ref: ref(d, "occurrence", told), Body: render.OccurrenceComment(d, told, regression)}
 	record, object, key := r.Jira.Get(client.ObjectKeyFromObject(i)).Record, objectOf(d), j.Key
-	return &act{
+	return &ticketAction{
 		id: "comment/" + c.Ref, says: j.Key + " is being told of another occurrence",
 		call: func(ctx context.Context, client JiraClient) (ticket.Ticket, error) {
 			err := client.Comment(ctx, id, c)
@@ -222,11 +222,11 @@ func (r *DefectReconciler) comment(d *v1alpha1.Defect, i *v1alpha1.JiraIntegrati
 }
 
 // link puts a link to the Defect on the ticket.
-func (r *DefectReconciler) link(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, url string) *act {
+func (r *DefectReconciler) link(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, url string) *ticketAction {
 	j := d.Status.Jira
 	id, link := idOf(j), ticket.Link{GlobalID: d.Marker(), URL: url, Title: "Defect " + d.Namespace + "/" + d.Name}
 	record, object, key := r.Jira.Get(client.ObjectKeyFromObject(i)).Record, objectOf(d), j.Key
-	return &act{
+	return &ticketAction{
 		id: "link/" + url, extra: true,
 		call: func(ctx context.Context, c JiraClient) (ticket.Ticket, error) {
 			err := c.Link(ctx, id, link)
@@ -267,8 +267,8 @@ func (s *defectScope) outOfStep(o *outcome) *outcome {
 	return o
 }
 
-// untoldRegression says that the defect came back and the ticket was not told yet.
-func untoldRegression(d *v1alpha1.Defect) bool {
+// isUnsentRegression says that the defect came back and the ticket was not told yet.
+func isUnsentRegression(d *v1alpha1.Defect) bool {
 	c, j := d.Status.StateChange, d.Status.Jira
 	return c != nil && c.Cause == v1alpha1.CauseRegression && j.CreatedTime.Before(&c.Time) && (j.LastCommentTime == nil || j.LastCommentTime.Before(&c.Time))
 }

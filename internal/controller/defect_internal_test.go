@@ -40,7 +40,7 @@ func TestAChangeOfStateWaitsForTheOneBefore(t *testing.T) {
 		Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectStateChanged}}}
 	full := true
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(d, rule).WithStatusSubresource(d, rule).
-		WithIndex(&v1alpha1.Notification{}, SubjectIndex, inDrawers(subjectOf)).
+		WithIndex(&v1alpha1.Notification{}, SubjectIndex, bucketed(subjectOf)).
 		WithInterceptorFuncs(interceptor.Funcs{Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
 			if _, ok := o.(*v1alpha1.Notification); ok && full {
 				return errors.New("the store is full")
@@ -48,9 +48,9 @@ func TestAChangeOfStateWaitsForTheOneBefore(t *testing.T) {
 			return c.Create(ctx, o, opts...)
 		}}).Build()
 	r := &DefectReconciler{
-		Client: c, Clock: clock.RealClock{}, News: &News{}, TookOver: func() time.Time { return now.Add(-24 * time.Hour) },
+		Client: c, Clock: clock.RealClock{}, PendingUpdates: &PendingUpdates{}, LeaderSince: func() time.Time { return now.Add(-24 * time.Hour) },
 		Jira:   connection.NewPool[JiraClient, ticket.Ticket](connection.Options{Clock: clock.RealClock{}}),
-		Outbox: &outbox.Outbox{Client: c, Live: c, Clock: clock.RealClock{}, MaxEventAge: 24 * time.Hour, TookOver: func() time.Time { return now }},
+		Outbox: &outbox.Outbox{Client: c, Live: c, Clock: clock.RealClock{}, MaxEventAge: 24 * time.Hour, LeaderSince: func() time.Time { return now }},
 	}
 	key := client.ObjectKeyFromObject(d)
 	reconcile := func() (int64, error) {

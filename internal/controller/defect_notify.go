@@ -17,9 +17,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// retellFor is how long after an event rules are asked again, so that a rule that the cache learns of a moment after the event is not passed
+// reannounceFor is how long after an event rules are asked again, so that a rule that the cache learns of a moment after the event is not passed
 // over. Asking again costs no call.
-const retellFor = time.Minute
+const reannounceFor = time.Minute
 
 // notify has everyone told who should know, and sums up how far that is.
 func (r *DefectReconciler) notify(ctx context.Context, s *defectScope) *outcome {
@@ -34,16 +34,16 @@ func (r *DefectReconciler) notify(ctx context.Context, s *defectScope) *outcome 
 	var created []string
 	for i := range told {
 		e := &told[i]
-		if slices.Contains(d.Status.Events, v1alpha1.EventID(e.ID)) && s.now.Sub(e.Time) > retellFor {
+		if slices.Contains(d.Status.Events, v1alpha1.EventID(e.ID)) && s.now.Sub(e.Time) > reannounceFor {
 			continue
 		}
-		stored, mistakes, err := r.Outbox.Put(ctx, d.Namespace, e)
+		stored, mistakes, err := r.Outbox.Announce(ctx, d.Namespace, e)
 		created = append(created, stored...)
 		if mistakes != nil {
 			ctrl.LoggerFrom(ctx).Error(mistakes, "Matching rules", "Event", e.ID)
 		}
 		if err != nil && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-			o := conclude(err)
+			o := outcomeOf(err)
 			condition.False(d, v1alpha1.ConditionNotified, o.reason, o.message)
 			return o
 		}
@@ -74,9 +74,9 @@ const unshown = 15 * time.Second
 // were created just now.
 func (r *DefectReconciler) delivered(ctx context.Context, s *defectScope, created []string) *outcome {
 	d := s.defect
-	list, err := about(ctx, r.Client, d.Namespace, string(d.UID))
+	list, err := notificationsAbout(ctx, r.Client, d.Namespace, string(d.UID))
 	if err != nil {
-		return conclude(fmt.Errorf("listing the Notifications of the Defect: %w", err))
+		return outcomeOf(fmt.Errorf("listing the Notifications of the Defect: %w", err))
 	}
 	slices.SortFunc(list, func(a, b *v1alpha1.Notification) int {
 		if c := a.Spec.Event.Time.Compare(b.Spec.Event.Time.Time); c != 0 {

@@ -37,12 +37,12 @@ func (r *DefectReconciler) fileTicket(ctx context.Context, s *defectScope) *outc
 		r.filed(key, d)
 		return nil
 	}
-	integration, why, err := r.begun(ctx, s)
+	integration, why, err := r.inFlightIntegration(ctx, s)
 	if integration == nil && err == nil {
 		integration, why, err = r.wanted(ctx, d)
 	}
 	if err != nil {
-		o := conclude(err)
+		o := outcomeOf(err)
 		s.next = o.again()
 		return s.notTicketed(o)
 	}
@@ -73,8 +73,8 @@ func (r *DefectReconciler) fileTicket(ctx context.Context, s *defectScope) *outc
 				"A ticket may have been made already; Jira is asked for it at %s, when its search has had time to settle", end.UTC().Format(time.TimeOnly+" UTC"))})
 		}
 	}
-	answer := lane.Ask(connection.Request[JiraClient, ticket.Ticket]{
-		Key: key, UID: d.UID, Act: "create",
+	answer := lane.Submit(connection.Request[JiraClient, ticket.Ticket]{
+		Key: key, UID: d.UID, Operation: "create",
 		Version: fmt.Sprintf("%d/%d/%d", d.Generation, integration.Generation, since.Unix()),
 		Call:    r.file(key, d.UID, integration, search, since),
 	})
@@ -86,9 +86,9 @@ func (r *DefectReconciler) fileTicket(ctx context.Context, s *defectScope) *outc
 		if !answer.RetryAt.IsZero() {
 			s.next = until(answer.RetryAt, s.now)
 		}
-		return s.notTicketed(conclude(answer.Err))
+		return s.notTicketed(outcomeOf(answer.Err))
 	case answer.Pause != nil:
-		return s.notTicketed(paused(v1alpha1.KindJiraIntegration, name.String(), answer.Pause))
+		return s.notTicketed(pausedOutcome(v1alpha1.KindJiraIntegration, name.String(), answer.Pause))
 	case answer.Slow:
 		return s.notTicketed(&outcome{reason: v1alpha1.ReasonFiling, message: "Jira has been asked for a ticket and has not answered yet"})
 	default:
@@ -97,11 +97,11 @@ func (r *DefectReconciler) fileTicket(ctx context.Context, s *defectScope) *outc
 	}
 }
 
-// begun is the integration with which a ticket is being made, or may have been made, already: whatever is wanted now, that is brought to its end
+// inFlightIntegration is the integration with which a ticket is being made, or may have been made, already: whatever is wanted now, that is brought to its end
 // first. nil when there is none.
-func (r *DefectReconciler) begun(ctx context.Context, s *defectScope) (*v1alpha1.JiraIntegration, string, error) {
+func (r *DefectReconciler) inFlightIntegration(ctx context.Context, s *defectScope) (*v1alpha1.JiraIntegration, string, error) {
 	d := s.defect
-	name, _, ok := r.Jira.Engaged(client.ObjectKeyFromObject(d), d.UID, followLane)
+	name, _, ok := r.Jira.InFlight(client.ObjectKeyFromObject(d), d.UID, followLane)
 	if j := d.Status.Jira; !ok && j != nil && j.UncertainSince != nil && j.Integration != "" {
 		namespace, n, _ := strings.Cut(j.Integration, "/")
 		name, ok = types.NamespacedName{Namespace: namespace, Name: n}, true
@@ -182,7 +182,7 @@ func (r *DefectReconciler) uncertainSince(d *v1alpha1.Defect) time.Time {
 		since = j.UncertainSince.Time
 	}
 	// The API server gives whole seconds: only a later second is surely later.
-	if tookOver := r.TookOver(); !d.CreationTimestamp.After(tookOver) && tookOver.After(since) {
+	if tookOver := r.LeaderSince(); !d.CreationTimestamp.After(tookOver) && tookOver.After(since) {
 		since = tookOver
 	}
 	return since

@@ -13,12 +13,12 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
-// tellAfter is how long an integration must not have worked before anybody is told: most trouble is over by then.
-const tellAfter = 30 * time.Second
+// announceAfter is how long an integration must not have worked before anybody is told: most trouble is over by then.
+const announceAfter = 30 * time.Second
 
-// tellHealth has those told who want to know that an integration stopped working, and that it works again. told is when the former was told,
+// announceHealth has those told who want to know that an integration stopped working, and that it works again. told is when the former was told,
 // nil when it was not or when it works again. It returns when to look again, 0 for never.
-func tellHealth(ctx context.Context, box *outbox.Outbox, o object, kind string, told **metav1.Time, now time.Time) (time.Duration, error) {
+func announceHealth(ctx context.Context, box *outbox.Outbox, o object, kind string, told **metav1.Time, now time.Time) (time.Duration, error) {
 	ready := condition.Get(o, v1alpha1.ConditionReady)
 	if ready == nil || ready.Reason == v1alpha1.ReasonSuspended {
 		return 0, nil
@@ -26,18 +26,18 @@ func tellHealth(ctx context.Context, box *outbox.Outbox, o object, kind string, 
 	since := ready.LastTransitionTime.Time
 	switch {
 	case ready.Status != metav1.ConditionTrue && *told == nil:
-		if due := since.Add(tellAfter); now.Before(due) {
+		if due := since.Add(announceAfter); now.Before(due) {
 			return until(due, now), nil
 		}
 		e := event.IntegrationUnhealthy(kind, o, ready.Reason, ready.Message, since)
-		if err := put(ctx, box, o.GetNamespace(), &e); err != nil {
+		if err := announce(ctx, box, o.GetNamespace(), &e); err != nil {
 			return 0, err
 		}
 		at := metav1.NewTime(now)
 		*told = &at
 	case ready.Status == metav1.ConditionTrue && *told != nil:
 		e := event.IntegrationRecovered(kind, o, ready.Reason, ready.Message, since)
-		if err := put(ctx, box, o.GetNamespace(), &e); err != nil {
+		if err := announce(ctx, box, o.GetNamespace(), &e); err != nil {
 			return 0, err
 		}
 		*told = nil
@@ -45,9 +45,9 @@ func tellHealth(ctx context.Context, box *outbox.Outbox, o object, kind string, 
 	return 0, nil
 }
 
-// put has an event told. What is wrong with a rule is logged: it is said in the rule's status too.
-func put(ctx context.Context, box *outbox.Outbox, namespace string, e *event.Event) error {
-	_, mistakes, err := box.Put(ctx, namespace, e)
+// announce has an event told. What is wrong with a rule is logged: it is said in the rule's status too.
+func announce(ctx context.Context, box *outbox.Outbox, namespace string, e *event.Event) error {
+	_, mistakes, err := box.Announce(ctx, namespace, e)
 	if mistakes != nil {
 		ctrl.LoggerFrom(ctx).Error(mistakes, "Matching rules", "Event", e.ID)
 	}

@@ -48,10 +48,10 @@ func Index(ctx context.Context, mgr ctrl.Manager) error {
 		{&v1alpha1.SlackIntegration{}, SecretIndex, secretsOf},
 		{&v1alpha1.JiraIntegration{}, SecretIndex, secretsOf},
 		{&v1alpha1.Defect{}, TicketedIndex, isTicketed},
-		{&v1alpha1.Defect{}, TicketIndex, inDrawers(namesOf)},
+		{&v1alpha1.Defect{}, TicketIndex, bucketed(namesOf)},
 		{&v1alpha1.Defect{}, IntegrationIndex, ticketIntegration},
-		{&v1alpha1.Notification{}, SubjectIndex, inDrawers(subjectOf)},
-		{&v1alpha1.Notification{}, MemberIndex, inDrawers(memberNames)},
+		{&v1alpha1.Notification{}, SubjectIndex, bucketed(subjectOf)},
+		{&v1alpha1.Notification{}, MemberIndex, bucketed(memberNames)},
 		{&v1alpha1.Notification{}, UndeliveredIndex, isUndelivered},
 	} {
 		if err := mgr.GetFieldIndexer().IndexField(ctx, i.object, i.field, i.value); err != nil {
@@ -102,31 +102,31 @@ func namesOf(o client.Object) []string {
 	return out
 }
 
-// drawers is how many there are. A value of its own in an index for each of ten thousand names takes more memory than the Defects' statuses do.
-const drawers = 2048
+// hashBuckets is how many there are. A value of its own in an index for each of ten thousand names takes more memory than the Defects' statuses do.
+const hashBuckets = 2048
 
-// inDrawers indexes objects by the drawers of their names. A drawer holds others too: who looks into it has to ask for the name.
-func inDrawers(names func(client.Object) []string) client.IndexerFunc {
+// bucketed indexes objects by the drawers of their names. A drawer holds others too: who looks into it has to ask for the name.
+func bucketed(names func(client.Object) []string) client.IndexerFunc {
 	return func(o client.Object) []string {
 		all := names(o)
 		for i, n := range all {
-			all[i] = drawerOf(n)
+			all[i] = bucketOf(n)
 		}
 		slices.Sort(all)
 		return slices.Compact(all)
 	}
 }
 
-func drawerOf(name string) string {
+func bucketOf(name string) string {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name))
-	return strconv.Itoa(int(h.Sum32() % drawers))
+	return strconv.Itoa(int(h.Sum32() % hashBuckets))
 }
 
-// named are the Defects that a name means in Jira. They are the cache's: nobody may change them.
-func named(ctx context.Context, c client.Reader, name string) ([]*v1alpha1.Defect, error) {
+// defectsNamed are the Defects that a name means in Jira. They are the cache's: nobody may change them.
+func defectsNamed(ctx context.Context, c client.Reader, name string) ([]*v1alpha1.Defect, error) {
 	list := &v1alpha1.DefectList{}
-	if err := c.List(ctx, list, client.MatchingFields{TicketIndex: drawerOf(name)}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := c.List(ctx, list, client.MatchingFields{TicketIndex: bucketOf(name)}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
 	var out []*v1alpha1.Defect
@@ -152,10 +152,10 @@ func subjectOf(o client.Object) []string {
 	return nil
 }
 
-// about are the Notifications of a namespace about an object. They are the cache's: nobody may change them.
-func about(ctx context.Context, c client.Reader, namespace, uid string) ([]*v1alpha1.Notification, error) {
+// notificationsAbout are the Notifications of a namespace about an object. They are the cache's: nobody may change them.
+func notificationsAbout(ctx context.Context, c client.Reader, namespace, uid string) ([]*v1alpha1.Notification, error) {
 	list := &v1alpha1.NotificationList{}
-	if err := c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{SubjectIndex: drawerOf(uid)}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{SubjectIndex: bucketOf(uid)}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
 	var out []*v1alpha1.Notification
@@ -167,10 +167,10 @@ func about(ctx context.Context, c client.Reader, namespace, uid string) ([]*v1al
 	return out, nil
 }
 
-// digestsOf are the digests of a namespace that tell a Notification. They are the cache's: nobody may change them.
-func digestsOf(ctx context.Context, c client.Reader, namespace, member string) ([]*v1alpha1.Notification, error) {
+// digestsWith are the digests of a namespace that tell a Notification. They are the cache's: nobody may change them.
+func digestsWith(ctx context.Context, c client.Reader, namespace, member string) ([]*v1alpha1.Notification, error) {
 	list := &v1alpha1.NotificationList{}
-	if err := c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{MemberIndex: drawerOf(member)}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{MemberIndex: bucketOf(member)}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
 	var out []*v1alpha1.Notification
@@ -195,7 +195,7 @@ func memberNames(o client.Object) []string {
 }
 
 func isUndelivered(o client.Object) []string {
-	if n, ok := o.(*v1alpha1.Notification); ok && !settled(n) {
+	if n, ok := o.(*v1alpha1.Notification); ok && !isSettled(n) {
 		return []string{"true"}
 	}
 	return nil
@@ -207,7 +207,7 @@ func DefectsOf(c client.Reader) func(_ context.Context, integration types.Namesp
 	return func(ctx context.Context, integration types.NamespacedName, issueID, issueKey string, labels []string) ([]types.NamespacedName, error) {
 		var out []types.NamespacedName
 		find := func(name string) error {
-			found, err := named(ctx, c, name)
+			found, err := defectsNamed(ctx, c, name)
 			for _, d := range found {
 				if key := client.ObjectKeyFromObject(d); usesJira(d, integration) && !slices.Contains(out, key) {
 					out = append(out, key)

@@ -21,7 +21,7 @@ func TestDefectsOf(t *testing.T) {
 	defect := func(namespace, name string, j *v1alpha1.DefectTicket) *v1alpha1.Defect {
 		return &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(name)}, Status: v1alpha1.DefectStatus{Jira: j}}
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.Defect{}, TicketIndex, inDrawers(namesOf)).WithObjects(
+	c := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.Defect{}, TicketIndex, bucketed(namesOf)).WithObjects(
 		defect("voice", "filed", &v1alpha1.DefectTicket{Integration: "voice/jira", ID: "10042", Key: "VOICE-42"}),
 		defect("other", "guest", &v1alpha1.DefectTicket{Integration: "voice/jira", ID: "10043", Key: "VOICE-43"}),
 		defect("voice", "elsewhere", &v1alpha1.DefectTicket{Integration: "voice/second", ID: "10042", Key: "VOICE-42"}),
@@ -73,18 +73,18 @@ func TestAbout(t *testing.T) {
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	b := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.Notification{}, SubjectIndex, inDrawers(subjectOf))
-	for i := range 2 * drawers {
+	b := fake.NewClientBuilder().WithScheme(scheme).WithIndex(&v1alpha1.Notification{}, SubjectIndex, bucketed(subjectOf))
+	for i := range 2 * hashBuckets {
 		n := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: fmt.Sprintf("n%d", i)}}
 		n.Spec.Event.Subject = &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect, UID: fmt.Sprintf("u%d", i/2)}
 		b.WithObjects(n)
 	}
 	c := b.WithObjects(&v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: "of-nothing"}}).Build()
-	found, err := about(t.Context(), c, "voice", "u7")
+	found, err := notificationsAbout(t.Context(), c, "voice", "u7")
 	if err != nil || len(found) != 2 || found[0].Name != "n14" || found[1].Name != "n15" {
 		t.Errorf("got %v, %v", found, err)
 	}
-	if found, err = about(t.Context(), c, "voice", "u"); err != nil || len(found) != 0 {
+	if found, err = notificationsAbout(t.Context(), c, "voice", "u"); err != nil || len(found) != 0 {
 		t.Errorf("got %v, %v of nothing", found, err)
 	}
 }

@@ -99,7 +99,7 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 	paused := conn.Paused()
 	changed := conn.Version() != version
 	well := condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, "")
-	if !changed && paused == nil && !conn.Suspect() && (well || in.trouble != nil) && *in.lastProbe != nil && now.Sub((*in.lastProbe).Time) < interval {
+	if !changed && paused == nil && !conn.IsProbeFailing() && (well || in.trouble != nil) && *in.lastProbe != nil && now.Sub((*in.lastProbe).Time) < interval {
 		return until((*in.lastProbe).Add(interval), now), nil
 	}
 	if !changed && paused != nil && paused.Kind == fault.RateLimited && conn.Resuming() {
@@ -113,7 +113,7 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 		var refusal *connection.Refusal
 		if errors.As(err, &refusal) {
 			conn.Pause(&fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Code: refusal.Reason, Message: refusal.Message})
-			p.unauthenticated(o, conclude(refusal))
+			p.unauthenticated(o, outcomeOf(refusal))
 			return 0, nil // the watch on Secrets tells when it is there
 		}
 		if err != nil {
@@ -122,7 +122,7 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 		if c, err = in.dial(secret); err != nil {
 			f := fault.From(err)
 			conn.Pause(f)
-			p.unauthenticated(o, conclude(f))
+			p.unauthenticated(o, outcomeOf(f))
 			return 0, nil
 		}
 	}
@@ -138,11 +138,11 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 		}
 	}
 	if verified || err != nil {
-		conn.Record.Probed(err)
+		conn.Record.RecordProbe(err)
 	}
 	if err != nil {
 		f := fault.From(err)
-		if changed || paused != nil || conn.Unsettling(f) {
+		if changed || paused != nil || conn.ProbeFailed(f) {
 			conn.Pause(f)
 			p.fail(o, f)
 		}
@@ -156,7 +156,7 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 	}
 	conn.Connect(c, version, in.limits(c))
 	conn.Resume()
-	if f := conn.Doubt(); f != nil { // who we are is accepted, and what we want is not; a call that succeeds has this looked at again
+	if f := conn.UnresolvedFault(); f != nil { // who we are is accepted, and what we want is not; a call that succeeds has this looked at again
 		p.unhealthy(o, f)
 		return stalledProbeInterval, nil
 	}
@@ -196,7 +196,7 @@ func (p *prober[C, R]) well(o object, note string, verified bool) {
 // fail says what a probe, or the traffic, came to.
 func (p *prober[C, R]) fail(o object, f *fault.Fault) {
 	if f.Kind == fault.Unauthorized {
-		p.unauthenticated(o, conclude(f))
+		p.unauthenticated(o, outcomeOf(f))
 		return
 	}
 	p.unhealthy(o, f)
@@ -209,7 +209,7 @@ func (p *prober[C, R]) unauthenticated(o object, because *outcome) {
 }
 
 func (p *prober[C, R]) unhealthy(o object, f *fault.Fault) {
-	because := conclude(f)
+	because := outcomeOf(f)
 	if c := condition.Get(o, v1alpha1.ConditionAuthenticated); c == nil || c.Status != metav1.ConditionTrue {
 		if f.Kind.Permanent() { // what was refused was refused to somebody: the credentials are good
 			condition.True(o, v1alpha1.ConditionAuthenticated, v1alpha1.ReasonAccepted, "The credentials were accepted")
@@ -221,8 +221,8 @@ func (p *prober[C, R]) unhealthy(o object, f *fault.Fault) {
 	condition.NotReady(o, because.progress, because.reason, because.message)
 }
 
-// naming are the integrations of a list that name a Secret.
-func naming(c client.Reader, list func() (client.ObjectList, func() []client.Object)) func(context.Context, client.Object) []reconcile.Request {
+// integrationsForSecret are the integrations of a list that name a Secret.
+func integrationsForSecret(c client.Reader, list func() (client.ObjectList, func() []client.Object)) func(context.Context, client.Object) []reconcile.Request {
 	return func(ctx context.Context, secret client.Object) []reconcile.Request {
 		into, items := list()
 		if err := c.List(ctx, into, client.InNamespace(secret.GetNamespace()), client.MatchingFields{SecretIndex: secret.GetName()}); err != nil {

@@ -41,17 +41,17 @@ type JiraIntegrationReconciler struct {
 	Jira     *JiraPool
 	// Outbox takes the news that it stopped working, or works again.
 	Outbox *outbox.Outbox
-	// Wake is what the connections in Jira wake integrations with.
-	Wake *connection.Waker
+	// Enqueuer is what the connections in Jira wake integrations with.
+	Enqueuer *connection.Enqueuer
 	// Dial makes a client. It does not call Jira.
 	Dial func(ticket.Config) (ticket.Tracker, error)
-	// News takes what polls find, WakeDefect has a Defect look at it.
-	News       *News
-	WakeDefect func(types.NamespacedName)
+	// PendingUpdates takes what polls find, WakeDefect has a Defect look at it.
+	PendingUpdates *PendingUpdates
+	EnqueueDefect  func(types.NamespacedName)
 	// AuditEvery is which query looks for some of the open tickets, to notice those that were deleted; 5 when zero.
 	AuditEvery int
-	// TookOver is since when nobody else acts.
-	TookOver func() time.Time
+	// LeaderSince is since when nobody else acts.
+	LeaderSince func() time.Time
 
 	// queries has a *queries for each integration.
 	queries sync.Map
@@ -72,7 +72,7 @@ func (r *JiraIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	if !i.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
-	if wait := surely(r.TookOver(), r.Clock.Now()); wait > 0 {
+	if wait := untilNextSecond(r.LeaderSince(), r.Clock.Now()); wait > 0 {
 		return ctrl.Result{RequeueAfter: wait}, nil // who creates a Defect once this is Ready need not wait for the ticket
 	}
 	before := i.DeepCopy()
@@ -88,10 +88,10 @@ func (r *JiraIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		}
 		next = sooner(next, again)
 	}
-	i.Status.LastTest = r.try(ctx, i)
+	i.Status.LastTest = r.test(ctx, i)
 	i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal = record.Snapshot()
 	i.Status.UnhealthySince = before.Status.UnhealthySince
-	again, tellErr := tellHealth(ctx, r.Outbox, i, v1alpha1.KindJiraIntegration, &i.Status.UnhealthySince, r.Clock.Now())
+	again, tellErr := announceHealth(ctx, r.Outbox, i, v1alpha1.KindJiraIntegration, &i.Status.UnhealthySince, r.Clock.Now())
 	err = errors.Join(err, tellErr)
 	result, writeErr := r.writes.write(ctx, r.Client, r.Recorder, r.Clock.Now(), before, i, sooner(next, again), func(o object) {
 		s := &o.(*v1alpha1.JiraIntegration).Status
@@ -211,11 +211,11 @@ func jiraLimits(l *v1alpha1.JiraRateLimit, d ticket.Deployment) connection.Limit
 func (r *JiraIntegrationReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.JiraIntegration{}, orRequested()).
-		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(naming(r.Client, func() (client.ObjectList, func() []client.Object) {
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(integrationsForSecret(r.Client, func() (client.ObjectList, func() []client.Object) {
 			l := &v1alpha1.JiraIntegrationList{}
 			return l, func() []client.Object { return pointers(l.Items) }
 		}))).
-		WatchesRawSource(r.Wake.Source()).
+		WatchesRawSource(r.Enqueuer.Source()).
 		WithOptions(options).
 		Complete(r)
 }

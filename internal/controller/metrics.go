@@ -88,8 +88,8 @@ func (r *NotificationReconciler) measure(s *notificationScope) {
 	if m := s.n.Status.Message; result == "Delivered" && m != nil && m.Time != nil {
 		deliverySeconds.Observe(max(m.Time.Sub(s.n.Spec.Event.Time.Time).Seconds(), 0))
 	}
-	if r.Told != nil && result != "Muted" {
-		r.Told(s.n, result == "Delivered")
+	if r.RecordDelivery != nil && result != "Muted" {
+		r.RecordDelivery(s.n, result == "Delivered")
 	}
 }
 

@@ -76,7 +76,7 @@ func TestEachNotificationIsCountedOnce(t *testing.T) {
 		notificationsTotal.Reset()
 		deliverySeconds = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "seconds"})
 		var reached []bool
-		r := &NotificationReconciler{Told: func(_ *v1alpha1.Notification, r bool) { reached = append(reached, r) }}
+		r := &NotificationReconciler{RecordDelivery: func(_ *v1alpha1.Notification, r bool) { reached = append(reached, r) }}
 		n := &v1alpha1.Notification{}
 		n.UID, n.Spec.Event.Type, n.Spec.Event.Time = types.UID(name), v1alpha1.EventDefectCreated, metav1.NewTime(noon)
 		if c.digest {
@@ -125,7 +125,7 @@ func TestEachPostIsCounted(t *testing.T) {
 
 // TestWhatWaitsForADigestIsCounted has some wait because of a storm, and others because their rule wants it.
 func TestWhatWaitsForADigestIsCounted(t *testing.T) {
-	r := &NotificationReconciler{Clock: testingclock.NewFakeClock(noon), Wake: &connection.Waker{}}
+	r := &NotificationReconciler{Clock: testingclock.NewFakeClock(noon), Enqueuer: &connection.Enqueuer{}}
 	m := r.Metrics()
 	for i, id := range []string{"qa\x00chat/slack\x00#alerts", "qa\x00chat/slack\x00#alerts", "voice\x00chat/slack\x00#alerts", "qa\x00uid-of-rule\x00severity=High", "qa\x00uid-of-rule\x00severity=Low"} {
 		r.groups.add(id, types.NamespacedName{Namespace: "qa", Name: fmt.Sprint(i)}, noon.Add(time.Minute))

@@ -36,14 +36,14 @@ type NotificationReconciler struct {
 	Clock    clock.WithDelayedExecution
 	Slack    *SlackPool
 	Outbox   *outbox.Outbox
-	// Wake is what the connections in Slack wake Notifications with.
-	Wake *connection.Waker
-	// TookOver is when this process became the one that acts. What is older may have been sent by another.
-	TookOver func() time.Time
+	// Enqueuer is what the connections in Slack wake Notifications with.
+	Enqueuer *connection.Enqueuer
+	// LeaderSince is when this process became the one that acts. What is older may have been sent by another.
+	LeaderSince func() time.Time
 	// Expiry is how old a Notification may be and still be sent, Retention how old it gets before it is removed.
 	Expiry, Retention time.Duration
-	// Told is called when a rule's Notification reached Slack, or will not; nil when nobody counts.
-	Told func(n *v1alpha1.Notification, reached bool)
+	// RecordDelivery is called when a rule's Notification reached Slack, or will not; nil when nobody counts.
+	RecordDelivery func(n *v1alpha1.Notification, reached bool)
 	// DashboardURL is where there is more to see; empty when nowhere.
 	DashboardURL string
 
@@ -59,7 +59,7 @@ const maxThreads = 4096
 
 func (r *NotificationReconciler) prepare() {
 	r.once.Do(func() {
-		r.groups = &groups{clock: r.Clock, wake: r.Wake.Hurry, byID: map[string]*group{}, of: map[types.NamespacedName]string{}, storms: map[string]time.Time{}, digests: map[types.NamespacedName]assignment{}}
+		r.groups = &groups{clock: r.Clock, wake: r.Enqueuer.EnqueueFirst, byID: map[string]*group{}, of: map[types.NamespacedName]string{}, storms: map[string]time.Time{}, digests: map[types.NamespacedName]assignment{}}
 		r.threads = lru.New(maxThreads)
 	})
 }
@@ -79,17 +79,17 @@ func (r *NotificationReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	}
 	now := r.Clock.Now()
 	age := now.Sub(n.CreationTimestamp.Time)
-	if settled(n) || age >= r.Retention {
+	if isSettled(n) || age >= r.Retention {
 		r.forget(req.NamespacedName)
 		if age >= r.Retention {
 			return ctrl.Result{}, client.IgnoreNotFound(r.Client.Delete(ctx, n, client.Preconditions{UID: &n.UID}))
 		}
-		return later(until(n.CreationTimestamp.Add(r.Retention), now)), nil
+		return requeueBehindNew(until(n.CreationTimestamp.Add(r.Retention), now)), nil
 	}
 	s := &notificationScope{n: n, before: n.DeepCopy(), now: now}
 	o := r.deliver(ctx, s)
 	if o != nil && o.reason == "" { // under way, or to be tried again at a time that the status says
-		return later(s.next), o.err
+		return requeueBehindNew(s.next), o.err
 	}
 	if o == nil {
 		condition.Ready(n, v1alpha1.ReasonDelivered, condition.Get(n, v1alpha1.ConditionDelivered).Message)
@@ -97,7 +97,7 @@ func (r *NotificationReconciler) Reconcile(ctx context.Context, req ctrl.Request
 		condition.False(n, v1alpha1.ConditionDelivered, o.reason, o.message)
 		condition.NotReady(n, o.progress, o.reason, o.message)
 	}
-	result, err := writeStatus(ctx, r.Client, r.Recorder, s.before, n, later(s.next), func() { r.measure(s) })
+	result, err := writeStatus(ctx, r.Client, r.Recorder, s.before, n, requeueBehindNew(s.next), func() { r.measure(s) })
 	if o != nil && o.err != nil {
 		return ctrl.Result{}, o.err
 	}
@@ -113,8 +113,8 @@ func (r *NotificationReconciler) forget(n types.NamespacedName) {
 	})
 }
 
-// settled says that nothing more is to be sent.
-func settled(n *v1alpha1.Notification) bool {
+// isSettled says that nothing more is to be sent.
+func isSettled(n *v1alpha1.Notification) bool {
 	return condition.Is(n, v1alpha1.ConditionDelivered, metav1.ConditionTrue, "") ||
 		condition.Is(n, v1alpha1.ConditionDelivered, metav1.ConditionFalse, v1alpha1.ReasonExpired)
 }
@@ -133,18 +133,18 @@ func (r *NotificationReconciler) SetupWithManager(mgr ctrl.Manager, options cont
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Notification{}).
 		Watches(&v1alpha1.SlackIntegration{}, handler.EnqueueRequestsFromMapFunc(undelivered), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Notification{}, afterNews(handler.EnqueueRequestsFromMapFunc(membersOf)), builder.WithPredicates(predicate.Funcs{
+		Watches(&v1alpha1.Notification{}, behindNew(handler.EnqueueRequestsFromMapFunc(membersOf)), builder.WithPredicates(predicate.Funcs{
 			CreateFunc: func(e event.CreateEvent) bool { return isDigest(e.Object) },
 			UpdateFunc: func(e event.UpdateEvent) bool {
 				return isDigest(e.ObjectNew) && reasonChanged(e.ObjectOld, e.ObjectNew)
 			},
 			DeleteFunc: func(e event.DeleteEvent) bool { return isDigest(e.Object) },
 		})).
-		Watches(&v1alpha1.Notification{}, handler.EnqueueRequestsFromMapFunc(r.later), builder.WithPredicates(predicate.Funcs{
+		Watches(&v1alpha1.Notification{}, handler.EnqueueRequestsFromMapFunc(r.enqueueSiblings), builder.WithPredicates(predicate.Funcs{
 			CreateFunc: func(event.CreateEvent) bool { return false },
 			UpdateFunc: func(e event.UpdateEvent) bool { return reasonChanged(e.ObjectOld, e.ObjectNew) },
 		})).
-		WatchesRawSource(r.Wake.Source()).
+		WatchesRawSource(r.Enqueuer.Source()).
 		WithOptions(options).
 		Complete(r)
 }

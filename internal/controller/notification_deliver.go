@@ -46,7 +46,7 @@ func (s *notificationScope) key() types.NamespacedName { return client.ObjectKey
 // said yet.
 func (r *NotificationReconciler) deliver(ctx context.Context, s *notificationScope) *outcome {
 	n := s.n
-	s.begun, s.begunIn, s.engaged = r.Slack.Engaged(s.key(), n.UID, lookLane)
+	s.begun, s.begunIn, s.engaged = r.Slack.InFlight(s.key(), n.UID, lookLane)
 	if r.alreadySent(s) {
 		return nil
 	}
@@ -63,7 +63,7 @@ func (r *NotificationReconciler) deliver(ctx context.Context, s *notificationSco
 	if o := r.resolve(ctx, s); o != nil {
 		return o
 	}
-	if why := r.untold(s); why != "" {
+	if why := r.muteReason(s); why != "" {
 		condition.True(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonMuted, why)
 		s.next = until(n.CreationTimestamp.Add(r.Retention), s.now)
 		return nil
@@ -97,21 +97,21 @@ func (r *NotificationReconciler) alreadySent(s *notificationScope) bool {
 	}
 	s.tried(a)
 	r.sent(s, s.begun, a)
-	r.ask(s, a.Result)
+	r.probeHistory(s, a.Result)
 	return true
 }
 
-// ask finds out whether the channel of a message that was just sent can be asked what is there already, once, so that the integration's status says
+// probeHistory finds out whether the channel of a message that was just sent can be asked what is there already, once, so that the integration's status says
 // what is promised there before it is needed. Nobody waits for that.
-func (r *NotificationReconciler) ask(s *notificationScope, posted chat.Posted) {
+func (r *NotificationReconciler) probeHistory(s *notificationScope, posted chat.Posted) {
 	conn, name := r.Slack.Get(s.begun), s.begunIn
-	if c, ok := conn.Client(); !ok || !c.Workspace.CanFind || posted.TS == "" || !conn.Record.Unasked(name) {
+	if c, ok := conn.Client(); !ok || !c.Workspace.CanFind || posted.TS == "" || !conn.Record.ClaimHistoryProbe(name) {
 		return
 	}
-	conn.Lane(lookLane).Ask(connection.Request[SlackClient, chat.Posted]{
-		Key: s.key(), UID: s.n.UID, Act: "ask", Free: true, Call: func(ctx context.Context, c SlackClient) (chat.Posted, error) {
+	conn.Lane(lookLane).Submit(connection.Request[SlackClient, chat.Posted]{
+		Key: s.key(), UID: s.n.UID, Operation: "ask", Unmetered: true, Call: func(ctx context.Context, c SlackClient) (chat.Posted, error) {
 			if _, err := c.Find(ctx, posted.Channel, "", r.Clock.Now()); err == nil || errors.Is(err, chat.ErrUnsupported) {
-				conn.Record.Asked(name, err == nil)
+				conn.Record.RecordHistoryProbe(name, err == nil)
 			}
 			return chat.Posted{}, nil
 		},
@@ -123,19 +123,19 @@ func (r *NotificationReconciler) resolve(ctx context.Context, s *notificationSco
 	var err error
 	n := s.n
 	if s.integration, err = connection.ResolveSlack(ctx, r.Client, n.Namespace, n.Spec.IntegrationRef); err != nil {
-		o := conclude(err)
+		o := outcomeOf(err)
 		s.next = sooner(o.again(), s.next)
 		return o
 	}
 	if s.channel, err = channelFor(s.integration, n.Spec.Channel); err != nil {
-		return conclude(err)
+		return outcomeOf(err)
 	}
 	if s.engaged && (s.begunIn != s.channel || s.begun != client.ObjectKeyFromObject(s.integration)) {
 		begun := &v1alpha1.SlackIntegration{} // the default moved meanwhile: what was begun is brought to its end where it was
 		if err := r.Client.Get(ctx, s.begun, begun); err == nil {
 			s.integration, s.channel = begun, s.begunIn
 		} else if client.IgnoreNotFound(err) != nil {
-			return conclude(fmt.Errorf("reading SlackIntegration %s: %w", s.begun, err))
+			return outcomeOf(fmt.Errorf("reading SlackIntegration %s: %w", s.begun, err))
 		}
 	}
 	if s.event, err = event.FromAPI(n.Spec.Event); err != nil {
@@ -145,7 +145,7 @@ func (r *NotificationReconciler) resolve(ctx context.Context, s *notificationSco
 	err = r.Client.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name}, definition)
 	switch {
 	case client.IgnoreNotFound(err) != nil:
-		return conclude(fmt.Errorf("reading NotificationRule %s: %w", n.Spec.Rule.Name, err))
+		return outcomeOf(fmt.Errorf("reading NotificationRule %s: %w", n.Spec.Rule.Name, err))
 	case err == nil && string(definition.UID) == n.Spec.Rule.UID:
 		s.mentions = definition.Spec.Mentions
 		s.rule, _ = r.Outbox.Compile(definition) // what is wrong with it is said there; what it matched is told all the same
@@ -153,8 +153,8 @@ func (r *NotificationReconciler) resolve(ctx context.Context, s *notificationSco
 	return nil
 }
 
-// untold says why nothing is to be sent; empty when it is.
-func (r *NotificationReconciler) untold(s *notificationScope) string {
+// muteReason says why nothing is to be sent; empty when it is.
+func (r *NotificationReconciler) muteReason(s *notificationScope) string {
 	if subject := s.event.Subject; s.event.Type == v1alpha1.EventIntegrationUnhealthy && subject != nil && subject.UID == string(s.integration.UID) {
 		return "That an integration does not work is not told through itself"
 	}
@@ -197,8 +197,8 @@ func (r *NotificationReconciler) uncertain(ctx context.Context, s *notificationS
 	looked := r.Slack.Get(client.ObjectKeyFromObject(s.integration)).Lane(lookLane)
 	known := r.lookupOf(channel, thread.TS)
 	known.hold(s.key(), string(n.UID), n.CreationTimestamp.Time)
-	a := looked.Ask(connection.Request[SlackClient, chat.Posted]{
-		Key: s.key(), UID: n.UID, Act: fmt.Sprintf("look/%d/%s", since.Unix(), thread.TS), Version: fmt.Sprint(s.integration.Generation), Free: true,
+	a := looked.Submit(connection.Request[SlackClient, chat.Posted]{
+		Key: s.key(), UID: n.UID, Operation: fmt.Sprintf("look/%d/%s", since.Unix(), thread.TS), Version: fmt.Sprint(s.integration.Generation), Unmetered: true,
 		Call: r.look(s, channel, thread.TS, since),
 	})
 	switch {
@@ -237,7 +237,7 @@ func (r *NotificationReconciler) look(s *notificationScope, channel, threadTS st
 			return c.Find(ctx, channel, threadTS, r.Clock.Now().Add(-back))
 		}, key, since, r.Clock.Now)
 		if err == nil || errors.Is(err, chat.ErrUnsupported) {
-			record.Asked(name, err == nil)
+			record.RecordHistoryProbe(name, err == nil)
 		}
 		switch {
 		case errors.Is(err, chat.ErrUnsupported):
@@ -254,15 +254,15 @@ func (r *NotificationReconciler) send(ctx context.Context, s *notificationScope)
 	since := r.uncertainSince(s.n)
 	call, err := r.post(ctx, s)
 	if err != nil {
-		return conclude(err)
+		return outcomeOf(err)
 	}
 	if call == nil {
 		condition.True(s.n, v1alpha1.ConditionDelivered, v1alpha1.ReasonMuted, "Nothing is left to tell: what it was to tell was told otherwise, or deleted")
 		s.next = until(s.n.CreationTimestamp.Add(r.Retention), s.now)
 		return nil
 	}
-	return r.waiting(s, r.lane(s).Ask(connection.Request[SlackClient, chat.Posted]{
-		Key: s.key(), UID: s.n.UID, Act: "send", Version: fmt.Sprintf("%d/%d", s.integration.Generation, since.Unix()), First: len(s.n.Spec.Members) > 0, Call: call,
+	return r.waiting(s, r.lane(s).Submit(connection.Request[SlackClient, chat.Posted]{
+		Key: s.key(), UID: s.n.UID, Operation: "send", Version: fmt.Sprintf("%d/%d", s.integration.Generation, since.Unix()), First: len(s.n.Spec.Members) > 0, Call: call,
 	}))
 }
 
@@ -275,11 +275,11 @@ func (r *NotificationReconciler) waiting(s *notificationScope, a connection.Answ
 	case a.Done && a.Err == nil:
 		r.sent(s, client.ObjectKeyFromObject(s.integration), a)
 		return nil
-	case a.Again:
+	case a.Retrying:
 		n.Status.NextAttemptTime = s.before.Status.NextAttemptTime
 		return &outcome{}
 	case a.Done:
-		o := conclude(a.Err)
+		o := outcomeOf(a.Err)
 		o.reason = deliveryReason(fault.From(a.Err))
 		if a.RetryAt.IsZero() {
 			return o
@@ -291,7 +291,7 @@ func (r *NotificationReconciler) waiting(s *notificationScope, a connection.Answ
 		s.next = sooner(until(a.RetryAt, s.now), s.next)
 		return o
 	case a.Pause != nil:
-		return paused(v1alpha1.KindSlackIntegration, client.ObjectKeyFromObject(s.integration).String(), a.Pause)
+		return pausedOutcome(v1alpha1.KindSlackIntegration, client.ObjectKeyFromObject(s.integration).String(), a.Pause)
 	case a.Slow:
 		return &outcome{reason: v1alpha1.ReasonPending, message: "Slack has been given the message and has not answered yet"}
 	default:
@@ -387,7 +387,7 @@ func (r *NotificationReconciler) postNew(s *notificationScope, m chat.Message) c
 		record.Add(ActionPost, object, posted.Channel, err)
 		if err == nil && posted.TS != "" {
 			if strings.HasPrefix(name, "#") {
-				record.Learn(name, posted.Channel)
+				record.RecordChannel(name, posted.Channel)
 			}
 			if thread != "" {
 				r.threads.Add(thread, posted)
@@ -416,7 +416,7 @@ func (r *NotificationReconciler) channelID(s *notificationScope, thread chat.Pos
 				return c.ID
 			}
 		}
-		return cmp.Or(r.record(s).Channel(s.channel), s.channel)
+		return cmp.Or(r.record(s).ChannelID(s.channel), s.channel)
 	}
 	return s.channel
 }
@@ -433,7 +433,7 @@ func (r *NotificationReconciler) uncertainSince(n *v1alpha1.Notification) time.T
 		since = u.Add(time.Second) // whole seconds were written: it was no later than this, and what was asked before does not count
 	}
 	// The API server gives whole seconds: only a later second is surely later.
-	if tookOver := r.TookOver(); !n.CreationTimestamp.After(tookOver) && tookOver.After(since) {
+	if tookOver := r.LeaderSince(); !n.CreationTimestamp.After(tookOver) && tookOver.After(since) {
 		since = tookOver
 	}
 	return since

@@ -209,7 +209,7 @@ func (g *groups) remove(n types.NamespacedName) {
 
 // digestOf is the digest that tells a Notification, if there is one. It is the cache's: nobody may change it.
 func (r *NotificationReconciler) digestOf(ctx context.Context, s *notificationScope) (*v1alpha1.Notification, bool) {
-	if found, err := digestsOf(ctx, r.Client, s.n.Namespace, s.n.Name); err == nil && len(found) > 0 {
+	if found, err := digestsWith(ctx, r.Client, s.n.Namespace, s.n.Name); err == nil && len(found) > 0 {
 		return found[0], true
 	}
 	if name, ok := r.groups.assigned(s.key()); ok {
@@ -261,12 +261,12 @@ func (r *NotificationReconciler) hold(ctx context.Context, s *notificationScope)
 	}
 	waits := &outcome{}
 	if f := r.Slack.Get(client.ObjectKeyFromObject(s.integration)).Paused(); f != nil {
-		waits = paused(v1alpha1.KindSlackIntegration, client.ObjectKeyFromObject(s.integration).String(), f)
+		waits = pausedOutcome(v1alpha1.KindSlackIntegration, client.ObjectKeyFromObject(s.integration).String(), f)
 	}
 	if !r.groups.add(id, s.key(), due) {
 		return true, waits
 	}
-	if lane.Ahead() > 0 || grouped && lane.Backlog() >= capacity { // what is in front of it has to leave first; more may join it meanwhile
+	if lane.PriorityBacklog() > 0 || grouped && lane.Backlog() >= capacity { // what is in front of it has to leave first; more may join it meanwhile
 		r.groups.later(id, s.now.Add(gather))
 		return true, waits
 	}
@@ -302,7 +302,7 @@ func (r *NotificationReconciler) gather(ctx context.Context, s *notificationScop
 			for _, n := range alone {
 				if _, told := r.groups.assigned(n); !told {
 					lane.Forget(n)
-					r.Wake.Hurry(n)
+					r.Enqueuer.EnqueueFirst(n)
 				}
 			}
 		}()
@@ -314,7 +314,7 @@ func (r *NotificationReconciler) gather(ctx context.Context, s *notificationScop
 		if _, told := r.groups.assigned(name); told {
 			continue
 		}
-		if err == nil && !settled(n) && n.DeletionTimestamp.IsZero() {
+		if err == nil && !isSettled(n) && n.DeletionTimestamp.IsZero() {
 			waiting = append(waiting, n)
 		} else if client.IgnoreNotFound(err) != nil {
 			r.regroup(id, names, s.now)
@@ -326,7 +326,7 @@ func (r *NotificationReconciler) gather(ctx context.Context, s *notificationScop
 	})
 	for part := range slices.Chunk(waiting, maxMembers) {
 		if len(part) == 1 {
-			r.Wake.Hurry(client.ObjectKeyFromObject(part[0])) // by now there is room for it
+			r.Enqueuer.EnqueueFirst(client.ObjectKeyFromObject(part[0])) // by now there is room for it
 			continue
 		}
 		d := digestOf(part)
@@ -391,7 +391,7 @@ func (r *NotificationReconciler) membersEvents(ctx context.Context, digest *v1al
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading Notification %s of a digest: %w", name, err)
 		}
-		if settled(n) && n.Status.Digest != digest.Name {
+		if isSettled(n) && n.Status.Digest != digest.Name {
 			continue
 		}
 		if !known[string(n.Spec.Event.ID)] {

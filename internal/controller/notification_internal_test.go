@@ -53,7 +53,7 @@ func TestWhatHappenedBeforeItIsNotMuted(t *testing.T) {
 			n: &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(created)}}, rule: compiled, event: event.Event{},
 			now: time.Date(2026, 3, 1, 23, 30, 0, 0, time.UTC), integration: &v1alpha1.SlackIntegration{},
 		}
-		if why := (&NotificationReconciler{}).untold(s); (why != "") != muted {
+		if why := (&NotificationReconciler{}).muteReason(s); (why != "") != muted {
 			t.Errorf("created at %s: %q", at, why)
 		}
 	}

@@ -106,7 +106,7 @@ func (r *NotificationReconciler) waitsForEarlier(ctx context.Context, s *notific
 	}
 	siblings, err := r.siblings(ctx, s.n)
 	for _, o := range siblings {
-		if !settled(o) && condition.Get(o, v1alpha1.ConditionStalled) == nil && earlier(o, s.n) {
+		if !isSettled(o) && condition.Get(o, v1alpha1.ConditionStalled) == nil && earlier(o, s.n) {
 			return true, nil
 		}
 	}
@@ -115,7 +115,7 @@ func (r *NotificationReconciler) waitsForEarlier(ctx context.Context, s *notific
 
 // siblings are the other Notifications of the same rule about the same Defect. They are the cache's: nobody may change them.
 func (r *NotificationReconciler) siblings(ctx context.Context, n *v1alpha1.Notification) ([]*v1alpha1.Notification, error) {
-	list, err := about(ctx, r.Client, n.Namespace, n.Spec.Event.Subject.UID)
+	list, err := notificationsAbout(ctx, r.Client, n.Namespace, n.Spec.Event.Subject.UID)
 	if err != nil {
 		return nil, fmt.Errorf("listing the Notifications of %s %s: %w", n.Spec.Event.Subject.Kind, n.Spec.Event.Subject.Name, err)
 	}
@@ -135,8 +135,8 @@ func earlier(a, b *v1alpha1.Notification) bool {
 	return cmp.Or(cmp.Compare(begins(a), begins(b)), a.Spec.Event.Time.Compare(b.Spec.Event.Time.Time), strings.Compare(a.Name, b.Name)) < 0
 }
 
-// later are the Notifications that wait for one that was settled.
-func (r *NotificationReconciler) later(ctx context.Context, o client.Object) []reconcile.Request {
+// enqueueSiblings are the Notifications that wait for one that was settled.
+func (r *NotificationReconciler) enqueueSiblings(ctx context.Context, o client.Object) []reconcile.Request {
 	n, ok := o.(*v1alpha1.Notification)
 	if !ok || n.Spec.Event.Subject == nil || n.Spec.Event.Subject.Kind != v1alpha1.KindDefect {
 		return nil
@@ -146,5 +146,5 @@ func (r *NotificationReconciler) later(ctx context.Context, o client.Object) []r
 		ctrl.LoggerFrom(ctx).Error(err, "Finding the Notifications that wait for another", "Notification", client.ObjectKeyFromObject(o))
 		return nil
 	}
-	return requests(slices.DeleteFunc(siblings, settled))
+	return requests(slices.DeleteFunc(siblings, isSettled))
 }

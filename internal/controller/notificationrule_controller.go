@@ -34,8 +34,8 @@ type NotificationRuleReconciler struct {
 	Client   client.Client
 	Recorder events.EventRecorder
 	Outbox   *outbox.Outbox
-	// Tally takes what is called off.
-	Tally *Tally
+	// Stats takes what is called off.
+	Stats *RuleStats
 }
 
 // Reconcile brings one NotificationRule on.
@@ -89,12 +89,12 @@ func (r *NotificationRuleReconciler) accept(n *v1alpha1.NotificationRule) *outco
 		return &outcome{progress: condition.Stalled, reason: mistake.Reason, message: mistake.Message}
 	}
 	n.Status.Preview = text.Truncate(compiled.Preview(), 4096)
-	makesSense(n)
+	setAccepted(n)
 	return nil
 }
 
-// makesSense says that a rule is accepted, and what came of it all the same.
-func makesSense(n *v1alpha1.NotificationRule) {
+// setAccepted says that a rule is accepted, and what came of it all the same.
+func setAccepted(n *v1alpha1.NotificationRule) {
 	message := "The rule makes sense"
 	if e := n.Status.LastError; e != nil {
 		message = fmt.Sprintf("The rule makes sense, but not for every event, last for a %s at %s: %s", e.EventType, e.Time.UTC().Format(time.RFC3339), e.Message)
@@ -107,7 +107,7 @@ func (r *NotificationRuleReconciler) resolve(ctx context.Context, n *v1alpha1.No
 	if err == nil {
 		_, err = channelFor(i, n.Spec.Channel)
 	}
-	if o := conclude(err); o != nil {
+	if o := outcomeOf(err); o != nil {
 		condition.False(n, v1alpha1.ConditionResolvedRefs, o.reason, o.message)
 		return o
 	}
@@ -142,8 +142,8 @@ func (r *NotificationRuleReconciler) SetupWithManager(mgr ctrl.Manager, options 
 		return requests(pointers(list.Items))
 	}
 	calledOff := handler.Funcs{DeleteFunc: func(_ context.Context, e kevent.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		if n, ok := e.Object.(*v1alpha1.Notification); ok && r.Outbox.Recurs(n) {
-			r.Tally.CalledOff(n)
+		if n, ok := e.Object.(*v1alpha1.Notification); ok && r.Outbox.MayRecur(n) {
+			r.Stats.RecordCancelled(n)
 		}
 	}}
 	return ctrl.NewControllerManagedBy(mgr).

@@ -20,9 +20,9 @@ type outcome struct {
 	err error
 }
 
-// conclude turns an error into an outcome. It is the only place that knows what a failure leads to: when a call is made again is the lane's
+// outcomeOf turns an error into an outcome. It is the only place that knows what a failure leads to: when a call is made again is the lane's
 // to say, and what waits for a change is woken by a watch.
-func conclude(err error) *outcome {
+func outcomeOf(err error) *outcome {
 	if err == nil {
 		return nil
 	}
@@ -53,9 +53,9 @@ func reasonOf(f *fault.Fault) string {
 	return f.Kind.String()
 }
 
-// paused is the outcome of a call that waits for its integration.
-func paused(kind, name string, f *fault.Fault) *outcome {
-	o := conclude(f)
+// pausedOutcome is the outcome of a call that waits for its integration.
+func pausedOutcome(kind, name string, f *fault.Fault) *outcome {
+	o := outcomeOf(f)
 	if o.reason != v1alpha1.ReasonSuspended {
 		o.reason = v1alpha1.ReasonIntegrationPaused
 	}
@@ -77,8 +77,10 @@ func (o *outcome) again() time.Duration {
 // until is how long it is until a time, and at least a moment.
 func until(t, now time.Time) time.Duration { return max(t.Sub(now), 10*time.Millisecond) }
 
-// surely is how long it is until whatever is created is surely newer than a time. The API server gives whole seconds.
-func surely(t, now time.Time) time.Duration { return t.Truncate(time.Second).Add(time.Second).Sub(now) }
+// untilNextSecond is how long it is until whatever is created is surely newer than a time. The API server gives whole seconds.
+func untilNextSecond(t, now time.Time) time.Duration {
+	return t.Truncate(time.Second).Add(time.Second).Sub(now)
+}
 
 // sooner is the shorter of two delays, of which 0 means none.
 func sooner(a, b time.Duration) time.Duration {

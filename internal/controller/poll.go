@@ -27,30 +27,30 @@ const (
 	pollTimeout = time.Minute
 )
 
-// News is what polls found of tickets and Defects have not taken over yet. It is safe for use by several goroutines.
-type News struct {
+// PendingUpdates is what polls found of tickets and Defects have not taken over yet. It is safe for use by several goroutines.
+type PendingUpdates struct {
 	mu      sync.Mutex
-	tickets map[types.NamespacedName]news
+	tickets map[types.NamespacedName]pendingUpdate
 	doubts  map[types.NamespacedName]doubt
 }
 
-type news struct {
+type pendingUpdate struct {
 	uid    types.UID
 	ticket ticket.Ticket
 }
 
 // Put notes what was found of a Defect's ticket.
-func (n *News) Put(d types.NamespacedName, uid types.UID, t ticket.Ticket) {
+func (n *PendingUpdates) Put(d types.NamespacedName, uid types.UID, t ticket.Ticket) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.tickets == nil {
-		n.tickets = map[types.NamespacedName]news{}
+		n.tickets = map[types.NamespacedName]pendingUpdate{}
 	}
-	n.tickets[d] = news{uid, t}
+	n.tickets[d] = pendingUpdate{uid, t}
 }
 
 // Get is what was found of a Defect's ticket, if anything.
-func (n *News) Get(d types.NamespacedName, uid types.UID) (ticket.Ticket, bool) {
+func (n *PendingUpdates) Get(d types.NamespacedName, uid types.UID) (ticket.Ticket, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	found, ok := n.tickets[d]
@@ -63,8 +63,8 @@ type doubt struct {
 	at  time.Time
 }
 
-// Doubt notes that a Defect's ticket was not found where it should be.
-func (n *News) Doubt(d types.NamespacedName, uid types.UID, at time.Time) {
+// AddDoubt notes that a Defect's ticket was not found where it should be.
+func (n *PendingUpdates) AddDoubt(d types.NamespacedName, uid types.UID, at time.Time) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.doubts == nil {
@@ -73,23 +73,23 @@ func (n *News) Doubt(d types.NamespacedName, uid types.UID, at time.Time) {
 	n.doubts[d] = doubt{uid, at}
 }
 
-// Doubted is when a Defect's ticket was not found, if it has not been read since.
-func (n *News) Doubted(d types.NamespacedName, uid types.UID) (time.Time, bool) {
+// DoubtedAt is when a Defect's ticket was not found, if it has not been read since.
+func (n *PendingUpdates) DoubtedAt(d types.NamespacedName, uid types.UID) (time.Time, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	found, ok := n.doubts[d]
 	return found.at, ok && found.uid == uid
 }
 
-// Settle says that a ticket of which there was a doubt was read.
-func (n *News) Settle(d types.NamespacedName) {
+// ResolveDoubt says that a ticket of which there was a doubt was read.
+func (n *PendingUpdates) ResolveDoubt(d types.NamespacedName) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.doubts, d)
 }
 
 // Drop forgets what was found.
-func (n *News) Drop(d types.NamespacedName) {
+func (n *PendingUpdates) Drop(d types.NamespacedName) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.tickets, d)
@@ -158,7 +158,7 @@ func (r *JiraIntegrationReconciler) poll(ctx context.Context, i *v1alpha1.JiraIn
 		conn.Record.Add(actionPoll, "", "", err)
 		q.failed = fault.From(err)
 		if q.failed.Scope == fault.Connection {
-			conn.Unsettling(q.failed)
+			conn.ProbeFailed(q.failed)
 		}
 		wait := max(interval, q.failed.RetryAfter)
 		q.again = now.Add(wait)
@@ -180,7 +180,7 @@ func (r *JiraIntegrationReconciler) askForChanges(ctx context.Context, i *v1alph
 		return err
 	}
 	for _, t := range changed {
-		if err := r.tell(ctx, client.ObjectKeyFromObject(i), t); err != nil {
+		if err := r.updateDefects(ctx, client.ObjectKeyFromObject(i), t); err != nil {
 			return err
 		}
 	}
@@ -188,9 +188,9 @@ func (r *JiraIntegrationReconciler) askForChanges(ctx context.Context, i *v1alph
 	return nil
 }
 
-// tell has the Defects of a ticket reconciled, if what Jira says is new to them.
-func (r *JiraIntegrationReconciler) tell(ctx context.Context, integration types.NamespacedName, t ticket.Ticket) error {
-	found, err := named(ctx, r.Client, integration.String()+"/"+t.ID)
+// updateDefects has the Defects of a ticket reconciled, if what Jira says is new to them.
+func (r *JiraIntegrationReconciler) updateDefects(ctx context.Context, integration types.NamespacedName, t ticket.Ticket) error {
+	found, err := defectsNamed(ctx, r.Client, integration.String()+"/"+t.ID)
 	if err != nil {
 		return err
 	}
@@ -198,13 +198,13 @@ func (r *JiraIntegrationReconciler) tell(ctx context.Context, integration types.
 		key := client.ObjectKeyFromObject(d)
 		switch age := lifecycle.Age(d.Status.Jira, t); {
 		case age > 0:
-			r.News.Put(key, d.UID, t)
+			r.PendingUpdates.Put(key, d.UID, t)
 		case age == 0 && lifecycle.Differs(d.Status.Jira, t): // one of two changes in one second: which is the later one, the ticket knows
-			r.News.Doubt(key, d.UID, r.Clock.Now())
+			r.PendingUpdates.AddDoubt(key, d.UID, r.Clock.Now())
 		default:
 			continue
 		}
-		r.WakeDefect(key)
+		r.EnqueueDefect(key)
 	}
 	return nil
 }

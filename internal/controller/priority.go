@@ -12,18 +12,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// AfterNews is the priority of writing down what was done. It comes after doing what is new: when much happens at once people hear of it first,
+// BehindNew is the priority of writing down what was done. It comes after doing what is new: when much happens at once people hear of it first,
 // and statuses follow. What is at rest when the operator starts comes after both (handler.LowPriority).
-const AfterNews = -10
+const BehindNew = -10
 
-// later has an object reconciled after a while, and after what is new then. Who adds it to the queue meanwhile may raise it: an object that waits
+// requeueBehindNew has an object reconciled after a while, and after what is new then. Who adds it to the queue meanwhile may raise it: an object that waits
 // with a priority never loses it.
-func later(after time.Duration) ctrl.Result {
-	return ctrl.Result{RequeueAfter: after, Priority: new(AfterNews)}
+func requeueBehindNew(after time.Duration) ctrl.Result {
+	return ctrl.Result{RequeueAfter: after, Priority: new(BehindNew)}
 }
 
-// afterNews is a handler whose requests come after what is new.
-func afterNews(h handler.EventHandler) handler.EventHandler { return following{h} }
+// behindNew is a handler whose requests come after what is new.
+func behindNew(h handler.EventHandler) handler.EventHandler { return following{h} }
 
 type following struct{ handler.EventHandler }
 
@@ -61,7 +61,7 @@ func (l lowered) Add(r reconcile.Request) { l.AddWithOpts(priorityqueue.AddOpts{
 
 func (l lowered) AddWithOpts(o priorityqueue.AddOpts, requests ...reconcile.Request) {
 	if o.Priority == nil {
-		o.Priority = new(AfterNews)
+		o.Priority = new(BehindNew)
 	}
 	l.PriorityQueue.AddWithOpts(o, requests...)
 }

@@ -27,25 +27,25 @@ func TestNewsFirst(t *testing.T) {
 	named := func(name, version string) *v1alpha1.Notification {
 		return &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Name: name, ResourceVersion: version}}
 	}
-	h := afterNews(handler.EnqueueRequestsFromMapFunc(about))
-	waker := connection.Waker{Priority: AfterNews}
+	h := behindNew(handler.EnqueueRequestsFromMapFunc(about))
+	waker := connection.Enqueuer{Priority: BehindNew}
 	if err := waker.Source().Start(t.Context(), q); err != nil {
 		t.Fatal(err)
 	}
 
 	h.Create(t.Context(), event.CreateEvent{Object: named("stored", "1")}, q)
 	h.Update(t.Context(), event.UpdateEvent{ObjectOld: named("told", "1"), ObjectNew: named("told", "2")}, q)
-	waker.Wake(types.NamespacedName{Name: "answered"})
+	waker.Enqueue(types.NamespacedName{Name: "answered"})
 	(&handler.EnqueueRequestForObject{}).Create(t.Context(), event.CreateEvent{Object: named("new", "1")}, q)
-	q.AddWithOpts(priorityqueue.AddOpts{Priority: later(time.Hour).Priority, After: time.Hour}, reconcile.Request{NamespacedName: types.NamespacedName{Name: "rests"}})
-	waker.Wake(types.NamespacedName{Name: "rests"})
-	waker.Wake(types.NamespacedName{Name: "waits"})
-	waker.Hurry(types.NamespacedName{Name: "waits"})
+	q.AddWithOpts(priorityqueue.AddOpts{Priority: requeueBehindNew(time.Hour).Priority, After: time.Hour}, reconcile.Request{NamespacedName: types.NamespacedName{Name: "rests"}})
+	waker.Enqueue(types.NamespacedName{Name: "rests"})
+	waker.Enqueue(types.NamespacedName{Name: "waits"})
+	waker.EnqueueFirst(types.NamespacedName{Name: "waits"})
 
 	for i, want := range []struct {
 		name     string
 		priority int
-	}{{"new", 0}, {"waits", 0}, {"stored", AfterNews}, {"told", AfterNews}, {"answered", AfterNews}, {"rests", AfterNews}} {
+	}{{"new", 0}, {"waits", 0}, {"stored", BehindNew}, {"told", BehindNew}, {"answered", BehindNew}, {"rests", BehindNew}} {
 		got, priority, _ := q.GetWithPriority()
 		if got.Name != want.name || priority != want.priority {
 			t.Errorf("%d: got %s with %d, want %s with %d", i, got.Name, priority, want.name, want.priority)

@@ -44,8 +44,8 @@ type RunReconciler struct {
 // Reconcile tells of one run, and of those of the same name that were deleted meanwhile, as by their TTL or a CronJob's history limit.
 func (r *RunReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	for job := r.nextGone(req.NamespacedName); job != nil; job = r.nextGone(req.NamespacedName) {
-		if !r.Outbox.Asked(job.Namespace, event.RunCompletedID(job)) {
-			if _, err := r.tell(ctx, job); err != nil {
+		if !r.Outbox.Announced(job.Namespace, event.RunCompletedID(job)) {
+			if _, err := r.announce(ctx, job); err != nil {
 				return ctrl.Result{}, err
 			}
 		}
@@ -55,7 +55,7 @@ func (r *RunReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.R
 	if err := r.Client.Get(ctx, req.NamespacedName, job); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	return r.tell(ctx, job)
+	return r.announce(ctx, job)
 }
 
 // remember keeps a run that was deleted until it is told: it may have ended only just before.
@@ -91,8 +91,8 @@ func (r *RunReconciler) dropGone(name types.NamespacedName) {
 	r.gone[name] = r.gone[name][1:]
 }
 
-// tell tells of a run, if it ended and is young enough to be told. Telling twice does no harm.
-func (r *RunReconciler) tell(ctx context.Context, job *batchv1.Job) (ctrl.Result, error) {
+// announce tells of a run, if it ended and is young enough to be told. Telling twice does no harm.
+func (r *RunReconciler) announce(ctx context.Context, job *batchv1.Job) (ctrl.Result, error) {
 	finished, _, _, at := event.RunFinished(job)
 	age := r.Clock.Since(at)
 	if !finished || age > r.Outbox.MaxEventAge {
@@ -111,7 +111,7 @@ func (r *RunReconciler) tell(ctx context.Context, job *batchv1.Job) (ctrl.Result
 		return ctrl.Result{}, err
 	}
 	e := event.RunCompleted(job, result, resultErr, previous)
-	_, mistakes, err := r.Outbox.Put(ctx, job.Namespace, &e)
+	_, mistakes, err := r.Outbox.Announce(ctx, job.Namespace, &e)
 	if mistakes != nil {
 		ctrl.LoggerFrom(ctx).Error(mistakes, "Matching rules", "Event", e.ID)
 	}
@@ -120,8 +120,8 @@ func (r *RunReconciler) tell(ctx context.Context, job *batchv1.Job) (ctrl.Result
 
 // again looks once more a little later, for rules that the cache learns of a moment after the event.
 func (r *RunReconciler) again(age time.Duration) ctrl.Result {
-	if age < retellFor {
-		return ctrl.Result{RequeueAfter: retellFor}
+	if age < reannounceFor {
+		return ctrl.Result{RequeueAfter: reannounceFor}
 	}
 	return ctrl.Result{}
 }

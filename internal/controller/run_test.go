@@ -49,7 +49,7 @@ func runs(t *testing.T, objects ...client.Object) *RunReconciler {
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(rule).WithObjects(objects...).Build()
 	now := testingclock.NewFakeClock(noon)
 	return &RunReconciler{Client: c, Live: c, Clock: now,
-		Outbox: &outbox.Outbox{Client: c, Live: c, Clock: now, MaxEventAge: 24 * time.Hour, TookOver: func() time.Time { return noon }}}
+		Outbox: &outbox.Outbox{Client: c, Live: c, Clock: now, MaxEventAge: 24 * time.Hour, LeaderSince: func() time.Time { return noon }}}
 }
 
 // told are the results that were told, with those of the runs before, by run.
@@ -105,7 +105,7 @@ func TestOnlyWhenItTurns(t *testing.T) {
 	if err := r.Client.Create(t.Context(), rule); err != nil {
 		t.Fatal(err)
 	}
-	r.Outbox.Mistaken = func(r *v1alpha1.NotificationRule, _ *event.Event, _ time.Time, mistake error) {
+	r.Outbox.OnEvalError = func(r *v1alpha1.NotificationRule, _ *event.Event, _ time.Time, mistake error) {
 		t.Errorf("%s: %v", r.Name, mistake)
 	}
 	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "voice", Name: "first"}}); err != nil {

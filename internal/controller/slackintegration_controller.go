@@ -45,8 +45,8 @@ type SlackIntegrationReconciler struct {
 	Slack    *SlackPool
 	// Outbox takes the news that it stopped working, or works again.
 	Outbox *outbox.Outbox
-	// Wake is what the connections in Slack wake integrations with.
-	Wake *connection.Waker
+	// Enqueuer is what the connections in Slack wake integrations with.
+	Enqueuer *connection.Enqueuer
 	// Dial makes a client. It does not call Slack.
 	Dial func(chat.Config) (chat.Poster, error)
 
@@ -70,23 +70,23 @@ func (r *SlackIntegrationReconciler) Reconcile(ctx context.Context, req ctrl.Req
 	record := r.Slack.Get(req.NamespacedName).Record
 	record.Load(i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal)
 	for _, c := range i.Status.Channels {
-		record.Learn(c.Name, c.ID)
+		record.RecordChannel(c.Name, c.ID)
 	}
 
 	p := prober[SlackClient, chat.Posted]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Slack}
 	next, err := p.reconcile(ctx, r.probed(i))
-	if why := r.silence(i); why != "" && i.Status.Delivery == v1alpha1.DeliveryExactlyOnce {
+	if why := r.historyWarning(i); why != "" && i.Status.Delivery == v1alpha1.DeliveryExactlyOnce {
 		i.Status.Delivery = v1alpha1.DeliveryAtLeastOnce
 		if condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, "") {
 			condition.True(i, v1alpha1.ConditionHealthy, v1alpha1.ReasonDegraded, why)
 			condition.Ready(i, v1alpha1.ReasonReady, why)
 		}
 	}
-	i.Status.LastTest = r.try(ctx, i)
+	i.Status.LastTest = r.test(ctx, i)
 	i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal = record.Snapshot()
-	i.Status.Channels = record.Channels()
+	i.Status.Channels = record.KnownChannels()
 	i.Status.UnhealthySince = before.Status.UnhealthySince
-	again, tellErr := tellHealth(ctx, r.Outbox, i, v1alpha1.KindSlackIntegration, &i.Status.UnhealthySince, r.Clock.Now())
+	again, tellErr := announceHealth(ctx, r.Outbox, i, v1alpha1.KindSlackIntegration, &i.Status.UnhealthySince, r.Clock.Now())
 	err = errors.Join(err, tellErr)
 	result, writeErr := r.writes.write(ctx, r.Client, r.Recorder, r.Clock.Now(), before, i, sooner(next, again), func(o object) {
 		s := &o.(*v1alpha1.SlackIntegration).Status
@@ -135,16 +135,16 @@ func (r *SlackIntegrationReconciler) probed(i *v1alpha1.SlackIntegration) probed
 	}
 }
 
-// silence says which channel cannot be asked what is there already, though the token may read channels, and what that costs; empty when there is none.
-func (r *SlackIntegrationReconciler) silence(i *v1alpha1.SlackIntegration) string {
+// historyWarning says which channel cannot be asked what is there already, though the token may read channels, and what that costs; empty when there is none.
+func (r *SlackIntegrationReconciler) historyWarning(i *v1alpha1.SlackIntegration) string {
 	conn := r.Slack.Get(client.ObjectKeyFromObject(i))
 	const cost = "after a broken connection a message may be posted there twice"
-	if name := conn.Record.Silent(); name != "" {
+	if name := conn.Record.UnreadableChannel(); name != "" {
 		return fmt.Sprintf("Channel %s could not be asked what was posted to it, so that %s: give the app channels:history and channels:read (groups: for a private channel), and invite the bot", name, cost)
 	}
 	c, ok := conn.Client()
 	byName := string(i.Spec.DefaultChannel)
-	if !ok || !strings.HasPrefix(byName, "#") || conn.Record.Channel(byName) != "" || len(c.Workspace.Scopes) == 0 ||
+	if !ok || !strings.HasPrefix(byName, "#") || conn.Record.ChannelID(byName) != "" || len(c.Workspace.Scopes) == 0 ||
 		slices.Contains(c.Workspace.Scopes, "channels:read") || slices.Contains(c.Workspace.Scopes, "groups:read") {
 		return ""
 	}
@@ -181,11 +181,11 @@ func slackLimits(l *v1alpha1.SlackRateLimit) connection.Limits {
 func (r *SlackIntegrationReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.SlackIntegration{}, orRequested()).
-		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(naming(r.Client, func() (client.ObjectList, func() []client.Object) {
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(integrationsForSecret(r.Client, func() (client.ObjectList, func() []client.Object) {
 			l := &v1alpha1.SlackIntegrationList{}
 			return l, func() []client.Object { return pointers(l.Items) }
 		}))).
-		WatchesRawSource(r.Wake.Source()).
+		WatchesRawSource(r.Enqueuer.Source()).
 		WithOptions(options).
 		Complete(r)
 }

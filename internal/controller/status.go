@@ -42,7 +42,7 @@ func writeStatus(ctx context.Context, c client.Client, recorder events.EventReco
 	case err != nil:
 		return ctrl.Result{}, fmt.Errorf("writing status: %w", err)
 	}
-	tell(recorder, before, after)
+	recordTransition(recorder, before, after)
 	for _, do := range then {
 		do()
 	}
@@ -69,10 +69,10 @@ func (p *pacer) write(ctx context.Context, c client.Client, recorder events.Even
 	return writeStatus(ctx, c, recorder, before, after, ctrl.Result{RequeueAfter: next}, func() { p.last.Store(key, now) })
 }
 
-// tell records an event when an object came into trouble that somebody has to mend, or for another reason than before, and when it is out of it;
+// recordTransition records an event when an object came into trouble that somebody has to mend, or for another reason than before, and when it is out of it;
 // and when an integration has been down for long enough to be told of, whether or not that passes by itself. Else what passes by itself is in the
 // status: a thousand objects that become ready at once are no thousand news.
-func tell(recorder events.EventRecorder, before, after object) {
+func recordTransition(recorder events.EventRecorder, before, after object) {
 	was, is := condition.Get(before, v1alpha1.ConditionStalled), condition.Get(after, v1alpha1.ConditionStalled)
 	wasDown, isDown := down(before), down(after)
 	ready := condition.Get(after, v1alpha1.ConditionReady)

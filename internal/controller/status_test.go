@@ -52,7 +52,7 @@ func TestTransitionsAreTold(t *testing.T) {
 		"accepted again":                {slack(true, refused), slack(false, well), ready},
 	} {
 		recorder := events.NewFakeRecorder(8)
-		tell(recorder, c.before, c.after)
+		recordTransition(recorder, c.before, c.after)
 		close(recorder.Events)
 		got := ""
 		for e := range recorder.Events {

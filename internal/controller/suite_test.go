@@ -91,16 +91,16 @@ func (w *world) run(tookOver time.Time) {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(controller.Index(ctx, mgr)).To(Succeed())
 
-	var wakeSlack, wakeJira, wakeDefect, wakeNotification connection.Waker
-	var news controller.News
+	var wakeSlack, wakeJira, wakeDefect, wakeNotification connection.Enqueuer
+	var news controller.PendingUpdates
 	now := clock.RealClock{}
-	slack := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{Clock: now, WakeItem: wakeNotification.Wake, WakeIntegration: wakeSlack.Wake, Counted: controller.ActionPost})
-	jira := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{Clock: now, WakeItem: wakeDefect.Wake, WakeIntegration: wakeJira.Wake, Counted: controller.ActionCreate})
+	slack := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{Clock: now, EnqueueItem: wakeNotification.Enqueue, EnqueueIntegration: wakeSlack.Enqueue, Counted: controller.ActionPost})
+	jira := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{Clock: now, EnqueueItem: wakeDefect.Enqueue, EnqueueIntegration: wakeJira.Enqueue, Counted: controller.ActionCreate})
 	Expect(mgr.Add(slack)).To(Succeed())
 	Expect(mgr.Add(jira)).To(Succeed())
 	at := func() time.Time { return tookOver }
-	tally := &controller.Tally{Client: mgr.GetClient(), Clock: now}
-	box := &outbox.Outbox{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: now, TookOver: at, MaxEventAge: time.Hour, Matched: tally.Matched, Mistaken: tally.Mistaken}
+	tally := &controller.RuleStats{Client: mgr.GetClient(), Clock: now}
+	box := &outbox.Outbox{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: now, LeaderSince: at, MaxEventAge: time.Hour, OnMatch: tally.RecordMatch, OnEvalError: tally.RecordEvalError}
 	options := crcontroller.Options{
 		MaxConcurrentReconciles: 4, SkipNameValidation: &skipNames,
 		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, time.Second),
@@ -109,16 +109,16 @@ func (w *world) run(tookOver time.Time) {
 	for _, r := range []interface {
 		SetupWithManager(ctrl.Manager, crcontroller.Options) error
 	}{
-		&controller.SlackIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Slack: slack, Outbox: box, Wake: &wakeSlack, Dial: w.slack.Dial},
-		&controller.JiraIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Jira: jira, Outbox: box, Wake: &wakeJira, Dial: w.jira.Dial,
-			News: &news, WakeDefect: wakeDefect.Wake, AuditEvery: 2, TookOver: at},
-		&controller.NotificationRuleReconciler{Client: mgr.GetClient(), Recorder: recorder, Outbox: box, Tally: tally},
+		&controller.SlackIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Slack: slack, Outbox: box, Enqueuer: &wakeSlack, Dial: w.slack.Dial},
+		&controller.JiraIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Jira: jira, Outbox: box, Enqueuer: &wakeJira, Dial: w.jira.Dial,
+			PendingUpdates: &news, EnqueueDefect: wakeDefect.Enqueue, AuditEvery: 2, LeaderSince: at},
+		&controller.NotificationRuleReconciler{Client: mgr.GetClient(), Recorder: recorder, Outbox: box, Stats: tally},
 		tally,
 		&controller.RunReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: now, Outbox: box},
-		&controller.DefectReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Outbox: box, Jira: jira, Wake: &wakeDefect, TookOver: at,
-			News: &news, DashboardURL: "https://voice.example.com/"},
-		&controller.NotificationReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Slack: slack, Outbox: box, Wake: &wakeNotification, TookOver: at,
-			Expiry: time.Hour, Retention: 2 * time.Hour, Told: tally.Told},
+		&controller.DefectReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Outbox: box, Jira: jira, Enqueuer: &wakeDefect, LeaderSince: at,
+			PendingUpdates: &news, DashboardURL: "https://voice.example.com/"},
+		&controller.NotificationReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Slack: slack, Outbox: box, Enqueuer: &wakeNotification, LeaderSince: at,
+			Expiry: time.Hour, Retention: 2 * time.Hour, RecordDelivery: tally.RecordDelivery},
 	} {
 		Expect(r.SetupWithManager(mgr, options)).To(Succeed())
 	}

@@ -23,13 +23,13 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
-// Tally counts what becomes of rules' events, and adds it to the rules' statuses every few seconds. It does so in every replica, since each takes
+// RuleStats counts what becomes of rules' events, and adds it to the rules' statuses every few seconds. It does so in every replica, since each takes
 // events in: beside the totals it leaves a status to the one that acts. It is safe for use by several goroutines.
-type Tally struct {
+type RuleStats struct {
 	Client client.Client
 	Clock  clock.WithDelayedExecution
 
-	wake   connection.Waker
+	wake   connection.Enqueuer
 	mu     sync.Mutex
 	counts map[types.NamespacedName]*count
 }
@@ -51,20 +51,20 @@ const maxCalledOff = 128
 // countEvery is how long counts are gathered before a rule's status shows them.
 const countEvery = 5 * time.Second
 
-// Matched counts an event that matched a rule.
-func (t *Tally) Matched(rule types.NamespacedName, at time.Time) {
+// RecordMatch counts an event that matched a rule.
+func (t *RuleStats) RecordMatch(rule types.NamespacedName, at time.Time) {
 	t.add(rule, count{matched: 1, last: at})
 }
 
-// Mistaken counts an event for which a rule's expression could not be worked out.
-func (t *Tally) Mistaken(r *v1alpha1.NotificationRule, e *event.Event, at time.Time, mistake error) {
+// RecordEvalError counts an event for which a rule's expression could not be worked out.
+func (t *RuleStats) RecordEvalError(r *v1alpha1.NotificationRule, e *event.Event, at time.Time, mistake error) {
 	t.add(client.ObjectKeyFromObject(r), count{errors: 1, generation: r.Generation, lastError: &v1alpha1.RuleError{
 		Time: metav1.NewTime(at), EventID: v1alpha1.EventID(e.ID), EventType: e.Type, Message: text.Truncate(mistake.Error(), 1024),
 	}})
 }
 
-// Told counts a rule's Notification that reached Slack, or will not.
-func (t *Tally) Told(n *v1alpha1.Notification, reached bool) {
+// RecordDelivery counts a rule's Notification that reached Slack, or will not.
+func (t *RuleStats) RecordDelivery(n *v1alpha1.Notification, reached bool) {
 	c := count{failed: 1}
 	if reached {
 		c = count{sent: 1}
@@ -72,12 +72,12 @@ func (t *Tally) Told(n *v1alpha1.Notification, reached bool) {
 	t.add(types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name}, c)
 }
 
-// CalledOff notes that a rule's Notification was deleted.
-func (t *Tally) CalledOff(n *v1alpha1.Notification) {
+// RecordCancelled notes that a rule's Notification was deleted.
+func (t *RuleStats) RecordCancelled(n *v1alpha1.Notification) {
 	t.add(types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name}, count{calledOff: []v1alpha1.EventID{n.Spec.Event.ID}})
 }
 
-func (t *Tally) add(rule types.NamespacedName, more count) {
+func (t *RuleStats) add(rule types.NamespacedName, more count) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.counts == nil {
@@ -98,12 +98,12 @@ func (t *Tally) add(rule types.NamespacedName, more count) {
 	c.calledOff = appendNew(c.calledOff, more.calledOff)
 	if !c.waits {
 		c.waits = true
-		t.Clock.AfterFunc(countEvery, func() { t.wake.Wake(rule) })
+		t.Clock.AfterFunc(countEvery, func() { t.wake.Enqueue(rule) })
 	}
 }
 
 // take is what is to be added to a rule's status now; nil when nothing is.
-func (t *Tally) take(rule types.NamespacedName) *count {
+func (t *RuleStats) take(rule types.NamespacedName) *count {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := t.counts[rule]
@@ -112,7 +112,7 @@ func (t *Tally) take(rule types.NamespacedName) *count {
 }
 
 // Reconcile adds to the status of one rule.
-func (t *Tally) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+func (t *RuleStats) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	c := t.take(req.NamespacedName)
 	if c == nil {
 		return ctrl.Result{}, nil
@@ -143,7 +143,7 @@ func (c *count) addTo(n *v1alpha1.NotificationRule) {
 	if c.lastError != nil && c.generation == n.Generation && s.ObservedGeneration == n.Generation { // else it is mended, or may be
 		s.LastError = c.lastError
 		if condition.Is(n, v1alpha1.ConditionAccepted, metav1.ConditionTrue, "") {
-			makesSense(n)
+			setAccepted(n)
 		}
 	}
 }
@@ -159,7 +159,7 @@ func appendNew(known, more []v1alpha1.EventID) []v1alpha1.EventID {
 }
 
 // SetupWithManager has the counts written.
-func (t *Tally) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+func (t *RuleStats) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	everywhere := false
 	options.NeedLeaderElection = &everywhere
 	first := predicate.Funcs{ // what was counted before this ran

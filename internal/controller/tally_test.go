@@ -34,7 +34,7 @@ var _ = Describe("Counts of rules", func() {
 			LeaderElection: true, LeaderElectionID: "lease", LeaderElectionNamespace: w.namespace,
 		})
 		Expect(err).NotTo(HaveOccurred())
-		tally := &controller.Tally{Client: mgr.GetClient(), Clock: clock.RealClock{}}
+		tally := &controller.RuleStats{Client: mgr.GetClient(), Clock: clock.RealClock{}}
 		skipNames := true
 		Expect(tally.SetupWithManager(mgr, crcontroller.Options{SkipNameValidation: &skipNames})).To(Succeed())
 		running, cancel := context.WithCancel(ctx)
@@ -47,9 +47,9 @@ var _ = Describe("Counts of rules", func() {
 
 		r := ruleFor(v1alpha1.EventSystemAlertFiring)
 		w.create(r)
-		box := &outbox.Outbox{Client: mgr.GetClient(), Clock: clock.RealClock{}, MaxEventAge: time.Hour, Matched: tally.Matched, Mistaken: tally.Mistaken}
+		box := &outbox.Outbox{Client: mgr.GetClient(), Clock: clock.RealClock{}, MaxEventAge: time.Hour, OnMatch: tally.RecordMatch, OnEvalError: tally.RecordEvalError}
 		Eventually(func() ([]string, error) {
-			created, _, err := box.Put(ctx, w.namespace, &event.Event{ID: "alert", Type: v1alpha1.EventSystemAlertFiring, Time: time.Now()})
+			created, _, err := box.Announce(ctx, w.namespace, &event.Event{ID: "alert", Type: v1alpha1.EventSystemAlertFiring, Time: time.Now()})
 			return created, err
 		}).Should(HaveLen(1))
 		Eventually(func(g Gomega) {

@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	// trialFor is how old a request to try an integration out may be: nobody waits for a later answer.
-	trialFor = time.Minute
-	// trialTimeout bounds the calls of a trial.
-	trialTimeout = 10 * time.Second
+	// maxRequestAge is how old a request to try an integration out may be: nobody waits for a later answer.
+	maxRequestAge = time.Minute
+	// testTimeout bounds the calls of a trial.
+	testTimeout = 10 * time.Second
 )
 
 // orRequested has an integration reconciled when its spec changes and when somebody asks to try it out.
@@ -33,14 +33,14 @@ func orRequested() builder.Predicates {
 func requested(o client.Object, last *v1alpha1.IntegrationTest, now time.Time) *v1alpha1.IntegrationTest {
 	at := o.GetAnnotations()[v1alpha1.TestRequestedAtAnnotation]
 	asked, err := time.Parse(time.RFC3339Nano, at)
-	if err != nil || len(at) > 64 || now.Sub(asked) > trialFor || last != nil && last.RequestedAt == at {
+	if err != nil || len(at) > 64 || now.Sub(asked) > maxRequestAge || last != nil && last.RequestedAt == at {
 		return nil
 	}
 	return &v1alpha1.IntegrationTest{RequestedAt: at, Time: metav1.NewTime(now), Outcome: v1alpha1.OutcomeSucceeded}
 }
 
-// fails is the test with a reason why it failed.
-func fails(t *v1alpha1.IntegrationTest, why string) *v1alpha1.IntegrationTest {
+// failTest is the test with a reason why it failed.
+func failTest(t *v1alpha1.IntegrationTest, why string) *v1alpha1.IntegrationTest {
 	t.Outcome, t.Message = v1alpha1.OutcomeFailed, text.Truncate(why, 1024)
 	return t
 }
@@ -56,34 +56,34 @@ func notReady(o object) string {
 	return ""
 }
 
-// try posts a test message when somebody asks for one.
-func (r *SlackIntegrationReconciler) try(ctx context.Context, i *v1alpha1.SlackIntegration) *v1alpha1.IntegrationTest {
+// test posts a test message when somebody asks for one.
+func (r *SlackIntegrationReconciler) test(ctx context.Context, i *v1alpha1.SlackIntegration) *v1alpha1.IntegrationTest {
 	t := requested(i, i.Status.LastTest, r.Clock.Now())
 	if t == nil {
 		return i.Status.LastTest
 	}
 	if why := notReady(i); why != "" {
-		return fails(t, why)
+		return failTest(t, why)
 	}
 	channel, err := channelFor(i, v1alpha1.SlackChannel(i.Annotations[v1alpha1.TestChannelAnnotation]))
 	if err != nil {
-		return fails(t, err.Error())
+		return failTest(t, err.Error())
 	}
 	t.Channel = text.Truncate(channel, 81)
 	name := client.ObjectKeyFromObject(i)
 	conn := r.Slack.Get(name)
 	c, ok := conn.Client()
 	if !ok {
-		return fails(t, "The integration has no client yet: try again")
+		return failTest(t, "The integration has no client yet: try again")
 	}
-	ctx, cancel := context.WithTimeout(ctx, trialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, testTimeout)
 	defer cancel()
 	const message = "This is a test message of the Voice AI integrations operator. Notifications arrive here."
 	posted, err := c.Post(ctx, chat.Message{DeliveryID: string(i.UID) + "." + t.RequestedAt, Channel: channel, Text: message,
 		Blocks: []chat.Block{{Section: ":white_check_mark: " + message}, {Context: []string{fmt.Sprintf("SlackIntegration %s", name)}}}})
 	conn.Record.Add(actionTest, v1alpha1.KindSlackIntegration+"/"+name.String(), posted.Channel, err)
 	if err != nil {
-		return fails(t, err.Error())
+		return failTest(t, err.Error())
 	}
 	t.Message, t.Permalink = "Slack accepted the message", text.Truncate(posted.Permalink, 2048)
 	return t
@@ -92,23 +92,23 @@ func (r *SlackIntegrationReconciler) try(ctx context.Context, i *v1alpha1.SlackI
 // jiraChecks are the parts of a test of Jira, in the order in which a probe makes them.
 var jiraChecks = []string{"Credentials", "Project", "IssueType"}
 
-// try checks credentials, project, issue type, priorities and fields when somebody asks.
-func (r *JiraIntegrationReconciler) try(ctx context.Context, i *v1alpha1.JiraIntegration) *v1alpha1.IntegrationTest {
+// test checks credentials, project, issue type, priorities and fields when somebody asks.
+func (r *JiraIntegrationReconciler) test(ctx context.Context, i *v1alpha1.JiraIntegration) *v1alpha1.IntegrationTest {
 	t := requested(i, i.Status.LastTest, r.Clock.Now())
 	if t == nil {
 		return i.Status.LastTest
 	}
 	c, ok := r.Jira.Get(client.ObjectKeyFromObject(i)).Client()
 	if !ok {
-		return fails(t, notReady(i))
+		return failTest(t, notReady(i))
 	}
-	ctx, cancel := context.WithTimeout(ctx, trialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, testTimeout)
 	defer cancel()
 	check := func(name, why string) {
 		outcome := v1alpha1.OutcomeSucceeded
 		if why != "" {
 			outcome = v1alpha1.OutcomeFailed
-			fails(t, why)
+			failTest(t, why)
 		}
 		t.Checks = append(t.Checks, v1alpha1.IntegrationCheck{Name: name, Outcome: outcome, Message: text.Truncate(why, 1024)})
 	}

@@ -124,8 +124,8 @@ func (l *Lock) Fence() error {
 	return nil
 }
 
-// TookOver is since when nobody but this process has acted; the zero time before it held the lease.
-func (l *Lock) TookOver() time.Time {
+// LeaderSince is since when nobody but this process has acted; the zero time before it held the lease.
+func (l *Lock) LeaderSince() time.Time {
 	if t := l.tookOver.Load(); t != nil {
 		return *t
 	}

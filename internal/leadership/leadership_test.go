@@ -79,8 +79,8 @@ func TestFence(t *testing.T) {
 		t.Fatal(err)
 	}
 	may(false, "released")
-	if !l.TookOver().Equal(first) {
-		t.Errorf("took over at %v, want %v", l.TookOver(), first)
+	if !l.LeaderSince().Equal(first) {
+		t.Errorf("took over at %v, want %v", l.LeaderSince(), first)
 	}
 }
 
@@ -112,7 +112,7 @@ func TestTookOver(t *testing.T) {
 			if err := l.Update(t.Context(), of("me", 5)); err != nil {
 				t.Fatal(err)
 			}
-			if got := l.TookOver().Sub(begin); got != c.want {
+			if got := l.LeaderSince().Sub(begin); got != c.want {
 				t.Errorf("took over at %s, want %s", got, c.want)
 			}
 			now = now.Add(2 * time.Second)
@@ -121,7 +121,7 @@ func TestTookOver(t *testing.T) {
 			if err := l.Update(t.Context(), of("me", 5)); err != nil {
 				t.Fatal(err)
 			}
-			if got := l.TookOver().Sub(begin); got != c.want {
+			if got := l.LeaderSince().Sub(begin); got != c.want {
 				t.Errorf("after a renewal: took over at %s, want %s", got, c.want)
 			}
 			now = now.Add(time.Minute) // frozen; meanwhile another held it and gave it back
@@ -130,7 +130,7 @@ func TestTookOver(t *testing.T) {
 			if err := l.Update(t.Context(), of("me", 7)); err != nil {
 				t.Fatal(err)
 			}
-			if got := l.TookOver(); !got.Equal(now) {
+			if got := l.LeaderSince(); !got.Equal(now) {
 				t.Errorf("after another held it: took over at %v, want %v", got, now)
 			}
 		})
@@ -167,7 +167,7 @@ func TestTookOverWhatWasFree(t *testing.T) {
 			if err := l.Update(t.Context(), record("me", inner.read.LeaderTransitions+1)); err != nil {
 				t.Fatal(err)
 			}
-			if got := l.TookOver().Sub(begin); got != c.want {
+			if got := l.LeaderSince().Sub(begin); got != c.want {
 				t.Errorf("nobody else acted from %s on, want %s", got, c.want)
 			}
 		})

@@ -43,8 +43,8 @@ var (
 
 func init() { metrics.Registry.MustRegister(eventsTotal, matchesTotal, errorsTotal) }
 
-// maxTold is how many events are remembered.
-const maxTold = 16_384
+// maxAnnounced is how many events are remembered.
+const maxAnnounced = 16_384
 
 // Outbox stores Notifications. It is safe for use by several goroutines.
 type Outbox struct {
@@ -53,17 +53,17 @@ type Outbox struct {
 	// Live reads rules past the cache.
 	Live  client.Reader
 	Clock clock.PassiveClock
-	// TookOver is when this process became the one that acts, and looks at runs.
-	TookOver func() time.Time
+	// LeaderSince is when this process became the one that acts, and looks at runs.
+	LeaderSince func() time.Time
 	// MaxEventAge is how old an event may be to match. Notifications must be kept for longer.
 	MaxEventAge time.Duration
-	// Matched is called for each Notification that was stored, Mistaken for each event for which a rule's expression could not be worked out; nil
+	// OnMatch is called for each Notification that was stored, Mistaken for each event for which a rule's expression could not be worked out; nil
 	// when nobody counts.
-	Matched  func(rule types.NamespacedName, at time.Time)
-	Mistaken func(r *v1alpha1.NotificationRule, e *event.Event, at time.Time, mistake error)
+	OnMatch     func(rule types.NamespacedName, at time.Time)
+	OnEvalError func(r *v1alpha1.NotificationRule, e *event.Event, at time.Time, mistake error)
 
-	once sync.Once
-	told *lru.Cache
+	once      sync.Once
+	announced *lru.Cache
 
 	mu       sync.Mutex
 	compiled map[types.NamespacedName]compiled
@@ -111,14 +111,14 @@ func (o *Outbox) Forget(name types.NamespacedName) {
 	delete(o.compiled, name)
 }
 
-// Put stores a Notification for each rule of a namespace that matches an event. When it returns without an error, everything the event leads
+// Announce stores a Notification for each rule of a namespace that matches an event. When it returns without an error, everything the event leads
 // to is stored. It may be called again for the same event: rules that were not known before are asked then. A rule whose expression cannot be
 // worked out for the event does not match; such errors come back joined as mistakes and do not stop the others, and neither does a Notification
 // that the cluster refuses. created names the Notifications that were stored just now: a cache may not show them yet.
-func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (created []string, mistakes, err error) {
+func (o *Outbox) Announce(ctx context.Context, namespace string, e *event.Event) (created []string, mistakes, err error) {
 	begin := o.Clock.Now()
 	key := namespace + "/" + e.ID
-	asked := o.asked(key)
+	asked := o.lastAnnouncement(key)
 	if o.Clock.Since(e.Time) > o.MaxEventAge {
 		return nil, nil, nil
 	}
@@ -136,7 +136,7 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 		if c.err != nil || !c.since.After(asked.at) { // its Accepted condition says so; or it was asked before, and what was deleted since was called off
 			continue
 		}
-		past, pastErr := o.past(ctx, r, e)
+		past, pastErr := o.isPast(ctx, r, e)
 		if pastErr != nil {
 			return created, mistakes, pastErr
 		}
@@ -147,19 +147,19 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 		case mistake != nil:
 			mistakes = errors.Join(mistakes, fmt.Errorf("rule %s: %w", r.Name, mistake))
 			errorsTotal.WithLabelValues(string(e.Type)).Inc()
-			if o.Mistaken != nil {
-				o.Mistaken(r, e, begin, mistake)
+			if o.OnEvalError != nil {
+				o.OnEvalError(r, e, begin, mistake)
 			}
 		case ok:
 			unseen, made, storeErr := o.store(ctx, r, e)
-			if storeErr != nil && !Refused(storeErr) {
+			if storeErr != nil && !IsRejected(storeErr) {
 				return created, mistakes, storeErr
 			}
 			err = errors.Join(err, storeErr)
 			if made {
 				matchesTotal.WithLabelValues(string(e.Type)).Inc()
-				if o.Matched != nil {
-					o.Matched(client.ObjectKeyFromObject(r), o.Clock.Now())
+				if o.OnMatch != nil {
+					o.OnMatch(client.ObjectKeyFromObject(r), o.Clock.Now())
 				}
 			}
 			if unseen {
@@ -180,17 +180,17 @@ func (o *Outbox) Put(ctx context.Context, namespace string, e *event.Event) (cre
 	if asked.at.IsZero() {
 		eventsTotal.WithLabelValues(string(e.Type)).Inc()
 	}
-	o.told.Add(key, asking{begin, created})
+	o.announced.Add(key, announcement{begin, created})
 	return created, mistakes, nil
 }
 
-// past says that a rule is not to hear of an event: what it told of it was called off, or it is a run that ended before the rule got its present
+// isPast says that a rule is not to hear of an event: what it told of it was called off, or it is a run that ended before the rule got its present
 // spec, and another process than this may have asked it then. What happens to Defects is noted on them, and what comes from outside comes once.
-func (o *Outbox) past(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) (bool, error) {
+func (o *Outbox) isPast(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) (bool, error) {
 	if slices.Contains(r.Status.CalledOff, v1alpha1.EventID(e.ID)) {
 		return true, nil
 	}
-	if e.Subject == nil || e.Subject.Kind != event.KindJob || !e.Time.Before(o.TookOver()) {
+	if e.Subject == nil || e.Subject.Kind != event.KindJob || !e.Time.Before(o.LeaderSince()) {
 		return false, nil
 	}
 	since, err := o.Since(ctx, r)
@@ -224,30 +224,32 @@ func (o *Outbox) Since(ctx context.Context, r *v1alpha1.NotificationRule) (time.
 	return since, nil
 }
 
-// Refused says that an error is the cluster's refusal to store one thing for what it is or where it is to be, which says nothing of others.
-func Refused(err error) bool {
+// IsRejected says that an error is the cluster's refusal to store one thing for what it is or where it is to be, which says nothing of others.
+func IsRejected(err error) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) || apierrors.IsRequestEntityTooLargeError(err)
 }
 
 // cacheLag is how long the cache may take to show what was stored.
 const cacheLag = 10 * time.Second
 
-// asking is when the rules that were known then were asked about an event, and what was stored.
-type asking struct {
+// announcement is when the rules that were known then were asked about an event, and what was stored.
+type announcement struct {
 	at     time.Time
 	stored []string
 }
 
-// Asked says whether rules were asked about an event before, as far as this process remembers.
-func (o *Outbox) Asked(namespace, id string) bool { return !o.asked(namespace + "/" + id).at.IsZero() }
+// Announced says whether rules were asked about an event before, as far as this process remembers.
+func (o *Outbox) Announced(namespace, id string) bool {
+	return !o.lastAnnouncement(namespace + "/" + id).at.IsZero()
+}
 
-// asked is the last asking about an event that is remembered.
-func (o *Outbox) asked(key string) asking {
-	o.once.Do(func() { o.told = lru.New(maxTold) })
-	if found, ok := o.told.Get(key); ok {
-		return found.(asking)
+// lastAnnouncement is the last asking about an event that is remembered.
+func (o *Outbox) lastAnnouncement(key string) announcement {
+	o.once.Do(func() { o.announced = lru.New(maxAnnounced) })
+	if found, ok := o.announced.Get(key); ok {
+		return found.(announcement)
 	}
-	return asking{}
+	return announcement{}
 }
 
 // store stores a Notification. unseen says that the cache did not show it before, made that nobody had stored it.
@@ -282,9 +284,9 @@ func (o *Outbox) store(ctx context.Context, r *v1alpha1.NotificationRule, e *eve
 	return true, err == nil, nil
 }
 
-// Recurs says whether the event of a Notification may be put again, so that the Notification would come back that somebody deletes. What happens to
+// MayRecur says whether the event of a Notification may be put again, so that the Notification would come back that somebody deletes. What happens to
 // Defects is noted on them.
-func (o *Outbox) Recurs(n *v1alpha1.Notification) bool {
+func (o *Outbox) MayRecur(n *v1alpha1.Notification) bool {
 	e := n.Spec.Event
 	return len(n.Spec.Members) == 0 && o.Clock.Since(e.Time.Time) <= o.MaxEventAge && (e.Subject == nil || e.Subject.Kind != v1alpha1.KindDefect)
 }

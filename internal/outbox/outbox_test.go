@@ -57,7 +57,7 @@ func newWorld(t *testing.T, rules ...*v1alpha1.NotificationRule) *world {
 
 // outbox is one as a process has it that began just now.
 func (w *world) outbox() *outbox.Outbox {
-	return &outbox.Outbox{Client: w, Live: w, Clock: testingclock.NewFakeClock(now), MaxEventAge: 24 * time.Hour, TookOver: func() time.Time { return now }}
+	return &outbox.Outbox{Client: w, Live: w, Clock: testingclock.NewFakeClock(now), MaxEventAge: 24 * time.Hour, LeaderSince: func() time.Time { return now }}
 }
 
 func (w *world) stored(t *testing.T) (out []v1alpha1.Notification) {
@@ -91,12 +91,12 @@ func TestARefusalStopsNobodyElse(t *testing.T) {
 		}
 		box := w.outbox()
 		e := &event.Event{ID: name, Type: v1alpha1.EventSystemAlertFiring, Time: now}
-		created, mistakes, err := box.Put(t.Context(), "voice", e)
-		if len(created) != 1 || mistakes != nil || !errors.Is(err, refusal) || !outbox.Refused(err) {
+		created, mistakes, err := box.Announce(t.Context(), "voice", e)
+		if len(created) != 1 || mistakes != nil || !errors.Is(err, refusal) || !outbox.IsRejected(err) {
 			t.Errorf("%s: created %v, %v, %v; want one and the refusal", name, created, mistakes, err)
 		}
 		w.onCreate = nil
-		if created, _, err := box.Put(t.Context(), "voice", e); len(created) != 1 || err != nil {
+		if created, _, err := box.Announce(t.Context(), "voice", e); len(created) != 1 || err != nil {
 			t.Errorf("%s: the second time created %v, %v; want the one that was refused", name, created, err)
 		}
 	}
@@ -145,8 +145,8 @@ func TestAChangedRuleDoesNotTellOfThePast(t *testing.T) {
 	} {
 		w := newWorld(t, edited(c.status))
 		box := w.outbox()
-		box.TookOver = func() time.Time { return c.tookOver }
-		created, mistakes, err := box.Put(t.Context(), "voice", c.event)
+		box.LeaderSince = func() time.Time { return c.tookOver }
+		created, mistakes, err := box.Announce(t.Context(), "voice", c.event)
 		if len(created) != c.want || mistakes != nil || err != nil {
 			t.Errorf("%s: created %v, %v, %v; want %d", name, created, mistakes, err, c.want)
 		}
@@ -161,7 +161,7 @@ func TestAnExpressionIsNotTriedOnThePast(t *testing.T) {
 	box := newWorld(t, r).outbox()
 	for ago, want := range map[time.Duration]bool{2 * time.Hour: false, time.Minute: true} {
 		e := &event.Event{ID: ago.String(), Type: v1alpha1.EventTestRunCompleted, Time: now.Add(-ago), Subject: &v1alpha1.EventSubject{Kind: event.KindJob, Name: "run"}}
-		if _, mistakes, err := box.Put(t.Context(), "voice", e); (mistakes != nil) != want || err != nil {
+		if _, mistakes, err := box.Announce(t.Context(), "voice", e); (mistakes != nil) != want || err != nil {
 			t.Errorf("%s ago: %v, %v; want a mistake: %v", ago, mistakes, err, want)
 		}
 	}
@@ -173,7 +173,7 @@ func TestWhatWasCalledOffIsNotToldAgain(t *testing.T) {
 	r.Status.CalledOff = []v1alpha1.EventID{"deleted"}
 	box := newWorld(t, r, ruleFor("others", v1alpha1.EventTestRunCompleted)).outbox()
 	for id, want := range map[string]int{"deleted": 1, "another": 2} {
-		if created, _, err := box.Put(t.Context(), "voice", &event.Event{ID: id, Type: v1alpha1.EventTestRunCompleted, Time: now}); len(created) != want || err != nil {
+		if created, _, err := box.Announce(t.Context(), "voice", &event.Event{ID: id, Type: v1alpha1.EventTestRunCompleted, Time: now}); len(created) != want || err != nil {
 			t.Errorf("%s: created %v, %v; want %d", id, created, err, want)
 		}
 	}
@@ -195,7 +195,7 @@ func TestWhatWasCalledOffIsNotToldAgain(t *testing.T) {
 		"a run of before": {about(event.KindJob, 25*time.Hour), false},
 		"a digest":        {about("", time.Hour, "n"), false},
 	} {
-		if got := box.Recurs(c.n); got != c.want {
+		if got := box.MayRecur(c.n); got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}
@@ -219,7 +219,7 @@ func TestAnEventIsCountedOnce(t *testing.T) {
 	}
 	box, before := newWorld(t, ruleFor("a", v1alpha1.EventEdgeCaseDiscovered), ruleFor("b", v1alpha1.EventEdgeCaseDiscovered)).outbox(), counted()
 	for range 3 {
-		if _, _, err := box.Put(t.Context(), "voice", &event.Event{ID: "once", Type: v1alpha1.EventEdgeCaseDiscovered, Time: now}); err != nil {
+		if _, _, err := box.Announce(t.Context(), "voice", &event.Event{ID: "once", Type: v1alpha1.EventEdgeCaseDiscovered, Time: now}); err != nil {
 			t.Fatal(err)
 		}
 	}

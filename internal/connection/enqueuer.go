@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
-// Waker has objects of one kind reconciled when something outside Kubernetes is new. It never blocks.
-type Waker struct {
+// Enqueuer has objects of one kind reconciled when something outside Kubernetes is new. It never blocks.
+type Enqueuer struct {
 	// Priority is that of the objects woken, where the controller's queue knows priorities; 0 is that of news.
 	Priority int
 
@@ -21,7 +21,7 @@ type Waker struct {
 }
 
 // Source makes a controller the one whose objects are woken.
-func (w *Waker) Source() source.Source {
+func (w *Enqueuer) Source() source.Source {
 	return source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -30,13 +30,13 @@ func (w *Waker) Source() source.Source {
 	})
 }
 
-// Wake has an object reconciled. Before the controller runs it does nothing: then everything is reconciled anyway.
-func (w *Waker) Wake(name types.NamespacedName) { w.wake(name, w.Priority) }
+// Enqueue has an object reconciled. Before the controller runs it does nothing: then everything is reconciled anyway.
+func (w *Enqueuer) Enqueue(name types.NamespacedName) { w.add(name, w.Priority) }
 
-// Hurry has an object reconciled as if it were news, however many others were woken before.
-func (w *Waker) Hurry(name types.NamespacedName) { w.wake(name, 0) }
+// EnqueueFirst has an object reconciled as if it were news, however many others were woken before.
+func (w *Enqueuer) EnqueueFirst(name types.NamespacedName) { w.add(name, 0) }
 
-func (w *Waker) wake(name types.NamespacedName, priority int) {
+func (w *Enqueuer) add(name types.NamespacedName, priority int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch q := w.queue.(type) {
