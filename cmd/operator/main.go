@@ -191,10 +191,10 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 	wakeNotification := connection.Enqueuer{Priority: controller.BehindNew}
 	now := clock.RealClock{}
 	slackPool := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{
-		Clock: now, Fence: fence, EnqueueItem: wakeNotification.Enqueue, EnqueueIntegration: wakeSlack.Enqueue, Counted: controller.ActionPost,
+		Clock: now, Fence: fence, EnqueueItem: wakeNotification.Enqueue, EnqueueIntegration: wakeSlack.Enqueue, CountedAction: controller.ActionPost,
 	})
 	jiraPool := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{
-		Clock: now, Fence: fence, EnqueueItem: wakeDefect.Enqueue, EnqueueIntegration: wakeJira.Enqueue, Counted: controller.ActionCreate,
+		Clock: now, Fence: fence, EnqueueItem: wakeDefect.Enqueue, EnqueueIntegration: wakeJira.Enqueue, CountedAction: controller.ActionCreate,
 	})
 	for _, r := range []interface{ Start(context.Context) error }{slackPool, jiraPool} {
 		if err := mgr.Add(r); err != nil {

@@ -246,11 +246,11 @@ func (c *Connection[C, R]) UnresolvedFault() *fault.Fault {
 	return c.unresolved
 }
 
-// Paused is why no calls are made now, or nil.
-func (c *Connection[C, R]) Paused() *fault.Fault { return c.pause.Load().reported() }
+// PauseFault is why no calls are made now, or nil.
+func (c *Connection[C, R]) PauseFault() *fault.Fault { return c.pause.Load().reported() }
 
-// Resuming says whether the present pause ends by itself.
-func (c *Connection[C, R]) Resuming() bool {
+// IsResuming says whether the present pause ends by itself.
+func (c *Connection[C, R]) IsResuming() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.pause.Load()

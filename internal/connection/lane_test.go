@@ -36,7 +36,7 @@ func newRig(limits connection.Limits) *rig {
 		Clock:              clock.RealClock{},
 		Fence:              func() error { r.mu.Lock(); defer r.mu.Unlock(); return r.fence },
 		EnqueueItem:        func(n types.NamespacedName) { r.mu.Lock(); defer r.mu.Unlock(); r.woken[n.Name]++ },
-		Counted:            "PostMessage",
+		CountedAction:      "PostMessage",
 		EnqueueIntegration: func(types.NamespacedName) { r.mu.Lock(); defer r.mu.Unlock(); r.alarms++ },
 	})
 	r.conn = r.pool.Get(types.NamespacedName{Name: "integration"})
@@ -409,8 +409,8 @@ func relapses(t *testing.T, down error) {
 		if calls := hour(); calls < 7000 {
 			t.Errorf("%d calls in an hour of health, want those that waited and the new ones", calls)
 		}
-		if _, after := r.counts(); r.conn.UnresolvedFault() != nil || r.conn.Paused() != nil || after == alarms {
-			t.Errorf("after recovery: in doubt because of %v, paused because of %v, %d alarms more", r.conn.UnresolvedFault(), r.conn.Paused(), after-alarms)
+		if _, after := r.counts(); r.conn.UnresolvedFault() != nil || r.conn.PauseFault() != nil || after == alarms {
+			t.Errorf("after recovery: in doubt because of %v, paused because of %v, %d alarms more", r.conn.UnresolvedFault(), r.conn.PauseFault(), after-alarms)
 		}
 	})
 }
@@ -658,15 +658,15 @@ func TestUnsettling(t *testing.T) {
 		if !r.conn.ProbeFailed(fault.New(fault.NotFound, "gone")) {
 			t.Error("what somebody has to mend")
 		}
-		if r.conn.ProbeFailed(&fault.Fault{Kind: fault.RateLimited, Scope: fault.Endpoint, RetryAfter: time.Minute}) || r.conn.Paused() != nil {
+		if r.conn.ProbeFailed(&fault.Fault{Kind: fault.RateLimited, Scope: fault.Endpoint, RetryAfter: time.Minute}) || r.conn.PauseFault() != nil {
 			t.Error("a limit of one endpoint")
 		}
-		if r.conn.ProbeFailed(&fault.Fault{Kind: fault.RateLimited, Scope: fault.Connection, RetryAfter: time.Minute}); r.conn.Paused() == nil || !r.conn.Resuming() {
+		if r.conn.ProbeFailed(&fault.Fault{Kind: fault.RateLimited, Scope: fault.Connection, RetryAfter: time.Minute}); r.conn.PauseFault() == nil || !r.conn.IsResuming() {
 			t.Error("a quota that is used up has to pause, for its time")
 		}
 		time.Sleep(61 * time.Second)
 		synctest.Wait()
-		if r.conn.Paused() != nil {
+		if r.conn.PauseFault() != nil {
 			t.Error("still paused after its time")
 		}
 	})

@@ -28,8 +28,8 @@ type Options struct {
 	// EnqueueItem has an object that waits for a call reconciled, EnqueueIntegration an integration. They are called from any goroutine and must
 	// not block.
 	EnqueueItem, EnqueueIntegration func(types.NamespacedName)
-	// Counted is the action whose successes a Record counts.
-	Counted string
+	// CountedAction is the action whose successes a Record counts.
+	CountedAction string
 }
 
 // Pool holds the connections of one kind of integration, by name.
@@ -64,7 +64,7 @@ func (p *Pool[C, R]) Get(name types.NamespacedName) *Connection[C, R] {
 		ctx:                ctx, cancel: cancel, limiter: limiter(0, 0), lanes: map[string]*Lane[C, R]{},
 	}
 	c.pause.Store(&pause{fault: fault.New(fault.Unavailable, "the integration has not been checked yet"), quiet: true})
-	c.Record = &Record{clock: p.options.Clock, counted: p.options.Counted, changed: func() { p.enqueueLater(name) }}
+	c.Record = &Record{clock: p.options.Clock, counted: p.options.CountedAction, changed: func() { p.enqueueLater(name) }}
 	p.connections[name] = c
 	return c
 }

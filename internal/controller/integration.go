@@ -96,13 +96,13 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 	if in.interval > 0 {
 		interval = time.Duration(in.interval) * time.Second
 	}
-	paused := conn.Paused()
+	paused := conn.PauseFault()
 	changed := conn.Version() != version
 	well := condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, "")
 	if !changed && paused == nil && !conn.IsProbeFailing() && (well || in.trouble != nil) && *in.lastProbe != nil && now.Sub((*in.lastProbe).Time) < interval {
 		return until((*in.lastProbe).Add(interval), now), nil
 	}
-	if !changed && paused != nil && paused.Kind == fault.RateLimited && conn.Resuming() {
+	if !changed && paused != nil && paused.Kind == fault.RateLimited && conn.IsResuming() {
 		p.unhealthy(o, paused)
 		return time.Second, nil // the connection resumes by itself
 	}
@@ -132,7 +132,7 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in probed[C]) (time.Durati
 	at := metav1.NewTime(p.clock.Now())
 	*in.lastProbe = &at
 	if err == nil && !verified && !changed && paused != nil && paused.Kind.Permanent() {
-		if f := conn.Paused(); p.clock.Since(conn.PausedAt()) < defaultProbeInterval {
+		if f := conn.PauseFault(); p.clock.Since(conn.PausedAt()) < defaultProbeInterval {
 			p.fail(o, f)
 			return stalledProbeInterval, nil
 		}

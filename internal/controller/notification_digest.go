@@ -260,7 +260,7 @@ func (r *NotificationReconciler) hold(ctx context.Context, s *notificationScope)
 		return false, nil
 	}
 	waits := &outcome{}
-	if f := r.Slack.Get(client.ObjectKeyFromObject(s.integration)).Paused(); f != nil {
+	if f := r.Slack.Get(client.ObjectKeyFromObject(s.integration)).PauseFault(); f != nil {
 		waits = pausedOutcome(v1alpha1.KindSlackIntegration, client.ObjectKeyFromObject(s.integration).String(), f)
 	}
 	if !r.groups.add(id, s.key(), due) {

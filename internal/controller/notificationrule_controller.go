@@ -51,7 +51,7 @@ func (r *NotificationRuleReconciler) Reconcile(ctx context.Context, req ctrl.Req
 		return ctrl.Result{}, nil
 	}
 	before := n.DeepCopy()
-	since, err := r.Outbox.Since(ctx, n)
+	since, err := r.Outbox.SpecChangedAt(ctx, n)
 	if err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}

@@ -118,7 +118,7 @@ func (r *JiraIntegrationReconciler) poll(ctx context.Context, i *v1alpha1.JiraIn
 	name, now := client.ObjectKeyFromObject(i), r.Clock.Now()
 	conn, q := r.Jira.Get(name), r.queriesOf(name)
 	c, ok := conn.Client()
-	if !ok || i.Spec.Suspend || conn.Paused() != nil {
+	if !ok || i.Spec.Suspend || conn.PauseFault() != nil {
 		return 0, nil
 	}
 	if q.failed != nil && now.Before(q.again) {

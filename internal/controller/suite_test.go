@@ -94,8 +94,8 @@ func (w *world) run(tookOver time.Time) {
 	var wakeSlack, wakeJira, wakeDefect, wakeNotification connection.Enqueuer
 	var news controller.PendingUpdates
 	now := clock.RealClock{}
-	slack := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{Clock: now, EnqueueItem: wakeNotification.Enqueue, EnqueueIntegration: wakeSlack.Enqueue, Counted: controller.ActionPost})
-	jira := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{Clock: now, EnqueueItem: wakeDefect.Enqueue, EnqueueIntegration: wakeJira.Enqueue, Counted: controller.ActionCreate})
+	slack := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{Clock: now, EnqueueItem: wakeNotification.Enqueue, EnqueueIntegration: wakeSlack.Enqueue, CountedAction: controller.ActionPost})
+	jira := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{Clock: now, EnqueueItem: wakeDefect.Enqueue, EnqueueIntegration: wakeJira.Enqueue, CountedAction: controller.ActionCreate})
 	Expect(mgr.Add(slack)).To(Succeed())
 	Expect(mgr.Add(jira)).To(Succeed())
 	at := func() time.Time { return tookOver }

@@ -163,7 +163,7 @@ func (o *Outbox) Announce(ctx context.Context, namespace string, e *event.Event)
 				}
 			}
 			if unseen {
-				created = append(created, Name(r, e.ID))
+				created = append(created, NotificationName(r, e.ID))
 			}
 		}
 	}
@@ -193,16 +193,16 @@ func (o *Outbox) isPast(ctx context.Context, r *v1alpha1.NotificationRule, e *ev
 	if e.Subject == nil || e.Subject.Kind != event.KindJob || !e.Time.Before(o.LeaderSince()) {
 		return false, nil
 	}
-	since, err := o.Since(ctx, r)
+	since, err := o.SpecChangedAt(ctx, r)
 	if apierrors.IsNotFound(err) {
 		return true, nil
 	}
 	return e.Time.Before(since), err
 }
 
-// Since is when a rule got its present spec; zero when it never had another, as far as is known. Its status says so a moment after the change. Until
+// SpecChangedAt is when a rule got its present spec; zero when it never had another, as far as is known. Its status says so a moment after the change. Until
 // then the API server is asked, which keeps who changed the spec when; the cache does not.
-func (o *Outbox) Since(ctx context.Context, r *v1alpha1.NotificationRule) (time.Time, error) {
+func (o *Outbox) SpecChangedAt(ctx context.Context, r *v1alpha1.NotificationRule) (time.Time, error) {
 	seen := r.Status.ObservedGeneration
 	switch {
 	case seen > 0 && seen != r.Generation:
@@ -254,7 +254,7 @@ func (o *Outbox) lastAnnouncement(key string) announcement {
 
 // store stores a Notification. unseen says that the cache did not show it before, made that nobody had stored it.
 func (o *Outbox) store(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) (unseen, made bool, err error) {
-	key := types.NamespacedName{Namespace: r.Namespace, Name: Name(r, e.ID)}
+	key := types.NamespacedName{Namespace: r.Namespace, Name: NotificationName(r, e.ID)}
 	if err := o.Client.Get(ctx, key, &v1alpha1.Notification{}); err == nil {
 		return false, false, nil
 	}
@@ -291,8 +291,8 @@ func (o *Outbox) MayRecur(n *v1alpha1.Notification) bool {
 	return len(n.Spec.Members) == 0 && o.Clock.Since(e.Time.Time) <= o.MaxEventAge && (e.Subject == nil || e.Subject.Kind != v1alpha1.KindDefect)
 }
 
-// Name is the name of the Notification by which a rule tells an event.
-func Name(r *v1alpha1.NotificationRule, eventID string) string {
+// NotificationName is the name of the Notification by which a rule tells an event.
+func NotificationName(r *v1alpha1.NotificationRule, eventID string) string {
 	sum := sha256.Sum256([]byte(string(r.UID) + "/" + eventID))
 	prefix := strings.TrimRight(r.Name[:min(len(r.Name), 40)], "-.")
 	return prefix + "-" + hex.EncodeToString(sum[:10])
