@@ -238,9 +238,9 @@ var _ = Describe("On a bad day", func() {
 			}).Should(Succeed())
 			shows(defect, v1alpha1.ConditionReady, "True/Ready", "")
 		},
-		Entry("not found", "#nowhere", "channel #nowhere does not exist"),
-		Entry("not a member", "#secret-room", "the bot is not in channel #secret-room: invite it"),
-		Entry("archived", "#old-stuff", "channel #old-stuff is archived"),
+		Entry("not found", "#nowhere", "Channel #nowhere does not exist"),
+		Entry("not a member", "#secret-room", "The bot is not in channel #secret-room (not_in_channel). Invite it"),
+		Entry("archived", "#old-stuff", "Channel #old-stuff is archived"),
 	)
 
 	DescribeTable("shows a Jira in trouble on integration and Defect, and files one ticket when it is over",

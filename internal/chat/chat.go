@@ -1,4 +1,4 @@
-// Package chat is the port to chat: what the operator wants posted, without a word of how Slack takes it.
+// Package chat is the port to chat: it describes the messages that the operator posts, independently of Slack's API.
 package chat
 
 import (
@@ -7,80 +7,82 @@ import (
 	"time"
 )
 
-// Poster posts messages to one workspace. Its errors are faults (package fault) and never hold a credential.
+// Poster posts messages to one workspace. Its errors are faults (package fault) and never contain a credential.
 type Poster interface {
-	// Probe checks the credentials without posting. An incoming webhook cannot be checked: its Workspace says so.
+	// Probe checks the credentials without posting. An incoming webhook cannot be checked: its Workspace is not Verified.
 	Probe(ctx context.Context) (Workspace, error)
-	// Post posts a message. An Ambiguous fault means that it may have been posted.
+	// Post posts a message. After an Ambiguous fault the message may have been posted.
 	Post(ctx context.Context, m Message) (Posted, error)
-	// Update replaces a message posted before. ErrUnsupported for an incoming webhook, and where there is no such method.
+	// Update replaces a message. It returns ErrUnsupported for an incoming webhook, and where the server has no such method.
 	Update(ctx context.Context, at Posted, m Message) (Posted, error)
-	// Find returns the messages that were posted at or after since to a channel, or as replies to the message threadTS when it is not empty, by
-	// delivery ID; perhaps earlier ones too. Where that message is gone, it is those of the channel. It costs one call for each two hundred
-	// messages of anybody, and for a channel by name the first time those that find its ID. ErrUnsupported where they cannot be read.
+	// Find returns, by delivery ID, the messages that were posted to a channel at or after since. With a threadTS it returns the
+	// replies to that message instead, or the channel's messages if that message is gone. The result may include earlier messages.
+	//
+	// It makes one call for every two hundred messages, whoever posted them. The first time that a channel is given by name, it
+	// also makes the calls that look up the channel's ID. It returns ErrUnsupported where messages cannot be read.
 	Find(ctx context.Context, channel, threadTS string, since time.Time) (map[string]Posted, error)
 }
 
-// ErrUnsupported says that this way of posting cannot do that.
-var ErrUnsupported = errors.New("not supported by this way of posting")
+// ErrUnsupported means that this kind of connection does not support the call.
+var ErrUnsupported = errors.New("not supported by this kind of connection")
 
-// Config says how to reach a workspace: WebhookURL, or Token with an optional APIURL.
+// Config describes how to reach a workspace: by WebhookURL, or by Token with an optional APIURL.
 type Config struct {
-	// WebhookURL is an incoming webhook. It is a secret.
+	// WebhookURL is the URL of an incoming webhook. It is a secret.
 	WebhookURL string
 	// Token is a bot token. It is a secret.
 	Token string
-	// APIURL is the base of the Web API; Slack's own when empty.
+	// APIURL is the base of the Web API. Empty means Slack's own.
 	APIURL string
 }
 
-// Workspace is what the credentials stand for.
+// Workspace is the workspace that the credentials belong to.
 type Workspace struct {
 	Team, TeamID, BotUserID string
 	// Verified is false when the credentials could not be checked without posting.
 	Verified bool
-	// Scopes are the token's, when the other side tells.
+	// Scopes are the token's, if the server lists them.
 	Scopes []string
-	// CanFind says whether Find works, so that a broken connection does not lead to a second message.
+	// CanFind reports whether Find works, so that a lost connection does not lead to a second message.
 	CanFind bool
 }
 
-// Posted says where a message is. A message posted by incoming webhook has no place that is known.
+// Posted is the place of a message. The place of a message posted by incoming webhook is unknown.
 type Posted struct {
 	// Channel is the channel's ID.
 	Channel string
 	// TS identifies the message in its channel.
 	TS string
-	// Permalink opens it; empty when unknown.
+	// Permalink is the URL that opens the message. It is empty when unknown.
 	Permalink string
 }
 
-// Message is what to post. Its texts are mrkdwn that is escaped already; Slack's limits (blocks, lengths) are kept by whoever makes it.
+// Message is a message to post. Its texts are escaped mrkdwn. The caller keeps to Slack's limits (blocks, lengths).
 type Message struct {
-	// DeliveryID says which delivery this is. It travels with the message, so that it can be found again.
+	// DeliveryID identifies the delivery. It travels with the message, so that Find recognises the message.
 	DeliveryID string
-	// Channel is a channel's ID or its name with #; ignored for an incoming webhook.
+	// Channel is a channel's ID, or its name with #. An incoming webhook ignores it.
 	Channel string
-	// ThreadTS makes it a reply to the message with that TS.
+	// ThreadTS makes the message a reply to the message with that TS.
 	ThreadTS string
 	// Broadcast shows a reply in the channel too.
 	Broadcast bool
-	// Text is what notifications and screen readers say. Never empty.
+	// Text is shown in notifications and read by screen readers. It is never empty.
 	Text string
-	// Color is the bar at its side, as #rrggbb; none when empty.
+	// Color is the colour of the bar beside the message, as #rrggbb. Empty means no bar.
 	Color string
-	// Blocks are what is shown.
+	// Blocks are the visible content.
 	Blocks []Block
 }
 
-// Block is one part of a message; exactly one of its fields is set.
+// Block is one part of a message. Exactly one of its fields is set.
 type Block struct {
-	// Section is a paragraph, at most 3000 characters.
+	// Section is a paragraph of at most 3000 characters.
 	Section string
-	// Fields are short facts in two columns, at most 10 of 2000 characters.
+	// Fields are short facts in two columns: at most 10, of at most 2000 characters each.
 	Fields []string
-	// Context is small print, at most 10 elements.
+	// Context is small print of at most 10 elements.
 	Context []string
-	// Divider is a line.
+	// Divider is a horizontal line.
 	Divider bool
 }

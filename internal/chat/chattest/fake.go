@@ -1,4 +1,4 @@
-// Package chattest has a Poster that remembers what it was given and fails as it is told.
+// Package chattest has a fake Poster that records its calls and fails as the test scripts it.
 package chattest
 
 import (
@@ -11,13 +11,11 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
-// Fake is a workspace. The zero value takes everything. It is safe for use by several goroutines.
+// Fake is a workspace. The zero value accepts every call. It is safe for concurrent use.
 type Fake struct {
 	mu       sync.Mutex
 	messages []chat.Message
 	calls    int
-	probes   int
-	configs  []chat.Config
 	probe    func(chat.Config) (chat.Workspace, error)
 	post     func(chat.Message) error
 	update   func(chat.Posted) error
@@ -26,63 +24,60 @@ type Fake struct {
 	finds    int
 }
 
-// Update is one call of Update that was accepted.
+// Update is one accepted call of Update.
 type Update struct {
 	At      chat.Posted
 	Message chat.Message
 }
 
-// Dial is a client of the workspace.
+// Dial returns a client of the workspace.
 func (f *Fake) Dial(c chat.Config) (chat.Poster, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.configs = append(f.configs, c)
 	return &client{f, c}, nil
 }
 
-// OnProbe scripts Probe; nil goes back to success.
+// OnProbe scripts Probe; nil restores success.
 func (f *Fake) OnProbe(script func(chat.Config) (chat.Workspace, error)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.probe = script
 }
 
-// OnPost scripts Post; nil goes back to success. A message is kept when the script returns nil.
+// OnPost scripts Post; nil restores success. A message is kept when the script returns nil.
 func (f *Fake) OnPost(script func(chat.Message) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.post = script
 }
 
-// OnUpdate scripts Update; nil goes back to success.
+// OnUpdate scripts Update; nil restores success.
 func (f *Fake) OnUpdate(script func(chat.Posted) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.update = script
 }
 
-// OnFind scripts Find; nil goes back to success.
+// OnFind scripts Find; nil restores success.
 func (f *Fake) OnFind(script func(channel string) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.find = script
 }
 
-// Keep keeps a message, as a script does that fails after the message was accepted.
+// Keep keeps a message. Scripts use it to fail after the message was accepted.
 func (f *Fake) Keep(m chat.Message) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.messages = append(f.messages, m)
 }
 
-// Messages are those that were accepted.
+// Messages returns the accepted messages.
 func (f *Fake) Messages() []chat.Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]chat.Message(nil), f.messages...)
 }
 
-// Updates are those that were accepted, in order.
+// Updates returns the accepted updates in order.
 func (f *Fake) Updates() []Update {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -110,13 +105,13 @@ type client struct {
 
 func (c *client) Probe(context.Context) (chat.Workspace, error) {
 	c.f.mu.Lock()
-	c.f.probes++
 	script := c.f.probe
 	c.f.mu.Unlock()
 	if script != nil {
 		return script(c.config)
 	}
-	return chat.Workspace{Team: "Test", TeamID: "T1", BotUserID: "U1", Verified: c.config.WebhookURL == "", CanFind: c.config.WebhookURL == ""}, nil
+	bot := c.config.WebhookURL == ""
+	return chat.Workspace{Team: "Test", TeamID: "T1", BotUserID: "U1", Verified: bot, CanFind: bot}, nil
 }
 
 func (c *client) Post(_ context.Context, m chat.Message) (chat.Posted, error) {
@@ -156,7 +151,7 @@ func (c *client) Update(_ context.Context, at chat.Posted, m chat.Message) (chat
 			return at, nil
 		}
 	}
-	return chat.Posted{}, fault.New(fault.NotFound, "the message is not there any more")
+	return chat.Posted{}, fault.New(fault.NotFound, "the message no longer exists")
 }
 
 func (c *client) Find(_ context.Context, channel, threadTS string, _ time.Time) (map[string]chat.Posted, error) {
@@ -166,7 +161,7 @@ func (c *client) Find(_ context.Context, channel, threadTS string, _ time.Time) 
 	c.f.mu.Lock()
 	script := c.f.find
 	c.f.mu.Unlock()
-	if script != nil { // which may take its time, without the others
+	if script != nil { // without the lock: the script may block
 		if err := script(channel); err != nil {
 			return nil, err
 		}

@@ -21,7 +21,9 @@ import (
 
 const secret = "xoxb-very-secret"
 
-var message = chat.Message{DeliveryID: "d1", Channel: "#alerts", Text: "Hello", Color: "#d32f2f", Blocks: []chat.Block{{Section: "*Hello*"}}}
+var message = chat.Message{
+	DeliveryID: "d1", Channel: "#alerts", Text: "Hello", Color: "#d32f2f", Blocks: []chat.Block{{Section: "*Hello*"}},
+}
 
 type answer struct {
 	status int
@@ -29,6 +31,17 @@ type answer struct {
 	body   string
 }
 
+// refusal returns an answer of the Web API with an error code, and with further members.
+func refusal(code string, members ...string) answer {
+	return answer{200, nil, `{"ok":false,"error":"` + code + `"` + strings.Join(members, "") + `}`}
+}
+
+// limit returns an answer with status 429 and a Retry-After header.
+func limit(retryAfter, body string) answer {
+	return answer{429, map[string]string{"Retry-After": retryAfter}, body}
+}
+
+// serve returns the URL of a server that gives the answer to every request.
 func serve(t *testing.T, a answer) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -43,6 +56,7 @@ func serve(t *testing.T, a answer) string {
 	return s.URL
 }
 
+// dial returns a client.
 func dial(t *testing.T, c chat.Config) chat.Poster {
 	t.Helper()
 	p, err := slack.Dialer{}.Dial(c)
@@ -56,50 +70,55 @@ type want struct {
 	kind  fault.Kind
 	scope fault.Scope
 	after time.Duration
-	says  string
+	part  string
 }
 
+// check checks the fault in an error, and that its text has no secret.
 func check(t *testing.T, err error, w want) {
 	t.Helper()
 	f := fault.From(err)
 	if f == nil {
-		t.Fatal("it succeeded")
+		t.Fatal("the call succeeded")
 	}
-	if f.Kind != w.kind || f.Scope != w.scope || f.RetryAfter != w.after || !strings.Contains(f.Error(), w.says) {
-		t.Errorf("%v, scope %d, after %s: %q; want %v, scope %d, after %s, with %q", f.Kind, f.Scope, f.RetryAfter, f.Error(), w.kind, w.scope, w.after, w.says)
+	if f.Kind != w.kind || f.Scope != w.scope || f.RetryAfter != w.after || !strings.Contains(f.Error(), w.part) {
+		got := want{f.Kind, f.Scope, f.RetryAfter, f.Error()}
+		t.Errorf("got %+v, want %+v", got, w)
 	}
 	if strings.Contains(f.Error(), secret) || strings.Contains(f.Error(), "SECRETPATH") {
-		t.Errorf("the error holds the secret: %q", f.Error())
+		t.Errorf("the error contains the secret: %q", f.Error())
 	}
 }
 
 func TestBotFaults(t *testing.T) {
-	api := func(code string) answer { return answer{200, nil, `{"ok":false,"error":"` + code + `"}`} }
+	const past = "Fri, 31 Dec 1999 23:59:59 GMT"
 	for name, c := range map[string]struct {
 		answer answer
 		want   want
 	}{
-		"channel not found":      {api("channel_not_found"), want{fault.NotFound, fault.Endpoint, 0, "channel #alerts does not exist"}},
-		"bot not in channel":     {api("not_in_channel"), want{fault.NotFound, fault.Endpoint, 0, "invite it there"}},
-		"archived":               {api("is_archived"), want{fault.NotFound, fault.Endpoint, 0, "archived"}},
-		"wrong token":            {api("invalid_auth"), want{fault.Unauthorized, fault.Connection, 0, "put its new token into the Secret"}},
-		"revoked token":          {api("token_revoked"), want{fault.Unauthorized, fault.Connection, 0, "token_revoked"}},
-		"missing scope":          {answer{200, nil, `{"ok":false,"error":"missing_scope","needed":"chat:write","provided":"users:read"}`}, want{fault.Unauthorized, fault.Connection, 0, "it needs chat:write and has users:read"}},
-		"bad blocks":             {answer{200, nil, `{"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["must be shorter"]}}`}, want{fault.Invalid, fault.Item, 0, "must be shorter"}},
-		"an error of the future": {api("something_new"), want{fault.Invalid, fault.Item, 0, "something_new"}},
-		"limited, by word":       {api("ratelimited"), want{fault.RateLimited, fault.Endpoint, 0, "asks to wait"}},
-		"limited, in seconds":    {answer{429, map[string]string{"Retry-After": "7"}, ""}, want{fault.RateLimited, fault.Endpoint, 7 * time.Second, "asks to wait"}},
-		"limited, no header":     {answer{429, nil, ""}, want{fault.RateLimited, fault.Endpoint, 0, "asks to wait"}},
-		"limited, by date":       {answer{429, map[string]string{"Retry-After": "Fri, 31 Dec 1999 23:59:59 GMT"}, ""}, want{fault.RateLimited, fault.Endpoint, 0, "asks to wait"}},
-		"workspace is full":      {api("message_limit_exceeded"), want{fault.RateLimited, fault.Connection, 10 * time.Minute, "limit of messages"}},
-		"down, and it says so":   {api("service_unavailable"), want{fault.Unavailable, fault.Item, 0, "cannot take"}},
-		"perhaps posted":         {api("internal_error"), want{fault.Ambiguous, fault.Item, 0, "may have posted"}},
-		"perhaps posted before":  {api("duplicate_message_not_found"), want{fault.Ambiguous, fault.Item, 0, "may have posted"}},
-		"perhaps elsewhere":      {api("duplicate_channel_not_found"), want{fault.Ambiguous, fault.Item, 0, "may have posted"}},
+		"channel not found":   {refusal("channel_not_found"), want{fault.NotFound, fault.Endpoint, 0, "Channel #alerts does not exist"}},
+		"bot not in channel":  {refusal("not_in_channel"), want{fault.NotFound, fault.Endpoint, 0, "Invite it with /invite."}},
+		"archived":            {refusal("is_archived"), want{fault.NotFound, fault.Endpoint, 0, "Channel #alerts is archived (is_archived)."}},
+		"wrong token":         {refusal("invalid_auth"), want{fault.Unauthorized, fault.Connection, 0, "put its new token into the Secret"}},
+		"revoked token":       {refusal("token_revoked"), want{fault.Unauthorized, fault.Connection, 0, "token_revoked"}},
+		"unknown error":       {refusal("something_new"), want{fault.Invalid, fault.Item, 0, "something_new"}},
+		"limited, by code":    {refusal("ratelimited"), want{fault.RateLimited, fault.Endpoint, 0, "rate-limiting"}},
+		"limited, in seconds": {limit("7", ""), want{fault.RateLimited, fault.Endpoint, 7 * time.Second, "rate-limiting"}},
+		"limited, no header":  {answer{429, nil, ""}, want{fault.RateLimited, fault.Endpoint, 0, "rate-limiting"}},
+		"limited, by date":    {limit(past, ""), want{fault.RateLimited, fault.Endpoint, 0, "rate-limiting"}},
+		"workspace is full": {refusal("message_limit_exceeded"),
+			want{fault.RateLimited, fault.Connection, 10 * time.Minute, "message limit"}},
+		"down, with a code":      {refusal("service_unavailable"), want{fault.Unavailable, fault.Item, 0, "cannot accept"}},
+		"perhaps posted":         {refusal("internal_error"), want{fault.Ambiguous, fault.Item, 0, "may have posted"}},
+		"perhaps posted before":  {refusal("duplicate_message_not_found"), want{fault.Ambiguous, fault.Item, 0, "may have posted"}},
+		"perhaps elsewhere":      {refusal("duplicate_channel_not_found"), want{fault.Ambiguous, fault.Item, 0, "may have posted"}},
 		"503":                    {answer{503, nil, "x"}, want{fault.Ambiguous, fault.Item, 0, "status 503"}},
-		"a page":                 {answer{200, nil, "<html>proxy</html>"}, want{fault.Ambiguous, fault.Item, 0, "not understood"}},
-		"nothing":                {answer{200, nil, "{}"}, want{fault.Ambiguous, fault.Item, 0, "without saying where"}},
-		"not ok, no reason":      {answer{200, nil, `{"ok":false}`}, want{fault.Ambiguous, fault.Item, 0, "without saying where"}},
+		"HTML":                   {answer{200, nil, "<html>proxy</html>"}, want{fault.Ambiguous, fault.Item, 0, "not understood"}},
+		"empty object":           {answer{200, nil, "{}"}, want{fault.Ambiguous, fault.Item, 0, "has no timestamp"}},
+		"not ok, without a code": {answer{200, nil, `{"ok":false}`}, want{fault.Ambiguous, fault.Item, 0, "has no timestamp"}},
+		"missing scope": {refusal("missing_scope", `,"needed":"chat:write","provided":"users:read"`),
+			want{fault.Unauthorized, fault.Connection, 0, "needs chat:write, has users:read. Add it to the app"}},
+		"bad blocks": {refusal("invalid_blocks", `,"response_metadata":{"messages":["must be shorter"]}`),
+			want{fault.Invalid, fault.Item, 0, "must be shorter"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := dial(t, chat.Config{Token: secret, APIURL: serve(t, c.answer)})
@@ -114,16 +133,19 @@ func TestWebhookFaults(t *testing.T) {
 		answer answer
 		want   want
 	}{
-		"no service":       {answer{404, nil, "no_service"}, want{fault.Unauthorized, fault.Connection, 0, "put its URL into the Secret"}},
-		"invalid token":    {answer{403, nil, "invalid_token"}, want{fault.Unauthorized, fault.Connection, 0, "invalid_token"}},
-		"archived":         {answer{410, nil, "channel_is_archived"}, want{fault.NotFound, fault.Endpoint, 0, "archived"}},
+		"no service":    {answer{404, nil, "no_service"}, want{fault.Unauthorized, fault.Connection, 0, "put its URL into the Secret"}},
+		"invalid token": {answer{403, nil, "invalid_token"}, want{fault.Unauthorized, fault.Connection, 0, "invalid_token"}},
+		"archived": {answer{410, nil, "channel_is_archived"},
+			want{fault.NotFound, fault.Endpoint, 0, "Channel of the webhook is archived"}},
 		"bad payload":      {answer{400, nil, "invalid_payload"}, want{fault.Invalid, fault.Item, 0, "invalid_payload"}},
 		"404 without word": {answer{404, nil, ""}, want{fault.Unauthorized, fault.Connection, 0, "status 404"}},
-		"limited":          {answer{429, map[string]string{"Retry-After": "30"}, "rate_limited"}, want{fault.RateLimited, fault.Endpoint, 30 * time.Second, "asks to wait"}},
-		"limited for long": {answer{429, nil, "message_limit_exceeded"}, want{fault.RateLimited, fault.Connection, 10 * time.Minute, "limit of messages"}},
-		"down":             {answer{502, nil, "<html>"}, want{fault.Ambiguous, fault.Item, 0, "status 502"}},
-		"timed out there":  {answer{408, nil, ""}, want{fault.Ambiguous, fault.Item, 0, "status 408"}},
-		"a page":           {answer{200, nil, "<html>sign in</html>"}, want{fault.Ambiguous, fault.Item, 0, "did not answer the webhook with ok"}},
+		"418 without word": {answer{418, nil, ""}, want{fault.Invalid, fault.Item, 0, "status 418"}},
+		"limited":          {limit("30", "rate_limited"), want{fault.RateLimited, fault.Endpoint, 30 * time.Second, "rate-limiting"}},
+		"limited for long": {answer{429, nil, "message_limit_exceeded"},
+			want{fault.RateLimited, fault.Connection, 10 * time.Minute, "message limit"}},
+		"down":            {answer{502, nil, "<html>"}, want{fault.Ambiguous, fault.Item, 0, "status 502"}},
+		"request timeout": {answer{408, nil, ""}, want{fault.Ambiguous, fault.Item, 0, "status 408"}},
+		"HTML":            {answer{200, nil, "<html>sign in</html>"}, want{fault.Ambiguous, fault.Item, 0, "did not answer ok"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := dial(t, chat.Config{WebhookURL: serve(t, c.answer) + "/services/SECRETPATH"})
@@ -133,8 +155,8 @@ func TestWebhookFaults(t *testing.T) {
 	}
 }
 
-// Calls that change nothing, or the same each time, leave nothing in doubt.
-func TestHarmlessFaults(t *testing.T) {
+// TestRepeatableFaults checks that calls that change nothing, or the same each time, are never Ambiguous.
+func TestRepeatableFaults(t *testing.T) {
 	probe := func(p chat.Poster) error { _, err := p.Probe(t.Context()); return err }
 	update := func(p chat.Poster) error {
 		_, err := p.Update(t.Context(), chat.Posted{Channel: "C1", TS: "1.1"}, message)
@@ -153,49 +175,68 @@ func TestHarmlessFaults(t *testing.T) {
 		answer answer
 		want   want
 	}{
-		"probe, nothing":          {probe, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "is apiURL right?"}},
-		"probe, internal error":   {probe, answer{200, nil, `{"ok":false,"error":"internal_error"}`}, want{fault.Unavailable, fault.Item, 0, "internal_error"}},
-		"probe, down":             {probe, answer{503, nil, ""}, want{fault.Unavailable, fault.Item, 0, "status 503"}},
-		"probe, a page":           {probe, answer{200, nil, "<html>"}, want{fault.Unavailable, fault.Item, 0, "not understood"}},
-		"update, nothing":         {update, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "without saying where"}},
-		"update, gone":            {update, answer{200, nil, `{"ok":false,"error":"message_not_found"}`}, want{fault.NotFound, fault.Item, 0, "not there any more"}},
-		"find, nothing":           {find, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "without saying that it worked"}},
-		"thread, nothing":         {thread, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "without saying that it worked"}},
-		"thread, cut off":         {thread, answer{200, nil, `{"ok":true,"has_more":true,"messages":[{"ts":"1.1"}]}`}, want{fault.Unavailable, fault.Item, 0, "where it goes on"}},
-		"find, endless":           {find, answer{200, nil, `{"ok":true,"has_more":true,"response_metadata":{"next_cursor":"x"}}`}, want{fault.Unavailable, fault.Item, 0, "more than 10000 messages"}},
-		"find, longer than it is": {find, answer{200, nil, `{"ok":true,"messages":[{"text":"` + strings.Repeat("x", 9<<20) + `"}]}`}, want{fault.Unavailable, fault.Item, 0, "longer than 8 MiB"}},
+		"probe, empty object":   {probe, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "Check apiURL."}},
+		"probe, internal error": {probe, refusal("internal_error"), want{fault.Unavailable, fault.Item, 0, "internal_error"}},
+		"probe, down":           {probe, answer{503, nil, ""}, want{fault.Unavailable, fault.Item, 0, "status 503"}},
+		"probe, HTML":           {probe, answer{200, nil, "<html>"}, want{fault.Unavailable, fault.Item, 0, "not understood"}},
+		"update, empty object":  {update, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "has no timestamp"}},
+		"update, gone":          {update, refusal("message_not_found"), want{fault.NotFound, fault.Item, 0, "no longer exists"}},
+		"find, empty object":    {find, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "has no ok"}},
+		"thread, empty object":  {thread, answer{200, nil, "{}"}, want{fault.Unavailable, fault.Item, 0, "has no messages"}},
+		"thread, cut off": {thread, answer{200, nil, `{"ok":true,"has_more":true,"messages":[{"ts":"1.1"}]}`},
+			want{fault.Unavailable, fault.Item, 0, "no next cursor"}},
+		"find, endless": {find, answer{200, nil, `{"ok":true,"has_more":true,"response_metadata":{"next_cursor":"x"}}`},
+			want{fault.Unavailable, fault.Item, 0, "more than 10000 messages"}},
+		"find, too long": {find, answer{200, nil, `{"ok":true,"messages":[{"text":"` + strings.Repeat("x", 9<<20) + `"}]}`},
+			want{fault.Unavailable, fault.Item, 0, "longer than 8 MiB"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			check(t, c.call(dial(t, chat.Config{Token: secret, APIURL: serve(t, c.answer)})), c.want)
 		})
 	}
-	refused := func(code string) answer { return answer{200, nil, `{"ok":false,"error":"` + code + `"}`} }
+}
+
+// TestUnsupported checks the refusals after which a retry is pointless though the token is valid.
+func TestUnsupported(t *testing.T) {
+	find := func(p chat.Poster) error {
+		_, err := p.Find(t.Context(), "C1", "", time.Unix(1, 0))
+		return err
+	}
+	thread := func(p chat.Poster) error {
+		_, err := p.Find(t.Context(), "C1", "1.1", time.Unix(1, 0))
+		return err
+	}
+	update := func(p chat.Poster) error {
+		_, err := p.Update(t.Context(), chat.Posted{Channel: "C1", TS: "1.1"}, message)
+		return err
+	}
 	for name, c := range map[string]struct {
 		call   func(chat.Poster) error
 		answer answer
 	}{
-		"find, no scope":             {find, refused("missing_scope")},
-		"find, not in the channel":   {find, refused("not_in_channel")},
-		"find, no channel":           {find, refused("channel_not_found")},
-		"find, for a reason unknown": {find, refused("something_new")},
-		"find, no method":            {find, refused("unknown_method")},
-		"find, no path":              {find, answer{404, nil, "404 page not found"}},
-		"thread, not allowed":        {thread, answer{405, nil, ""}},
-		"thread, nor the channel":    {thread, refused("thread_not_found")},
-		"update, no method":          {update, refused("unknown_method")},
-		"update, no path":            {update, answer{404, nil, "404 page not found"}},
-		"update, not allowed":        {update, answer{405, nil, ""}},
+		"find, no scope":           {find, refusal("missing_scope")},
+		"find, not in the channel": {find, refusal("not_in_channel")},
+		"find, no channel":         {find, refusal("channel_not_found")},
+		"find, unknown reason":     {find, refusal("something_new")},
+		"find, no method":          {find, refusal("unknown_method")},
+		"find, no path":            {find, answer{404, nil, "404 page not found"}},
+		"thread, not allowed":      {thread, answer{405, nil, ""}},
+		"thread, no channel":       {thread, refusal("thread_not_found")},
+		"update, no method":        {update, refusal("unknown_method")},
+		"update, no path":          {update, answer{404, nil, "404 page not found"}},
+		"update, not allowed":      {update, answer{405, nil, ""}},
 	} {
 		if err := c.call(dial(t, chat.Config{Token: secret, APIURL: serve(t, c.answer)})); !errors.Is(err, chat.ErrUnsupported) {
-			t.Errorf("%s: %v, want that it is not supported", name, err)
+			t.Errorf("%s: %v, want ErrUnsupported", name, err)
 		}
 	}
-	if err := find(dial(t, chat.Config{Token: secret, APIURL: serve(t, refused("invalid_auth"))})); !fault.Is(err, fault.Unauthorized) {
-		t.Errorf("a token that is not taken: %v", err)
+	if err := find(dial(t, chat.Config{Token: secret, APIURL: serve(t, refusal("invalid_auth"))})); !fault.Is(err, fault.Unauthorized) {
+		t.Errorf("find, rejected token: %v", err)
 	}
 }
 
-// A reply is found however much younger than its thread it is, and in the channel when there is no such thread.
+// TestFindInAThread checks that a reply is found however much later than its parent it was posted, and that the channel is read when
+// the parent is gone.
 func TestFindInAThread(t *testing.T) {
 	oldest := ""
 	api := sandbox.New(sandbox.Options{}).API()
@@ -203,7 +244,8 @@ func TestFindInAThread(t *testing.T) {
 		if strings.HasSuffix(r.URL.Path, "/conversations.replies") {
 			raw, _ := io.ReadAll(r.Body)
 			form, _ := url.ParseQuery(string(raw))
-			oldest, r.Body = form.Get("oldest"), io.NopCloser(bytes.NewReader(raw))
+			oldest = form.Get("oldest")
+			r.Body = io.NopCloser(bytes.NewReader(raw))
 		}
 		api.ServeHTTP(w, r)
 	}))
@@ -231,14 +273,14 @@ func TestFindInAThread(t *testing.T) {
 		t.Errorf("in the thread: found %v, want the reply at %v", found, reply)
 	}
 	if found := find("1.1"); found["parent"] != parent {
-		t.Errorf("in a thread that is gone: found %v, want what is in the channel, at %v", found, parent)
+		t.Errorf("in a thread that is gone: found %v, want the channel's message at %v", found, parent)
 	}
 	if oldest != "" {
-		t.Errorf("replies were asked for from %s on, before which the thread may have begun", oldest)
+		t.Errorf("replies were read from %s on, but the thread may have begun earlier", oldest)
 	}
 }
 
-func TestWithoutAnAnswer(t *testing.T) {
+func TestWithoutAnswer(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	hang := make(chan struct{})
@@ -261,7 +303,8 @@ func TestWithoutAnAnswer(t *testing.T) {
 		"dropped":              {dropping.URL, want{fault.Ambiguous, fault.Item, 0, "did not answer"}},
 		"sent to another host": {redirecting.URL, want{fault.Ambiguous, fault.Item, 0, "redirected to another host"}},
 	} {
-		for way, config := range map[string]chat.Config{"bot": {Token: secret, APIURL: c.url}, "webhook": {WebhookURL: c.url + "/SECRETPATH"}} {
+		configs := map[string]chat.Config{"bot": {Token: secret, APIURL: c.url}, "webhook": {WebhookURL: c.url + "/SECRETPATH"}}
+		for way, config := range configs {
 			t.Run(name+" by "+way, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 				defer cancel()
@@ -275,7 +318,7 @@ func TestWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-func TestWebhookHasNoPlaces(t *testing.T) {
+func TestWebhookIsPostOnly(t *testing.T) {
 	p := dial(t, chat.Config{WebhookURL: "https://hooks.example.com/x"})
 	if w, err := p.Probe(t.Context()); err != nil || w.Verified || w.CanFind {
 		t.Errorf("%+v, %v", w, err)
@@ -291,10 +334,10 @@ func TestWebhookHasNoPlaces(t *testing.T) {
 	}
 }
 
-// A channel's history is asked by its ID, which its name is looked up for once. What the token may not list is left out.
+// TestFindByName checks that a channel's ID is looked up once, and that a kind of channel that the token may not list is skipped.
 func TestFindByName(t *testing.T) {
 	var lists atomic.Int32
-	asked := func(t *testing.T, private string) (chat.Poster, *string) {
+	serveChannels := func(t *testing.T, private string) (chat.Poster, *string) {
 		read := ""
 		mux := http.NewServeMux()
 		mux.HandleFunc("/conversations.list", func(w http.ResponseWriter, r *http.Request) {
@@ -312,7 +355,8 @@ func TestFindByName(t *testing.T) {
 		mux.HandleFunc("/conversations.history", func(w http.ResponseWriter, r *http.Request) {
 			read = r.FormValue("channel")
 			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(`{"ok":true,"messages":[{"ts":"1.1","metadata":{"event_type":"voiceai_notification","event_payload":{"delivery_id":"d1"}}}]}`))
+			_, _ = w.Write([]byte(`{"ok":true,"messages":[{"ts":"1.1","metadata":` +
+				`{"event_type":"voiceai_notification","event_payload":{"delivery_id":"d1"}}}]}`))
 		})
 		s := httptest.NewServer(mux)
 		t.Cleanup(s.Close)
@@ -324,10 +368,10 @@ func TestFindByName(t *testing.T) {
 		"by ID":              {"C9", `{"ok":false,"error":"missing_scope"}`, "C9"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, read := asked(t, c.private)
+			p, read := serveChannels(t, c.private)
 			found, err := p.Find(t.Context(), c.channel, "", time.Unix(1, 0))
 			if err != nil || *read != c.want || found["d1"].Channel != c.want {
-				t.Errorf("asked %s and found %v, %v; want %s", *read, found, err, c.want)
+				t.Errorf("read %s and found %v, %v; want %s", *read, found, err, c.want)
 			}
 			before := lists.Load()
 			if _, err := p.Find(t.Context(), c.channel, "", time.Unix(1, 0)); err != nil || lists.Load() != before {
@@ -335,9 +379,9 @@ func TestFindByName(t *testing.T) {
 			}
 		})
 	}
-	p, read := asked(t, `{"ok":false,"error":"missing_scope"}`)
+	p, read := serveChannels(t, `{"ok":false,"error":"missing_scope"}`)
 	if _, err := p.Find(t.Context(), "#secret", "", time.Unix(1, 0)); !errors.Is(err, chat.ErrUnsupported) || *read != "" {
-		t.Errorf("a channel that may not be seen: asked %q, %v", *read, err)
+		t.Errorf("a channel that the token may not see: read %q, %v", *read, err)
 	}
 	down := dial(t, chat.Config{Token: secret, APIURL: serve(t, answer{503, nil, ""})})
 	if _, err := down.Find(t.Context(), "#alerts", "", time.Unix(1, 0)); !fault.Is(err, fault.Unavailable) {
@@ -345,18 +389,18 @@ func TestFindByName(t *testing.T) {
 	}
 }
 
-// Whoever the token is, it is somebody: not every service that speaks like Slack has teams.
-func TestAnyIdentityWillDo(t *testing.T) {
+// TestProbeWithPartialIdentity checks that one member of the identity is enough: some services compatible with Slack have no teams.
+func TestProbeWithPartialIdentity(t *testing.T) {
 	for _, member := range []string{"team_id", "team", "user_id", "bot_id"} {
 		p := dial(t, chat.Config{Token: secret, APIURL: serve(t, answer{200, nil, `{"ok":true,"` + member + `":"X1"}`})})
 		if w, err := p.Probe(t.Context()); err != nil || !w.Verified {
-			t.Errorf("with %s alone: %+v, %v", member, w, err)
+			t.Errorf("only %s: %+v, %v", member, w, err)
 		}
 	}
 }
 
-// What is not said of a token's scopes is found out by trying.
-func TestScopesThatAreNotSaid(t *testing.T) {
+// TestCanFind checks that CanFind is true unless the token's scopes are known and do not allow Find.
+func TestCanFind(t *testing.T) {
 	const body = `{"ok":true,"team":"T","team_id":"T1","user_id":"U1"}`
 	for scopes, want := range map[string]bool{"": true, "chat:write": false, "chat:write,channels:history": true, "groups:history": true} {
 		header := map[string]string{}

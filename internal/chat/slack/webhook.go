@@ -17,26 +17,28 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
-// webhook posts by incoming webhook. slack-go's own functions for it drop Slack's answer and put the URL, which is a secret, into their errors.
+// webhook posts by incoming webhook. It does not use slack-go's functions, which drop Slack's answer and put the URL, a secret, into
+// their errors.
 type webhook struct {
 	url    string
 	client *http.Client
 }
 
-// Probe cannot check a webhook: every request to it posts.
+// Probe returns an empty Workspace: every request to a webhook posts, so it cannot be checked.
 func (w *webhook) Probe(context.Context) (chat.Workspace, error) { return chat.Workspace{}, nil }
 
-// Update is not possible: Slack does not say where a webhook's message is.
+// Update returns ErrUnsupported: Slack does not return the place of a webhook's message.
 func (w *webhook) Update(context.Context, chat.Posted, chat.Message) (chat.Posted, error) {
 	return chat.Posted{}, chat.ErrUnsupported
 }
 
-// Find is not possible either.
+// Find returns ErrUnsupported, for the same reason.
 func (w *webhook) Find(context.Context, string, string, time.Time) (map[string]chat.Posted, error) {
 	return nil, chat.ErrUnsupported
 }
 
-// webhookBody is what an incoming webhook takes (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks).
+// webhookBody is the body of a request to an incoming webhook
+// (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks).
 type webhookBody struct {
 	Text        string             `json:"text"`
 	Blocks      []slack.Block      `json:"blocks,omitempty"`
@@ -45,7 +47,7 @@ type webhookBody struct {
 	UnfurlMedia bool               `json:"unfurl_media"`
 }
 
-// maxAnswer is how much of an answer is read; Slack's are a word.
+// maxAnswer bounds how much of an answer is read. Slack answers with one word.
 const maxAnswer = 1 << 10
 
 // Post posts to the webhook's channel.
@@ -57,12 +59,12 @@ func (w *webhook) Post(ctx context.Context, m chat.Message) (chat.Posted, error)
 	}
 	raw, err := json.Marshal(body)
 	if err != nil {
-		return chat.Posted{}, fault.New(fault.Invalid, "encoding the message: %v", err)
+		return chat.Posted{}, fault.New(fault.Invalid, "The message cannot be encoded: %v", err)
 	}
 	ctx, sent := transport.Trace(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(raw))
 	if err != nil {
-		return chat.Posted{}, fault.New(fault.Unauthorized, "the incoming webhook in the Secret is not a URL")
+		return chat.Posted{}, fault.New(fault.Unauthorized, invalidWebhook)
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	res, err := w.client.Do(req)
@@ -74,35 +76,46 @@ func (w *webhook) Post(ctx context.Context, m chat.Message) (chat.Posted, error)
 	if err != nil {
 		return chat.Posted{}, unanswered(err, sent)
 	}
-	return chat.Posted{}, refused(res, strings.TrimSpace(string(answer)))
+	return chat.Posted{}, webhookFault(res, strings.TrimSpace(string(answer)))
 }
 
-// refused classifies a webhook's answer by its word, or by its status when it has none that is known; nil when it was accepted.
-func refused(res *http.Response, word string) error {
-	if res.StatusCode == http.StatusOK && word == "ok" {
+// webhookFault classifies a webhook's answer by its word, or by its status if the word is not known. It returns nil if the message was
+// accepted.
+func webhookFault(res *http.Response, word string) error {
+	status := res.StatusCode
+	if status == http.StatusOK && word == "ok" {
 		return nil
 	}
-	if f := byCode(word, "the webhook's channel"); f != nil {
+	retryAfter := fault.RetryAfter(res.Header, time.Now())
+	if m, ok := codes[word]; ok {
+		f := m.fault(word, "of the webhook")
 		if f.Kind == fault.RateLimited {
-			f.RetryAfter = max(f.RetryAfter, fault.RetryAfter(res.Header, time.Now()))
+			f.RetryAfter = max(f.RetryAfter, retryAfter)
 		}
 		return f
 	}
-	f := &fault.Fault{Code: fmt.Sprint(res.StatusCode)}
-	switch s := res.StatusCode; {
-	case s == http.StatusTooManyRequests:
-		f.Kind, f.Scope, f.RetryAfter = fault.RateLimited, fault.Endpoint, fault.RetryAfter(res.Header, time.Now())
-		f.Message = "Slack asks to wait before the next message"
-	case s >= 500 || s == http.StatusRequestTimeout:
-		f.Kind, f.RetryAfter = fault.Ambiguous, fault.RetryAfter(res.Header, time.Now())
-		f.Message = fmt.Sprintf("Slack answered the webhook with status %d", s)
-	case s == http.StatusOK:
-		f.Kind, f.Message = fault.Ambiguous, "Slack did not answer the webhook with ok: is it Slack's, or is a proxy in between?"
-	case s == http.StatusNotFound || s == http.StatusGone || s == http.StatusForbidden || s == http.StatusUnauthorized:
-		f.Kind, f.Scope = fault.Unauthorized, fault.Connection
-		f.Message = fmt.Sprintf("Slack does not take the incoming webhook (status %d): make a new one and put its URL into the Secret", s)
+	f := &fault.Fault{Code: fmt.Sprint(status)}
+	switch status {
+	case http.StatusOK:
+		f.Kind = fault.Ambiguous
+		f.Message = "The webhook did not answer ok. Check that its URL is Slack's, and whether a proxy is in between."
+	case http.StatusTooManyRequests:
+		f.Kind = fault.RateLimited
+		f.Scope = fault.Endpoint
+		f.RetryAfter = retryAfter
+		f.Message = rateLimitedMessage
+	case http.StatusNotFound, http.StatusGone, http.StatusForbidden, http.StatusUnauthorized:
+		f.Kind = badWebhook.kind
+		f.Scope = badWebhook.scope
+		f.Message = fmt.Sprintf("%s (status %d). %s", badWebhook.message, status, badWebhook.advice)
 	default:
-		f.Kind, f.Message = fault.Invalid, fmt.Sprintf("Slack refused the message by webhook with status %d", s)
+		f.Kind = fault.Invalid
+		f.Message = fmt.Sprintf("Slack refused the webhook's message with status %d", status)
+		if status >= 500 || status == http.StatusRequestTimeout {
+			f.Kind = fault.Ambiguous
+			f.RetryAfter = retryAfter
+			f.Message = fmt.Sprintf("Slack answered the webhook with status %d", status)
+		}
 	}
 	return f
 }
