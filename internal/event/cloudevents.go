@@ -16,26 +16,18 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
 const (
 	// maxBatch bounds the events of one batch.
 	maxBatch = 1000
-	// maxEntries and maxDepth bound an event's data.
-	maxEntries, maxDepth = 40, 8
-	// maxEncoded bounds the part of an event's data that comes from outside, in bytes of JSON; what is added to it fits beside.
+	// maxEntries bounds the members of an event's data.
+	maxEntries = 40
+	// maxDepth bounds how deep an event's data are nested.
+	maxDepth = 8
+	// maxEncoded bounds the part of an event's data that comes from outside, in bytes of JSON. It leaves room for what the operator adds.
 	maxEncoded = MaxDataBytes - 8<<10
 )
-
-// CloudEventTypes are the types that may come in as CloudEvents. What happens to Defects and integrations is known first hand.
-var CloudEventTypes = map[string]v1alpha1.EventType{
-	"dev.voiceai.testrun.completed":     v1alpha1.EventTestRunCompleted,
-	"dev.voiceai.edgecase.discovered":   v1alpha1.EventEdgeCaseDiscovered,
-	"dev.voiceai.system.alert.firing":   v1alpha1.EventSystemAlertFiring,
-	"dev.voiceai.system.alert.resolved": v1alpha1.EventSystemAlertResolved,
-}
 
 // cloudEvent is an event of CloudEvents 1.0 (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md).
 type cloudEvent struct {
@@ -47,15 +39,16 @@ type cloudEvent struct {
 	Time            string          `json:"time"`
 	DataContentType string          `json:"datacontenttype"`
 	Data            json.RawMessage `json:"data"`
-	// DataBase64 is data that a sender took for binary.
+	// DataBase64 holds the data of a sender that treats them as binary.
 	DataBase64 string `json:"data_base64"`
 }
 
-// ErrContentType says that a body is none of the forms of CloudEvents.
-var ErrContentType = errors.New("the content type must be application/cloudevents+json, application/cloudevents-batch+json, or application/json with ce- headers")
+// ErrContentType is the error of a body in none of the forms of CloudEvents.
+var ErrContentType = errors.New("the content type must be application/cloudevents+json, application/cloudevents-batch+json, " +
+	"or application/json with ce- headers")
 
-// DecodeCloudEvents reads CloudEvents of HTTP's structured, batch or binary mode. now is the time of an event that says none, or one to come.
-// Its error says what is wrong, and is ErrContentType when it is none of these.
+// DecodeCloudEvents returns the events in a request in the structured, batched or binary mode of CloudEvents over HTTP. An event without a time, or
+// with one in the future, is given now. The error says what is wrong with the request; it is ErrContentType when it is in none of these modes.
 func DecodeCloudEvents(contentType string, header http.Header, body []byte, now time.Time) ([]Event, error) {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil {
@@ -68,24 +61,17 @@ func DecodeCloudEvents(contentType string, header http.Header, body []byte, now 
 		err = json.Unmarshal(body, &in[0])
 	case media == "application/cloudevents-batch+json":
 		err = json.Unmarshal(body, &in)
-	case header.Get("ce-specversion") != "" && (media == "application/json" || strings.HasSuffix(media, "+json")):
-		in = []cloudEvent{{Data: body}}
-		for _, a := range []struct {
-			header string
-			into   *string
-		}{
-			{"ce-specversion", &in[0].SpecVersion}, {"ce-id", &in[0].ID}, {"ce-source", &in[0].Source}, {"ce-type", &in[0].Type},
-			{"ce-subject", &in[0].Subject}, {"ce-time", &in[0].Time},
-		} {
-			if *a.into, err = attribute(header.Get(a.header)); err != nil {
-				return nil, fmt.Errorf("%s: %w", a.header, err)
-			}
+	case header.Get("ce-specversion") != "" && isJSON(media):
+		c, err := decodeBinary(header, body)
+		if err != nil {
+			return nil, err
 		}
+		in = []cloudEvent{c}
 	default:
 		return nil, ErrContentType
 	}
 	if err != nil {
-		return nil, notJSON("CloudEvents", err)
+		return nil, invalidJSON("CloudEvents", err)
 	}
 	if len(in) > maxBatch {
 		return nil, fmt.Errorf("there are %d events, more than %d", len(in), maxBatch)
@@ -101,27 +87,132 @@ func DecodeCloudEvents(contentType string, header http.Header, body []byte, now 
 	return out, nil
 }
 
-// attribute is the value of an attribute that a header holds: in quotes perhaps, and percent-encoded
+// isJSON reports whether a media type is JSON.
+func isJSON(media string) bool {
+	return media == "application/json" || strings.HasSuffix(media, "+json")
+}
+
+// decodeBinary returns the event of a request in binary mode: its attributes are headers, its data the body.
+func decodeBinary(header http.Header, body []byte) (cloudEvent, error) {
+	c := cloudEvent{Data: body}
+	for _, a := range []struct {
+		header string
+		into   *string
+	}{
+		{"ce-specversion", &c.SpecVersion},
+		{"ce-id", &c.ID},
+		{"ce-source", &c.Source},
+		{"ce-type", &c.Type},
+		{"ce-subject", &c.Subject},
+		{"ce-time", &c.Time},
+	} {
+		value, err := decodeAttribute(header.Get(a.header))
+		if err != nil {
+			return c, fmt.Errorf("%s: %w", a.header, err)
+		}
+		*a.into = value
+	}
+	return c, nil
+}
+
+// quotedPair matches an escaped character in a quoted string.
+var quotedPair = regexp.MustCompile(`\\(.)`)
+
+// decodeAttribute returns the value of an attribute in a header, which is percent-encoded and may be quoted
 // (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#3132-http-header-values).
-func attribute(header string) (string, error) {
+func decodeAttribute(header string) (string, error) {
 	if len(header) > 1 && header[0] == '"' && header[len(header)-1] == '"' {
-		header = unquote.ReplaceAllString(header[1:len(header)-1], "$1")
+		header = quotedPair.ReplaceAllString(header[1:len(header)-1], "$1")
 	}
 	value, err := url.PathUnescape(header)
 	switch {
 	case err != nil:
-		return "", fmt.Errorf("%q is not percent-encoded: write %%25 for a %%", cut(header))
+		return "", fmt.Errorf("%q is not percent-encoded: write %%25 for a %%", truncate(header))
 	case !utf8.ValidString(value):
-		return "", fmt.Errorf("%q is not UTF-8, percent-encoded", cut(header))
+		return "", fmt.Errorf("%q is not UTF-8, percent-encoded", truncate(header))
 	}
 	return value, nil
 }
 
-// unquote finds what is escaped in a quoted string.
-var unquote = regexp.MustCompile(`\\(.)`)
+// event returns the event that a CloudEvent stands for.
+func (c *cloudEvent) event(now time.Time) (Event, error) {
+	switch {
+	case c.SpecVersion != "1.0":
+		return Event{}, fmt.Errorf("specversion must be 1.0, not %q", truncate(c.SpecVersion))
+	case c.ID == "" || c.Source == "":
+		return Event{}, errors.New("id and source must not be empty: together they identify the event")
+	}
+	eventType, known := cloudEventTypes[c.Type]
+	if !known {
+		types := strings.Join(slices.Sorted(maps.Keys(cloudEventTypes)), ", ")
+		return Event{}, fmt.Errorf("type %q is not known: it must be one of %s", truncate(c.Type), types)
+	}
+	at, err := c.time(now)
+	if err != nil {
+		return Event{}, err
+	}
+	data, err := c.data()
+	if err != nil {
+		return Event{}, err
+	}
+	e := Event{ID: "event." + hash(c.Source, c.ID), Type: eventType, Time: at, Data: data}
+	e.extractLabels()
+	e.Severity = parseSeverity(e.Text("severity"))
+	delete(e.Data, "severity")
+	e.Data["source"] = truncate(c.Source)
+	e.setText("subject", c.Subject, maxText)
+	if e.Text("title") == "" {
+		e.Data["title"] = truncate(cmp.Or(c.Subject, c.Source))
+	}
+	return e, nil
+}
 
-// content is the data as JSON, however it came; empty when there is none.
-func (c *cloudEvent) content() ([]byte, error) {
+// time returns the event's time, at most now.
+func (c *cloudEvent) time(now time.Time) (time.Time, error) {
+	if c.Time == "" {
+		return now, nil
+	}
+	at, err := time.Parse(time.RFC3339, c.Time)
+	if err != nil {
+		return now, fmt.Errorf("time must be in the format of RFC 3339, not %q", truncate(c.Time))
+	}
+	if at.Before(now) {
+		return at, nil
+	}
+	return now, nil
+}
+
+// data returns the event's data, bounded. It is never nil without an error.
+func (c *cloudEvent) data() (map[string]any, error) {
+	raw, err := c.encodedData()
+	if err != nil {
+		return nil, err
+	}
+	var given map[string]any
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &given); err != nil {
+			return nil, errors.New("data must be a JSON object")
+		}
+	}
+	if len(given) > maxEntries {
+		return nil, fmt.Errorf("data has %d entries, more than %d", len(given), maxEntries)
+	}
+	data := make(map[string]any, len(given))
+	for k, v := range given {
+		bounded, err := bound(v, maxDepth)
+		if err != nil {
+			return nil, fmt.Errorf("data.%s: %w", truncate(k), err)
+		}
+		data[truncate(k)] = bounded
+	}
+	if encoded, err := json.Marshal(data); err != nil || len(encoded) > maxEncoded {
+		return nil, fmt.Errorf("data has %d bytes, more than %d", len(encoded), maxEncoded)
+	}
+	return data, nil
+}
+
+// encodedData returns the event's data as JSON, in whichever member they came; nothing when there are none.
+func (c *cloudEvent) encodedData() ([]byte, error) {
 	raw := bytes.TrimSpace(c.Data)
 	if string(raw) == "null" {
 		raw = nil
@@ -133,8 +224,8 @@ func (c *cloudEvent) content() ([]byte, error) {
 	switch {
 	case len(raw) > 0:
 		return nil, errors.New("data and data_base64 exclude each other: send one of them")
-	case err != nil || media != "application/json" && !strings.HasSuffix(media, "+json"):
-		return nil, fmt.Errorf("data_base64 is of type %q: only JSON can be read", cut(c.DataContentType))
+	case err != nil || !isJSON(media):
+		return nil, fmt.Errorf("data_base64 is of type %q: only JSON is supported", truncate(c.DataContentType))
 	}
 	if raw, err = base64.StdEncoding.DecodeString(c.DataBase64); err != nil {
 		return nil, errors.New("data_base64 is not base64")
@@ -142,80 +233,14 @@ func (c *cloudEvent) content() ([]byte, error) {
 	return bytes.TrimSpace(raw), nil
 }
 
-func (c *cloudEvent) event(now time.Time) (Event, error) {
-	switch {
-	case c.SpecVersion != "1.0":
-		return Event{}, fmt.Errorf("specversion must be 1.0, not %q", cut(c.SpecVersion))
-	case c.ID == "" || c.Source == "":
-		return Event{}, errors.New("id and source must not be empty: together they say which event it is")
-	}
-	kind, known := CloudEventTypes[c.Type]
-	if !known {
-		return Event{}, fmt.Errorf("type %q is not known: there are %s", cut(c.Type), strings.Join(slices.Sorted(maps.Keys(CloudEventTypes)), ", "))
-	}
-	e := Event{ID: "event." + digest(c.Source, c.ID), Type: kind, Time: now, Data: map[string]any{}}
-	if c.Time != "" {
-		at, err := time.Parse(time.RFC3339, c.Time)
-		if err != nil {
-			return Event{}, fmt.Errorf("time must be as RFC 3339 has it, not %q", cut(c.Time))
-		}
-		if at.Before(now) {
-			e.Time = at
-		}
-	}
-	var data map[string]any
-	raw, err := c.content()
-	if err != nil {
-		return Event{}, err
-	}
-	if len(raw) > 0 {
-		if err := json.Unmarshal(raw, &data); err != nil {
-			return Event{}, errors.New("data must be a JSON object")
-		}
-	}
-	if len(data) > maxEntries {
-		return Event{}, fmt.Errorf("data has %d entries, more than %d", len(data), maxEntries)
-	}
-	for k, v := range data {
-		bounded, err := bound(v, maxDepth)
-		if err != nil {
-			return Event{}, fmt.Errorf("data.%s: %w", cut(k), err)
-		}
-		e.Data[cut(k)] = bounded
-	}
-	if encoded, err := json.Marshal(e.Data); err != nil || len(encoded) > maxEncoded {
-		return Event{}, fmt.Errorf("data has %d bytes, more than %d", len(encoded), maxEncoded)
-	}
-	if given, ok := e.Data["labels"].(map[string]any); ok {
-		labels := map[string]string{}
-		for k, v := range given {
-			if text, ok := v.(string); ok {
-				labels[k] = text
-			}
-		}
-		e.Labels = foreignLabels(labels)
-		delete(e.Data, "labels")
-	}
-	e.Severity = severityOf(e.Text("severity"))
-	delete(e.Data, "severity")
-	e.Data["source"] = cut(c.Source)
-	if c.Subject != "" {
-		e.Data["subject"] = cut(c.Subject)
-	}
-	if e.Text("title") == "" {
-		e.Data["title"] = cut(cmp.Or(c.Subject, c.Source))
-	}
-	return e, nil
-}
-
-// bound makes a value from outside fit: texts are cut, and what is too deep is refused.
+// bound returns a value from outside with its texts truncated. A value that is nested too deep is an error.
 func bound(v any, depth int) (any, error) {
 	if depth == 0 {
-		return nil, fmt.Errorf("is deeper than %d levels", maxDepth)
+		return nil, fmt.Errorf("nested deeper than %d levels", maxDepth)
 	}
 	switch v := v.(type) {
 	case string:
-		return cut(v), nil
+		return truncate(v), nil
 	case []any:
 		for i := range v {
 			inner, err := bound(v[i], depth-1)
@@ -232,9 +257,25 @@ func bound(v any, depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			out[cut(k)] = inner
+			out[truncate(k)] = inner
 		}
 		return out, nil
 	}
 	return v, nil
+}
+
+// extractLabels makes labels of the member labels of the data, those that are texts.
+func (e *Event) extractLabels() {
+	given, ok := e.Data["labels"].(map[string]any)
+	if !ok {
+		return
+	}
+	labels := map[string]string{}
+	for k, v := range given {
+		if s, ok := v.(string); ok {
+			labels[k] = s
+		}
+	}
+	e.Labels = outsideLabels(labels)
+	delete(e.Data, "labels")
 }

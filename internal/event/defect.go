@@ -4,27 +4,23 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-const (
-	maxLabels = 60
-	// maxText bounds one text of a Defect inside an event. The whole of it is in the Defect; a message shows its beginning.
-	maxText = 2000
-)
+// maxLabels bounds the labels of an event.
+const maxLabels = 60
 
-// DefectCreatedID and DefectTicketedID are the ids of a Defect's events.
+// DefectCreatedID returns the id of the event that a Defect was created.
 func DefectCreatedID(d *v1alpha1.Defect) string { return string(d.UID) + ".created" }
 
-// DefectTicketedID is the id of the event that a Defect got its ticket.
+// DefectTicketedID returns the id of the event that a Defect got its ticket.
 func DefectTicketedID(d *v1alpha1.Defect) string { return string(d.UID) + ".ticketed" }
 
-// DefectCreated is the event that a Defect, or an edge case, was found.
+// DefectCreated returns the event that a Defect or an edge case was created.
 func DefectCreated(d *v1alpha1.Defect) Event {
-	e := ofDefect(d)
+	e := defectEvent(d)
 	e.ID = DefectCreatedID(d)
 	e.Time = d.CreationTimestamp.Time
 	e.Type = v1alpha1.EventDefectCreated
@@ -34,30 +30,31 @@ func DefectCreated(d *v1alpha1.Defect) Event {
 	return e
 }
 
-// DefectTicketed is the event that a Defect got its ticket.
+// DefectTicketed returns the event that a Defect got its ticket.
 func DefectTicketed(d *v1alpha1.Defect, at time.Time) Event {
-	e := ofDefect(d)
+	e := defectEvent(d)
 	e.ID = DefectTicketedID(d)
 	e.Time = at
 	e.Type = v1alpha1.EventDefectTicketed
 	return e
 }
 
-// DefectStateChanged is the event of a Defect's last change of state.
+// DefectStateChanged returns the event of a Defect's last change of state.
 func DefectStateChanged(d *v1alpha1.Defect) Event {
 	c := d.Status.StateChange
-	e := ofDefect(d)
+	e := defectEvent(d)
 	e.ID = fmt.Sprintf("%s.state.%d", d.UID, c.Number)
 	e.Time = c.Time.Time
 	e.Type = v1alpha1.EventDefectStateChanged
-	e.Data["previousState"], e.Data["cause"] = string(c.From), string(c.Cause)
-	if by := d.ChangedBy(); by != "" && c.Cause == v1alpha1.CauseSpec {
-		e.Data["changedBy"] = cut(by)
+	e.Data["previousState"] = string(c.From)
+	e.Data["cause"] = string(c.Cause)
+	if c.Cause == v1alpha1.CauseSpec {
+		e.setText("changedBy", d.ChangedBy(), maxText)
 	}
 	return e
 }
 
-// DefectNow is the event of a Defect's creation as it would be told now.
+// DefectNow returns the event of a Defect's creation with the Defect's present data.
 func DefectNow(d *v1alpha1.Defect) Event {
 	e := DefectCreated(d)
 	if c := d.Status.StateChange; c != nil && d.Status.State == v1alpha1.StateOpen {
@@ -66,7 +63,8 @@ func DefectNow(d *v1alpha1.Defect) Event {
 	return e
 }
 
-func ofDefect(d *v1alpha1.Defect) Event {
+// defectEvent returns what all events of a Defect have in common.
+func defectEvent(d *v1alpha1.Defect) Event {
 	e := Event{
 		Severity: d.Spec.Severity,
 		Labels:   labels(d.Labels),
@@ -76,21 +74,21 @@ func ofDefect(d *v1alpha1.Defect) Event {
 	if d.Spec.Suite != "" {
 		e.Labels[v1alpha1.SuiteLabel] = d.Spec.Suite
 	}
-	for key, text := range map[string]string{
-		"description": d.Spec.Description, "expectedResult": d.Spec.ExpectedResult, "actualResult": d.Spec.ActualResult,
-		"suite": d.Spec.Suite, "run": d.Spec.Run, "testCase": d.Spec.TestCase, "state": string(d.Status.State),
-	} {
-		if text != "" {
-			e.Data[key] = cut(text)
-		}
-	}
+	e.setText("description", d.Spec.Description, maxText)
+	e.setText("expectedResult", d.Spec.ExpectedResult, maxText)
+	e.setText("actualResult", d.Spec.ActualResult, maxText)
+	e.setText("suite", d.Spec.Suite, maxText)
+	e.setText("run", d.Spec.Run, maxText)
+	e.setText("testCase", d.Spec.TestCase, maxText)
+	e.setText("state", string(d.Status.State), maxText)
 	if j := d.Status.Jira; j != nil && j.Key != "" {
-		e.Data["ticketKey"], e.Data["ticketURL"] = j.Key, j.URL
+		e.Data["ticketKey"] = j.Key
+		e.Data["ticketURL"] = j.URL
 	}
 	return e
 }
 
-// labels copies at most maxLabels labels, the same ones each time.
+// labels returns a copy of at most maxLabels labels, the first ones by key.
 func labels(in map[string]string) map[string]string {
 	out := make(map[string]string, len(in)+1)
 	for _, k := range slices.Sorted(maps.Keys(in)) {
@@ -101,17 +99,3 @@ func labels(in map[string]string) map[string]string {
 	}
 	return out
 }
-
-// cut is a text from outside that fits into an event: valid UTF-8 and not too long.
-func cut(s string) string { return shorten(s, maxText) }
-
-// shorten is a text of at most limit characters, mended where its UTF-8 is broken.
-func shorten(s string, limit int) string {
-	s = valid(s)
-	if r := []rune(s); len(r) > limit {
-		return string(r[:limit-1]) + "…"
-	}
-	return s
-}
-
-func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -1,5 +1,4 @@
-// Package event says what happened. Everything the operator tells anyone about begins as an Event with an id that stays the same
-// however often it is told.
+// Package event describes what happened. Every message of the operator begins as an Event, whose id stays the same however often it is announced.
 package event
 
 import (
@@ -12,28 +11,33 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
-// MaxDataBytes bounds an event's data as JSON.
-const MaxDataBytes = 64 << 10
+const (
+	// MaxDataBytes bounds an event's data as JSON.
+	MaxDataBytes = 64 << 10
+	// maxText bounds one text of an event, in characters. A message shows only its beginning.
+	maxText = 2000
+)
 
 // Event is something that happened.
 type Event struct {
-	// ID is the same for the same thing, however often it is told.
+	// ID identifies the event. An event that is announced again has the same one.
 	ID   string
 	Type v1alpha1.EventType
 	Time time.Time
-	// Severity is empty where there is none.
+	// Severity is empty for an event without one.
 	Severity v1alpha1.Severity
-	// Labels are those of what it is about.
+	// Labels are those of the object or alert that the event is about.
 	Labels map[string]string
-	// Subject is the object it is about; nil where there is none.
+	// Subject is the object that the event is about; nil when there is none.
 	Subject *v1alpha1.EventSubject
 	// Data are the facts: strings, float64s, bools, lists and maps, as JSON has them.
 	Data map[string]any
 }
 
-// ToAPI is the event as a Notification keeps it.
+// ToAPI returns the event as a Notification stores it.
 func (e *Event) ToAPI() (v1alpha1.NotificationEvent, error) {
 	out := v1alpha1.NotificationEvent{
 		ID: v1alpha1.EventID(e.ID), Type: e.Type, Time: metav1.NewTime(e.Time), Severity: e.Severity, Subject: e.Subject,
@@ -47,7 +51,7 @@ func (e *Event) ToAPI() (v1alpha1.NotificationEvent, error) {
 	if len(e.Data) > 0 {
 		var encoded bytes.Buffer
 		encoder := json.NewEncoder(&encoded)
-		encoder.SetEscapeHTML(false) // it would make six bytes of one
+		encoder.SetEscapeHTML(false) // escaping makes six bytes of one
 		if err := encoder.Encode(e.Data); err != nil {
 			return out, fmt.Errorf("encoding the data of event %s: %w", e.ID, err)
 		}
@@ -60,7 +64,7 @@ func (e *Event) ToAPI() (v1alpha1.NotificationEvent, error) {
 	return out, nil
 }
 
-// FromAPI is the event that a Notification keeps.
+// FromAPI returns the event that a Notification stores.
 func FromAPI(n v1alpha1.NotificationEvent) (Event, error) {
 	e := Event{ID: string(n.ID), Type: n.Type, Time: n.Time.Time, Severity: n.Severity, Subject: n.Subject}
 	if len(n.Labels) > 0 {
@@ -77,8 +81,18 @@ func FromAPI(n v1alpha1.NotificationEvent) (Event, error) {
 	return e, nil
 }
 
-// Text is an entry of the data that is a string, or empty.
+// Text returns the member of the data with a key, or an empty string when there is none or it is not a string.
 func (e *Event) Text(key string) string {
 	s, _ := e.Data[key].(string)
 	return s
 }
+
+// setText sets a member of the data to a text of at most limit characters. An empty text leaves the member as it is.
+func (e *Event) setText(key, value string, limit int) {
+	if value != "" {
+		e.Data[key] = text.Truncate(value, limit)
+	}
+}
+
+// truncate returns a text from outside with at most maxText characters.
+func truncate(s string) string { return text.Truncate(s, maxText) }

@@ -2,11 +2,7 @@ package event
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"math"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -20,67 +16,13 @@ import (
 // KindJob is the kind of a run's subject.
 const KindJob = "Job"
 
-// How a run ended, as data.result and data.previousResult say it.
+// The values of data.result and data.previousResult.
 const (
 	Passed = "Passed"
 	Failed = "Failed"
 )
 
-// maxResult bounds a result's text, in bytes: as much as Kubernetes keeps of a termination message.
-const maxResult = 4 << 10
-
-// Result is what a test run says of itself. Counts that it does not mention are nil.
-type Result struct {
-	Passed, Failed, Skipped, Total *int64
-	// DurationSeconds is how long it took; nil when it does not say.
-	DurationSeconds *float64
-	// ReportURL is where its report is; empty when nowhere.
-	ReportURL string
-}
-
-// ParseResult reads a result, which is JSON. Its error names the member that is wrong.
-func ParseResult(text string) (Result, error) {
-	if len(text) > maxResult {
-		return Result{}, fmt.Errorf("the result has %d bytes, more than %d", len(text), maxResult)
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(text), &members); err != nil {
-		return Result{}, errors.New(`the result is not a JSON object such as {"passed": 10, "failed": 0}`)
-	}
-	var r Result
-	for name, into := range map[string]**int64{"passed": &r.Passed, "failed": &r.Failed, "skipped": &r.Skipped, "total": &r.Total} {
-		raw, ok := members[name]
-		if !ok || string(raw) == "null" {
-			continue
-		}
-		var n float64
-		if err := json.Unmarshal(raw, &n); err != nil || n < 0 || n > math.MaxInt32 || n != math.Trunc(n) {
-			return Result{}, fmt.Errorf("%s of the result must be a whole number from 0 on, not %s", name, cut(string(raw)))
-		}
-		whole := int64(n)
-		*into = &whole
-	}
-	if raw, ok := members["durationSeconds"]; ok && string(raw) != "null" {
-		var n float64
-		if err := json.Unmarshal(raw, &n); err != nil || n < 0 || n > 1e9 {
-			return Result{}, fmt.Errorf("durationSeconds of the result must be a number of seconds, not %s", cut(string(raw)))
-		}
-		r.DurationSeconds = &n
-	}
-	if raw, ok := members["reportURL"]; ok && string(raw) != "null" {
-		if err := json.Unmarshal(raw, &r.ReportURL); err != nil || r.ReportURL != "" && !isURL(r.ReportURL) {
-			return Result{}, errors.New("reportURL of the result must be an http or https address")
-		}
-	}
-	return r, nil
-}
-
-func isURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") && len(s) <= 1000
-}
-
-// RunFinished says whether a Job ended for good, whether well, for which reason if not, and when.
+// RunFinished reports whether a Job ended for good, whether it succeeded, the reason if it did not, and when it ended.
 func RunFinished(job *batchv1.Job) (finished, ok bool, reason string, at time.Time) {
 	for _, c := range job.Status.Conditions {
 		if c.Status != corev1.ConditionTrue {
@@ -96,8 +38,8 @@ func RunFinished(job *batchv1.Job) (finished, ok bool, reason string, at time.Ti
 	return false, false, "", time.Time{}
 }
 
-// TerminationMessage is what a run's Pods left behind: the message of the container that ended last, of those that left a result, or else of
-// those that left any. A sidecar may end later, and leave the last lines of its log.
+// TerminationMessage returns the termination message that a run's Pods left: that of the last container to end among those that left a result, or
+// else among those that left any message. A sidecar may end later than the tests, and its message may be the end of its log.
 func TerminationMessage(pods []corev1.Pod) string {
 	var last, lastResult *corev1.ContainerStateTerminated
 	for i := range pods {
@@ -118,6 +60,7 @@ func TerminationMessage(pods []corev1.Pod) string {
 	return last.Message
 }
 
+// later returns the container that ended later. a may be nil, and wins a tie.
 func later(a, b *corev1.ContainerStateTerminated) *corev1.ContainerStateTerminated {
 	if a == nil || b.FinishedAt.After(a.FinishedAt.Time) {
 		return b
@@ -125,11 +68,11 @@ func later(a, b *corev1.ContainerStateTerminated) *corev1.ContainerStateTerminat
 	return a
 }
 
-// RunCompletedID is the id of the event that a test run ended.
+// RunCompletedID returns the id of the event that a test run ended.
 func RunCompletedID(job *batchv1.Job) string { return string(job.UID) + ".completed" }
 
-// RunCompleted is the event that a test run ended. What it says of itself counts; without that, or when it is malformed, whether the Job
-// succeeded. previous is how the run of the same suite before it ended, empty when there was none.
+// RunCompleted returns the event that a test run ended. The run's own result counts. Without one, or when it is malformed, the Job's success does.
+// previous is the result of the suite's run before, empty when there was none.
 func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) Event {
 	_, ok, reason, at := RunFinished(job)
 	suite := job.Labels[v1alpha1.SuiteLabel]
@@ -138,10 +81,18 @@ func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) 
 		outcome = Failed
 	}
 	e := Event{
-		ID: RunCompletedID(job), Type: v1alpha1.EventTestRunCompleted, Time: at, Labels: labels(job.Labels),
+		ID:      RunCompletedID(job),
+		Type:    v1alpha1.EventTestRunCompleted,
+		Time:    at,
+		Labels:  labels(job.Labels),
 		Subject: &v1alpha1.EventSubject{Kind: KindJob, Namespace: job.Namespace, Name: job.Name, UID: string(job.UID)},
-		// The result before is there even when it is not known, so that rules can ask for it as it is.
-		Data: map[string]any{"title": runTitle(suite, outcome, r), "suite": suite, "run": job.Name, "result": outcome, "previousResult": previous},
+		Data: map[string]any{
+			"title":          runTitle(suite, outcome, r),
+			"suite":          suite,
+			"run":            job.Name,
+			"result":         outcome,
+			"previousResult": previous, // also when it is not known, so that rules need not check with has()
+		},
 	}
 	if outcome == Failed {
 		e.Severity = v1alpha1.SeverityHigh
@@ -157,31 +108,15 @@ func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) 
 	case job.Status.StartTime != nil:
 		e.Data["durationSeconds"] = max(at.Sub(job.Status.StartTime.Time).Seconds(), 0)
 	}
-	for name, text := range map[string]string{"reportURL": r.ReportURL, "reason": reason} {
-		if text != "" {
-			e.Data[name] = cut(text)
-		}
-	}
+	e.setText("reportURL", r.ReportURL, maxText)
+	e.setText("reason", reason, maxText)
 	if malformed != nil {
-		e.Data["resultError"] = cut(malformed.Error())
+		e.Data["resultError"] = truncate(malformed.Error())
 	}
 	return e
 }
 
-// All is the number of tests, as far as it can be told; nil when it cannot.
-func (r Result) All() *int64 {
-	if r.Total != nil || r.Passed == nil && r.Failed == nil {
-		return r.Total
-	}
-	var sum int64
-	for _, n := range []*int64{r.Passed, r.Failed, r.Skipped} {
-		if n != nil {
-			sum += *n
-		}
-	}
-	return &sum
-}
-
+// runTitle returns the outcome of a run in one line.
 func runTitle(suite, outcome string, r Result) string {
 	suite = cmp.Or(suite, "test run")
 	total := r.All()
@@ -189,14 +124,11 @@ func runTitle(suite, outcome string, r Result) string {
 	case outcome == Failed && r.Failed != nil && *r.Failed > 0 && total != nil:
 		return fmt.Sprintf("%s: %d of %d failed", suite, *r.Failed, *total)
 	case outcome == Passed && total != nil:
-		return fmt.Sprintf("%s: %d passed", suite, *total-deref(r.Skipped))
+		passed := *total
+		if r.Skipped != nil {
+			passed -= *r.Skipped
+		}
+		return fmt.Sprintf("%s: %d passed", suite, passed)
 	}
 	return suite + ": " + strings.ToLower(outcome)
-}
-
-func deref(n *int64) int64 {
-	if n == nil {
-		return 0
-	}
-	return *n
 }

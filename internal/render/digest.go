@@ -30,7 +30,7 @@ func Digest(events []event.Event, o Options) chat.Message {
 		e := &events[i]
 		worst[i], ranks[e] = e, rank(e)
 		severities[e.Severity]++
-		types[lookOf(e).what]++
+		types[lookOf(e).headline]++
 	}
 	slices.SortFunc(worst, func(a, b *event.Event) int {
 		return cmp.Or(cmp.Compare(ranks[b], ranks[a]), a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
@@ -90,12 +90,12 @@ func byType(counts map[string]int) string {
 func digestLine(e *event.Event, o Options) string {
 	l, title := lookOf(e), fit(plainTitle(e), maxField)
 	for _, n := range links(e, o) {
-		line := l.emoji + " " + l.what + ": " + link(n.url, title)
+		line := l.emoji + " " + l.headline + ": " + link(n.url, title)
 		if utf8.RuneCountInString(line) <= maxLine {
 			return line
 		}
 	}
-	return l.emoji + " " + l.what + ": " + title
+	return l.emoji + " " + l.headline + ": " + title
 }
 
 // sections puts lines into as few blocks as take them.

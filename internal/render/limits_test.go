@@ -15,10 +15,13 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-var allTypes = []v1alpha1.EventType{
-	v1alpha1.EventTestRunCompleted, v1alpha1.EventDefectCreated, v1alpha1.EventDefectTicketed, v1alpha1.EventDefectStateChanged,
-	v1alpha1.EventEdgeCaseDiscovered, v1alpha1.EventSystemAlertFiring, v1alpha1.EventSystemAlertResolved,
-	v1alpha1.EventIntegrationUnhealthy, v1alpha1.EventIntegrationRecovered,
+// allTypes are the types of event.
+func allTypes() []v1alpha1.EventType {
+	var out []v1alpha1.EventType
+	for _, t := range event.Types {
+		out = append(out, t.Name)
+	}
+	return out
 }
 
 // problems holds a message against https://docs.slack.dev/reference/block-kit/blocks, and the whole of it against the 10,000 characters that are
@@ -97,7 +100,7 @@ func texts(m chat.Message) []string {
 // every gives an event of each type whose every text is the same.
 func every(text string) []event.Event {
 	var out []event.Event
-	for _, t := range allTypes {
+	for _, t := range allTypes() {
 		e := Example(t)
 		e.Labels = map[string]string{"team": text, text: "x"}
 		for k, v := range maps.All(everything) {
@@ -195,7 +198,7 @@ func TestLimits(t *testing.T) {
 	}
 	// As large as a digest gets, with more who are pinged than one rule may have.
 	for _, piece := range []string{"&", "🎤", "*", "<@U1>"} {
-		many := slices.Repeat(every(strings.Repeat(piece, 3000)), 1000/len(allTypes)+1)
+		many := slices.Repeat(every(strings.Repeat(piece, 3000)), 1000/len(allTypes())+1)
 		for i := range many {
 			many[i].ID, many[i].Severity = fmt.Sprintf("%s%04d", strings.Repeat("i", 200), i), []v1alpha1.Severity{"", "Critical", "High", "Medium", "Low"}[i%5]
 		}
@@ -207,7 +210,7 @@ func TestLimits(t *testing.T) {
 			}
 		}
 	}
-	for _, eventType := range append(allTypes, "Unknown") {
+	for _, eventType := range append(allTypes(), "Unknown") {
 		empty := event.Event{Type: eventType, Time: time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC)}
 		for kind, m := range all(&empty, plain) {
 			for _, p := range problems(m) {

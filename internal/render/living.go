@@ -41,7 +41,7 @@ func standing(e *event.Event) string {
 // first message did and shows in the channel too. Whoever posts it sets ThreadTS.
 func Reply(e *event.Event, o Options) chat.Message {
 	l := lookOf(e)
-	line := l.emoji + " " + l.what
+	line := l.emoji + " " + l.headline
 	if more := links(e, o); e.Type == v1alpha1.EventDefectTicketed && len(more) > 0 {
 		line += ": " + link(more[0].url, orElse(short(e.Text("ticketKey"), maxField), "open"))
 	}
@@ -55,8 +55,8 @@ func Reply(e *event.Event, o Options) chat.Message {
 			}
 		}
 	}
-	m := chat.Message{DeliveryID: o.DeliveryID, Channel: o.Channel, Text: l.what + ": " + titleOf(e)}
-	if regressed(e) {
+	m := chat.Message{DeliveryID: o.DeliveryID, Channel: o.Channel, Text: l.headline + ": " + titleOf(e)}
+	if isRegression(e) {
 		m.Broadcast = true
 		line = strings.TrimSpace(line + "  " + mention(o.Mentions))
 	}

@@ -39,12 +39,12 @@ func compose(e *event.Event, o Options, l look, standing string) chat.Message {
 		m.Text = own.title
 		add(strings.TrimSpace(own.title + "  " + pings))
 	} else {
-		m.Text = l.what + ": " + title
+		m.Text = l.headline + ": " + title
 		shown := title
 		if len(more) > 0 {
 			shown, more = link(more[0].url, title), more[1:]
 		}
-		add(strings.TrimSpace(l.emoji+" *"+l.what+"*  "+pings) + "\n*" + shown + "*")
+		add(strings.TrimSpace(l.emoji+" *"+l.headline+"*  "+pings) + "\n*" + shown + "*")
 	}
 	add(standing)
 	if own.hasBody {

@@ -119,7 +119,7 @@ func TestReply(t *testing.T) {
 		if got := shown(m); got != " / "+want {
 			t.Errorf("%q\nwant %q", got, want)
 		}
-		if m.Broadcast != regressed(&e) {
+		if m.Broadcast != isRegression(&e) {
 			t.Errorf("%s: broadcast %v", want, m.Broadcast)
 		}
 	}
@@ -128,8 +128,9 @@ func TestReply(t *testing.T) {
 func TestDigest(t *testing.T) {
 	severities := []v1alpha1.Severity{v1alpha1.SeverityLow, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityCritical}
 	var events []event.Event
+	types := []v1alpha1.EventType{v1alpha1.EventDefectCreated, v1alpha1.EventSystemAlertFiring}
 	for i := range 128 {
-		e := Example(allTypes[1+4*(i%2)]) // defects and alerts
+		e := Example(types[i%2])
 		e.ID, e.Time = fmt.Sprintf("e%03d", i), e.Time.Add(time.Duration(i)*time.Second)
 		e.Data["title"], e.Severity = e.ID, severities[i%4]
 		if i < 3 {
@@ -177,5 +178,27 @@ func BenchmarkDigestOfTenThousand(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		Digest(events, Options{})
+	}
+}
+
+func TestEveryTypeHasALook(t *testing.T) {
+	for _, row := range event.Types {
+		if looks[row.Name] == nil {
+			t.Errorf("%s has no look", row.Name)
+		}
+		e := Example(row.Name)
+		if len(row.Subjects) > 0 && (e.Subject == nil || e.Subject.Name == "") {
+			t.Errorf("the example of %s has no subject", row.Name)
+		}
+		if len(e.Data) != len(row.Data) {
+			t.Errorf("the example of %s has the data %v", row.Name, e.Data)
+		}
+	}
+	if len(looks) != len(event.Types) {
+		t.Errorf("there are %d looks for %d types", len(looks), len(event.Types))
+	}
+	unknown := event.Event{Type: "Unknown"}
+	if got := lookOf(&unknown); got.headline != "Event" {
+		t.Errorf("an unknown type looks like %+v", got)
 	}
 }
