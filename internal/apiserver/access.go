@@ -3,27 +3,11 @@ package apiserver
 import (
 	"cmp"
 	"context"
-	"net/http"
 
 	"k8s.io/apimachinery/pkg/types"
-	ctrl "sigs.k8s.io/controller-runtime"
 
-	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
-)
-
-// resource is what a right is about.
-type resource struct{ group, name string }
-
-var (
-	slackIntegrations = resource{v1alpha1.GroupVersion.Group, "slackintegrations"}
-	jiraIntegrations  = resource{v1alpha1.GroupVersion.Group, "jiraintegrations"}
-	rules             = resource{v1alpha1.GroupVersion.Group, "notificationrules"}
-	defects           = resource{v1alpha1.GroupVersion.Group, "defects"}
-	notifications     = resource{v1alpha1.GroupVersion.Group, "notifications"}
-	jobs              = resource{"batch", "jobs"}
-	cronJobs          = resource{"batch", "cronjobs"}
-	secrets           = resource{"", "secrets"}
 )
 
 // Within are the parameters of what is about one namespace.
@@ -70,25 +54,15 @@ func callerOf(ctx context.Context) identity.Caller {
 	return caller
 }
 
-// may says whether the caller may do something to a resource.
-func (s *Server) may(ctx context.Context, verb string, r resource, at types.NamespacedName) (bool, error) {
-	access := identity.Access{Verb: verb, Group: r.group, Resource: r.name, Namespace: at.Namespace, Name: at.Name}
-	ok, err := s.o.Identity.Allowed(ctx, callerOf(ctx), access)
-	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Rights could not be looked up")
-		return false, later(http.StatusServiceUnavailable, 5, "Kubernetes could not be asked what you may do; try again")
-	}
-	return ok, nil
+// may reports whether the caller may do something to a resource.
+func (s *Server) may(ctx context.Context, verb string, r action.Resource, at types.NamespacedName) (bool, error) {
+	ok, err := action.Allowed(ctx, s.o.Identity, callerOf(ctx), r.Access(verb, at))
+	return ok, cluster(ctx, err, "")
 }
 
-// require answers 403 when the caller may not.
-func (s *Server) require(ctx context.Context, verb string, r resource, at types.NamespacedName) error {
-	ok, err := s.may(ctx, verb, r, at)
-	if err != nil || ok {
-		return err
-	}
-	access := identity.Access{Verb: verb, Group: r.group, Resource: r.name, Namespace: at.Namespace}
-	return mistake(http.StatusForbidden, "%s may not %s: bind a Role that allows it", callerOf(ctx).GetName(), access)
+// require returns a problem, 403, when the caller may not do something to a resource.
+func (s *Server) require(ctx context.Context, verb string, r action.Resource, at types.NamespacedName) error {
+	return cluster(ctx, action.Require(ctx, s.o.Identity, callerOf(ctx), r.Access(verb, at)), "")
 }
 
 // in is a place without a name: a list, or what is to be created.

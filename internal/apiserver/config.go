@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations;jiraintegrations,verbs=get;list;watch;create;update;delete
@@ -53,7 +54,7 @@ type deleteConfigInput struct {
 // provider is what differs between the kinds of integration.
 type provider[T client.Object, S any] struct {
 	title, kind string
-	resource    resource
+	resource    action.Resource
 	defaultName func(*Server) string
 	fresh       func() T
 	spec        func(T) *S
@@ -66,7 +67,7 @@ type provider[T client.Object, S any] struct {
 }
 
 var slackProvider = provider[*v1alpha1.SlackIntegration, v1alpha1.SlackIntegrationSpec]{
-	title: "slack", kind: v1alpha1.KindSlackIntegration, resource: slackIntegrations,
+	title: "slack", kind: v1alpha1.KindSlackIntegration, resource: action.SlackIntegrations,
 	defaultName: func(s *Server) string { return s.o.SlackName },
 	fresh:       func() *v1alpha1.SlackIntegration { return &v1alpha1.SlackIntegration{} },
 	spec:        func(i *v1alpha1.SlackIntegration) *v1alpha1.SlackIntegrationSpec { return &i.Spec },
@@ -75,7 +76,7 @@ var slackProvider = provider[*v1alpha1.SlackIntegration, v1alpha1.SlackIntegrati
 }
 
 var jiraProvider = provider[*v1alpha1.JiraIntegration, v1alpha1.JiraIntegrationSpec]{
-	title: "jira", kind: v1alpha1.KindJiraIntegration, resource: jiraIntegrations,
+	title: "jira", kind: v1alpha1.KindJiraIntegration, resource: action.JiraIntegrations,
 	defaultName: func(s *Server) string { return s.o.JiraName },
 	fresh:       func() *v1alpha1.JiraIntegration { return &v1alpha1.JiraIntegration{} },
 	spec:        func(i *v1alpha1.JiraIntegration) *v1alpha1.JiraIntegrationSpec { return &i.Spec },
@@ -165,12 +166,12 @@ func routeProvider[T client.Object, S any](api huma.API, s *Server, p provider[T
 // remove deletes what was read, if it still is what the caller read, and is nobody else's.
 func (s *Server) remove(ctx context.Context, o client.Object, wanted, kind string) error {
 	var err error
-	for range attempts {
-		if err := match(wanted, specTag(o)); err != nil {
+	for range action.MaxAttempts {
+		if err := checkMatch(wanted, specTag(o)); err != nil {
 			return err
 		}
-		if err := ownedElsewhere(o, "spec"); err != nil {
-			return err
+		if err := action.CheckUnmanaged(o, "spec"); err != nil {
+			return cluster(ctx, err, "")
 		}
 		uid, version := o.GetUID(), o.GetResourceVersion()
 		if err = s.o.Client.Delete(ctx, o, client.Preconditions{UID: &uid, ResourceVersion: &version}); !apierrors.IsConflict(err) {
@@ -190,14 +191,18 @@ func (p provider[T, S]) key(s *Server, n Named) types.NamespacedName {
 func (p provider[T, S]) get(ctx context.Context, s *Server, key types.NamespacedName, o T) error {
 	err := s.o.Live.Get(ctx, key, o)
 	if apierrors.IsNotFound(err) {
-		return mistake(http.StatusNotFound, "%s %s is not configured: PUT /api/v1/integrations/%s/config does it", p.kind, key, p.title)
+		return p.notConfigured(key)
 	}
 	return cluster(ctx, err, "reading "+p.kind+" "+key.String())
 }
 
+func (p provider[T, S]) notConfigured(key types.NamespacedName) error {
+	return mistake(http.StatusNotFound, "%s %s is not configured: PUT /api/v1/integrations/%s/config configures it", p.kind, key, p.title)
+}
+
 func (p provider[T, S]) body(ctx context.Context, s *Server, o T) (configBody[S], error) {
 	states, err := s.credentialStates(ctx, o.GetNamespace(), p.slots(p.spec(o)))
-	return configBody[S]{Namespace: o.GetNamespace(), Name: o.GetName(), Spec: *p.spec(o), Credentials: states, ManagedBy: managerOf(o, "spec")}, err
+	return configBody[S]{Namespace: o.GetNamespace(), Name: o.GetName(), Spec: *p.spec(o), Credentials: states, ManagedBy: action.Manager(o, "spec")}, err
 }
 
 // put creates or changes an integration, and the Secret with its credentials.
@@ -207,12 +212,12 @@ func put[T client.Object, S any](ctx context.Context, s *Server, p provider[T, S
 		return nil, err
 	}
 	if len(secretOnes(given)) > 0 {
-		if err := s.requireChange(ctx, secrets, types.NamespacedName{Namespace: key.Namespace, Name: credentialsName(key.Name)}); err != nil {
+		if err := s.requireChange(ctx, action.Secrets, types.NamespacedName{Namespace: key.Namespace, Name: credentialsName(key.Name)}); err != nil {
 			return nil, err
 		}
 	}
 	var err error
-	for range attempts {
+	for range action.MaxAttempts {
 		var out *putOutput[S]
 		if out, err = putOnce(ctx, s, p, key, want, none, spec, given); err == nil {
 			return out, nil
@@ -287,7 +292,7 @@ func (p provider[T, S]) mayUse(ctx context.Context, s *Server, namespace string,
 		if sl.ref == nil || sl.ref.Name == "" || fresh[sl.name] != "" || was[sl.name] == *sl.ref {
 			continue
 		}
-		ok, err := s.may(ctx, "get", secrets, types.NamespacedName{Namespace: namespace, Name: sl.ref.Name})
+		ok, err := s.may(ctx, "get", action.Secrets, types.NamespacedName{Namespace: namespace, Name: sl.ref.Name})
 		if err != nil {
 			return err
 		}
@@ -306,17 +311,17 @@ func write(ctx context.Context, s *Server, o client.Object, isNew bool, options 
 		if len(options) == 0 {
 			trial = o
 		}
-		return s.o.Client.Create(ctx, trial, append(options, manager)...)
+		return s.o.Client.Create(ctx, trial, append(options, action.FieldOwner)...)
 	}
 	if len(options) > 0 {
 		trial, _ := o.DeepCopyObject().(client.Object)
-		return s.o.Client.Update(ctx, trial, client.DryRunAll, manager)
+		return s.o.Client.Update(ctx, trial, client.DryRunAll, action.FieldOwner)
 	}
-	return s.o.Client.Update(ctx, o, manager)
+	return s.o.Client.Update(ctx, o, action.FieldOwner)
 }
 
 // requireChange answers 403 to those who may neither create nor change, so that they do not learn what is there.
-func (s *Server) requireChange(ctx context.Context, r resource, key types.NamespacedName) error {
+func (s *Server) requireChange(ctx context.Context, r action.Resource, key types.NamespacedName) error {
 	ok, err := s.may(ctx, "update", r, key)
 	if err != nil || ok {
 		return err
@@ -325,7 +330,7 @@ func (s *Server) requireChange(ctx context.Context, r resource, key types.Namesp
 }
 
 // mayPut checks rights, preconditions and owners of something that is to be created or changed.
-func (s *Server) mayPut(ctx context.Context, r resource, key types.NamespacedName, before client.Object, isNew bool, tag string, want Match, none NoneMatch) error {
+func (s *Server) mayPut(ctx context.Context, r action.Resource, key types.NamespacedName, before client.Object, isNew bool, tag string, want Match, none NoneMatch) error {
 	if isNew {
 		if want.IfMatch != "" {
 			return mistake(http.StatusPreconditionFailed, "%s is not there any more: leave out If-Match to create it", key)
@@ -338,8 +343,8 @@ func (s *Server) mayPut(ctx context.Context, r resource, key types.NamespacedNam
 	if none.IfNoneMatch == "*" {
 		return mistake(http.StatusPreconditionFailed, "%s is there already: leave out If-None-Match to change it", key)
 	}
-	if err := match(want.IfMatch, tag); err != nil {
+	if err := checkMatch(want.IfMatch, tag); err != nil {
 		return err
 	}
-	return ownedElsewhere(before, "spec")
+	return action.CheckUnmanaged(before, "spec")
 }

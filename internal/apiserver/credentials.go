@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 )
 
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;update
@@ -251,14 +252,14 @@ func (s *Server) storeCredentials(ctx context.Context, owner client.Object, inte
 	err := s.o.Live.Get(ctx, key, secret)
 	switch {
 	case apierrors.IsNotFound(err):
-		if err := s.require(ctx, "create", secrets, in(key.Namespace)); err != nil {
+		if err := s.require(ctx, "create", action.Secrets, in(key.Namespace)); err != nil {
 			return err
 		}
 		secret = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name, Labels: map[string]string{managedBy: managedByValue}}}
 	case err != nil:
 		return err
 	default:
-		if err := s.require(ctx, "update", secrets, key); err != nil {
+		if err := s.require(ctx, "update", action.Secrets, key); err != nil {
 			return err
 		}
 		if secret.Labels[managedBy] != managedByValue {
@@ -273,9 +274,9 @@ func (s *Server) storeCredentials(ctx context.Context, owner client.Object, inte
 	}
 	own(secret, owner)
 	if secret.ResourceVersion == "" {
-		return s.o.Client.Create(ctx, secret, manager)
+		return s.o.Client.Create(ctx, secret, action.FieldOwner)
 	}
-	err = s.o.Client.Update(ctx, secret, manager)
+	err = s.o.Client.Update(ctx, secret, action.FieldOwner)
 	if apierrors.IsNotFound(err) { // it went with an earlier integration at this moment
 		err = apierrors.NewConflict(corev1.Resource("secrets"), secret.Name, err)
 	}
@@ -316,7 +317,7 @@ func (s *Server) dropCredentials(ctx context.Context, owner client.Object, integ
 	if equality.Semantic.DeepEqual(secret, before) {
 		return
 	}
-	if err := s.o.Client.Update(ctx, secret, manager); err != nil {
+	if err := s.o.Client.Update(ctx, secret, action.FieldOwner); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Removing credentials that are out of use", "Secret", key)
 	}
 }
@@ -331,7 +332,7 @@ func (s *Server) forgetCredentials(ctx context.Context, gone client.Object, titl
 		return
 	}
 	maps.DeleteFunc(secret.Data, func(k string, _ []byte) bool { return strings.HasPrefix(k, title+"-") })
-	if err := s.o.Client.Update(ctx, secret, manager); err != nil {
+	if err := s.o.Client.Update(ctx, secret, action.FieldOwner); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Removing credentials of an integration that is gone", "Secret", key)
 	}
 }

@@ -15,10 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 )
-
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects,verbs=get;list;watch;create;update
 
 // defectSummary is a Defect in a list.
 type defectSummary struct {
@@ -130,7 +128,7 @@ func (s *Server) routeDefects(api huma.API) {
 
 func (s *Server) listDefects(ctx context.Context, i *EdgeCasesInput, category v1alpha1.Category) (*defectList, error) {
 	namespace := s.namespaces(i.Across)
-	if err := s.require(ctx, "list", defects, in(namespace)); err != nil {
+	if err := s.require(ctx, "list", action.Defects, in(namespace)); err != nil {
 		return nil, err
 	}
 	text := strings.ToLower(i.Text)
@@ -212,14 +210,14 @@ func isUnresolved(d *v1alpha1.Defect) bool {
 
 func (s *Server) createDefect(ctx context.Context, i *newDefect) (*defectOutput, error) {
 	namespace := s.namespace(i.Within)
-	if err := s.require(ctx, "create", defects, in(namespace)); err != nil {
+	if err := s.require(ctx, "create", action.Defects, in(namespace)); err != nil {
 		return nil, err
 	}
 	d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: i.Body.Name, Labels: i.Body.Labels}, Spec: i.Body.DefectSpec}
 	if d.Name == "" {
 		d.GenerateName = "defect-"
 	}
-	if err := s.o.Client.Create(ctx, d, manager); err != nil {
+	if err := s.o.Client.Create(ctx, d, action.FieldOwner); err != nil {
 		return nil, cluster(ctx, flat(err), "creating the Defect")
 	}
 	return defectAnswer(d), nil
@@ -242,7 +240,7 @@ func flat(err error) error {
 
 func (s *Server) getDefect(ctx context.Context, i *ByName) (*defectOutput, error) {
 	key := s.key(*i)
-	if err := s.require(ctx, "get", defects, key); err != nil {
+	if err := s.require(ctx, "get", action.Defects, key); err != nil {
 		return nil, err
 	}
 	d, ok := s.defects.get(key)
@@ -267,71 +265,28 @@ func linkTo(collection string, key types.NamespacedName) string {
 
 func (s *Server) moveDefect(ctx context.Context, i *moveDefect) (*defectOutput, error) {
 	key := s.key(i.ByName)
-	if err := s.require(ctx, "update", defects, key); err != nil {
-		return nil, err
+	d, err := s.actions.MoveDefect(ctx, action.Move{
+		Target: action.Target{Caller: callerOf(ctx), NamespacedName: key}, State: i.Body.State,
+		Check: func(d *v1alpha1.Defect) error { return checkMatch(i.IfMatch, wholeTag(d)) },
+	})
+	if err != nil {
+		return nil, cluster(ctx, err, "moving Defect "+key.String())
 	}
-	var err error
-	for range attempts {
-		d := &v1alpha1.Defect{}
-		if err = s.o.Live.Get(ctx, key, d); err != nil {
-			break
-		}
-		if err := match(i.IfMatch, wholeTag(d)); err != nil {
-			return nil, err
-		}
-		if d.Spec.State == i.Body.State {
-			return defectAnswer(d), nil
-		}
-		if err := ownedElsewhere(d, "spec", "state"); err != nil {
-			return nil, err
-		}
-		d.Spec.State = i.Body.State
-		d.SetChangedBy(callerOf(ctx).GetName())
-		if err = s.o.Client.Update(ctx, d, manager); err == nil {
-			return defectAnswer(d), nil
-		}
-		if !apierrors.IsConflict(err) {
-			break
-		}
-	}
-	return nil, cluster(ctx, err, "moving Defect "+key.String())
+	return defectAnswer(d), nil
 }
 
 func (s *Server) createTicket(ctx context.Context, i *ByName) (*ticketOutput, error) {
 	key := s.key(*i)
-	if err := s.require(ctx, "update", defects, key); err != nil {
-		return nil, err
+	ticket, err := s.actions.RequestTicket(ctx, action.Target{Caller: callerOf(ctx), NamespacedName: key})
+	if err != nil {
+		return nil, cluster(ctx, err, "requesting a ticket for Defect "+key.String())
 	}
-	var err error
-	for range attempts {
-		d := &v1alpha1.Defect{}
-		if err = s.o.Live.Get(ctx, key, d); err != nil {
-			break
-		}
-		out := &ticketOutput{Status: http.StatusAccepted, Location: linkTo("defects", key)}
-		ticket := d.Status.Jira
-		if ticket != nil && ticket.Key != "" {
-			out.Status, out.Body.Key, out.Body.URL, out.Body.Message = http.StatusOK, ticket.Key, ticket.URL, "The ticket is there"
-			return out, nil
-		}
-		out.Body.Message = "The ticket was asked for: status.jira.key of the Defect will name it"
-		honoured := ""
-		if ticket != nil {
-			honoured = ticket.TicketRequestedAt
-		}
-		if asked := d.Annotations[v1alpha1.TicketRequestedAtAnnotation]; asked != "" && asked != honoured {
-			if c := condition.Get(d, v1alpha1.ConditionTicketed); c != nil && c.Status != metav1.ConditionTrue {
-				out.Body.Message = c.Message
-			}
-			return out, nil
-		}
-		metav1.SetMetaDataAnnotation(&d.ObjectMeta, v1alpha1.TicketRequestedAtAnnotation, s.o.Clock.Now().UTC().Format(time.RFC3339Nano))
-		if err = s.o.Client.Update(ctx, d, manager); err == nil {
-			return out, nil
-		}
-		if !apierrors.IsConflict(err) {
-			break
-		}
+	out := &ticketOutput{Status: http.StatusAccepted, Location: linkTo("defects", key)}
+	if ticket.Key != "" {
+		out.Status = http.StatusOK
 	}
-	return nil, cluster(ctx, err, "asking for a ticket for Defect "+key.String())
+	out.Body.Key = ticket.Key
+	out.Body.URL = ticket.URL
+	out.Body.Message = ticket.Message
+	return out, nil
 }

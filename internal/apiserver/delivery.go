@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
@@ -38,7 +39,7 @@ func (s *Server) routeDelivery(api huma.API) {
 
 func (s *Server) getDelivery(ctx context.Context, i *ByName) (*deliveryOutput, error) {
 	key := s.key(*i)
-	if err := s.require(ctx, "get", notifications, key); err != nil {
+	if err := s.require(ctx, "get", action.Notifications, key); err != nil {
 		return nil, err
 	}
 	n, ok := s.told.get(key)

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
@@ -72,7 +73,7 @@ var errNoSuchEvent = errors.New("no such event")
 
 func (s *Server) testRule(ctx context.Context, i *testRule) (*testRuleOutput, error) {
 	key := s.key(i.ByName)
-	if err := s.require(ctx, "get", rules, key); err != nil {
+	if err := s.require(ctx, "get", action.Rules, key); err != nil {
 		return nil, err
 	}
 	r, err := s.readRule(ctx, key)
@@ -147,13 +148,13 @@ func (s *Server) eventFor(ctx context.Context, i *testRule, r *v1alpha1.Notifica
 	if i.Body != nil && i.Body.Event != nil {
 		return i.Body.Event.event(s.o.Clock.Now()), "Given", nil
 	}
-	sees, err := s.may(ctx, "list", notifications, in(r.Namespace))
+	sees, err := s.may(ctx, "list", action.Notifications, in(r.Namespace))
 	if err != nil {
 		return e, "", err
 	}
 	if i.Body != nil && i.Body.EventID != "" {
 		if !sees {
-			return e, "", s.require(ctx, "list", notifications, in(r.Namespace))
+			return e, "", s.require(ctx, "list", action.Notifications, in(r.Namespace))
 		}
 		e, err = s.recent(r.Namespace, func(n *v1alpha1.Notification) bool { return string(n.Spec.Event.ID) == i.Body.EventID })
 		if errors.Is(err, errNoSuchEvent) {

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
@@ -89,16 +90,16 @@ func (s *Server) health(ctx context.Context, i *healthInput) (*healthOutput, err
 	namespace := s.namespace(i.Within)
 	slackKey := types.NamespacedName{Namespace: namespace, Name: cmp.Or(i.Slack, s.o.SlackName)}
 	jiraKey := types.NamespacedName{Namespace: namespace, Name: cmp.Or(i.Jira, s.o.JiraName)}
-	seesSlack, err := s.may(ctx, "get", slackIntegrations, slackKey)
+	seesSlack, err := s.may(ctx, "get", action.SlackIntegrations, slackKey)
 	if err != nil {
 		return nil, err
 	}
-	seesJira, err := s.may(ctx, "get", jiraIntegrations, jiraKey)
+	seesJira, err := s.may(ctx, "get", action.JiraIntegrations, jiraKey)
 	if err != nil {
 		return nil, err
 	}
 	if !seesSlack && !seesJira {
-		return nil, s.require(ctx, "get", slackIntegrations, slackKey)
+		return nil, s.require(ctx, "get", action.SlackIntegrations, slackKey)
 	}
 	out := &healthOutput{}
 	if seesSlack {
@@ -127,7 +128,7 @@ func (s *Server) status(ctx context.Context, i *statusInput) (*statusOutput, err
 		return nil, err
 	}
 	if !seesSlack && !seesJira {
-		return nil, s.require(ctx, "list", slackIntegrations, in(namespace))
+		return nil, s.require(ctx, "list", action.SlackIntegrations, in(namespace))
 	}
 	out := &statusOutput{}
 	out.Body.Items = []IntegrationStatus{}
@@ -166,10 +167,10 @@ func statusOf(o condition.Object, kind string, suspended bool, h *v1alpha1.Healt
 
 // sees says which kinds of integration the caller may list.
 func (s *Server) sees(ctx context.Context, namespace string) (slack, jira bool, err error) {
-	if slack, err = s.may(ctx, "list", slackIntegrations, in(namespace)); err != nil {
+	if slack, err = s.may(ctx, "list", action.SlackIntegrations, in(namespace)); err != nil {
 		return false, false, err
 	}
-	jira, err = s.may(ctx, "list", jiraIntegrations, in(namespace))
+	jira, err = s.may(ctx, "list", action.JiraIntegrations, in(namespace))
 	return slack, jira, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
@@ -84,7 +85,7 @@ func anyOf(kinds ...string) *huma.RequestBody {
 // takeIn stores what events lead to.
 func (s *Server) takeIn(ctx context.Context, w Within, decode func() ([]event.Event, error)) (*inboundOutput, error) {
 	namespace := s.namespace(w)
-	if err := s.require(ctx, "create", notifications, in(namespace)); err != nil {
+	if err := s.require(ctx, "create", action.Notifications, in(namespace)); err != nil {
 		return nil, err
 	}
 	events, err := decode()

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -279,57 +278,6 @@ func TestHowAnIntegrationIs(t *testing.T) {
 				t.Errorf("got %s %v, want %s %q", got, why, c.want, c.why)
 			}
 		})
-	}
-}
-
-func TestOwners(t *testing.T) {
-	fields := metav1.NewFieldsV1(`{"f:spec":{"f:title":{},"f:state":{}}}`)
-	for name, c := range map[string]struct {
-		entry metav1.ManagedFieldsEntry
-		path  []string
-		owned bool
-	}{
-		"Argo CD":                     {metav1.ManagedFieldsEntry{Manager: "argocd-controller", Operation: "Apply", FieldsV1: fields}, []string{"spec"}, true},
-		"Argo CD without server-side": {metav1.ManagedFieldsEntry{Manager: "argocd-controller", Operation: "Update", FieldsV1: fields}, []string{"spec"}, true},
-		"the field itself":            {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", FieldsV1: fields}, []string{"spec", "state"}, true},
-		"another field":               {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", FieldsV1: fields}, []string{"spec", "severity"}, false},
-		"kubectl apply, given up":     {metav1.ManagedFieldsEntry{Manager: "kubectl-client-side-apply", Operation: "Update", FieldsV1: fields}, []string{"spec"}, false},
-		"kubectl edit, once":          {metav1.ManagedFieldsEntry{Manager: "kubectl-edit", Operation: "Update", FieldsV1: fields}, []string{"spec"}, false},
-		"ourselves":                   {metav1.ManagedFieldsEntry{Manager: "voiceai-api", Operation: "Apply", FieldsV1: fields}, []string{"spec"}, false},
-		"the status only":             {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", Subresource: "status", FieldsV1: fields}, []string{"spec"}, false},
-		"fields that cannot be read":  {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", FieldsV1: metav1.NewFieldsV1(`{`)}, []string{"spec"}, false},
-		"nothing known of the fields": {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply"}, []string{"spec"}, false},
-		"labels only, which are free": {metav1.ManagedFieldsEntry{Manager: "kubectl", Operation: "Apply", FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{}}`)}, []string{"spec"}, false},
-		"Flux":                        {metav1.ManagedFieldsEntry{Manager: "kustomize-controller", Operation: "Apply", FieldsV1: fields}, []string{"spec"}, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			o := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Name: "d", ManagedFields: []metav1.ManagedFieldsEntry{c.entry}}}
-			if err := ownedElsewhere(o, c.path...); (err != nil) != c.owned {
-				t.Errorf("got %v, want owned: %v", err, c.owned)
-			}
-		})
-	}
-}
-
-// TestWhoApplies has an object with the annotation of kubectl apply.
-func TestWhoApplies(t *testing.T) {
-	fields := metav1.NewFieldsV1(`{"f:spec":{"f:title":{}}}`)
-	for _, c := range []struct {
-		manager   string
-		operation metav1.ManagedFieldsOperationType
-		want      string
-	}{
-		{"argocd-controller", metav1.ManagedFieldsOperationUpdate, "argocd-controller"},
-		{"kustomize-controller", metav1.ManagedFieldsOperationApply, "kustomize-controller"},
-		{"kubectl-client-side-apply", metav1.ManagedFieldsOperationUpdate, "kubectl apply"},
-	} {
-		o := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{
-			Name: "d", Annotations: map[string]string{corev1.LastAppliedConfigAnnotation: `{"spec":{"title":"x"}}`},
-			ManagedFields: []metav1.ManagedFieldsEntry{{Manager: c.manager, Operation: c.operation, FieldsV1: fields}},
-		}}
-		if err := ownedElsewhere(o, "spec"); err == nil || !strings.Contains(err.Error(), "managed by "+c.want+", ") {
-			t.Errorf("%s: got %v, want %s named", c.manager, err, c.want)
-		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
@@ -74,7 +75,7 @@ type logged struct {
 
 func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error) {
 	namespace := s.namespaces(i.Across)
-	seesTold, err := s.may(ctx, "list", notifications, in(namespace))
+	seesTold, err := s.may(ctx, "list", action.Notifications, in(namespace))
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +84,7 @@ func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error
 		return nil, err
 	}
 	if !seesTold && !seesSlack && !seesJira {
-		return nil, s.require(ctx, "list", notifications, in(namespace))
+		return nil, s.require(ctx, "list", action.Notifications, in(namespace))
 	}
 	found, err := newPage[logged]("", i.Paging)
 	if err != nil {
@@ -234,7 +235,7 @@ func (s *Server) seesSlack(ctx context.Context) func(namespace string) bool {
 	return func(namespace string) bool {
 		sees, ok := known[namespace]
 		if !ok {
-			sees, _ = s.may(ctx, "list", slackIntegrations, in(namespace)) // who cannot be asked about is told less
+			sees, _ = s.may(ctx, "list", action.SlackIntegrations, in(namespace)) // who cannot be asked about is told less
 			known[namespace] = sees
 		}
 		return sees

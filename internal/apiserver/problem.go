@@ -14,6 +14,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 )
 
 // Problem is an error as RFC 9457 has it. It never repeats a value that was sent: it may be a secret.
@@ -107,10 +109,39 @@ func (p *Problem) write(w http.ResponseWriter) {
 	_ = json.NewEncoder(w).Encode(p) // who has gone need not know
 }
 
-// cluster is what an error of the API server means to whoever asked. what says what was done, such as "creating Defect d".
+// actionProblem returns what an error of package action means to the caller; nil when it is none.
+func actionProblem(ctx context.Context, err error) *Problem {
+	var unknown *action.AuthorizationError
+	var forbidden *action.ForbiddenError
+	var notFound *action.NotFoundError
+	var conflict *action.ConflictError
+	var invalid *action.InvalidError
+	switch {
+	case errors.As(err, &unknown):
+		ctrl.LoggerFrom(ctx).Error(err, "Checking a permission")
+		return later(http.StatusServiceUnavailable, 5, "Kubernetes did not answer whether you may do this; try again")
+	case errors.As(err, &forbidden):
+		return mistake(http.StatusForbidden, "%v", forbidden)
+	case errors.As(err, &notFound):
+		return mistake(http.StatusNotFound, "%v", notFound)
+	case errors.As(err, &conflict):
+		return mistake(http.StatusConflict, "%v", conflict)
+	case errors.As(err, &invalid):
+		return wrong("body."+invalid.Field, "%s", invalid.Message)
+	}
+	return nil
+}
+
+// cluster returns the problem that an error of an action or of the API server means to the caller. what names what was
+// being done, such as "creating Defect d".
 func cluster(ctx context.Context, err error, what string) error {
 	var problem *Problem
 	var status apierrors.APIStatus
+	if err != nil {
+		if p := actionProblem(ctx, err); p != nil {
+			return p
+		}
+	}
 	switch {
 	case err == nil:
 		return nil

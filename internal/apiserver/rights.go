@@ -17,6 +17,8 @@ import (
 	"k8s.io/utils/lru"
 
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
+
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 )
 
 // maxNamespaces bounds how many are named.
@@ -24,17 +26,17 @@ const maxNamespaces = 500
 
 // acts are what the API does to each kind of resource, and so what somebody may be allowed.
 var acts = []struct {
-	resource resource
+	resource action.Resource
 	verbs    []string
 }{
-	{slackIntegrations, []string{"get", "list", "watch", "create", "update", "delete"}},
-	{jiraIntegrations, []string{"get", "list", "watch", "create", "update", "delete"}},
-	{rules, []string{"get", "list", "watch", "create", "update", "delete"}},
-	{defects, []string{"get", "list", "watch", "create", "update"}},
-	{notifications, []string{"get", "list", "watch", "create"}},
-	{jobs, []string{"get", "list", "watch", "create"}},
-	{cronJobs, []string{"list", "watch"}},
-	{secrets, []string{"create", "update"}},
+	{action.SlackIntegrations, []string{"get", "list", "watch", "create", "update", "delete"}},
+	{action.JiraIntegrations, []string{"get", "list", "watch", "create", "update", "delete"}},
+	{action.Rules, []string{"get", "list", "watch", "create", "update", "delete"}},
+	{action.Defects, []string{"get", "list", "watch", "create", "update"}},
+	{action.Notifications, []string{"get", "list", "watch", "create"}},
+	{action.Jobs, []string{"get", "list", "watch", "create"}},
+	{action.CronJobs, []string{"list", "watch"}},
+	{action.Secrets, []string{"create", "update"}},
 }
 
 type accessInput struct{ Across }
@@ -76,12 +78,12 @@ func (s *Server) ask(ctx context.Context, namespace string) (rights, error) {
 	var wanted []identity.Access
 	for _, a := range acts {
 		for _, verb := range a.verbs {
-			wanted = append(wanted, identity.Access{Verb: verb, Group: a.resource.group, Resource: a.resource.name, Namespace: namespace})
+			wanted = append(wanted, identity.Access{Verb: verb, Group: a.resource.Group, Resource: a.resource.Name, Namespace: namespace})
 		}
 	}
 	within := len(wanted)
-	for _, r := range []resource{slackIntegrations, jiraIntegrations, rules, defects, notifications} {
-		wanted = append(wanted, identity.Access{Verb: "list", Group: r.group, Resource: r.name})
+	for _, r := range []action.Resource{action.SlackIntegrations, action.JiraIntegrations, action.Rules, action.Defects, action.Notifications} {
+		wanted = append(wanted, identity.Access{Verb: "list", Group: r.Group, Resource: r.Name})
 	}
 	allowed, err := s.mayAll(ctx, wanted)
 	if err != nil {
@@ -177,7 +179,7 @@ func (s *Server) mayAll(ctx context.Context, wanted []identity.Access) ([]bool, 
 		all.Go(func() {
 			for at := range next {
 				a := wanted[at]
-				allowed[at], failed[at] = s.may(ctx, a.Verb, resource{a.Group, a.Resource}, types.NamespacedName{Namespace: a.Namespace})
+				allowed[at], failed[at] = s.may(ctx, a.Verb, action.Resource{Group: a.Group, Name: a.Resource}, types.NamespacedName{Namespace: a.Namespace})
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
@@ -92,7 +93,7 @@ func (s *Server) routeRules(api huma.API) {
 
 func (s *Server) listRules(ctx context.Context, i *rulesInput) (*ruleList, error) {
 	namespace := s.namespaces(i.Across)
-	if err := s.require(ctx, "list", rules, in(namespace)); err != nil {
+	if err := s.require(ctx, "list", action.Rules, in(namespace)); err != nil {
 		return nil, err
 	}
 	found, err := newPage[*v1alpha1.NotificationRule]("", i.Paging)
@@ -131,7 +132,7 @@ func (s *Server) readRule(ctx context.Context, key types.NamespacedName) (*v1alp
 
 func (s *Server) getRule(ctx context.Context, i *ByName) (*ruleOutput, error) {
 	key := s.key(*i)
-	if err := s.require(ctx, "get", rules, key); err != nil {
+	if err := s.require(ctx, "get", action.Rules, key); err != nil {
 		return nil, err
 	}
 	r, err := s.readRule(ctx, key)
@@ -147,11 +148,11 @@ func ruleAnswer(r *v1alpha1.NotificationRule, status int) *ruleOutput {
 
 func (s *Server) putRule(ctx context.Context, i *putRule) (*ruleOutput, error) {
 	key := s.key(i.ByName)
-	if err := s.requireChange(ctx, rules, key); err != nil {
+	if err := s.requireChange(ctx, action.Rules, key); err != nil {
 		return nil, err
 	}
 	var err error
-	for range attempts {
+	for range action.MaxAttempts {
 		var out *ruleOutput
 		if out, err = s.putRuleOnce(ctx, key, i); err == nil {
 			return out, nil
@@ -170,7 +171,7 @@ func (s *Server) putRuleOnce(ctx context.Context, key types.NamespacedName, i *p
 		return nil, err
 	}
 	isNew := apierrors.IsNotFound(err)
-	if err := s.mayPut(ctx, rules, key, r, isNew, specTag(r), i.Match, i.NoneMatch); err != nil {
+	if err := s.mayPut(ctx, action.Rules, key, r, isNew, specTag(r), i.Match, i.NoneMatch); err != nil {
 		return nil, err
 	}
 	status := http.StatusOK
@@ -187,7 +188,7 @@ func (s *Server) putRuleOnce(ctx context.Context, key types.NamespacedName, i *p
 
 func (s *Server) deleteRule(ctx context.Context, i *deleteRule) (*struct{}, error) {
 	key := s.key(i.ByName)
-	if err := s.require(ctx, "delete", rules, key); err != nil {
+	if err := s.require(ctx, "delete", action.Rules, key); err != nil {
 		return nil, err
 	}
 	r, err := s.readRule(ctx, key)

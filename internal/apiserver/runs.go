@@ -3,31 +3,22 @@ package apiserver
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
-
-// +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get;list;watch
-// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create
 
 func hasSuite[T client.Object](o T) bool { return o.GetLabels()[v1alpha1.SuiteLabel] != "" }
 
@@ -114,10 +105,10 @@ func (s *Server) routeRuns(api huma.API) {
 
 func (s *Server) listSuites(ctx context.Context, i *suitesInput) (*suitesOutput, error) {
 	namespace := s.namespaces(i.Across)
-	if err := s.require(ctx, "list", cronJobs, in(namespace)); err != nil {
+	if err := s.require(ctx, "list", action.CronJobs, in(namespace)); err != nil {
 		return nil, err
 	}
-	seesRuns, err := s.may(ctx, "list", jobs, in(namespace))
+	seesRuns, err := s.may(ctx, "list", action.Jobs, in(namespace))
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +138,7 @@ func (s *Server) listSuites(ctx context.Context, i *suitesInput) (*suitesOutput,
 
 func (s *Server) listRuns(ctx context.Context, i *runsInput) (*runList, error) {
 	namespace := s.namespaces(i.Across)
-	if err := s.require(ctx, "list", jobs, in(namespace)); err != nil {
+	if err := s.require(ctx, "list", action.Jobs, in(namespace)); err != nil {
 		return nil, err
 	}
 	found, err := newPage[*batchv1.Job]("", i.Paging)
@@ -175,7 +166,7 @@ func (s *Server) listRuns(ctx context.Context, i *runsInput) (*runList, error) {
 
 func (s *Server) getRun(ctx context.Context, i *ByName) (*runOutput, error) {
 	key := s.key(*i)
-	if err := s.require(ctx, "get", jobs, key); err != nil {
+	if err := s.require(ctx, "get", action.Jobs, key); err != nil {
 		return nil, err
 	}
 	j, ok := s.runs.get(key)
@@ -193,70 +184,17 @@ func (s *Server) getRun(ctx context.Context, i *ByName) (*runOutput, error) {
 }
 
 func (s *Server) startRun(ctx context.Context, i *startRun) (*runOutput, error) {
-	namespace := s.namespace(i.Within)
-	if err := s.require(ctx, "create", jobs, in(namespace)); err != nil {
-		return nil, err
-	}
-	c, err := s.suiteNamed(namespace, i.Suite, i.Name)
+	j, created, err := s.actions.StartRun(ctx, action.Start{
+		Caller: callerOf(ctx), Namespace: s.namespace(i.Within), Suite: i.Suite, CronJob: i.Name, IdempotencyKey: i.Key,
+	})
 	if err != nil {
-		return nil, err
+		return nil, cluster(ctx, err, "starting a run of suite "+i.Suite)
 	}
-	key := i.Key
-	if key == "" {
-		random := make([]byte, 16)
-		_, _ = rand.Read(random) // never fails
-		key = string(random)
+	out := &runOutput{Status: http.StatusOK, Location: linkTo("runs", client.ObjectKeyFromObject(j)), ETag: wholeTag(j), Body: s.runOf(j)}
+	if created {
+		out.Status = http.StatusCreated
 	}
-	j := jobOf(c, callerOf(ctx).GetName(), key)
-	out := &runOutput{Status: http.StatusCreated, Location: linkTo("runs", client.ObjectKeyFromObject(j))}
-	if err := s.o.Client.Create(ctx, j, manager); err != nil {
-		if !apierrors.IsAlreadyExists(err) {
-			return nil, cluster(ctx, err, "starting a run of suite "+i.Suite)
-		}
-		if err := s.o.Live.Get(ctx, client.ObjectKeyFromObject(j), j); err != nil {
-			return nil, cluster(ctx, err, "reading Job "+j.Name)
-		}
-		out.Status = http.StatusOK
-	}
-	out.ETag, out.Body = wholeTag(j), s.runOf(j)
 	return out, nil
-}
-
-// suiteNamed is the CronJob of a suite.
-func (s *Server) suiteNamed(namespace, id, name string) (*batchv1.CronJob, error) {
-	var found []*batchv1.CronJob
-	var all []string
-	for _, c := range s.suites.in(namespace) {
-		if c.Labels[v1alpha1.SuiteLabel] == id && (name == "" || c.Name == name) {
-			found = append(found, c)
-			all = append(all, c.Name)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return nil, mistake(http.StatusNotFound, "there is no suite %q in namespace %s: label a CronJob %s=%s", id, namespace, v1alpha1.SuiteLabel, id)
-	case 1:
-		return found[0], nil
-	}
-	return nil, mistake(http.StatusConflict, "several CronJobs are suite %q: choose one of them by ?name=, %s", id, strings.Join(all, ", "))
-}
-
-// jobOf is a run of a suite: what kubectl create job --from would make. The same caller's same key is the same Job.
-func jobOf(c *batchv1.CronJob, caller, key string) *batchv1.Job {
-	sum := sha256.Sum256([]byte(fmt.Sprintf("%s\x00%s\x00%s", c.UID, caller, key)))
-	template := c.Spec.JobTemplate.DeepCopy()
-	j := &batchv1.Job{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: c.Namespace, Name: strings.TrimRight(c.Name[:min(len(c.Name), 42)], "-.") + "-" + hex.EncodeToString(sum[:10]),
-			Labels: map[string]string{}, Annotations: map[string]string{"cronjob.kubernetes.io/instantiate": "manual"},
-			OwnerReferences: []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "CronJob", Name: c.Name, UID: c.UID, Controller: ptr.To(true)}},
-		},
-		Spec: template.Spec,
-	}
-	maps.Copy(j.Labels, template.Labels)
-	j.Labels[v1alpha1.SuiteLabel] = c.Labels[v1alpha1.SuiteLabel]
-	maps.Copy(j.Annotations, template.Annotations)
-	return j
 }
 
 // runOf is a Job as a run.

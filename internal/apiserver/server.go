@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/listener"
@@ -31,9 +32,6 @@ const (
 	maxBody       = 256 << 10
 	maxEventsBody = 4 << 20
 )
-
-// manager is the name under which the API's writes are known in managedFields.
-const manager = client.FieldOwner("voiceai-api")
 
 // Outbox stores what an event leads to.
 type Outbox interface {
@@ -94,6 +92,7 @@ type Server struct {
 	under             underWay
 	turns             turns
 	rights            rightsMemo
+	actions           *action.Actions
 	reports           *reports
 
 	slack    *shelf[*v1alpha1.SlackIntegration]
@@ -118,6 +117,7 @@ func New(o Options) (*Server, error) {
 		suites: newShelf(hasSuite[*batchv1.CronJob]), runs: newShelf(hasSuite[*batchv1.Job]),
 		stopping: make(chan struct{}), senders: newBuckets(o.Clock, sendersFactor*o.RequestsPerSecond),
 	}
+	s.actions = &action.Actions{Client: o.Client, Live: o.Live, Authorizer: o.Identity, Clock: o.Clock}
 	s.turns = turns{under: &s.under, of: map[string]*line{}}
 	mux := http.NewServeMux()
 	api := humago.New(mux, huma.Config{

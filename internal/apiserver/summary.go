@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
@@ -85,16 +86,16 @@ func (s *Server) summary(ctx context.Context, i *summaryInput) (*summaryOutput, 
 	namespace := s.namespaces(i.Across)
 	var see sight
 	for _, x := range []struct {
-		resource resource
+		resource action.Resource
 		sees     *bool
-	}{{slackIntegrations, &see.slack}, {jiraIntegrations, &see.jira}, {rules, &see.rules}, {defects, &see.defects}, {notifications, &see.told}, {jobs, &see.runs}} {
+	}{{action.SlackIntegrations, &see.slack}, {action.JiraIntegrations, &see.jira}, {action.Rules, &see.rules}, {action.Defects, &see.defects}, {action.Notifications, &see.told}, {action.Jobs, &see.runs}} {
 		var err error
 		if *x.sees, err = s.may(ctx, "list", x.resource, in(namespace)); err != nil {
 			return nil, err
 		}
 	}
 	if see == (sight{}) {
-		return nil, s.require(ctx, "list", slackIntegrations, in(namespace))
+		return nil, s.require(ctx, "list", action.SlackIntegrations, in(namespace))
 	}
 	from := s.o.Clock.Now().UTC().Truncate(time.Hour).Add(-(hours - 1) * time.Hour)
 	out := &summaryOutput{}

@@ -20,6 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
 
@@ -39,15 +40,15 @@ const (
 // watched are the kinds that can be watched, with the resource that a watcher must be allowed to watch.
 var watched = []struct {
 	kind     string
-	resource resource
+	resource action.Resource
 }{
-	{v1alpha1.KindSlackIntegration, slackIntegrations},
-	{v1alpha1.KindJiraIntegration, jiraIntegrations},
-	{v1alpha1.KindNotificationRule, rules},
-	{v1alpha1.KindDefect, defects},
-	{v1alpha1.KindNotification, notifications},
-	{"CronJob", cronJobs},
-	{"Job", jobs},
+	{v1alpha1.KindSlackIntegration, action.SlackIntegrations},
+	{v1alpha1.KindJiraIntegration, action.JiraIntegrations},
+	{v1alpha1.KindNotificationRule, action.Rules},
+	{v1alpha1.KindDefect, action.Defects},
+	{v1alpha1.KindNotification, action.Notifications},
+	{"CronJob", action.CronJobs},
+	{"Job", action.Jobs},
 }
 
 // hub tells its watchers that something changed.

@@ -1,0 +1,108 @@
+package action
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/identity"
+)
+
+// +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get;list;watch
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create
+
+// Start is the start of a run of a suite.
+type Start struct {
+	Caller    identity.Caller
+	Namespace string
+	// Suite is the suite's id: the suite label of its CronJob.
+	Suite string
+	// CronJob is the name of the CronJob, for a suite that several have. Optional.
+	CronJob string
+	// IdempotencyKey makes repeated starts of a caller one run. Each start is a run of its own when it is empty.
+	IdempotencyKey string
+}
+
+// StartRun creates a Job from the CronJob of a suite. created is false when the run was started before with the same
+// key.
+func (a *Actions) StartRun(ctx context.Context, s Start) (run *batchv1.Job, created bool, err error) {
+	if err := a.require(ctx, s.Caller, Jobs.In("create", s.Namespace)); err != nil {
+		return nil, false, err
+	}
+	suite, err := a.suite(ctx, s)
+	if err != nil {
+		return nil, false, err
+	}
+	j := jobFrom(suite, s.Caller.GetName(), cmp.Or(s.IdempotencyKey, rand.Text()))
+	err = a.Client.Create(ctx, j, FieldOwner)
+	switch {
+	case err == nil:
+		return j, true, nil
+	case !apierrors.IsAlreadyExists(err):
+		return nil, false, err
+	}
+	return j, false, a.Live.Get(ctx, client.ObjectKeyFromObject(j), j)
+}
+
+// suite returns the CronJob of a suite.
+func (a *Actions) suite(ctx context.Context, s Start) (*batchv1.CronJob, error) {
+	labeled := &batchv1.CronJobList{}
+	inSuite := client.MatchingLabels{v1alpha1.SuiteLabel: s.Suite}
+	if err := a.Client.List(ctx, labeled, client.InNamespace(s.Namespace), inSuite); err != nil {
+		return nil, err
+	}
+	found := slices.DeleteFunc(labeled.Items, func(c batchv1.CronJob) bool {
+		return s.CronJob != "" && c.Name != s.CronJob
+	})
+	switch len(found) {
+	case 0:
+		return nil, &NotFoundError{fmt.Sprintf("namespace %s has no suite %q: label a CronJob %s=%s",
+			s.Namespace, s.Suite, v1alpha1.SuiteLabel, s.Suite)}
+	case 1:
+		return &found[0], nil
+	}
+	names := make([]string, len(found))
+	for i := range found {
+		names[i] = found[i].Name
+	}
+	slices.Sort(names)
+	return nil, &ConflictError{fmt.Sprintf("several CronJobs are suite %q: choose one of them by name: %s",
+		s.Suite, strings.Join(names, ", "))}
+}
+
+// jobFrom returns a run of a suite: the Job that kubectl create job --from would create. The same key of the same
+// caller makes the same Job.
+func jobFrom(c *batchv1.CronJob, caller, key string) *batchv1.Job {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s", c.UID, caller, key))
+	prefix := strings.TrimRight(c.Name[:min(len(c.Name), 42)], "-.")
+	template := c.Spec.JobTemplate.DeepCopy()
+	j := &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:   c.Namespace,
+			Name:        prefix + "-" + hex.EncodeToString(sum[:10]),
+			Labels:      map[string]string{},
+			Annotations: map[string]string{"cronjob.kubernetes.io/instantiate": "manual"},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: "batch/v1", Kind: "CronJob", Name: c.Name, UID: c.UID, Controller: ptr.To(true),
+			}},
+		},
+		Spec: template.Spec,
+	}
+	maps.Copy(j.Labels, template.Labels)
+	j.Labels[v1alpha1.SuiteLabel] = c.Labels[v1alpha1.SuiteLabel]
+	maps.Copy(j.Annotations, template.Annotations)
+	return j
+}
