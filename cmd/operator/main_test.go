@@ -317,6 +317,6 @@ var _ = Describe("On a bad day", func() {
 		Entry("user", func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.Username = "someone" }, func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.Username = "bot@example.com" },
 			v1alpha1.ConditionAuthenticated, "False/Unauthorized", "refused the credentials"),
 		Entry("key of the Secret", func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.TokenSecretRef.Key = "x" }, func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.TokenSecretRef.Key = "jira" },
-			v1alpha1.ConditionAuthenticated, "False/SecretKeyNotFound", `no value under the key "x"`),
+			v1alpha1.ConditionAuthenticated, "False/SecretKeyNotFound", `no value for key "x"`),
 	)
 })

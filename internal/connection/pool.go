@@ -7,26 +7,27 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
-// coalesce is how long changes of a record are gathered before the integration's status shows them.
-const coalesce = 5 * time.Second
+const (
+	// statusDelay is how long changes of a record are gathered before they are written to the integration's status.
+	statusDelay = 5 * time.Second
+	// drainTimeout is how long calls in flight may take to end when the operator stops.
+	drainTimeout = 5 * time.Second
+)
 
-// drain is how long calls under way may take to end when the operator stops.
-const drain = 5 * time.Second
-
-// Options say what a pool's connections need from outside.
+// Options configure a pool.
 type Options struct {
 	Clock clock.WithDelayedExecution
-	// Fence is asked right before each call whether this process may still act; nil means always.
+	// Fence is called right before each call and returns an error if this process may not act. nil never refuses.
 	Fence func() error
-	// EnqueueItem has an object that waits for a call reconciled, EnqueueIntegration an integration. They are called from any goroutine and must
-	// not block.
+	// EnqueueItem enqueues an object that waits for a call, EnqueueIntegration an integration. They are called from any
+	// goroutine and must not block.
 	EnqueueItem, EnqueueIntegration func(types.NamespacedName)
 	// CountedAction is the action whose successes a Record counts.
 	CountedAction string
@@ -41,42 +42,56 @@ type Pool[C, R any] struct {
 	timers      map[types.NamespacedName]clock.Timer
 }
 
-// NewPool is a pool without connections.
+// NewPool returns a pool without connections.
 func NewPool[C, R any](o Options) *Pool[C, R] {
 	if o.Fence == nil {
 		o.Fence = func() error { return nil }
 	}
-	return &Pool[C, R]{options: o, connections: map[types.NamespacedName]*Connection[C, R]{}, timers: map[types.NamespacedName]clock.Timer{}}
+	return &Pool[C, R]{
+		options:     o,
+		connections: map[types.NamespacedName]*Connection[C, R]{},
+		timers:      map[types.NamespacedName]clock.Timer{},
+	}
 }
 
-// Get is an integration's connection. It is made, paused, when it is first asked for, so that objects can wait for an integration that has
-// not been reconciled yet.
+// Get returns the connection of an integration. It makes a paused one if there is none, so that objects can wait for an
+// integration that has not been reconciled yet.
 func (p *Pool[C, R]) Get(name types.NamespacedName) *Connection[C, R] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if c := p.connections[name]; c != nil {
 		return c
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	c := &Connection[C, R]{
-		name: name, clock: p.options.Clock, fence: p.options.Fence, enqueue: p.options.EnqueueItem,
-		enqueueIntegration: func() { p.options.EnqueueIntegration(name) },
-		ctx:                ctx, cancel: cancel, limiter: limiter(0, 0), lanes: map[string]*Lane[C, R]{},
-	}
-	c.pause.Store(&pause{fault: fault.New(fault.Unavailable, "the integration has not been checked yet"), quiet: true})
-	c.Record = &Record{clock: p.options.Clock, counted: p.options.CountedAction, changed: func() { p.enqueueLater(name) }}
+	c := p.newConnection(name)
 	p.connections[name] = c
 	return c
 }
 
-// enqueueLater has the integration reconciled once in a while after its record changed.
+func (p *Pool[C, R]) newConnection(name types.NamespacedName) *Connection[C, R] {
+	o := p.options
+	c := &Connection[C, R]{
+		Record:             &Record{clock: o.Clock, countedAction: o.CountedAction, changed: func() { p.enqueueLater(name) }},
+		name:               name,
+		clock:              o.Clock,
+		fence:              o.Fence,
+		enqueue:            o.EnqueueItem,
+		enqueueIntegration: func() { o.EnqueueIntegration(name) },
+		limiter:            rate.NewLimiter(rate.Inf, 0),
+		lanes:              map[string]*Lane[C, R]{},
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.pause.Store(&pause{fault: fault.New(fault.Unavailable, "the integration has not been checked yet"), quiet: true})
+	return c
+}
+
+// enqueueLater enqueues an integration after a delay, once for all changes of its record until then.
 func (p *Pool[C, R]) enqueueLater(name types.NamespacedName) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.timers[name] != nil {
 		return
 	}
-	p.timers[name] = p.options.Clock.AfterFunc(coalesce, func() {
+	p.timers[name] = p.options.Clock.AfterFunc(statusDelay, func() {
 		p.mu.Lock()
 		delete(p.timers, name)
 		p.mu.Unlock()
@@ -84,61 +99,87 @@ func (p *Pool[C, R]) enqueueLater(name types.NamespacedName) {
 	})
 }
 
-// Forget drops what waits for an object, on whichever connection.
+// Forget drops the answers and waiting calls of an object in all connections. It closes connections of deleted
+// integrations that were kept for them.
 func (p *Pool[C, R]) Forget(object types.NamespacedName) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, c := range p.connections {
-		c.mu.Lock()
-		for _, l := range c.lanes {
-			l.forget(object)
+	for name, c := range p.connections {
+		if c.forget(object) {
+			p.remove(name)
 		}
-		c.mu.Unlock()
 	}
 }
 
-// Close ends the connection of an integration that was deleted. While calls are under way, or answers have not been taken over, it is kept: an
-// integration of the same name must not make the same calls again.
+// forget drops the answers and waiting calls of an object. It reports whether the integration was deleted and nothing
+// keeps the connection open any more.
+func (c *Connection[C, R]) forget(object types.NamespacedName) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range c.lanes {
+		l.forget(object)
+	}
+	return c.deleted && !c.hasInFlight()
+}
+
+// Close closes the connection of a deleted integration. It keeps the connection, paused, while calls are in flight or
+// have answers that were not handled yet: a new integration of the same name must not make the same calls again.
 func (p *Pool[C, R]) Close(name types.NamespacedName) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	c := p.connections[name]
-	if c != nil && c.hasInFlight() {
-		p.mu.Unlock()
-		c.Pause(fault.New(fault.NotFound, "the integration was deleted"))
+	if c == nil {
 		return
 	}
+	c.mu.Lock()
+	inFlight := c.hasInFlight()
+	c.mu.Unlock()
+	if inFlight {
+		c.pauseDeleted()
+		return
+	}
+	p.remove(name)
+}
+
+// remove drops a connection and closes it. The caller holds mu.
+func (p *Pool[C, R]) remove(name types.NamespacedName) {
+	c := p.connections[name]
 	delete(p.connections, name)
 	if t := p.timers[name]; t != nil {
 		t.Stop()
 		delete(p.timers, name)
 	}
-	p.mu.Unlock()
-	if c != nil {
-		c.close()
-	}
+	c.close()
 }
 
-// InFlight is the integration and lane in which a call for an object is under way, or has an answer that was not taken over and says that
-// something was done or may have been. Whatever the object asks for now, that comes first.
-func (p *Pool[C, R]) InFlight(object types.NamespacedName, uid types.UID, but string) (integration types.NamespacedName, lane string, ok bool) {
+// InFlight returns the integration and lane in which a call for an object is in flight, or has an answer, not handled
+// yet, by which something was or may have been done in Slack or Jira. That answer has to be handled before the object
+// makes another call. InFlight skips the lane named by except.
+func (p *Pool[C, R]) InFlight(object types.NamespacedName, uid types.UID, except string) (
+	integration types.NamespacedName, lane string, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for name, c := range p.connections {
-		c.mu.Lock()
-		for l, other := range c.lanes {
-			if e := other.entries[object]; e != nil && l != but && e.UID == uid && e.isInFlight() {
-				integration, lane, ok = name, l, true
-			}
+		if lane, ok := c.inFlight(object, uid, except); ok {
+			return name, lane, true
 		}
-		c.mu.Unlock()
 	}
-	return integration, lane, ok
+	return types.NamespacedName{}, "", false
 }
 
-// hasInFlight says whether any call is under way, or has an answer that was not taken over.
-func (c *Connection[C, R]) hasInFlight() bool {
+func (c *Connection[C, R]) inFlight(object types.NamespacedName, uid types.UID, except string) (lane string, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for name, l := range c.lanes {
+		if e := l.find(object, uid); e != nil && name != except && e.isInFlight() {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// hasInFlight reports whether any call is in flight or has an answer that was not handled yet. The caller holds mu.
+func (c *Connection[C, R]) hasInFlight() bool {
 	for _, l := range c.lanes {
 		for _, e := range l.entries {
 			if e.isInFlight() {
@@ -149,18 +190,8 @@ func (c *Connection[C, R]) hasInFlight() bool {
 	return false
 }
 
-func (e *entry[C, R]) isInFlight() bool {
-	switch e.state {
-	case started, slow:
-		return true
-	case done:
-		return e.answer.Err == nil || fault.Is(e.answer.Err, fault.Ambiguous)
-	}
-	return false
-}
-
-// Start waits for ctx to end. Then no further call begins, those under way have a few seconds to end, and the rest is cancelled. It is a
-// Runnable of the manager.
+// Start waits for ctx to end. Then no further call starts, calls in flight have a few seconds to end, and the rest is
+// cancelled. It implements the manager's Runnable.
 func (p *Pool[C, R]) Start(ctx context.Context) error {
 	<-ctx.Done()
 	p.mu.Lock()
@@ -168,11 +199,11 @@ func (p *Pool[C, R]) Start(ctx context.Context) error {
 		t.Stop()
 	}
 	connections := slices.Collect(maps.Values(p.connections))
-	p.mu.Unlock() // a call under way may ask for a connection, or note in a record what came of it
-	ended := make(chan struct{})
+	p.mu.Unlock() // a call in flight may need it for a connection or a record
 	for _, c := range connections {
 		c.close()
 	}
+	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		for _, c := range connections {
@@ -181,40 +212,11 @@ func (p *Pool[C, R]) Start(ctx context.Context) error {
 	}()
 	select {
 	case <-ended:
-	case <-time.After(drain):
+	case <-time.After(drainTimeout):
 		for _, c := range connections {
 			c.cancel()
 		}
 		<-ended
 	}
 	return nil
-}
-
-// Metrics is how many calls wait in a pool's lanes, for a kind of integration.
-func (p *Pool[C, R]) Metrics(kind string) prometheus.Collector {
-	return depth[C, R]{p, prometheus.NewDesc("voiceai_lane_backlog", "Calls that wait for their turn, by kind of integration, integration and lane.",
-		[]string{"namespace", "integration", "lane"}, prometheus.Labels{"kind": kind})}
-}
-
-type depth[C, R any] struct {
-	pool *Pool[C, R]
-	desc *prometheus.Desc
-}
-
-// Describe says which metric it is.
-func (d depth[C, R]) Describe(out chan<- *prometheus.Desc) { out <- d.desc }
-
-// Collect counts.
-func (d depth[C, R]) Collect(out chan<- prometheus.Metric) {
-	d.pool.mu.Lock()
-	connections := maps.Clone(d.pool.connections)
-	d.pool.mu.Unlock()
-	for name, c := range connections {
-		c.mu.Lock()
-		lanes := maps.Clone(c.lanes)
-		c.mu.Unlock()
-		for lane, l := range lanes {
-			out <- prometheus.MustNewConstMetric(d.desc, prometheus.GaugeValue, float64(l.Backlog()), name.Namespace, name.Name, lane)
-		}
-	}
 }

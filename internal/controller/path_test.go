@@ -169,7 +169,7 @@ var _ = Describe("From a Defect to a ticket and a message", func() {
 
 		secret := w.secret("jira", map[string]string{"other": "x"})
 		w.create(secret)
-		eventually(i, v1alpha1.ConditionAuthenticated, "False/SecretKeyNotFound", `no value under the key "token"`)
+		eventually(i, v1alpha1.ConditionAuthenticated, "False/SecretKeyNotFound", `no value for key "token"`)
 		secret.StringData = map[string]string{"token": "t-1"}
 		Expect(kube.Update(ctx, secret)).To(Succeed())
 		eventually(i, v1alpha1.ConditionReady, "True/Ready", "")
