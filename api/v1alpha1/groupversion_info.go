@@ -1,8 +1,9 @@
-// Package v1alpha1 contains the kinds of the integrations.voiceai.dev API group: how to reach Slack and Jira, who hears of
-// what, and the work itself.
+// Package v1alpha1 defines the integrations.voiceai.dev API: integrations with Slack and Jira, notification rules,
+// defects and notifications.
 //
-// A status is atomic to the API server, and so is the spec of a Notification, which never changes: each has one writer, the operator, and to keep
-// book of who owns which field of it (metadata.managedFields) took a quarter of the API server's time for each write and a third of the object.
+// Every status, and the spec of a Notification, is atomic: each has one writer, the operator. Tracking the ownership of
+// its fields in metadata.managedFields took a quarter of the API server's time for a write and a third of the object's
+// size.
 // +kubebuilder:object:generate=true
 // +groupName=integrations.voiceai.dev
 package v1alpha1
@@ -16,7 +17,8 @@ import (
 // GroupVersion is the API group and version of the kinds in this package.
 var GroupVersion = schema.GroupVersion{Group: "integrations.voiceai.dev", Version: "v1alpha1"}
 
-// AddToScheme registers the kinds of this package. The error is always nil; its form is what scheme builders expect.
+// AddToScheme registers the kinds of this package. It always returns nil; scheme builders expect an error in its
+// signature.
 func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&SlackIntegration{}, &SlackIntegrationList{},
@@ -29,7 +31,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 	return nil
 }
 
-// The names of the kinds, as they stand in references and activities.
+// Names of the kinds, as used in references and activities.
 const (
 	KindSlackIntegration = "SlackIntegration"
 	KindJiraIntegration  = "JiraIntegration"
@@ -39,30 +41,34 @@ const (
 )
 
 const (
-	// SuiteLabel marks CronJobs (suites) and Jobs (runs) with the id of their test suite. The operator puts it on Notifications too.
+	// SuiteLabel marks CronJobs (suites) and Jobs (runs) with the id of their test suite. The operator copies it to
+	// Notifications.
 	SuiteLabel = "integrations.voiceai.dev/suite"
 
-	// RuleLabel is on every Notification: the name of the rule that matched, shortened to a label's length.
+	// RuleLabel is set on every Notification: the name of the rule that matched, shortened to the length of a label
+	// value.
 	RuleLabel = "integrations.voiceai.dev/rule"
 
-	// EventTypeLabel is on every Notification: the type of its event.
+	// EventTypeLabel is set on every Notification: the type of its event.
 	EventTypeLabel = "integrations.voiceai.dev/event-type"
 
-	// DigestLabel is "true" on a Notification that tells others together.
+	// DigestLabel is "true" on a Notification that is a digest of others.
 	DigestLabel = "integrations.voiceai.dev/digest"
 
-	// TicketRequestedAtAnnotation on a Defect asks for a ticket now, whatever spec.jira.create says. Its value is the RFC 3339
-	// time of the request; status.jira.ticketRequestedAt repeats the one last honoured.
+	// TicketRequestedAtAnnotation on a Defect requests a ticket now, regardless of spec.jira.create. Its value is the
+	// RFC 3339 time of the request. status.jira.ticketRequestedAt repeats the value that was last handled.
 	TicketRequestedAtAnnotation = "integrations.voiceai.dev/ticket-requested-at"
 
-	// ChangedByAnnotation on a Defect says who changed spec.state, and to what: <state>/<who>. What changes it for a person sets it; comments on the
-	// ticket repeat it, as long as the state is still that.
+	// ChangedByAnnotation on a Defect names the person who changed spec.state, as <state>/<person>. Clients that change
+	// the state on behalf of a person set it. Comments on the ticket mention the person while spec.state is still that
+	// state.
 	ChangedByAnnotation = "integrations.voiceai.dev/changed-by"
 
-	// JiraChangedAtAnnotation on a Defect hints that its ticket changed in Jira, so that it is read again. Its value is the RFC 3339 time of the
-	// hint; status.jira.jiraChangedAt repeats the one last honoured.
+	// JiraChangedAtAnnotation on a Defect hints that its ticket changed in Jira, so that the operator reads the ticket
+	// again. Its value is the RFC 3339 time of the hint. status.jira.jiraChangedAt repeats the value that was last
+	// handled.
 	JiraChangedAtAnnotation = "integrations.voiceai.dev/jira-changed-at"
 
-	// ResultsAnnotation on a Job is the result of a test run, as JSON.
+	// ResultsAnnotation on a Job holds the result of a test run, as JSON.
 	ResultsAnnotation = "integrations.voiceai.dev/results"
 )

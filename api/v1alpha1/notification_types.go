@@ -5,27 +5,28 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// NotificationSpec is one delivery: which event is told, by which rule, and where. It cannot be changed.
+// NotificationSpec describes one delivery: the event, the rule that matched it, and the destination. It is immutable.
 // +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec is immutable: a Notification records what is to be delivered; delete it to call it off"
 type NotificationSpec struct {
-	// rule that matched the event.
+	// rule is the rule that matched the event.
 	// +required
 	Rule RuleReference `json:"rule"`
 
-	// integrationRef names the SlackIntegration that delivers it; the default one of this namespace when empty.
+	// integrationRef names the SlackIntegration that delivers the message. Defaults to the default one of this
+	// namespace.
 	// +optional
 	IntegrationRef *IntegrationReference `json:"integrationRef,omitempty"`
 
-	// channel it goes to; the integration's default channel when empty.
+	// channel is the destination. Defaults to the integration's default channel.
 	// +optional
 	Channel SlackChannel `json:"channel,omitempty"`
 
-	// event that is told. Of a digest it is the newest of its members' events.
+	// event is what the message is about. For a digest it is the most recent event of its members.
 	// +required
 	Event NotificationEvent `json:"event"`
 
-	// members are the Notifications of this namespace, by name and in the order of their names, that this one tells together: it is a digest when
-	// there are any.
+	// members are the names of the Notifications of this namespace that this digest combines, in alphabetical order.
+	// Empty unless this is a digest.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=1000
@@ -39,48 +40,48 @@ type NotificationName string
 
 // RuleReference names a NotificationRule of the same namespace.
 type RuleReference struct {
-	// name of the rule.
+	// name is the name of the rule.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
 
-	// uid of the rule, so that a later one of the same name is not taken for it.
+	// uid is the UID of the rule. It distinguishes the rule from a later one of the same name.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	UID string `json:"uid"`
 }
 
-// NotificationEvent is something that happened.
+// NotificationEvent is an event that a rule matched.
 type NotificationEvent struct {
-	// id identifies the event: the same thing told twice has the same id.
+	// id identifies the event. An event that is announced twice keeps its id.
 	// +required
 	ID EventID `json:"id"`
 
-	// type says what kind of thing happened, such as DefectCreated.
+	// type is the type of the event, such as DefectCreated.
 	// +required
 	Type EventType `json:"type"`
 
-	// time at which it happened.
+	// time is when the event happened.
 	// +required
 	Time metav1.Time `json:"time"`
 
-	// severity of it, where it has one.
+	// severity is the severity of the event, if it has one.
 	// +optional
 	Severity Severity `json:"severity,omitempty"`
 
-	// labels of what it is about.
+	// labels are the labels of the object that the event is about.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317)",message="a key may have at most 317 characters"
 	Labels map[string]EventLabel `json:"labels,omitempty"`
 
-	// subject is the object it is about, where there is one.
+	// subject is the object that the event is about, if there is one.
 	// +optional
 	Subject *EventSubject `json:"subject,omitempty"`
 
-	// data are the facts, which differ with the type of event. At most 64 entries.
+	// data are the facts of the event, which depend on its type. At most 64 entries.
 	// +optional
 	// +kubebuilder:validation:Type=object
 	// +kubebuilder:validation:MaxProperties=64
@@ -92,55 +93,63 @@ type NotificationEvent struct {
 // +kubebuilder:validation:MaxLength=1024
 type EventLabel string
 
-// EventSubject is the object an event is about.
+// EventSubject is the object that an event is about.
 type EventSubject struct {
-	// kind of the object.
+	// kind is the kind of the object.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind"`
 
-	// namespace of the object.
+	// namespace is the namespace of the object.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Namespace string `json:"namespace,omitempty"`
 
-	// name of the object.
+	// name is the name of the object.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
 
-	// uid of the object.
+	// uid is the UID of the object.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	UID string `json:"uid,omitempty"`
 }
 
 const (
-	// ConditionDelivered is True when nothing more is to be sent. Always present.
+	// ConditionDelivered is True when nothing is left to send. Always present.
 	//
-	// Possible reasons when True: "Sent", "Digested" (told in a digest), "Muted" (a mute window held). When False: "Pending",
-	// "RateLimited", "Retrying", "IntegrationPaused", "Suspended", "Rejected" (Slack refused it for good, or until somebody changes
-	// what the message names), "Expired" (too old to be of use).
+	// Possible reasons when True: "Sent", "Digested", "Muted". When False: "Pending", "RateLimited", "Retrying",
+	// "IntegrationPaused", "Suspended", "Rejected", "Expired".
 	ConditionDelivered = "Delivered"
 )
 
 // Reasons of a Notification's conditions.
 const (
-	ReasonSent      = "Sent"
-	ReasonDigested  = "Digested"
-	ReasonMuted     = "Muted"
-	ReasonPending   = "Pending"
-	ReasonRetrying  = "Retrying"
-	ReasonRejected  = "Rejected"
-	ReasonExpired   = "Expired"
+	// ReasonSent means that Slack accepted the message.
+	ReasonSent = "Sent"
+	// ReasonDigested means that the message of a digest covers this event.
+	ReasonDigested = "Digested"
+	// ReasonMuted means that nothing was sent because of a mute window.
+	ReasonMuted = "Muted"
+	// ReasonPending means that the message waits to be sent.
+	ReasonPending = "Pending"
+	// ReasonRetrying means that an attempt failed and another one follows.
+	ReasonRetrying = "Retrying"
+	// ReasonRejected means that Slack refused the message permanently, or until the channel or user that it names is
+	// fixed.
+	ReasonRejected = "Rejected"
+	// ReasonExpired means that the message was given up because it is too old to be useful.
+	ReasonExpired = "Expired"
+	// ReasonDelivered means that nothing is left to send.
 	ReasonDelivered = "Delivered"
 )
 
-// NotificationStatus is what became of the delivery.
+// NotificationStatus is the observed state of a delivery.
 type NotificationStatus struct {
-	// conditions are Ready and Delivered, and Reconciling or Stalled while they hold.
+	// conditions are Ready and Delivered, plus Reconciling or Stalled while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -151,16 +160,16 @@ type NotificationStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// attempts counts the calls to Slack for it.
+	// attempts counts the calls to Slack for this delivery.
 	// +optional
 	Attempts int32 `json:"attempts,omitempty"`
 
-	// nextAttemptTime is when it will be tried again.
+	// nextAttemptTime is when the operator tries again.
 	// +optional
 	NextAttemptTime *metav1.Time `json:"nextAttemptTime,omitempty"`
 
-	// uncertainSince is when a call to Slack ended without an answer. The channel is asked for the message before it is sent again, where
-	// that is possible.
+	// uncertainSince is when a call to Slack ended without an answer. Where possible, the operator looks up the message
+	// in the channel before it sends it again.
 	// +optional
 	UncertainSince *metav1.Time `json:"uncertainSince,omitempty"`
 
@@ -168,7 +177,7 @@ type NotificationStatus struct {
 	// +optional
 	Message *PostedMessage `json:"message,omitempty"`
 
-	// digest is the name of the Notification whose message tells this one.
+	// digest is the name of the digest Notification whose message covers this one.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Digest string `json:"digest,omitempty"`
@@ -176,33 +185,33 @@ type NotificationStatus struct {
 
 // PostedMessage is a message in Slack.
 type PostedMessage struct {
-	// integration is the SlackIntegration it was sent with, as namespace/name.
+	// integration is the SlackIntegration that sent the message, as namespace/name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=320
 	Integration string `json:"integration,omitempty"`
 
-	// channel is the channel's ID; empty when posted by incoming webhook.
+	// channel is the channel's ID; empty for an incoming webhook.
 	// +optional
 	// +kubebuilder:validation:MaxLength=81
 	Channel string `json:"channel,omitempty"`
 
-	// ts identifies the message in the channel; empty when posted by incoming webhook.
+	// ts is Slack's timestamp, which identifies the message in the channel; empty for an incoming webhook.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	TS string `json:"ts,omitempty"`
 
-	// permalink opens the message.
+	// permalink is the address of the message.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Permalink string `json:"permalink,omitempty"`
 
-	// time at which Slack accepted it.
+	// time is when Slack accepted the message.
 	// +optional
 	Time *metav1.Time `json:"time,omitempty"`
 }
 
-// Notification is one delivery to Slack, made by the operator when an event matches a rule. Together they are the outbox and the
-// activity log; each is removed some time after it was delivered.
+// Notification is one delivery to Slack. The operator creates it when an event matches a rule. Together the
+// Notifications are the outbox and the activity log; the operator deletes each some time after its delivery.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:categories=voiceai,shortName=notif
@@ -217,18 +226,19 @@ type PostedMessage struct {
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Delivered")].message`,priority=1
 type Notification struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is what is to be delivered.
+	// spec describes the delivery.
 	// +required
 	// +structType=atomic
 	Spec NotificationSpec `json:"spec"`
 
-	// status is what became of it.
+	// status is the observed state of the delivery.
 	// +optional
 	// +structType=atomic
-	// +kubebuilder:default:={"observedGeneration":-1}
+	// +default={"observedGeneration":-1}
 	Status NotificationStatus `json:"status,omitzero"`
 }
 
@@ -240,8 +250,8 @@ type NotificationList struct {
 	Items           []Notification `json:"items"`
 }
 
-// GetConditions returns the conditions, for those who set and read them.
+// GetConditions returns a pointer to the conditions of the status.
 func (n *Notification) GetConditions() *[]metav1.Condition { return &n.Status.Conditions }
 
-// SetObservedGeneration records which generation of the spec the status describes.
+// SetObservedGeneration records the generation of the spec that the status describes.
 func (n *Notification) SetObservedGeneration(g int64) { n.Status.ObservedGeneration = g }

@@ -2,67 +2,72 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// EventType says what kind of thing happened.
+// EventType is the type of an event.
 // +kubebuilder:validation:Enum=TestRunCompleted;DefectCreated;DefectTicketed;DefectStateChanged;EdgeCaseDiscovered;SystemAlertFiring;SystemAlertResolved;IntegrationUnhealthy;IntegrationRecovered
 type EventType string
 
 const (
-	// EventTestRunCompleted: a Job with the suite label finished, failed or ran out of time.
+	// EventTestRunCompleted means that a Job with the suite label finished, failed or exceeded its deadline.
 	EventTestRunCompleted EventType = "TestRunCompleted"
-	// EventDefectCreated: a Defect of category Defect was created.
+	// EventDefectCreated means that a Defect of category Defect was created.
 	EventDefectCreated EventType = "DefectCreated"
-	// EventDefectTicketed: a Defect got its Jira ticket.
+	// EventDefectTicketed means that a Defect got its Jira ticket.
 	EventDefectTicketed EventType = "DefectTicketed"
-	// EventDefectStateChanged: a Defect moved to another state.
+	// EventDefectStateChanged means that the state of a Defect changed.
 	EventDefectStateChanged EventType = "DefectStateChanged"
-	// EventEdgeCaseDiscovered: a Defect of category EdgeCase was created.
+	// EventEdgeCaseDiscovered means that a Defect of category EdgeCase was created.
 	EventEdgeCaseDiscovered EventType = "EdgeCaseDiscovered"
-	// EventSystemAlertFiring: an alert about the system under test began.
+	// EventSystemAlertFiring means that an alert about the system under test started firing.
 	EventSystemAlertFiring EventType = "SystemAlertFiring"
-	// EventSystemAlertResolved: an alert about the system under test ended.
+	// EventSystemAlertResolved means that an alert about the system under test was resolved.
 	EventSystemAlertResolved EventType = "SystemAlertResolved"
-	// EventIntegrationUnhealthy: an integration stopped working.
+	// EventIntegrationUnhealthy means that an integration stopped working.
 	EventIntegrationUnhealthy EventType = "IntegrationUnhealthy"
-	// EventIntegrationRecovered: it works again.
+	// EventIntegrationRecovered means that an integration works again.
 	EventIntegrationRecovered EventType = "IntegrationRecovered"
 )
 
-// NotificationRuleSpec says which events go where. An event matches when its type is listed and selector, minSeverity and when, as far
-// as given, all hold. Events older than the rule never match, and neither do runs that ended before its spec was last changed.
+// NotificationRuleSpec selects events and their destination. An event matches if its type is listed and it meets
+// selector, minSeverity and when, as far as they are set. Events older than the rule never match. Neither do runs that
+// ended before the spec last changed.
 type NotificationRuleSpec struct {
-	// eventTypes that the rule is for: TestRunCompleted, DefectCreated, DefectTicketed, DefectStateChanged, EdgeCaseDiscovered,
-	// SystemAlertFiring, SystemAlertResolved, IntegrationUnhealthy or IntegrationRecovered.
+	// eventTypes are the types of events that can match: TestRunCompleted, DefectCreated, DefectTicketed,
+	// DefectStateChanged, EdgeCaseDiscovered, SystemAlertFiring, SystemAlertResolved, IntegrationUnhealthy or
+	// IntegrationRecovered.
 	// +required
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=9
 	EventTypes []EventType `json:"eventTypes"`
 
-	// selector chooses events by their labels: those of the Defect, Job or alert they are about. All when empty.
+	// selector selects events by the labels of the Defect, Job or alert that they are about. If empty, it selects all.
 	// +optional
 	Selector *LabelSelector `json:"selector,omitempty"`
 
-	// minSeverity is the least severity that matches; events without one match too. All when empty.
+	// minSeverity is the lowest severity that matches. Events without a severity match too. If empty, every severity
+	// matches.
 	// +optional
 	MinSeverity Severity `json:"minSeverity,omitempty"`
 
 	// when is a CEL expression over event (type, severity, labels, subject, data) that must be true, such as
-	// event.severity == "Critical" || event.data.suite == "billing". An event for which it cannot be worked out, as when it asks for data that are
-	// not there, does not match, and shows in status.lastError: has(event.data.suite) asks whether they are.
+	// event.severity == "Critical" || event.data.suite == "billing". An event for which it cannot be evaluated, for
+	// example because it uses data that the event does not have, does not match and is recorded in status.lastError. Use
+	// has(event.data.suite) to test for data.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048
 	When string `json:"when,omitempty"`
 
-	// integrationRef names the SlackIntegration to use; the default one of this namespace when empty.
+	// integrationRef names the SlackIntegration to use. Defaults to the default one of this namespace.
 	// +optional
 	IntegrationRef *IntegrationReference `json:"integrationRef,omitempty"`
 
-	// channel to post to; the integration's default channel when empty. Must be empty for an incoming webhook, whose channel is fixed.
+	// channel is the channel to post to. Defaults to the integration's default channel. Must be empty for an incoming
+	// webhook, whose channel is fixed.
 	// +optional
 	Channel SlackChannel `json:"channel,omitempty"`
 
-	// mentions are those whom the message pings: here, channel, a user's ID (U...) or a user group's ID (S...).
+	// mentions are notified by the message: here, channel, a user ID (U...) or a user group ID (S...).
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=10
@@ -72,11 +77,11 @@ type NotificationRuleSpec struct {
 	// +optional
 	Template *MessageTemplate `json:"template,omitempty"`
 
-	// grouping collects events for a while and sends them as one digest.
+	// grouping collects events for some time and sends them as one digest.
 	// +optional
 	Grouping *Grouping `json:"grouping,omitempty"`
 
-	// muteWindows are times at which nothing is sent for this rule; what would have been is recorded as Muted.
+	// muteWindows are times at which this rule sends nothing. The messages are recorded as Muted instead.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10
@@ -87,21 +92,21 @@ type NotificationRuleSpec struct {
 	Suspend bool `json:"suspend,omitempty"`
 }
 
-// Mention is someone a message pings.
+// Mention names who is notified by a message.
 // +kubebuilder:validation:MinLength=3
 // +kubebuilder:validation:MaxLength=32
 // +kubebuilder:validation:XValidation:rule="self.matches('^(here|channel|[UWS][A-Z0-9]{2,24})$')",message="must be here, channel, a user ID such as U0123456789 or a user group ID such as S0123456789"
 type Mention string
 
-// MessageTemplate is the text of a message, as Go templates over the event. Values are escaped already.
+// MessageTemplate is the text of a message, as Go templates over the event. Values are escaped automatically.
 type MessageTemplate struct {
-	// title is the first line; the usual one when empty.
+	// title is the first line. Defaults to the standard one.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Title string `json:"title,omitempty"`
 
-	// body is what follows it; the usual facts when empty.
+	// body is the text below the title. Defaults to the standard facts.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=8192
@@ -110,8 +115,8 @@ type MessageTemplate struct {
 
 // Grouping collects events into digests.
 type Grouping struct {
-	// by are the labels or fields of the event (suite, severity, type, or a label's key) that events of one digest share; all events of
-	// the rule go together when empty.
+	// by are the fields (suite, severity, type) or label keys whose values all events of one digest share. If empty, all
+	// events of the rule go together.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=5
@@ -124,7 +129,7 @@ type Grouping struct {
 	WindowSeconds int32 `json:"windowSeconds"`
 }
 
-// GroupKey is what events of one digest share.
+// GroupKey is a field or label key that the events of one digest share.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=317
 type GroupKey string
@@ -133,25 +138,25 @@ type GroupKey string
 // +kubebuilder:validation:Enum=Monday;Tuesday;Wednesday;Thursday;Friday;Saturday;Sunday
 type Weekday string
 
-// MuteWindow is a daily span of time. It may cross midnight; it belongs to the day it starts on.
+// MuteWindow is a daily period. It may cross midnight and belongs to the day on which it starts.
 // +kubebuilder:validation:XValidation:rule="self.start != self.end",message="start and end must differ: for a whole day use 00:00 to 24:00",fieldPath=".end"
 // +kubebuilder:validation:XValidation:rule="self.start != '24:00'",message="start must be before 24:00, which is the end of the day: use 00:00",fieldPath=".start"
 type MuteWindow struct {
-	// days on which it starts, Monday to Sunday; every day when empty.
+	// days are the days on which the window starts, Monday to Sunday. If empty, every day.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=7
 	Days []Weekday `json:"days,omitempty"`
 
-	// start of the window, as 15:04, from 00:00 to 23:59.
+	// start is when the window starts, as 15:04, from 00:00 to 23:59.
 	// +required
 	Start TimeOfDay `json:"start"`
 
-	// end of the window, as 15:04; 24:00 is the end of the day. Before start it is on the next day.
+	// end is when the window ends, as 15:04. 24:00 is the end of the day. An end before start is on the next day.
 	// +required
 	End TimeOfDay `json:"end"`
 
-	// timeZone is an IANA name such as Europe/Berlin; UTC when empty.
+	// timeZone is an IANA time zone such as Europe/Berlin. Defaults to UTC.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
@@ -159,7 +164,7 @@ type MuteWindow struct {
 	TimeZone string `json:"timeZone,omitempty"`
 }
 
-// TimeOfDay is hours and minutes.
+// TimeOfDay is a time of day in hours and minutes.
 // +kubebuilder:validation:MinLength=5
 // +kubebuilder:validation:MaxLength=5
 // +kubebuilder:validation:XValidation:rule="self.matches('^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$')",message="must be a time of day as 15:04, from 00:00 to 24:00"
@@ -167,8 +172,8 @@ type TimeOfDay string
 
 // Condition types of a NotificationRule, both always present.
 const (
-	// ConditionAccepted is True when the rule makes sense by itself. Its message tells when spec.when could not be worked out for an event all the
-	// same.
+	// ConditionAccepted is True when the rule is valid. Its message also mentions an event for which spec.when could not
+	// be evaluated.
 	//
 	// Possible reasons when True: "Accepted". When False: "InvalidSelector", "InvalidExpression", "InvalidTemplate",
 	// "InvalidTimeZone".
@@ -183,17 +188,23 @@ const (
 
 // Reasons of a NotificationRule's conditions.
 const (
-	ReasonInvalidSelector   = "InvalidSelector"
+	// ReasonInvalidSelector means that spec.selector is invalid.
+	ReasonInvalidSelector = "InvalidSelector"
+	// ReasonInvalidExpression means that spec.when does not compile.
 	ReasonInvalidExpression = "InvalidExpression"
-	ReasonInvalidTemplate   = "InvalidTemplate"
-	ReasonInvalidTimeZone   = "InvalidTimeZone"
-	ReasonResolvedRefs      = "ResolvedRefs"
-	ReasonInvalidChannel    = "InvalidChannel"
+	// ReasonInvalidTemplate means that spec.template does not compile.
+	ReasonInvalidTemplate = "InvalidTemplate"
+	// ReasonInvalidTimeZone means that a mute window names an unknown time zone.
+	ReasonInvalidTimeZone = "InvalidTimeZone"
+	// ReasonResolvedRefs means that the rule's integration and channel can be used.
+	ReasonResolvedRefs = "ResolvedRefs"
+	// ReasonInvalidChannel means that the integration cannot post to the rule's channel.
+	ReasonInvalidChannel = "InvalidChannel"
 )
 
-// NotificationRuleStatus is what became of the rule.
+// NotificationRuleStatus is the observed state of a NotificationRule.
 type NotificationRuleStatus struct {
-	// conditions are Ready, Accepted and ResolvedRefs, and Reconciling or Stalled while they hold.
+	// conditions are Ready, Accepted and ResolvedRefs, plus Reconciling or Stalled while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -204,8 +215,8 @@ type NotificationRuleStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// since is when the spec was last changed: a run that ended before it is not told by it, though the operator looks at it again when it
-	// starts. Empty when the spec was never changed.
+	// since is when the spec last changed. The rule ignores runs that ended before, even if the operator reads them
+	// again when it starts. Empty if the spec never changed.
 	// +optional
 	Since *metav1.Time `json:"since,omitempty"`
 
@@ -221,16 +232,17 @@ type NotificationRuleStatus struct {
 	// +optional
 	FailedTotal int64 `json:"failedTotal,omitempty"`
 
-	// errorsTotal counts the events for which spec.when could not be worked out. They did not match.
+	// errorsTotal counts the events for which spec.when could not be evaluated. They did not match.
 	// +optional
 	ErrorsTotal int64 `json:"errorsTotal,omitempty"`
 
-	// lastError is the last of those events, since the spec was last changed.
+	// lastError is the most recent of these events since the spec last changed.
 	// +optional
 	LastError *RuleError `json:"lastError,omitempty"`
 
-	// calledOff are the events whose Notifications were deleted last, by id: this rule does not tell them again, though the operator, or whoever
-	// sent them, may come upon them again. Defects keep theirs in their own status.
+	// calledOff are the ids of the events whose Notifications were deleted most recently. The rule ignores these events,
+	// even if the operator or a sender announces them again. Events of Defects are recorded in the Defect's
+	// status.events instead.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=128
@@ -240,15 +252,15 @@ type NotificationRuleStatus struct {
 	// +optional
 	LastMatchTime *metav1.Time `json:"lastMatchTime,omitempty"`
 
-	// preview is the message that the template makes of an example event.
+	// preview is the message that the template produces for an example event.
 	// +optional
 	// +kubebuilder:validation:MaxLength=4096
 	Preview string `json:"preview,omitempty"`
 }
 
-// RuleError is an event for which spec.when could not be worked out.
+// RuleError is an event for which spec.when could not be evaluated.
 type RuleError struct {
-	// time at which it was tried.
+	// time is when the evaluation failed.
 	// +required
 	Time metav1.Time `json:"time"`
 
@@ -256,18 +268,18 @@ type RuleError struct {
 	// +required
 	EventID EventID `json:"eventID"`
 
-	// eventType is what kind of thing had happened.
+	// eventType is the type of the event.
 	// +required
 	EventType EventType `json:"eventType"`
 
-	// message says what was wrong.
+	// message explains what was wrong.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message"`
 }
 
-// NotificationRule says which events are told to whom in Slack.
+// NotificationRule selects events and sends them to a channel in Slack.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:categories=voiceai,shortName=nrule
@@ -282,17 +294,18 @@ type RuleError struct {
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 type NotificationRule struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is which events go where.
+	// spec selects events and their destination.
 	// +required
 	Spec NotificationRuleSpec `json:"spec"`
 
-	// status is what became of it.
+	// status is the observed state of the rule.
 	// +optional
 	// +structType=atomic
-	// +kubebuilder:default:={"observedGeneration":-1}
+	// +default={"observedGeneration":-1}
 	Status NotificationRuleStatus `json:"status,omitzero"`
 }
 
@@ -304,8 +317,8 @@ type NotificationRuleList struct {
 	Items           []NotificationRule `json:"items"`
 }
 
-// GetConditions returns the conditions, for those who set and read them.
+// GetConditions returns a pointer to the conditions of the status.
 func (r *NotificationRule) GetConditions() *[]metav1.Condition { return &r.Status.Conditions }
 
-// SetObservedGeneration records which generation of the spec the status describes.
+// SetObservedGeneration records the generation of the spec that the status describes.
 func (r *NotificationRule) SetObservedGeneration(g int64) { r.Status.ObservedGeneration = g }

@@ -2,7 +2,7 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// Severity says how bad a finding or an alert is.
+// Severity is how bad a finding or an alert is.
 // +kubebuilder:validation:Enum=Critical;High;Medium;Low
 type Severity string
 
@@ -14,7 +14,7 @@ const (
 	SeverityLow      Severity = "Low"
 )
 
-// Rank orders severities: Critical is 4, Low is 1, anything else 0.
+// Rank returns 4 for Critical down to 1 for Low, and 0 for anything else.
 func (s Severity) Rank() int {
 	switch s {
 	case SeverityCritical:
@@ -30,18 +30,18 @@ func (s Severity) Rank() int {
 	}
 }
 
-// Category says what kind of finding a Defect is.
+// Category is the kind of finding.
 // +kubebuilder:validation:Enum=Defect;EdgeCase
 type Category string
 
 const (
-	// CategoryDefect is something that is wrong.
+	// CategoryDefect is a fault.
 	CategoryDefect Category = "Defect"
-	// CategoryEdgeCase is an input nobody had thought of, worth a look.
+	// CategoryEdgeCase is an unforeseen input that deserves a look.
 	CategoryEdgeCase Category = "EdgeCase"
 )
 
-// State is where a Defect stands.
+// State is the state of a Defect.
 // +kubebuilder:validation:Enum=Open;InProgress;Resolved;Closed
 type State string
 
@@ -55,14 +55,14 @@ const (
 
 // SecretKeyReference names one key of a Secret in the namespace of the object that refers to it.
 type SecretKeyReference struct {
-	// name of the Secret.
+	// name is the name of the Secret.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of a Secret: lower case letters, digits, '-' and '.', starting and ending with a letter or digit"
 	Name string `json:"name"`
 
-	// key in the Secret's data whose value is used.
+	// key is the key in the Secret's data.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
@@ -72,15 +72,15 @@ type SecretKeyReference struct {
 
 // IntegrationReference names a SlackIntegration or a JiraIntegration.
 type IntegrationReference struct {
-	// name of the integration.
+	// name is the name of the integration.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="must be the name of an integration: lower case letters, digits, '-' and '.', starting and ending with a letter or digit"
 	Name string `json:"name"`
 
-	// namespace of the integration; the namespace of the object that refers to it when empty. Another namespace works only if the
-	// integration's spec.allowedNamespaces admits this one.
+	// namespace is the namespace of the integration. Defaults to the namespace of the object that refers to it. The
+	// spec.allowedNamespaces of an integration in another namespace must admit that object's namespace.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -88,7 +88,7 @@ type IntegrationReference struct {
 	Namespace string `json:"namespace,omitempty"`
 }
 
-// NamespacesFrom says which namespaces may refer to an integration.
+// NamespacesFrom selects the namespaces that may refer to an integration.
 // +kubebuilder:validation:Enum=Same;All;Selector
 type NamespacesFrom string
 
@@ -97,25 +97,26 @@ const (
 	NamespacesFromSame NamespacesFrom = "Same"
 	// NamespacesFromAll admits every namespace.
 	NamespacesFromAll NamespacesFrom = "All"
-	// NamespacesFromSelector admits the namespaces that a label selector chooses.
+	// NamespacesFromSelector admits the namespaces that match a label selector.
 	NamespacesFromSelector NamespacesFrom = "Selector"
 )
 
 // AllowedNamespaces opens an integration to objects in other namespaces.
 // +kubebuilder:validation:XValidation:rule="self.from == 'Selector' ? has(self.selector) : !has(self.selector)",message="selector must be set when from is Selector, and only then",fieldPath=".selector"
 type AllowedNamespaces struct {
-	// from is Same (this namespace only), All, or Selector (the namespaces that selector chooses, and this one).
+	// from is Same (this namespace only), All, or Selector (this namespace and those that match selector).
 	// +required
 	From NamespacesFrom `json:"from"`
 
-	// selector chooses namespaces by their labels; {} chooses all. Set it when from is Selector, and only then.
+	// selector selects namespaces by their labels; {} selects all. Set it if from is Selector, and only then.
 	// +optional
 	Selector *LabelSelector `json:"selector,omitempty"`
 }
 
-// LabelSelector chooses by labels; all its parts must hold. It is a bounded form of the one in Kubernetes' own API.
+// LabelSelector selects objects by their labels. All requirements must hold. It is a bounded form of the Kubernetes
+// label selector.
 type LabelSelector struct {
-	// matchLabels are labels and the values they must have.
+	// matchLabels are labels and their required values.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && !format.qualifiedName().validate(k).hasValue())",message="each key must be the key of a label, such as team or example.com/team"
@@ -136,7 +137,7 @@ type LabelValue string
 // LabelRequirement is one requirement of a LabelSelector.
 // +kubebuilder:validation:XValidation:rule="self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0 : !has(self.values) || size(self.values) == 0",message="values must be given for In and NotIn, and only for them",fieldPath=".values"
 type LabelRequirement struct {
-	// key is the label that the requirement is about.
+	// key is the key of the label.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
@@ -147,7 +148,8 @@ type LabelRequirement struct {
 	// +required
 	Operator LabelOperator `json:"operator"`
 
-	// values that the label must (In) or must not (NotIn) have. Set them for In and NotIn, and only for them.
+	// values are the values that the label must (In) or must not (NotIn) have. Set them for In and NotIn, and only for
+	// these.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
@@ -158,7 +160,7 @@ type LabelRequirement struct {
 // +kubebuilder:validation:Enum=In;NotIn;Exists;DoesNotExist
 type LabelOperator string
 
-// AsMeta is the selector in the form that apimachinery's labels package compiles. A nil selector stays nil.
+// AsMeta converts the selector to the type that apimachinery compiles. It converts nil to nil.
 func (s *LabelSelector) AsMeta() *metav1.LabelSelector {
 	if s == nil {
 		return nil
@@ -180,30 +182,30 @@ func (s *LabelSelector) AsMeta() *metav1.LabelSelector {
 	return out
 }
 
-// Outcome says how a call to Slack or Jira ended.
+// Outcome is how a call to Slack or Jira ended.
 // +kubebuilder:validation:Enum=Succeeded;Failed
 type Outcome string
 
 const (
-	// OutcomeSucceeded means that the other side accepted.
+	// OutcomeSucceeded means that Slack or Jira accepted the call.
 	OutcomeSucceeded Outcome = "Succeeded"
-	// OutcomeFailed means that it did not, or that nobody knows.
+	// OutcomeFailed means that Slack or Jira refused the call, or that its result is unknown.
 	OutcomeFailed Outcome = "Failed"
 )
 
-// Activity is one thing an integration did. It never holds a secret.
+// Activity is one call that an integration made. It never contains a secret.
 type Activity struct {
-	// time at which the call ended.
+	// time is when the call ended.
 	// +required
 	Time metav1.Time `json:"time"`
 
-	// action is what was done, such as PostMessage or CreateIssue.
+	// action is what the call did, such as PostMessage or CreateIssue.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Action string `json:"action"`
 
-	// object is what it was done for, as Kind/namespace/name.
+	// object is the object that the call was made for, as Kind/namespace/name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=400
 	Object string `json:"object,omitempty"`
@@ -212,15 +214,15 @@ type Activity struct {
 	// +required
 	Outcome Outcome `json:"outcome"`
 
-	// detail is the key or the channel on success, the error otherwise.
+	// detail is the ticket key or the channel of a successful call, or the error of a failed one.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Detail string `json:"detail,omitempty"`
 }
 
-// Health is what every integration shows of its traffic.
+// Health summarizes the calls of an integration.
 type Health struct {
-	// lastSuccessTime is when the other side last accepted a call.
+	// lastSuccessTime is when a call last succeeded.
 	// +optional
 	LastSuccessTime *metav1.Time `json:"lastSuccessTime,omitempty"`
 
@@ -228,99 +230,22 @@ type Health struct {
 	// +optional
 	LastErrorTime *metav1.Time `json:"lastErrorTime,omitempty"`
 
-	// lastError says what was wrong then and what to do.
+	// lastError explains the last failure and how to fix it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	LastError string `json:"lastError,omitempty"`
 
-	// unhealthySince is when it was last told that the integration does not work; empty when it was told that it does.
+	// unhealthySince is when the operator announced that the integration stopped working; empty once it has announced
+	// the recovery.
 	// +optional
 	UnhealthySince *metav1.Time `json:"unhealthySince,omitempty"`
 
-	// activities are the last 20 things the integration did for others, newest first.
+	// activities are the last 20 calls that the integration made on behalf of other objects, newest first.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
 	Activities []Activity `json:"activities,omitempty"`
 }
 
-// MaxActivities is how many activities a status keeps.
+// MaxActivities is the number of activities that a status keeps.
 const MaxActivities = 20
-
-// Condition types that several kinds share.
-const (
-	// ConditionReady sums the object up: True when it does what its spec says. Always present.
-	//
-	// Possible reasons when True: "Ready", "Delivered".
-	// When False: "Suspended", "Progressing", or the reason of the condition that is not well.
-	ConditionReady = "Ready"
-
-	// ConditionReconciling is present, and True, only while the operator is still working on it or will try again by itself.
-	ConditionReconciling = "Reconciling"
-
-	// ConditionStalled is present, and True, only when nothing will change until somebody changes something. Its reason and
-	// message say what.
-	ConditionStalled = "Stalled"
-)
-
-// Reasons that several conditions share.
-const (
-	// ReasonReady: everything the spec asks for holds.
-	ReasonReady = "Ready"
-	// ReasonProgressing: work is under way.
-	ReasonProgressing = "Progressing"
-	// ReasonSuspended: spec.suspend is true here or on the integration that is needed; nothing is done until it is false.
-	ReasonSuspended = "Suspended"
-	// ReasonInvalid: the other side refused the request for what it says.
-	ReasonInvalid = "Invalid"
-	// ReasonUnauthorized: the credentials were refused.
-	ReasonUnauthorized = "Unauthorized"
-	// ReasonNotFound: what was named does not exist, or the credentials may not see it.
-	ReasonNotFound = "NotFound"
-	// ReasonConflict: somebody changed the same thing at the same time.
-	ReasonConflict = "Conflict"
-	// ReasonRateLimited: the other side asked to wait.
-	ReasonRateLimited = "RateLimited"
-	// ReasonUnavailable: the other side did not answer, or not sensibly.
-	ReasonUnavailable = "Unavailable"
-	// ReasonAmbiguous: the connection broke at a moment at which the other side may have acted. It is being found out.
-	ReasonAmbiguous = "Ambiguous"
-	// ReasonSecretNotFound: a Secret that is named does not exist.
-	ReasonSecretNotFound = "SecretNotFound"
-	// ReasonSecretKeyNotFound: the Secret exists and has no such key, or an empty one.
-	ReasonSecretKeyNotFound = "SecretKeyNotFound"
-	// ReasonSecretInvalid: the value under the key cannot be what it should be.
-	ReasonSecretInvalid = "SecretInvalid"
-	// ReasonIntegrationNotFound: the integration that is named, or a default one, does not exist.
-	ReasonIntegrationNotFound = "IntegrationNotFound"
-	// ReasonIntegrationNotAllowed: the integration is in another namespace and does not admit this one.
-	ReasonIntegrationNotAllowed = "IntegrationNotAllowed"
-	// ReasonIntegrationAmbiguous: none is named and more than one is marked as default.
-	ReasonIntegrationAmbiguous = "IntegrationAmbiguous"
-	// ReasonIntegrationPaused: calls wait because the integration has trouble; they go on by themselves when it is over.
-	ReasonIntegrationPaused = "IntegrationPaused"
-)
-
-// Condition types of the integrations, both always present.
-const (
-	// ConditionAuthenticated is True when the credentials were found and the other side accepted them.
-	//
-	// Possible reasons when True: "Accepted", and "Unverified" for an incoming webhook that has not been used yet.
-	// When False: "SecretNotFound", "SecretKeyNotFound", "SecretInvalid", "Unauthorized". Unknown: "Suspended", "Unavailable".
-	ConditionAuthenticated = "Authenticated"
-
-	// ConditionHealthy is True when what the spec names exists on the other side and calls succeed.
-	//
-	// Possible reasons when True: "Healthy", "Unverified", "Degraded" (it works, with less than the spec asks for).
-	// When False: "Invalid", "NotFound", "RateLimited", "Unavailable", "Unauthorized". Unknown: "NotAuthenticated", "Suspended".
-	ConditionHealthy = "Healthy"
-)
-
-// Reasons of the integrations' conditions.
-const (
-	ReasonAccepted         = "Accepted"
-	ReasonUnverified       = "Unverified"
-	ReasonHealthy          = "Healthy"
-	ReasonDegraded         = "Degraded"
-	ReasonNotAuthenticated = "NotAuthenticated"
-)

@@ -2,67 +2,71 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// SlackIntegrationSpec says how to reach one Slack workspace.
+// SlackIntegrationSpec configures the connection to one Slack workspace.
 // +kubebuilder:validation:ExactlyOneOf=webhook;bot
 // +kubebuilder:validation:XValidation:rule="!has(self.bot) || has(self.defaultChannel)",message="defaultChannel is required with bot: name the channel that messages go to when a rule names none",fieldPath=".defaultChannel"
 // +kubebuilder:validation:XValidation:rule="!has(self.oauth) || has(self.bot)",message="oauth needs bot: bot.tokenSecretRef says where the installed token is kept",fieldPath=".oauth"
 type SlackIntegrationSpec struct {
-	// default makes this the integration that rules of this namespace use when they name none. Mark at most one in a namespace: with two,
-	// such rules are IntegrationAmbiguous.
+	// default makes this the integration of all rules in this namespace that name none. Set it on at most one
+	// integration in a namespace: with two, such rules get the reason IntegrationAmbiguous.
 	// +optional
 	Default bool `json:"default,omitempty"`
 
-	// webhook posts through an incoming webhook: one channel, no edits, no threads, and delivery at least once. Set either webhook or
-	// bot.
+	// webhook posts through an incoming webhook: one channel, no edits, no threads, and delivery at least once. Set
+	// either webhook or bot.
 	// +optional
 	Webhook *SlackWebhook `json:"webhook,omitempty"`
 
-	// bot posts as a bot user, to any channel it is a member of, and edits and threads its messages. Set either webhook or bot.
+	// bot posts as a bot user, to any channel it is a member of, and edits and threads its messages. Set either webhook
+	// or bot.
 	// +optional
 	Bot *SlackBot `json:"bot,omitempty"`
 
-	// signingSecretRef names the app's signing secret, with which slash commands and buttons are verified.
+	// signingSecretRef names the Secret key that holds the app's signing secret, which verifies slash commands and
+	// buttons.
 	// +optional
 	SigningSecretRef *SecretKeyReference `json:"signingSecretRef,omitempty"`
 
-	// appTokenSecretRef names an app-level token (xapp-...) for Socket Mode, by which clusters without a way in take commands.
+	// appTokenSecretRef names the Secret key that holds an app-level token (xapp-...) for Socket Mode. Socket Mode
+	// receives commands in clusters that Slack cannot reach.
 	// +optional
 	AppTokenSecretRef *SecretKeyReference `json:"appTokenSecretRef,omitempty"`
 
-	// oauth is the Slack app that can be installed from the browser; the token is written to bot.tokenSecretRef.
+	// oauth is a Slack app that can be installed from the browser. The operator writes its token to bot.tokenSecretRef.
 	// +optional
 	OAuth *SlackOAuth `json:"oauth,omitempty"`
 
-	// defaultChannel is where messages go when a rule names no channel: a name such as #voice-ai-alerts or an ID such as
-	// C0123456789. For a webhook it only says which channel Slack bound it to.
+	// defaultChannel is the channel of rules that name none: a name such as #voice-ai-alerts or an ID such as
+	// C0123456789. For a webhook it is informational: Slack has bound the webhook to its channel.
 	// +optional
 	DefaultChannel SlackChannel `json:"defaultChannel,omitempty"`
 
-	// apiURL is the base of Slack's Web API: https://slack.com/api/ when empty, https://slack-gov.com/api/ for GovSlack.
+	// apiURL is the base URL of Slack's Web API. Defaults to https://slack.com/api/. Use https://slack-gov.com/api/ for
+	// GovSlack.
 	// +optional
 	APIURL HTTPURL `json:"apiURL,omitempty"`
 
-	// rateLimit lowers or raises what is sent, for workspaces with other limits than Slack's usual ones.
+	// rateLimit changes the limits on messages, for workspaces whose limits differ from Slack's usual ones.
 	// +optional
 	RateLimit *SlackRateLimit `json:"rateLimit,omitempty"`
 
-	// allowedNamespaces says which other namespaces may use this integration; none when empty.
+	// allowedNamespaces selects other namespaces that may use this integration. If empty, none may.
 	// +optional
 	AllowedNamespaces *AllowedNamespaces `json:"allowedNamespaces,omitempty"`
 
-	// probeIntervalSeconds is how often the credentials are checked while all is well; 300 when empty. In trouble it is checked
-	// sooner.
+	// probeIntervalSeconds is how often the operator checks the credentials of a healthy integration. Defaults to 300.
+	// An unhealthy integration is checked more often.
 	// +optional
 	// +kubebuilder:validation:Minimum=30
 	// +kubebuilder:validation:Maximum=86400
 	ProbeIntervalSeconds int32 `json:"probeIntervalSeconds,omitempty"`
 
-	// suspend stops all calls to Slack. What is to be sent waits until suspend is false again, or expires.
+	// suspend stops all calls to Slack. Messages wait until suspend is false again, or expire.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 }
 
-// SlackChannel is a channel's name with its #, or a channel's or user's ID.
+// SlackChannel is the name of a channel with its #, or the ID of a channel or user.
 // +kubebuilder:validation:MinLength=2
 // +kubebuilder:validation:MaxLength=81
 // +kubebuilder:validation:XValidation:rule="self.matches('^(#[\\\\p{Ll}\\\\p{Lo}\\\\p{Lm}\\\\p{N}_-]{1,80}|[CGDUW][A-Z0-9]{2,24})$')",message="must be a channel name such as #voice-ai-alerts (lower case, no spaces) or an ID such as C0123456789"
@@ -76,49 +80,50 @@ type HTTPURL string
 
 // SlackWebhook is an incoming webhook.
 type SlackWebhook struct {
-	// urlSecretRef names the webhook's URL, which is a secret: whoever has it can post.
+	// urlSecretRef names the Secret key that holds the webhook's URL. The URL is a secret: anyone who has it can post.
 	// +required
 	URLSecretRef SecretKeyReference `json:"urlSecretRef"`
 }
 
-// SlackBot is a bot user's token.
+// SlackBot is a bot user.
 type SlackBot struct {
-	// tokenSecretRef names the bot token (xoxb-...). With oauth set it may be empty until the app is installed.
+	// tokenSecretRef names the Secret key that holds the bot token (xoxb-...). With oauth, it may be empty until the app
+	// is installed.
 	// +required
 	TokenSecretRef SecretKeyReference `json:"tokenSecretRef"`
 }
 
 // SlackOAuth is a Slack app's OAuth client.
 type SlackOAuth struct {
-	// clientID of the app, from its page "Basic Information".
+	// clientID is the app's client ID, from its page "Basic Information".
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	ClientID string `json:"clientID"`
 
-	// clientSecretRef names the app's client secret.
+	// clientSecretRef names the Secret key that holds the app's client secret.
 	// +required
 	ClientSecretRef SecretKeyReference `json:"clientSecretRef"`
 }
 
-// SlackRateLimit bounds what is sent.
+// SlackRateLimit limits the messages to Slack.
 type SlackRateLimit struct {
-	// channelMessagesPerMinute is the steady rate for one channel; 60 when empty, as Slack documents.
+	// channelMessagesPerMinute is the sustained rate for one channel. Defaults to 60, as Slack documents.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=60000
 	ChannelMessagesPerMinute int32 `json:"channelMessagesPerMinute,omitempty"`
 
-	// workspaceMessagesPerMinute is the steady rate for all channels together; 300 when empty.
+	// workspaceMessagesPerMinute is the sustained rate for all channels together. Defaults to 300.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=60000
 	WorkspaceMessagesPerMinute int32 `json:"workspaceMessagesPerMinute,omitempty"`
 }
 
-// SlackIntegrationStatus is what the operator knows of the workspace.
+// SlackIntegrationStatus is the observed state of a SlackIntegration.
 type SlackIntegrationStatus struct {
-	// conditions are Ready, Authenticated and Healthy, and Reconciling or Stalled while they hold.
+	// conditions are Ready, Authenticated and Healthy, plus Reconciling or Stalled while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -129,31 +134,31 @@ type SlackIntegrationStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// team is the workspace's name.
+	// team is the name of the workspace.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Team string `json:"team,omitempty"`
 
-	// teamID is the workspace's ID.
+	// teamID is the ID of the workspace.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	TeamID string `json:"teamID,omitempty"`
 
-	// botUserID is the user as which the bot posts.
+	// botUserID is the ID of the bot user.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	BotUserID string `json:"botUserID,omitempty"`
 
-	// delivery says what is guaranteed: ExactlyOnce, or AtLeastOnce where Slack cannot be asked whether a message arrived (an
-	// incoming webhook, a token without a history scope).
+	// delivery is the delivery guarantee: ExactlyOnce, or AtLeastOnce if the operator cannot look up whether a message
+	// arrived (an incoming webhook, or a token without a history scope).
 	// +optional
 	Delivery DeliveryGuarantee `json:"delivery,omitempty"`
 
-	// lastProbeTime is when the credentials were last checked.
+	// lastProbeTime is when the operator last checked the credentials.
 	// +optional
 	LastProbeTime *metav1.Time `json:"lastProbeTime,omitempty"`
 
-	// channels are the IDs of channels that are named, as Slack told them when something was posted there.
+	// channels are the IDs of channels that are configured by name. Slack returns the ID when a message is posted.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -164,11 +169,11 @@ type SlackIntegrationStatus struct {
 	// +optional
 	SentTotal int64 `json:"sentTotal,omitempty"`
 
-	// failedTotal counts the attempts that Slack did not accept.
+	// failedTotal counts the attempts that failed.
 	// +optional
 	FailedTotal int64 `json:"failedTotal,omitempty"`
 
-	// lastTest is what came of the last test that was asked for by the annotation test-requested-at.
+	// lastTest is the result of the last test that was requested by the annotation test-requested-at.
 	// +optional
 	LastTest *IntegrationTest `json:"lastTest,omitempty"`
 
@@ -177,31 +182,33 @@ type SlackIntegrationStatus struct {
 
 // KnownChannel is a channel's name and ID.
 type KnownChannel struct {
-	// name of the channel, with #.
+	// name is the name of the channel, with its #.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=81
 	Name string `json:"name"`
 
-	// id of the channel.
+	// id is the ID of the channel.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=81
 	ID string `json:"id"`
 }
 
-// DeliveryGuarantee says how often a message can arrive.
+// DeliveryGuarantee is how often a message can arrive.
 // +kubebuilder:validation:Enum=ExactlyOnce;AtLeastOnce
 type DeliveryGuarantee string
 
 const (
-	// DeliveryExactlyOnce: after a broken connection the channel is asked whether the message is there.
+	// DeliveryExactlyOnce means that after a broken connection the operator looks up the message in the channel.
 	DeliveryExactlyOnce DeliveryGuarantee = "ExactlyOnce"
-	// DeliveryAtLeastOnce: after a broken connection the message is sent again, and may then be there twice.
+	// DeliveryAtLeastOnce means that after a broken connection the operator sends the message again, so it may appear
+	// twice.
 	DeliveryAtLeastOnce DeliveryGuarantee = "AtLeastOnce"
 )
 
-// SlackIntegration says how to reach one Slack workspace, by incoming webhook or by bot token, and shows whether it works.
+// SlackIntegration connects to one Slack workspace by incoming webhook or bot token. Its status shows whether the
+// connection works.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:categories=voiceai,shortName=slack
@@ -215,17 +222,18 @@ const (
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 type SlackIntegration struct {
 	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is how to reach the workspace.
+	// spec configures the connection.
 	// +required
 	Spec SlackIntegrationSpec `json:"spec"`
 
-	// status is what was found there.
+	// status is the observed state of the connection.
 	// +optional
 	// +structType=atomic
-	// +kubebuilder:default:={"observedGeneration":-1}
+	// +default={"observedGeneration":-1}
 	Status SlackIntegrationStatus `json:"status,omitzero"`
 }
 
@@ -237,8 +245,8 @@ type SlackIntegrationList struct {
 	Items           []SlackIntegration `json:"items"`
 }
 
-// GetConditions returns the conditions, for those who set and read them.
+// GetConditions returns a pointer to the conditions of the status.
 func (s *SlackIntegration) GetConditions() *[]metav1.Condition { return &s.Status.Conditions }
 
-// SetObservedGeneration records which generation of the spec the status describes.
+// SetObservedGeneration records the generation of the spec that the status describes.
 func (s *SlackIntegration) SetObservedGeneration(g int64) { s.Status.ObservedGeneration = g }

@@ -3,46 +3,46 @@ package v1alpha1
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 const (
-	// TestRequestedAtAnnotation on a SlackIntegration or a JiraIntegration asks the operator to try it out now. Its value is the RFC 3339 time of
-	// the request; status.lastTest.requestedAt repeats the one last honoured.
+	// TestRequestedAtAnnotation on a SlackIntegration or a JiraIntegration requests a test of the integration now. Its
+	// value is the RFC 3339 time of the request. status.lastTest.requestedAt repeats the value that was last handled.
 	TestRequestedAtAnnotation = "integrations.voiceai.dev/test-requested-at"
 
-	// TestChannelAnnotation on a SlackIntegration is the channel that the test message goes to; spec.defaultChannel when there is none.
+	// TestChannelAnnotation on a SlackIntegration is the channel for the test message. Defaults to spec.defaultChannel.
 	TestChannelAnnotation = "integrations.voiceai.dev/test-channel"
 )
 
-// IntegrationTest is what came of trying an integration out.
+// IntegrationTest is the result of testing an integration.
 type IntegrationTest struct {
-	// requestedAt repeats the annotation test-requested-at that was honoured.
+	// requestedAt is the value of the annotation test-requested-at that was handled.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	RequestedAt string `json:"requestedAt"`
 
-	// time at which the test ended.
+	// time is when the test ended.
 	// +required
 	Time metav1.Time `json:"time"`
 
-	// outcome is Succeeded, or Failed when any check failed.
+	// outcome is Succeeded, or Failed if any check failed.
 	// +required
 	Outcome Outcome `json:"outcome"`
 
-	// message says what happened, and what to do where something is wrong.
+	// message explains the result, and how to fix what is wrong.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
-	// channel the message was sent to, for Slack.
+	// channel is the channel that received the test message. Slack only.
 	// +optional
 	// +kubebuilder:validation:MaxLength=81
 	Channel string `json:"channel,omitempty"`
 
-	// permalink opens the message, for Slack.
+	// permalink is the address of the test message. Slack only.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	Permalink string `json:"permalink,omitempty"`
 
-	// checks are the parts of the test, in the order in which they were made.
+	// checks are the steps of the test, in order.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -50,9 +50,9 @@ type IntegrationTest struct {
 	Checks []IntegrationCheck `json:"checks,omitempty"`
 }
 
-// IntegrationCheck is one part of a test.
+// IntegrationCheck is one step of a test.
 type IntegrationCheck struct {
-	// name says what was checked: Credentials, Project, IssueType, Priorities or Fields for Jira.
+	// name is the subject of the check. For Jira: Credentials, Project, IssueType, Priorities or Fields.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
@@ -62,7 +62,7 @@ type IntegrationCheck struct {
 	// +required
 	Outcome Outcome `json:"outcome"`
 
-	// message says what was found, and what to do where it is wrong.
+	// message explains the result, and how to fix what is wrong.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`

@@ -1,0 +1,87 @@
+package v1alpha1
+
+// Condition types that several kinds share.
+const (
+	// ConditionReady is True when the object does what its spec asks for. Always present.
+	//
+	// Possible reasons when True: "Ready", "Delivered". When False: "Suspended", "Progressing", or the reason of the
+	// condition that failed.
+	ConditionReady = "Ready"
+
+	// ConditionReconciling is present, and True, only while the operator is working on the object or will retry.
+	ConditionReconciling = "Reconciling"
+
+	// ConditionStalled is present, and True, only if nothing will change until a person changes something. Its reason
+	// and message explain what.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons that several conditions share.
+const (
+	// ReasonReady means that everything the spec asks for is done.
+	ReasonReady = "Ready"
+	// ReasonProgressing means that the operator is working on the object.
+	ReasonProgressing = "Progressing"
+	// ReasonSuspended means that spec.suspend is true on the object or on the integration it needs. Nothing happens
+	// until it is false.
+	ReasonSuspended = "Suspended"
+	// ReasonInvalid means that Slack or Jira refused the content of the request.
+	ReasonInvalid = "Invalid"
+	// ReasonUnauthorized means that Slack or Jira refused the credentials.
+	ReasonUnauthorized = "Unauthorized"
+	// ReasonNotFound means that something the request names does not exist, or that the credentials may not see it.
+	ReasonNotFound = "NotFound"
+	// ReasonConflict means that something else changed at the same time.
+	ReasonConflict = "Conflict"
+	// ReasonRateLimited means that Slack or Jira limits the rate of calls.
+	ReasonRateLimited = "RateLimited"
+	// ReasonUnavailable means that Slack or Jira sent no valid answer.
+	ReasonUnavailable = "Unavailable"
+	// ReasonAmbiguous means that the connection broke when the call may have taken effect. The operator is looking up
+	// the result.
+	ReasonAmbiguous = "Ambiguous"
+	// ReasonSecretNotFound means that a Secret named by the spec does not exist.
+	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonSecretKeyNotFound means that the Secret lacks the key, or that its value is empty.
+	ReasonSecretKeyNotFound = "SecretKeyNotFound"
+	// ReasonSecretInvalid means that the value of the Secret's key is not what the spec requires.
+	ReasonSecretInvalid = "SecretInvalid"
+	// ReasonIntegrationNotFound means that the integration does not exist, or that there is no default one.
+	ReasonIntegrationNotFound = "IntegrationNotFound"
+	// ReasonIntegrationNotAllowed means that the integration is in another namespace and does not admit this one.
+	ReasonIntegrationNotAllowed = "IntegrationNotAllowed"
+	// ReasonIntegrationAmbiguous means that the object names no integration and the namespace has more than one default.
+	ReasonIntegrationAmbiguous = "IntegrationAmbiguous"
+	// ReasonIntegrationPaused means that calls wait because the integration is failing. They resume when it works again.
+	ReasonIntegrationPaused = "IntegrationPaused"
+)
+
+// Condition types of integrations, both always present.
+const (
+	// ConditionAuthenticated is True when the credentials exist and Slack or Jira accepted them.
+	//
+	// Possible reasons when True: "Accepted", and "Unverified" for an incoming webhook that has not been used yet. When
+	// False: "SecretNotFound", "SecretKeyNotFound", "SecretInvalid", "Unauthorized". Unknown: "Suspended",
+	// "Unavailable".
+	ConditionAuthenticated = "Authenticated"
+
+	// ConditionHealthy is True when everything the spec names exists in Slack or Jira and calls succeed.
+	//
+	// Possible reasons when True: "Healthy", "Unverified", "Degraded". When False: "Invalid", "NotFound", "RateLimited",
+	// "Unavailable", "Unauthorized". Unknown: "NotAuthenticated", "Suspended".
+	ConditionHealthy = "Healthy"
+)
+
+// Reasons of integration conditions.
+const (
+	// ReasonAccepted means that the rule is valid, or that Slack or Jira accepted the credentials.
+	ReasonAccepted = "Accepted"
+	// ReasonUnverified means that the incoming webhook has not been used yet, which is the only way to check it.
+	ReasonUnverified = "Unverified"
+	// ReasonHealthy means that everything the spec names exists and calls succeed.
+	ReasonHealthy = "Healthy"
+	// ReasonDegraded means that the integration works, with less than the spec asks for.
+	ReasonDegraded = "Degraded"
+	// ReasonNotAuthenticated means that nothing was checked because the credentials do not work.
+	ReasonNotAuthenticated = "NotAuthenticated"
+)
