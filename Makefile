@@ -70,9 +70,13 @@ docker-build: build ## Build the image IMG with docker.
 .PHONY: controlplane clean
 controlplane: ## Build etcd, kube-apiserver and kubectl into bin/k8s, unless KUBEBUILDER_ASSETS names others.
 	@hack/controlplane/build.sh
-bin/controller-gen bin/golangci-lint: hack/tools/go.mod
-	@echo "Building $(notdir $@)" >&2
-	@go build -C hack/tools -o ../../bin/ $(if $(findstring lint,$@),github.com/golangci/golangci-lint/v2/cmd/golangci-lint,sigs.k8s.io/controller-tools/cmd/controller-gen)
+bin/controller-gen: hack/tools/go.mod
+	@echo "Building controller-gen" >&2
+	@go build -C hack/tools -o ../../$@ sigs.k8s.io/controller-tools/cmd/controller-gen
+	@touch $@
+bin/golangci-lint: hack/tools/go.mod hack/tools/golangci-lint/main.go
+	@echo "Building golangci-lint with kube-api-linter" >&2
+	@go build -C hack/tools -o ../../$@ ./golangci-lint
 	@touch $@
 clean: ## Remove what was built.
 	rm -rf bin .demo test/browser/screenshots
