@@ -1,5 +1,5 @@
-// Package condition sets the conditions of a resource and sums them up, so that kstatus, kubectl wait, Argo CD and Flux read them
-// the same way for every kind.
+// Package condition sets the conditions of a resource and summarises them in Ready, so that kstatus, kubectl wait, Argo CD
+// and Flux read them the same way for every kind.
 package condition
 
 import (
@@ -10,7 +10,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
-// maxMessage is well below the 32,768 characters that the API takes: a condition is read in a terminal.
+// maxMessage is the limit of a message in code points. The API server accepts 32,768, but a message is read in a
+// terminal.
 const maxMessage = 1024
 
 // Object is a resource with conditions.
@@ -23,7 +24,11 @@ type Object interface {
 // Set sets a condition. Its transition time moves only when its status does.
 func Set(o Object, conditionType string, status metav1.ConditionStatus, reason, message string) {
 	meta.SetStatusCondition(o.GetConditions(), metav1.Condition{
-		Type: conditionType, Status: status, Reason: reason, Message: text.Truncate(message, maxMessage), ObservedGeneration: o.GetGeneration(),
+		Type:               conditionType,
+		Status:             status,
+		Reason:             reason,
+		Message:            text.Truncate(message, maxMessage),
+		ObservedGeneration: o.GetGeneration(),
 	})
 }
 
@@ -42,42 +47,42 @@ func Unknown(o Object, conditionType, reason, message string) {
 	Set(o, conditionType, metav1.ConditionUnknown, reason, message)
 }
 
-// Get is a condition, or nil.
+// Get returns a condition, or nil if it is not set.
 func Get(o Object, conditionType string) *metav1.Condition {
 	return meta.FindStatusCondition(*o.GetConditions(), conditionType)
 }
 
-// Is says whether a condition has a status and, unless reason is empty, that reason.
+// Is reports whether a condition has a status and, unless reason is empty, that reason.
 func Is(o Object, conditionType string, status metav1.ConditionStatus, reason string) bool {
 	c := Get(o, conditionType)
 	return c != nil && c.Status == status && (reason == "" || c.Reason == reason)
 }
 
-// Progress says what happens next to an object that is not Ready.
+// Progress tells what happens next to an object that is not Ready.
 type Progress int
 
 const (
-	// Reconciling: the operator is at it, or will try again by itself.
+	// Reconciling: the operator is working on it, or retries by itself.
 	Reconciling Progress = iota
-	// Stalled: nothing will change until somebody changes something.
+	// Stalled: nothing happens until a user changes something.
 	Stalled
-	// Resting: nothing is to be done, as when it is suspended.
+	// Resting: there is nothing to do, such as while it is suspended.
 	Resting
 )
 
-// Ready says that the object is as its spec asks.
+// Ready sets Ready to True: the object is as its spec requests.
 func Ready(o Object, reason, message string) {
 	summarise(o, metav1.ConditionTrue, "", reason, message)
 }
 
-// NotReady says that it is not, why, and what happens next.
+// NotReady sets Ready to False, with the reason, and sets the condition that tells what happens next.
 func NotReady(o Object, progress Progress, reason, message string) {
 	next := map[Progress]string{Reconciling: v1alpha1.ConditionReconciling, Stalled: v1alpha1.ConditionStalled}[progress]
 	summarise(o, metav1.ConditionFalse, next, reason, message)
 }
 
-// summarise sets Ready, and of Reconciling and Stalled the one that holds: what held before and still does keeps its time, so that saying the
-// same again changes nothing.
+// summarise sets Ready, and of Reconciling and Stalled the one named next. A condition that keeps its status keeps its
+// transition time, so that the same summary again changes nothing.
 func summarise(o Object, ready metav1.ConditionStatus, next, reason, message string) {
 	o.SetObservedGeneration(o.GetGeneration())
 	Set(o, v1alpha1.ConditionReady, ready, reason, message)

@@ -26,7 +26,8 @@ func ReadSecret(ctx context.Context, c client.Reader, namespace, field string, r
 	value = strings.TrimSpace(value)
 	if len(value) > maxSecret || strings.ContainsFunc(value, func(r rune) bool { return r == ' ' || isControl(r) }) {
 		return "", newRefusal(v1alpha1.ReasonSecretInvalid,
-			"The value of key %q in Secret %q is longer than %d bytes or contains spaces or control characters. It must be a single token or URL.",
+			"The value of key %q in Secret %q is longer than %d bytes or contains spaces or control characters. "+
+				"It must be a single token or URL.",
 			ref.Key, ref.Name, maxSecret)
 	}
 	return value, nil
@@ -42,7 +43,8 @@ func ReadPassphrase(ctx context.Context, c client.Reader, namespace, field strin
 	value = strings.TrimRight(value, "\r\n")
 	if len(value) > maxSecret || strings.ContainsFunc(value, isControl) {
 		return "", newRefusal(v1alpha1.ReasonSecretInvalid,
-			"The value of key %q in Secret %q is longer than %d bytes or contains line breaks or other control characters. It must be one line of text.",
+			"The value of key %q in Secret %q is longer than %d bytes or contains line breaks or other control characters. "+
+				"It must be one line of text.",
 			ref.Key, ref.Name, maxSecret)
 	}
 	return value, nil
