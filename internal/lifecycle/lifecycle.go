@@ -1,8 +1,9 @@
-// Package lifecycle says what moves a Defect's state: a change of spec.state, a change in Jira, a new occurrence of a resolved defect; the
-// newest of them counts. It is pure.
+// Package lifecycle decides the state of a Defect. A change of spec.state, a change in Jira and a new occurrence of a resolved defect each move it,
+// and the newest of them counts. It is pure.
 package lifecycle
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -21,86 +22,108 @@ const (
 	categoryDone       = "done"
 )
 
-// maxAhead is how far a clock elsewhere may be ahead. An occurrence from further on is no occurrence: it would hide all that come.
+const (
+	// maxName bounds a status, resolution or assignee in a Defect's status, in characters.
+	maxName = 255
+	// maxCategory bounds a status category.
+	maxCategory = 64
+)
+
+// maxAhead is how far the clock of a test run may be ahead. An occurrence later than that is ignored: it would hide all that follow.
 const maxAhead = 5 * time.Minute
 
-// Observe takes over what a Defect's spec says that its status does not show yet: its first look, a change of state, an occurrence.
+// Observe updates a Defect's status for what is new in its spec: the Defect itself, an occurrence, a change of state.
 func Observe(d *v1alpha1.Defect, now time.Time) {
-	s := &d.Status
-	seen, again := d.CreationTimestamp, false
-	if d.Spec.Occurrence != nil && d.Spec.Occurrence.Time.Time.Before(now.Add(maxAhead)) {
-		seen, again = d.Spec.Occurrence.Time, true // a Defect that was restored from a backup is younger than what was seen of it
+	if d.Status.State == "" {
+		initState(d, now)
 	}
-	if s.State == "" {
-		s.State, s.WantedState = v1alpha1.StateOpen, d.Spec.State
-		if d.Spec.State != "" {
-			s.State = d.Spec.State
+	observeOccurrence(d, now)
+	if wanted := d.Spec.State; wanted != d.Status.WantedState {
+		d.Status.WantedState = wanted
+		if wanted != "" && wanted != d.Status.State {
+			move(d, wanted, v1alpha1.CauseSpec, now)
 		}
-		if resolved(s.State) {
-			s.ResolvedTime = &metav1.Time{Time: now}
-		}
+	}
+}
+
+// initState sets the state of a Defect that has none yet.
+func initState(d *v1alpha1.Defect, now time.Time) {
+	s := &d.Status
+	s.State = cmp.Or(d.Spec.State, v1alpha1.StateOpen)
+	s.WantedState = d.Spec.State
+	if isResolved(s.State) {
+		s.ResolvedTime = &metav1.Time{Time: now}
+	}
+}
+
+// observeOccurrence counts an occurrence that was not counted yet. One after the Defect was resolved reopens it.
+func observeOccurrence(d *v1alpha1.Defect, now time.Time) {
+	s := &d.Status
+	o := d.Spec.Occurrence
+	again := o != nil && o.Time.Time.Before(now.Add(maxAhead))
+	seen := d.CreationTimestamp
+	if again {
+		seen = o.Time // a Defect that was restored from a backup is younger than its occurrence
 	}
 	switch {
 	case s.Occurrences == 0:
-		s.Occurrences, s.FirstSeenTime, s.LastSeenTime = 1, &seen, &seen
+		s.Occurrences = 1
+		s.FirstSeenTime = &seen
+		s.LastSeenTime = &seen
 	case again && (s.LastSeenTime == nil || seen.After(s.LastSeenTime.Time)):
 		s.Occurrences++
 		s.LastSeenTime = &seen
-		if resolved(s.State) && (s.ResolvedTime == nil || seen.After(s.ResolvedTime.Time)) {
+		if isResolved(s.State) && (s.ResolvedTime == nil || seen.After(s.ResolvedTime.Time)) {
 			s.Regressions++
 			move(d, v1alpha1.StateOpen, v1alpha1.CauseRegression, now)
 		}
 	}
-	if d.Spec.State != s.WantedState {
-		s.WantedState = d.Spec.State
-		if d.Spec.State != "" && d.Spec.State != s.State {
-			move(d, d.Spec.State, v1alpha1.CauseSpec, now)
-		}
-	}
 }
 
-// Filed takes over a ticket that was made for a Defect, or found.
+// Filed records a ticket that was created for a Defect or adopted.
 func Filed(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Ticket, at time.Time) {
 	j := d.Status.Jira
-	j.CreatedTime, j.LastSyncTime = &metav1.Time{Time: at}, &metav1.Time{Time: at}
+	j.CreatedTime = &metav1.Time{Time: at}
+	j.LastSyncTime = &metav1.Time{Time: at}
 	j.ToldOccurrences = d.Status.Occurrences
-	take(j, t)
+	record(j, t)
 	if category(d.Status.State) != category(stateOf(states, t.Status, t.StatusCategory)) {
-		j.MoveTo = d.Status.State // it was moved before there was a ticket
+		j.MoveTo = d.Status.State // the Defect moved before there was a ticket
 	}
 }
 
-// FromJira takes over what Jira says of a Defect's ticket, unless that is older than what is known. It says whether there was anything new. What was
-// read from the ticket itself counts also when it is as old: two changes in one second may have the same time.
+// FromJira updates a Defect's status for its ticket in Jira, and reports whether anything was new. A ticket that is older than the one recorded is
+// ignored. One that is as old counts only if it was read from the ticket itself: two changes within one second may have the same time.
 func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Ticket, read bool, now time.Time) bool {
 	j := d.Status.Jira
 	if age := Age(j, t); age < 0 || age == 0 && !read {
 		return false
 	}
-	was, is := stateOf(states, j.Status, j.StatusCategory), stateOf(states, t.Status, t.StatusCategory)
-	if !take(j, t) {
+	before := stateOf(states, j.Status, j.StatusCategory)
+	after := stateOf(states, t.Status, t.StatusCategory)
+	if !record(j, t) {
 		return false
 	}
 	j.LastSyncTime = &metav1.Time{Time: now}
-	if is == was {
+	if after == before {
 		return true
 	}
 	if c := d.Status.StateChange; j.MoveTo != "" && c != nil && !t.Updated.IsZero() && t.Updated.Before(c.Time.Time) {
-		return true // what was wanted since is newer, and on its way
+		return true // the state that the ticket is about to be moved to is newer
 	}
-	j.MoveTo = "" // somebody moved it since
-	if is != d.Status.State && (category(is) != category(d.Status.State) || mapped(states, t.Status)) {
+	j.MoveTo = "" // a user moved the ticket since
+	if after != d.Status.State && (category(after) != category(d.Status.State) || isMapped(states, t.Status)) {
 		at := now
 		if !t.Updated.IsZero() && t.Updated.Before(now) {
 			at = t.Updated
 		}
-		move(d, is, v1alpha1.CauseJira, at)
+		move(d, after, v1alpha1.CauseJira, at)
 		j.MoveTo = ""
 	}
 	return true
 }
 
-// Age says whether a ticket is newer (1), as old (0) or older (-1) than what is known of it. What is found again is news.
+// Age reports whether a ticket is newer than the one recorded (1), as old (0) or older (-1). A ticket that was missing is newer.
 func Age(j *v1alpha1.DefectTicket, t ticket.Ticket) int {
 	if j.MissingSince != nil || j.UpdatedTime == nil {
 		return 1
@@ -108,20 +131,21 @@ func Age(j *v1alpha1.DefectTicket, t ticket.Ticket) int {
 	return t.Updated.Compare(j.UpdatedTime.Time)
 }
 
-// Differs says whether a ticket says something else than what is known of it.
+// Differs reports whether a ticket differs from the one recorded.
 func Differs(j *v1alpha1.DefectTicket, t ticket.Ticket) bool {
-	known := *j
-	return take(&known, t)
+	recorded := *j
+	return record(&recorded, t)
 }
 
-// Moved takes over a ticket that the operator moved.
+// Moved records a ticket that the operator moved.
 func Moved(d *v1alpha1.Defect, t ticket.Ticket, now time.Time) {
 	j := d.Status.Jira
-	take(j, t)
-	j.MoveTo, j.LastSyncTime = "", &metav1.Time{Time: now}
+	record(j, t)
+	j.MoveTo = ""
+	j.LastSyncTime = &metav1.Time{Time: now}
 }
 
-// Target is where a ticket has to go for a state.
+// Target returns the status that a ticket is moved to for a state.
 func Target(transitions []v1alpha1.JiraTransitionMapping, to v1alpha1.State) ticket.Target {
 	for _, t := range transitions {
 		if t.State == to {
@@ -131,7 +155,7 @@ func Target(transitions []v1alpha1.JiraTransitionMapping, to v1alpha1.State) tic
 	return ticket.Target{Category: category(to)}
 }
 
-// Reopens says whether the ticket of a defect that came back is reopened; otherwise it gets a comment.
+// Reopens reports whether the ticket of a defect that occurred again is reopened. If not, it gets a comment.
 func Reopens(policy *v1alpha1.JiraReopen, d *v1alpha1.Defect, now time.Time) bool {
 	switch {
 	case policy == nil || policy.Policy != v1alpha1.JiraReopenReopen:
@@ -145,31 +169,36 @@ func Reopens(policy *v1alpha1.JiraReopen, d *v1alpha1.Defect, now time.Time) boo
 	return within == 0 || d.Status.ResolvedTime == nil || now.Sub(d.Status.ResolvedTime.Time) <= within
 }
 
-// move moves a Defect's state, and has the ticket follow.
+// move sets a Defect's state, and the one that its ticket is to be moved to.
 func move(d *v1alpha1.Defect, to v1alpha1.State, cause v1alpha1.StateChangeCause, now time.Time) {
 	s := &d.Status
 	change := &v1alpha1.StateChange{Number: 1, From: s.State, Cause: cause, Time: metav1.Time{Time: now}}
 	if s.StateChange != nil {
 		change.Number = s.StateChange.Number + 1
 	}
-	if resolved(to) && !resolved(s.State) {
+	if isResolved(to) && !isResolved(s.State) {
 		s.ResolvedTime = &metav1.Time{Time: now}
 	}
-	s.State, s.StateChange = to, change
+	s.State = to
+	s.StateChange = change
 	if s.Jira != nil && s.Jira.Key != "" {
 		s.Jira.MoveTo = to
 	}
 }
 
-// take copies what Jira says of a ticket, and says whether anything in it is new.
-func take(j *v1alpha1.DefectTicket, t ticket.Ticket) bool {
+// record records a ticket, and reports whether anything in it is new.
+func record(j *v1alpha1.DefectTicket, t ticket.Ticket) bool {
 	before := *j
-	j.Key, j.ID, j.URL = t.Key, t.ID, t.URL
-	j.Status, j.StatusCategory = text.Truncate(t.Status, 255), text.Truncate(t.StatusCategory, 64)
-	j.Resolution, j.Assignee = text.Truncate(t.Resolution, 255), text.Truncate(t.Assignee, 255)
+	j.Key = t.Key
+	j.ID = t.ID
+	j.URL = t.URL
+	j.Status = text.Truncate(t.Status, maxName)
+	j.StatusCategory = text.Truncate(t.StatusCategory, maxCategory)
+	j.Resolution = text.Truncate(t.Resolution, maxName)
+	j.Assignee = text.Truncate(t.Assignee, maxName)
 	j.MissingSince = nil
 	if *j == before {
-		return false // its summary was edited, or we commented on it
+		return false // a change that is not recorded, such as one of the summary, or a comment of the operator
 	}
 	if !t.Updated.IsZero() {
 		j.UpdatedTime = &metav1.MicroTime{Time: t.Updated}
@@ -177,11 +206,12 @@ func take(j *v1alpha1.DefectTicket, t ticket.Ticket) bool {
 	return true
 }
 
-func resolved(s v1alpha1.State) bool {
+// isResolved reports whether nothing is left to be done in a state.
+func isResolved(s v1alpha1.State) bool {
 	return s == v1alpha1.StateResolved || s == v1alpha1.StateClosed
 }
 
-// category is the category of Jira statuses that a state belongs to.
+// category returns the category of Jira's statuses that a state belongs to.
 func category(s v1alpha1.State) string {
 	switch s {
 	case v1alpha1.StateInProgress:
@@ -193,11 +223,14 @@ func category(s v1alpha1.State) string {
 	}
 }
 
-func mapped(states []v1alpha1.JiraStateMapping, status string) bool {
-	return slices.ContainsFunc(states, func(m v1alpha1.JiraStateMapping) bool { return strings.EqualFold(string(m.Status), status) })
+// isMapped reports whether the integration maps a Jira status to a state.
+func isMapped(states []v1alpha1.JiraStateMapping, status string) bool {
+	return slices.ContainsFunc(states, func(m v1alpha1.JiraStateMapping) bool {
+		return strings.EqualFold(string(m.Status), status)
+	})
 }
 
-// stateOf is the state that a Jira status stands for. A ticket of which nothing is known yet is new.
+// stateOf returns the state that a Jira status stands for. A ticket without a known status is open.
 func stateOf(states []v1alpha1.JiraStateMapping, status, statusCategory string) v1alpha1.State {
 	for _, m := range states {
 		if strings.EqualFold(string(m.Status), status) {
