@@ -27,12 +27,14 @@ const (
 	maxTitle = 512
 	// maxURL bounds addresses, in characters.
 	maxURL = 1000
-	// firstYear is the first year of a time that is taken for one. An earlier time is a zero value, or of a clock that was never set.
+	// firstYear is the first year of a time that is taken for one. An earlier time is a zero value, or of a clock that
+	// was never set.
 	firstYear = 2000
 )
 
 // alertmanagerBody is the body of Alertmanager's webhook, version 4
-// (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config). Other members are ignored: new versions of Alertmanager add some.
+// (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config). Other members are ignored: new versions
+// of Alertmanager add some.
 type alertmanagerBody struct {
 	Version     string               `json:"version"`
 	GroupKey    string               `json:"groupKey"`
@@ -51,8 +53,9 @@ type alertmanagerAlert struct {
 	Fingerprint  string            `json:"fingerprint"`
 }
 
-// DecodeAlertmanager returns an event for each alert in the body of a call of Alertmanager's webhook. An alert has the same id however often
-// Alertmanager sends it. An alert without a plausible time is given now. The error says what is wrong with the body.
+// DecodeAlertmanager returns an event for each alert in the body of a call of Alertmanager's webhook. An alert has the
+// same id however often Alertmanager sends it. An alert without a plausible time is given now. The error says what is
+// wrong with the body.
 func DecodeAlertmanager(body []byte, now time.Time) ([]Event, error) {
 	var in alertmanagerBody
 	if err := json.Unmarshal(body, &in); err != nil {
@@ -123,7 +126,8 @@ func invalidJSON(of string, err error) error {
 	return fmt.Errorf("not the JSON of %s: %w", of, err)
 }
 
-// parseSeverity returns the severity that a label or member means, in the words that are common in alerting rules; empty when it is none of them.
+// parseSeverity returns the severity that a label or member means, in the words that are common in alerting rules;
+// empty when it is none of them.
 func parseSeverity(s string) v1alpha1.Severity {
 	switch strings.ToLower(strings.TrimSpace(s)) {
 	case "critical", "page", "emergency", "fatal":

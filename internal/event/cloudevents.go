@@ -25,7 +25,8 @@ const (
 	maxEntries = 40
 	// maxDepth bounds how deep an event's data are nested.
 	maxDepth = 8
-	// maxEncoded bounds the part of an event's data that comes from outside, in bytes of JSON. It leaves room for what the operator adds.
+	// maxEncoded bounds the part of an event's data that comes from outside, in bytes of JSON. It leaves room for what
+	// the operator adds.
 	maxEncoded = MaxDataBytes - 8<<10
 )
 
@@ -47,8 +48,9 @@ type cloudEvent struct {
 var ErrContentType = errors.New("the content type must be application/cloudevents+json, application/cloudevents-batch+json, " +
 	"or application/json with ce- headers")
 
-// DecodeCloudEvents returns the events in a request in the structured, batched or binary mode of CloudEvents over HTTP. An event without a time, or
-// with one in the future, is given now. The error says what is wrong with the request; it is ErrContentType when it is in none of these modes.
+// DecodeCloudEvents returns the events in a request in the structured, batched or binary mode of CloudEvents over HTTP.
+// An event without a time, or with one in the future, is given now. The error says what is wrong with the request; it
+// is ErrContentType when it is in none of these modes.
 func DecodeCloudEvents(contentType string, header http.Header, body []byte, now time.Time) ([]Event, error) {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil {

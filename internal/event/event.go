@@ -1,4 +1,5 @@
-// Package event describes what happened. Every message of the operator begins as an Event, whose id stays the same however often it is announced.
+// Package event describes what happened. Every message of the operator begins as an Event, whose id stays the same
+// however often it is announced.
 package event
 
 import (

@@ -9,7 +9,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// IntegrationUnhealthy returns the event that an integration has not worked since a time. reason and message are those of its Ready condition.
+// IntegrationUnhealthy returns the event that an integration has not worked since a time. reason and message are those
+// of its Ready condition.
 func IntegrationUnhealthy(kind string, o metav1.Object, reason, message string, since time.Time) Event {
 	e := integrationEvent(kind, o, reason, message, since)
 	e.ID = fmt.Sprintf("%s.unhealthy.%d", o.GetUID(), since.Unix())
@@ -19,7 +20,8 @@ func IntegrationUnhealthy(kind string, o metav1.Object, reason, message string, 
 	return e
 }
 
-// IntegrationRecovered returns the event that an integration has worked again since a time. reason and message are those of its Ready condition.
+// IntegrationRecovered returns the event that an integration has worked again since a time. reason and message are
+// those of its Ready condition.
 func IntegrationRecovered(kind string, o metav1.Object, reason, message string, since time.Time) Event {
 	e := integrationEvent(kind, o, reason, message, since)
 	e.ID = fmt.Sprintf("%s.recovered.%d", o.GetUID(), since.Unix())

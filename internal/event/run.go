@@ -38,8 +38,9 @@ func RunFinished(job *batchv1.Job) (finished, ok bool, reason string, at time.Ti
 	return false, false, "", time.Time{}
 }
 
-// TerminationMessage returns the termination message that a run's Pods left: that of the last container to end among those that left a result, or
-// else among those that left any message. A sidecar may end later than the tests, and its message may be the end of its log.
+// TerminationMessage returns the termination message that a run's Pods left: that of the last container to end among
+// those that left a result, or else among those that left any message. A sidecar may end later than the tests, and its
+// message may be the end of its log.
 func TerminationMessage(pods []corev1.Pod) string {
 	var last, lastResult *corev1.ContainerStateTerminated
 	for i := range pods {
@@ -71,8 +72,8 @@ func later(a, b *corev1.ContainerStateTerminated) *corev1.ContainerStateTerminat
 // RunCompletedID returns the id of the event that a test run ended.
 func RunCompletedID(job *batchv1.Job) string { return string(job.UID) + ".completed" }
 
-// RunCompleted returns the event that a test run ended. The run's own result counts. Without one, or when it is malformed, the Job's success does.
-// previous is the result of the suite's run before, empty when there was none.
+// RunCompleted returns the event that a test run ended. The run's own result counts. Without one, or when it is
+// malformed, the Job's success does. previous is the result of the suite's run before, empty when there was none.
 func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) Event {
 	_, ok, reason, at := RunFinished(job)
 	suite := job.Labels[v1alpha1.SuiteLabel]

@@ -6,8 +6,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// A Type describes a type of event. The enums of the CRDs and the REST API, docs/events.md, the example events of package render and the looks
-// of messages are derived from Types, or a test compares them with it.
+// A Type describes a type of event. The enums of the CRDs and the REST API, docs/events.md, the example events of
+// package render and the looks of messages are derived from Types, or a test compares them with it.
 type Type struct {
 	Name v1alpha1.EventType
 	// Source is what such an event is about, for docs/events.md.
@@ -174,7 +174,8 @@ var (
 	}
 )
 
-// CloudEventData has the members that the data of every event have that came in as a CloudEvent, beside those that it brought.
+// CloudEventData has the members that the data of every event have that came in as a CloudEvent, beside those that it
+// brought.
 var CloudEventData = []Member{
 	{"source", "the CloudEvent's source", ""},
 	{"subject", "the CloudEvent's subject", ""},
@@ -200,8 +201,8 @@ func TypeOf(name v1alpha1.EventType) (Type, bool) {
 	return Types[i], true
 }
 
-// cloudEventTypes has the types that may come in as CloudEvents, by their CloudEvents type. The operator sees for itself what happens to
-// Defects and integrations.
+// cloudEventTypes has the types that may come in as CloudEvents, by their CloudEvents type. The operator sees for
+// itself what happens to Defects and integrations.
 var cloudEventTypes = func() map[string]v1alpha1.EventType {
 	out := map[string]v1alpha1.EventType{}
 	for _, t := range Types {

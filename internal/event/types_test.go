@@ -63,7 +63,8 @@ func TestTypesAreDistinct(t *testing.T) {
 	}
 }
 
-// TestMembersHaveOneKind checks that a member is a text in every type, or a number in every type: templates see all members of all types.
+// TestMembersHaveOneKind checks that a member is a text in every type, or a number in every type: templates see all
+// members of all types.
 func TestMembersHaveOneKind(t *testing.T) {
 	kinds := map[string]reflect.Kind{}
 	check := func(of string, members []event.Member) {
@@ -179,7 +180,8 @@ func texts(list any) []string {
 	return out
 }
 
-// TestDocs compares docs/events.md with the table. With -update it rewrites the parts of the page that are made of the table.
+// TestDocs compares docs/events.md with the table. With -update it rewrites the parts of the page that are made of the
+// table.
 func TestDocs(t *testing.T) {
 	const path = "../../docs/events.md"
 	raw, err := os.ReadFile(path)

@@ -1,5 +1,5 @@
-// Package lifecycle decides the state of a Defect. A change of spec.state, a change in Jira and a new occurrence of a resolved defect each move it,
-// and the newest of them counts. It is pure.
+// Package lifecycle decides the state of a Defect. A change of spec.state, a change in Jira and a new occurrence of a
+// resolved defect each move it, and the newest of them counts. It is pure.
 package lifecycle
 
 import (
@@ -15,7 +15,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
-// The categories of Jira's statuses (https://developer.atlassian.com/cloud/jira/platform/rest/v2/api-group-workflow-status-categories/).
+// The categories of Jira's statuses
+// (https://developer.atlassian.com/cloud/jira/platform/rest/v2/api-group-workflow-status-categories/).
 const (
 	categoryNew        = "new"
 	categoryInProgress = "indeterminate"
@@ -29,7 +30,8 @@ const (
 	maxCategory = 64
 )
 
-// maxAhead is how far the clock of a test run may be ahead. An occurrence later than that is ignored: it would hide all that follow.
+// maxAhead is how far the clock of a test run may be ahead. An occurrence later than that is ignored: it would hide all
+// that follow.
 const maxAhead = 5 * time.Minute
 
 // Observe updates a Defect's status for what is new in its spec: the Defect itself, an occurrence, a change of state.
@@ -92,8 +94,9 @@ func Filed(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Tick
 	}
 }
 
-// FromJira updates a Defect's status for its ticket in Jira, and reports whether anything was new. A ticket that is older than the one recorded is
-// ignored. One that is as old counts only if it was read from the ticket itself: two changes within one second may have the same time.
+// FromJira updates a Defect's status for its ticket in Jira, and reports whether anything was new. A ticket that is
+// older than the one recorded is ignored. One that is as old counts only if it was read from the ticket itself: two
+// changes within one second may have the same time.
 func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Ticket, read bool, now time.Time) bool {
 	j := d.Status.Jira
 	if age := Age(j, t); age < 0 || age == 0 && !read {
@@ -123,7 +126,8 @@ func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.T
 	return true
 }
 
-// Age reports whether a ticket is newer than the one recorded (1), as old (0) or older (-1). A ticket that was missing is newer.
+// Age reports whether a ticket is newer than the one recorded (1), as old (0) or older (-1). A ticket that was missing
+// is newer.
 func Age(j *v1alpha1.DefectTicket, t ticket.Ticket) int {
 	if j.MissingSince != nil || j.UpdatedTime == nil {
 		return 1

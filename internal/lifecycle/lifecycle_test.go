@@ -191,7 +191,8 @@ func TestTarget(t *testing.T) {
 	}
 }
 
-// Two changes within one second may have the same time: what was read from the ticket tells them apart, what was found does not.
+// Two changes within one second may have the same time: what was read from the ticket tells them apart, what was found
+// does not.
 func TestAsOldIsNewsOnlyWhenItWasRead(t *testing.T) {
 	for read, want := range map[bool]v1alpha1.State{true: v1alpha1.StateResolved, false: v1alpha1.StateInProgress} {
 		s := newStory()

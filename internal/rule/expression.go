@@ -18,7 +18,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// costLimit bounds one evaluation. It is reached in well under a millisecond; an ordinary expression costs less than a hundred.
+// costLimit bounds the cost of one evaluation. It is reached in well under a millisecond. An ordinary expression costs
+// less than a hundred.
 const costLimit = 100_000
 
 var environment = sync.OnceValues(func() (*cel.Env, error) {
@@ -30,13 +31,15 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 	)
 })
 
+// expression is a compiled spec.when.
 type expression struct {
 	program cel.Program
-	// cheap says that no event can make it cost more than costLimit, so that the cost need not be counted while it runs, which is most of
-	// what a short expression takes.
+	// cheap is set when no event can make the program cost more than costLimit. Then the cost is not counted while it
+	// runs: counting takes most of the time of a short expression.
 	cheap bool
 }
 
+// compileExpression compiles a spec.when. The error says where it is wrong.
 func compileExpression(text string) (*expression, error) {
 	env, err := environment()
 	if err != nil {
@@ -69,9 +72,11 @@ func compileExpression(text string) (*expression, error) {
 	return &expression{program, cheap}, nil
 }
 
-// growing are functions whose result can be far larger than what they are given, before any cost is counted. No condition needs them.
+// growing lists functions whose result can be far larger than their arguments, before any cost is counted. No condition
+// needs them.
 var growing = []string{"replace", "join", "format"}
 
+// checkCalls returns an error that names the first call of a growing function.
 func checkCalls(a *ast.AST) error {
 	var err error
 	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
@@ -83,10 +88,10 @@ func checkCalls(a *ast.AST) error {
 	return err
 }
 
-// sizes bounds what expressions read, for the estimate of what they cost at most.
+// sizes tells CEL how large the values are that expressions read, for its estimate of their cost.
 type sizes struct{}
 
-// EstimateSize bounds everything in an event.
+// EstimateSize returns the bound of an event for everything in it.
 func (sizes) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
 	if path := node.Path(); len(path) > 0 && path[0] == "event" {
 		return &checker.SizeEstimate{Max: event.MaxDataBytes}
@@ -94,25 +99,26 @@ func (sizes) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
 	return nil
 }
 
-// EstimateCallCost leaves the cost of functions to CEL.
+// EstimateCallCost returns nil, which leaves the cost of functions to CEL.
 func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
 	return nil
 }
 
-// Input is an event as rules are matched against it. What expressions see of it is worked out once, when the first of them is tried, however
-// many rules there are. It is safe for use by several goroutines, as long as nobody changes the event.
+// Input is an event that rules are matched against. It is converted for CEL only once, by the first rule that has an
+// expression. It is safe for concurrent use as long as the event is not changed.
 type Input struct {
 	event *event.Event
 	vars  func() (cel.Activation, error)
 }
 
-// NewInput makes an event ready to be matched.
+// NewInput returns an event as an Input.
 func NewInput(e *event.Event) *Input {
 	return &Input{event: e, vars: sync.OnceValues(func() (cel.Activation, error) {
 		return cel.NewActivation(map[string]any{"event": newObject(e)})
 	})}
 }
 
+// eval evaluates the expression for an event.
 func (x *expression) eval(ctx context.Context, in *Input) (bool, error) {
 	vars, err := in.vars()
 	if err != nil {
@@ -126,9 +132,9 @@ func (x *expression) eval(ctx context.Context, in *Input) (bool, error) {
 	}
 	if err != nil {
 		if strings.Contains(err.Error(), "cost limit exceeded") {
-			return false, errors.New("spec.when costs too much to work out for this event: make it simpler")
+			return false, errors.New("spec.when costs too much to evaluate for this event: simplify it")
 		}
-		return false, fmt.Errorf("working out spec.when: %w", err)
+		return false, fmt.Errorf("evaluating spec.when: %w", err)
 	}
 	return out == types.True, nil
 }

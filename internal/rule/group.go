@@ -8,9 +8,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// GroupKey says which digest of the rule an event belongs to: those with the same key, for which events are collected for window. A key reads
-// like severity=High&suite=smoke and does not depend on the order in spec.grouping.by. grouped is false when the rule sends one message an
-// event.
+// GroupKey returns the key of the digest that an event belongs to, and how long events are collected for it. A key
+// looks like severity=High&suite=smoke and does not depend on the order in spec.grouping.by. grouped is false when the
+// rule sends a message for each event.
 func (c *Compiled) GroupKey(e *event.Event) (key string, window time.Duration, grouped bool) {
 	if c.grouping == nil {
 		return "", 0, false
@@ -22,6 +22,7 @@ func (c *Compiled) GroupKey(e *event.Event) (key string, window time.Duration, g
 	return values.Encode(), time.Duration(c.grouping.WindowSeconds) * time.Second, true
 }
 
+// groupValue returns the value of an event that events of one digest share.
 func groupValue(e *event.Event, by v1alpha1.GroupKey) string {
 	switch by {
 	case "type":

@@ -8,10 +8,10 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// window is a mute window. Its times of day are in minutes since midnight.
+// window is a mute window.
 type window struct {
-	days       []time.Weekday // none means all
-	start, end int
+	days       []time.Weekday // empty means all
+	start, end int            // in minutes since midnight
 	zone       *time.Location
 }
 
@@ -20,7 +20,8 @@ var weekdays = map[v1alpha1.Weekday]time.Weekday{
 	"Friday": time.Friday, "Saturday": time.Saturday, "Sunday": time.Sunday,
 }
 
-func newWindow(w v1alpha1.MuteWindow) (out window, wrong string, err error) {
+// newWindow returns a mute window, or the field that is wrong and why.
+func newWindow(w v1alpha1.MuteWindow) (out window, field string, err error) {
 	if out.zone, err = time.LoadLocation(w.TimeZone); err != nil || w.TimeZone == "Local" {
 		return out, "timeZone", fmt.Errorf("%q is not known: use an IANA name such as Europe/Berlin", w.TimeZone)
 	}
@@ -40,6 +41,7 @@ func newWindow(w v1alpha1.MuteWindow) (out window, wrong string, err error) {
 	return out, "", nil
 }
 
+// minutes returns the minutes from midnight to a time of day.
 func minutes(t v1alpha1.TimeOfDay) (int, error) {
 	if t == "24:00" {
 		return 24 * 60, nil
@@ -51,7 +53,8 @@ func minutes(t v1alpha1.TimeOfDay) (int, error) {
 	return at.Hour()*60 + at.Minute(), nil
 }
 
-// covers says whether the window holds at a time, and until when. It is less than a day long, so that it began today or yesterday.
+// covers reports whether the window covers a time, and until when. A window is at most a day long, so that it began
+// today or yesterday.
 func (w window) covers(t time.Time) (until time.Time, ok bool) {
 	year, month, today := t.In(w.zone).Date()
 	for day := today - 1; day <= today; day++ {
@@ -62,24 +65,26 @@ func (w window) covers(t time.Time) (until time.Time, ok bool) {
 		if w.end <= w.start {
 			last++
 		}
-		start, _ := shows(w.zone, year, month, day, w.start)
-		_, end := shows(w.zone, year, month, last, w.end)
+		start, _ := w.clockShows(year, month, day, w.start)
+		_, end := w.clockShows(year, month, last, w.end)
 		if !t.Before(start) && t.Before(end) && end.After(until) {
-			until, ok = end, true
+			until = end
+			ok = true
 		}
 	}
 	return until, ok
 }
 
-// shows is when a clock in a zone first and last shows a time. They differ when it is put back, and shows the time twice. When it is put
-// forward, and never shows the time, both are that moment.
-func shows(zone *time.Location, year int, month time.Month, day, minute int) (first, last time.Time) {
+// clockShows returns when a clock in the window's zone first and last shows a time. They differ where the clock is put
+// back and shows the time twice. Where it is put forward and never shows the time, both are the moment at which it is
+// put forward.
+func (w window) clockShows(year int, month time.Month, day, minute int) (first, last time.Time) {
 	wanted := time.Date(year, month, day, 0, minute, 0, 0, time.UTC)
 	reads := func(t time.Time) time.Time { // what the clock shows, as if it were UTC
-		_, offset := t.In(zone).Zone()
+		_, offset := t.In(w.zone).Zone()
 		return t.UTC().Add(time.Duration(offset) * time.Second)
 	}
-	guess := time.Date(year, month, day, 0, minute, 0, 0, zone)
+	guess := time.Date(year, month, day, 0, minute, 0, 0, w.zone)
 	before, after := guess.ZoneBounds()
 	switch shown := reads(guess); {
 	case shown.After(wanted):
@@ -87,8 +92,9 @@ func shows(zone *time.Location, year int, month time.Month, day, minute int) (fi
 	case shown.Before(wanted):
 		return after, after
 	}
-	first, last = guess, guess
-	for _, near := range []time.Time{before.Add(-1), after} { // a moment each with the offsets before and after
+	first = guess
+	last = guess
+	for _, near := range []time.Time{before.Add(-1), after} { // one moment with the offset before, one with the offset after
 		other := near.Add(wanted.Sub(reads(near)))
 		if near.IsZero() || !reads(other).Equal(wanted) {
 			continue
@@ -103,20 +109,22 @@ func shows(zone *time.Location, year int, month time.Month, day, minute int) (fi
 	return first, last
 }
 
-// muteHorizon is how far ahead MutedUntil looks: a rule whose windows leave no gap for so long is muted for good.
+// muteHorizon is how far ahead MutedUntil looks. A rule whose windows leave no gap for so long is muted forever.
 const muteHorizon = 8 * 24 * time.Hour
 
-// MutedUntil says whether one of the rule's mute windows holds at a time, and until when: windows that overlap or follow one another without
-// a gap are one. When they never end it is a time more than a week ahead. Windows are in the time of their zone: where a clock is put back,
-// the time that it shows twice is muted both times, and where it is put forward, what would begin or end in the time left out does so
-// at that moment.
+// MutedUntil reports whether one of the rule's mute windows covers a time, and until when. Windows that overlap or
+// follow one another without a gap count as one. For windows that never end it returns a time more than a week ahead.
+// Windows are in the time of their zone. Where a clock is put back, a time that it shows twice is muted both times.
+// Where it is put forward, a window that begins or ends in the hour left out does so at that moment.
 func (c *Compiled) MutedUntil(t time.Time) (until time.Time, muted bool) {
 	until = t
 	for longer := true; longer && until.Sub(t) < muteHorizon; {
 		longer = false
 		for _, w := range c.mute {
 			if end, ok := w.covers(until); ok {
-				until, muted, longer = end, true, true
+				until = end
+				muted = true
+				longer = true
 			}
 		}
 	}

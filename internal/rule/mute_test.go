@@ -46,7 +46,8 @@ func TestMutedUntil(t *testing.T) {
 		"a weekend":                        {windows(window("00:00", "24:00", "", "Saturday", "Sunday"), window("18:00", "08:00", "")), "2026-06-05T19:00:00Z", "2026-06-08T08:00:00Z", false},
 		"for good":                         {windows(allDay), "2026-06-01T12:00:00Z", "2026-06-08T12:00:00Z", true},
 
-		// Europe/Berlin puts the clock forward on 29 March 2026 at 02:00 CET (01:00Z) and back on 25 October at 03:00 CEST (01:00Z).
+		// Europe/Berlin puts the clock forward on 29 March 2026 at 02:00 CET (01:00Z) and back on 25 October at 03:00
+		// CEST (01:00Z).
 		"forward: a night is an hour shorter":  {windows(window("22:00", "06:00", berlin)), "2026-03-28T21:00:00Z", "2026-03-29T04:00:00Z", false},
 		"forward: starts in the hour left out": {windows(window("02:30", "04:00", berlin)), "2026-03-29T01:00:00Z", "2026-03-29T02:00:00Z", false},
 		"forward: and not before":              {windows(window("02:30", "04:00", berlin)), "2026-03-29T00:59:59Z", "", false},

@@ -8,10 +8,12 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// The types that expressions know. Their fields are declared, so that a misspelt one is found when the rule is written.
+// The types that expressions see. Their fields are declared, so that a misspelt one is an error when the rule is
+// compiled.
 var (
 	subjectType = types.NewObjectType("Subject")
 	eventType   = types.NewObjectType("Event")
@@ -25,51 +27,51 @@ var (
 	}
 )
 
-// object is a value of one of these types. CEL's own way to show it a Go struct looks every field up by reflection, each time: that is most of
-// what matching many rules would cost.
+// object is a value of one of these types. CEL's own support for Go structs looks up every field by reflection, each
+// time. That would be most of the cost of matching many rules.
 type object struct {
-	is     *types.Type
+	of     *types.Type
 	fields map[string]any
 }
 
-// newObject is an event as expressions see it. The fields of its subject are empty where there is none.
+// newObject returns an event as expressions see it. An event without a subject has one with empty fields.
 func newObject(e *event.Event) *object {
-	var s struct{ kind, namespace, name string }
+	var s v1alpha1.EventSubject
 	if e.Subject != nil {
-		s.kind, s.namespace, s.name = e.Subject.Kind, e.Subject.Namespace, e.Subject.Name
+		s = *e.Subject
 	}
 	return &object{eventType, map[string]any{
 		"type": string(e.Type), "severity": string(e.Severity), "labels": e.Labels, "data": e.Data,
-		"subject": &object{subjectType, map[string]any{"kind": s.kind, "namespace": s.namespace, "name": s.name}},
+		"subject": &object{subjectType, map[string]any{"kind": s.Kind, "namespace": s.Namespace, "name": s.Name}},
 	}}
 }
 
-// Type is its type in CEL.
-func (o *object) Type() ref.Type { return o.is }
+// Type returns the type in CEL.
+func (o *object) Type() ref.Type { return o.of }
 
-// Value is the object itself, which field looks into.
+// Value returns the object itself, which field reads from.
 func (o *object) Value() any { return o }
 
-// Equal compares by content.
+// Equal reports whether two objects have the same fields.
 func (o *object) Equal(other ref.Val) ref.Val {
 	p, ok := other.(*object)
-	return types.Bool(ok && o.is == p.is && reflect.DeepEqual(o.fields, p.fields))
+	return types.Bool(ok && o.of == p.of && reflect.DeepEqual(o.fields, p.fields))
 }
 
-// ConvertToNative is not needed by any expression.
+// ConvertToNative returns an error: no expression needs it.
 func (o *object) ConvertToNative(to reflect.Type) (any, error) {
-	return nil, fmt.Errorf("an %s cannot become a %s", o.is, to)
+	return nil, fmt.Errorf("cannot convert %s to %s", o.of, to)
 }
 
-// ConvertToType answers type(event), and nothing else.
+// ConvertToType supports type(event), and nothing else.
 func (o *object) ConvertToType(to ref.Type) ref.Val {
 	if to == types.TypeType {
-		return o.is
+		return o.of
 	}
-	return types.NewErr("an %s cannot become a %s", o.is, to)
+	return types.NewErr("cannot convert %s to %s", o.of, to)
 }
 
-// field is how CEL reads one field of an object.
+// field returns how CEL reads a field of an object.
 func field(name string, of *types.Type) *types.FieldType {
 	return &types.FieldType{
 		Type: of,
@@ -86,9 +88,10 @@ func field(name string, of *types.Type) *types.FieldType {
 	}
 }
 
-// provider adds the types to those that CEL has.
+// provider adds the types to those of CEL.
 type provider struct{ types.Provider }
 
+// FindStructType returns the type with a name.
 func (p provider) FindStructType(name string) (*types.Type, bool) {
 	if structs[name] != nil {
 		return types.NewTypeTypeWithParam(types.NewObjectType(name)), true
@@ -96,6 +99,7 @@ func (p provider) FindStructType(name string) (*types.Type, bool) {
 	return p.Provider.FindStructType(name)
 }
 
+// FindStructFieldNames returns the fields of a type.
 func (p provider) FindStructFieldNames(name string) ([]string, bool) {
 	fields, ok := structs[name]
 	if !ok {
@@ -108,6 +112,7 @@ func (p provider) FindStructFieldNames(name string) ([]string, bool) {
 	return names, true
 }
 
+// FindStructFieldType returns a field of a type.
 func (p provider) FindStructFieldType(name, fieldName string) (*types.FieldType, bool) {
 	fields, ok := structs[name]
 	if !ok {
@@ -120,7 +125,7 @@ func (p provider) FindStructFieldType(name, fieldName string) (*types.FieldType,
 	return field(fieldName, of), true
 }
 
-// withTypes makes the types known to an environment.
+// withTypes adds the types to an environment.
 func withTypes(e *cel.Env) (*cel.Env, error) {
 	return cel.CustomTypeProvider(provider{e.CELTypeProvider()})(e)
 }

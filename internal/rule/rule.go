@@ -1,5 +1,5 @@
-// Package rule decides which events a NotificationRule is interested in. It is pure: a rule is compiled once and then matched against
-// events, cheapest test first.
+// Package rule decides which events a NotificationRule matches. It is pure. A rule is compiled once and then matched
+// against events, with the cheapest check first.
 package rule
 
 import (
@@ -15,16 +15,16 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 )
 
-// Error says why a rule makes no sense by itself. Reason is a reason of the rule's Accepted condition.
+// Error is the error of an invalid rule. Reason is a reason of its Accepted condition.
 type Error struct {
 	Reason  string
 	Message string
 }
 
-// Error is the message.
+// Error returns the message.
 func (e *Error) Error() string { return e.Message }
 
-// Compiled is a rule that can be matched. It is safe for use by several goroutines.
+// Compiled is a rule that events can be matched against. It is safe for concurrent use.
 type Compiled struct {
 	types       []v1alpha1.EventType
 	since       time.Time
@@ -36,10 +36,13 @@ type Compiled struct {
 	template    *render.MessageTemplate
 }
 
-// Compile compiles a rule. Its error is an *Error.
+// Compile compiles a rule. The error is an *Error.
 func Compile(r *v1alpha1.NotificationRule) (*Compiled, error) {
 	c := &Compiled{
-		types: slices.Clone(r.Spec.EventTypes), since: r.CreationTimestamp.Time, minSeverity: r.Spec.MinSeverity, grouping: r.Spec.Grouping.DeepCopy(),
+		types:       slices.Clone(r.Spec.EventTypes),
+		since:       r.CreationTimestamp.Time,
+		minSeverity: r.Spec.MinSeverity,
+		grouping:    r.Spec.Grouping.DeepCopy(),
 	}
 	if r.Spec.Selector != nil {
 		var err error
@@ -54,9 +57,9 @@ func Compile(r *v1alpha1.NotificationRule) (*Compiled, error) {
 		}
 	}
 	for i, w := range r.Spec.MuteWindows {
-		parsed, wrong, err := newWindow(w)
+		parsed, field, err := newWindow(w)
 		if err != nil {
-			return nil, &Error{v1alpha1.ReasonInvalidTimeZone, fmt.Sprintf("spec.muteWindows[%d].%s: %v", i, wrong, err)}
+			return nil, &Error{v1alpha1.ReasonInvalidTimeZone, fmt.Sprintf("spec.muteWindows[%d].%s: %v", i, field, err)}
 		}
 		c.mute = append(c.mute, parsed)
 	}
@@ -69,10 +72,11 @@ func Compile(r *v1alpha1.NotificationRule) (*Compiled, error) {
 	return c, nil
 }
 
-// Template is the rule's own words for its messages, or nil. It has been tried on an example of each of the rule's types of event.
+// Template returns the rule's template, or nil. It was tested with an example of each of the rule's types of event.
 func (c *Compiled) Template() *render.MessageTemplate { return c.template }
 
-// Preview is what the template makes of an example of the rule's first type of event, as mrkdwn of at most 3,201 characters; empty without one.
+// Preview returns the message that the template makes of an example of the rule's first type of event, as mrkdwn of at
+// most 3,201 characters. It is empty without a template.
 func (c *Compiled) Preview() string {
 	if c.template == nil {
 		return ""
@@ -80,8 +84,8 @@ func (c *Compiled) Preview() string {
 	return c.template.Preview(c.types[0])
 }
 
-// Matches says whether the rule is interested in an event. An error means that spec.when could not be worked out for this event, as when it
-// asks for data the event does not have; it is not a match.
+// Matches reports whether the rule matches an event. An error means that spec.when could not be evaluated for this
+// event, for example because it reads data that the event does not have. It is not a match.
 func (c *Compiled) Matches(ctx context.Context, in *Input) (bool, error) {
 	e := in.event
 	switch {
