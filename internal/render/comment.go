@@ -8,7 +8,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
-// OccurrenceComment tells a ticket that its defect occurred again, for the so manieth time; a regression is one after it was resolved.
+// OccurrenceComment returns a ticket's comment that its defect occurred again. A regression is an occurrence after it
+// was resolved.
 func OccurrenceComment(d *v1alpha1.Defect, occurrences int64, regression bool) string {
 	what := "*Seen again.*"
 	if regression {
@@ -24,7 +25,7 @@ func OccurrenceComment(d *v1alpha1.Defect, occurrences int64, regression bool) s
 	return text + ", Defect " + wiki(d.Namespace+"/"+d.Name)
 }
 
-// MoveComment tells a ticket why it was moved.
+// MoveComment returns a ticket's comment that says why it was moved.
 func MoveComment(d *v1alpha1.Defect) string {
 	body := fmt.Sprintf("State set to *%s* on Defect %s", d.Status.State, wiki(d.Namespace+"/"+d.Name))
 	if by := d.ChangedBy(); by != "" {

@@ -8,16 +8,17 @@ import (
 	"text/template"
 )
 
-// count is a number of an event as a template sees it. It is a float64, which nothing can range over, and is written without an exponent.
+// count is a number of an event as templates see it. It is a float64, which templates cannot range over, and is written
+// without an exponent.
 type count float64
 
-// String is the number in at most 32 characters.
+// String returns the number in at most 32 characters.
 func (c count) String() string { return number(float64(c)) }
 
-// round is a count without a fraction and within what can be written out.
-func round(n float64) count { return count(math.Round(max(-1e14, min(1e14, n)))) }
+// toCount returns a number without its fraction, bounded so that it can be written out.
+func toCount(n float64) count { return count(math.Round(max(-1e14, min(1e14, n)))) }
 
-// comparisons take the place of text/template's own, for which 2 and 2.0 are of different kinds.
+// comparisons replace those of text/template, for which 2 and 2.0 are of different kinds.
 var comparisons = template.FuncMap{
 	"eq": func(first any, others ...any) (bool, error) {
 		for _, o := range others {
@@ -34,8 +35,10 @@ var comparisons = template.FuncMap{
 	"ge": func(a, b any) (bool, error) { order, err := compare(a, b); return order >= 0, err },
 }
 
+// compare orders two values of one kind. A label that the event does not have equals only another such label.
 func compare(a, b any) (int, error) {
-	v, w := reflect.ValueOf(a), reflect.ValueOf(b)
+	v := reflect.ValueOf(a)
+	w := reflect.ValueOf(b)
 	x, aNumber := numeric(v)
 	y, bNumber := numeric(w)
 	switch {
@@ -57,6 +60,7 @@ func compare(a, b any) (int, error) {
 	return 0, errors.New("incompatible types for comparison")
 }
 
+// numeric returns the number that a value holds, and whether it holds one.
 func numeric(v reflect.Value) (float64, bool) {
 	switch {
 	case v.CanInt():

@@ -13,22 +13,25 @@ import (
 )
 
 const (
-	// maxNamed is how many events a digest names.
+	// maxNamed is how many events a digest lists.
 	maxNamed = 10
-	// maxLine bounds one of them, in characters.
+	// maxLine bounds the line of one event, in characters.
 	maxLine = 700
-	// maxSection is Slack's limit of a section, less a little.
+	// maxSection bounds a section, in characters. Slack's own limit is 3,000.
 	maxSection = 2900
 )
 
-// Digest is many events in one message: how many there are of each severity and type, and the worst of them. It does not depend on their order.
+// Digest returns many events as one message: how many there are of each severity and type, and the worst of them. It
+// does not depend on their order.
 func Digest(events []event.Event, o Options) chat.Message {
 	worst := make([]*event.Event, len(events))
 	ranks := make(map[*event.Event]int, len(events))
-	severities, types := map[v1alpha1.Severity]int{}, map[string]int{}
+	severities := map[v1alpha1.Severity]int{}
+	types := map[string]int{}
 	for i := range events {
 		e := &events[i]
-		worst[i], ranks[e] = e, rank(e)
+		worst[i] = e
+		ranks[e] = rank(e)
 		severities[e.Severity]++
 		types[lookOf(e).headline]++
 	}
@@ -62,7 +65,7 @@ func Digest(events []event.Event, o Options) chat.Message {
 	return m
 }
 
-// bySeverity counts, worst first. What has no severity is not named, only in the total.
+// bySeverity lists how many events there are of each severity, worst first. Those without one are left out.
 func bySeverity(counts map[v1alpha1.Severity]int) string {
 	var out []string
 	for _, s := range []v1alpha1.Severity{v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityLow} {
@@ -73,7 +76,8 @@ func bySeverity(counts map[v1alpha1.Severity]int) string {
 	return strings.Join(out, ", ")
 }
 
-// byType counts, most first. The words are ours, so that there are few of them.
+// byType lists how many events there are with each headline, most frequent first. There are few headlines, so that the
+// list is short.
 func byType(counts map[string]int) string {
 	names := make([]string, 0, len(counts))
 	for name := range counts {
@@ -86,9 +90,10 @@ func byType(counts map[string]int) string {
 	return strings.Join(names, ", ")
 }
 
-// digestLine names one event. A link that takes too much room is left out.
+// digestLine returns the line of one event. A link that is too long is left out.
 func digestLine(e *event.Event, o Options) string {
-	l, title := lookOf(e), fit(plainTitle(e), maxField)
+	l := lookOf(e)
+	title := fit(plainTitle(e), maxField)
 	for _, n := range links(e, o) {
 		line := l.emoji + " " + l.headline + ": " + link(n.url, title)
 		if utf8.RuneCountInString(line) <= maxLine {
@@ -98,19 +103,23 @@ func digestLine(e *event.Event, o Options) string {
 	return l.emoji + " " + l.headline + ": " + title
 }
 
-// sections puts lines into as few blocks as take them.
+// sections returns lines in as few blocks as can hold them.
 func sections(lines []string) []chat.Block {
 	var out []chat.Block
-	text, room := "", maxSection
+	text := ""
+	room := maxSection
 	for _, line := range lines {
 		n := utf8.RuneCountInString(line) + 1
 		if n > room {
-			out, text, room = append(out, chat.Block{Section: text}), "", maxSection
+			out = append(out, chat.Block{Section: text})
+			text = ""
+			room = maxSection
 		}
 		if text != "" {
 			text += "\n"
 		}
-		text, room = text+line, room-n
+		text += line
+		room -= n
 	}
 	return append(out, chat.Block{Section: text})
 }

@@ -1,5 +1,5 @@
-// Package render says things: Defects as tickets, events as messages. It is pure and deterministic, and the one place in which text
-// from outside is made harmless.
+// Package render words tickets and messages: Defects as tickets, events as messages. It is pure and deterministic, and
+// the only place that escapes text from outside.
 package render
 
 import (
@@ -14,16 +14,18 @@ import (
 )
 
 const (
-	// Jira's own limits, in characters.
-	maxSummary     = 255
+	// maxSummary is Jira's limit of a summary, in characters.
+	maxSummary = 255
+	// maxDescription is Jira's limit of a description, in characters.
 	maxDescription = 32767
 
 	// labelAutoCreated is on every ticket, beside ticket.CommonLabel.
 	labelAutoCreated = "auto-created"
 )
 
-// Draft is the ticket for a Defect. knownPriorities are those that the project takes: another one is left out. nil means that it is not
-// known which, and any is tried. omitted says which further fields are left out, and why.
+// Draft returns the ticket for a Defect. A priority that is not among knownPriorities, those of the project, is left
+// out. nil means that they are not known, and no priority is left out. omitted says which further fields are left out,
+// and why.
 func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPriorities []string) (out ticket.Draft, omitted []string) {
 	out = ticket.Draft{
 		Summary:     text.Truncate(oneLine(d.Spec.Title), maxSummary),
@@ -39,6 +41,7 @@ func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPrioriti
 	return out, omitted
 }
 
+// ticketLabels returns a ticket's labels, each once.
 func ticketLabels(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec) []string {
 	labels := []string{ticket.CommonLabel, labelAutoCreated, d.Marker()}
 	for _, l := range spec.Labels {
@@ -58,6 +61,7 @@ func ticketLabels(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec) []stri
 	return out
 }
 
+// description returns a ticket's description, in wiki markup.
 func description(d *v1alpha1.Defect) string {
 	sections := []struct{ title, text string }{
 		{"Description", d.Spec.Description},
@@ -73,7 +77,7 @@ func description(d *v1alpha1.Defect) string {
 		d.Spec.Severity, state, d.CreationTimestamp.UTC().Format("2006-01-02 15:04:05 UTC"))
 	const foot = "\n----\n_Auto-created by Voice AI Testing Framework_\n"
 
-	// What is left after the frame is shared out: a short section leaves its share to the longer ones.
+	// The sections share the room beside the frame. A short one leaves its rest to the longer ones.
 	room := maxDescription - utf8.RuneCountInString(head) - len(foot)
 	for _, s := range sections {
 		room -= len("\nh3. \n\n") + len(s.title) + 1
@@ -90,20 +94,22 @@ func description(d *v1alpha1.Defect) string {
 	var b strings.Builder
 	b.WriteString(head)
 	for i, s := range sections {
-		fmt.Fprintf(&b, "\nh3. %s\n\n%s\n", s.title, shorten(s.text, texts[i], limit, wiki))
+		fmt.Fprintf(&b, "\nh3. %s\n\n%s\n", s.title, escapeWithin(s.text, texts[i], limit, wiki))
 	}
 	b.WriteString(foot)
 	return b.String()
 }
 
-// shorten is escaped as it is when it fits, or else as much of the text as fits when escaped.
-func shorten(text, escaped string, limit int, escape func(string) string) string {
+// escapeWithin returns escaped, which is text after escape, or the longest beginning of text that fits into limit
+// characters after escape.
+func escapeWithin(text, escaped string, limit int, escape func(string) string) string {
 	if utf8.RuneCountInString(escaped) <= limit {
 		return escaped
 	}
 	runes := []rune(text)
-	low, high := 0, min(len(runes), limit)
-	for low < high { // escaping never makes a text shorter, so that this finds the longest beginning that fits
+	low := 0
+	high := min(len(runes), limit)
+	for low < high { // a binary search: a longer beginning is never shorter after escape
 		middle := (low + high + 1) / 2
 		if utf8.RuneCountInString(escape(string(runes[:middle])))+1 <= limit {
 			low = middle
@@ -114,7 +120,7 @@ func shorten(text, escaped string, limit int, escape func(string) string) string
 	return escape(string(runes[:low])) + "…"
 }
 
-// fairLimit is the most characters each text may have so that all together fit into room.
+// fairLimit returns how many characters each text may have so that all together fit into room.
 func fairLimit(texts []string, room int) int {
 	lengths := make([]int, len(texts))
 	for i, t := range texts {

@@ -13,32 +13,34 @@ import (
 )
 
 const (
-	// What each part of a message may take, in characters after escaping, so that the whole stays under maxMessage.
+	// The limits of a message's parts, in characters after escaping. Together they keep a message well below what Slack
+	// refuses.
 	maxTitle   = 300
 	maxField   = 200
 	maxExcerpt = 1500
-	maxFacts   = 10
-	maxLinks   = 3
+	// maxFacts is Slack's limit of a section's fields.
+	maxFacts = 10
+	maxLinks = 3
 )
 
-// titleOf says what an event is about, escaped.
+// titleOf returns an event's title, escaped.
 func titleOf(e *event.Event) string { return fit(plainTitle(e), maxTitle) }
 
-// plainTitle is never empty, and one line.
+// plainTitle returns an event's title in one line, not escaped. It is never empty.
 func plainTitle(e *event.Event) string {
 	candidates := []string{e.Text("title"), e.Text("alertname"), e.Text("run")}
 	if e.Subject != nil {
 		candidates = append(candidates, e.Subject.Name)
 	}
 	for _, c := range append(candidates, e.Text("suite"), string(e.Type)) {
-		if c = oneLine(begin(c, 32*maxTitle)); visible(c) {
+		if c = oneLine(prefix(c, 32*maxTitle)); visible(c) {
 			return c
 		}
 	}
 	return "(no title)"
 }
 
-// facts are at most ten short facts of an event.
+// facts returns at most maxFacts short facts of an event.
 func facts(e *event.Event) []string {
 	var out []string
 	add := func(name, value string) {
@@ -46,19 +48,20 @@ func facts(e *event.Event) []string {
 			out = append(out, fmt.Sprintf("*%s*\n%s", name, value))
 		}
 	}
-	text := func(key string) string { return short(e.Text(key), maxField) }
+	text := func(key string) string { return fitLine(e.Text(key), maxField) }
 	switch e.Type {
 	case v1alpha1.EventTestRunCompleted:
 		add("Result", text("result"))
 		add("Before", text("previousResult"))
-		for _, count := range []struct{ name, key string }{{"Passed", "passed"}, {"Failed", "failed"}, {"Skipped", "skipped"}, {"Total", "total"}} {
-			add(count.name, number(e.Data[count.key]))
-		}
+		add("Passed", number(e.Data["passed"]))
+		add("Failed", number(e.Data["failed"]))
+		add("Skipped", number(e.Data["skipped"]))
+		add("Total", number(e.Data["total"]))
 		add("Duration", duration(e.Data["durationSeconds"]))
 	case v1alpha1.EventDefectStateChanged:
-		add("State", change(stateName(e.Text("previousState")), stateName(e.Text("state"))))
+		add("State", transition(stateName(e.Text("previousState")), stateName(e.Text("state"))))
 		add("By", text("changedBy"))
-		add("Cause", cause(e))
+		add("Cause", causeText(e))
 	case v1alpha1.EventSystemAlertFiring:
 		add("Status", "Firing since "+date(e.Time))
 		add("Alert", text("alertname"))
@@ -67,7 +70,7 @@ func facts(e *event.Event) []string {
 		add("Alert", text("alertname"))
 	case v1alpha1.EventIntegrationUnhealthy, v1alpha1.EventIntegrationRecovered:
 		if e.Subject != nil {
-			add("Integration", short(e.Subject.Kind+" "+e.Subject.Namespace+"/"+e.Subject.Name, maxField))
+			add("Integration", fitLine(e.Subject.Kind+" "+e.Subject.Namespace+"/"+e.Subject.Name, maxField))
 		}
 		add("Reason", text("reason"))
 	}
@@ -79,7 +82,7 @@ func facts(e *event.Event) []string {
 	return out
 }
 
-// excerpt is the beginning of the longer text of an event, escaped; empty where there is none.
+// excerpt returns the beginning of an event's longer text, escaped; empty when there is none.
 func excerpt(e *event.Event) string {
 	var text string
 	switch e.Type {
@@ -87,7 +90,7 @@ func excerpt(e *event.Event) string {
 		text = e.Text("reason") + "\n" + e.Text("resultError")
 	case v1alpha1.EventIntegrationUnhealthy, v1alpha1.EventIntegrationRecovered:
 		text = e.Text("message")
-	case v1alpha1.EventDefectTicketed, v1alpha1.EventDefectStateChanged: // it was told when the Defect was found
+	case v1alpha1.EventDefectTicketed, v1alpha1.EventDefectStateChanged: // the message about the Defect's creation has it
 		return ""
 	default:
 		text = e.Text("description")
@@ -98,16 +101,16 @@ func excerpt(e *event.Event) string {
 	return fit(text, maxExcerpt)
 }
 
-// named is a link and what to call it.
-type named struct{ name, url string }
+// namedLink is a URL and its label.
+type namedLink struct{ name, url string }
 
-// links are where there is more about an event, the best first.
-func links(e *event.Event, o Options) []named {
-	candidates := []named{
+// links returns links to more about an event, the best one first.
+func links(e *event.Event, o Options) []namedLink {
+	candidates := []namedLink{
 		{"Ticket", e.Text("ticketURL")}, {"Report", e.Text("reportURL")}, {"Source", e.Text("generatorURL")},
-		{"Runbook", e.Text("runbookURL")}, {"Dashboard", page(e, o.DashboardURL)}, {"Alertmanager", e.Text("externalURL")},
+		{"Runbook", e.Text("runbookURL")}, {"Dashboard", dashboardPage(e, o.DashboardURL)}, {"Alertmanager", e.Text("externalURL")},
 	}
-	var out []named
+	var out []namedLink
 	for _, c := range candidates {
 		if len(out) < maxLinks && link(c.url, c.name) != c.name {
 			out = append(out, c)
@@ -116,23 +119,24 @@ func links(e *event.Event, o Options) []named {
 	return out
 }
 
-// page is where the dashboard shows what an event is about; empty where it has no page of its own.
-func page(e *event.Event, dashboard string) string {
+// dashboardPage returns the URL of an event's subject in the dashboard; empty when it has no page of its own.
+func dashboardPage(e *event.Event, dashboard string) string {
 	if dashboard == "" || e.Subject == nil || e.Subject.Kind != v1alpha1.KindDefect {
 		return ""
 	}
 	return strings.TrimRight(dashboard, "/") + "/defects/" + url.PathEscape(e.Subject.Namespace) + "/" + url.PathEscape(e.Subject.Name)
 }
 
-func change(from, to string) string {
+// transition returns the change from one text to another. Either may be empty.
+func transition(from, to string) string {
 	if from == "" || to == "" {
 		return from + to
 	}
 	return from + " → " + to
 }
 
-// cause says what moved a Defect.
-func cause(e *event.Event) string {
+// causeText returns what moved a Defect, in words.
+func causeText(e *event.Event) string {
 	switch v1alpha1.StateChangeCause(e.Text("cause")) {
 	case v1alpha1.CauseSpec:
 		return "The Defect was edited"
@@ -145,7 +149,7 @@ func cause(e *event.Event) string {
 	}
 }
 
-// asFloat is a number of an event's data, which is a float64 once it was stored.
+// asFloat returns a number of an event's data, and whether it is one. It is a float64 once the event was stored.
 func asFloat(v any) (float64, bool) {
 	switch n := v.(type) {
 	case float64:
@@ -161,7 +165,7 @@ func asFloat(v any) (float64, bool) {
 	}
 }
 
-// number is a number in at most 32 characters, or empty.
+// number returns a number in at most 32 characters; empty for any other value.
 func number(v any) string {
 	f, ok := asFloat(v)
 	if !ok {
@@ -173,7 +177,7 @@ func number(v any) string {
 	return strconv.FormatFloat(f, 'g', 6, 64)
 }
 
-// duration is a number of seconds as people say it; empty for what is none.
+// duration returns a number of seconds as a duration such as 1h2m5s; empty for any other value.
 func duration(seconds any) string {
 	s, ok := asFloat(seconds)
 	if !ok || s < 0 || s > 1e8 {
@@ -186,9 +190,10 @@ func duration(seconds any) string {
 	return d.Round(100 * time.Millisecond).String()
 }
 
+// unknownTime is the text for a time that cannot be shown.
 const unknownTime = "an unknown time"
 
-// date is a time that Slack shows in its reader's zone, see
+// date returns a time that Slack shows in the reader's time zone, see
 // https://docs.slack.dev/messaging/formatting-message-text#date-formatting.
 func date(t time.Time) string {
 	if t.Unix() <= 0 || t.Year() > 9999 {

@@ -13,20 +13,22 @@ import (
 const (
 	// maxFieldValue bounds the value of one further field of a ticket, in bytes.
 	maxFieldValue = 32 << 10
-	// maxEscaped is how many times as long escaping makes a text at most: a backslash becomes five bytes.
+	// maxEscaped is how many times longer escaping can make a text: a backslash becomes five bytes.
 	maxEscaped = 5
-	// escapeFunction is what actions are escaped by. Templates cannot name it.
+	// escapeFunction is the function that escapes what actions write. Templates cannot call it by name.
 	escapeFunction = "_wiki"
 )
 
-// Fields are the values of an integration's further fields for a Defect, by name, and what is left out because its template fails. markup has
-// those of texts as wiki markup too: the template's own works in it, and none that comes from outside.
+// Fields returns the values of an integration's further fields for a Defect, by name, and which are left out because
+// their templates fail. markup has the values of text fields as wiki markup: that of the template works, that of text
+// from outside does not.
 func Fields(d *v1alpha1.Defect, fields []v1alpha1.JiraField) (values, markup map[string]string, omitted []string) {
 	if len(fields) == 0 {
 		return nil, nil, nil
 	}
 	data := defectData(d)
-	values, markup = make(map[string]string, len(fields)), map[string]string{}
+	values = make(map[string]string, len(fields))
+	markup = map[string]string{}
 	for _, f := range fields {
 		value, err := fieldValue(f, data)
 		if err == nil && value != "" && ticket.FieldType(f.Type) == ticket.Text {
@@ -43,7 +45,7 @@ func Fields(d *v1alpha1.Defect, fields []v1alpha1.JiraField) (values, markup map
 	return values, markup, omitted
 }
 
-// CheckFields says what is wrong with the templates of an integration's further fields, whatever the Defect.
+// CheckFields returns what is wrong with the templates of an integration's further fields, whatever the Defect.
 func CheckFields(fields []v1alpha1.JiraField) []string {
 	data := defectData(&v1alpha1.Defect{})
 	var problems []string
@@ -55,6 +57,7 @@ func CheckFields(fields []v1alpha1.JiraField) []string {
 	return problems
 }
 
+// fieldValue returns the value of a field as plain text.
 func fieldValue(f v1alpha1.JiraField, data map[string]any) (string, error) {
 	t, err := ParseTemplate(f.Template)
 	if err != nil {
@@ -64,8 +67,8 @@ func fieldValue(f v1alpha1.JiraField, data map[string]any) (string, error) {
 	return strings.TrimSpace(value), err
 }
 
-// fieldMarkup is a field's value with all escaped that actions write, and nothing of what stands between them. Values are escaped when they are
-// written and not before, so that comparisons are of what they are.
+// fieldMarkup returns the value of a field as wiki markup. What actions write is escaped, the text between them is not.
+// Values are escaped when they are written, so that comparisons see them as they are.
 func fieldMarkup(f v1alpha1.JiraField, data map[string]any) (string, error) {
 	t, err := ParseTemplate(f.Template)
 	if err != nil {
@@ -77,7 +80,7 @@ func fieldMarkup(f v1alpha1.JiraField, data map[string]any) (string, error) {
 	return strings.TrimSpace(value), err
 }
 
-// escapeActions has everything that actions write go through escapeFunction, as html/template does it.
+// escapeActions appends escapeFunction to each action that writes something, as html/template does.
 func escapeActions(n parse.Node) {
 	branch := func(b *parse.BranchNode) {
 		escapeActions(b.List)
@@ -92,7 +95,8 @@ func escapeActions(n parse.Node) {
 		}
 	case *parse.ActionNode:
 		if len(n.Pipe.Decl) == 0 { // one that sets a variable writes nothing
-			n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{NodeType: parse.NodeCommand, Pos: n.Pos, Args: []parse.Node{parse.NewIdentifier(escapeFunction).SetPos(n.Pos)}})
+			escape := parse.NewIdentifier(escapeFunction).SetPos(n.Pos)
+			n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{NodeType: parse.NodeCommand, Pos: n.Pos, Args: []parse.Node{escape}})
 		}
 	case *parse.IfNode:
 		branch(&n.BranchNode)
@@ -103,7 +107,8 @@ func escapeActions(n parse.Node) {
 	}
 }
 
-// defectData is what a field's template sees of a Defect. Everything it can name is there, so that a misspelt name is found at once.
+// defectData returns what a field's template sees of a Defect. All names are always there, so that a misspelt one is an
+// error.
 func defectData(d *v1alpha1.Defect) map[string]any {
 	labels := d.Labels
 	if labels == nil {

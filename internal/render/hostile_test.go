@@ -59,8 +59,8 @@ func asJSON(text string) string {
 	return `"` + b.String() + `"`
 }
 
-// called are events of all sources with a title, which is their other texts too, as they come out of where they are stored.
-func called(t *testing.T, title string) map[string]event.Event {
+// eventsTitled are events of all sources with a title, which is their other texts too, as they come out of where they are stored.
+func eventsTitled(t *testing.T, title string) map[string]event.Event {
 	t.Helper()
 	now := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
 	text := asJSON(title)
@@ -116,9 +116,9 @@ var oursAlone = regexp.MustCompile(`<(!date\^\d+\^\{date_short_pretty\} \{time_s
 // TestHostileTitles follows titles from where they come in to what Slack is sent.
 func TestHostileTitles(t *testing.T) {
 	for name, title := range titles {
-		for source, e := range called(t, title) {
+		for source, e := range eventsTitled(t, title) {
 			messages := map[string]chat.Message{}
-			for how, o := range map[string]Options{"": {DashboardURL: "https://voice.example.com"}, ", by a template": {Template: words(t)}} {
+			for how, o := range map[string]Options{"": {DashboardURL: "https://voice.example.com"}, ", by a template": {Template: fullTemplate(t)}} {
 				messages["message"+how], messages["living"+how], messages["reply"+how] = Message(&e, o), Living(&e, o), Reply(&e, o)
 				messages["digest"+how] = Digest(slices.Repeat([]event.Event{e}, maxNamed+1), o)
 			}

@@ -83,7 +83,7 @@ var (
 func markup(text string) string {
 	text = ours.ReplaceAllString(text, "x")
 	for _, mark := range []string{"*", "_", "~", "`"} {
-		text = strings.ReplaceAll(text, joined(mark), "x")
+		text = strings.ReplaceAll(text, guarded(mark), "x")
 	}
 	text = emoji.ReplaceAllString(bold.ReplaceAllString(text, ""), "")
 	return marked.FindString(text)
@@ -97,8 +97,8 @@ func texts(m chat.Message) []string {
 	return out
 }
 
-// every gives an event of each type whose every text is the same.
-func every(text string) []event.Event {
+// eventsWith gives an event of each type whose every text is the same.
+func eventsWith(text string) []event.Event {
 	var out []event.Event
 	for _, t := range allTypes() {
 		e := Example(t)
@@ -121,7 +121,7 @@ func every(text string) []event.Event {
 	return out
 }
 
-func words(t testing.TB) *MessageTemplate {
+func fullTemplate(t testing.TB) *MessageTemplate {
 	t.Helper()
 	w, err := ParseMessageTemplate(v1alpha1.MessageTemplate{
 		Title: "*Title* {{ .data.title }} {{ link .data.ticketURL .data.title }}",
@@ -134,8 +134,8 @@ func words(t testing.TB) *MessageTemplate {
 	return w
 }
 
-// all makes every kind of message of an event that the options make a difference to.
-func all(e *event.Event, o Options) map[string]chat.Message {
+// messagesOf makes every kind of message of an event that the options make a difference to.
+func messagesOf(e *event.Event, o Options) map[string]chat.Message {
 	if o.Template != nil {
 		return map[string]chat.Message{"message": Message(e, o), "living": Living(e, o)}
 	}
@@ -158,15 +158,15 @@ func TestLimits(t *testing.T) {
 	plain := Options{}
 	full := Options{Channel: "#a", DeliveryID: "id", Mentions: mentions, DashboardURL: "https://dashboard.example.com/" + strings.Repeat("d", 900)}
 	own := full
-	own.Template = words(t)
+	own.Template = fullTemplate(t)
 	for _, piece := range []string{"x", "&", "<", "*", ":", "`", "\n", "\n>", "\u202e", "\xff", "\x00", "🎤", "<!channel>", "<@U1>", "_a_ ", "x y"} {
 		long := strings.Repeat(piece, 3000/max(1, utf8.RuneCountInString(piece))) // the fuzz test has them short
-		for i, e := range every(long) {
+		for i, e := range eventsWith(long) {
 			for name, o := range map[string]Options{"full": full, "own words": own} {
 				if o.Template != nil && i > 1 {
 					continue // its data are the same for all
 				}
-				for kind, m := range all(&e, o) {
+				for kind, m := range messagesOf(&e, o) {
 					for _, p := range problems(m) {
 						t.Errorf("%q, %s, %s, %s: %s", piece, e.Type, name, kind, p)
 					}
@@ -188,8 +188,8 @@ func TestLimits(t *testing.T) {
 		}
 		o := full
 		o.Template = parsed
-		for i, e := range every(strings.Repeat("<", 3000)) {
-			for kind, m := range all(&e, o) {
+		for i, e := range eventsWith(strings.Repeat("<", 3000)) {
+			for kind, m := range messagesOf(&e, o) {
 				for _, p := range problems(m) {
 					t.Errorf("a template of %q, event %d, %s: %s", piece, i, kind, p)
 				}
@@ -198,7 +198,7 @@ func TestLimits(t *testing.T) {
 	}
 	// As large as a digest gets, with more who are pinged than one rule may have.
 	for _, piece := range []string{"&", "🎤", "*", "<@U1>"} {
-		many := slices.Repeat(every(strings.Repeat(piece, 3000)), 1000/len(allTypes())+1)
+		many := slices.Repeat(eventsWith(strings.Repeat(piece, 3000)), 1000/len(allTypes())+1)
 		for i := range many {
 			many[i].ID, many[i].Severity = fmt.Sprintf("%s%04d", strings.Repeat("i", 200), i), []v1alpha1.Severity{"", "Critical", "High", "Medium", "Low"}[i%5]
 		}
@@ -212,7 +212,7 @@ func TestLimits(t *testing.T) {
 	}
 	for _, eventType := range append(allTypes(), "Unknown") {
 		empty := event.Event{Type: eventType, Time: time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC)}
-		for kind, m := range all(&empty, plain) {
+		for kind, m := range messagesOf(&empty, plain) {
 			for _, p := range problems(m) {
 				t.Errorf("nothing in it, %s, %s: %s", eventType, kind, p)
 			}
@@ -259,11 +259,11 @@ func FuzzMessages(f *testing.F) {
 	for _, s := range hostile {
 		f.Add(s, 3.0)
 	}
-	own := words(f)
+	own := fullTemplate(f)
 	f.Fuzz(func(t *testing.T, s string, n float64) {
-		for _, e := range every(s) {
+		for _, e := range eventsWith(s) {
 			e.Data["failed"], e.Data["durationSeconds"] = n, n
-			for kind, m := range all(&e, Options{Template: own}) {
+			for kind, m := range messagesOf(&e, Options{Template: own}) {
 				for _, p := range problems(m) {
 					t.Errorf("%s, %s: %s", e.Type, kind, p)
 				}
@@ -273,7 +273,7 @@ func FuzzMessages(f *testing.F) {
 					}
 				}
 			}
-			for kind, m := range all(&e, Options{}) {
+			for kind, m := range messagesOf(&e, Options{}) {
 				if p := problems(m); len(p) > 0 {
 					t.Errorf("%s, %s: %v", e.Type, kind, p)
 				}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -8,8 +9,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// Living is the first message about something as it is edited when that moves on. now is its event with the facts as they are now: of a Defect,
-// the headline and the colour tell its present state, and a line the way there.
+// Living returns the first message about an event's subject as it is after the subject changed. now is the event with
+// the present data. For a Defect, headline and color show the present state, and a line shows the states before.
 func Living(now *event.Event, o Options) chat.Message {
 	if now.Type != v1alpha1.EventDefectCreated && now.Type != v1alpha1.EventEdgeCaseDiscovered {
 		return Message(now, o)
@@ -18,13 +19,14 @@ func Living(now *event.Event, o Options) chat.Message {
 	if now.Type == v1alpha1.EventEdgeCaseDiscovered {
 		open = "discovered"
 	}
-	return compose(now, o, lookOfState(now, open), standing(now))
+	return compose(now, o, lookOfState(now, open), progress(now))
 }
 
-// standing is how far a Defect has come: opened → ticketed VOICE-12 → in progress. Empty while it was only found.
-func standing(e *event.Event) string {
+// progress returns how far a Defect has come, such as: opened → ticketed VOICE-12 → in progress. It is empty for a
+// Defect that was only found.
+func progress(e *event.Event) string {
 	steps := []string{"opened"}
-	if key := short(e.Text("ticketKey"), maxField); key != "" {
+	if key := fitLine(e.Text("ticketKey"), maxField); key != "" {
 		steps = append(steps, "ticketed "+key)
 	}
 	if state := stateName(e.Text("state")); state != "" && state != "open" {
@@ -37,18 +39,19 @@ func standing(e *event.Event) string {
 	return strings.Join(steps, " → ")
 }
 
-// Reply is a later event in the thread of the first message: one short line. It pings nobody, except when a Defect is back: then it pings as the
-// first message did and shows in the channel too. Whoever posts it sets ThreadTS.
+// Reply returns a later event as a reply in the thread of the first message, in one short line. It mentions no one,
+// unless a Defect occurred again: then it mentions the same people as the first message and shows in the channel too.
+// The caller sets ThreadTS.
 func Reply(e *event.Event, o Options) chat.Message {
 	l := lookOf(e)
 	line := l.emoji + " " + l.headline
 	if more := links(e, o); e.Type == v1alpha1.EventDefectTicketed && len(more) > 0 {
-		line += ": " + link(more[0].url, orElse(short(e.Text("ticketKey"), maxField), "open"))
+		line += ": " + link(more[0].url, cmp.Or(fitLine(e.Text("ticketKey"), maxField), "open"))
 	}
 	if e.Type == v1alpha1.EventDefectStateChanged {
 		for _, detail := range []string{
-			change(stateName(e.Text("previousState")), stateName(e.Text("state"))),
-			cause(e), by(e),
+			transition(stateName(e.Text("previousState")), stateName(e.Text("state"))),
+			causeText(e), changedBy(e),
 		} {
 			if visible(detail) {
 				line += " · " + detail
@@ -64,16 +67,10 @@ func Reply(e *event.Event, o Options) chat.Message {
 	return m
 }
 
-func by(e *event.Event) string {
-	if name := short(e.Text("changedBy"), maxField); name != "" {
+// changedBy returns who changed a Defect, in words; empty when that is not known.
+func changedBy(e *event.Event) string {
+	if name := fitLine(e.Text("changedBy"), maxField); name != "" {
 		return "by " + name
 	}
 	return ""
-}
-
-func orElse(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
 }

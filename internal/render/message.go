@@ -8,45 +8,48 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// Options say how a message is to be made. All of them may be empty.
+// Options are the options of a message. All of them may be empty.
 type Options struct {
-	// Channel it goes to.
+	// Channel is the channel that the message goes to.
 	Channel string
-	// DeliveryID says which delivery it is.
+	// DeliveryID identifies the delivery.
 	DeliveryID string
-	// Mentions are those whom it pings.
+	// Mentions are the people that the message mentions.
 	Mentions []v1alpha1.Mention
-	// Template are the rule's own words.
+	// Template is the rule's template.
 	Template *MessageTemplate
-	// DashboardURL is the address of the dashboard.
+	// DashboardURL is the URL of the dashboard.
 	DashboardURL string
 }
 
-// Message is what Slack shows of an event.
+// Message returns an event as a message.
 func Message(e *event.Event, o Options) chat.Message { return compose(e, o, lookOf(e), "") }
 
-// compose puts a message together: the headline and the title, where things stand if that is to be said, the facts, a longer text, small print.
-func compose(e *event.Event, o Options, l look, standing string) chat.Message {
-	title, more, own := titleOf(e), links(e, o), o.Template.words(e)
+// compose returns a message of these parts: headline and title, progress, facts, a longer text, small print.
+func compose(e *event.Event, o Options, l look, progress string) chat.Message {
+	title := titleOf(e)
+	more := links(e, o)
+	own := o.Template.fill(e)
 	m := chat.Message{DeliveryID: o.DeliveryID, Channel: o.Channel, Color: l.color}
 	add := func(section string) {
 		if visible(section) {
 			m.Blocks = append(m.Blocks, chat.Block{Section: section})
 		}
 	}
-	pings := mention(o.Mentions)
+	mentions := mention(o.Mentions)
 	if own.title != "" {
 		m.Text = own.title
-		add(strings.TrimSpace(own.title + "  " + pings))
+		add(strings.TrimSpace(own.title + "  " + mentions))
 	} else {
 		m.Text = l.headline + ": " + title
 		shown := title
 		if len(more) > 0 {
-			shown, more = link(more[0].url, title), more[1:]
+			shown = link(more[0].url, title)
+			more = more[1:]
 		}
-		add(strings.TrimSpace(l.emoji+" *"+l.headline+"*  "+pings) + "\n*" + shown + "*")
+		add(strings.TrimSpace(l.emoji+" *"+l.headline+"*  "+mentions) + "\n*" + shown + "*")
 	}
-	add(standing)
+	add(progress)
 	if own.hasBody {
 		add(own.body)
 	} else {
@@ -59,22 +62,23 @@ func compose(e *event.Event, o Options, l look, standing string) chat.Message {
 	return m
 }
 
-// smallPrint says which object, when, where there is more and, when the rule's template failed, why the message looks as it does.
-func smallPrint(e *event.Event, more []named, problem string) []string {
+// smallPrint returns the subject, the time, links and, if the rule's template failed, why.
+func smallPrint(e *event.Event, more []namedLink, problem string) []string {
 	var out []string
 	if s := e.Subject; s != nil && visible(s.Name) {
-		out = append(out, short(s.Kind+" "+s.Namespace+"/"+s.Name, maxTitle))
+		out = append(out, fitLine(s.Kind+" "+s.Namespace+"/"+s.Name, maxTitle))
 	}
 	out = append(out, date(e.Time))
 	for _, l := range more {
 		out = append(out, link(l.url, l.name))
 	}
 	if problem != "" {
-		out = append(out, ":warning: "+short(problem, maxTitle))
+		out = append(out, ":warning: "+fitLine(problem, maxTitle))
 	}
 	return out
 }
 
+// mention returns mentions as Slack's mrkdwn.
 func mention(mentions []v1alpha1.Mention) string {
 	var out []string
 	for _, m := range mentions {

@@ -12,8 +12,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// shown is a message on one line, without the marks that guard its values.
-func shown(m chat.Message) string {
+// flatten is a message on one line, without the marks that guard its values.
+func flatten(m chat.Message) string {
 	parts := []string{m.Color}
 	for _, b := range m.Blocks {
 		parts = append(parts, b.Section+strings.Join(b.Fields, "; ")+strings.Join(b.Context, "; "))
@@ -41,7 +41,7 @@ func TestEveryTypeInOneStyle(t *testing.T) {
 		v1alpha1.EventIntegrationRecovered: {"#2e7d32 / :white_check_mark: *Integration recovered* *SlackIntegration team-slack"},
 	} {
 		e := Example(eventType)
-		got := shown(Message(&e, Options{DashboardURL: "https://voice.example.com/"}))
+		got := flatten(Message(&e, Options{DashboardURL: "https://voice.example.com/"}))
 		for _, part := range want {
 			if !strings.Contains(got, part) {
 				t.Errorf("%s:\n%s\nwants\n%s", eventType, got, part)
@@ -54,7 +54,7 @@ func TestRunsShowHowTheyEnded(t *testing.T) {
 	for result, want := range map[string]string{"Passed": ":white_check_mark: *Test run passed*", "Failed": ":x: *Test run failed*", "": ":checkered_flag: *Test run completed*"} {
 		e := Example(v1alpha1.EventTestRunCompleted)
 		e.Data["result"] = result
-		if got := shown(Message(&e, Options{})); !strings.Contains(got, want) {
+		if got := flatten(Message(&e, Options{})); !strings.Contains(got, want) {
 			t.Errorf("%q: %s", result, got)
 		}
 	}
@@ -91,13 +91,13 @@ func TestLiving(t *testing.T) {
 			d.Status.Jira = &v1alpha1.DefectTicket{Key: "VOICE-12", URL: "https://jira.example.com/browse/VOICE-12"}
 		}
 		e := event.DefectCreated(d)
-		got := shown(Living(&e, Options{}))
+		got := flatten(Living(&e, Options{}))
 		for _, part := range c.want {
 			if !strings.Contains(got, part) {
 				t.Errorf("%s: %s\nwants %s", name, got, part)
 			}
 		}
-		if first := shown(Message(&e, Options{})); name == "opened" && got != first {
+		if first := flatten(Message(&e, Options{})); name == "opened" && got != first {
 			t.Errorf("at first it is the message itself: %s, not %s", got, first)
 		}
 	}
@@ -116,7 +116,7 @@ func TestReply(t *testing.T) {
 		":large_orange_circle: Defect is back · resolved → open · It occurred again  <!here>":                    moved(v1alpha1.StateResolved, v1alpha1.StateOpen, v1alpha1.CauseRegression, ""),
 	} {
 		m := Reply(&e, Options{Mentions: []v1alpha1.Mention{"here"}})
-		if got := shown(m); got != " / "+want {
+		if got := flatten(m); got != " / "+want {
 			t.Errorf("%q\nwant %q", got, want)
 		}
 		if m.Broadcast != isRegression(&e) {
@@ -143,7 +143,7 @@ func TestDigest(t *testing.T) {
 	if want := "128 events: 32 Critical, 31 High, 31 Medium, 34 Low"; m.Text != want {
 		t.Errorf("text %q, want %q", m.Text, want)
 	}
-	got := shown(m)
+	got := flatten(m)
 	for _, part := range []string{
 		"#d32f2f / :package: *128 events: 32 Critical, 31 High, 31 Medium, 34 Low*  <!here> 64 × Alert firing, 64 × Defect found / ",
 		" / :red_circle: Alert firing: <https://prometheus.example.com/graph?g0.expr=latency|e003> :red_circle:",
@@ -157,13 +157,13 @@ func TestDigest(t *testing.T) {
 		t.Errorf("%d are named", n)
 	}
 	slices.Reverse(events)
-	if again := shown(Digest(events, o)); again != got {
+	if again := flatten(Digest(events, o)); again != got {
 		t.Errorf("it depends on the order: %s", again)
 	}
 	if got := Digest(events[:1], Options{}).Text; got != "1 event: 1 Critical" {
 		t.Errorf("one: %q", got)
 	}
-	if got := shown(Digest(events[:12], Options{})); !strings.HasSuffix(got, " and 2 more") {
+	if got := flatten(Digest(events[:12], Options{})); !strings.HasSuffix(got, " and 2 more") {
 		t.Errorf("without a dashboard: %s", got)
 	}
 	for _, m := range []chat.Message{Digest(nil, o), Digest(slices.Repeat(events, 79), o)} { // none, and more than 10,000

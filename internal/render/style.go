@@ -64,7 +64,8 @@ var looks = map[v1alpha1.EventType]func(*event.Event) look{
 	v1alpha1.EventIntegrationRecovered: func(*event.Event) look { return good("Integration recovered") },
 }
 
-// lookOf returns the look of an event. An event of an unknown type has one too: a Notification may be from a newer version of the operator.
+// lookOf returns the look of an event. An event of an unknown type has one too: a Notification may be from a newer
+// version of the operator.
 func lookOf(e *event.Event) look {
 	if of := looks[e.Type]; of != nil {
 		return of(e)

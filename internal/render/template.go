@@ -12,11 +12,12 @@ import (
 	"text/template/parse"
 )
 
-// Template is a text with actions that somebody wrote into a resource. It reaches nothing but its data, ends, and does not grow without
-// bound: no templates in templates, one level of range, and only functions whose results are as small as what they are given.
+// Template is a template in a resource. Its author is not trusted: it has access to its data only, and it cannot run
+// long or write much. It has no templates in it, one level of range, and only functions whose results are no larger
+// than their arguments.
 type Template struct{ parsed *template.Template }
 
-// functions that templates have beside comparison and logic.
+// functions are those of templates beside comparison and logic.
 var functions = template.FuncMap{
 	"lower": strings.ToLower,
 	"upper": strings.ToUpper,
@@ -29,16 +30,16 @@ var functions = template.FuncMap{
 	},
 }
 
-// builtin are the functions of text/template that are allowed.
+// builtin lists the functions of text/template that are allowed.
 var builtin = []string{"and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index"}
 
-// ParseTemplate parses a template. Its error says where and what.
+// ParseTemplate parses a template. The error says what is wrong where.
 func ParseTemplate(text string) (*Template, error) { return parseTemplate(text, functions) }
 
 func parseTemplate(text string, functions template.FuncMap) (*Template, error) {
 	t, err := template.New("template").Option("missingkey=error").Funcs(functions).Parse(text)
 	if err != nil {
-		return nil, readable(err)
+		return nil, readableError(err)
 	}
 	if len(t.Templates()) > 1 {
 		return nil, errors.New("define and block are not allowed")
@@ -53,11 +54,12 @@ func parseTemplate(text string, functions template.FuncMap) (*Template, error) {
 	return &Template{t}, nil
 }
 
-// position is how text/template writes one: the line and, where known, how many bytes of it come before.
+// position matches a position in an error of text/template: the line and, if known, the number of bytes before it in
+// the line.
 var position = regexp.MustCompile(`^(?:template: )?template:(\d+)(?::(\d+))?: (?:executing "template" at )?`)
 
-// readable is an error of text/template with its position as people write it.
-func readable(err error) error {
+// readableError returns an error of text/template with its position as line and column.
+func readableError(err error) error {
 	text := err.Error()
 	at := position.FindStringSubmatch(text)
 	if at == nil {
@@ -70,9 +72,10 @@ func readable(err error) error {
 	return errors.New(place + ": " + text[len(at[0]):])
 }
 
-// checker refuses what could take long or grow large.
+// checker rejects what could run long or write much.
 type checker struct{ functions template.FuncMap }
 
+// node checks a node inside so many ranges.
 func (c checker) node(n parse.Node, ranges int) error {
 	branch := func(b *parse.BranchNode, ranges int) error {
 		if err := c.node(b.Pipe, ranges); err != nil {
@@ -125,17 +128,18 @@ func (c checker) node(n parse.Node, ranges int) error {
 	return nil
 }
 
-// errFull ends a template that says too much.
+// errFull stops a template that writes too much.
 var errFull = errors.New("the text is too long")
 
-// bounded takes so many bytes.
-type bounded struct {
+// limitedWriter accepts a limited number of bytes.
+type limitedWriter struct {
 	strings.Builder
 	room int
-	cut  bool // take what there is room for
+	cut  bool // accept as much of the last write as there is room for
 }
 
-func (b *bounded) Write(p []byte) (int, error) {
+// Write returns errFull when there is not enough room.
+func (b *limitedWriter) Write(p []byte) (int, error) {
 	if len(p) > b.room {
 		if b.cut {
 			b.Builder.Write(p[:b.room])
@@ -147,25 +151,25 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Builder.Write(p)
 }
 
-// Execute fills a template in with data, which consists of strings, float64s, bools, lists and maps, as JSON has them: they have no methods,
-// and a number is nothing to range over. limit is in bytes.
+// Execute returns what a template makes of data, in at most limit bytes. The data must be strings, float64s, bools,
+// lists and maps, as JSON has them: those have no methods, and templates cannot range over their numbers.
 func (t *Template) Execute(data map[string]any, limit int) (string, error) {
-	out := &bounded{room: limit}
+	out := &limitedWriter{room: limit}
 	err := t.parsed.Execute(out, data)
 	switch {
 	case errors.Is(err, errFull):
 		return "", fmt.Errorf("the text is longer than %d bytes", limit)
 	case err != nil:
-		return "", readable(err)
+		return "", readableError(err)
 	}
 	return out.String(), nil
 }
 
-// begin is like Execute, but what is longer than limit bytes is cut off there, which may be in the middle of a character.
-func (t *Template) begin(data map[string]any, limit int) (string, error) {
-	out := &bounded{room: limit, cut: true}
+// executePrefix is like Execute, but cuts off what is longer than limit bytes, perhaps in the middle of a character.
+func (t *Template) executePrefix(data map[string]any, limit int) (string, error) {
+	out := &limitedWriter{room: limit, cut: true}
 	if err := t.parsed.Execute(out, data); err != nil && !errors.Is(err, errFull) {
-		return "", readable(err)
+		return "", readableError(err)
 	}
 	return out.String(), nil
 }

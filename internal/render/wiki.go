@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// zeroWidthSpace separates without being seen.
+// zeroWidthSpace is an invisible character that separates.
 const zeroWidthSpace = "\u200B"
 
 var (
@@ -16,8 +16,9 @@ var (
 	wikiSmiley    = regexp.MustCompile(`([:;])(-?[()DP|])`)
 )
 
-// wiki makes a text that means nothing in Jira's wiki markup: no headings, lists, links, mentions, macros, images or emoticons. It shows
-// as it was written. The markup is described at https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa.
+// wiki returns a text as wiki markup that Jira shows as it was written, without headings, lists, links, mentions,
+// macros, images or emoticons. The markup is described at
+// https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa.
 func wiki(text string) string {
 	text = clean(text)
 	text = wikiEntity.ReplaceAllString(text, "&amp;$1")
@@ -34,13 +35,13 @@ func wiki(text string) string {
 	for i, r := range runes {
 		switch r {
 		case '\\':
-			// Two of them are a line break and one escapes what follows: an entity does neither.
+			// Two of them are a line break, and one escapes the next character. An entity does neither.
 			b.WriteString("&#92;")
 			continue
 		case '{', '}', '[', ']', '!', '|':
 			b.WriteByte('\\')
 		case '*', '_', '-', '+', '^', '~', '?', '#', '@':
-			// Inside a word, as in snake_case, they mean nothing.
+			// Inside a word, as in snake_case, they are no markup.
 			if !inWord(i-1) || !inWord(i+1) {
 				b.WriteByte('\\')
 			}
@@ -50,10 +51,11 @@ func wiki(text string) string {
 	return b.String()
 }
 
+// lineBreaks replaces all kinds of line breaks by \n.
 var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n")
 
-// clean mends broken UTF-8 and drops what cannot be seen but has an effect: control characters and marks that change the direction of
-// writing. Line breaks become \n, tabs stay.
+// clean returns a text without characters that are invisible but have an effect: control characters and marks that
+// change the direction of writing. Broken UTF-8 becomes U+FFFD, line breaks become \n, tabs stay.
 func clean(text string) string {
 	text = lineBreaks.Replace(strings.ToValidUTF8(text, "\uFFFD"))
 	return strings.Map(func(r rune) rune {
@@ -69,5 +71,5 @@ func clean(text string) string {
 	}, text)
 }
 
-// oneLine is a text on one line.
+// oneLine returns a text in one line.
 func oneLine(text string) string { return strings.Join(strings.Fields(clean(text)), " ") }

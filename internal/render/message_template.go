@@ -15,17 +15,21 @@ import (
 )
 
 const (
+	// maxOwnTitle bounds the title that a rule's template writes, in characters.
 	maxOwnTitle = 300
-	maxOwnBody  = 2900
-	// maxOutput bounds what a template writes before it is cut, in bytes: more than any character of the limits takes.
+	// maxOwnBody bounds the body that a rule's template writes, in characters.
+	maxOwnBody = 2900
+	// maxOutput bounds what a template writes before it is cut, in bytes. That is more than the other limits need,
+	// whatever the characters.
 	maxOutput = 16 << 10
 )
 
-// MessageTemplate is how a rule words its messages. Its templates see an event whose texts are escaped already, so that their own markup works
-// and nothing from outside does. It is safe for use by several goroutines.
+// MessageTemplate is the template of a rule's messages. It sees an event whose texts are escaped already, so that the
+// template's own markup works and that of text from outside does not. It is safe for concurrent use.
 type MessageTemplate struct{ title, body *Template }
 
-// messageFunctions are those of all templates, and link, whose first argument is a URL of the event or one written out.
+// messageFunctions are the functions of all templates, and link, whose first argument is a URL of the event or a
+// literal one.
 var messageFunctions = func() template.FuncMap {
 	all := maps.Clone(functions)
 	maps.Copy(all, comparisons)
@@ -35,8 +39,9 @@ var messageFunctions = func() template.FuncMap {
 	return all
 }()
 
-// ParseMessageTemplate parses a rule's templates and tries them on an example of each type of event: once with all that such an event can have,
-// once with nothing. Its error begins with the field, title or body, and says where and what.
+// ParseMessageTemplate parses a rule's templates and tests them with two events of each type: one with all data that
+// such an event can have, and one without data. The error begins with the field, title or body, and says what is wrong
+// where.
 func ParseMessageTemplate(t v1alpha1.MessageTemplate, types []v1alpha1.EventType) (*MessageTemplate, error) {
 	out := &MessageTemplate{}
 	for _, part := range []struct {
@@ -57,7 +62,7 @@ func ParseMessageTemplate(t v1alpha1.MessageTemplate, types []v1alpha1.EventType
 			full := Example(eventType)
 			empty := event.Event{Type: eventType}
 			for _, e := range []*event.Event{&full, &empty} {
-				if _, err := parsed.begin(messageData(e, Example(eventType).Data), maxOutput); err != nil {
+				if _, err := parsed.executePrefix(messageData(e, Example(eventType).Data), maxOutput); err != nil {
 					return nil, fmt.Errorf("%s: for %s: %w", part.name, eventType, err)
 				}
 			}
@@ -67,7 +72,8 @@ func ParseMessageTemplate(t v1alpha1.MessageTemplate, types []v1alpha1.EventType
 	return out, nil
 }
 
-// checkBrackets refuses a template that puts a value between < and >, where it could become a mention or a link to anywhere.
+// checkBrackets rejects a template that writes a value between < and >, where it could become a mention or a link to
+// anywhere.
 func checkBrackets(n parse.Node) error {
 	if n == nil {
 		return nil
@@ -119,67 +125,70 @@ func checkBrackets(n parse.Node) error {
 	return nil
 }
 
-// own are a rule's own words for an event.
-type own struct {
+// ruleText is what a rule's template makes of an event.
+type ruleText struct {
 	title, body string
-	// hasBody says that the template has a body, even if it is empty for this event.
+	// hasBody is set when the template has a body, even if it is empty for this event.
 	hasBody bool
-	// problem says what went wrong; the usual words take the place of the rule's then.
+	// problem says why the template failed. The message has the usual text then.
 	problem string
 }
 
-// words fills the templates in. A nil MessageTemplate has none.
-func (t *MessageTemplate) words(e *event.Event) own {
+// fill returns what the template makes of an event. A nil MessageTemplate makes nothing.
+func (t *MessageTemplate) fill(e *event.Event) ruleText {
 	if t == nil {
-		return own{}
+		return ruleText{}
 	}
 	data := messageData(e, everything)
-	var out own
+	var out ruleText
 	if t.title != nil {
-		text, err := t.title.begin(data, maxOutput)
+		text, err := t.title.executePrefix(data, maxOutput)
 		if err != nil {
-			return own{problem: "spec.template.title: " + err.Error()}
+			return ruleText{problem: "spec.template.title: " + err.Error()}
 		}
-		if text = cutMarkup(strings.Join(strings.Fields(tidy(text)), " "), maxOwnTitle); visible(text) {
+		if text = cutMarkup(strings.Join(strings.Fields(cleanOutput(text)), " "), maxOwnTitle); visible(text) {
 			out.title = text
 		}
 	}
 	if t.body != nil {
-		text, err := t.body.begin(data, maxOutput)
+		text, err := t.body.executePrefix(data, maxOutput)
 		if err != nil {
-			return own{problem: "spec.template.body: " + err.Error()}
+			return ruleText{problem: "spec.template.body: " + err.Error()}
 		}
-		out.body, out.hasBody = cutMarkup(strings.TrimSpace(tidy(text)), maxOwnBody), true
+		out.body = cutMarkup(strings.TrimSpace(cleanOutput(text)), maxOwnBody)
+		out.hasBody = true
 	}
 	return out
 }
 
-// tidy cleans what a template wrote. What it writes for nothing at all is left out.
-func tidy(text string) string { return clean(strings.ReplaceAll(text, "<no value>", "")) }
+// cleanOutput returns what a template wrote, cleaned, without the text that stands for a missing value.
+func cleanOutput(text string) string { return clean(strings.ReplaceAll(text, "<no value>", "")) }
 
-// Preview is what the templates make of an example of a type of event: at most 3,201 characters.
+// Preview returns what the template makes of an example of a type of event, in at most 3,201 characters.
 func (t *MessageTemplate) Preview(eventType v1alpha1.EventType) string {
 	e := Example(eventType)
-	w := t.words(&e)
+	w := t.fill(&e)
 	return strings.TrimSpace(w.title + "\n" + w.body)
 }
 
-// messageData is what a template sees of an event. Everything that known has is there, if only as an empty text or 0, and of the same kind,
-// so that a template that worked once works always.
+// messageData returns what a template sees of an event. Each member of known is there and of the same kind, as an empty
+// text or 0 if the event does not have it. A template that works for one event so works for all.
 func messageData(e *event.Event, known map[string]any) map[string]any {
 	labels := make(map[string]any, len(e.Labels))
 	for k, v := range e.Labels {
-		labels[safeKey(k)] = value(v)
+		labels[escapeKey(k)] = escapeText(v)
 	}
 	subject := map[string]any{"kind": "", "namespace": "", "name": ""}
 	if s := e.Subject; s != nil {
-		subject["kind"], subject["namespace"], subject["name"] = mrkdwn(s.Kind), mrkdwn(s.Namespace), mrkdwn(s.Name)
+		subject["kind"] = mrkdwn(s.Kind)
+		subject["namespace"] = mrkdwn(s.Namespace)
+		subject["name"] = mrkdwn(s.Name)
 	}
-	data := safeMap(e.Data, 0)
+	data := escapeMap(e.Data, 0)
 	for k, example := range known {
 		if _, isText := example.(string); !isText {
 			n, _ := asFloat(e.Data[k])
-			data[k] = round(n)
+			data[k] = toCount(n)
 		} else if _, isText := data[k].(string); !isText {
 			data[k] = ""
 		}
@@ -189,40 +198,46 @@ func messageData(e *event.Event, known map[string]any) map[string]any {
 		when = mrkdwn(e.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
 	return map[string]any{
-		"type": mrkdwn(string(e.Type)), "severity": mrkdwn(string(e.Severity)), "time": when, "labels": labels, "subject": subject, "data": data,
+		"type":     mrkdwn(string(e.Type)),
+		"severity": mrkdwn(string(e.Severity)),
+		"time":     when,
+		"labels":   labels,
+		"subject":  subject,
+		"data":     data,
 	}
 }
 
-// value is a text, harmless and no longer than what can be shown of it.
-func value(s string) string { return mrkdwn(text.Truncate(begin(s, 4*maxOwnBody), maxOwnBody)) }
+// escapeText returns a text as mrkdwn, no longer than can be shown.
+func escapeText(s string) string { return mrkdwn(text.Truncate(prefix(s, 4*maxOwnBody), maxOwnBody)) }
 
-// maxDepth bounds how deep lists and maps of an event's data go into a template.
+// maxDepth bounds how deep templates see the nested lists and maps of an event's data.
 const maxDepth = 8
 
-func safeMap(in map[string]any, depth int) map[string]any {
+// escapeMap returns a map with its keys and values escaped.
+func escapeMap(in map[string]any, depth int) map[string]any {
 	out := make(map[string]any, len(in))
 	for k, v := range in {
-		out[safeKey(k)] = safe(v, depth+1)
+		out[escapeKey(k)] = escapeValue(v, depth+1)
 	}
 	return out
 }
 
-// safe is a value of an event's data that is harmless when it is written.
-func safe(v any, depth int) any {
+// escapeValue returns a value of an event's data with its texts escaped.
+func escapeValue(v any, depth int) any {
 	if depth > maxDepth {
 		return ""
 	}
 	switch v := v.(type) {
 	case string:
-		return value(v)
+		return escapeText(v)
 	case bool:
 		return v
 	case map[string]any:
-		return safeMap(v, depth)
+		return escapeMap(v, depth)
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
-			out[i] = safe(v[i], depth+1)
+			out[i] = escapeValue(v[i], depth+1)
 		}
 		return out
 	}
@@ -232,13 +247,13 @@ func safe(v any, depth int) any {
 	return ""
 }
 
-// safeKey is a key as templates can write it: escaped, unless it could not format anything, as those of Kubernetes' labels.
-func safeKey(k string) string {
+// escapeKey returns a key escaped, unless it cannot be markup, as the keys of Kubernetes' labels.
+func escapeKey(k string) string {
 	if plainKey.MatchString(k) {
 		return k
 	}
 	return mrkdwn(k)
 }
 
-// plainKey has underscores inside words only.
+// plainKey matches keys that have marks inside words only.
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9]+((_+|[./-]+)[A-Za-z0-9]+)*$`)
