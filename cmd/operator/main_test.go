@@ -257,7 +257,7 @@ var _ = Describe("On a bad day", func() {
 			Expect(box.State().Jira.Counts.Creates).To(Equal(1))
 		},
 		Entry("down", sandbox.Fault{Status: 503, Body: "x"}, "Unavailable", "status 503"),
-		Entry("a page instead of JSON", sandbox.Fault{Status: 200, Body: "<html>sign in</html>", ContentType: "text/html"}, "Unavailable", "is a proxy in between"),
+		Entry("a page instead of JSON", sandbox.Fault{Status: 200, Body: "<html>sign in</html>", ContentType: "text/html"}, "Unavailable", "a proxy is in between"),
 		Entry("gone", sandbox.Fault{Drop: sandbox.DropBefore}, "Unavailable", "did not answer"),
 	)
 

@@ -1,4 +1,4 @@
-// Package ticket is the port to the issue tracker: what the operator wants filed, without a word of how Jira takes it.
+// Package ticket is the port to the issue tracker: it describes the tickets that the operator files, independently of Jira's API.
 package ticket
 
 import (
@@ -6,40 +6,43 @@ import (
 	"time"
 )
 
-// Tracker files tickets in one project and follows them. Its errors are faults (package fault) and never hold a credential. A ticket is
-// named by its ID, which stays when it is moved to another project.
+// Tracker files tickets in one project and follows them. Its errors are faults (package fault) and never contain a credential. A ticket is
+// identified by its ID, which it keeps when it moves to another project.
 type Tracker interface {
-	// Probe checks the credentials, the project, the issue type and the fields that tickets are to have. The Field of its fault says to which of
-	// Credentials, Project and IssueType the other side said no.
+	// Probe checks the credentials, the project, the issue type and the configured fields. The Field of its fault names the part that
+	// was refused: Credentials, Project or IssueType.
 	Probe(ctx context.Context) (Project, error)
-	// Create files a ticket. An Ambiguous fault means that it may have been filed; Invalid with Field says which field it was refused for.
+	// Create files a ticket. After an Ambiguous fault the ticket may have been filed. The Field of an Invalid fault names the field that
+	// was refused.
 	Create(ctx context.Context, d Draft) (Ticket, error)
-	// Find returns the tickets that carry one of the markers, by marker, and perhaps others. When there are more than MaxMarkers, those may be
-	// left out that were made longer ago than within. One made a moment ago may not be found yet. When several carry the same marker, it is
-	// the oldest. It costs a handful of searches, and one more for each hundred tickets found or more.
+	// Find returns the tickets that carry one of the markers, by marker. If several carry the same one, it returns the oldest. The
+	// result may include tickets with other markers.
+	//
+	// With more than MaxMarkers markers, the result may lack tickets that were created longer ago than within. A ticket that was
+	// created a moment ago may not be found yet. Find makes a few searches, and one more for every hundred or more tickets found.
 	Find(ctx context.Context, markers []string, within time.Duration) (map[string]Ticket, error)
-	// Changed returns the tickets that changed within the last so long, whatever their marker, oldest change first. A change made a moment ago
-	// may be missing yet. When they are too many to be read, it is those that changed last.
+	// Changed returns the tickets that changed within the given time, whatever their marker, with the oldest change first. A change
+	// made a moment ago may be missing. If there are too many to read, it returns those with the newest changes.
 	Changed(ctx context.Context, within time.Duration) ([]Ticket, error)
-	// Get reads a ticket. It is never behind.
+	// Get reads a ticket. The result is always current.
 	Get(ctx context.Context, id string) (Ticket, error)
-	// Move takes a ticket to a status, unless it is there, and returns it as it is then. Invalid when no transition leads there, or only one
-	// that asks for fields. Doing it twice does no harm.
+	// Move transitions a ticket to a status unless it already has it, and returns the updated ticket. It returns an Invalid fault if no
+	// transition leads to the status, or only one that requires fields. A repeated call does no harm.
 	Move(ctx context.Context, id string, to Target) (Ticket, error)
 	// Comment adds a comment, unless the ticket has one with the same Ref.
 	Comment(ctx context.Context, id string, c Comment) error
-	// Link adds a link to somewhere else, or replaces the one with the same GlobalID.
+	// Link adds a link to another page, or replaces the one with the same GlobalID.
 	Link(ctx context.Context, id string, l Link) error
 }
 
-// CommonLabel is a label that every ticket carries, whatever its marker.
+// CommonLabel is a label that every ticket carries in addition to its marker.
 const CommonLabel = "voice-ai-testing"
 
-// MaxMarkers is how many markers go into one query. That makes 10 KB, which is no matter in a body and would be too much in a URL, and is well below
-// the 1,000 values where Cloud draws a line (https://developer.atlassian.com/platform/forge/working-around-jql-1000-limit).
+// MaxMarkers is the maximum number of markers in one query. That makes 10 KB, which is fine in a body, though not in a URL, and well below
+// Cloud's limit of 1,000 values (https://developer.atlassian.com/platform/forge/working-around-jql-1000-limit).
 const MaxMarkers = 200
 
-// MarkerPrefix begins every marker.
+// MarkerPrefix is the prefix of every marker.
 const MarkerPrefix = "defect-"
 
 // Deployment is the kind of server.
@@ -51,27 +54,31 @@ const (
 	DataCenter Deployment = "DataCenter"
 )
 
-// Config says how to reach a project.
+// Config describes how to reach a project.
 type Config struct {
-	// APIURL is the base of the REST API, SiteURL where people open issues (APIURL when empty).
-	APIURL, SiteURL string
-	// Deployment is asked of the server by Probe when empty.
+	// APIURL is the base of the REST API.
+	APIURL string
+	// SiteURL is the base of the pages of issues. Empty means APIURL.
+	SiteURL string
+	// Deployment is the kind of server. If it is empty, the server is queried for it.
 	Deployment Deployment
 	// Username is set for basic authentication, empty for a bearer token.
 	Username string
 	// Token is an API token, password or bearer token. It is a secret.
 	Token string
-	// Project is the project's key, IssueType the name of the tickets' type.
-	Project, IssueType string
-	// Fields are those that tickets are to have beside the usual ones.
+	// Project is the project's key.
+	Project string
+	// IssueType is the name of the issue type of tickets.
+	IssueType string
+	// Fields are the additional fields of tickets.
 	Fields []Field
 }
 
-// FieldType says how a field's value is written.
+// FieldType is the format of a field's value.
 type FieldType string
 
-// The types of fields. A MultiOption's values are separated by commas; a User is an account ID on Cloud and a name on Data Center; a Date is
-// 2006-01-02.
+// The types of fields. The values of a MultiOption are separated by commas. A User is an account ID on Cloud and a name on Data Center. A
+// Date has the form 2006-01-02.
 const (
 	Text        FieldType = "Text"
 	Number      FieldType = "Number"
@@ -81,76 +88,86 @@ const (
 	Date        FieldType = "Date"
 )
 
-// Field is a further field of a ticket, by name or ID.
+// Field is an additional field of a ticket, by name or ID.
 type Field struct {
 	Name string
 	Type FieldType
 }
 
-// Project is what Probe found.
+// Project is the project that Probe found.
 type Project struct {
 	Deployment Deployment
 	Version    string
-	// Account is the display name of the user, AccountID its account ID (Cloud) or name (Data Center).
-	Account, AccountID string
-	// Name of the project.
+	// Account is the display name of the user.
+	Account string
+	// AccountID is the user's account ID (Cloud) or name (Data Center).
+	AccountID string
+	// Name is the name of the project.
 	Name string
-	// Priorities that the issue type takes; empty when it has no such field, nil when Jira does not say.
+	// Priorities are the names that the issue type allows. They are empty if it has no priority, and nil if they are unknown.
 	Priorities []string
-	// Problems are what is wrong with Config.Fields, with fields that are asked for and not among them, or with what every ticket has, in words
-	// to act on. Fields with problems are left out of tickets.
+	// Problems describes, for people, problems with Config.Fields, with required fields that are not among them, and with fields that
+	// every ticket has. Fields with problems are omitted from tickets.
 	Problems []string
 }
 
 // Draft is a ticket to be filed.
 type Draft struct {
-	// Summary has at most 255 characters and no line break.
+	// Summary has at most 255 characters and no line breaks.
 	Summary string
 	// Description is wiki markup, at most 32,767 characters.
 	Description string
-	// Priority by name; none when empty.
+	// Priority is the name of the priority. Empty means none.
 	Priority string
-	// Labels have no white space.
+	// Labels contain no white space.
 	Labels []string
-	// Fields are the values of Config.Fields by name; those that are empty are left out.
+	// Fields has the values of Config.Fields by name. Empty ones are omitted.
 	Fields map[string]string
-	// Markup has the values of those of the type Text as wiki markup too, for fields that show it: many lines have markup, a single one has none.
+	// Markup has the values of the Fields of type Text as wiki markup. Jira renders markup in multi-line fields only.
 	Markup map[string]string
-	// Marker says which Defect it is for. It is written as a label and as an entity property.
+	// Marker identifies the Defect. It is written as a label and as an entity property.
 	Marker string
 }
 
 // Ticket is an issue in the tracker.
 type Ticket struct {
-	// Key such as VOICE-42, ID the number that stays when it is moved, URL what opens it.
-	Key, ID, URL string
-	// Status by name, StatusCategory new, indeterminate or done. Empty when unknown, as after Create.
-	Status, StatusCategory string
-	Resolution, Assignee   string
-	Created, Updated       time.Time
-	// Priority it was filed with; empty when without, or when Found.
+	// Key is the ticket's key, such as VOICE-42.
+	Key string
+	// ID is the ticket's number, which it keeps when it moves to another project.
+	ID string
+	// URL opens the ticket.
+	URL string
+	// Status is the name of the status. It is empty when unknown, as after Create.
+	Status string
+	// StatusCategory is new, indeterminate or done. It is empty when unknown, as after Create.
+	StatusCategory       string
+	Resolution, Assignee string
+	Created, Updated     time.Time
+	// Priority is the priority that the ticket was filed with. It is empty for none, or when Found.
 	Priority string
-	// Omitted says which of the draft's fields it was filed without, and why.
+	// Omitted lists the draft's fields that the ticket was filed without, each with the reason.
 	Omitted []string
-	// Found says that it was there already.
+	// Found reports that the ticket already existed.
 	Found bool
 }
 
-// Target is where to move a ticket: to the status of a name, or to any status of a category (new, indeterminate or done) when Status is empty.
+// Target is the status to move a ticket to: the one named Status, or any of Category (new, indeterminate or done) if Status is empty.
 type Target struct {
 	Status, Category string
 }
 
-// Comment is a comment.
+// Comment is a comment on a ticket.
 type Comment struct {
-	// Ref says which comment it is, in at most 100 letters, digits and -. It is shown in small print.
+	// Ref identifies the comment. It has at most 100 letters, digits and hyphens, and is shown in small print.
 	Ref string
 	// Body is wiki markup.
 	Body string
 }
 
-// Link leads from a ticket to somewhere else.
+// Link is a link from a ticket to another page.
 type Link struct {
-	// GlobalID identifies the link, URL is where it leads, Title what it says.
-	GlobalID, URL, Title string
+	// GlobalID identifies the link.
+	GlobalID string
+	// URL is the address of the page, Title the text of the link.
+	URL, Title string
 }

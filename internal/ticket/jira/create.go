@@ -1,6 +1,7 @@
 package jira
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -10,16 +11,17 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
-// propertyKey is the entity property that says which Defect an issue belongs to. Unlike labels, people do not edit it.
+// propertyKey is the entity property that identifies the Defect of an issue. Unlike labels, people do not edit it.
 const propertyKey = "voiceai-defect"
 
+// named identifies an object of Jira by one of its members.
 type named struct {
 	ID   string `json:"id,omitempty"`
 	Name string `json:"name,omitempty"`
 	Key  string `json:"key,omitempty"`
 }
 
-// createBody is POST /rest/api/2/issue
+// createBody is the body of POST /rest/api/2/issue
 // (https://developer.atlassian.com/cloud/jira/platform/rest/v2/api-group-issues/#api-rest-api-2-issue-post).
 type createBody struct {
 	Fields     map[string]any `json:"fields"`
@@ -31,9 +33,10 @@ type property struct {
 	Value map[string]string `json:"value"`
 }
 
-// Create files a ticket: a fault's Field is one of the configured ones by its configured name. It is one call, and those of Probe that read the create screen when there are fields to fill in and it is not known.
+// Create files a ticket by one call. If there are fields to fill in and the create screen is not known yet, it also makes the
+// calls of Probe that read it. A fault's Field is the configured name of a configured field.
 func (t *tracker) Create(ctx context.Context, d ticket.Draft) (ticket.Ticket, error) {
-	known, err := t.knownForm(ctx)
+	meta, err := t.metadataWithForm(ctx)
 	if err != nil {
 		return ticket.Ticket{}, err
 	}
@@ -41,41 +44,44 @@ func (t *tracker) Create(ctx context.Context, d ticket.Draft) (ticket.Ticket, er
 		"project": named{Key: t.config.Project}, "issuetype": named{Name: t.config.IssueType},
 		"summary": d.Summary, "description": d.Description, "labels": labels(d),
 	}
-	if known.issueTypeID != "" {
-		fields["issuetype"] = named{ID: known.issueTypeID}
+	if meta.issueTypeID != "" {
+		fields["issuetype"] = named{ID: meta.issueTypeID}
 	}
 	if d.Priority != "" {
 		fields["priority"] = named{Name: d.Priority}
 	}
-	out, filled := ticket.Ticket{Priority: d.Priority}, map[string]string{} // names by ID
+	out := ticket.Ticket{Priority: d.Priority}
+	configured := map[string]string{} // names by ID
 	for _, f := range t.config.Fields {
 		value := strings.TrimSpace(d.Fields[f.Name])
 		if value == "" {
 			continue
 		}
-		id, encoded, why := known.form.fill(f, value, strings.TrimSpace(d.Markup[f.Name]), known.deployment)
-		if why != "" {
-			out.Omitted = append(out.Omitted, f.Name+": "+why)
+		id, encoded, problem := meta.form.fill(f, value, strings.TrimSpace(d.Markup[f.Name]), meta.deployment)
+		if problem != "" {
+			out.Omitted = append(out.Omitted, f.Name+": "+problem)
 			continue
 		}
-		fields[id], filled[id] = encoded, f.Name
+		fields[id] = encoded
+		configured[id] = f.Name
 	}
 	body := createBody{Fields: fields, Properties: []property{{propertyKey, map[string]string{"marker": d.Marker}}}}
 	var got struct{ ID, Key string }
-	if err := t.call(ctx, http.MethodPost, "rest/api/2/issue", body, &got, true); err != nil {
-		if name, ours := filled[fault.From(err).Field]; ours {
-			fault.From(err).Field = name
-		}
-		return ticket.Ticket{}, err
+	if err := t.callOnce(ctx, http.MethodPost, "rest/api/2/issue", body, &got); err != nil {
+		f := fault.From(err)
+		f.Field = cmp.Or(configured[f.Field], f.Field)
+		return ticket.Ticket{}, f
 	}
 	if !issueKey.MatchString(got.Key) || !issueID.MatchString(got.ID) {
-		return ticket.Ticket{}, fault.New(fault.Ambiguous, "Jira answered the creation of an issue without its ID and key")
+		return ticket.Ticket{}, fault.New(fault.Ambiguous, "Jira's answer to the creation of an issue has no ID and key")
 	}
-	out.ID, out.Key, out.URL = got.ID, got.Key, t.browse(got.Key)
+	out.ID = got.ID
+	out.Key = got.Key
+	out.URL = t.browse(got.Key)
 	return out, nil
 }
 
-// labels are the draft's, and always those that the ticket is found by.
+// labels returns the draft's labels, and those that the ticket is found by.
 func labels(d ticket.Draft) []string {
 	all := slices.Clone(d.Labels)
 	for _, l := range []string{ticket.CommonLabel, d.Marker} {
@@ -84,17 +90,4 @@ func labels(d ticket.Draft) []string {
 		}
 	}
 	return all
-}
-
-// knownForm is what is known, with the form when there are fields to fill in.
-func (t *tracker) knownForm(ctx context.Context) (*known, error) {
-	was := t.known.Load()
-	if was.form != nil || len(t.config.Fields) == 0 {
-		return was, nil
-	}
-	deployment, err := t.deployment(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return t.learn(ctx, deployment)
 }

@@ -31,40 +31,49 @@ func TestCreateFaults(t *testing.T) {
 		scope  fault.Scope
 		field  string
 		after  time.Duration
-		says   string
+		part   string
 	}{
-		"one field":          {400, nil, `{"errorMessages":[],"errors":{"priority":"The priority selected is invalid."}}`, fault.Invalid, fault.Item, "priority", 0, "priority: The priority selected is invalid."},
-		"a custom field":     {400, nil, `{"errors":{"customfield_1":"Option value 'x' is not valid"}}`, fault.Invalid, fault.Item, "customfield_1", 0, "is not valid"},
-		"two fields":         {400, nil, `{"errors":{"summary":"too long","labels":"no spaces"}}`, fault.Invalid, fault.Item, "", 0, "labels: no spaces; summary: too long"},
-		"messages":           {400, nil, `{"errorMessages":["Field 'x' is required"],"errors":{}}`, fault.Invalid, fault.Item, "", 0, "Field 'x' is required"},
-		"nested errors":      {400, nil, `{"errors":{"a":{"b":"c"}}}`, fault.Invalid, fault.Item, "a", 0, `{"b":"c"}`},
-		"wrong token":        {401, html, "<html>", fault.Unauthorized, fault.Connection, "", 0, "put it into the Secret"},
-		"captcha":            {401, map[string]string{"X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE"}, "", fault.Unauthorized, fault.Connection, "", 0, "CAPTCHA_CHALLENGE"},
-		"no permission":      {403, nil, `{"errorMessages":["no right"]}`, fault.Unauthorized, fault.Item, "", 0, "no right"},
-		"not found":          {404, nil, `{"errorMessages":["Issue does not exist"]}`, fault.NotFound, fault.Item, "", 0, "Issue does not exist"},
-		"conflict":           {409, nil, "", fault.Ambiguous, fault.Item, "", 0, "409"},
-		"too many in issue":  {413, nil, "", fault.Invalid, fault.Item, "", 0, "413"},
-		"burst":              {429, map[string]string{"Retry-After": "3", "RateLimit-Reason": "jira-burst-based"}, "", fault.RateLimited, fault.Endpoint, "", 3 * time.Second, "wait"},
-		"one issue":          {429, map[string]string{"RateLimit-Reason": "jira-per-issue-on-write"}, "", fault.RateLimited, fault.Item, "", 0, "wait"},
-		"quota":              {429, map[string]string{"Retry-After": "60", "RateLimit-Reason": "jira-quota-tenant-based"}, "", fault.RateLimited, fault.Connection, "", time.Minute, "wait"},
-		"down":               {503, map[string]string{"Retry-After": "9", "Content-Type": "text/html"}, "<html>", fault.Ambiguous, fault.Item, "", 9 * time.Second, "a page instead of JSON"},
-		"timeout of a proxy": {408, nil, "", fault.Ambiguous, fault.Item, "", 0, "408"},
-		"a page":             {200, html, "<html>sign in</html>", fault.Ambiguous, fault.Item, "", 0, "not understood"},
-		"an object":          {201, nil, "{}", fault.Ambiguous, fault.Item, "", 0, "without its ID and key"},
-		"half":               {201, nil, `{"id":"10001","key":`, fault.Ambiguous, fault.Item, "", 0, "could not be read to its end"},
-		"no key":             {201, nil, `{"id":"1"}`, fault.Ambiguous, fault.Item, "", 0, "without its ID and key"},
-		"no ID":              {201, nil, `{"key":"VOICE-1"}`, fault.Ambiguous, fault.Item, "", 0, "without its ID and key"},
-		"a key with a path":  {201, nil, `{"id":"1","key":"../x-1"}`, fault.Ambiguous, fault.Item, "", 0, "without its ID and key"},
+		"one field": {400, nil, `{"errorMessages":[],"errors":{"priority":"The priority selected is invalid."}}`,
+			fault.Invalid, fault.Item, "priority", 0, "priority: The priority selected is invalid."},
+		"a custom field": {400, nil, `{"errors":{"customfield_1":"Option value 'x' is not valid"}}`, fault.Invalid,
+			fault.Item, "customfield_1", 0, "is not valid"},
+		"two fields": {400, nil, `{"errors":{"summary":"too long","labels":"no spaces"}}`, fault.Invalid, fault.Item,
+			"", 0, "labels: no spaces; summary: too long"},
+		"messages": {400, nil, `{"errorMessages":["Field 'x' is required"],"errors":{}}`, fault.Invalid, fault.Item,
+			"", 0, "Field 'x' is required"},
+		"nested errors": {400, nil, `{"errors":{"a":{"b":"c"}}}`, fault.Invalid, fault.Item, "a", 0, `{"b":"c"}`},
+		"wrong token":   {401, html, "<html>", fault.Unauthorized, fault.Connection, "", 0, "put it into the Secret"},
+		"captcha": {401, map[string]string{"X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE"}, "",
+			fault.Unauthorized, fault.Connection, "", 0, "CAPTCHA_CHALLENGE"},
+		"no permission":     {403, nil, `{"errorMessages":["no right"]}`, fault.Unauthorized, fault.Item, "", 0, "no right"},
+		"not found":         {404, nil, `{"errorMessages":["Issue does not exist"]}`, fault.NotFound, fault.Item, "", 0, "Issue does not exist"},
+		"conflict":          {409, nil, "", fault.Ambiguous, fault.Item, "", 0, "409"},
+		"too many in issue": {413, nil, "", fault.Invalid, fault.Item, "", 0, "413"},
+		"burst": {429, map[string]string{"Retry-After": "3", "RateLimit-Reason": "jira-burst-based"}, "",
+			fault.RateLimited, fault.Endpoint, "", 3 * time.Second, "rate-limiting"},
+		"one issue": {429, map[string]string{"RateLimit-Reason": "jira-per-issue-on-write"}, "", fault.RateLimited,
+			fault.Item, "", 0, "rate-limiting"},
+		"quota": {429, map[string]string{"Retry-After": "60", "RateLimit-Reason": "jira-quota-tenant-based"}, "",
+			fault.RateLimited, fault.Connection, "", time.Minute, "rate-limiting"},
+		"down": {503, map[string]string{"Retry-After": "9", "Content-Type": "text/html"}, "<html>",
+			fault.Ambiguous, fault.Item, "", 9 * time.Second, "the answer is not JSON"},
+		"proxy timeout":   {408, nil, "", fault.Ambiguous, fault.Item, "", 0, "408"},
+		"HTML":            {200, html, "<html>sign in</html>", fault.Ambiguous, fault.Item, "", 0, "not understood"},
+		"empty object":    {201, nil, "{}", fault.Ambiguous, fault.Item, "", 0, "has no ID and key"},
+		"truncated":       {201, nil, `{"id":"10001","key":`, fault.Ambiguous, fault.Item, "", 0, "cut off"},
+		"no key":          {201, nil, `{"id":"1"}`, fault.Ambiguous, fault.Item, "", 0, "has no ID and key"},
+		"no ID":           {201, nil, `{"key":"VOICE-1"}`, fault.Ambiguous, fault.Item, "", 0, "has no ID and key"},
+		"path in the key": {201, nil, `{"id":"1","key":"../x-1"}`, fault.Ambiguous, fault.Item, "", 0, "has no ID and key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := always(t, answer{status: c.status, header: c.header, body: c.body})
 			_, err := dial(t, ticket.Config{APIURL: url, Username: "bot@example.com", Token: secret}).Create(t.Context(), draft)
-			check(t, err, c.kind, c.scope, c.field, c.after, c.says)
+			check(t, err, c.kind, c.scope, c.field, c.after, c.part)
 		})
 	}
 }
 
-func TestCreateWithoutAnAnswer(t *testing.T) {
+func TestCreateWithoutAnswer(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	hang := make(chan struct{})
@@ -76,7 +85,7 @@ func TestCreateWithoutAnAnswer(t *testing.T) {
 	for name, c := range map[string]struct {
 		url  string
 		kind fault.Kind
-		says string
+		part string
 	}{
 		"refused": {gone.URL, fault.Unavailable, "could not be reached"},
 		"dropped": {always(t, answer{drop: true}), fault.Ambiguous, "did not answer"},
@@ -86,7 +95,7 @@ func TestCreateWithoutAnAnswer(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			_, err := dial(t, ticket.Config{APIURL: c.url, Token: secret}).Create(ctx, draft)
-			is(t, err, c.kind, c.says)
+			is(t, err, c.kind, c.part)
 		})
 	}
 }
@@ -99,7 +108,8 @@ func TestCreateBody(t *testing.T) {
 		header = r.Header
 		inner.ServeHTTP(w, r)
 	})
-	made, err := dial(t, ticket.Config{APIURL: s.URL + "/ex/jira/cid/", SiteURL: "https://site.example.com/", Token: secret}).Create(t.Context(), draft)
+	config := ticket.Config{APIURL: s.URL + "/ex/jira/cid/", SiteURL: "https://site.example.com/", Token: secret}
+	made, err := dial(t, config).Create(t.Context(), draft)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,65 +19,88 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
-// maxError bounds what is read of an error's body.
+// maxError bounds how much of an error's body is read.
 const maxError = 64 << 10
 
-// classify turns a failed call into a fault. sent says whether the request may have had an effect.
+// checkURL is the advice for an answer that is not Jira's.
+const checkURL = "Check apiURL, and whether a proxy is in between."
+
+// classify turns a failed call into a fault. sent reports whether the request may have had an effect.
 func classify(res *jira.Response, err error, sent func() bool) error {
+	switch {
+	case res == nil && sent():
+		return fault.New(fault.Ambiguous, "Jira received the request but did not answer: %v", transport.Cause(err))
+	case res == nil:
+		return fault.New(fault.Unavailable, "Jira could not be reached or did not answer: %v", transport.Cause(err))
+	}
 	unclear := fault.Unavailable
 	if sent() {
 		unclear = fault.Ambiguous
 	}
-	if res == nil {
-		if sent() {
-			return fault.New(fault.Ambiguous, "Jira was sent the request and did not answer: %v", transport.Cause(err))
-		}
-		return fault.New(fault.Unavailable, "Jira could not be reached or did not answer: %v", transport.Cause(err))
-	}
-	code := res.StatusCode
-	f := &fault.Fault{Code: fmt.Sprint(code), RetryAfter: fault.RetryAfter(res.Header, time.Now())}
-	if code < 400 {
-		f.Kind, f.Message = unclear, "Jira's answer was not understood: is apiURL right, or is a proxy in between?"
-		if !malformed(err) {
-			f.Message = fmt.Sprintf("Jira's answer could not be read to its end: %v", transport.Cause(err))
-		}
-		return f
-	}
-	said, field := explanation(res)
+	f := &fault.Fault{Kind: unclear, Code: fmt.Sprint(res.StatusCode), RetryAfter: fault.RetryAfter(res.Header, time.Now())}
 	switch {
-	case code == http.StatusUnauthorized:
-		f.Kind, f.Scope = fault.Unauthorized, fault.Connection
-		f.Message = "Jira refused the credentials (401): make a new token and put it into the Secret" + said
-		if why := res.Header.Get("X-Authentication-Denied-Reason"); why != "" { // Data Center wants a CAPTCHA solved after many failures
-			f.Message += ": " + text.Truncate(why, 200)
-		}
-	case code == http.StatusForbidden:
-		f.Kind, f.Message = fault.Unauthorized, "the account may not do this in Jira (403): give it the permission"+said
-	case code == http.StatusNotFound, code == http.StatusGone:
-		f.Kind, f.Message = fault.NotFound, fmt.Sprintf("Jira does not have it, or the account may not see it (%d)%s", code, said)
-	case code == http.StatusConflict && sent(): // nobody else can have changed what is to be made: it does not say what became of it
-		f.Kind, f.Message = unclear, "Jira had something else under way (409)"+said
-	case code == http.StatusConflict:
-		f.Kind, f.Message = fault.Conflict, "somebody changed it at the same time (409)"+said
-	case code == http.StatusTooManyRequests:
-		f.Kind, f.Scope = fault.RateLimited, scopeOf(res.Header.Get("RateLimit-Reason"))
-		f.Message = "Jira asks to wait (429)" + said
-	case code == http.StatusRequestTimeout, code >= 500:
-		f.Kind, f.Message = unclear, fmt.Sprintf("Jira answered with status %d%s", code, said)
+	case res.StatusCode >= 400:
+		refusal(f, res, unclear)
+	case isMalformed(err):
+		f.Message = "Jira's answer was not understood. " + checkURL
 	default:
-		f.Kind, f.Field = fault.Invalid, field
-		f.Message = fmt.Sprintf("Jira refused the request (%d)%s", code, said)
+		f.Message = fmt.Sprintf("Jira's answer was cut off: %v", transport.Cause(err))
 	}
 	return f
 }
 
-// malformed says whether an answer was read and is not what was asked for. Reading it may also have failed. No answer where one has to be,
-// and one without success that is no failure either, count as the former.
-func malformed(err error) bool {
+// refusal fills in the fault of an answer with a status of 400 or more. unclear is the kind of those that do not tell whether the request
+// had an effect.
+func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
+	code := res.StatusCode
+	explanation, field := explain(res)
+	advice := ""
+	switch {
+	case code == http.StatusUnauthorized:
+		f.Kind = fault.Unauthorized
+		f.Scope = fault.Connection
+		f.Message = "Jira rejected the credentials"
+		if why := res.Header.Get("X-Authentication-Denied-Reason"); why != "" { // Data Center requires a CAPTCHA after many failures
+			explanation += ": " + text.Truncate(why, 200)
+		}
+		advice = "Create a new token and put it into the Secret."
+	case code == http.StatusForbidden:
+		f.Kind = fault.Unauthorized
+		f.Message = "The account may not do this in Jira"
+		advice = "Grant it the permission."
+	case code == http.StatusNotFound, code == http.StatusGone:
+		f.Kind = fault.NotFound
+		f.Message = "Jira has no such object, or the account may not see it"
+	case code == http.StatusConflict && unclear == fault.Ambiguous: // a new issue has no other editor, so its fate is unknown
+		f.Kind = fault.Ambiguous
+		f.Message = "Jira is processing another request"
+	case code == http.StatusConflict:
+		f.Kind = fault.Conflict
+		f.Message = "Another change was made at the same time"
+	case code == http.StatusTooManyRequests:
+		f.Kind = fault.RateLimited
+		f.Scope = scopeOf(res.Header.Get("RateLimit-Reason"))
+		f.Message = "Jira is rate-limiting requests"
+	case code == http.StatusRequestTimeout, code >= 500:
+		f.Kind = unclear
+		f.Message = "Jira answered with an error"
+	default:
+		f.Kind = fault.Invalid
+		f.Field = field
+		f.Message = "Jira refused the request"
+	}
+	f.Message = fmt.Sprintf("%s (%d)%s", f.Message, code, explanation)
+	if advice != "" {
+		f.Message = strings.TrimSuffix(f.Message, ".") + ". " + advice
+	}
+}
+
+// isMalformed reports whether an answer was read and is not of the expected form, such as an empty one. It is false if reading failed.
+func isMalformed(err error) bool {
 	return !errors.As(err, new(*http.MaxBytesError)) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, new(net.Error))
 }
 
-// scopeOf is how much a rate limit concerns (https://developer.atlassian.com/cloud/jira/platform/rate-limiting/).
+// scopeOf returns the scope of a rate limit (https://developer.atlassian.com/cloud/jira/platform/rate-limiting/).
 func scopeOf(reason string) fault.Scope {
 	switch {
 	case reason == "jira-per-issue-on-write":
@@ -89,8 +112,8 @@ func scopeOf(reason string) fault.Scope {
 	}
 }
 
-// explanation is what Jira says was wrong, with a colon before it, and the field when it names exactly one.
-func explanation(res *jira.Response) (said, field string) {
+// explain returns Jira's explanation of an error with a colon before it, and the field if it names exactly one.
+func explain(res *jira.Response) (explanation, field string) {
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxError))
 	if err != nil || len(raw) == 0 {
 		return "", ""
@@ -102,17 +125,17 @@ func explanation(res *jira.Response) (said, field string) {
 	if err := json.Unmarshal(raw, &body); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) && !strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
-			return ": it sent a page instead of JSON; is apiURL right, or is a proxy in between?", ""
+			return ": the answer is not JSON. " + checkURL, ""
 		}
 		return "", ""
 	}
 	parts := slices.Clone(body.ErrorMessages)
 	for _, k := range slices.Sorted(maps.Keys(body.Errors)) { // in the same order each time
-		var text string
-		if json.Unmarshal(body.Errors[k], &text) != nil {
-			text = string(body.Errors[k])
+		var message string
+		if json.Unmarshal(body.Errors[k], &message) != nil {
+			message = string(body.Errors[k])
 		}
-		parts = append(parts, k+": "+text)
+		parts = append(parts, k+": "+message)
 		field = k
 	}
 	if len(body.Errors) != 1 {
@@ -122,4 +145,9 @@ func explanation(res *jira.Response) (said, field string) {
 		return "", field
 	}
 	return ": " + text.Truncate(strings.Join(parts, "; "), 600), field
+}
+
+// incomplete returns the fault of an answer without what it has to contain.
+func incomplete(what string) *fault.Fault {
+	return fault.New(fault.Unavailable, "Jira's answer does not contain %s. %s", what, checkURL)
 }

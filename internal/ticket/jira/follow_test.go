@@ -21,20 +21,22 @@ const (
 	linkRoute        = "POST /rest/api/2/issue/10001/remotelink"
 )
 
+// follow returns a server with the routes and a client for it.
 func follow(t *testing.T, routes map[string][]answer) (*script, ticket.Tracker) {
 	t.Helper()
 	s := serve(t, routes)
 	return s, dial(t, ticket.Config{APIURL: s.URL, SiteURL: "https://site.example.com", Token: secret})
 }
 
-// in is the issue in a status.
+// in returns the answer for the issue in a status.
 func in(status, category string) answer {
 	return ok(`{"id":"10001","key":"VOICE-1","fields":{"created":"2026-11-01T10:00:00.000+0000","updated":"2026-11-01T12:30:00.500+0200",` +
 		`"status":{"name":"` + status + `","statusCategory":{"key":"` + category + `"}},"resolution":null,"assignee":null}}`)
 }
 
 func TestGet(t *testing.T) {
-	s, tr := follow(t, map[string][]answer{getRoute: {in("To Do", "new")}, strings.Replace(getRoute, "10001", "VOICE-1", 1): {in("To Do", "new")}})
+	byKey := strings.Replace(getRoute, "10001", "VOICE-1", 1)
+	s, tr := follow(t, map[string][]answer{getRoute: {in("To Do", "new")}, byKey: {in("To Do", "new")}})
 	want := ticket.Ticket{
 		ID: "10001", Key: "VOICE-1", URL: "https://site.example.com/browse/VOICE-1", Status: "To Do", StatusCategory: "new",
 		Created: time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC), Updated: time.Date(2026, 11, 1, 10, 30, 0, 5e8, time.UTC),
@@ -48,51 +50,60 @@ func TestGet(t *testing.T) {
 			t.Error(d)
 		}
 	}
-	s.expect(t, getRoute, strings.Replace(getRoute, "10001", "VOICE-1", 1))
+	s.expect(t, getRoute, byKey)
 }
 
 func TestGetIsComplete(t *testing.T) {
-	for _, body := range []string{`{}`, `{"key":"VOICE-1","fields":{}}`, `{"id":"10001","fields":{}}`, `{"id":"10001","key":"VOICE-1"}`, `{"id":"x","key":"VOICE-1","fields":{}}`} {
+	for _, body := range []string{
+		`{}`, `{"key":"VOICE-1","fields":{}}`, `{"id":"10001","fields":{}}`,
+		`{"id":"10001","key":"VOICE-1"}`, `{"id":"x","key":"VOICE-1","fields":{}}`,
+	} {
 		_, tr := follow(t, map[string][]answer{getRoute: {ok(body)}})
 		_, err := tr.Get(t.Context(), "10001")
-		is(t, err, fault.Unavailable, "the ID, key and fields of an issue")
+		is(t, err, fault.Unavailable, "the ID, key and fields of the issue")
 	}
 }
 
-// leads is a transition, with a field when there is one.
-func leads(id, name, status, category, field string) string {
-	return `{"id":"` + id + `","name":"` + name + `","to":{"name":"` + status + `","statusCategory":{"key":"` + category + `"}},"fields":{` + field + `}}`
+// transition returns a transition as JSON, with fields.
+func transition(id, name, status, category, field string) string {
+	return `{"id":"` + id + `","name":"` + name + `","to":{"name":"` + status + `","statusCategory":{"key":"` + category +
+		`"}},"fields":{` + field + `}}`
 }
 
+// offers returns the answer with transitions.
 func offers(transitions ...string) answer {
 	return ok(`{"transitions":[` + strings.Join(transitions, ",") + `]}`)
 }
 
 const (
-	asksResolution = `"resolution":{"required":true,"name":"Resolution"}`
-	hasDefault     = `"resolution":{"required":true,"hasDefaultValue":true,"name":"Resolution"}`
+	needsResolution = `"resolution":{"required":true,"name":"Resolution"}`
+	hasDefault      = `"resolution":{"required":true,"hasDefaultValue":true,"name":"Resolution"}`
 )
 
 func TestMove(t *testing.T) {
-	todo, done := in("To Do", "new"), in("Done", "done")
+	todo := in("To Do", "new")
+	done := in("Done", "done")
 	all := offers(
-		leads("11", "Start", "In Progress", "indeterminate", ""), leads("21", "Close", "Closed", "done", asksResolution),
-		leads("31", "Finish", "Done", "done", hasDefault), leads("41", "Cancel", "Cancelled", "done", ""),
+		transition("11", "Start", "In Progress", "indeterminate", ""), transition("21", "Close", "Closed", "done", needsResolution),
+		transition("31", "Finish", "Done", "done", hasDefault), transition("41", "Cancel", "Cancelled", "done", ""),
 	)
 	moved := answer{status: 204}
 	for name, c := range map[string]struct {
 		to     ticket.Target
 		routes map[string][]answer
-		asked  []string
+		want   []string
 		status string
 	}{
-		"there by name":     {ticket.Target{Status: "done"}, map[string][]answer{getRoute: {done}}, []string{getRoute}, "Done"},
-		"there by category": {ticket.Target{Category: "done"}, map[string][]answer{getRoute: {done}}, []string{getRoute}, "Done"},
-		"by name": {ticket.Target{Status: "cancelled"}, map[string][]answer{getRoute: {todo, in("Cancelled", "done")}, transitionsRoute: {all}, moveRoute: {moved}},
+		"already there by name":     {ticket.Target{Status: "done"}, map[string][]answer{getRoute: {done}}, []string{getRoute}, "Done"},
+		"already there by category": {ticket.Target{Category: "done"}, map[string][]answer{getRoute: {done}}, []string{getRoute}, "Done"},
+		"by name": {ticket.Target{Status: "cancelled"},
+			map[string][]answer{getRoute: {todo, in("Cancelled", "done")}, transitionsRoute: {all}, moveRoute: {moved}},
 			[]string{getRoute, transitionsRoute, moveRoute + ` {"transition":{"id":"41"}}`, getRoute}, "Cancelled"},
-		"by category, the first that asks for nothing": {ticket.Target{Category: "done"}, map[string][]answer{getRoute: {todo, done}, transitionsRoute: {all}, moveRoute: {moved}},
+		"by category, the first that requires nothing": {ticket.Target{Category: "done"},
+			map[string][]answer{getRoute: {todo, done}, transitionsRoute: {all}, moveRoute: {moved}},
 			[]string{getRoute, transitionsRoute, moveRoute + ` {"transition":{"id":"31"}}`, getRoute}, "Done"},
-		"the name counts, not the category": {ticket.Target{Status: "Done", Category: "new"}, map[string][]answer{getRoute: {todo, done}, transitionsRoute: {all}, moveRoute: {moved}},
+		"name over category": {ticket.Target{Status: "Done", Category: "new"},
+			map[string][]answer{getRoute: {todo, done}, transitionsRoute: {all}, moveRoute: {moved}},
 			[]string{getRoute, transitionsRoute, moveRoute + ` {"transition":{"id":"31"}}`, getRoute}, "Done"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,36 +112,44 @@ func TestMove(t *testing.T) {
 			if err != nil || got.Status != c.status || got.ID != "10001" {
 				t.Errorf("%+v, %v", got, err)
 			}
-			s.expect(t, c.asked...)
+			s.expect(t, c.want...)
 		})
 	}
 }
 
 func TestMoveFaults(t *testing.T) {
-	start := leads("11", "Start", "In Progress", "indeterminate", "")
+	start := transition("11", "Start", "In Progress", "indeterminate", "")
 	for name, c := range map[string]struct {
 		to          ticket.Target
 		transitions answer
 		moved       answer
 		kind        fault.Kind
 		field       string
-		says        string
+		part        string
 	}{
-		"no target": {ticket.Target{}, offers(), answer{}, fault.Invalid, "", "no status is named"},
-		"only one that asks": {ticket.Target{Category: "done"}, offers(start, leads("21", "Close", "Closed", "done", asksResolution+`,"customfield_1":{"required":true,"name":"Cause"}`)), answer{},
-			fault.Invalid, "", `VOICE-1 cannot be moved from "To Do" to a status of the category "done" without more: transition "Close" asks for "Cause" (customfield_1), "Resolution" (resolution)`},
-		"none leads there": {ticket.Target{Status: "Done"}, offers(start, start, leads("12", "Block", "Blocked", "indeterminate", "")), answer{}, fault.Invalid, "",
-			`VOICE-1 cannot be moved from "To Do" to status "Done": Jira offers In Progress, Blocked: mend`},
-		"none at all":     {ticket.Target{Status: "Done"}, offers(), answer{}, fault.Invalid, "", "Jira offers no transition: give the account the permission"},
-		"no list":         {ticket.Target{Status: "Done"}, ok("{}"), answer{}, fault.Unavailable, "", "the transitions of an issue"},
-		"list is a page":  {ticket.Target{Status: "Done"}, answer{status: 200, header: html, body: "<html>"}, answer{}, fault.Unavailable, "", "not understood"},
+		"no target": {ticket.Target{}, offers(), answer{}, fault.Invalid, "", "neither a status nor a category"},
+		"only one that requires fields": {ticket.Target{Category: "done"},
+			offers(start, transition("21", "Close", "Closed", "done",
+				needsResolution+`,"customfield_1":{"required":true,"name":"Cause"}`)), answer{},
+			fault.Invalid, "", `VOICE-1 cannot be moved from "To Do" to a status of the category "done". ` +
+				`Transition "Close" requires "Cause" (customfield_1), "Resolution" (resolution). Give the fields a default`},
+		"none leads there": {ticket.Target{Status: "Done"},
+			offers(start, start, transition("12", "Block", "Blocked", "indeterminate", "")), answer{}, fault.Invalid, "",
+			`VOICE-1 cannot be moved from "To Do" to status "Done". Jira offers In Progress, Blocked. Fix spec.transitions`},
+		"none at all": {ticket.Target{Status: "Done"}, offers(), answer{}, fault.Invalid, "",
+			"Jira offers no transition. Grant the account the permission"},
+		"no list": {ticket.Target{Status: "Done"}, ok("{}"), answer{}, fault.Unavailable, "", "the transitions of the issue"},
+		"list is HTML": {ticket.Target{Status: "Done"}, answer{status: 200, header: html, body: "<html>"}, answer{},
+			fault.Unavailable, "", "not understood"},
 		"list is dropped": {ticket.Target{Status: "Done"}, answer{drop: true}, answer{}, fault.Unavailable, "", "did not answer"},
 		"move is dropped": {ticket.Target{Category: "indeterminate"}, offers(start), answer{drop: true}, fault.Unavailable, "", "did not answer"},
 		"move is broken":  {ticket.Target{Category: "indeterminate"}, offers(start), answer{status: 500}, fault.Unavailable, "", "500"},
 		"conflict":        {ticket.Target{Category: "indeterminate"}, offers(start), answer{status: 409}, fault.Conflict, "", "409"},
-		"one issue":       {ticket.Target{Category: "indeterminate"}, offers(start), answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-per-issue-on-write"}}, fault.RateLimited, "", "wait"},
-		"refused":         {ticket.Target{Category: "indeterminate"}, offers(start), answer{status: 400, body: `{"errors":{"resolution":"is required"}}`}, fault.Invalid, "resolution", "is required"},
-		"gone meanwhile":  {ticket.Target{Category: "indeterminate"}, offers(start), answer{status: 404}, fault.NotFound, "", "404"},
+		"one issue": {ticket.Target{Category: "indeterminate"}, offers(start),
+			answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-per-issue-on-write"}}, fault.RateLimited, "", "rate-limiting"},
+		"refused": {ticket.Target{Category: "indeterminate"}, offers(start),
+			answer{status: 400, body: `{"errors":{"resolution":"is required"}}`}, fault.Invalid, "resolution", "is required"},
+		"gone meanwhile": {ticket.Target{Category: "indeterminate"}, offers(start), answer{status: 404}, fault.NotFound, "", "404"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			routes := map[string][]answer{getRoute: {in("To Do", "new")}, transitionsRoute: {c.transitions}}
@@ -139,7 +158,7 @@ func TestMoveFaults(t *testing.T) {
 			}
 			_, tr := follow(t, routes)
 			_, err := tr.Move(t.Context(), "10001", c.to)
-			check(t, err, c.kind, fault.Item, c.field, 0, c.says)
+			check(t, err, c.kind, fault.Item, c.field, 0, c.part)
 		})
 	}
 }
@@ -149,19 +168,19 @@ func TestComment(t *testing.T) {
 	comments := func(bodies ...string) answer { return ok(`{"comments":[` + strings.Join(bodies, ",") + `]}`) }
 	const posted = commentRoute + ` {"body":"It is back\n\n~Voice AI Testing Framework, ref r-1~"}`
 	for name, c := range map[string]struct {
-		there answer
-		adds  bool
+		existing answer
+		adds     bool
 	}{
-		"none yet":            {comments(), true},
-		"others":              {comments(`{"body":"hello"}`, `{"body":"x\n\n~Voice AI Testing Framework, ref r-2~"}`), true},
-		"a longer reference":  {comments(`{"body":"x\n\n~Voice AI Testing Framework, ref r-10~"}`), true},
-		"amid a line":         {comments(`{"body":"he wrote Voice AI Testing Framework, ref r-1"}`), true},
-		"there":               {comments(`{"body":"new"}`, `{"body":"It is back\n\n~Voice AI Testing Framework, ref r-1~"}`), false},
-		"there, translated":   {comments(`{"body":"It is back\r\n\r\n{~}Voice AI Testing Framework, ref r\\-1{~}\r\n"}`), false},
-		"there, and added to": {comments(`{"body":"It is back\n\n~Voice AI Testing Framework, ref r-1~\nindeed"}`), false},
+		"none yet":           {comments(), true},
+		"others":             {comments(`{"body":"hello"}`, `{"body":"x\n\n~Voice AI Testing Framework, ref r-2~"}`), true},
+		"a longer reference": {comments(`{"body":"x\n\n~Voice AI Testing Framework, ref r-10~"}`), true},
+		"inside a line":      {comments(`{"body":"he wrote Voice AI Testing Framework, ref r-1"}`), true},
+		"exists":             {comments(`{"body":"new"}`, `{"body":"It is back\n\n~Voice AI Testing Framework, ref r-1~"}`), false},
+		"exists, converted":  {comments(`{"body":"It is back\r\n\r\n{~}Voice AI Testing Framework, ref r\\-1{~}\r\n"}`), false},
+		"exists, extended":   {comments(`{"body":"It is back\n\n~Voice AI Testing Framework, ref r-1~\nindeed"}`), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, tr := follow(t, map[string][]answer{commentsRoute: {c.there}, commentRoute: {added}})
+			s, tr := follow(t, map[string][]answer{commentsRoute: {c.existing}, commentRoute: {added}})
 			if err := tr.Comment(t.Context(), "10001", ticket.Comment{Ref: "r-1", Body: "It is back"}); err != nil {
 				t.Fatal(err)
 			}
@@ -175,16 +194,16 @@ func TestComment(t *testing.T) {
 	for name, c := range map[string]struct {
 		added answer
 		kind  fault.Kind
-		says  string
+		part  string
 	}{
-		"dropped":   {answer{drop: true}, fault.Unavailable, "did not answer"},
-		"a page":    {answer{status: 200, header: html, body: "<html>"}, fault.Unavailable, "not understood"},
-		"an object": {ok("{}"), fault.Unavailable, "the ID of a comment"},
-		"too many":  {answer{status: 413, body: `{"errorMessages":["limit of 5000"]}`}, fault.Invalid, "limit of 5000"},
+		"dropped":      {answer{drop: true}, fault.Unavailable, "did not answer"},
+		"HTML":         {answer{status: 200, header: html, body: "<html>"}, fault.Unavailable, "not understood"},
+		"empty object": {ok("{}"), fault.Unavailable, "the ID of the new comment"},
+		"too many":     {answer{status: 413, body: `{"errorMessages":["limit of 5000"]}`}, fault.Invalid, "limit of 5000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, tr := follow(t, map[string][]answer{commentsRoute: {comments()}, commentRoute: {c.added}})
-			is(t, tr.Comment(t.Context(), "10001", ticket.Comment{Ref: "r-1", Body: "x"}), c.kind, c.says)
+			is(t, tr.Comment(t.Context(), "10001", ticket.Comment{Ref: "r-1", Body: "x"}), c.kind, c.part)
 		})
 	}
 }
@@ -194,16 +213,16 @@ func TestCommentIsBounded(t *testing.T) {
 	if err := tr.Comment(t.Context(), "10001", ticket.Comment{Ref: "r-1", Body: strings.Repeat("ä", 40_000)}); err != nil {
 		t.Fatal(err)
 	}
-	_, body, _ := strings.Cut(s.asked[1], `{"body":"`)
+	_, body, _ := strings.Cut(s.requests[1], `{"body":"`)
 	body = strings.ReplaceAll(strings.TrimSuffix(body, `"}`), `\n`, "\n")
 	if n := utf8.RuneCountInString(body); n != 32_767 || !strings.HasSuffix(body, "ä…\n\n~Voice AI Testing Framework, ref r-1~") {
 		t.Errorf("%d characters, ending with %q", n, body[len(body)-60:])
 	}
 	for _, ref := range []string{"", "a b", "a~", "a\n", strings.Repeat("x", 101)} {
-		is(t, tr.Comment(t.Context(), "10001", ticket.Comment{Ref: ref, Body: "x"}), fault.Invalid, "is not the reference of a comment")
+		is(t, tr.Comment(t.Context(), "10001", ticket.Comment{Ref: ref, Body: "x"}), fault.Invalid, "is not a valid reference")
 	}
-	if len(s.asked) != 2 {
-		t.Errorf("it asked %d times", len(s.asked))
+	if len(s.requests) != 2 {
+		t.Errorf("%d requests", len(s.requests))
 	}
 }
 
@@ -214,11 +233,15 @@ func TestLink(t *testing.T) {
 		if err := tr.Link(t.Context(), "10001", link); err != nil {
 			t.Fatal(err)
 		}
-		s.expect(t, linkRoute+` {"globalId":"defect=u1","object":{"title":"`+strings.Repeat("t", 254)+`…","url":"https://dash.example.com/d/1?a=b"}}`)
+		title := strings.Repeat("t", 254) + "…"
+		s.expect(t, linkRoute+` {"globalId":"defect=u1","object":{"title":"`+title+`","url":"https://dash.example.com/d/1?a=b"}}`)
 	}
 	s, tr := follow(t, nil)
-	for _, bad := range []ticket.Link{{URL: "https://x", Title: "t"}, {GlobalID: "g", Title: "t"}, {GlobalID: "g", URL: "https://x"}, {GlobalID: strings.Repeat("g", 256), URL: "https://x", Title: "t"}} {
-		is(t, tr.Link(t.Context(), "10001", bad), fault.Invalid, "a link needs")
+	for _, bad := range []ticket.Link{
+		{URL: "https://x", Title: "t"}, {GlobalID: "g", Title: "t"}, {GlobalID: "g", URL: "https://x"},
+		{GlobalID: strings.Repeat("g", 256), URL: "https://x", Title: "t"},
+	} {
+		is(t, tr.Link(t.Context(), "10001", bad), fault.Invalid, "A link needs")
 	}
 	s.expect(t)
 }

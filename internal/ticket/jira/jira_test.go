@@ -19,10 +19,12 @@ import (
 
 const secret = "very-secret-token"
 
+// dial returns a client.
 func dial(t *testing.T, c ticket.Config) ticket.Tracker {
 	t.Helper()
 	if c.Project == "" {
-		c.Project, c.IssueType = "VOICE", "Bug"
+		c.Project = "VOICE"
+		c.IssueType = "Bug"
 	}
 	tr, err := jira.Dialer{}.Dial(c)
 	if err != nil {
@@ -31,7 +33,7 @@ func dial(t *testing.T, c ticket.Config) ticket.Tracker {
 	return tr
 }
 
-// answer is what a server says. drop breaks the connection off instead.
+// answer is an answer of a server. drop closes the connection instead.
 type answer struct {
 	status int
 	header map[string]string
@@ -39,16 +41,18 @@ type answer struct {
 	drop   bool
 }
 
+// ok returns an answer with status 200.
 func ok(body string) answer { return answer{status: http.StatusOK, body: body} }
 
-// script is a server that answers each route, "METHOD /path?query", in turn; the last answer is repeated. It notes what it was asked.
+// script is a server with a list of answers for each route "METHOD /path?query". It repeats the last answer, and records the requests.
 type script struct {
 	*httptest.Server
-	mu     sync.Mutex
-	routes map[string][]answer
-	asked  []string
+	mu       sync.Mutex
+	routes   map[string][]answer
+	requests []string
 }
 
+// serve starts a script.
 func serve(t *testing.T, routes map[string][]answer) *script {
 	t.Helper()
 	s := &script{routes: routes}
@@ -59,14 +63,14 @@ func serve(t *testing.T, routes map[string][]answer) *script {
 		}
 		route := r.Method + " " + r.URL.RequestURI()
 		s.mu.Lock()
-		s.asked = append(s.asked, strings.TrimSpace(route+" "+string(body)))
+		s.requests = append(s.requests, strings.TrimSpace(route+" "+string(body)))
 		answers := s.routes[route]
 		if len(answers) > 1 {
 			s.routes[route] = answers[1:]
 		}
 		s.mu.Unlock()
 		if len(answers) == 0 {
-			t.Errorf("it was asked %s", route)
+			t.Errorf("unexpected request %s", route)
 			w.WriteHeader(http.StatusTeapot)
 			return
 		}
@@ -76,6 +80,7 @@ func serve(t *testing.T, routes map[string][]answer) *script {
 	return s
 }
 
+// write writes the answer.
 func (a answer) write(w http.ResponseWriter) {
 	if a.drop {
 		panic(http.ErrAbortHandler)
@@ -88,17 +93,17 @@ func (a answer) write(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, a.body)
 }
 
-// expect holds what the server was asked against what it should have been.
+// expect compares the requests.
 func (s *script) expect(t *testing.T, want ...string) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d := cmp.Diff(want, s.asked); d != "" {
-		t.Errorf("asked (-want +got):\n%s", d)
+	if d := cmp.Diff(want, s.requests); d != "" {
+		t.Errorf("requests (-want +got):\n%s", d)
 	}
 }
 
-// always answers everything in the same way.
+// always returns the URL of a server that gives the answer to every request.
 func always(t *testing.T, a answer) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -109,28 +114,29 @@ func always(t *testing.T, a answer) string {
 	return s.URL
 }
 
-func check(t *testing.T, err error, kind fault.Kind, scope fault.Scope, field string, after time.Duration, says string) {
+// check checks the fault in an error, and that its text has no secret.
+func check(t *testing.T, err error, kind fault.Kind, scope fault.Scope, field string, after time.Duration, part string) {
 	t.Helper()
 	f := fault.From(err)
 	if f == nil {
-		t.Fatal("it succeeded")
+		t.Fatal("the call succeeded")
 	}
-	if f.Kind != kind || f.Scope != scope || f.Field != field || f.RetryAfter != after || !strings.Contains(f.Error(), says) {
+	if f.Kind != kind || f.Scope != scope || f.Field != field || f.RetryAfter != after || !strings.Contains(f.Error(), part) {
 		t.Errorf("%v, scope %d, field %q, after %s: %q; want %v, scope %d, field %q, after %s, with %q",
-			f.Kind, f.Scope, f.Field, f.RetryAfter, f.Error(), kind, scope, field, after, says)
+			f.Kind, f.Scope, f.Field, f.RetryAfter, f.Error(), kind, scope, field, after, part)
 	}
 	if strings.Contains(f.Error(), secret) {
-		t.Errorf("the error holds the secret: %q", f.Error())
+		t.Errorf("the error contains the secret: %q", f.Error())
 	}
 }
 
-// is checks a fault that stops only the item.
-func is(t *testing.T, err error, kind fault.Kind, says string) {
+// is checks a fault of the scope Item without a field.
+func is(t *testing.T, err error, kind fault.Kind, part string) {
 	t.Helper()
-	check(t, err, kind, fault.Item, "", 0, says)
+	check(t, err, kind, fault.Item, "", 0, part)
 }
 
-// calls are all calls that may be repeated. Each one's first request is to the server.
+// calls are the calls that may be repeated.
 var calls = map[string]func(*testing.T, ticket.Tracker) error{
 	"Probe": func(t *testing.T, tr ticket.Tracker) error { _, err := tr.Probe(t.Context()); return err },
 	"Find": func(t *testing.T, tr ticket.Tracker) error {
@@ -156,37 +162,45 @@ var calls = map[string]func(*testing.T, ticket.Tracker) error{
 
 var html = map[string]string{"Content-Type": "text/html"}
 
-func TestNothingThatMayBeRepeatedIsAmbiguous(t *testing.T) {
+// TestRepeatableFaults checks that calls that may be repeated are never Ambiguous.
+func TestRepeatableFaults(t *testing.T) {
 	long := ok(`{"issues":[` + strings.Repeat(" ", 8<<20) + `]}`)
 	for name, c := range map[string]struct {
 		answer answer
 		kind   fault.Kind
 		scope  fault.Scope
 		after  time.Duration
-		says   string
+		part   string
 	}{
-		"a page":        {answer{status: 200, header: html, body: "<html>sign in</html>"}, fault.Unavailable, fault.Item, 0, "not understood"},
-		"nothing":       {ok(""), fault.Unavailable, fault.Item, 0, "not understood"},
-		"an object":     {ok("{}"), fault.Unavailable, fault.Item, 0, "Jira answered without saying"},
-		"a list":        {ok("[]"), fault.Unavailable, fault.Item, 0, "not understood"},
-		"null":          {ok("null"), fault.Unavailable, fault.Item, 0, "Jira answered without saying"},
-		"half":          {ok(`{"issues":[`), fault.Unavailable, fault.Item, 0, "could not be read to its end"},
-		"too long":      {long, fault.Unavailable, fault.Item, 0, "the answer is longer than 8 MiB"},
-		"cut off":       {answer{status: 200, header: map[string]string{"Content-Length": "99"}, body: `{"issues":`}, fault.Unavailable, fault.Item, 0, "could not be read to its end"},
-		"no redirect":   {answer{status: 304}, fault.Unavailable, fault.Item, 0, "not understood"},
-		"dropped":       {answer{drop: true}, fault.Unavailable, fault.Item, 0, "did not answer"},
-		"timeout":       {answer{status: 408}, fault.Unavailable, fault.Item, 0, "408"},
-		"broken":        {answer{status: 500, body: "{}"}, fault.Unavailable, fault.Item, 0, "500"},
-		"down":          {answer{status: 503, header: map[string]string{"Retry-After": "9"}}, fault.Unavailable, fault.Item, 9 * time.Second, "503"},
-		"conflict":      {answer{status: 409}, fault.Conflict, fault.Item, 0, "409"},
-		"burst":         {answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-burst-based", "Retry-After": "2"}}, fault.RateLimited, fault.Endpoint, 2 * time.Second, "wait"},
-		"one issue":     {answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-per-issue-on-write"}}, fault.RateLimited, fault.Item, 0, "wait"},
-		"quota":         {answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-quota-global-based"}}, fault.RateLimited, fault.Connection, 0, "wait"},
-		"tenant quota":  {answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-quota-tenant-based"}}, fault.RateLimited, fault.Connection, 0, "wait"},
-		"without why":   {answer{status: 429}, fault.RateLimited, fault.Endpoint, 0, "wait"},
-		"unauthorized":  {answer{status: 401, header: html, body: "<html>"}, fault.Unauthorized, fault.Connection, 0, "put it into the Secret"},
-		"gone":          {answer{status: 410, body: `{"errorMessages":["removed"]}`}, fault.NotFound, fault.Item, 0, "removed"},
-		"not found":     {answer{status: 404, body: `{"errorMessages":["Issue does not exist"]}`}, fault.NotFound, fault.Item, 0, "Issue does not exist"},
+		"HTML":         {answer{status: 200, header: html, body: "<html>sign in</html>"}, fault.Unavailable, fault.Item, 0, "not understood"},
+		"empty body":   {ok(""), fault.Unavailable, fault.Item, 0, "not understood"},
+		"empty object": {ok("{}"), fault.Unavailable, fault.Item, 0, "Jira's answer does not contain"},
+		"list":         {ok("[]"), fault.Unavailable, fault.Item, 0, "not understood"},
+		"null":         {ok("null"), fault.Unavailable, fault.Item, 0, "Jira's answer does not contain"},
+		"truncated":    {ok(`{"issues":[`), fault.Unavailable, fault.Item, 0, "cut off"},
+		"too long":     {long, fault.Unavailable, fault.Item, 0, "the answer is longer than 8 MiB"},
+		"cut off": {answer{status: 200, header: map[string]string{"Content-Length": "99"}, body: `{"issues":`},
+			fault.Unavailable, fault.Item, 0, "cut off"},
+		"no redirect": {answer{status: 304}, fault.Unavailable, fault.Item, 0, "not understood"},
+		"dropped":     {answer{drop: true}, fault.Unavailable, fault.Item, 0, "did not answer"},
+		"timeout":     {answer{status: 408}, fault.Unavailable, fault.Item, 0, "408"},
+		"broken":      {answer{status: 500, body: "{}"}, fault.Unavailable, fault.Item, 0, "500"},
+		"down": {answer{status: 503, header: map[string]string{"Retry-After": "9"}}, fault.Unavailable, fault.Item,
+			9 * time.Second, "503"},
+		"conflict": {answer{status: 409}, fault.Conflict, fault.Item, 0, "409"},
+		"burst": {answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-burst-based", "Retry-After": "2"}},
+			fault.RateLimited, fault.Endpoint, 2 * time.Second, "rate-limiting"},
+		"one issue": {answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-per-issue-on-write"}},
+			fault.RateLimited, fault.Item, 0, "rate-limiting"},
+		"quota": {answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-quota-global-based"}},
+			fault.RateLimited, fault.Connection, 0, "rate-limiting"},
+		"tenant quota": {answer{status: 429, header: map[string]string{"RateLimit-Reason": "jira-quota-tenant-based"}},
+			fault.RateLimited, fault.Connection, 0, "rate-limiting"},
+		"no reason":    {answer{status: 429}, fault.RateLimited, fault.Endpoint, 0, "rate-limiting"},
+		"unauthorized": {answer{status: 401, header: html, body: "<html>"}, fault.Unauthorized, fault.Connection, 0, "put it into the Secret"},
+		"gone":         {answer{status: 410, body: `{"errorMessages":["removed"]}`}, fault.NotFound, fault.Item, 0, "removed"},
+		"not found": {answer{status: 404, body: `{"errorMessages":["Issue does not exist"]}`}, fault.NotFound, fault.Item,
+			0, "Issue does not exist"},
 		"not permitted": {answer{status: 403, body: `{"errorMessages":["no right"]}`}, fault.Unauthorized, fault.Item, 0, "no right"},
 		"refused":       {answer{status: 400, body: `{"errorMessages":["bad"]}`}, fault.Invalid, fault.Item, 0, "bad"},
 	} {
@@ -198,14 +212,14 @@ func TestNothingThatMayBeRepeatedIsAmbiguous(t *testing.T) {
 					if call == "Probe" && c.kind.Permanent() {
 						field = "Credentials" // the first part of a probe
 					}
-					check(t, do(t, dial(t, ticket.Config{APIURL: url, Token: secret})), c.kind, c.scope, field, c.after, c.says)
+					check(t, do(t, dial(t, ticket.Config{APIURL: url, Token: secret})), c.kind, c.scope, field, c.after, c.part)
 				})
 			}
 		})
 	}
 }
 
-func TestWithoutAServer(t *testing.T) {
+func TestServerUnreachable(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	for call, do := range calls {
@@ -217,7 +231,7 @@ func TestWithoutAServer(t *testing.T) {
 
 func TestCredentialsStayWithTheHost(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		t.Errorf("the other host was asked for %s with %q", r.URL, r.Header.Get("Authorization"))
+		t.Errorf("the other host received a request for %s with %q", r.URL, r.Header.Get("Authorization"))
 	}))
 	t.Cleanup(other.Close)
 	for _, status := range []int{301, 302, 303, 307, 308} {
@@ -226,7 +240,8 @@ func TestCredentialsStayWithTheHost(t *testing.T) {
 		for _, username := range []string{"", "bot@example.com"} {
 			for call, do := range calls {
 				t.Run(fmt.Sprint(call, status, username), func(t *testing.T) {
-					is(t, do(t, dial(t, ticket.Config{APIURL: s.URL, Username: username, Token: secret})), fault.Unavailable, "redirected to another host")
+					tr := dial(t, ticket.Config{APIURL: s.URL, Username: username, Token: secret})
+					is(t, do(t, tr), fault.Unavailable, "redirected to another host")
 				})
 			}
 			_, err := dial(t, ticket.Config{APIURL: s.URL, Username: username, Token: secret}).Create(t.Context(), draft)
@@ -236,21 +251,23 @@ func TestCredentialsStayWithTheHost(t *testing.T) {
 }
 
 func TestIDs(t *testing.T) {
-	s := serve(t, nil) // is not asked
-	for _, id := range []string{"", "voice-1", "VOICE-1/../x", "VOICE-1?x=y", "1 ", "-1", "1/comment", strings.Repeat("1", 21), "VOICE-" + strings.Repeat("1", 21)} {
+	s := serve(t, nil) // fails on any request
+	for _, id := range []string{
+		"", "voice-1", "VOICE-1/../x", "VOICE-1?x=y", "1 ", "-1", "1/comment", strings.Repeat("1", 21), "VOICE-" + strings.Repeat("1", 21),
+	} {
 		tr := dial(t, ticket.Config{APIURL: s.URL, Token: secret})
 		_, get := tr.Get(t.Context(), id)
 		_, move := tr.Move(t.Context(), id, ticket.Target{Category: "done"})
 		comment := tr.Comment(t.Context(), id, ticket.Comment{Ref: "r", Body: "x"})
 		link := tr.Link(t.Context(), id, ticket.Link{GlobalID: "g", URL: "https://example.com", Title: "x"})
 		for _, err := range []error{get, move, comment, link} {
-			is(t, err, fault.Invalid, "is not the ID or key of an issue")
+			is(t, err, fault.Invalid, "is not an issue ID or key")
 		}
 	}
 	s.expect(t)
 }
 
-// project is what a server says when it is probed, and the calls that it takes.
+// project returns the routes of a probe, for a kind of server and the fields of a create screen.
 func project(kind, screen string) map[string][]answer {
 	list := map[string]string{"Cloud": "issueTypes", "Server": "values"}[kind]
 	fields := map[string]string{"Cloud": "fields", "Server": "values"}[kind]
@@ -272,14 +289,17 @@ const (
 const usual = `{"fieldId":"description"},{"fieldId":"labels"}`
 
 func TestProbe(t *testing.T) {
-	priority := usual + `,{"fieldId":"priority","name":"Priority","schema":{"type":"priority"},"allowedValues":[{"id":"1","name":"P1"},{"id":"2","name":"P2"}]}`
+	priority := usual + `,{"fieldId":"priority","name":"Priority","schema":{"type":"priority"},` +
+		`"allowedValues":[{"id":"1","name":"P1"},{"id":"2","name":"P2"}]}`
 	for kind, want := range map[string]ticket.Deployment{"Cloud": ticket.Cloud, "Server": ticket.DataCenter} {
 		s := serve(t, project(kind, priority))
 		got, err := dial(t, ticket.Config{APIURL: s.URL, Token: secret}).Probe(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		wanted := ticket.Project{Deployment: want, Version: "10.3.0", Account: "Bot", AccountID: "712020:ab", Name: "Voice AI", Priorities: []string{"P1", "P2"}}
+		wanted := ticket.Project{
+			Deployment: want, Version: "10.3.0", Account: "Bot", AccountID: "712020:ab", Name: "Voice AI", Priorities: []string{"P1", "P2"},
+		}
 		if d := cmp.Diff(wanted, got); d != "" {
 			t.Error(d)
 		}
@@ -287,17 +307,17 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// TestProbeOfPriorities tells that there is no such field from a field that does not say what it takes.
+// TestProbeOfPriorities checks that a missing field differs from a field without allowed values.
 func TestProbeOfPriorities(t *testing.T) {
 	for name, c := range map[string]struct {
 		screen string
 		want   []string
 	}{
 		"no such field": {usual, []string{}},
-		"says nothing":  {usual + `,{"fieldId":"priority"}`, nil},
-		"says none":     {usual + `,{"fieldId":"priority","allowedValues":[]}`, nil},
-		"without names": {usual + `,{"fieldId":"priority","allowedValues":[{"id":"1"}]}`, nil},
-		"has names":     {usual + `,{"fieldId":"priority","allowedValues":[{"id":"1"},{"name":"P1"}]}`, []string{"P1"}},
+		"no list":       {usual + `,{"fieldId":"priority"}`, nil},
+		"empty list":    {usual + `,{"fieldId":"priority","allowedValues":[]}`, nil},
+		"no names":      {usual + `,{"fieldId":"priority","allowedValues":[{"id":"1"}]}`, nil},
+		"names":         {usual + `,{"fieldId":"priority","allowedValues":[{"id":"1"},{"name":"P1"}]}`, []string{"P1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := dial(t, ticket.Config{APIURL: serve(t, project("Cloud", c.screen)).URL, Token: secret}).Probe(t.Context())
@@ -311,8 +331,8 @@ func TestProbeOfPriorities(t *testing.T) {
 	}
 }
 
-// TestProbeOfAServerThatKeepsToItself goes on with what is declared.
-func TestProbeOfAServerThatKeepsToItself(t *testing.T) {
+// TestProbeWithoutServerInfo checks that Probe relies on the configured deployment if the server refuses serverInfo.
+func TestProbeWithoutServerInfo(t *testing.T) {
 	for name, a := range map[string]answer{"404": {status: 404}, "403": {status: 403}, "401": {status: 401}} {
 		routes := project("Cloud", usual)
 		routes["GET /rest/api/2/serverInfo"] = []answer{a}
@@ -328,7 +348,7 @@ func TestProbeOfAServerThatKeepsToItself(t *testing.T) {
 			}
 		}
 		if _, err := dial(t, ticket.Config{APIURL: url, Token: secret}).Probe(t.Context()); err == nil || fault.From(err).Field != "Credentials" {
-			t.Errorf("%s, and nothing declared: %v", name, err)
+			t.Errorf("%s, and no deployment configured: %v", name, err)
 		}
 	}
 	routes := project("Cloud", usual)
@@ -337,10 +357,11 @@ func TestProbeOfAServerThatKeepsToItself(t *testing.T) {
 	is(t, err, fault.Unavailable, "503")
 }
 
-// TestProbeWithoutACreateScreen goes on without what Jira does not say, and says so.
-func TestProbeWithoutACreateScreen(t *testing.T) {
+// TestProbeWithoutCreateScreen checks that a probe succeeds with a problem if Jira does not describe the create screen.
+func TestProbeWithoutCreateScreen(t *testing.T) {
 	fields := []ticket.Field{{Name: "Occurrences", Type: ticket.Number}}
-	const absent, kept = `Jira does not have it, or the account may not see it (404): No such resource`, `the account may not do this in Jira (403): give it the permission: No such resource`
+	const absent = `Jira has no such object, or the account may not see it (404): No such resource`
+	const forbidden = `The account may not do this in Jira (403): No such resource. Grant it the permission.`
 	for name, c := range map[string]struct {
 		route, issueType string
 		status           int
@@ -348,7 +369,7 @@ func TestProbeWithoutACreateScreen(t *testing.T) {
 	}{
 		"no list of issue types":      {typesRoute, `{"name":"Bug"}`, 404, absent},
 		"no create screen":            {screenRoute, `{"id":"10004"}`, 404, absent},
-		"no right to the issue types": {typesRoute, `{"name":"Bug"}`, 403, kept},
+		"no right to the issue types": {typesRoute, `{"name":"Bug"}`, 403, forbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
 			routes := project("Server", screen)
@@ -360,14 +381,15 @@ func TestProbeWithoutACreateScreen(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			const unknown = `Jira does not say what tickets of Bug in VOICE are to have`
-			if d := cmp.Diff([]string{unknown + ": " + c.why + "; spec.fields are left out"}, p.Problems); d != "" {
+			const unknown = `Jira does not list the fields of Bug in VOICE`
+			if d := cmp.Diff([]string{unknown + ": " + c.why + "; tickets are filed without spec.fields"}, p.Problems); d != "" {
 				t.Error(d)
 			}
 			if p.Priorities != nil {
-				t.Errorf("it knows the priorities %q", p.Priorities)
+				t.Errorf("priorities %q, want nil", p.Priorities)
 			}
-			made, err := tr.Create(t.Context(), ticket.Draft{Summary: "s", Priority: "High", Marker: "defect-1", Fields: map[string]string{"Occurrences": "2"}})
+			made, err := tr.Create(t.Context(),
+				ticket.Draft{Summary: "s", Priority: "High", Marker: "defect-1", Fields: map[string]string{"Occurrences": "2"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -375,7 +397,8 @@ func TestProbeWithoutACreateScreen(t *testing.T) {
 				t.Error(d)
 			}
 			want := map[string]string{
-				"project": `{"key":"VOICE"}`, "issuetype": c.issueType, "summary": `"s"`, "description": `""`, "labels": `["voice-ai-testing","defect-1"]`, "priority": `{"name":"High"}`,
+				"project": `{"key":"VOICE"}`, "issuetype": c.issueType, "summary": `"s"`, "description": `""`,
+				"labels": `["voice-ai-testing","defect-1"]`, "priority": `{"name":"High"}`,
 			}
 			if d := cmp.Diff(want, sentFields(t, s)); d != "" {
 				t.Error(d)
@@ -388,7 +411,7 @@ func TestProbeWithoutACreateScreen(t *testing.T) {
 	}
 }
 
-// TestProbeFaults has one odd answer among good ones, at each step.
+// TestProbeFaults checks a bad answer at each step.
 func TestProbeFaults(t *testing.T) {
 	for step := range project("Cloud", "") {
 		for name, odd := range map[string]answer{

@@ -20,17 +20,18 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
-// allowed are all requests that are ever made, with their parameters and the members of their bodies, as documented at
-// https://developer.atlassian.com/cloud/jira/platform/rest/v2/intro/ and https://developer.atlassian.com/server/jira/platform/rest/. Nothing but the
-// creation of an issue writes fields of one: what people write stays.
+// allowed are the requests that the adapter makes, with their parameters and the members of their bodies, as documented at
+// https://developer.atlassian.com/cloud/jira/platform/rest/v2/intro/ and
+// https://developer.atlassian.com/server/jira/platform/rest/. Only the creation of an issue writes its fields: edits of people are kept.
 var allowed = map[string]struct{ query, body string }{
 	"GET /rest/api/2/serverInfo":                                    {},
 	"GET /rest/api/2/myself":                                        {},
 	"GET /rest/api/2/project/VOICE":                                 {},
 	"GET /rest/api/2/issue/createmeta/VOICE/issuetypes":             {query: "maxResults startAt"},
 	"GET /rest/api/2/issue/createmeta/VOICE/issuetypes/{issueType}": {query: "maxResults startAt"},
-	"POST /rest/api/2/issue": {body: "fields.components[].id fields.customfield_10050 fields.customfield_10051.id fields.customfield_10052 fields.description fields.duedate " +
-		"fields.environment fields.issuetype.id fields.labels[] fields.priority.name fields.project.key fields.summary properties[].key properties[].value.marker"},
+	"POST /rest/api/2/issue": {body: "fields.components[].id fields.customfield_10050 fields.customfield_10051.id fields.customfield_10052 " +
+		"fields.description fields.duedate fields.environment fields.issuetype.id fields.labels[] fields.priority.name fields.project.key " +
+		"fields.summary properties[].key properties[].value.marker"},
 	"POST /rest/api/2/search":                    {body: "fields[] jql maxResults startAt"},
 	"POST /rest/api/2/search/jql":                {body: "fields[] jql maxResults nextPageToken"},
 	"GET /rest/api/2/issue/{issue}":              {query: "fields"},
@@ -41,16 +42,18 @@ var allowed = map[string]struct{ query, body string }{
 	"POST /rest/api/2/issue/{issue}/remotelink":  {body: "globalId object.title object.url"},
 }
 
-// asked is the union of what was asked by each kind of request.
-type asked map[string]struct{ query, body map[string]bool }
+// usage is the union of the parameters and members in each kind of request.
+type usage map[string]struct{ query, body map[string]bool }
 
 var (
 	issueInPath = regexp.MustCompile(`/issue/([0-9]+|VOICE-[0-9]+)(/|$)`)
 	typeInPath  = regexp.MustCompile(`/issuetypes/[0-9]+$`)
 )
 
-func (a asked) note(t *testing.T, r *http.Request, raw []byte) {
-	path := typeInPath.ReplaceAllString(issueInPath.ReplaceAllString(strings.TrimPrefix(r.URL.Path, "/jira"), "/issue/{issue}$2"), "/issuetypes/{issueType}")
+// add adds a request.
+func (a usage) add(t *testing.T, r *http.Request, raw []byte) {
+	path := issueInPath.ReplaceAllString(strings.TrimPrefix(r.URL.Path, "/jira"), "/issue/{issue}$2")
+	path = typeInPath.ReplaceAllString(path, "/issuetypes/{issueType}")
 	route := r.Method + " " + path
 	if a[route].query == nil {
 		a[route] = struct{ query, body map[string]bool }{map[string]bool{}, map[string]bool{}}
@@ -68,7 +71,7 @@ func (a asked) note(t *testing.T, r *http.Request, raw []byte) {
 	members(body, "", a[route].body)
 }
 
-// members are the paths of all that a JSON value holds.
+// members collects the paths of the members of a JSON value.
 func members(v any, at string, into map[string]bool) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -84,9 +87,9 @@ func members(v any, at string, into map[string]bool) {
 	}
 }
 
-// TestRequests makes every request that there is, in the life of a ticket that somebody edits meanwhile.
+// TestRequests makes every kind of request in the life of a ticket that a person edits meanwhile.
 func TestRequests(t *testing.T) {
-	all := asked{}
+	all := usage{}
 	for _, mode := range []sandboxjira.Mode{sandboxjira.Cloud, sandboxjira.DataCenter} {
 		box := sandbox.New(sandbox.Options{JiraMode: mode})
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -94,13 +97,13 @@ func TestRequests(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			all.note(t, r, raw)
+			all.add(t, r, raw)
 			r.Body = io.NopCloser(bytes.NewReader(raw))
 			box.ServeHTTP(w, r)
 		}))
 		t.Cleanup(s.Close)
 		one := 1
-		if err := box.Jira().Set(sandboxjira.Settings{MaxResults: &one}); err != nil { // so that there are further pages
+		if err := box.Jira().Set(sandboxjira.Settings{MaxResults: &one}); err != nil { // to get several pages
 			t.Fatal(err)
 		}
 		tr := dial(t, ticket.Config{
@@ -115,7 +118,8 @@ func TestRequests(t *testing.T) {
 		}
 		full := draft
 		full.Fields = map[string]string{
-			"Found by": "suite a", "Environment": "staging", "Owning team": "voice", "Occurrences": "3", "Components": "Speech,Dialogue", "Due date": "2026-12-01",
+			"Found by": "suite a", "Environment": "staging", "Owning team": "voice", "Occurrences": "3", "Components": "Speech,Dialogue",
+			"Due date": "2026-12-01",
 		}
 		full.Markup = map[string]string{"Environment": "staging"}
 		made, err := tr.Create(t.Context(), full)
@@ -125,11 +129,14 @@ func TestRequests(t *testing.T) {
 		if _, err := tr.Create(t.Context(), draft); err != nil {
 			t.Fatal(err)
 		}
-		edited := func(is *sandboxjira.Issue) {
-			is.Summary, is.Priority, is.Assignee, is.Description = "What it really is", "Low", sandboxjira.Tester, "Nobody knows"
+		edit := func(is *sandboxjira.Issue) {
+			is.Summary = "Edited"
+			is.Priority = "Low"
+			is.Assignee = sandboxjira.Tester
+			is.Description = "Edited too"
 			is.Labels = append(is.Labels, "mine")
 		}
-		if err := box.Jira().Edit(made.Key, sandboxjira.Tester, edited); err != nil {
+		if err := box.Jira().Edit(made.Key, sandboxjira.Tester, edit); err != nil {
 			t.Fatal(err)
 		}
 		before, _ := box.Jira().Issue(made.ID)
@@ -161,8 +168,8 @@ func TestRequests(t *testing.T) {
 		}
 		after, _ := box.Jira().Issue(made.ID)
 		for _, is := range []*sandboxjira.Issue{before, after} {
-			if is.Summary != "What it really is" || is.Priority != "Low" || is.Assignee != sandboxjira.Tester || is.Description != "Nobody knows" {
-				t.Errorf("somebody's edit is lost: %+v", is)
+			if is.Summary != "Edited" || is.Priority != "Low" || is.Assignee != sandboxjira.Tester || is.Description != "Edited too" {
+				t.Errorf("an edit is lost: %+v", is)
 			}
 		}
 		if d := cmp.Diff(before.Labels, after.Labels); d != "" {
@@ -184,6 +191,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// words returns the elements of a set, sorted.
 func words(set map[string]bool) string {
 	return strings.Join(slices.Sorted(maps.Keys(set)), " ")
 }

@@ -12,9 +12,11 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
-// TestAgainstTheSandbox does what the operator does, with both kinds of Jira.
+// TestAgainstTheSandbox makes the operator's calls to both kinds of Jira.
 func TestAgainstTheSandbox(t *testing.T) {
-	for mode, deployment := range map[sandboxjira.Mode]ticket.Deployment{sandboxjira.Cloud: ticket.Cloud, sandboxjira.DataCenter: ticket.DataCenter} {
+	for mode, deployment := range map[sandboxjira.Mode]ticket.Deployment{
+		sandboxjira.Cloud: ticket.Cloud, sandboxjira.DataCenter: ticket.DataCenter,
+	} {
 		t.Run(string(mode), func(t *testing.T) {
 			var ticks atomic.Int64
 			box := sandbox.New(sandbox.Options{JiraMode: mode, Clock: func() time.Time {
@@ -38,13 +40,15 @@ func TestAgainstTheSandbox(t *testing.T) {
 				t.Errorf("%+v", p)
 			}
 			full := draft
-			full.Fields = map[string]string{"Found by": "suite a", "Owning team": "voice", "Occurrences": "3", "Components": "Speech,Dialogue", "Due date": "soon"}
+			full.Fields = map[string]string{"Found by": "suite a", "Owning team": "voice", "Occurrences": "3",
+				"Components": "Speech,Dialogue", "Due date": "soon"}
 			made, err := tr.Create(t.Context(), full)
 			if err != nil || len(made.Omitted) != 1 {
 				t.Fatal(made, err)
 			}
 			stored, _ := box.Jira().Issue(made.ID)
-			if string(stored.Fields["customfield_10051"]) != `{"id":"10200"}` || string(stored.Fields["customfield_10052"]) != "3" || stored.Fields["duedate"] != nil {
+			if string(stored.Fields["customfield_10051"]) != `{"id":"10200"}` ||
+				string(stored.Fields["customfield_10052"]) != "3" || stored.Fields["duedate"] != nil {
 				t.Errorf("%s", stored.Fields)
 			}
 			second, err := tr.Create(t.Context(), draft)
@@ -54,7 +58,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 			for _, n := range []int{2, 201, 1001} { // in one query, in two, and in one for all
 				found, err := tr.Find(t.Context(), markers(n), time.Hour)
 				if err != nil || len(found) != 1 || found["defect-1"].Key != made.Key {
-					t.Errorf("of %d found %+v, %v; want the older of %s and %s", n, found, err, made.Key, second.Key)
+					t.Errorf("%d markers: found %+v, %v; want the older of %s and %s", n, found, err, made.Key, second.Key)
 				}
 			}
 
@@ -67,12 +71,13 @@ func TestAgainstTheSandbox(t *testing.T) {
 				t.Errorf("%+v, %v", again, err)
 			}
 			_, err = tr.Move(t.Context(), made.ID, ticket.Target{Status: "Shipped"})
-			is(t, err, fault.Invalid, `"In Progress" to status "Shipped": Jira offers`)
+			is(t, err, fault.Invalid, `"In Progress" to status "Shipped". Jira offers`)
 			for range 2 {
 				if err := tr.Comment(t.Context(), made.ID, ticket.Comment{Ref: "r-1", Body: "It is back"}); err != nil {
 					t.Fatal(err)
 				}
-				if err := tr.Link(t.Context(), made.ID, ticket.Link{GlobalID: "defect=u1", URL: "https://example.com/u1", Title: "Defect"}); err != nil {
+				if err := tr.Link(t.Context(), made.ID,
+					ticket.Link{GlobalID: "defect=u1", URL: "https://example.com/u1", Title: "Defect"}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -87,11 +92,13 @@ func TestAgainstTheSandbox(t *testing.T) {
 
 			config.Token = "wrong"
 			_, err = dial(t, config).Probe(t.Context())
-			check(t, err, fault.Unauthorized, fault.Connection, "Credentials", 0, "refused the credentials")
-			config.Token, config.Project, config.IssueType = "jira-sandbox", "NOPE", "Bug"
+			check(t, err, fault.Unauthorized, fault.Connection, "Credentials", 0, "rejected the credentials")
+			config.Token = "jira-sandbox"
+			config.Project = "NOPE"
 			_, err = dial(t, config).Probe(t.Context())
-			check(t, err, fault.NotFound, fault.Connection, "Project", 0, `project "NOPE" does not exist`)
-			config.Project, config.IssueType = "VOICE", "Saga"
+			check(t, err, fault.NotFound, fault.Connection, "Project", 0, `Project "NOPE" does not exist`)
+			config.Project = "VOICE"
+			config.IssueType = "Saga"
 			_, err = dial(t, config).Probe(t.Context())
 			check(t, err, fault.NotFound, fault.Connection, "IssueType", 0, `no issue type "Saga"`)
 		})

@@ -23,7 +23,8 @@ func TestQuote(t *testing.T) {
 
 func TestQuery(t *testing.T) {
 	for within, minutes := range map[time.Duration]string{
-		-time.Hour: "-2m", 0: "-2m", time.Nanosecond: "-3m", time.Minute: "-3m", 61 * time.Second: "-4m", time.Hour: "-62m", 40 * 24 * time.Hour: "-57602m",
+		-time.Hour: "-2m", 0: "-2m", time.Nanosecond: "-3m", time.Minute: "-3m", 61 * time.Second: "-4m", time.Hour: "-62m",
+		40 * 24 * time.Hour: "-57602m",
 	} {
 		want := `labels = "voice-ai-testing" AND updated >= "` + minutes + `" ORDER BY updated DESC, key DESC`
 		if got := query("updated", within); got != want {

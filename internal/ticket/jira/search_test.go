@@ -18,26 +18,29 @@ import (
 )
 
 const (
-	cloudSearch  = "POST /rest/api/2/search/jql"
-	serverSearch = "POST /rest/api/2/search"
-	fieldsAsked  = `"fields":["labels","status","resolution","assignee","created","updated"]`
+	cloudSearch     = "POST /rest/api/2/search/jql"
+	serverSearch    = "POST /rest/api/2/search"
+	requestedFields = `"fields":["labels","status","resolution","assignee","created","updated"]`
 )
 
-// found is an issue as a search shows it; minute is when it was created, and changed an hour later.
+// found returns an issue as a search returns it. It was created at 10 o'clock and the minute, and changed an hour later.
 func found(id, minute int, labels ...string) string {
 	raw, _ := json.Marshal(labels)
-	return fmt.Sprintf(`{"id":"%d","key":"VOICE-%d","fields":{"created":"2026-11-01T10:%02d:00.000+0000","updated":"2026-11-01T11:%02d:00.000+0000","labels":%s,`+
-		`"status":{"name":"In Progress","statusCategory":{"key":"indeterminate"}},"resolution":{"name":"Fixed"},"assignee":{"displayName":"Ada"}}}`,
+	return fmt.Sprintf(`{"id":"%d","key":"VOICE-%d","fields":{"created":"2026-11-01T10:%02d:00.000+0000",`+
+		`"updated":"2026-11-01T11:%02d:00.000+0000","labels":%s,"status":{"name":"In Progress","statusCategory":{"key":"indeterminate"}},`+
+		`"resolution":{"name":"Fixed"},"assignee":{"displayName":"Ada"}}}`,
 		id, id, minute, minute, raw)
 }
 
+// page returns a page of a search with further members.
 func page(rest string, issues ...string) answer {
 	return ok(`{"issues":[` + strings.Join(issues, ",") + `]` + rest + `}`)
 }
 
 func TestFind(t *testing.T) {
 	body := func(rest string) string {
-		return "{" + fieldsAsked + `,"jql":"labels = \"voice-ai-testing\" AND created \u003e= \"-62m\" ORDER BY created DESC, key DESC","maxResults":1000` + rest + "}"
+		return "{" + requestedFields + `,"jql":"labels = \"voice-ai-testing\" AND created \u003e= \"-62m\" ORDER BY created DESC, key DESC",` +
+			`"maxResults":1000` + rest + "}"
 	}
 	older := []string{found(7, 2, "defect-a"), found(6, 1, "defect-b", "x"), found(10, 1, "defect-b")}
 	for name, c := range map[string]struct {
@@ -60,8 +63,9 @@ func TestFind(t *testing.T) {
 			}
 			want := func(id string, minute int) ticket.Ticket {
 				return ticket.Ticket{
-					ID: id, Key: "VOICE-" + id, URL: s.URL + "/browse/VOICE-" + id, Status: "In Progress", StatusCategory: "indeterminate", Resolution: "Fixed",
-					Assignee: "Ada", Created: time.Date(2026, 11, 1, 10, minute, 0, 0, time.UTC), Updated: time.Date(2026, 11, 1, 11, minute, 0, 0, time.UTC),
+					ID: id, Key: "VOICE-" + id, URL: s.URL + "/browse/VOICE-" + id,
+					Status: "In Progress", StatusCategory: "indeterminate", Resolution: "Fixed", Assignee: "Ada",
+					Created: time.Date(2026, 11, 1, 10, minute, 0, 0, time.UTC), Updated: time.Date(2026, 11, 1, 11, minute, 0, 0, time.UTC),
 				}
 			}
 			if d := cmp.Diff(map[string]ticket.Ticket{"defect-a": want("7", 2), "defect-b": want("6", 1)}, got); d != "" {
@@ -72,7 +76,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// markers are so many markers, "defect-a" among them.
+// markers returns n markers, the first of which is "defect-a".
 func markers(n int) []string {
 	out := []string{"defect-a"}
 	for i := 1; i < n; i++ {
@@ -91,7 +95,8 @@ func TestFindFew(t *testing.T) {
 	if got, err := tr.Find(t.Context(), nil, time.Hour); err != nil || len(got) != 0 {
 		t.Errorf("nothing to find: %v, %v", got, err)
 	}
-	s.expect(t, cloudSearch+" {"+fieldsAsked+`,"jql":"labels in (\"defect-a\", \"x\\\" OR key = \\\"Y-1\") ORDER BY created DESC, key DESC","maxResults":1000}`)
+	s.expect(t, cloudSearch+" {"+requestedFields+
+		`,"jql":"labels in (\"defect-a\", \"x\\\" OR key = \\\"Y-1\") ORDER BY created DESC, key DESC","maxResults":1000}`)
 }
 
 func TestChanged(t *testing.T) {
@@ -109,14 +114,19 @@ func TestChanged(t *testing.T) {
 	if d := cmp.Diff([]string{"VOICE-1 11:10", "VOICE-2 11:21", "VOICE-3 11:30"}, order); d != "" {
 		t.Error(d)
 	}
-	body := `{` + fieldsAsked + `,"jql":"labels = \"voice-ai-testing\" AND updated \u003e= \"-4m\" ORDER BY updated DESC, key DESC","maxResults":1000`
+	body := `{` + requestedFields + `,"jql":"labels = \"voice-ai-testing\" AND updated \u003e= \"-4m\" ORDER BY updated DESC, key DESC",` +
+		`"maxResults":1000`
 	s.expect(t, cloudSearch+" "+body+"}", cloudSearch+" "+body+`,"nextPageToken":"t1"}`)
 }
 
-// TestSearchAsksWhichServerItIs once, when it was not told and did not probe.
-func TestSearchAsksWhichServerItIs(t *testing.T) {
+// TestSearchReadsTheDeployment checks that a search queries the server for its kind once, if that is not configured and Probe was
+// not called.
+func TestSearchReadsTheDeployment(t *testing.T) {
 	for kind, route := range map[string]string{"Cloud": cloudSearch, "Server": serverSearch} {
-		s := serve(t, map[string][]answer{"GET /rest/api/2/serverInfo": {ok(`{"deploymentType":"` + kind + `","version":"1"}`)}, route: {page(`,"total":0`)}})
+		s := serve(t, map[string][]answer{
+			"GET /rest/api/2/serverInfo": {ok(`{"deploymentType":"` + kind + `","version":"1"}`)},
+			route:                        {page(`,"total":0`)},
+		})
 		tr := dial(t, ticket.Config{APIURL: s.URL, Token: secret})
 		for range 2 {
 			if got, err := tr.Find(t.Context(), markers(1001), 0); err != nil || len(got) != 0 {
@@ -126,11 +136,11 @@ func TestSearchAsksWhichServerItIs(t *testing.T) {
 		if got, err := tr.Changed(t.Context(), 0); err != nil || len(got) != 0 {
 			t.Fatal(got, err)
 		}
-		var asked []string
-		for _, a := range s.asked {
-			asked = append(asked, strings.Join(strings.Fields(a)[:2], " "))
+		var routes []string
+		for _, request := range s.requests {
+			routes = append(routes, strings.Join(strings.Fields(request)[:2], " "))
 		}
-		if d := cmp.Diff([]string{"GET /rest/api/2/serverInfo", route, route, route}, asked); d != "" {
+		if d := cmp.Diff([]string{"GET /rest/api/2/serverInfo", route, route, route}, routes); d != "" {
 			t.Error(d)
 		}
 	}
@@ -142,8 +152,10 @@ func TestSearchOfTheOtherDeployment(t *testing.T) {
 		code  int
 		want  string
 	}{
-		ticket.DataCenter: {serverSearch, http.StatusGone, "(410): The requested API has been removed.; it was asked as DataCenter: set spec.deployment to Cloud if it is that"},
-		ticket.Cloud:      {cloudSearch, http.StatusNotFound, "(404): The requested API has been removed.; it was asked as Cloud: set spec.deployment to DataCenter if it is that"},
+		ticket.DataCenter: {serverSearch, http.StatusGone,
+			"(410): The requested API has been removed. The request was for DataCenter. If Jira is Cloud, set spec.deployment to it."},
+		ticket.Cloud: {cloudSearch, http.StatusNotFound,
+			"(404): The requested API has been removed. The request was for Cloud. If Jira is DataCenter, set spec.deployment to it."},
 	} {
 		s := serve(t, map[string][]answer{c.route: {{status: c.code, body: `{"errorMessages":["The requested API has been removed."]}`}}})
 		_, err := dial(t, ticket.Config{APIURL: s.URL, Deployment: deployment, Token: secret}).Changed(t.Context(), time.Hour)
@@ -153,23 +165,25 @@ func TestSearchOfTheOtherDeployment(t *testing.T) {
 	}
 }
 
-func TestSearchGivesNoPart(t *testing.T) {
+// TestSearchIsComplete checks that a search that cannot be read in full returns an error, not a part.
+func TestSearchIsComplete(t *testing.T) {
 	for name, c := range map[string]struct {
 		deployment ticket.Deployment
 		answers    []answer
-		says       string
+		part       string
 	}{
-		"no issues":            {ticket.Cloud, []answer{ok(`{"isLast":true}`)}, "what it found"},
-		"issues are null":      {ticket.DataCenter, []answer{ok(`{"issues":null,"total":0}`)}, "what it found"},
-		"IDs only":             {ticket.Cloud, []answer{page("", `{"id":"10001"}`)}, "the ID, key and fields"},
-		"no fields":            {ticket.Cloud, []answer{page("", `{"id":"10001","key":"VOICE-1"}`)}, "the ID, key and fields"},
-		"no ID":                {ticket.Cloud, []answer{page("", `{"key":"VOICE-1","fields":{}}`)}, "the ID, key and fields"},
-		"a key with a path":    {ticket.Cloud, []answer{page("", `{"id":"1","key":"../VOICE-1","fields":{}}`)}, "the ID, key and fields"},
-		"not last, no token":   {ticket.Cloud, []answer{page(`,"isLast":false`, found(1, 1, "defect-a"))}, "where its search goes on"},
-		"no total":             {ticket.DataCenter, []answer{page("", found(1, 1, "defect-a"))}, "how many issues it found"},
-		"fewer than the total": {ticket.DataCenter, []answer{page(`,"total":3`, found(1, 1, "defect-a")), page(`,"total":3`)}, "found 3 issues and gave only 1"},
-		"second page is odd":   {ticket.DataCenter, []answer{page(`,"total":3`, found(1, 1, "defect-a")), ok("{}")}, "what it found"},
-		"second page fails":    {ticket.Cloud, []answer{page(`,"nextPageToken":"x"`, found(1, 1, "defect-a")), {status: 503}}, "503"},
+		"no issues":          {ticket.Cloud, []answer{ok(`{"isLast":true}`)}, "the issues found"},
+		"issues are null":    {ticket.DataCenter, []answer{ok(`{"issues":null,"total":0}`)}, "the issues found"},
+		"IDs only":           {ticket.Cloud, []answer{page("", `{"id":"10001"}`)}, "the ID, key and fields"},
+		"no fields":          {ticket.Cloud, []answer{page("", `{"id":"10001","key":"VOICE-1"}`)}, "the ID, key and fields"},
+		"no ID":              {ticket.Cloud, []answer{page("", `{"key":"VOICE-1","fields":{}}`)}, "the ID, key and fields"},
+		"path in the key":    {ticket.Cloud, []answer{page("", `{"id":"1","key":"../VOICE-1","fields":{}}`)}, "the ID, key and fields"},
+		"not last, no token": {ticket.Cloud, []answer{page(`,"isLast":false`, found(1, 1, "defect-a"))}, "the token of the next page"},
+		"no total":           {ticket.DataCenter, []answer{page("", found(1, 1, "defect-a"))}, "the total of issues"},
+		"fewer than the total": {ticket.DataCenter, []answer{page(`,"total":3`, found(1, 1, "defect-a")), page(`,"total":3`)},
+			"found 3 issues but returned only 1"},
+		"second page is bad": {ticket.DataCenter, []answer{page(`,"total":3`, found(1, 1, "defect-a")), ok("{}")}, "the issues found"},
+		"second page fails":  {ticket.Cloud, []answer{page(`,"nextPageToken":"x"`, found(1, 1, "defect-a")), {status: 503}}, "503"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			route := serverSearch
@@ -178,14 +192,14 @@ func TestSearchGivesNoPart(t *testing.T) {
 			}
 			for _, call := range []string{"Find", "Changed"} {
 				s := serve(t, map[string][]answer{route: c.answers})
-				is(t, calls[call](t, dial(t, ticket.Config{APIURL: s.URL, Deployment: c.deployment, Token: secret})), fault.Unavailable, c.says)
+				is(t, calls[call](t, dial(t, ticket.Config{APIURL: s.URL, Deployment: c.deployment, Token: secret})), fault.Unavailable, c.part)
 			}
 		})
 	}
 }
 
-// pages is a server that has so many pages of one ticket each, newest first, for each query, and notes the queries. A page beyond hang comes only
-// when nobody waits for it any more.
+// pages starts a server that has n pages of one ticket each for every query, newest first, and records the queries. It does not answer
+// requests for pages after the first hang pages.
 func pages(t *testing.T, d ticket.Deployment, n, hang int, label func(jql string, at int) string) (url string, queries *[]string) {
 	t.Helper()
 	queries = &[]string{}
@@ -199,7 +213,8 @@ func pages(t *testing.T, d ticket.Deployment, n, hang int, label func(jql string
 			t.Error(err)
 		}
 		if body.NextPageToken == "" && body.StartAt == 0 {
-			*queries, at = append(*queries, body.JQL), 0
+			*queries = append(*queries, body.JQL)
+			at = 0
 		}
 		if at++; at > hang {
 			<-r.Context().Done()
@@ -215,35 +230,38 @@ func pages(t *testing.T, d ticket.Deployment, n, hang int, label func(jql string
 	return s.URL, queries
 }
 
-const patient = 1 << 20
+// noHang makes pages answer every request.
+const noHang = 1 << 20
 
-// TestSearchIsBounded reads 200 pages. When there is one more, what was made is searched by label, and of what changed the newest is given.
+// TestSearchIsBounded checks that a search reads 200 pages. With one more, Find searches by label, and Changed returns the newest.
 func TestSearchIsBounded(t *testing.T) {
 	for _, d := range []ticket.Deployment{ticket.Cloud, ticket.DataCenter} {
 		for n, more := range map[int]bool{200: false, 201: true} {
-			url, queries := pages(t, d, n, patient, func(_ string, at int) string { return fmt.Sprint("defect-", at) })
+			url, queries := pages(t, d, n, noHang, func(_ string, at int) string { return fmt.Sprint("defect-", at) })
 			tr := dial(t, ticket.Config{APIURL: url, Deployment: d, Token: secret})
 			got, err := tr.Changed(t.Context(), time.Hour)
 			if err != nil || len(got) != 200 || len(*queries) != 1 {
 				t.Fatalf("of %d changes %d, %v, by %q", n, len(got), err, *queries)
 			}
-			if oldest := map[bool]string{false: "VOICE-1", true: "VOICE-2"}[more]; !slices.ContainsFunc(got, func(t ticket.Ticket) bool { return t.Key == oldest }) ||
-				slices.ContainsFunc(got, func(t ticket.Ticket) bool { return more && t.Key == "VOICE-1" }) {
-				t.Errorf("of %d changes it does not give those up to %s", n, oldest)
+			has := func(key string) bool {
+				return slices.ContainsFunc(got, func(t ticket.Ticket) bool { return t.Key == key })
+			}
+			if has("VOICE-1") == more || !has("VOICE-2") {
+				t.Errorf("of %d changes: VOICE-1 %v, VOICE-2 %v; want the newest 200", n, has("VOICE-1"), has("VOICE-2"))
 			}
 			*queries = nil
 			made, err := tr.Find(t.Context(), markers(1001), time.Hour)
 			switch {
 			case !more && (err != nil || len(made) != 200 || len(*queries) != 1):
 				t.Errorf("of %d tickets %d, %v, by %d queries", n, len(made), err, len(*queries))
-			case more: // a label that so many tickets have is none of ours
+			case more: // no label of the operator is on so many tickets
 				is(t, err, fault.Unavailable, "more than 200 pages of tickets for 200 labels")
 			}
 		}
 	}
 }
 
-// TestFindFallsBack on labels when there is too much to read, or when Jira refuses the query.
+// TestFindFallsBack checks that Find searches by label if there is too much to read, or if Jira refuses the query.
 func TestFindFallsBack(t *testing.T) {
 	want := []string{"defect-a", "defect-1", "defect-1000"}
 	byLabels := func(w http.ResponseWriter, jql string) {
@@ -262,7 +280,7 @@ func TestFindFallsBack(t *testing.T) {
 		"refused": func(w http.ResponseWriter, _ int) {
 			answer{status: 400, body: `{"errorMessages":["no relative dates"]}`}.write(w)
 		},
-		"in trouble": func(w http.ResponseWriter, _ int) { answer{status: 503}.write(w) },
+		"down": func(w http.ResponseWriter, _ int) { answer{status: 503}.write(w) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var byLabel []string
@@ -281,7 +299,7 @@ func TestFindFallsBack(t *testing.T) {
 			}))
 			t.Cleanup(s.Close)
 			got, err := dial(t, ticket.Config{APIURL: s.URL, Deployment: ticket.Cloud, Token: secret}).Find(t.Context(), markers(1001), time.Hour)
-			if name == "in trouble" {
+			if name == "down" {
 				is(t, err, fault.Unavailable, "503")
 				return
 			}
@@ -302,10 +320,10 @@ func TestFindFallsBack(t *testing.T) {
 	}
 }
 
-// TestFindByLabel: up to 1,000 labels cost one query for each 200, of those labels alone.
+// TestFindByLabel checks that up to 1,000 labels take one query for every 200.
 func TestFindByLabel(t *testing.T) {
 	for n, want := range map[int]int{1: 1, 200: 1, 201: 2, 1000: 5} {
-		url, queries := pages(t, ticket.Cloud, 1, patient, func(jql string, _ int) string {
+		url, queries := pages(t, ticket.Cloud, 1, noHang, func(jql string, _ int) string {
 			first, _, _ := strings.Cut(strings.TrimPrefix(jql, `labels in ("`), `"`)
 			return first
 		})
@@ -323,8 +341,8 @@ func TestFindByLabel(t *testing.T) {
 	}
 }
 
-// TestChangedEndsInTime: what takes too long takes too long the next time too.
-func TestChangedEndsInTime(t *testing.T) {
+// TestChangedReturnsPart checks that Changed returns what it read if a retry would fail in the same way.
+func TestChangedReturnsPart(t *testing.T) {
 	url, _ := pages(t, ticket.Cloud, 3, 1, func(string, int) string { return "defect-1" })
 	tr := dial(t, ticket.Config{APIURL: url, Deployment: ticket.Cloud, Token: secret})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -338,7 +356,8 @@ func TestChangedEndsInTime(t *testing.T) {
 	is(t, err, fault.Unavailable, "cancelled")
 
 	refused := serve(t, map[string][]answer{cloudSearch: {page(`,"nextPageToken":"x"`, found(1, 1, "defect-a")), {status: 400}}})
-	if got, err := dial(t, ticket.Config{APIURL: refused.URL, Deployment: ticket.Cloud, Token: secret}).Changed(t.Context(), time.Hour); err != nil || len(got) != 1 {
+	tr = dial(t, ticket.Config{APIURL: refused.URL, Deployment: ticket.Cloud, Token: secret})
+	if got, err := tr.Changed(t.Context(), time.Hour); err != nil || len(got) != 1 {
 		t.Errorf("a page was refused: %+v, %v", got, err)
 	}
 }

@@ -1,4 +1,4 @@
-// Package tickettest has a Tracker that remembers what it was given and fails as it is told.
+// Package tickettest has a fake Tracker that records its calls and fails as the test scripts it.
 package tickettest
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
-// Fake is a project. The zero value takes everything. It is safe for use by several goroutines.
+// Fake is a project. The zero value accepts every call. It is safe for concurrent use.
 type Fake struct {
 	mu      sync.Mutex
 	issues  []*issue
@@ -37,38 +37,38 @@ type issue struct {
 	gets     int
 }
 
-// Dial is a client of the project.
+// Dial returns a client of the project.
 func (f *Fake) Dial(c ticket.Config) (ticket.Tracker, error) { return &client{f, c}, nil }
 
-// OnProbe scripts Probe; nil goes back to success.
+// OnProbe scripts Probe; nil restores success.
 func (f *Fake) OnProbe(script func(ticket.Config) (ticket.Project, error)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.probe = script
 }
 
-// OnCreate scripts Create; nil goes back to success. A draft is filed when the script returns nil.
+// OnCreate scripts Create; nil restores success. A draft is filed when the script returns nil.
 func (f *Fake) OnCreate(script func(ticket.Draft) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.create = script
 }
 
-// OnWrite scripts Move, Comment and Link; nil goes back to success.
+// OnWrite scripts Move, Comment and Link; nil restores success.
 func (f *Fake) OnWrite(script func(id string) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.write = script
 }
 
-// OnPoll scripts Changed; nil goes back to success.
+// OnPoll scripts Changed; nil restores success.
 func (f *Fake) OnPoll(script func() error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.poll = script
 }
 
-// Keep files a draft, as a script does that fails after the ticket was made.
+// Keep files a draft. Scripts use it to fail after the ticket was created.
 func (f *Fake) Keep(d ticket.Draft) ticket.Ticket {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -82,11 +82,14 @@ func (f *Fake) Keep(d ticket.Draft) ticket.Ticket {
 	return i.Ticket
 }
 
+// put moves an issue to a status.
 func (i *issue) put(status, category string) {
-	i.Status, i.StatusCategory, i.Updated = status, category, time.Now()
+	i.Status = status
+	i.StatusCategory = category
+	i.Updated = time.Now()
 }
 
-// Drafts are those that were filed.
+// Drafts returns the drafts that were filed.
 func (f *Fake) Drafts() []ticket.Draft {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -97,7 +100,7 @@ func (f *Fake) Drafts() []ticket.Draft {
 	return out
 }
 
-// Creates counts the calls of Create, Finds those of Find, Polls those of Changed.
+// Creates counts the calls of Create.
 func (f *Fake) Creates() int { f.mu.Lock(); defer f.mu.Unlock(); return f.creates }
 
 // Finds counts the calls of Find.
@@ -109,11 +112,11 @@ func (f *Fake) Polls() int { f.mu.Lock(); defer f.mu.Unlock(); return f.polls }
 // Probes counts the calls of Probe.
 func (f *Fake) Probes() int { f.mu.Lock(); defer f.mu.Unlock(); return f.probes }
 
-// Edit is what a person does to a ticket. With status "", it is deleted.
+// Edit changes a ticket as a person would. An empty status deletes it.
 func (f *Fake) Edit(key, status, category string, more func(*ticket.Ticket)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i := f.named(key)
+	i := f.lookUp(key)
 	i.gone = status == ""
 	i.put(status, category)
 	if more != nil {
@@ -121,25 +124,25 @@ func (f *Fake) Edit(key, status, category string, more func(*ticket.Ticket)) {
 	}
 }
 
-// Hide keeps a ticket from being found by its marker, as when somebody removed its label.
-func (f *Fake) Hide(key string) { f.mu.Lock(); defer f.mu.Unlock(); f.named(key).hidden = true }
+// Hide hides a ticket from Find, as if a person had removed its label.
+func (f *Fake) Hide(key string) { f.mu.Lock(); defer f.mu.Unlock(); f.lookUp(key).hidden = true }
 
 // Gets counts the calls of Get for a ticket.
-func (f *Fake) Gets(key string) int { f.mu.Lock(); defer f.mu.Unlock(); return f.named(key).gets }
+func (f *Fake) Gets(key string) int { f.mu.Lock(); defer f.mu.Unlock(); return f.lookUp(key).gets }
 
-// Issue is a ticket as it is now, with the comments and links on it.
+// Issue returns a ticket with its comments and links.
 func (f *Fake) Issue(key string) (ticket.Ticket, []ticket.Comment, []ticket.Link) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i := f.named(key)
+	i := f.lookUp(key)
 	if i == nil {
 		return ticket.Ticket{}, nil, nil
 	}
 	return i.Ticket, slices.Clone(i.comments), slices.Clone(i.links)
 }
 
-// named is an issue by key or ID, or nil.
-func (f *Fake) named(id string) *issue {
+// lookUp returns an issue by key or ID, or nil.
+func (f *Fake) lookUp(id string) *issue {
 	for _, i := range f.issues {
 		if i.Key == id || i.ID == id {
 			return i
@@ -182,9 +185,11 @@ func (c *client) Find(_ context.Context, markers []string, within time.Duration)
 	c.f.mu.Lock()
 	defer c.f.mu.Unlock()
 	c.f.finds++
+	byMarker := len(markers) <= ticket.MaxMarkers
 	out := map[string]ticket.Ticket{}
 	for _, i := range c.f.issues {
-		if _, older := out[i.draft.Marker]; !older && !i.gone && !i.hidden && (len(markers) <= ticket.MaxMarkers && slices.Contains(markers, i.draft.Marker) || len(markers) > ticket.MaxMarkers && time.Since(i.Created) <= within) {
+		matches := byMarker && slices.Contains(markers, i.draft.Marker) || !byMarker && time.Since(i.Created) <= within
+		if _, older := out[i.draft.Marker]; matches && !older && !i.gone && !i.hidden {
 			out[i.draft.Marker] = i.Ticket
 		}
 	}
@@ -210,19 +215,24 @@ func (c *client) Changed(_ context.Context, within time.Duration) ([]ticket.Tick
 	return out, nil
 }
 
-// on does something to an issue. writing says whether OnWrite is asked.
-func (c *client) on(id string, writing bool, do func(*issue)) (ticket.Ticket, error) {
+// write changes an issue after it called the script of OnWrite.
+func (c *client) write(id string, change func(*issue)) (ticket.Ticket, error) {
 	c.f.mu.Lock()
 	script := c.f.write
 	c.f.mu.Unlock()
-	if script != nil && writing {
+	if script != nil {
 		if err := script(id); err != nil {
 			return ticket.Ticket{}, err
 		}
 	}
+	return c.on(id, change)
+}
+
+// on calls do with an issue and returns its ticket.
+func (c *client) on(id string, do func(*issue)) (ticket.Ticket, error) {
 	c.f.mu.Lock()
 	defer c.f.mu.Unlock()
-	i := c.f.named(id)
+	i := c.f.lookUp(id)
 	if i == nil || i.gone {
 		return ticket.Ticket{}, fault.New(fault.NotFound, "issue %s does not exist", id)
 	}
@@ -231,11 +241,11 @@ func (c *client) on(id string, writing bool, do func(*issue)) (ticket.Ticket, er
 }
 
 func (c *client) Get(_ context.Context, id string) (ticket.Ticket, error) {
-	return c.on(id, false, func(i *issue) { i.gets++ })
+	return c.on(id, func(i *issue) { i.gets++ })
 }
 
 func (c *client) Move(_ context.Context, id string, to ticket.Target) (ticket.Ticket, error) {
-	return c.on(id, true, func(i *issue) {
+	return c.write(id, func(i *issue) {
 		switch {
 		case to.Status != "" && !strings.EqualFold(to.Status, i.Status):
 			i.put(to.Status, to.Category)
@@ -246,7 +256,7 @@ func (c *client) Move(_ context.Context, id string, to ticket.Target) (ticket.Ti
 }
 
 func (c *client) Comment(_ context.Context, id string, comment ticket.Comment) error {
-	_, err := c.on(id, true, func(i *issue) {
+	_, err := c.write(id, func(i *issue) {
 		if !slices.ContainsFunc(i.comments, func(o ticket.Comment) bool { return o.Ref == comment.Ref }) {
 			i.comments = append(i.comments, comment)
 			i.Updated = time.Now()
@@ -256,7 +266,7 @@ func (c *client) Comment(_ context.Context, id string, comment ticket.Comment) e
 }
 
 func (c *client) Link(_ context.Context, id string, l ticket.Link) error {
-	_, err := c.on(id, true, func(i *issue) {
+	_, err := c.write(id, func(i *issue) {
 		i.links = append(slices.DeleteFunc(i.links, func(o ticket.Link) bool { return o.GlobalID == l.GlobalID }), l)
 	})
 	return err

@@ -12,7 +12,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
-// screen has a field of each kind.
+// screen is a create screen with a field of each kind.
 var screen = strings.Join([]string{
 	`{"fieldId":"summary","name":"Summary","required":true,"schema":{"type":"string"}}`,
 	`{"fieldId":"description","name":"Description","schema":{"type":"string"}}`,
@@ -22,10 +22,13 @@ var screen = strings.Join([]string{
 	`{"fieldId":"reporter","name":"Reporter","required":true,"schema":{"type":"user"}}`,
 	`{"fieldId":"priority","name":"Priority","required":true,"schema":{"type":"priority"},"allowedValues":[{"id":"1","name":"High"}]}`,
 	`{"fieldId":"environment","name":"Environment","schema":{"type":"string"}}`,
-	`{"fieldId":"customfield_1","name":"Found by","schema":{"type":"string","custom":"com.atlassian.jira.plugin.system.customfieldtypes:textfield"}}`,
-	`{"fieldId":"customfield_2","name":"Severity level","schema":{"type":"option"},"allowedValues":[{"id":"21","value":"A"},{"value":"B"},"odd",{"name":"C"}]}`,
+	`{"fieldId":"customfield_1","name":"Found by","schema":{"type":"string"` +
+		`,"custom":"com.atlassian.jira.plugin.system.customfieldtypes:textfield"}}`,
+	`{"fieldId":"customfield_2","name":"Severity level","schema":{"type":"option"}` +
+		`,"allowedValues":[{"id":"21","value":"A"},{"value":"B"},"odd",{"name":"C"}]}`,
 	`{"fieldId":"customfield_3","name":"Occurrences","schema":{"type":"number"}}`,
-	`{"fieldId":"components","name":"Components","schema":{"type":"array","items":"component"},"allowedValues":[{"id":"31","name":"Speech"},{"id":32,"name":"Telephony"}]}`,
+	`{"fieldId":"components","name":"Components","schema":{"type":"array","items":"component"}` +
+		`,"allowedValues":[{"id":"31","name":"Speech"},{"id":32,"name":"Telephony"}]}`,
 	`{"fieldId":"customfield_4","name":"Tags","schema":{"type":"array","items":"string"}}`,
 	`{"fieldId":"assignee","name":"Assignee","schema":{"type":"user"}}`,
 	`{"fieldId":"duedate","name":"Due date","schema":{"type":"date"}}`,
@@ -35,16 +38,19 @@ var screen = strings.Join([]string{
 	`{"fieldId":"customfield_8","name":"Sprint","schema":{"type":"array","items":"json"}}`,
 	`{"fieldId":"customfield_9","name":"At","schema":{"type":"datetime"}}`,
 	`{"fieldId":"customfield_10","name":"Region","schema":{"type":"array","items":"option"}}`,
-	`{"fieldId":"customfield_11","name":"Root cause","schema":{"type":"option-with-child"},"allowedValues":[{"id":"111","value":"Network","children":[{"id":"112","value":"DNS"}]}]}`,
+	`{"fieldId":"customfield_11","name":"Root cause","schema":{"type":"option-with-child"}` +
+		`,"allowedValues":[{"id":"111","value":"Network","children":[{"id":"112","value":"DNS"}]}]}`,
 	`{"fieldId":"customfield_12","name":"Steered by","schema":{"type":"app-thing"},"allowedValues":[{"id":"121","name":"Desk"}]}`,
 	`{"fieldId":"customfield_13","name":"Report","schema":{"type":"string","custom":"com.atlassian.jira.plugin.system.customfieldtypes:url"}}`,
-	`{"fieldId":"customfield_14","name":"Notes","schema":{"type":"string","custom":"com.atlassian.jira.plugin.system.customfieldtypes:textarea"}}`,
+	`{"fieldId":"customfield_14","name":"Notes","schema":{"type":"string"` +
+		`,"custom":"com.atlassian.jira.plugin.system.customfieldtypes:textarea"}}`,
 }, ",")
 
 func TestProblems(t *testing.T) {
 	required := `,{"fieldId":"customfield_90","name":"Team","required":true,"schema":{"type":"option"}},` +
 		`{"fieldId":"customfield_91","name":"Squad","required":true,"hasDefaultValue":true,"schema":{"type":"option"}}`
-	const has = "Area, Assignee, At, Components, Due date, Environment, Found by, Notes, Occurrences, Region, Report, Root cause, Severity level, Sprint, Steered by, Tags, Twin, Twin"
+	const has = "Area, Assignee, At, Components, Due date, Environment, Found by, Notes, Occurrences, Region, Report, Root cause, " +
+		"Severity level, Sprint, Steered by, Tags, Twin, Twin"
 	many := screen
 	for i := range 10 {
 		many += fmt.Sprintf(`,{"fieldId":"customfield_2%d","name":"Zone %d","schema":{"type":"string"}}`, i, i)
@@ -62,37 +68,41 @@ func TestProblems(t *testing.T) {
 			{Name: "customfield_6", Type: ticket.Text}, {Name: "Root cause", Type: ticket.Option}, {Name: "Steered by", Type: ticket.Option},
 		}, nil},
 		"unknown": {screen, []ticket.Field{{Name: "Severity", Type: ticket.Option}}, []string{
-			`field "Severity" is unknown, or not on the create screen of Bug in VOICE, which has ` + has + `: mend its name, or add it to the screen`,
+			`field "Severity" is not on the create screen of Bug in VOICE, which has ` + has +
+				`: fix its name, or add it to the screen`,
 		}},
 		"unknown among many": {many, []ticket.Field{{Name: "x", Type: ticket.Text}}, []string{
-			`field "x" is unknown, or not on the create screen of Bug in VOICE, which has ` + has + `, Zone 0, Zone 1 and 8 more: mend its name, or add it to the screen`,
+			`field "x" is not on the create screen of Bug in VOICE, which has ` + has +
+				`, Zone 0, Zone 1 and 8 more: fix its name, or add it to the screen`,
 		}},
-		"several": {screen, []ticket.Field{{Name: "Twin", Type: ticket.Text}}, []string{
-			`field "Twin" may be customfield_6, customfield_7: name it by its ID`,
+		"ambiguous": {screen, []ticket.Field{{Name: "Twin", Type: ticket.Text}}, []string{
+			`field "Twin" is ambiguous: use the ID of one of customfield_6, customfield_7`,
 		}},
-		"the same twice": {screen, []ticket.Field{{Name: "Found by", Type: ticket.Text}, {Name: "customfield_1", Type: ticket.Text}}, []string{
-			`field "customfield_1" is the same field as "Found by": leave one of them out`,
+		"duplicate": {screen, []ticket.Field{{Name: "Found by", Type: ticket.Text}, {Name: "customfield_1", Type: ticket.Text}}, []string{
+			`field "customfield_1" is the same field as "Found by": remove one of them`,
 		}},
-		"ours": {screen, []ticket.Field{{Name: "Priority", Type: ticket.Option}}, []string{`field "Priority" is filled in already: leave it out`}},
+		"always filled in": {screen, []ticket.Field{{Name: "Priority", Type: ticket.Option}},
+			[]string{`field "Priority" is always filled in: remove it`}},
 		"other types": {screen, []ticket.Field{
 			{Name: "Found by", Type: ticket.Number}, {Name: "Severity level", Type: ticket.Text}, {Name: "Tags", Type: ticket.Option},
 			{Name: "Sprint", Type: ticket.MultiOption}, {Name: "At", Type: ticket.Date}, {Name: "Assignee", Type: ticket.Text},
 		}, []string{
-			`field "Found by" is of the type string in Jira, which Number does not fit: make its type Text`,
-			`field "Severity level" is of the type option in Jira, which Text does not fit: make its type Option`,
-			`field "Tags" is of the type array of string in Jira, which Option does not fit: make its type MultiOption`,
-			`field "Sprint" is of the type array of json in Jira, which cannot be filled in: leave it out`,
-			`field "At" is of the type datetime in Jira, which cannot be filled in: leave it out`,
-			`field "Assignee" is of the type user in Jira, which Text does not fit: make its type User`,
+			`field "Found by" has the type string in Jira, not Number: set its type to Text`,
+			`field "Severity level" has the type option in Jira, not Text: set its type to Option`,
+			`field "Tags" has the type array of string in Jira, not Option: set its type to MultiOption`,
+			`field "Sprint" has the unsupported type array of json in Jira: remove it`,
+			`field "At" has the unsupported type datetime in Jira: remove it`,
+			`field "Assignee" has the type user in Jira, not Text: set its type to User`,
 		}},
 		"required": {screen + required, nil, []string{
-			`Jira requires what nothing fills in, and will refuse tickets: "Team" (customfield_90): add it to spec.fields, or make it optional for Bug in Jira`,
+			`Jira requires "Team" (customfield_90), which is not in spec.fields: add it, or make it optional for Bug in Jira`,
 		}},
-		"no labels": {strings.Replace(screen, `"labels"`, `"customfield_99"`, 1), []ticket.Field{{Name: "customfield_99", Type: ticket.MultiOption}}, []string{
-			`the create screen of Bug in VOICE lacks what every ticket has, and Jira will refuse tickets: add labels to the screen`,
-		}},
+		"no labels": {strings.Replace(screen, `"labels"`, `"customfield_99"`, 1),
+			[]ticket.Field{{Name: "customfield_99", Type: ticket.MultiOption}}, []string{
+				`the create screen of Bug in VOICE has no labels, which every ticket needs: add it to the screen`,
+			}},
 		"neither labels nor description": {`{"fieldId":"summary","name":"Summary","required":true,"schema":{"type":"string"}}`, nil, []string{
-			`the create screen of Bug in VOICE lacks what every ticket has, and Jira will refuse tickets: add description and labels to the screen`,
+			`the create screen of Bug in VOICE has no description and no labels, which every ticket needs: add it to the screen`,
 		}},
 		"required and filled in": {screen + required, []ticket.Field{{Name: "Team", Type: ticket.Option}}, nil},
 	} {
@@ -111,7 +121,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestFields files a ticket with one field. Without a wanted value it is left out, and the ticket says why.
+// TestFields files a ticket with one field. A value that does not fit is omitted, with the reason.
 func TestFields(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -129,14 +139,14 @@ func TestFields(t *testing.T) {
 		{"Environment", ticket.Text, " \n", "", "", "", ""},
 		{"Environment", ticket.Text, "[~x]", "environment", `"\\[~x]"`, "", ""},
 		{"Notes", ticket.Text, "[~x]\n", "customfield_14", `"\\[~x]"`, "", ""},
-		{"Notes", ticket.Text, "no markup", "", "", "", `Notes: "no markup" is not given as markup, for which the field takes it`},
+		{"Notes", ticket.Text, "no markup", "", "", "", `Notes: "no markup" has no markup, which the field needs`},
 		{"Found by", ticket.Text, "[~x]", "customfield_1", `"[~x]"`, "", ""},
 		{"Report", ticket.Text, "http://e/[x]", "customfield_13", `"http://e/[x]"`, "", ""},
 		{"Severity level", ticket.Option, "a", "customfield_2", `{"id":"21"}`, "", ""},
 		{"Severity level", ticket.Option, "B", "customfield_2", `{"value":"B"}`, "", ""},
 		{"Severity level", ticket.Option, "C", "customfield_2", `{"name":"C"}`, "", ""},
-		{"Severity level", ticket.Option, "x", "", "", "", `Severity level: "x" is none of A, B, C`},
-		{"Severity level", ticket.Option, "\"\n", "", "", "", `Severity level: "\"" is none of A, B, C`},
+		{"Severity level", ticket.Option, "x", "", "", "", `Severity level: "x" is not one of: A, B, C`},
+		{"Severity level", ticket.Option, "\"\n", "", "", "", `Severity level: "\"" is not one of: A, B, C`},
 		{"Area", ticket.Option, "North", "customfield_5", `{"value":"North"}`, "", ""},
 		{"Root cause", ticket.Option, "Network", "customfield_11", `{"id":"111"}`, "", ""},
 		{"Steered by", ticket.Option, "desk", "customfield_12", `{"id":"121"}`, "", ""},
@@ -147,17 +157,18 @@ func TestFields(t *testing.T) {
 		{"Occurrences", ticket.Number, "Inf", "", "", "", `Occurrences: "Inf" is not a number`},
 		{"Occurrences", ticket.Number, "1e999", "", "", "", `Occurrences: "1e999" is not a number`},
 		{"Components", ticket.MultiOption, "speech, Telephony,,Telephony", "components", `[{"id":"31"},{"id":"32"}]`, "", ""},
-		{"Components", ticket.MultiOption, "Speech, Other", "", "", "", `Components: "Other" is none of Speech, Telephony`},
-		{"Components", ticket.MultiOption, " , ", "", "", "", `Components: "," has no value`},
+		{"Components", ticket.MultiOption, "Speech, Other", "", "", "", `Components: "Other" is not one of: Speech, Telephony`},
+		{"Components", ticket.MultiOption, " , ", "", "", "", `Components: "," contains no value`},
 		{"Region", ticket.MultiOption, "EU,US", "customfield_10", `[{"value":"EU"},{"value":"US"}]`, "", ""},
 		{"Tags", ticket.MultiOption, "one, two,one", "customfield_4", `["one","two"]`, "", ""},
-		{"Tags", ticket.MultiOption, "one,two three", "", "", "", `Tags: "two three" has white space or is longer than 255 characters`},
-		{"Tags", ticket.MultiOption, strings.Repeat("x", 256), "", "", "", `Tags: "` + strings.Repeat("x", 99) + `…" has white space or is longer than 255 characters`},
+		{"Tags", ticket.MultiOption, "one,two three", "", "", "", `Tags: "two three" contains white space or has more than 255 characters`},
+		{"Tags", ticket.MultiOption, strings.Repeat("x", 256), "", "", "",
+			`Tags: "` + strings.Repeat("x", 99) + `…" contains white space or has more than 255 characters`},
 		{"Assignee", ticket.User, "712020:ab-c", "assignee", `{"accountId":"712020:ab-c"}`, `{"name":"712020:ab-c"}`, ""},
 		{"Due date", ticket.Date, "2026-11-30", "duedate", `"2026-11-30"`, "", ""},
 		{"Due date", ticket.Date, "30.11.2026", "", "", "", `Due date: "30.11.2026" is not a date such as 2006-01-02`},
 		{"Due date", ticket.Date, "2026-02-30", "", "", "", `Due date: "2026-02-30" is not a date such as 2006-01-02`},
-		{"Twin", ticket.Text, "x", "", "", "", `Twin: may be customfield_6, customfield_7: name it by its ID`},
+		{"Twin", ticket.Text, "x", "", "", "", `Twin: is ambiguous: use the ID of one of customfield_6, customfield_7`},
 		{"Twin", ticket.Text, "", "", "", "", ""},
 	} {
 		for _, kind := range []string{"Cloud", "Server"} {
@@ -165,7 +176,8 @@ func TestFields(t *testing.T) {
 				routes := project(kind, screen)
 				routes[createRoute] = []answer{created}
 				s := serve(t, routes)
-				tr := dial(t, ticket.Config{APIURL: s.URL, Token: secret, Project: "VOICE", IssueType: "Bug", Fields: []ticket.Field{{Name: c.name, Type: c.kind}}})
+				tr := dial(t, ticket.Config{APIURL: s.URL, Token: secret, Project: "VOICE", IssueType: "Bug",
+					Fields: []ticket.Field{{Name: c.name, Type: c.kind}}})
 				if _, err := tr.Probe(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -184,7 +196,8 @@ func TestFields(t *testing.T) {
 					t.Error(d)
 				}
 				want := map[string]string{
-					"project": `{"key":"VOICE"}`, "issuetype": `{"id":"10004"}`, "summary": `"s"`, "description": `""`, "labels": `["voice-ai-testing","defect-1"]`,
+					"project": `{"key":"VOICE"}`, "issuetype": `{"id":"10004"}`, "summary": `"s"`, "description": `""`,
+					"labels": `["voice-ai-testing","defect-1"]`,
 				}
 				if want[c.id] = c.cloud; kind == "Server" && c.server != "" {
 					want[c.id] = c.server
@@ -200,10 +213,10 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// sentFields are the fields of the last request, as they were written.
+// sentFields returns the fields of the last request as raw JSON.
 func sentFields(t *testing.T, s *script) map[string]string {
 	t.Helper()
-	_, body, _ := strings.Cut(s.asked[len(s.asked)-1], createRoute+" ")
+	_, body, _ := strings.Cut(s.requests[len(s.requests)-1], createRoute+" ")
 	var sent struct{ Fields map[string]json.RawMessage }
 	if err := json.Unmarshal([]byte(body), &sent); err != nil {
 		t.Fatal(err)
@@ -215,10 +228,11 @@ func sentFields(t *testing.T, s *script) map[string]string {
 	return out
 }
 
-func TestAccountIDsAreNoAddresses(t *testing.T) {
+func TestEmailAddressIsNotAnAccountID(t *testing.T) {
 	routes := project("Cloud", screen)
 	routes[createRoute] = []answer{created}
-	tr := dial(t, ticket.Config{APIURL: serve(t, routes).URL, Token: secret, Project: "VOICE", IssueType: "Bug", Fields: []ticket.Field{{Name: "Assignee", Type: ticket.User}}})
+	tr := dial(t, ticket.Config{APIURL: serve(t, routes).URL, Token: secret, Project: "VOICE", IssueType: "Bug",
+		Fields: []ticket.Field{{Name: "Assignee", Type: ticket.User}}})
 	made, err := tr.Create(t.Context(), ticket.Draft{Summary: "s", Fields: map[string]string{"Assignee": "ada@example.com"}})
 	if err != nil {
 		t.Fatal(err)
@@ -228,9 +242,11 @@ func TestAccountIDsAreNoAddresses(t *testing.T) {
 	}
 }
 
-// TestCreateReadsTheScreen once, when there are fields to fill in and nobody probed. When it cannot, nothing was made.
+// TestCreateReadsTheScreen checks that Create reads the screen once if there are fields to fill in and Probe was not called. If that fails,
+// no ticket is filed.
 func TestCreateReadsTheScreen(t *testing.T) {
-	config := ticket.Config{Token: secret, Project: "VOICE", IssueType: "Bug", Fields: []ticket.Field{{Name: "Occurrences", Type: ticket.Number}}}
+	config := ticket.Config{Token: secret, Project: "VOICE", IssueType: "Bug",
+		Fields: []ticket.Field{{Name: "Occurrences", Type: ticket.Number}}}
 	with := ticket.Draft{Summary: "s", Marker: "defect-1", Fields: map[string]string{"Occurrences": "2"}}
 	routes := project("Cloud", screen)
 	routes[createRoute] = []answer{created}
@@ -242,11 +258,11 @@ func TestCreateReadsTheScreen(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := sentFields(t, s)["customfield_3"]; got != "2" {
-			t.Errorf("it sent %q", got)
+			t.Errorf("Create sent %q", got)
 		}
 	}
-	if len(s.asked) != 5 { // serverInfo, types, screen and two tickets
-		t.Errorf("it asked %q", s.asked)
+	if len(s.requests) != 5 { // serverInfo, types, screen and two tickets
+		t.Errorf("requests %q", s.requests)
 	}
 	for _, step := range []string{"GET /rest/api/2/serverInfo", typesRoute, screenRoute} {
 		for name, odd := range map[string]answer{"dropped": {drop: true}, "503": {status: 503}, "{}": ok("{}")} {
