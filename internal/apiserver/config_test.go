@@ -106,7 +106,7 @@ func TestCredentialsGoNowhereElse(t *testing.T) {
 	} {
 		a := c.ask("PUT", at, body)
 		w.Expect(a.status).To(gomega.Equal(http.StatusForbidden), "%s: %s", name, a.body)
-		w.Expect(a.body).To(gomega.ContainSubstring("apiToken would be taken from Secret"))
+		w.Expect(a.body).To(gomega.ContainSubstring("apiToken would be read from Secret"))
 	}
 	w.Expect(c.ask("PUT", at+"?name=new", basic("https://elsewhere.example.com")).status).To(gomega.Equal(http.StatusForbidden))
 	w.Expect(w.secret("jira-credentials").Data).To(gomega.HaveLen(1))
@@ -150,7 +150,7 @@ func TestASecretOfSomebodyElseIsLeftAlone(t *testing.T) {
 	w.Expect(kube.Create(t.Context(), theirs)).To(gomega.Succeed())
 	a := w.all().ask("PUT", "/api/v1/integrations/slack/config", slackBody)
 	w.Expect(a.status).To(gomega.Equal(http.StatusConflict))
-	w.Expect(a.body).To(gomega.ContainSubstring("was not made here"))
+	w.Expect(a.body).To(gomega.ContainSubstring("was not created by this API"))
 	w.Expect(w.secret("slack-credentials").Data).To(gomega.HaveLen(1))
 }
 

@@ -151,17 +151,8 @@ func (s *Server) putRule(ctx context.Context, i *putRule) (*ruleOutput, error) {
 	if err := s.requireChange(ctx, action.Rules, key); err != nil {
 		return nil, err
 	}
-	var err error
-	for range action.MaxAttempts {
-		var out *ruleOutput
-		if out, err = s.putRuleOnce(ctx, key, i); err == nil {
-			return out, nil
-		}
-		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
-			break
-		}
-	}
-	return nil, cluster(ctx, err, "storing NotificationRule "+key.String())
+	out, err := retryConflicts(func() (*ruleOutput, error) { return s.putRuleOnce(ctx, key, i) })
+	return out, cluster(ctx, err, "storing NotificationRule "+key.String())
 }
 
 func (s *Server) putRuleOnce(ctx context.Context, key types.NamespacedName, i *putRule) (*ruleOutput, error) {
@@ -171,19 +162,17 @@ func (s *Server) putRuleOnce(ctx context.Context, key types.NamespacedName, i *p
 		return nil, err
 	}
 	isNew := apierrors.IsNotFound(err)
-	if err := s.mayPut(ctx, action.Rules, key, r, isNew, specTag(r), i.Match, i.NoneMatch); err != nil {
+	if err := s.checkPut(ctx, action.Rules, putOf{key, r, isNew, i.Match, i.NoneMatch}); err != nil {
 		return nil, err
 	}
-	status := http.StatusOK
 	if isNew {
-		status = http.StatusCreated
 		r = &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
 	}
 	r.Spec = i.Body.Spec
-	if err := write(ctx, s, r, isNew); err != nil {
+	if err := s.write(ctx, r, isNew); err != nil {
 		return nil, err
 	}
-	return ruleAnswer(r, status), nil
+	return ruleAnswer(r, putStatus(isNew)), nil
 }
 
 func (s *Server) deleteRule(ctx context.Context, i *deleteRule) (*struct{}, error) {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/credential"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/listener"
@@ -93,6 +94,7 @@ type Server struct {
 	turns             turns
 	rights            rightsMemo
 	actions           *action.Actions
+	credentials       *credential.Store
 	reports           *reports
 
 	slack    *shelf[*v1alpha1.SlackIntegration]
@@ -118,6 +120,7 @@ func New(o Options) (*Server, error) {
 		stopping: make(chan struct{}), senders: newBuckets(o.Clock, sendersFactor*o.RequestsPerSecond),
 	}
 	s.actions = &action.Actions{Client: o.Client, Live: o.Live, Authorizer: o.Identity, Clock: o.Clock}
+	s.credentials = &credential.Store{Client: o.Client, Live: o.Live, Clock: o.Clock, FieldOwner: action.FieldOwner}
 	s.turns = turns{under: &s.under, of: map[string]*line{}}
 	mux := http.NewServeMux()
 	api := humago.New(mux, huma.Config{

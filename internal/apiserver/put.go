@@ -1,0 +1,109 @@
+package apiserver
+
+import (
+	"context"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/internal/action"
+)
+
+// requireChange returns a problem, 403, to callers who may neither create nor update an object, so that they do not
+// learn whether it exists.
+func (s *Server) requireChange(ctx context.Context, r action.Resource, key types.NamespacedName) error {
+	ok, err := s.may(ctx, "update", r, key)
+	if err != nil || ok {
+		return err
+	}
+	return s.require(ctx, "create", r, in(key.Namespace))
+}
+
+// putOf is an object to create or change.
+type putOf struct {
+	key       types.NamespacedName
+	before    client.Object
+	isNew     bool
+	match     Match
+	noneMatch NoneMatch
+}
+
+// checkPut checks permissions, preconditions and managers of an object to create or change.
+func (s *Server) checkPut(ctx context.Context, r action.Resource, p putOf) error {
+	if p.isNew {
+		if p.match.IfMatch != "" {
+			return mistake(http.StatusPreconditionFailed, "%s does not exist any more: leave out If-Match to create it", p.key)
+		}
+		return s.require(ctx, "create", r, in(p.key.Namespace))
+	}
+	if err := s.require(ctx, "update", r, p.key); err != nil {
+		return err
+	}
+	if p.noneMatch.IfNoneMatch == "*" {
+		return mistake(http.StatusPreconditionFailed, "%s exists already: leave out If-None-Match to change it", p.key)
+	}
+	if err := checkMatch(p.match.IfMatch, specTag(p.before)); err != nil {
+		return err
+	}
+	return action.CheckUnmanaged(p.before, "spec")
+}
+
+// retryConflicts repeats a write while another client is faster.
+func retryConflicts[T any](write func() (T, error)) (out T, err error) {
+	for range action.MaxAttempts {
+		out, err = write()
+		if !apierrors.IsConflict(err) && !apierrors.IsAlreadyExists(err) {
+			break
+		}
+	}
+	return out, err
+}
+
+// write creates or updates an object.
+func (s *Server) write(ctx context.Context, o client.Object, isNew bool) error {
+	if isNew {
+		return s.o.Client.Create(ctx, o, action.FieldOwner)
+	}
+	return s.o.Client.Update(ctx, o, action.FieldOwner)
+}
+
+// dryRun returns the error of the API server that write would return, and changes nothing.
+func (s *Server) dryRun(ctx context.Context, o client.Object, isNew bool) error {
+	attempt, _ := o.DeepCopyObject().(client.Object)
+	if isNew {
+		return s.o.Client.Create(ctx, attempt, client.DryRunAll, action.FieldOwner)
+	}
+	return s.o.Client.Update(ctx, attempt, client.DryRunAll, action.FieldOwner)
+}
+
+func putStatus(isNew bool) int {
+	if isNew {
+		return http.StatusCreated
+	}
+	return http.StatusOK
+}
+
+// remove deletes an object that was read, if it is still what the caller read, and no tool manages it.
+func (s *Server) remove(ctx context.Context, o client.Object, wanted, kind string) error {
+	var err error
+	for range action.MaxAttempts {
+		if err := checkMatch(wanted, specTag(o)); err != nil {
+			return err
+		}
+		if err := action.CheckUnmanaged(o, "spec"); err != nil {
+			return cluster(ctx, err, "")
+		}
+		uid := o.GetUID()
+		version := o.GetResourceVersion()
+		err = s.o.Client.Delete(ctx, o, client.Preconditions{UID: &uid, ResourceVersion: &version})
+		if !apierrors.IsConflict(err) {
+			break
+		}
+		if err = s.o.Live.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
+			break
+		}
+	}
+	return cluster(ctx, err, "deleting "+kind+" "+o.GetName())
+}
