@@ -44,6 +44,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard"
 	"github.com/voiceai-dev/integrations-operator/internal/edge"
+	"github.com/voiceai-dev/integrations-operator/internal/edge/jirahook"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/memory"
@@ -215,8 +216,8 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, fence func() error, t
 	}
 
 	if f.edge != "" && f.edge != "0" {
-		hook := edge.NewJira(edge.JiraOptions{Client: c, Live: live, Clock: now, Find: controller.DefectsOf(c)})
-		listener := edge.New(f.edge, hook.Route())
+		hook := jirahook.Route(jirahook.Options{Client: c, Live: live, Clock: now, FindDefects: controller.DefectsOf(c)})
+		listener := edge.New(f.edge, hook)
 		listener.CertFile, listener.KeyFile = f.edgeCert, f.edgeKey
 		if err := serve(mgr, "edge", listener); err != nil {
 			return err

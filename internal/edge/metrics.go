@@ -5,34 +5,34 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 )
 
-// result is what became of a webhook.
-type result string
+// Result is the label under which a request is counted.
+type Result string
 
 const (
-	// accepted: its hint was noted.
-	accepted result = "accepted"
-	// ignored: it is none of our business.
-	ignored result = "ignored"
-	// repeated: it was taken in before.
-	repeated result = "repeated"
-	// refused: it was not signed as it must be, or makes no sense.
-	refused result = "refused"
-	// failed: it could not be taken in now, and its sender was told to try again.
-	failed result = "failed"
+	// Accepted is the result of a request that the handler acted on.
+	Accepted Result = "accepted"
+	// Ignored is the result of a request that needs no action.
+	Ignored Result = "ignored"
+	// repeated is the result of a delivery that was handled before.
+	repeated Result = "repeated"
+	// refused is the result of a request that is not signed as it must be, or is malformed.
+	refused Result = "refused"
+	// failed is the result of a request that could not be handled now. Its client was asked to repeat it.
+	failed Result = "failed"
 )
 
 var webhooks = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "voiceai_webhooks_total",
-	Help: "Webhooks received, by source and by what became of them: accepted, ignored, repeated, refused or failed.",
+	Help: "Webhooks received, by source and result: accepted, ignored, repeated, refused or failed.",
 }, []string{"source", "result"})
 
 func init() { metrics.Registry.MustRegister(webhooks) }
 
-func count(source string, r result) { webhooks.WithLabelValues(source, string(r)).Inc() }
+func record(source string, r Result) { webhooks.WithLabelValues(source, string(r)).Inc() }
 
-// countable has every result of a source shown from the start, so that a rate can be made of it.
-func countable(source string) {
-	for _, r := range []result{accepted, ignored, repeated, refused, failed} {
+// initialize exports every counter of a source as 0, so that a rate can be computed from the first request on.
+func initialize(source string) {
+	for _, r := range []Result{Accepted, Ignored, repeated, refused, failed} {
 		webhooks.WithLabelValues(source, string(r))
 	}
 }
