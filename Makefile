@@ -1,4 +1,4 @@
-# What the demo, the tests and the tools need beside Go, make, git and a C compiler is built from Go modules into bin/.
+# Everything except Go, make, git and a C compiler is built from Go modules into bin/.
 SHELL := /usr/bin/env bash -o pipefail
 .DEFAULT_GOAL := help
 IMG ?= voiceai-integrations-operator:dev
@@ -10,65 +10,69 @@ GO_BUILD = CGO_ENABLED=0 go build -ldflags "-s -w"
 help: ## Show this help.
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-##@ See it work
+##@ Try it
 .PHONY: demo
-demo: controlplane build ## Run everything here: control plane, sandbox, operator, a Defect. ONCE=1 verifies and ends.
+demo: controlplane build ## Run a control plane, the sandbox and the operator, and create a Defect. ONCE=1 exits when done.
 	@go build -o bin/demo ./hack/demo
 	@ONCE=$(ONCE) bin/demo
 
 ##@ Develop
-.PHONY: generate manifests fmt vet lint verify build run
-generate: bin/controller-gen ## Generate the deep copies of the API types.
+.PHONY: generate manifests docs fmt vet lint verify build run
+generate: bin/controller-gen ## Generate the DeepCopy methods of the API types.
 	bin/controller-gen object paths=./api/...
 manifests: bin/controller-gen ## Generate the CRDs and the operator's ClusterRole.
 	bin/controller-gen crd rbac:roleName=manager-role paths=./api/... paths=./internal/... paths=./cmd/... output:crd:artifacts:config=config/crd/bases
+docs: manifests build ## Generate docs/api.md, docs/flags.md and docs/openapi.json.
+	go run ./hack/docs
 fmt: ## Format the code.
 	gofmt -w $$(git ls-files '*.go')
 vet: ## Run go vet.
 	go vet ./...
 lint: bin/golangci-lint ## Run the linters.
 	bin/golangci-lint run
-verify: generate manifests ## Fail when generated files, formatting or go.mod are not up to date.
+verify: generate manifests docs ## Fail if generated files, formatting or go.mod are out of date.
 	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo "not formatted: run make fmt" >&2; exit 1; }
 	go mod tidy -diff
-	@test -z "$$(git status --porcelain -- api config | tee /dev/stderr)" || { echo "generated files differ: commit what make generate manifests made" >&2; exit 1; }
-build: ## Build bin/operator and bin/sandbox, static.
+	go -C hack/tools mod tidy -diff
+	@test -z "$$(git status --porcelain -- api config docs | tee /dev/stderr)" || \
+		{ echo "generated files differ: run make generate docs, and commit" >&2; exit 1; }
+build: ## Build static binaries: bin/operator and bin/sandbox.
 	$(GO_BUILD) -o bin/operator ./cmd/operator
 	$(GO_BUILD) -o bin/sandbox ./cmd/sandbox
-run: build ## Run the operator against the cluster of KUBECONFIG.
+run: build ## Run the operator against the cluster in KUBECONFIG.
 	bin/operator
 
 ##@ Test
 .PHONY: test bench test-browser test-e2e
 test: controlplane ## Run all tests, with the race detector.
 	go test -race ./...
-bench: controlplane build ## Measure, and print a table and JSON. SCENARIOS="ticket-idle ..." chooses.
+bench: controlplane build ## Run the benchmarks and print a table and JSON. SCENARIOS="ticket-idle ..." selects some.
 	@go build -o bin/bench ./hack/bench
 	@bin/bench $(SCENARIOS)
 	go test -run '^$$' -bench . -benchmem ./internal/rule
 
-test-browser: controlplane ## Drive the dashboard in Chromium, or in the browser that CHROME names; pictures are in test/browser/screenshots.
+test-browser: controlplane ## Test the dashboard in Chromium, or in the browser CHROME. Writes test/browser/screenshots.
 	@rm -rf test/browser/screenshots
 	go test -tags browser -count=1 -v ./test/browser
-test-e2e: ## Deploy IMG into the cluster of KUBECONFIG, with the sandbox as SANDBOX_IMG, and see it work.
+test-e2e: ## Deploy IMG, with the sandbox as SANDBOX_IMG, to the cluster in KUBECONFIG and test it.
 	go test -tags e2e -count=1 -v ./test/e2e
 
 ##@ Install
 .PHONY: install uninstall deploy undeploy docker-build
-install: ## Install the CRDs into the cluster of KUBECONFIG.
+install: ## Install the CRDs in the cluster in KUBECONFIG.
 	$(KUBECTL) apply --server-side -f config/crd/bases
-uninstall: ## Remove the CRDs, and with them every object of theirs.
+uninstall: ## Remove the CRDs and all their objects.
 	$(KUBECTL) delete --ignore-not-found -f config/crd/bases
 deploy: ## Deploy the operator as image IMG.
 	$(KUBECTL) kustomize config/default | sed 's|image: controller:latest|image: $(IMG)|' | $(KUBECTL) apply --server-side -f -
 undeploy: ## Remove the operator and the CRDs.
 	$(KUBECTL) delete --ignore-not-found -k config/default
-docker-build: build ## Build the image IMG with docker.
+docker-build: build ## Build the image IMG with Docker.
 	docker build -t $(IMG) .
 
 ##@ Tools
 .PHONY: controlplane clean
-controlplane: ## Build etcd, kube-apiserver and kubectl into bin/k8s, unless KUBEBUILDER_ASSETS names others.
+controlplane: ## Build etcd, the Kubernetes control plane and kubectl in bin/k8s, unless KUBEBUILDER_ASSETS is set.
 	@hack/controlplane/build.sh
 bin/controller-gen: hack/tools/go.mod
 	@echo "Building controller-gen" >&2
@@ -78,5 +82,5 @@ bin/golangci-lint: hack/tools/go.mod hack/tools/golangci-lint/main.go
 	@echo "Building golangci-lint with kube-api-linter" >&2
 	@go build -C hack/tools -o ../../$@ ./golangci-lint
 	@touch $@
-clean: ## Remove what was built.
+clean: ## Remove everything that was built.
 	rm -rf bin .demo test/browser/screenshots

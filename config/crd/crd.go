@@ -1,9 +1,9 @@
-// Package crd is the CRDs as they are installed, for whoever tells others of them.
+// Package crd embeds the CRDs.
 package crd
 
 import "embed"
 
-// Bases has one file for each kind.
+// Bases contains one file for each kind.
 //
 //go:embed bases/*.yaml
 var Bases embed.FS

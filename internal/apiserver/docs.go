@@ -77,3 +77,6 @@ func asset(file string, content []byte) http.HandlerFunc {
 }
 
 func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
+
+// OpenAPI returns the OpenAPI document that the server serves.
+func (s *Server) OpenAPI() []byte { return s.spec }
