@@ -1,0 +1,393 @@
+package connection_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+)
+
+// TestNewConnection makes sure that calls wait quietly for the first probe.
+func TestNewConnection(t *testing.T) {
+	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+		r.conn = r.pool.Get(key("another"))
+		begin := time.Now()
+		if _, ok := r.conn.Client(); ok || r.conn.Version() != "" {
+			t.Error("connected at once")
+		}
+		r.conn.Resume()
+		if a := r.submit("", "a", 0, nil); a.Done || a.Pause != nil {
+			t.Errorf("answer %+v", a)
+		}
+		pass(time.Minute)
+		if n := r.callCount(); n != 0 || r.conn.PauseFault() != nil || r.conn.IsResuming() || !r.conn.PausedAt().IsZero() {
+			t.Errorf("%d calls before it was connected, paused because of %v", n, r.conn.PauseFault())
+		}
+		r.conn.Connect("client", "v1", connection.Limits{})
+		if pass(time.Minute); r.callCount() != 0 {
+			t.Error("called before Resume")
+		}
+		r.conn.Resume()
+		synctest.Wait()
+		if c, ok := r.conn.Client(); !ok || c != "client" || r.conn.Version() != "v1" || r.callCount() != 1 {
+			t.Errorf("client %q of version %q, %d calls", c, r.conn.Version(), r.callCount())
+		}
+		if !r.conn.PausedAt().IsZero() || time.Since(begin) != 2*time.Minute {
+			t.Errorf("paused at %s", r.conn.PausedAt())
+		}
+	})
+}
+
+func TestRefusedCredentials(t *testing.T) {
+	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+		r.submit("", "a", time.Second, refused())
+		r.submit("", "b", time.Second, nil)
+		pass(2 * time.Second)
+		if r.callCount() != 1 || r.integrationCount() != 1 || r.enqueuedCount("b") != 1 {
+			t.Errorf("%d calls, integration enqueued %d times, b %d times", r.callCount(), r.integrationCount(), r.enqueuedCount("b"))
+		}
+		if at := r.conn.PausedAt(); time.Since(at) != time.Second || r.conn.IsResuming() {
+			t.Errorf("paused at %s, resuming %t", at, r.conn.IsResuming())
+		}
+		for _, n := range []string{"a", "b", "c"} {
+			if a := r.submit("", n, time.Second, nil); a.Done || a.Pause == nil || a.Pause.Message != "refused" {
+				t.Errorf("%s while paused: %+v", n, a)
+			}
+		}
+		r.conn.Connect("another", "v2", connection.Limits{Concurrency: 3})
+		r.conn.Resume()
+		pass(2 * time.Second)
+		for _, n := range []string{"a", "b", "c"} {
+			if a := r.submit("", n, time.Second, nil); a.Result != "another/"+n {
+				t.Errorf("%s after: %+v", n, a)
+			}
+		}
+	})
+}
+
+// TestFailuresInARow covers after how many failures a connection is paused.
+func TestFailuresInARow(t *testing.T) {
+	unavailable, ambiguous := down(), fault.New(fault.Ambiguous, "timeout")
+	invalid := fault.New(fault.Invalid, "no")
+	endpoint := &fault.Fault{Kind: fault.NotFound, Scope: fault.Endpoint}
+	for name, c := range map[string]struct {
+		failures []error
+		paused   bool
+	}{
+		"four":                           {[]error{unavailable, unavailable, unavailable, unavailable}, false},
+		"five":                           {[]error{unavailable, unavailable, unavailable, unavailable, unavailable}, true},
+		"five of two kinds":              {[]error{unavailable, ambiguous, unavailable, ambiguous, ambiguous}, true},
+		"five with a success":            {[]error{unavailable, unavailable, nil, unavailable, unavailable, unavailable}, false},
+		"five with an answer for one":    {[]error{unavailable, unavailable, invalid, unavailable, unavailable, unavailable}, false},
+		"five answers for one each":      {[]error{invalid, invalid, invalid, invalid, invalid}, false},
+		"five answers for the endpoint":  {[]error{endpoint, endpoint, endpoint, endpoint, endpoint}, false},
+		"five with a rate limit for one": {[]error{unavailable, unavailable, limited(fault.Item, 1), unavailable, unavailable, unavailable}, false},
+		"one refusal of the credentials": {[]error{refused()}, true},
+		"one quota that is used up":      {[]error{limited(fault.Connection, time.Minute)}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+				for i, err := range c.failures {
+					r.submit("", fmt.Sprint(i), 0, err)
+				}
+				pass(time.Second)
+				if paused := r.conn.PauseFault() != nil; paused != c.paused || (r.integrationCount() == 1) != c.paused {
+					t.Errorf("paused %t, integration enqueued %d times; want %t", paused, r.integrationCount(), c.paused)
+				}
+				if n := r.callCount(); n != len(c.failures) {
+					t.Errorf("%d calls, want %d", n, len(c.failures))
+				}
+			})
+		})
+	}
+}
+
+func TestFailuresPauseOnce(t *testing.T) {
+	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+		for i := range 20 {
+			r.submit("", fmt.Sprint(i), time.Second, down())
+		}
+		pass(time.Minute)
+		if r.callCount() != 5 || r.integrationCount() != 1 {
+			t.Errorf("%d calls, integration enqueued %d times, want 5 and 1", r.callCount(), r.integrationCount())
+		}
+	})
+	inBubble(t, connection.Limits{Concurrency: 20}, func(t *testing.T, r *rig) { // calls in flight end while paused
+		for i := range 20 {
+			r.submit("", fmt.Sprint(i), time.Duration(i)*time.Second, down())
+		}
+		pass(time.Minute)
+		if r.integrationCount() != 1 || time.Since(r.conn.PausedAt()) != 56*time.Second {
+			t.Errorf("integration enqueued %d times, paused at %s", r.integrationCount(), r.conn.PausedAt())
+		}
+	})
+}
+
+// TestQuota makes sure that a used-up quota pauses the connection for its Retry-After, or for 30 seconds, or for an hour
+// at most.
+func TestQuota(t *testing.T) {
+	for after, want := range map[time.Duration]time.Duration{
+		time.Minute: time.Minute, 1: 1, 0: 30 * time.Second, time.Hour: time.Hour, 2 * time.Hour: time.Hour,
+	} {
+		t.Run(after.String(), func(t *testing.T) {
+			inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+				r.submit("", "a", 0, limited(fault.Connection, after))
+				synctest.Wait()
+				r.submit("", "a", 0, nil)
+				if !r.conn.IsResuming() {
+					t.Error("the pause does not end by itself")
+				}
+				r.conn.Resume() // a probe does not end it
+				pass(want - 1)
+				if n := r.callCount(); n != 1 {
+					t.Errorf("%d calls before the time, want 1", n)
+				}
+				pass(1)
+				if n := r.callCount(); n != 2 || r.conn.IsResuming() || r.conn.UnresolvedFault() != nil {
+					t.Errorf("%d calls after the time, want 2", n)
+				}
+			})
+		})
+	}
+}
+
+// TestQuotaThenPause makes sure that the end of a quota does not end a pause that replaced it.
+func TestQuotaThenPause(t *testing.T) {
+	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+		r.submit("", "a", 0, limited(fault.Connection, time.Minute))
+		synctest.Wait()
+		r.conn.Pause(refused())
+		pass(2 * time.Minute)
+		if f := r.conn.PauseFault(); f == nil || f.Message != "refused" {
+			t.Errorf("paused because of %v", f)
+		}
+	})
+}
+
+// TestProbesSucceedButCallsFail makes sure that calls get rarer while each probe resumes the connection, and that all are
+// made once one succeeds.
+func TestProbesSucceedButCallsFail(t *testing.T) {
+	for name, err := range map[string]*fault.Fault{"down": down(), "refused": refused()} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, connection.Limits{Concurrency: 10}, func(t *testing.T, r *rig) {
+				object := 0
+				hour := func(result error) (calls int) { // a new object and a successful probe each second
+					before := r.callCount()
+					for range 3600 {
+						object++
+						r.submit("", fmt.Sprint(object), 0, result)
+						r.conn.Resume()
+						pass(time.Second)
+					}
+					return r.callCount() - before
+				}
+				if calls := hour(err); calls < 10 || calls > 30 {
+					t.Errorf("%d calls in an hour of failure, want 10 to 30", calls)
+				}
+				if f := r.conn.UnresolvedFault(); f != err {
+					t.Errorf("unresolved: %v", f)
+				}
+				before := r.integrationCount()
+				r.conn.Lane("").Withdraw(anyObject) // their calls would fail
+				if calls := hour(nil); calls < 3500 {
+					t.Errorf("%d calls in an hour of health, want all", calls)
+				}
+				if f := r.conn.UnresolvedFault(); f != nil || r.conn.PauseFault() != nil || r.integrationCount() == before {
+					t.Errorf("after recovery: unresolved %v, paused because of %v", f, r.conn.PauseFault())
+				}
+			})
+		})
+	}
+}
+
+// TestFailurePauses covers how long each of the pauses lasts and that one call is tried after it.
+func TestFailurePauses(t *testing.T) {
+	inBubble(t, connection.Limits{Concurrency: 3}, func(t *testing.T, r *rig) {
+		for i := range 100 {
+			r.submit("", fmt.Sprint(i), time.Millisecond, refused())
+		}
+		pass(10 * time.Millisecond)
+		before := r.callCount()
+		for i, want := range []time.Duration{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300} {
+			want *= time.Second
+			begin := r.conn.PausedAt()
+			for range 3 {
+				r.conn.Resume()
+			}
+			if r.conn.IsResuming() != (want > 0) {
+				t.Errorf("pause %d: resuming %t", i, r.conn.IsResuming())
+			}
+			if want > 0 {
+				pass(want - time.Since(begin) - 1)
+				if n := r.callCount() - before; n != i {
+					t.Errorf("pause %d: %d calls before %s", i, n, want)
+				}
+				pass(1)
+			}
+			pass(2 * time.Millisecond)
+			if n := r.callCount() - before; n != i+1 {
+				t.Errorf("pause %d: %d calls after %s, want %d", i, n, want, i+1)
+			}
+		}
+		r.conn.Connect("client", "v2", connection.Limits{}) // new credentials
+		if r.conn.UnresolvedFault() != nil {
+			t.Error("unresolved after new credentials")
+		}
+		r.conn.Resume()
+		if r.conn.IsResuming() || r.conn.PauseFault() != nil {
+			t.Error("new credentials are not tried at once")
+		}
+		pass(10 * time.Millisecond)
+	})
+}
+
+// TestResumeLate makes sure that Resume does not wait when the time has passed already, and that a pause for another
+// reason is not prolonged.
+func TestResumeLate(t *testing.T) {
+	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+		for i := range 9 {
+			r.submit("", fmt.Sprint(i), 0, refused())
+		}
+		synctest.Wait()
+		r.conn.Resume()
+		synctest.Wait()
+		pass(time.Second) // the second pause ends now
+		r.conn.Resume()
+		synctest.Wait()
+		if n := r.callCount(); n != 3 {
+			t.Errorf("%d calls, want 3", n)
+		}
+		r.conn.Pause(&fault.Fault{Kind: fault.Unavailable, Code: v1alpha1.ReasonSuspended})
+		r.conn.Resume()
+		synctest.Wait()
+		if n := r.callCount(); n != 4 {
+			t.Errorf("%d calls after a pause for another reason, want 4", n)
+		}
+	})
+}
+
+// TestRecoveryReleasesAllLanes makes sure that after a pause one call is tried in all lanes, and all once it succeeds.
+func TestRecoveryReleasesAllLanes(t *testing.T) {
+	inBubble(t, connection.Limits{Concurrency: 2}, func(t *testing.T, r *rig) {
+		r.submit("a", "refused", 0, refused())
+		synctest.Wait()
+		for _, lane := range []string{"a", "b", "c"} {
+			r.submit(lane, lane+"1", time.Second, nil)
+			r.submit(lane, lane+"2", time.Second, nil)
+		}
+		begin := time.Now()
+		r.conn.Resume()
+		pass(5 * time.Second)
+		if got := r.millisecondsSince(begin)[1:]; !slices.Equal(got, []int64{0, 1000, 1000, 1000, 1000, 1000}) {
+			t.Errorf("calls at %v ms", got)
+		}
+		if n := r.integrationCount(); n != 2 {
+			t.Errorf("integration enqueued %d times, want for the pause and the recovery", n)
+		}
+	})
+}
+
+// TestFailureAfterPause makes sure that one more failure is enough to pause again, and five after a recovery.
+func TestFailureAfterPause(t *testing.T) {
+	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+		fail := func(name string) bool {
+			r.submit("", name, 0, down())
+			synctest.Wait()
+			return r.conn.PauseFault() != nil
+		}
+		for i := range 4 {
+			if fail(fmt.Sprint(i)) {
+				t.Fatalf("paused after %d failures", i+1)
+			}
+		}
+		if !fail("fifth") {
+			t.Fatal("not paused after 5 failures")
+		}
+		r.conn.Resume()
+		if !fail("sixth") {
+			t.Error("not paused after one failure more")
+		}
+		r.conn.Resume()
+		pass(time.Minute)
+		r.submit("", "success", 0, nil)
+		synctest.Wait()
+		for i := range 4 {
+			if fail(fmt.Sprint("again", i)) {
+				t.Errorf("paused after %d failures since the recovery", i+1)
+			}
+		}
+		r.conn.Pause(refused())
+		r.conn.Resume()
+		if fail("after another pause") {
+			t.Error("failures of before a pause still count")
+		}
+	})
+}
+
+// TestPauseIsReportedOnce makes sure that waiting objects are enqueued once for a cause, however often it is seen again.
+func TestPauseIsReportedOnce(t *testing.T) {
+	inBubble(t, connection.Limits{Concurrency: 10}, func(t *testing.T, r *rig) {
+		for n := range 50 {
+			r.submit("", fmt.Sprint(n), 0, fault.New(fault.Unavailable, "down %d", n))
+		}
+		synctest.Wait()
+		for n := range 50 { // they are reconciled and see the pause
+			r.submit("", fmt.Sprint(n), 0, fault.New(fault.Unavailable, "down %d", n))
+		}
+		before := r.enqueuedCount("49")
+		for range 300 {
+			pass(10 * time.Second)
+			r.conn.Resume()
+		}
+		synctest.Wait()
+		if n := r.enqueuedCount("49"); n != before {
+			t.Errorf("enqueued %d times at first, %d times until its turn came", before, n)
+		}
+		r.conn.Pause(refused())
+		if n := r.enqueuedCount("49"); n != before+1 {
+			t.Errorf("enqueued %d times, want once more for another cause", n)
+		}
+	})
+}
+
+// TestProbeFailed makes sure that one transient failure of a probe pauses nothing.
+func TestProbeFailed(t *testing.T) {
+	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+		if r.conn.IsProbeFailing() {
+			t.Error("failing before the first probe")
+		}
+		for i, want := range []bool{false, true} {
+			if got := r.conn.ProbeFailed(down()); got != want {
+				t.Errorf("probe %d: %t", i+1, got)
+			}
+		}
+		r.conn.Connect("client", "v1", connection.Limits{})
+		if r.conn.IsProbeFailing() || r.conn.ProbeFailed(down()) || !r.conn.IsProbeFailing() {
+			t.Error("the first failure after a success")
+		}
+		if !r.conn.ProbeFailed(fault.New(fault.NotFound, "gone")) {
+			t.Error("a permanent failure")
+		}
+		if r.conn.ProbeFailed(limited(fault.Endpoint, time.Minute)) || r.conn.PauseFault() != nil {
+			t.Error("a rate limit of one endpoint")
+		}
+		if r.conn.ProbeFailed(limited(fault.Connection, time.Minute)) {
+			t.Error("a used-up quota pauses by itself")
+		}
+		if r.conn.PauseFault() == nil || !r.conn.IsResuming() {
+			t.Error("not paused for a used-up quota")
+		}
+		if !r.conn.ProbeFailed(down()) {
+			t.Error("a failure while paused")
+		}
+		pass(61 * time.Second)
+		if r.conn.PauseFault() != nil {
+			t.Error("still paused after the quota's time")
+		}
+	})
+}
