@@ -109,7 +109,7 @@ func TestDashboardShowsAndDoesWhatOneMay(t *testing.T) {
 	w.Expect(page).To(gomega.ContainSubstring("The state was changed."))
 	code, page = all.post("/defects/"+w.namespace+"/found/ticket", nil)
 	w.Expect(code).To(gomega.Equal(http.StatusOK))
-	w.Expect(page).To(gomega.ContainSubstring("The ticket was asked for."))
+	w.Expect(page).To(gomega.ContainSubstring("Ticket requested."))
 	d := w.defect("found")
 	d.Namespace = w.namespace
 	w.Expect(mgr.GetAPIReader().Get(t.Context(), client.ObjectKeyFromObject(d), d)).To(gomega.Succeed())

@@ -1,57 +1,76 @@
-// Package dashboard is the web pages for people who do not use kubectl. It is a client of the REST API in the same process: every page is made of
-// the API's answers to the caller's own token, so that whoever looks sees and does what the API lets them, and nothing else.
+// Package dashboard serves the web pages for people who do not use kubectl. It is a client of the REST API in the
+// same process: every page is made of the API's answers to the user's own token, so users see and do exactly what the
+// API allows them.
 package dashboard
 
 import (
 	"html/template"
 	"net/http"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/session"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/web"
 )
 
-// Options are what the pages need.
+// Options configure the dashboard.
 type Options struct {
-	// API answers /api/v1/…. What a page asks it carries the context and the address of the request for that page.
+	// API serves /api/v1/…. Calls carry the context and the remote address of the request for the page.
 	API http.Handler
-	// Now is the time; time.Now when nil.
+	// Now returns the current time; time.Now when nil.
 	Now func() time.Time
 }
 
-// site is the pages.
+// site serves the pages.
 type site struct {
-	api   http.Handler
-	now   func() time.Time
-	views map[string]*template.Template
-	files map[string]file
+	api       http.Handler
+	now       func() time.Time
+	files     web.Files
+	templates map[string]*template.Template
 }
 
-// policy lets pages load what is served here, and nothing from elsewhere; styles and scripts come from files.
+// policy lets pages load and send nothing but to this server. Inline styles and scripts are not allowed.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-// New is the handler of everything that is not the API.
+// New returns the handler of every address outside the API.
 func New(o Options) http.Handler {
-	s := &site{api: o.API, now: o.Now, files: staticFiles()}
+	s := &site{api: o.API, now: o.Now, files: web.StaticFiles()}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.views = s.parseViews()
+	s.templates = s.parseTemplates()
 	mux := http.NewServeMux()
-	for _, add := range []func(*http.ServeMux){
-		s.routeStatic, s.routeSession, s.routeLive, s.routeOverview, s.routeActivity, s.routeDefects, s.routeIntegrations, s.routeRules,
-	} {
-		add(mux)
+	for _, f := range s.files {
+		mux.Handle("GET "+f.Address, f)
 	}
-	crossOrigin := http.NewCrossOriginProtection()
-	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.showProblem(w, r, nil, &Problem{Status: http.StatusForbidden, Detail: "This was sent by a page of another site, and nothing was done. Open the dashboard and do it there."})
-	}))
-	guarded := crossOrigin.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	for _, route := range []func(*http.ServeMux){
+		s.routeSignIn, s.routeLive, s.routeOverview, s.routeActivity, s.routeDefects, s.routeIntegrations, s.routeRules,
+	} {
+		route(mux)
+	}
+	return withHeaders(s.rejectCrossOrigin(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern == "" {
-			s.showNothing(mux, w, r)
+			s.showNoPage(mux, w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
+	})))
+}
+
+// rejectCrossOrigin rejects requests that change something and were sent by a page of another site.
+func (s *site) rejectCrossOrigin(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.showProblem(w, r, nil, &client.Problem{
+			Status: http.StatusForbidden,
+			Detail: "The request was rejected because a page of another site sent it. Open the dashboard and try again there.",
+		})
 	}))
+	return protection.Handler(next)
+}
+
+func withHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -60,24 +79,22 @@ func New(o Options) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		guarded.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	})
 }
 
-// showNothing answers where there is no page, or none for such a request.
-func (s *site) showNothing(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
-	var v *visit
-	if t := token(r); t != "" {
-		if v = s.visit(w, r, t); v.enter() != nil {
-			v = nil
+// routeLive forwards the API's stream of changes: a browser's EventSource sends its cookie, but cannot send a bearer
+// token.
+func (s *site) routeLive(mux *http.ServeMux) {
+	mux.HandleFunc("GET /live", func(w http.ResponseWriter, r *http.Request) {
+		watch := r.Clone(r.Context())
+		watch.URL.Path = "/api/v1/watch"
+		watch.URL.RawPath = ""
+		watch.Header.Del("Cookie")
+		watch.Header.Del("Authorization")
+		if token := session.Token(r); token != "" {
+			watch.Header.Set("Authorization", "Bearer "+token)
 		}
-	}
-	p := &Problem{Status: http.StatusNotFound, Detail: "There is no page at this address."}
-	probe := &recorder{header: http.Header{}}
-	if mux.ServeHTTP(probe, r); probe.status == http.StatusMethodNotAllowed {
-		methods := probe.header.Get("Allow")
-		w.Header().Set("Allow", methods)
-		p = &Problem{Status: probe.status, Detail: "This address does not take " + r.Method + ", but " + methods + "."}
-	}
-	s.showProblem(w, r, v, p)
+		s.api.ServeHTTP(w, watch)
+	})
 }

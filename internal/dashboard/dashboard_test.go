@@ -8,27 +8,29 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
 )
 
-// api is an API with an answer for each method and path. It knows one token.
-type api struct {
+// fakeAPI answers each method and path with a fixed answer. It accepts one token.
+type fakeAPI struct {
 	t       *testing.T
 	answers map[string]any
 	calls   []string
 	bodies  map[string]string
-	// position is where the stream of changes is, etag that of whatever is read.
+	// position is the position of the stream of changes, etag that of each answer.
 	position, etag string
 }
 
 const goodToken = "good.token"
 
-// status is an answer that is not 200.
-type status struct {
+// response is an answer with a status other than 200.
+type response struct {
 	code int
 	body any
 }
 
-func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Cookie") != "" {
 		a.t.Error("the API was sent a cookie")
 	}
@@ -49,12 +51,12 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, ok := a.answers[r.Method+" "+r.URL.Path]
 	if !ok {
 		w.WriteHeader(http.StatusNotFound)
-		_ = json.NewEncoder(w).Encode(Problem{Detail: "there is nothing here"})
+		_ = json.NewEncoder(w).Encode(client.Problem{Detail: "there is nothing here"})
 		return
 	}
-	if s, ok := answer.(status); ok {
-		w.WriteHeader(s.code)
-		answer = s.body
+	if r, ok := answer.(response); ok {
+		w.WriteHeader(r.code)
+		answer = r.body
 	}
 	w.Header().Set("Last-Event-ID", a.position)
 	w.Header().Set("ETag", a.etag)
@@ -63,27 +65,31 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// everything is what somebody may do who may do everything.
-func everything() map[string]any {
+// allRights returns every right.
+func allRights() map[string]any {
 	out := map[string]any{}
-	for _, r := range []string{"slackintegrations", "jiraintegrations", "notificationrules", "defects", "notifications", "jobs", "cronjobs", "secrets"} {
+	for _, r := range []string{
+		"slackintegrations", "jiraintegrations", "notificationrules", "defects", "notifications", "jobs", "cronjobs", "secrets",
+	} {
 		out[r] = []string{"get", "list", "watch", "create", "update", "delete"}
 	}
 	return out
 }
 
-// now is the time in these tests.
+// now is the current time of the dashboard in these tests.
 var now = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
+// tester is a browser that opens pages of a dashboard on a fakeAPI.
 type tester struct {
 	*testing.T
-	api     *api
+	api     *fakeAPI
 	handler http.Handler
 }
 
 func newTester(t *testing.T, answers map[string]any) *tester {
 	t.Helper()
-	a := &api{t: t, answers: map[string]any{"GET /api/v1/access": map[string]any{"caller": "somebody", "namespace": "qa", "rights": everything()}}, bodies: map[string]string{}}
+	access := map[string]any{"caller": "ann", "namespace": "qa", "rights": allRights()}
+	a := &fakeAPI{t: t, answers: map[string]any{"GET /api/v1/access": access}, bodies: map[string]string{}}
 	for call, answer := range answers {
 		a.answers[call] = answer
 	}
@@ -105,7 +111,7 @@ func (t *tester) send(method, target, body string, headers ...string) *httptest.
 	return w
 }
 
-// open opens a page as somebody who is signed in, and wants a status.
+// open opens a page as a user who is signed in, and fails when the status is not want.
 func (t *tester) open(target string, want int) string {
 	t.Helper()
 	w := t.send("GET", target, "", "Cookie", "voiceai="+goodToken)
@@ -115,13 +121,13 @@ func (t *tester) open(target string, want int) string {
 	return w.Body.String()
 }
 
-// post sends a form as somebody who is signed in.
+// post sends a form as a user who is signed in.
 func (t *tester) post(target string, values url.Values) *httptest.ResponseRecorder {
 	t.Helper()
 	return t.send("POST", target, values.Encode(), "Cookie", "voiceai="+goodToken, "Sec-Fetch-Site", "same-origin")
 }
 
-// has fails where a page lacks a text, and hasNot where it has it.
+// has fails when a page lacks one of the texts.
 func (t *tester) has(page string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
@@ -131,11 +137,12 @@ func (t *tester) has(page string, texts ...string) {
 	}
 }
 
+// hasNot fails when a page has one of the texts.
 func (t *tester) hasNot(page string, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
 		if strings.Contains(page, text) {
-			t.Errorf("the page has %q in it:\n%s", text, page)
+			t.Errorf("the page has %q:\n%s", text, page)
 		}
 	}
 }
@@ -144,30 +151,31 @@ func TestPagesNeedASession(t *testing.T) {
 	d := newTester(t, map[string]any{"GET /api/v1/rules": map[string]any{"items": []any{}}})
 	w := d.send("GET", "/rules?namespace=qa", "")
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/signin?to=%2Frules%3Fnamespace%3Dqa" {
-		t.Errorf("got %d to %q, want a way to the sign-in and back", w.Code, w.Header().Get("Location"))
+		t.Errorf("got %d to %q, want the sign-in page with a way back", w.Code, w.Header().Get("Location"))
 	}
 	page := d.open("/rules?namespace=qa", http.StatusOK)
 	d.has(page, `<h1>Rules</h1>`, `aria-current="page"`, `href="/defects?namespace=qa"`, "Sign out")
 }
 
-// TestWhereOneBegins: a ServiceAccount that sees nothing in the default namespace begins in its own.
-func TestWhereOneBegins(t *testing.T) {
+// TestFirstNamespace checks that a ServiceAccount that sees nothing in the default namespace begins in its own.
+func TestFirstNamespace(t *testing.T) {
 	rules := map[string]any{"items": []any{}}
 	for caller, want := range map[string]string{
 		"system:serviceaccount:own:me": "GET /api/v1/access?namespace=own",
 		"ann@example.com":              "GET /api/v1/rules?limit=50&namespace=qa",
 	} {
 		d := newTester(t, map[string]any{
-			"GET /api/v1/rules": rules, "GET /api/v1/access": map[string]any{"caller": caller, "namespace": "qa", "rights": map[string]any{}},
+			"GET /api/v1/rules":  rules,
+			"GET /api/v1/access": map[string]any{"caller": caller, "namespace": "qa", "rights": map[string]any{}},
 		})
 		d.open("/rules", http.StatusOK)
 		if len(d.api.calls) < 2 || d.api.calls[1] != want {
-			t.Errorf("%s: asked %v, want %s second", caller, d.api.calls, want)
+			t.Errorf("%s: the calls are %v, want %s second", caller, d.api.calls, want)
 		}
 	}
 }
 
-func TestNoSuchPage(t *testing.T) {
+func TestUnknownPage(t *testing.T) {
 	d := newTester(t, nil)
 	d.has(d.open("/nothing/here", http.StatusNotFound), "There is no page at this address.", `aria-label="Main"`)
 	if w := d.send("GET", "/nothing/here", ""); w.Code != http.StatusNotFound || strings.Contains(w.Body.String(), `aria-label="Main"`) {
@@ -175,24 +183,16 @@ func TestNoSuchPage(t *testing.T) {
 	}
 }
 
-func TestNoSuchMethod(t *testing.T) {
+func TestUnknownMethod(t *testing.T) {
 	d := newTester(t, nil)
-	for asked, allow := range map[string]string{"POST /defects": "GET, HEAD", "PUT /signin": "GET, HEAD, POST", "GET /signout": "POST", "DELETE /rules/qa/r": "GET, HEAD"} {
-		method, path, _ := strings.Cut(asked, " ")
+	for request, allow := range map[string]string{
+		"POST /defects": "GET, HEAD", "PUT /signin": "GET, HEAD, POST", "GET /signout": "POST", "DELETE /rules/qa/r": "GET, HEAD",
+	} {
+		method, path, _ := strings.Cut(request, " ")
 		w := d.send(method, path, "")
 		if w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != allow {
-			t.Errorf("%s: got %d, Allow %q, want 405, %q", asked, w.Code, w.Header().Get("Allow"), allow)
+			t.Errorf("%s: got %d, Allow %q, want 405, %q", request, w.Code, w.Header().Get("Allow"), allow)
 		}
-		d.has(w.Body.String(), "This address does not take "+method)
-	}
-}
-
-func TestSentence(t *testing.T) {
-	for text, want := range map[string]string{
-		"nothing is there": "Nothing is there.", "system:serviceaccount:a:b may not": "system:serviceaccount:a:b may not.", "Done!": "Done!", "a b": "A b.", "": "",
-	} {
-		if got := sentence(text); got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
-		}
+		d.has(w.Body.String(), "This address does not support "+method+". It supports "+allow)
 	}
 }

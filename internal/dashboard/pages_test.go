@@ -6,32 +6,59 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/web"
 )
 
 const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>`
 
-// world is what the API of these tests knows: everything that people wrote is hostile.
+// world returns the answers of an API in which every text that people have written is hostile.
 func world() map[string]any {
 	defect := map[string]any{
 		"namespace": "qa", "name": "d-1", "createdTime": "2026-03-04T10:00:00Z",
 		"spec": map[string]any{"title": hostile, "severity": "High", "description": hostile, "suite": hostile},
-		"status": map[string]any{"state": "Open", "occurrences": 2, "jira": map[string]any{"key": "VOICE-1", "url": "javascript:alert(3)"},
-			"messages": []any{map[string]any{"rule": "r", "channel": hostile, "permalink": "data:text/html,x"}}},
+		"status": map[string]any{
+			"state": "Open", "occurrences": 2, "jira": map[string]any{"key": "VOICE-1", "url": "javascript:alert(3)"},
+			"messages": []any{map[string]any{"rule": "r", "channel": hostile, "permalink": "data:text/html,x"}},
+		},
 	}
-	entry := map[string]any{"time": "2026-03-04T11:00:00Z", "object": "Defect/qa/d-1", "outcome": "Failed", "reason": "Rejected", "detail": hostile, "eventType": "DefectCreated",
-		"notification": "qa/n-1", "permalink": "javascript:alert(4)", "channel": hostile, "channelName": hostile + "name", "title": hostile}
-	full := map[string]any{"event": map[string]any{"id": "e"}, "message": map[string]any{"text": hostile, "color": `"><script>`, "blocks": []any{
-		map[string]any{"section": "*bold* <https://jira.example/1|link> <javascript:alert(5)|bad> <!subteam^S1|oncall> :mag: &lt;script&gt;alert(6)&lt;/script&gt;"}}}}
+	entry := map[string]any{
+		"time": "2026-03-04T11:00:00Z", "object": "Defect/qa/d-1", "outcome": "Failed", "reason": "Rejected", "detail": hostile,
+		"eventType": "DefectCreated", "notification": "qa/n-1", "permalink": "javascript:alert(4)", "channel": hostile,
+		"channelName": hostile + "name", "title": hostile,
+	}
+	section := "*bold* <https://jira.example/1|link> <javascript:alert(5)|bad> <!subteam^S1|oncall> :mag: " +
+		"&lt;script&gt;alert(6)&lt;/script&gt;"
+	full := map[string]any{"event": map[string]any{"id": "e"}, "message": map[string]any{
+		"text": hostile, "color": `"><script>`, "blocks": []any{map[string]any{"section": section}},
+	}}
 	for k, v := range entry {
 		full[k] = v
 	}
 	return map[string]any{
 		"GET /api/v1/summary": map[string]any{
-			"integrations": []any{map[string]any{"kind": "SlackIntegration", "namespace": "qa", "name": "slack", "status": "error", "message": hostile, "hours": []any{map[string]any{"succeeded": 3, "failed": 1}}}},
-			"defects":      map[string]any{"open": 1, "bySeverity": map[string]int{"High": 1}}, "needs": 1,
-			"attention": []any{map[string]any{"object": "Defect/qa/d-1", "title": hostile, "reason": "Invalid", "message": hostile, "time": "2026-03-04T11:00:00Z", "count": 1}},
-			"suites":    []any{map[string]any{"namespace": "qa", "suite": "booking", "runs": []any{map[string]any{"name": "r", "state": "Passed", "createdTime": "2026-03-04T11:00:00Z"}}}}},
-		"GET /api/v1/defects":             map[string]any{"items": []any{map[string]any{"namespace": "qa", "name": "d-1", "title": hostile, "severity": "High", "state": "Open", "ticketKey": "VOICE-1", "ticketURL": "javascript:alert(7)"}}, "total": 51, "nextCursor": "c2"},
+			"integrations": []any{map[string]any{
+				"kind": "SlackIntegration", "namespace": "qa", "name": "slack", "status": "error", "message": hostile,
+				"hours": []any{map[string]any{"succeeded": 3, "failed": 1}},
+			}},
+			"defects": map[string]any{"open": 1, "bySeverity": map[string]int{"High": 1}},
+			"needs":   1,
+			"attention": []any{map[string]any{
+				"object": "Defect/qa/d-1", "title": hostile, "reason": "Invalid", "message": hostile, "time": "2026-03-04T11:00:00Z", "count": 1,
+			}},
+			"suites": []any{map[string]any{
+				"namespace": "qa", "suite": "booking",
+				"runs": []any{map[string]any{"name": "r", "state": "Passed", "createdTime": "2026-03-04T11:00:00Z"}},
+			}},
+		},
+		"GET /api/v1/defects": map[string]any{
+			"items": []any{map[string]any{
+				"namespace": "qa", "name": "d-1", "title": hostile, "severity": "High", "state": "Open",
+				"ticketKey": "VOICE-1", "ticketURL": "javascript:alert(7)",
+			}},
+			"total": 51, "nextCursor": "c2",
+		},
 		"GET /api/v1/defects/d-1":         defect,
 		"GET /api/v1/integrations/logs":   map[string]any{"items": []any{entry}, "total": 51, "nextCursor": "c2"},
 		"GET /api/v1/integrations/status": map[string]any{"items": []any{}},
@@ -41,7 +68,7 @@ func world() map[string]any {
 
 var everyPage = []string{"/", "/defects", "/defects/qa/d-1", "/activity", "/activity/qa/n-1"}
 
-func TestNothingWrittenRuns(t *testing.T) {
+func TestHostileTextDoesNotRun(t *testing.T) {
 	for _, path := range everyPage {
 		t.Run(path, func(t *testing.T) {
 			d := newTester(t, world())
@@ -53,33 +80,11 @@ func TestNothingWrittenRuns(t *testing.T) {
 	}
 }
 
-func TestAMessageLooksLikeInSlack(t *testing.T) {
+func TestMessageLooksLikeInSlack(t *testing.T) {
 	d := newTester(t, world())
-	d.has(d.open("/activity/qa/n-1", http.StatusOK), `<b>bold</b> <a href="https://jira.example/1" rel="noopener noreferrer">link</a> bad <span class="mention">@oncall</span>`, "🔍", "&lt;script&gt;alert(6)")
-	for text, want := range map[string]string{
-		"*<https://x.example/?a=1&amp;b=2|x>*": `<b><a href="https://x.example/?a=1&amp;b=2" rel="noopener noreferrer">x</a></b>`,
-		"<#C1|general> <@U1> <!here>":          `<span class="mention">#general</span> <span class="mention">@U1</span> <span class="mention">@here</span>`,
-		"\ue0000\ue001 \ue0007\ue001":          "0 7",
-		"`&lt;b&gt;` a*b*c":                    "<code>&lt;b&gt;</code> a*b*c",
-		"a\nb":                                 "a<br>b",
-	} {
-		if got := string(mrkdwn(text)); got != want {
-			t.Errorf("%q: got %s, want %s", text, got, want)
-		}
-	}
-}
-
-func FuzzMrkdwn(f *testing.F) {
-	f.Add("<https://a.example|b> *c* `d` &lt;e&gt;")
-	f.Add("<javascript:x|y>\ue0001\ue001")
-	f.Fuzz(func(t *testing.T, text string) {
-		got := string(mrkdwn(text))
-		for _, tag := range []string{"<script", "<img", "<svg", `href="javascript:`, "<iframe"} {
-			if strings.Contains(strings.ToLower(got), tag) {
-				t.Errorf("%q became %s", text, got)
-			}
-		}
-	})
+	d.has(d.open("/activity/qa/n-1", http.StatusOK),
+		`<b>bold</b> <a href="https://jira.example/1" rel="noopener noreferrer">link</a> bad <span class="mention">@oncall</span>`,
+		"🔍", "&lt;script&gt;alert(6)")
 }
 
 func TestHeaders(t *testing.T) {
@@ -93,62 +98,83 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s: got %v", path, w.Header())
 		}
 	}
-	for name, f := range staticFiles() {
-		w := d.send("GET", f.address, "")
+	for name, f := range web.StaticFiles() {
+		w := d.send("GET", f.Address, "")
 		if w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") || w.Header().Get("Content-Type") == "" {
 			t.Errorf("%s: got %d %v", name, w.Code, w.Header())
 		}
 	}
 }
 
-func TestNoRightNoButton(t *testing.T) {
-	looks := map[string]any{"caller": "viewer", "namespace": "qa", "rights": map[string]any{"defects": []string{"get", "list"}, "notifications": []string{"get", "list"}}}
+func TestButtonsNeedRights(t *testing.T) {
+	viewer := map[string]any{"caller": "viewer", "namespace": "qa", "rights": map[string]any{
+		"defects": []string{"get", "list"}, "notifications": []string{"get", "list"},
+	}}
 	for path, buttons := range map[string][]string{
 		"/defects/qa/d-1": {"Create Jira ticket", "Change the state", `action="/defects/`},
-		"/":               {"Mend it"},
+		"/":               {">Fix</a>"},
 	} {
 		answers := world()
-		answers["GET /api/v1/defects/d-1"] = map[string]any{"namespace": "qa", "name": "d-1", "spec": map[string]any{"title": "x", "severity": "Low"}}
+		answers["GET /api/v1/defects/d-1"] = map[string]any{
+			"namespace": "qa", "name": "d-1", "spec": map[string]any{"title": "x", "severity": "Low"},
+		}
 		may := newTester(t, answers)
 		may.has(may.open(path, http.StatusOK), buttons...)
-		answers["GET /api/v1/access"] = looks
+		answers["GET /api/v1/access"] = viewer
 		mayNot := newTester(t, answers)
 		mayNot.hasNot(mayNot.open(path, http.StatusOK), buttons...)
 	}
 }
 
-// TestWhatNeedsAttention: words are made of the kind of an event, and of nothing that somebody wrote.
-func TestWhatNeedsAttention(t *testing.T) {
-	need := func(object, title, event string, count int) map[string]any {
+// TestNeedsAttention checks that only the type of an event is split into words, and no text that people have written.
+func TestNeedsAttention(t *testing.T) {
+	item := func(object, title, event string, count int) map[string]any {
 		return map[string]any{"object": object, "title": title, "eventType": event, "reason": "Rejected", "message": "why", "count": count}
 	}
 	d := newTester(t, map[string]any{"GET /api/v1/summary": map[string]any{"attention": []any{
-		need("Notification/qa/n-1", "OpenAI API says HTTP 500", "SystemAlertFiring", 1), need("Notification/qa/n-2", "", "SystemAlertFiring", 1), need("Defect/qa/d-1", "", "", 1),
-		need("Notification/qa/n-3", "", "", 2), need("Defect/qa/d-2", "", "", 2), need("NotificationRule/qa/r", "", "", 2), need("JiraIntegration/qa/j", "", "", 2),
+		item("Notification/qa/n-1", "OpenAI API returns HTTP 500", "SystemAlertFiring", 1),
+		item("Notification/qa/n-2", "", "SystemAlertFiring", 1),
+		item("Defect/qa/d-1", "", "", 1),
+		item("Notification/qa/n-3", "", "", 2),
+		item("Defect/qa/d-2", "", "", 2),
+		item("NotificationRule/qa/r", "", "", 2),
+		item("JiraIntegration/qa/j", "", "", 2),
 	}}})
-	d.has(d.open("/?namespace=qa", http.StatusOK), `<a href="/activity/qa/n-1?namespace=qa">OpenAI API says HTTP 500</a>`, `<a href="/activity/qa/n-2?namespace=qa">System alert firing</a>`,
-		`<a href="/defects/qa/d-1?namespace=qa">d-1</a>`, `<a href="/activity?namespace=qa&amp;outcome=Failed">2 Notifications</a>`, `<a href="/defects?namespace=qa&amp;ticket=none">2 Defects</a>`,
-		`<a href="/rules?namespace=qa">2 Notification rules</a>`, `<a href="/integrations?namespace=qa">2 Jira integrations</a>`)
+	d.has(d.open("/?namespace=qa", http.StatusOK),
+		`<a href="/activity/qa/n-1?namespace=qa">OpenAI API returns HTTP 500</a>`,
+		`<a href="/activity/qa/n-2?namespace=qa">System alert firing</a>`,
+		`<a href="/defects/qa/d-1?namespace=qa">d-1</a>`,
+		`<a href="/activity?namespace=qa&amp;outcome=Failed">2 Notifications</a>`,
+		`<a href="/defects?namespace=qa&amp;ticket=none">2 Defects</a>`,
+		`<a href="/rules?namespace=qa">2 Notification rules</a>`,
+		`<a href="/integrations?namespace=qa">2 Jira integrations</a>`)
 }
 
-func TestACardSaysWhatItsLastErrorWas(t *testing.T) {
-	card := map[string]any{"kind": "SlackIntegration", "namespace": "qa", "name": "slack", "status": "healthy", "message": "ok", "lastError": "timeout", "lastErrorTime": "2026-03-04T11:00:00Z"}
+func TestCardShowsTheLastErrorOnce(t *testing.T) {
+	card := map[string]any{
+		"kind": "SlackIntegration", "namespace": "qa", "name": "slack", "status": "healthy", "message": "ok",
+		"lastError": "timeout", "lastErrorTime": "2026-03-04T11:00:00Z",
+	}
 	d := newTester(t, map[string]any{"GET /api/v1/summary": map[string]any{"integrations": []any{card}}})
 	d.has(d.open("/", http.StatusOK), `<p class="sub clip">timeout</p>`)
 	card["message"] = "timeout"
 	if page := d.open("/", http.StatusOK); strings.Count(page, "timeout") != 1 {
-		t.Errorf("what is wrong is not said once: %s", page)
+		t.Errorf("the last error is not shown once: %s", page)
 	}
 }
 
-func TestFiltersRoundTrip(t *testing.T) {
+func TestFilters(t *testing.T) {
 	d := newTester(t, world())
-	page := d.open("/defects?namespace=qa&q=wrong+day&state=InProgress&severity=High&category=EdgeCase&ticket=none&suite=booking&sort=severity", http.StatusOK)
-	d.has(page, `value="wrong day"`, `value="InProgress" selected`, `<option selected>High`, `value="EdgeCase" selected`, `value="none"`, `value="booking"`, `value="severity" selected`,
-		`name="namespace" value="qa"`, "/defects?category=EdgeCase&amp;cursor=c2&amp;namespace=qa&amp;q=wrong&#43;day&amp;severity=High&amp;sort=severity&amp;state=InProgress&amp;suite=booking&amp;ticket=none")
-	want := "GET /api/v1/defects?category=EdgeCase&limit=50&namespace=qa&q=wrong+day&severity=High&sort=severity&state=InProgress&suite=booking&ticket=none"
+	const filter = "q=wrong+day&state=InProgress&severity=High&category=EdgeCase&ticket=none&suite=booking&sort=severity"
+	page := d.open("/defects?namespace=qa&"+filter, http.StatusOK)
+	d.has(page, `value="wrong day"`, `value="InProgress" selected`, `<option selected>High`, `value="EdgeCase" selected`, `value="none"`,
+		`value="booking"`, `value="severity" selected`, `name="namespace" value="qa"`,
+		"/defects?category=EdgeCase&amp;cursor=c2&amp;namespace=qa&amp;q=wrong&#43;day&amp;severity=High&amp;sort=severity"+
+			"&amp;state=InProgress&amp;suite=booking&amp;ticket=none")
+	want := "GET /api/v1/defects?category=EdgeCase&limit=50&namespace=qa&q=wrong+day&severity=High&sort=severity" +
+		"&state=InProgress&suite=booking&ticket=none"
 	if got := d.api.calls[len(d.api.calls)-1]; got != want {
-		t.Errorf("the API was asked %s, want %s", got, want)
+		t.Errorf("the call is %s, want %s", got, want)
 	}
 	d.has(d.open("/defects?cursor=c2", http.StatusOK), "First page", "Next page")
 	d.hasNot(d.open("/defects", http.StatusOK), "First page", "Show all")
@@ -164,16 +190,20 @@ func TestEmptyAndErrorPages(t *testing.T) {
 		"GET /api/v1/summary": map[string]any{"defects": map[string]any{"bySeverity": map[string]int{}}},
 	})
 	d.has(d.open("/defects", http.StatusOK), "No defects")
-	d.has(d.open("/defects?q=x", http.StatusOK), "Nothing fits", "Show all")
-	d.has(d.open("/activity", http.StatusOK), "Nothing was done yet")
-	d.has(d.open("/", http.StatusOK), "No integration yet", "Connect Slack", "All is well", "No runs")
+	d.has(d.open("/defects?q=x", http.StatusOK), "No matches", "Show all")
+	d.has(d.open("/activity", http.StatusOK), "No activity yet")
+	d.has(d.open("/", http.StatusOK), "No integration yet", "Connect Slack", "All clear", "No runs")
 	d.has(d.open("/defects/qa/gone", http.StatusNotFound), "Not found")
 	d.has(d.open("/nothing", http.StatusNotFound), "Not found")
-	for code, says := range map[int]string{403: "You may not see this", 429: "Too many requests", 503: "Not available right now", 500: "Something went wrong"} {
-		d.api.answers["GET /api/v1/defects"] = status{code, Problem{Detail: "somebody may not list defects: bind a Role"}}
-		d.has(d.open("/defects", code), says, "bind a Role", `<h1>`)
+	for code, title := range map[int]string{
+		403: "You may not see this", 429: "Too many requests", 503: "Not available right now", 500: "Something went wrong",
+	} {
+		d.api.answers["GET /api/v1/defects"] = response{code, client.Problem{Detail: "ann may not list defects: bind a Role"}}
+		d.has(d.open("/defects", code), title, "bind a Role", `<h1>`)
 	}
-	for _, path := range []string{"/defects/qa/..%2f..%2faccess", "/defects/qa/d-1%2fjira", "/defects/QA/x", "/defects/qa/%00", "/activity/qa/a%3Fb"} {
+	for _, path := range []string{
+		"/defects/qa/..%2f..%2faccess", "/defects/qa/d-1%2fjira", "/defects/QA/x", "/defects/qa/%00", "/activity/qa/a%3Fb",
+	} {
 		before := len(d.api.calls)
 		d.open(path, http.StatusNotFound)
 		if len(d.api.calls) != before {
@@ -182,10 +212,10 @@ func TestEmptyAndErrorPages(t *testing.T) {
 	}
 }
 
-func TestFormsOfADefect(t *testing.T) {
+func TestDefectForms(t *testing.T) {
 	answers := world()
 	answers["PATCH /api/v1/defects/d-1"] = map[string]any{}
-	answers["POST /api/v1/defects/d-1/jira"] = status{http.StatusAccepted, map[string]any{}}
+	answers["POST /api/v1/defects/d-1/jira"] = response{http.StatusAccepted, map[string]any{}}
 	d := newTester(t, answers)
 	w := d.post("/defects/qa/d-1/state", url.Values{"state": {"Resolved"}})
 	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/defects/qa/d-1?done=moved" {
@@ -198,62 +228,70 @@ func TestFormsOfADefect(t *testing.T) {
 	if w = d.post("/defects/qa/d-1/ticket", nil); w.Header().Get("Location") != "/defects/qa/d-1?done=ticket" {
 		t.Errorf("got %d to %q", w.Code, w.Header().Get("Location"))
 	}
-	d.api.answers["PATCH /api/v1/defects/d-1"] = status{http.StatusConflict, Problem{Detail: "d-1 is managed by argocd-controller"}}
+	d.api.answers["PATCH /api/v1/defects/d-1"] = response{http.StatusConflict, client.Problem{Detail: "d-1 is managed by argocd-controller"}}
 	w = d.post("/defects/qa/d-1/state", url.Values{"state": {"Closed"}})
 	if w.Code != http.StatusUnprocessableEntity {
 		t.Errorf("got %d, want 422", w.Code)
 	}
 	d.has(w.Body.String(), "managed by argocd-controller", `value="Closed" selected`)
-	d.api.answers["PATCH /api/v1/defects/d-1"] = status{http.StatusForbidden, Problem{Detail: "no"}}
+	d.api.answers["PATCH /api/v1/defects/d-1"] = response{http.StatusForbidden, client.Problem{Detail: "no"}}
 	d.has(d.post("/defects/qa/d-1/state", url.Values{"state": {"Closed"}}).Body.String(), "You may not do this")
 
 	before := len(d.api.calls)
-	for _, headers := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"}} {
+	for _, headers := range [][]string{
+		{"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Origin", "https://evil.example"},
+	} {
 		w := d.send("POST", "/defects/qa/d-1/ticket", "", append(headers, "Cookie", "voiceai="+goodToken)...)
 		if w.Code != http.StatusForbidden || len(d.api.calls) != before {
-			t.Errorf("%q: got %d, and the API was asked %q", headers, w.Code, d.api.calls[before:])
+			t.Errorf("%q: got %d, and the API got the calls %q", headers, w.Code, d.api.calls[before:])
 		}
 	}
 }
 
-// TestWhereARefusedFormIs opens the address that a browser is at when it shows what is wrong with a form.
-func TestWhereARefusedFormIs(t *testing.T) {
+// TestAddressOfARejectedForm opens the address that a browser is at when it shows a form with errors.
+func TestAddressOfARejectedForm(t *testing.T) {
 	answers := world()
 	for path, answer := range slackAnswers() {
 		answers[path] = answer
 	}
-	answers["PATCH /api/v1/defects/d-1"] = status{http.StatusUnprocessableEntity, Problem{Detail: "no"}}
+	answers["PATCH /api/v1/defects/d-1"] = response{http.StatusUnprocessableEntity, client.Problem{Detail: "no"}}
 	d := newTester(t, answers)
 	for path, page := range map[string]string{
-		"/defects/qa/d-1/state?namespace=qa": "/defects/qa/d-1?namespace=qa", "/defects/qa/d-1/ticket": "/defects/qa/d-1", "/integrations/slack/qa/slack/save": "/integrations/slack/qa/slack",
-		"/integrations/slack/qa/slack/test": "/integrations/slack/qa/slack", "/integrations/jira/qa/jira/remove": "/integrations/jira/qa/jira",
+		"/defects/qa/d-1/state?namespace=qa": "/defects/qa/d-1?namespace=qa",
+		"/defects/qa/d-1/ticket":             "/defects/qa/d-1",
+		"/integrations/slack/qa/slack/save":  "/integrations/slack/qa/slack",
+		"/integrations/slack/qa/slack/test":  "/integrations/slack/qa/slack",
+		"/integrations/jira/qa/jira/remove":  "/integrations/jira/qa/jira",
 	} {
 		w := d.send("GET", path, "", "Cookie", "voiceai="+goodToken)
 		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != page {
 			t.Errorf("%s: got %d to %q, want 303 to %q", path, w.Code, w.Header().Get("Location"), page)
 		}
 	}
-	d.has(d.post("/defects/qa/d-1/state?namespace=qa", url.Values{"state": {"Closed"}}).Body.String(), `data-page="/defects/qa/d-1?namespace=qa"`)
+	w := d.post("/defects/qa/d-1/state?namespace=qa", url.Values{"state": {"Closed"}})
+	d.has(w.Body.String(), `data-page="/defects/qa/d-1?namespace=qa"`)
 	d.has(d.open("/defects/qa/d-1?done=moved&namespace=qa", http.StatusOK), `data-page="/defects/qa/d-1?namespace=qa"`)
 }
 
 func TestNamespaces(t *testing.T) {
 	answers := world()
-	answers["GET /api/v1/access"] = map[string]any{"caller": "admin", "namespace": "qa", "everywhere": true, "namespaces": []string{"qa", "staging"}, "rights": everything()}
+	answers["GET /api/v1/access"] = map[string]any{
+		"caller": "admin", "namespace": "qa", "everywhere": true, "namespaces": []string{"qa", "staging"}, "rights": allRights(),
+	}
 	d := newTester(t, answers)
 	d.has(d.open("/defects", http.StatusOK), `<option value="*" selected>`, `<option>staging</option>`)
 	if got := d.api.calls[len(d.api.calls)-1]; got != "GET /api/v1/defects?limit=50&namespace=%2A" {
-		t.Errorf("asked %s, want all namespaces", got)
+		t.Errorf("the call is %s, want all namespaces", got)
 	}
 	d.has(d.open("/defects?namespace=staging", http.StatusOK), `href="/activity?namespace=staging"`)
 	one := newTester(t, world())
 	one.has(one.open("/defects/other/d-1", http.StatusOK), `href="/activity?namespace=other"`)
 }
 
-func TestLivePassesTheTokenOn(t *testing.T) {
-	var asked []string
+func TestLiveForwardsTheToken(t *testing.T) {
+	var calls []string
 	h := New(Options{API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.URL.RequestURI()+" "+r.Header.Get("Authorization")+r.Header.Get("Cookie"))
+		calls = append(calls, r.URL.RequestURI()+" "+r.Header.Get("Authorization")+r.Header.Get("Cookie"))
 	})})
 	for _, c := range []string{"voiceai=" + goodToken, ""} {
 		r := httptest.NewRequest("GET", "/live?namespace=qa&kinds=Defect&kinds=Job", nil)
@@ -261,29 +299,36 @@ func TestLivePassesTheTokenOn(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer smuggled")
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	if want := "/api/v1/watch?namespace=qa&kinds=Defect&kinds=Job "; asked[0] != want+"Bearer "+goodToken || asked[1] != want {
-		t.Errorf("asked %q", asked)
+	if want := "/api/v1/watch?namespace=qa&kinds=Defect&kinds=Job "; calls[0] != want+"Bearer "+goodToken || calls[1] != want {
+		t.Errorf("the calls are %q", calls)
 	}
 }
 
-func TestAPageFollowsFromWhereItWasRead(t *testing.T) {
+func TestPageFollowsChangesSinceItWasRead(t *testing.T) {
 	d := newTester(t, world())
 	d.api.position = "P-7"
 	d.has(d.open("/defects", http.StatusOK), `&amp;since=P-7"`)
 }
 
-// TestAnActivityOpens: what an integration did for something else than a Notification has no page, and opens where it stands. What went wrong is
-// there for narrow windows too, which have no column for it.
-func TestAnActivityOpens(t *testing.T) {
-	entry := map[string]any{"time": "2026-03-04T11:00:00Z", "integration": "JiraIntegration/qa/jira", "action": "CreateIssue", "object": "Defect/qa/d-1", "outcome": "Failed", "detail": "customfield_1 <b>is required</b>"}
-	d := newTester(t, map[string]any{"GET /api/v1/integrations/logs": map[string]any{"items": []any{entry}, "total": 1}, "GET /api/v1/integrations/status": map[string]any{}})
+// TestActivityWithoutAPage checks that an entry that is no Notification opens in its row. Its detail is also shown in
+// narrow windows, which have no column for it.
+func TestActivityWithoutAPage(t *testing.T) {
+	entry := map[string]any{
+		"time": "2026-03-04T11:00:00Z", "integration": "JiraIntegration/qa/jira", "action": "CreateIssue", "object": "Defect/qa/d-1",
+		"outcome": "Failed", "detail": "customfield_1 <b>is required</b>",
+	}
+	d := newTester(t, map[string]any{
+		"GET /api/v1/integrations/logs":   map[string]any{"items": []any{entry}, "total": 1},
+		"GET /api/v1/integrations/status": map[string]any{},
+	})
 	page := d.open("/activity", http.StatusOK)
 	const detail = "customfield_1 &lt;b&gt;is required&lt;/b&gt;"
-	d.has(page, `<summary class="title">Create issue</summary>`, `<dt>What went wrong</dt><dd>`+detail, `<div class="clip">`+detail, `data-key="2026-03-04T11:00:00Z JiraIntegration/qa/jira CreateIssue Defect/qa/d-1"`)
+	d.has(page, `<summary class="title">Create issue</summary>`, `<dt>What went wrong</dt><dd>`+detail, `<div class="clip">`+detail,
+		`data-key="2026-03-04T11:00:00Z JiraIntegration/qa/jira CreateIssue Defect/qa/d-1"`)
 }
 
-// TestWhoMayNotWatchIsNotLeftWaiting has somebody list what they may not watch, or not all of it.
-func TestWhoMayNotWatchIsNotLeftWaiting(t *testing.T) {
+// TestLiveNeedsTheRightToWatch opens a page as a user who may watch none of its kinds, or some of them.
+func TestLiveNeedsTheRightToWatch(t *testing.T) {
 	for _, c := range []struct {
 		watches []string
 		live    string
@@ -292,31 +337,34 @@ func TestWhoMayNotWatchIsNotLeftWaiting(t *testing.T) {
 		for _, r := range c.watches {
 			rights[r] = []string{"list", "watch"}
 		}
-		answers["GET /api/v1/access"] = map[string]any{"caller": "somebody", "namespace": "qa", "rights": rights}
+		answers["GET /api/v1/access"] = map[string]any{"caller": "ann", "namespace": "qa", "rights": rights}
 		d := newTester(t, answers)
 		page := d.open("/", http.StatusOK)
 		if c.live == "" {
-			d.has(page, "Reload to see what changed")
+			d.has(page, "Reload to see changes")
 			d.hasNot(page, "data-live")
 			continue
 		}
 		d.has(page, c.live)
-		d.hasNot(page, "Reload to see what changed")
+		d.hasNot(page, "Reload to see changes")
 	}
 }
 
-func TestChannelsAreCalledByName(t *testing.T) {
+func TestChannelsAreShownByName(t *testing.T) {
 	w := world()
-	entry := map[string]any{"time": "2026-03-04T11:00:00Z", "object": "Defect/qa/d-1", "outcome": "Succeeded", "eventType": "DefectCreated", "notification": "qa/n-1",
-		"channel": "C0123", "channelName": "#alerts", "title": "The agent hangs up"}
+	entry := map[string]any{
+		"time": "2026-03-04T11:00:00Z", "object": "Defect/qa/d-1", "outcome": "Succeeded", "eventType": "DefectCreated",
+		"notification": "qa/n-1", "channel": "C0123", "channelName": "#alerts", "title": "The agent hangs up",
+	}
 	w["GET /api/v1/integrations/logs"] = map[string]any{"items": []any{entry}, "total": 1}
-	w["GET /api/v1/defects/d-1"].(map[string]any)["status"].(map[string]any)["messages"] = []any{map[string]any{"rule": "r", "channel": "C0123"}}
+	status := w["GET /api/v1/defects/d-1"].(map[string]any)["status"].(map[string]any)
+	status["messages"] = []any{map[string]any{"rule": "r", "channel": "C0123"}}
 	d := newTester(t, w)
 	for _, path := range []string{"/activity", "/defects/qa/d-1"} {
 		page := d.open(path, http.StatusOK)
 		d.has(page, "#alerts")
 		if strings.Contains(page, "C0123") {
-			t.Errorf("%s calls a channel by its ID, though its name is known", path)
+			t.Errorf("%s shows the ID of a channel whose name is known", path)
 		}
 	}
 	d.has(d.open("/activity", http.StatusOK), "The agent hangs up")

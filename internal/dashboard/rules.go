@@ -3,122 +3,45 @@ package dashboard
 import (
 	"errors"
 	"net/http"
-	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/web"
 )
 
-// ruleRow is a rule in a list.
-type ruleRow struct {
-	Namespace     string     `json:"namespace"`
-	Name          string     `json:"name"`
-	EventTypes    []string   `json:"eventTypes"`
-	Channel       string     `json:"channel"`
-	Suspended     bool       `json:"suspended"`
-	Ready         bool       `json:"ready"`
-	Reason        string     `json:"reason"`
-	Message       string     `json:"message"`
-	MatchedTotal  int64      `json:"matchedTotal"`
-	SentTotal     int64      `json:"sentTotal"`
-	FailedTotal   int64      `json:"failedTotal"`
-	LastError     string     `json:"lastError"`
-	LastMatchTime *time.Time `json:"lastMatchTime"`
+// rulesPage is the data of the list.
+type rulesPage struct {
+	client.List[client.RuleRow]
+	Cursor string
 }
 
-// State is how it is, in a word.
-func (r ruleRow) State() string { return ruleState(r.Suspended, r.Ready) }
-
-func ruleState(suspended, ready bool) string {
-	switch {
-	case suspended:
-		return "Suspended"
-	case ready:
-		return "Ready"
-	}
-	return "NotReady"
+// rulePage is the data of the page of one rule.
+type rulePage struct {
+	client.Rule
+	// TestEvent is the ID of the event to test the rule with; empty when the API chooses it.
+	TestEvent string
+	// Test is the result of the dry run. TestProblem says why there is none.
+	Test        *client.RuleTest
+	TestProblem string
+	YAML        string
 }
 
-// rule is one with all that its page shows.
-type rule struct {
-	Namespace string         `json:"namespace"`
-	Name      string         `json:"name"`
-	Spec      map[string]any `json:"spec"`
-	Status    struct {
-		Conditions   []condition `json:"conditions"`
-		MatchedTotal int64       `json:"matchedTotal"`
-		SentTotal    int64       `json:"sentTotal"`
-		FailedTotal  int64       `json:"failedTotal"`
-		ErrorsTotal  int64       `json:"errorsTotal"`
-		LastError    *struct {
-			Time      *time.Time `json:"time"`
-			EventID   string     `json:"eventID"`
-			EventType string     `json:"eventType"`
-			Message   string     `json:"message"`
-		} `json:"lastError"`
-		LastMatchTime *time.Time `json:"lastMatchTime"`
-	} `json:"status"`
-}
-
-// State is how it is, in a word.
-func (r rule) State() string {
-	ready := false
-	for _, c := range r.Status.Conditions {
-		ready = ready || c.Type == "Ready" && c.Status == "True"
-	}
-	return ruleState(at(r.Spec, "suspend") == true, ready)
-}
-
-// dryRun is what a rule would do with an event.
-type dryRun struct {
-	Matches bool   `json:"matches"`
-	Why     string `json:"why"`
-	Source  string `json:"source"`
-	Event   struct {
-		ID       string            `json:"id"`
-		Type     string            `json:"type"`
-		Time     *time.Time        `json:"time"`
-		Severity string            `json:"severity"`
-		Labels   map[string]string `json:"labels"`
-	} `json:"event"`
-	Message *renderedMessage `json:"message"`
-}
-
-// Verdict is the word for it.
-func (d dryRun) Verdict() string {
-	if d.Matches {
+// Verdict returns the word for the badge of the dry run's result.
+func (p rulePage) Verdict() string {
+	if p.Test.Matches {
 		return "matches"
 	}
 	return "differs"
 }
 
-// rulePage is what the page of one shows.
-type rulePage struct {
-	rule
-	// Asked is the event that the dry run was asked for, Wrong why there is none.
-	Asked, Wrong string
-	DryRun       *dryRun
-	YAML         string
-}
-
-// Types are those of the events that it is for.
-func (p rulePage) Types() (out []string) {
-	all, _ := at(p.Spec, "eventTypes").([]any)
+// EventTypes returns the types of events that the rule selects.
+func (p rulePage) EventTypes() (out []string) {
+	all, _ := p.Spec.Get("eventTypes").([]any)
 	for _, t := range all {
 		if s, ok := t.(string); ok {
-			out = append(out, words(s))
+			out = append(out, web.Words(s))
 		}
 	}
 	return out
-}
-
-// Text is a text of its spec; empty when there is none.
-func (p rulePage) Text(path string) string {
-	s, _ := at(p.Spec, path).(string)
-	return s
-}
-
-// rulesPage is what the list shows.
-type rulesPage struct {
-	list[ruleRow]
-	Cursor string
 }
 
 func (s *site) routeRules(mux *http.ServeMux) {
@@ -126,38 +49,36 @@ func (s *site) routeRules(mux *http.ServeMux) {
 	s.handle(mux, "GET /rules/{namespace}/{name}", s.showRule)
 }
 
-func (s *site) listRules(v *visit) error {
-	data := rulesPage{Cursor: v.r.URL.Query().Get("cursor")}
-	if err := v.get("/api/v1/rules", v.here("cursor", data.Cursor, "limit", perPage), &data.list); err != nil {
+func (s *site) listRules(v *visit) (err error) {
+	data := rulesPage{Cursor: v.parameter("cursor")}
+	if data.List, err = v.api.Rules(v.namespace, data.Cursor); err != nil {
 		return err
 	}
 	return v.render(http.StatusOK, "rules", view{Title: "Rules", Section: "rules", Follow: "NotificationRule", Data: data})
 }
 
-// showRule shows a rule, and tries it with an event: nothing is sent by that.
+// showRule shows a rule with a dry run, which sends nothing.
 func (s *site) showRule(v *visit) error {
-	data := rulePage{Asked: v.r.URL.Query().Get("event")}
-	at := "/api/v1/rules/" + v.name()
-	if err := v.get(at, v.here(), &data.rule); err != nil {
+	rule, err := v.api.Rule(v.key())
+	if err != nil {
 		return err
 	}
-	var body any
-	if data.Asked != "" {
-		body = map[string]string{"eventID": data.Asked}
-	}
-	var tried dryRun
-	_, err := v.call(http.MethodPost, at+"/test", v.here(), body, &tried)
-	var p *Problem
+	data := rulePage{Rule: rule, TestEvent: v.parameter("event")}
+	result, err := v.api.TestRule(v.key(), data.TestEvent)
+	var p *client.Problem
 	switch {
 	case err == nil:
-		data.DryRun = &tried
+		data.Test = result
 	case errors.As(err, &p) && p.Status != http.StatusUnauthorized:
-		data.Wrong = sentence(p.Detail)
+		data.TestProblem = web.Sentence(p.Detail)
 	default:
 		return err
 	}
-	if data.YAML, err = manifest("NotificationRule", data.Namespace, data.Name, data.Spec); err != nil {
+	key := client.Key{Namespace: data.Namespace, Name: data.Name}
+	if data.YAML, err = manifest("NotificationRule", key, data.Spec); err != nil {
 		return err
 	}
-	return v.render(http.StatusOK, "rule", view{Title: "Rule " + data.Name, Section: "rules", Follow: "NotificationRule", Data: data})
+	return v.render(http.StatusOK, "rule", view{
+		Title: "Rule " + data.Name, Section: "rules", Follow: "NotificationRule", Data: data,
+	})
 }

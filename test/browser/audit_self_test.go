@@ -8,85 +8,86 @@ import (
 	"testing"
 )
 
-// sound is a page with nothing wrong; the tests of the audit spoil it.
-const sound = `<!doctype html><html lang="en"><head><title>Sound</title><meta name="viewport" content="width=device-width">
+// goodPage is a page without mistakes. Each case of TestAudit puts one into it.
+const goodPage = `<!doctype html><html lang="en"><head><title>Good</title><meta name="viewport" content="width=device-width">
 <link rel="stylesheet" href="data:text/css,:focus-visible%7Boutline:2px solid blue%7D button,input%7Bheight:32px;min-width:32px%7D nav a%7Bdisplay:inline-block;padding:8px%7D"></head><body>
-<a href="#main">Skip</a><header>Top</header><nav><a href="/">Overview</a></nav><main id="main"><h1>Sound</h1><h2>Part</h2>
+<a href="#main">Skip</a><header>Top</header><nav><a href="/">Overview</a></nav><main id="main"><h1>Good</h1><h2>Part</h2>
 <p>Text</p><label for="f">Field</label><input id="f"><button>Press</button>
-<table><caption>Things</caption><tr><th scope="col">One</th></tr><tr><td>1</td></tr></table><time datetime="2026-01-01T00:00:00Z">then</time></main></body></html>`
+<table><caption>Numbers</caption><tr><th scope="col">One</th></tr><tr><td>1</td></tr></table><time datetime="2026-01-01T00:00:00Z">then</time></main></body></html>`
 
-// TestAudit tries the audit itself: each mistake is found.
+// TestAudit checks that the audit finds each mistake.
 func TestAudit(t *testing.T) {
 	p := newTab(t)
-	wrong := func(page string) []string {
+	problems := func(page string) []string {
 		p.openURL("data:text/html;base64," + base64.StdEncoding.EncodeToString([]byte(page)))
 		p.write("\t")
 		out, err := eval[[]string](p, audit)
 		p.must(err)
 		return out
 	}
-	if found := wrong(sound); len(found) > 0 {
-		t.Errorf("a sound page is blamed: %q", found)
+	if found := problems(goodPage); len(found) > 0 {
+		t.Errorf("the good page has problems: %q", found)
 	}
 	for _, c := range []struct{ name, old, new, want string }{
 		{"language", ` lang="en"`, ``, "its language"},
-		{"title", `<title>Sound</title>`, ``, "no title"},
+		{"title", `<title>Good</title>`, ``, "no title"},
 		{"viewport", `name="viewport"`, `name="other"`, "adapt to the window"},
 		{"two h1", `<h2>`, `<h1>Second</h1><h2>`, "there are 2 h1"},
-		{"level left out", `<h2>Part</h2>`, `<h4>Part</h4>`, "comes after an h1"},
+		{"skipped level", `<h2>Part</h2>`, `<h4>Part</h4>`, "comes after an h1"},
 		{"no main", `<main id="main">`, `<div id="main">`, "there are 0 main"},
 		{"no header", `<header>Top</header>`, ``, "no header"},
-		{"id twice", `<p>`, `<p id="f">`, "2 elements have the id f"},
-		{"label of nothing", `for="f"`, `for="g"`, "for=g"},
+		{"duplicate id", `<p>`, `<p id="f">`, "2 elements have the id f"},
+		{"label without field", `for="f"`, `for="g"`, "for=g"},
 		{"no label", `<label for="f">Field</label>`, ``, "no label"},
 		{"no alt", `<p>Text`, `<p><img src="data:,">`, "no alt"},
-		{"no caption", `<caption>Things</caption>`, ``, "no caption"},
+		{"no caption", `<caption>Numbers</caption>`, ``, "no caption"},
 		{"no scope", ` scope="col"`, ``, "no scope"},
 		{"no datetime", ` datetime="2026-01-01T00:00:00Z"`, ``, "no datetime"},
-		{"order of focus", `<button>`, `<button tabindex="3">`, "tabindex 3"},
+		{"focus order", `<button>`, `<button tabindex="3">`, "tabindex 3"},
 		{"inline style", `<p>`, `<p style="margin:0">`, "inline style"},
 		{"no skip link", `<a href="#main">Skip</a>`, ``, "no skip link"},
-		{"focus not seen", `:focus-visible%7Boutline:2px solid blue%7D`, `*:focus-visible%7Boutline:none%7D`, "looks the same"},
+		{"invisible focus", `:focus-visible%7Boutline:2px solid blue%7D`, `*:focus-visible%7Boutline:none%7D`, "looks the same"},
 		{"small", `<button>`, `<button style="all:unset">`, "pixels"},
 		{"broken word", `>Field<`, ` style="display:block;width:3ch;overflow-wrap:anywhere">Field<`, "on 2 lines"},
 		{"narrow field", `<input id="f">`, `<input id="f" style="width:40px">`, "pixels wide"},
-		{"pale", `<p>Text`, `<p style="color:#999">Text`, "contrast of the text"},
-		{"pale on dark", `<p>Text`, `<p style="background:#222"><span style="color:rgb(255 255 255 / 30%)">Text</span>`, "contrast of the text"},
-		{"faint", `<p>Text`, `<p style="opacity:.4">Text`, "contrast of the text"},
+		{"low contrast", `<p>Text`, `<p style="color:#999">Text`, "contrast of the text"},
+		{"low contrast on dark", `<p>Text`, `<p style="background:#222"><span style="color:rgb(255 255 255 / 30%)">Text</span>`, "contrast of the text"},
+		{"transparent", `<p>Text`, `<p style="opacity:.4">Text`, "contrast of the text"},
 		{"wide", `<p>Text`, `<p style="width:3000px">Text`, "pixels wide"},
-		{"box that scrolls", `<p>Text`, `<p style="overflow-x:auto;width:50px;white-space:nowrap">Text that goes on and on and on`, "by keyboard"},
+		{"scrolling box", `<p>Text`, `<p style="overflow-x:auto;width:50px;white-space:nowrap">Text that goes on and on and on`, "the keyboard does not reach it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			spoilt := strings.Replace(sound, c.old, c.new, 1)
-			if spoilt == sound {
+			page := strings.Replace(goodPage, c.old, c.new, 1)
+			if page == goodPage {
 				t.Fatalf("%q is not in the page", c.old)
 			}
-			found := wrong(spoilt)
+			found := problems(page)
 			for _, sentence := range found {
 				if strings.Contains(sentence, c.want) {
 					return
 				}
 			}
-			t.Errorf("no complaint has %q in it: %q", c.want, found)
+			t.Errorf("no problem contains %q: %q", c.want, found)
 		})
 	}
 }
 
-// TestNothingGoesUnnoticed tries what a tab listens to.
-func TestNothingGoesUnnoticed(t *testing.T) {
+// TestTabRecordsProblems checks the events that a tab listens to.
+func TestTabRecordsProblems(t *testing.T) {
 	for name, c := range map[string]struct{ body, want string }{
-		"error":     {`<script>console.error("spoilt")</script>`, "spoilt"},
-		"exception": {`<script>throw new Error("spoilt")</script>`, "spoilt"},
-		"policy":    {`<meta http-equiv="Content-Security-Policy" content="script-src 'none'"><script>1</script>`, "the policy is broken"},
-		"elsewhere": {`<img alt="" src="http://127.0.0.1:1/spoilt.png">`, "loaded from elsewhere"},
+		"error":     {`<script>console.error("broken")</script>`, "broken"},
+		"exception": {`<script>throw new Error("broken")</script>`, "broken"},
+		"policy":    {`<meta http-equiv="Content-Security-Policy" content="script-src 'none'"><script>1</script>`, "the policy is violated"},
+		"elsewhere": {`<img alt="" src="http://127.0.0.1:1/broken.png">`, "from another server"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newTab(t)
-			p.openURL("data:text/html;base64," + base64.StdEncoding.EncodeToString([]byte("<!doctype html><title>Spoilt</title>"+c.body)))
-			p.until("the complaint", func() error { return p.complained(c.want) })
+			page := "<!doctype html><title>Broken</title>" + c.body
+			p.openURL("data:text/html;base64," + base64.StdEncoding.EncodeToString([]byte(page)))
+			p.until("the problem", func() error { return p.hasProblem(c.want) })
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.wrong = nil // it was wanted
+			p.problems = nil // the test expects it
 		})
 	}
 }

@@ -15,42 +15,45 @@ import (
 //go:embed audit.js
 var audit string
 
-// pressed are the roles whose elements people use, and which therefore need a name.
-var pressed = []string{"button", "link", "textbox", "searchbox", "combobox", "checkbox", "radio", "spinbutton", "switch", "tab", "menuitem", "listbox", "DisclosureTriangle"}
+// interactiveRoles are the roles of elements that people use, and which therefore need a name.
+var interactiveRoles = []string{
+	"button", "link", "textbox", "searchbox", "combobox", "checkbox", "radio", "spinbutton", "switch", "tab", "menuitem",
+	"listbox", "DisclosureTriangle",
+}
 
-// looks are the windows in which every page is looked at.
-var looks = []struct {
+// windows are the windows in which every page is checked.
+var windows = []struct {
 	width, height int64
 	scheme        string
 }{{1280, 900, "light"}, {1280, 900, "dark"}, {360, 740, "light"}, {360, 740, "dark"}}
 
-// look takes pictures of the page as it stands, wide and narrow, light and dark, and fails where somebody could not use it.
+// look takes pictures of the page, wide and narrow, light and dark, and runs the audit in each of these windows.
 func (p *tab) look(name string) {
 	p.Helper()
 	all, err := p.nodes()
 	p.must(err)
 	for _, n := range all {
-		if n.name == "" && slices.Contains(pressed, n.role) {
+		if n.name == "" && slices.Contains(interactiveRoles, n.role) {
 			p.Errorf("%s: a %s has no name", name, n.role)
 		}
 	}
-	for _, l := range looks {
+	for _, l := range windows {
 		p.window(l.width, l.height, l.scheme)
 		p.shoot(fmt.Sprintf("%s-%d-%s", name, l.width, l.scheme))
 	}
-	p.write(kb.Tab) // from here on focus is shown as for a keyboard
-	for _, l := range looks {
+	p.write(kb.Tab) // from here on the browser shows the focus as it does for keyboard users
+	for _, l := range windows {
 		p.window(l.width, l.height, l.scheme)
-		wrong, err := eval[[]string](p, audit)
+		problems, err := eval[[]string](p, audit)
 		p.must(err)
-		for _, sentence := range wrong {
-			p.Errorf("%s, %d pixels wide, %s: %s", name, l.width, l.scheme, sentence)
+		for _, problem := range problems {
+			p.Errorf("%s, %d pixels wide, %s: %s", name, l.width, l.scheme, problem)
 		}
 	}
 	p.window(1280, 900, "light")
 }
 
-// window sets the size of the window and the scheme that the user likes. Nothing moves, so that what is seen is what stays.
+// window sets the size of the window and the preferred colour scheme. Animations are off, so that pictures are stable.
 func (p *tab) window(width, height int64, scheme string) {
 	p.Helper()
 	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{

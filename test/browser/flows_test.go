@@ -22,21 +22,21 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
-// TestMendAWrongToken goes from the red card to the form, gives the right token and sees the card green.
-func TestMendAWrongToken(t *testing.T) {
+// TestFixAWrongToken goes from the red card to the form, enters the right token and sees the card turn green.
+func TestFixAWrongToken(t *testing.T) {
 	w := newWorld(t)
 	p := w.tab(t)
 	p.signIn(w.admin)
-	w.token("jira", "wrong")
+	w.writeToken("jira", "wrong")
 	p.open("/")
 	p.seeCard(jiraName, "error")
 	p.look("overview-wrong-token")
 	p.open("/integrations/jira/" + w.namespace + "/" + jiraName)
 	p.look("jira-wrong-token")
-	p.hidden("wrong\"", jira.BotToken)
+	p.absent("wrong\"", jira.BotToken)
 	p.fill("API token", jira.BotToken)
 	p.follow("button", "save")
-	p.hidden(jira.BotToken)
+	p.absent(jira.BotToken)
 	p.open("/")
 	p.seeCard(jiraName, "healthy")
 
@@ -62,8 +62,8 @@ func TestSendATestNotification(t *testing.T) {
 	p.see("test")
 }
 
-// TestASlowAnswerIsWaitedForOnce presses twice while Slack takes its time. The answer is in sight on a telephone too.
-func TestASlowAnswerIsWaitedForOnce(t *testing.T) {
+// TestSlowAnswer clicks twice while Slack is slow: one message is sent. The result is visible on a phone too.
+func TestSlowAnswer(t *testing.T) {
 	w := newWorld(t)
 	w.control(http.MethodPost, "/_sandbox/faults", sandbox.Fault{Service: sandbox.Slack, Route: "chat.postMessage", DelayMS: 1000})
 	p := w.tab(t)
@@ -71,36 +71,42 @@ func TestASlowAnswerIsWaitedForOnce(t *testing.T) {
 	p.open("/integrations/slack/" + w.namespace + "/" + slackName)
 	p.window(360, 740, "light")
 	_, err := eval[bool](p, `addEventListener("submit", () => setTimeout(() => {
-		const pressed = document.querySelector("[aria-busy=true][aria-disabled=true]")
-		sessionStorage.setItem("said", pressed.innerText + " " + pressed.form.querySelector("[role=status]").innerText)
-		pressed.click()
+		const clicked = document.querySelector("[aria-busy=true][aria-disabled=true]")
+		sessionStorage.setItem("shown", clicked.innerText + " " + clicked.form.querySelector("[role=status]").innerText)
+		clicked.click()
 	}), { once: true }), true`)
 	p.must(err)
 	p.follow("button", "send test notification")
-	said, err := eval[string](p, `sessionStorage.getItem("said")`)
-	if err != nil || said != "Sending… Slack is waited for, for up to 10 s." {
-		t.Errorf("meanwhile the page says %q: %v", said, err)
+	shown, err := eval[string](p, `sessionStorage.getItem("shown")`)
+	if err != nil || shown != "Sending… Waiting for Slack, for up to 10 s." {
+		t.Errorf("while the test runs, the page shows %q: %v", shown, err)
 	}
 	p.seeIn("test notification", "Succeeded")
 	p.shoot("sent")
-	seen, err := eval[bool](p, `(box => box.top >= 0 && box.bottom <= innerHeight)(document.querySelector("#test .badge").getBoundingClientRect())`)
-	p.must(err)
-	if !seen {
-		t.Error("the answer is out of sight")
+	if !p.isInWindow("#test .badge") {
+		t.Error("the result is outside of the window")
 	}
 	if n := len(w.messages()); n != 1 {
 		t.Errorf("Slack has %d messages", n)
 	}
 
 	p.allow(http.StatusUnprocessableEntity)
-	w.must(kube.Patch(t.Context(), &v1alpha1.SlackIntegration{ObjectMeta: w.meta(slackName)}, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":true}}`))))
+	suspend := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":true}}`))
+	w.must(kube.Patch(t.Context(), &v1alpha1.SlackIntegration{ObjectMeta: w.meta(slackName)}, suspend))
 	p.follow("button", "send test notification")
-	seen, err = eval[bool](p, `(box => box.top >= 0 && box.bottom <= innerHeight)(document.querySelector("[role=alert]").getBoundingClientRect())`)
-	p.must(err)
-	if !seen {
-		t.Error("why nothing was sent is out of sight")
+	if !p.isInWindow("[role=alert]") {
+		t.Error("the reason why nothing was sent is outside of the window")
 	}
-	p.look("slack-test-refused")
+	p.look("slack-test-rejected")
+}
+
+// isInWindow reports whether the first element that a selector matches is inside the window, without scrolling.
+func (p *tab) isInWindow(selector string) bool {
+	p.Helper()
+	inside, err := eval[bool](p, fmt.Sprintf(`(box => box.top >= 0 && box.bottom <= innerHeight)(
+		document.querySelector(%q).getBoundingClientRect())`, selector))
+	p.must(err)
+	return inside
 }
 
 func TestCreateATicketAndFollowIt(t *testing.T) {
@@ -115,7 +121,7 @@ func TestCreateATicketAndFollowIt(t *testing.T) {
 	p.createTicket("VOICE-1")
 	p.look("defect-ticketed")
 	if p.has("button", "create jira ticket") {
-		t.Error("a Defect with a ticket is offered another")
+		t.Error("the page of a Defect with a ticket has a button for another")
 	}
 	p.openURL(p.href("VOICE-1"))
 	p.see(d.Spec.Title, "VOICE-1")
@@ -123,29 +129,29 @@ func TestCreateATicketAndFollowIt(t *testing.T) {
 		t.Errorf("Jira has %d issues", n)
 	}
 
-	// Its ticket leads back to this page.
+	// The ticket links to this page.
 	back := dashboard + "/defects/" + w.namespace + "/" + d.Name
 	raw := fmt.Sprintf("%+v", w.box.Jira().Issues()[0])
 	if !strings.Contains(raw, back) {
-		t.Errorf("the ticket does not lead to %s: %s", back, raw)
+		t.Errorf("the ticket has no link to %s: %s", back, raw)
 	}
 	p.openURL(back)
 	p.see(d.Spec.Title)
 }
 
-// createTicket presses the button and waits for the ticket.
+// createTicket clicks the button and waits for the ticket.
 func (p *tab) createTicket(key string) {
 	p.Helper()
 	p.click("button", "create jira ticket")
 	p.until("the ticket", func() error {
 		if !p.has("link", key) {
-			return errors.New("there is no link to it")
+			return errors.New("there is no link to the ticket")
 		}
 		return nil
 	})
 }
 
-// href is where a link leads.
+// href returns the address of a link.
 func (p *tab) href(name string) string {
 	p.Helper()
 	to, err := eval[string](p, fmt.Sprintf(`[...document.links].find(a => a.innerText.includes(%q))?.href ?? ""`, name))
@@ -156,7 +162,7 @@ func (p *tab) href(name string) string {
 	return to
 }
 
-func TestFilterTheLog(t *testing.T) {
+func TestFilterActivity(t *testing.T) {
 	w := newWorld(t)
 	w.defect("first", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
 	w.defect("second", "Repeats the date three times", v1alpha1.SeverityLow)
@@ -170,20 +176,20 @@ func TestFilterTheLog(t *testing.T) {
 	p.follow("button", p.filterButton())
 	p.see("Defect second", "1 entry")
 	if p.shows("Defect first") {
-		t.Error("the filter by text shows what does not fit")
+		t.Error("the filter by text shows an entry that does not match")
 	}
 	p.look("activity-filtered")
 	p.choose("outcome", "Failed")
 	p.follow("button", p.filterButton())
 	p.gone("Defect second")
-	p.see("Nothing fits")
+	p.see("No matches")
 	p.choose("outcome", "Succeeded")
 	p.choose("integration", slackName)
 	p.follow("button", p.filterButton())
 	p.see("Defect second")
 	p.choose("integration", jiraName)
 	p.follow("button", p.filterButton())
-	p.see("Nothing fits")
+	p.see("No matches")
 
 	p.open("/activity?q=second")
 	p.follow("link", "Defect created")
@@ -191,11 +197,12 @@ func TestFilterTheLog(t *testing.T) {
 	p.look("notification")
 }
 
-// TestWhatWentWrong follows a message that Slack refused from the log to the reason.
-func TestWhatWentWrong(t *testing.T) {
+// TestRejectedMessage finds the reason why Slack rejected a message in the log.
+func TestRejectedMessage(t *testing.T) {
 	w := newWorld(t)
 	w.control(http.MethodPost, "/_sandbox/faults", sandbox.Fault{
-		Service: sandbox.Slack, Route: "chat.postMessage", Status: http.StatusOK, ContentType: "application/json", Body: `{"ok":false,"error":"is_archived"}`,
+		Service: sandbox.Slack, Route: "chat.postMessage", Status: http.StatusOK, ContentType: "application/json",
+		Body: `{"ok":false,"error":"is_archived"}`,
 	})
 	w.defect("first", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
 	p := w.tab(t)
@@ -210,11 +217,12 @@ func TestWhatWentWrong(t *testing.T) {
 	p.look("overview-attention")
 }
 
-// TestWhatJiraRefused finds what Jira did not like in the log, which has no page of its own.
-func TestWhatJiraRefused(t *testing.T) {
+// TestRejectedTicket finds the reason why Jira rejected a ticket in the log. The entry has no page of its own.
+func TestRejectedTicket(t *testing.T) {
 	w := newWorld(t)
 	w.control(http.MethodPost, "/_sandbox/faults", sandbox.Fault{
-		Service: sandbox.Jira, Route: "POST /issue", Status: http.StatusBadRequest, ContentType: "application/json", Body: `{"errorMessages":[],"errors":{"customfield_1":"Team is required."}}`,
+		Service: sandbox.Jira, Route: "POST /issue", Status: http.StatusBadRequest, ContentType: "application/json",
+		Body: `{"errorMessages":[],"errors":{"customfield_1":"Team is required."}}`,
 	})
 	d := w.defect("first", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
 	p := w.tab(t)
@@ -231,27 +239,30 @@ func TestWhatJiraRefused(t *testing.T) {
 	p.see("Team is required")
 }
 
-// TestWhatIsKeptElsewhere looks at an integration that Flux applies, and at a form as somebody who may not write Secrets.
-func TestWhatIsKeptElsewhere(t *testing.T) {
+// TestManagedIntegration opens an integration that Flux applies, and a form as a user who may not write Secrets.
+func TestManagedIntegration(t *testing.T) {
 	w := newWorld(t)
 	applied := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "SlackIntegration", "metadata": map[string]any{"namespace": w.namespace, "name": slackName},
-		"spec": map[string]any{"defaultChannel": channel},
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": "SlackIntegration",
+		"metadata": map[string]any{"namespace": w.namespace, "name": slackName},
+		"spec":     map[string]any{"defaultChannel": channel},
 	}}
-	w.must(kube.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(applied), client.FieldOwner("kustomize-controller"), client.ForceOwnership))
+	w.must(kube.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(applied),
+		client.FieldOwner("kustomize-controller"), client.ForceOwnership))
 	p := w.tab(t)
 	p.signIn(w.admin)
 	p.open("/integrations/slack/" + w.namespace + "/" + slackName)
 	p.see("kustomize-controller")
 	if p.has("button", "save") || p.has("button", "disconnect") {
-		t.Error("what is changed elsewhere is offered to be changed here")
+		t.Error("the page has buttons to change what Flux manages")
 	}
 	p.look("slack-managed")
 	p.follow("button", "test notification")
 	p.seeIn("test notification", "Succeeded")
 
 	q := w.tab(t)
-	q.signIn(w.account("keyless", rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: []string{"*"}}))
+	q.signIn(w.account("without-secrets",
+		rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: []string{"*"}}))
 	q.open("/integrations/jira/" + w.namespace + "/" + jiraName)
 	q.see("you may not write Secrets")
 	q.look("jira-without-secrets")
@@ -260,17 +271,17 @@ func TestWhatIsKeptElsewhere(t *testing.T) {
 	q.see("Saved.")
 }
 
-// textFilter is the name of the field that filters by text.
+// textFilter returns the name of the field that filters by text.
 func (p *tab) textFilter() string {
 	p.Helper()
 	names := p.names("searchbox")
 	if len(names) != 1 {
-		p.Fatalf("the fields to search by text are %q", names)
+		p.Fatalf("the fields that filter by text are %q", names)
 	}
 	return names[0]
 }
 
-// filterButton is the name of the button that applies filters.
+// filterButton returns the name of the button that applies filters.
 func (p *tab) filterButton() string {
 	p.Helper()
 	for _, name := range p.names("button") {
@@ -280,39 +291,39 @@ func (p *tab) filterButton() string {
 			}
 		}
 	}
-	p.Fatalf("there is no button to filter with, but %q", p.names("button"))
+	p.Fatalf("there is no button that filters; there are %q", p.names("button"))
 	return ""
 }
 
-// TestByKeyboardAlone signs in and creates a ticket with Tab, Enter and what is typed.
-func TestByKeyboardAlone(t *testing.T) {
+// TestKeyboardOnly signs in and creates a ticket with the keyboard.
+func TestKeyboardOnly(t *testing.T) {
 	w := newWorld(t)
 	d := w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
 	p := w.tab(t)
 	p.open("/defects")
 	p.tabTo("textbox", "token")
 	p.write(w.admin)
-	p.goes("Enter", func() {
+	p.navigates("Enter", func() {
 		p.tabTo("button", "sign in")
 		p.write(kb.Enter)
 	})
 	p.tabTo("link", d.Spec.Title)
-	p.goes("Enter", func() { p.write(kb.Enter) })
+	p.navigates("Enter", func() { p.write(kb.Enter) })
 	p.see(d.Spec.Description)
 	p.tabTo("button", "create jira ticket")
 	p.write(kb.Enter)
 	p.until("the ticket", func() error {
 		if !p.has("link", "VOICE-1") {
-			return errors.New("there is no link to it")
+			return errors.New("there is no link to the ticket")
 		}
 		return nil
 	})
 	p.tabTo("button", "sign out")
-	p.goes("Enter", func() { p.write(kb.Enter) })
+	p.navigates("Enter", func() { p.write(kb.Enter) })
 	p.see("kubectl create token")
 }
 
-// TestWithoutScripts goes the same ways with the browser's scripts turned off. Nothing updates itself: the page is opened again instead.
+// TestWithoutScripts does the same with scripts turned off. Pages do not update themselves, so they are opened again.
 func TestWithoutScripts(t *testing.T) {
 	w := newWorld(t)
 	d := w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
@@ -334,7 +345,7 @@ func TestWithoutScripts(t *testing.T) {
 			return nil
 		}
 		p.open("/defects/" + w.namespace + "/" + d.Name)
-		return errors.New("there is no link to it")
+		return errors.New("there is no link to the ticket")
 	})
 	p.openURL(p.href("VOICE-1"))
 	p.see(d.Spec.Title)
@@ -352,46 +363,46 @@ func TestWithoutScripts(t *testing.T) {
 	p.see("kubectl create token")
 }
 
-// TestRules looks at the rules and tries one. Another one asks for what the event does not have.
+// TestRules opens the rules and tests two of them. One has an expression that fails for the event.
 func TestRules(t *testing.T) {
 	w := newWorld(t)
-	mistaken := &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "long-calls"}, Spec: v1alpha1.NotificationRuleSpec{
+	failing := &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "long-calls"}, Spec: v1alpha1.NotificationRuleSpec{
 		EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}, When: "event.data.minutes > 5",
 	}}
-	w.create(mistaken)
+	w.create(failing)
 	w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
 	w.until("the message", func() (bool, error) { return len(w.messages()) == 1, nil })
-	w.until("what went wrong with a rule", func() (bool, error) {
-		err := kube.Get(t.Context(), client.ObjectKeyFromObject(mistaken), mistaken)
-		return mistaken.Status.LastError != nil, err
+	w.until("the error of the rule", func() (bool, error) {
+		err := kube.Get(t.Context(), client.ObjectKeyFromObject(failing), failing)
+		return failing.Status.LastError != nil, err
 	})
 	p := w.tab(t)
 	p.signIn(w.admin)
 	p.open("/rules")
 	p.see("no such key: minutes")
 	p.look("rules")
-	p.follow("link", mistaken.Name)
+	p.follow("link", failing.Name)
 	p.see("1 of its events did not match", "no such key: minutes")
 	p.look("rule-with-error")
 	p.open("/rules")
 	p.follow("link", ruleName)
-	p.follow("button", "try")
+	p.follow("button", "test")
 	p.see("Matches", "Confirms a booking it has not made")
 	p.look("rule")
 	if n := len(w.messages()); n != 1 {
-		t.Errorf("a dry run sent something: Slack has %d messages", n)
+		t.Errorf("after a dry run Slack has %d messages", n)
 	}
 	p.fill("event", "no-such-event")
 	p.allow(http.StatusNotFound, http.StatusUnprocessableEntity)
-	p.follow("button", "try")
+	p.follow("button", "test")
 	if p.alert() == "" {
-		t.Error("an event that is not there is not answered by an alert")
+		t.Error("there is no alert for an unknown event")
 	}
 	p.look("rule-without-event")
 }
 
-// TestConnectFromNothing begins where nothing is connected, and makes both integrations with the forms.
-func TestConnectFromNothing(t *testing.T) {
+// TestConnect begins without integrations and creates both with the forms.
+func TestConnect(t *testing.T) {
 	w := newWorld(t)
 	w.disconnect()
 	p := w.tab(t)
@@ -410,18 +421,18 @@ func TestConnectFromNothing(t *testing.T) {
 	p.fill("bot token", slack.BotToken)
 	p.follow("button", "connect slack")
 	if p.alert() == "" || p.shows("Credentials and target were accepted") {
-		t.Error("a channel that is none was taken")
+		t.Error("an invalid channel was accepted")
 	}
 	if name, err := eval[string](p, `document.querySelector("main input[name$=name]").value`); err != nil || name != "team" {
-		t.Errorf("after a mistake the name is %q: %v", name, err)
+		t.Errorf("after an error the name is %q: %v", name, err)
 	}
-	p.look("slack-new-refused")
+	p.look("slack-new-rejected")
 	p.fill("default channel", channel)
 	p.fill("bot token", slack.BotToken)
 	p.openAll()
-	p.fill("Slack's API", w.server.URL+sandbox.SlackAPIPath)
+	p.fill("Slack API URL", w.server.URL+sandbox.SlackAPIPath)
 	p.follow("button", "connect slack")
-	p.hidden(slack.BotToken)
+	p.absent(slack.BotToken)
 	p.see("Healthy", "kind: SlackIntegration", "defaultChannel:")
 	p.look("slack-connected")
 	p.follow("button", "test notification")
@@ -433,12 +444,12 @@ func TestConnectFromNothing(t *testing.T) {
 	p.open("/integrations/jira/new")
 	p.look("jira-new")
 	p.fill("name", "board")
-	p.fill("address", w.server.URL+sandbox.JiraPath)
+	p.fill("Jira URL", w.server.URL+sandbox.JiraPath)
 	p.fill("user", jira.BotUser)
 	p.fill("API token", jira.BotToken)
 	p.fill("project key", jira.VoiceProject)
 	p.follow("button", "connect jira")
-	p.hidden(jira.BotToken)
+	p.absent(jira.BotToken)
 	p.see("Healthy", "kind: JiraIntegration", "projectKey: VOICE")
 
 	p.fill("type board", "board")
@@ -446,18 +457,18 @@ func TestConnectFromNothing(t *testing.T) {
 	p.open("/integrations")
 	p.see("team")
 	if p.shows("board") {
-		t.Error("what was disconnected is still there")
+		t.Error("the disconnected integration is still listed")
 	}
 }
 
-// openAll opens what is folded away.
+// openAll opens all details elements.
 func (p *tab) openAll() {
 	p.Helper()
 	_, err := eval[bool](p, `document.querySelectorAll("main details").forEach(d => { d.open = true }), true`)
 	p.must(err)
 }
 
-// TestMoveADefect changes the state, and the ticket moves along.
+// TestMoveADefect changes the state of a Defect, and finds it in the list by its state and severity.
 func TestMoveADefect(t *testing.T) {
 	w := newWorld(t)
 	d := w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
@@ -470,19 +481,18 @@ func TestMoveADefect(t *testing.T) {
 	p.seeHead("Resolved")
 	p.look("defect-resolved")
 
-	// The list finds and orders.
 	titles := func() string { return strings.Join(p.names("link"), "|") }
 	p.open("/defects")
 	p.choose("state", "Unresolved")
 	p.follow("button", p.filterButton())
 	p.see("Repeats the date")
 	if p.shows(d.Spec.Title) {
-		t.Error("what is resolved is among the unresolved")
+		t.Error("the resolved Defect is among the unresolved ones")
 	}
 	p.open("/defects")
 	p.choose("sort by", "Severity")
 	p.follow("button", p.filterButton())
 	if all := titles(); strings.Index(all, d.Spec.Title) > strings.Index(all, "Repeats the date") {
-		t.Errorf("by severity the order is %s", all)
+		t.Errorf("sorted by severity, the order is %s", all)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// pages are all that there are in a world with a Defect of this name.
+// pages returns the addresses of all pages of a world with a Defect of this name.
 func (w *world) pages(defect string) []string {
 	return []string{
 		"/", "/activity", "/defects", "/defects/" + w.namespace + "/" + defect, "/integrations", "/integrations/slack/" + w.namespace + "/" + slackName,
@@ -18,41 +18,43 @@ func (w *world) pages(defect string) []string {
 	}
 }
 
-// posts are the addresses that the page's forms post to, but for signing out.
-func (p *tab) posts() []string {
+// formTargets returns the addresses that the page's forms post to, except for signing out.
+func (p *tab) formTargets() []string {
 	p.Helper()
-	to, err := eval[[]string](p, `[...document.forms].filter(f => f.method === "post").map(f => new URL(f.action).pathname).filter(a => a !== "/signout")`)
+	to, err := eval[[]string](p, `[...document.forms].filter(f => f.method === "post")
+		.map(f => new URL(f.action).pathname).filter(a => a !== "/signout")`)
 	p.must(err)
 	return to
 }
 
-func TestViewerIsOfferedNothingToPress(t *testing.T) {
+func TestViewerHasNoForms(t *testing.T) {
 	w := newWorld(t)
 	w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
-	viewer, admin := w.tab(t), w.tab(t)
+	viewer := w.tab(t)
+	admin := w.tab(t)
 	viewer.signIn(w.viewer)
 	admin.signIn(w.admin)
-	offered := 0
+	forms := 0
 	for _, path := range w.pages("unmade") {
 		admin.open(path)
 		viewer.open(path)
-		offered += len(admin.posts())
-		if forms := viewer.posts(); len(forms) > 0 {
-			t.Errorf("%s offers a viewer to post to %q", path, forms)
+		forms += len(admin.formTargets())
+		if targets := viewer.formTargets(); len(targets) > 0 {
+			t.Errorf("%s has forms for a viewer, to %q", path, targets)
 		}
 		if heading := viewer.names("heading"); len(heading) == 0 || viewer.alert() != "" {
-			t.Errorf("%s does not show a viewer anything: %s", path, viewer.text())
+			t.Errorf("%s shows nothing to a viewer: %s", path, viewer.text())
 		}
 	}
-	if offered < 5 {
-		t.Errorf("somebody who may do everything is offered %d forms on all pages", offered)
+	if forms < 5 {
+		t.Errorf("all pages together have %d forms for an admin", forms)
 	}
 	viewer.open("/defects/" + w.namespace + "/unmade")
 	viewer.see("Confirms a booking it has not made")
 	viewer.look("defect-viewer")
 }
 
-func TestNobodySeesNothing(t *testing.T) {
+func TestUserWithoutRightsSeesNothing(t *testing.T) {
 	w := newWorld(t)
 	d := w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
 	w.until("the message", func() (bool, error) { return len(w.messages()) > 0, nil })
@@ -62,22 +64,22 @@ func TestNobodySeesNothing(t *testing.T) {
 	p.look("overview-nobody")
 	for _, path := range w.pages(d.Name) {
 		p.open(path)
-		if forms := p.posts(); len(forms) > 0 {
-			t.Errorf("%s offers somebody without rights to post to %q", path, forms)
+		if targets := p.formTargets(); len(targets) > 0 {
+			t.Errorf("%s has forms for a user without rights, to %q", path, targets)
 		}
-		p.hidden(d.Spec.Title, channel, "books_the_right_day", w.server.URL, "sandbox")
+		p.absent(d.Spec.Title, channel, "books_the_right_day", w.server.URL, "sandbox")
 	}
-	// Whether something is there makes no difference.
+	// The answer does not depend on whether the object exists.
 	p.open("/defects/" + w.namespace + "/unmade")
-	there := p.text()
+	existing := p.text()
 	p.look("forbidden")
 	p.open("/defects/" + w.namespace + "/absent")
-	if not := strings.ReplaceAll(p.text(), "absent", "unmade"); not != there {
-		t.Errorf("what is there differs from what is not:\n%s\n%s", there, not)
+	if absent := strings.ReplaceAll(p.text(), "absent", "unmade"); absent != existing {
+		t.Errorf("the answers for an existing and an absent Defect differ:\n%s\n%s", existing, absent)
 	}
 }
 
-func TestNothingThere(t *testing.T) {
+func TestEmptyPages(t *testing.T) {
 	w := newWorld(t)
 	p := w.tab(t)
 	p.allow(http.StatusNotFound)
@@ -92,26 +94,28 @@ func TestNothingThere(t *testing.T) {
 	}
 }
 
-// TestScriptsInTextDoNotRun has scripts wherever text from outside is shown.
-func TestScriptsInTextDoNotRun(t *testing.T) {
+// TestHostileText puts scripts into every text that comes from outside.
+func TestHostileText(t *testing.T) {
 	w := newWorld(t)
 	const title = `<script>alert("ran")</script>`
 	const more = `"><img src=x onerror=alert("ran")><svg onload=alert("ran")>{{.}}</textarea></title>javascript:alert("ran")`
 	d := w.defect("hostile", title, v1alpha1.SeverityHigh)
 	hostile := &v1alpha1.Defect{Spec: v1alpha1.DefectSpec{
-		Title: "More " + more, Severity: v1alpha1.SeverityLow, Description: more, StepsToReproduce: more, ExpectedResult: more, ActualResult: more, TestCase: more,
+		Title: "More " + more, Severity: v1alpha1.SeverityLow, TestCase: more,
+		Description: more, StepsToReproduce: more, ExpectedResult: more, ActualResult: more,
 	}}
 	hostile.Name = "more"
 	w.create(hostile)
 	w.until("the messages", func() (bool, error) { return len(w.messages()) == 2, nil })
 	p := w.tab(t)
 	p.signIn(w.admin)
-	for _, path := range append(w.pages(d.Name), "/defects/"+w.namespace+"/more", "/defects?q=%3Cscript%3Ealert(1)%3C/script%3E", "/activity?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E") {
+	for _, path := range append(w.pages(d.Name), "/defects/"+w.namespace+"/more",
+		"/defects?q=%3Cscript%3Ealert(1)%3C/script%3E", "/activity?q=%22%3E%3Cscript%3Ealert(1)%3C/script%3E") {
 		p.open(path)
 		found, err := eval[int](p, `document.querySelectorAll("main img, main [onerror], main [onload], main script:not([src])").length`)
 		p.must(err)
 		if found > 0 {
-			t.Errorf("%s has elements of the text's own", path)
+			t.Errorf("%s has elements from a text", path)
 		}
 	}
 	p.open("/defects/" + w.namespace + "/hostile")

@@ -24,33 +24,33 @@ func TestSignIn(t *testing.T) {
 
 	p.open("/defects?severity=Critical")
 	if !strings.HasPrefix(p.path(), "/signin") {
-		t.Fatalf("without a token %s is shown", p.path())
+		t.Fatalf("without a token the page is %s", p.path())
 	}
 	p.see("kubectl create token")
-	p.hidden("Confirms a booking")
+	p.absent("Confirms a booking")
 	p.look("signin")
 
 	p.fill("token", "nonsense")
 	p.follow("button", "sign in")
-	p.hidden("nonsense")
+	p.absent("nonsense")
 	if role := p.alert(); role == "" {
-		t.Error("a wrong token is not answered by an alert")
+		t.Error("there is no alert for a wrong token")
 	}
-	p.look("signin-refused")
+	p.look("signin-rejected")
 	if len(p.cookies()) > 0 {
 		t.Errorf("a wrong token left cookies: %v", p.cookies())
 	}
 
-	p.fill("token", " "+w.admin+" ") // as it is when it was copied carelessly
+	p.fill("token", " "+w.admin+" ") // copied with spaces around it
 	p.follow("button", "sign in")
 	p.see("Confirms a booking")
 	if !strings.HasPrefix(p.path(), "/defects?") || !strings.Contains(p.path(), "severity=Critical") {
-		t.Errorf("after signing in %s is shown", p.path())
+		t.Errorf("after signing in the page is %s", p.path())
 	}
-	p.hidden(w.admin)
+	p.absent(w.admin)
 	cookies := p.cookies()
 	if len(cookies) != 1 {
-		t.Fatalf("the session is in %d cookies", len(cookies))
+		t.Fatalf("the session has %d cookies", len(cookies))
 	}
 	c := cookies[0]
 	if !c.HTTPOnly || c.SameSite != network.CookieSameSiteStrict || c.Path != "/" || c.Domain != "127.0.0.1" {
@@ -61,8 +61,9 @@ func TestSignIn(t *testing.T) {
 	if strings.Contains(seen, w.admin) {
 		t.Error("scripts can read the token")
 	}
-	// The cookie is the dashboard's alone: the API does not take it.
-	status, err := chromedp.Run(p.ctx, chromedp.Evaluate[int](`fetch("/api/v1/defects?namespace=`+w.namespace+`").then(r => r.status)`, chromedp.EvalAwaitPromise))
+	// The cookie is for the dashboard only: the API does not accept it.
+	const fetch = `fetch("/api/v1/defects?namespace=%s").then(r => r.status)`
+	status, err := chromedp.Run(p.ctx, chromedp.Evaluate[int](fmt.Sprintf(fetch, w.namespace), chromedp.EvalAwaitPromise))
 	p.must(err)
 	if status != http.StatusUnauthorized {
 		t.Errorf("the API answers %d to a cookie", status)
@@ -74,37 +75,39 @@ func TestSignIn(t *testing.T) {
 	}
 	p.open("/defects")
 	if !strings.HasPrefix(p.path(), "/signin") {
-		t.Errorf("after signing out %s is shown", p.path())
+		t.Errorf("after signing out the page is %s", p.path())
 	}
-	p.hidden("Confirms a booking")
+	p.absent("Confirms a booking")
 }
 
-// TestSignInLeadsNowhereElse tries what brings people to a page of somebody else after they signed in.
-func TestSignInLeadsNowhereElse(t *testing.T) {
+// TestSignInRejectsForeignAddresses signs in with return addresses that would lead to another site.
+func TestSignInRejectsForeignAddresses(t *testing.T) {
 	w := newWorld(t)
 	p := w.tab(t)
 	p.open("/defects")
-	way := wayBack(t, p.url())
-	p.allow(http.StatusForbidden) // the overview of the default namespace, which is not theirs
-	for _, elsewhere := range []string{
-		"//evil.example/", "https://evil.example/", `/\evil.example/`, `\\evil.example/`, "/\t/evil.example/", "///evil.example", "/%2fevil.example/", "/..//evil.example/",
-		"javascript:alert(1)", "data:text/html,evil", "https:evil.example", "/\n/evil.example", "//evil.example@127.0.0.1/", "http://127.0.0.1.evil.example/", "/signout",
+	parameter := returnParameter(t, p.url())
+	p.allow(http.StatusForbidden) // the overview of the default namespace, which this user may not see
+	for _, to := range []string{
+		"//evil.example/", "https://evil.example/", `/\evil.example/`, `\\evil.example/`, "/\t/evil.example/", "///evil.example",
+		"/%2fevil.example/", "/..//evil.example/", "javascript:alert(1)", "data:text/html,evil", "https:evil.example",
+		"/\n/evil.example", "//evil.example@127.0.0.1/", "http://127.0.0.1.evil.example/", "/signout",
 	} {
-		p.openURL(dashboard + "/signin?" + url.Values{way: {elsewhere}}.Encode())
+		p.openURL(dashboard + "/signin?" + url.Values{parameter: {to}}.Encode())
 		p.fill("token", w.admin)
 		p.follow("button", "sign in")
 		if at := p.url(); !strings.HasPrefix(at, dashboard+"/") || strings.Contains(at, "evil") {
-			t.Errorf("after signing in with %q %s is shown", elsewhere, at)
+			t.Errorf("after signing in with %q the page is %s", to, at)
 		}
 		if role := p.alert(); role != "" {
-			t.Errorf("after signing in with %q the page has an alert: %s", elsewhere, role)
+			t.Errorf("after signing in with %q the page has an alert: %s", to, role)
 		}
 		p.follow("button", "sign out")
 	}
 }
 
-// TestComingFromElsewhere follows a link of another site: the browser holds the session back at first, and the page is shown all the same.
-func TestComingFromElsewhere(t *testing.T) {
+// TestLinkFromAnotherSite follows a link of another site. The browser first sends no cookie, but the page is shown
+// all the same.
+func TestLinkFromAnotherSite(t *testing.T) {
 	w := newWorld(t)
 	d := w.defect("unmade", "Confirms a booking it has not made", v1alpha1.SeverityCritical)
 	there := "/defects/" + w.namespace + "/" + d.Name
@@ -114,35 +117,35 @@ func TestComingFromElsewhere(t *testing.T) {
 			<form method="post" action="%s/signout"><button>Sign out</button></form>`, dashboard+there, dashboard)
 	}))
 	t.Cleanup(other.Close)
-	elsewhere := strings.Replace(other.URL, "127.0.0.1", "localhost", 1) // another site for a browser, as another port would not be
-	p := newTab(t, dashboard, elsewhere)
+	otherSite := strings.Replace(other.URL, "127.0.0.1", "localhost", 1) // for a browser, another port is not another site, but another name is
+	p := newTab(t, dashboard, otherSite)
 	p.w = w
 	p.signIn(w.admin)
-	p.openURL(elsewhere)
+	p.openURL(otherSite)
 	p.click("link", "Defect")
 	p.see(d.Spec.Title)
 	if p.path() != there {
-		t.Errorf("%s is shown", p.path())
+		t.Errorf("the page is %s", p.path())
 	}
 	p.see(d.Spec.Description)
 
-	// A form of another site does nothing here.
+	// A form of another site is rejected.
 	p.allow(http.StatusForbidden)
-	p.openURL(elsewhere)
+	p.openURL(otherSite)
 	p.follow("button", "Sign out")
 	p.open(there)
 	p.see(d.Spec.Description)
 
-	// Somebody who has no session is asked for a token, and not sent in circles.
-	stranger := newTab(t, dashboard, elsewhere)
+	// A user without a session gets the sign-in page, and no redirect loop.
+	stranger := newTab(t, dashboard, otherSite)
 	stranger.w = w
-	stranger.openURL(elsewhere)
+	stranger.openURL(otherSite)
 	stranger.click("link", "Defect")
 	stranger.see("kubectl create token")
 }
 
-// wayBack is the parameter of the sign-in page that says where to go then.
-func wayBack(t *testing.T, at string) string {
+// returnParameter returns the parameter of the sign-in page that has the address to return to.
+func returnParameter(t *testing.T, at string) string {
 	t.Helper()
 	u, err := url.Parse(at)
 	if err != nil {
@@ -153,16 +156,16 @@ func wayBack(t *testing.T, at string) string {
 			return name
 		}
 	}
-	t.Fatalf("%s does not say where to go then", at)
+	t.Fatalf("%s has no address to return to", at)
 	return ""
 }
 
-// alert is what the page says in an alert.
+// alert returns the text of the page's alerts.
 func (p *tab) alert() string {
 	p.Helper()
-	said, err := eval[string](p, `[...document.querySelectorAll("[role=alert]")].map(e => e.innerText).join(" ")`)
+	text, err := eval[string](p, `[...document.querySelectorAll("[role=alert]")].map(e => e.innerText).join(" ")`)
 	p.must(err)
-	return said
+	return text
 }
 
 func (p *tab) cookies() []*network.Cookie {

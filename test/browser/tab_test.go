@@ -26,15 +26,15 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// browser is the context of the one that all tests share; each tab has cookies of its own.
+// browser is the context of the browser that all tests share. Each tab has its own cookies.
 var browser context.Context
 
-// chromium finds the browser.
+// chromium returns the path of the browser.
 func chromium() (string, error) {
 	if path := os.Getenv("CHROME"); path != "" {
 		found, err := exec.LookPath(path)
 		if err != nil {
-			return "", fmt.Errorf("CHROME=%s is no program: %w", path, err)
+			return "", fmt.Errorf("CHROME=%s is not a program: %w", path, err)
 		}
 		return found, nil
 	}
@@ -46,11 +46,12 @@ func chromium() (string, error) {
 	return "", errors.New("the browser tests need Chromium or Chrome: apt-get install chromium, or name one with CHROME=/path/to/chrome")
 }
 
-// startBrowser starts Chromium, which ends when end is called.
+// startBrowser starts Chromium. end stops it.
 func startBrowser(path string) (end func(), err error) {
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path),
-		chromedp.Flag("hide-scrollbars", true),                                                        // as on a phone
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost")) // nothing is loaded from elsewhere
+		chromedp.Flag("hide-scrollbars", true), // as on a phone
+		// Nothing is loaded from other servers.
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	end = func() { cancel(); stop() }
@@ -62,23 +63,25 @@ func startBrowser(path string) (end func(), err error) {
 	return end, nil
 }
 
-// tab is somebody's browser: a window with cookies of its own. A test fails when a page logs an error, throws one, breaks its policy, or asks
-// another address than the dashboard's and the sandbox's.
+// tab is a user's browser: a window with its own cookies. A test fails when a page logs or throws an error, violates
+// its content security policy, or sends a request to another server than the dashboard and the sandbox.
 type tab struct {
 	*testing.T
 	w      *world
 	ctx    context.Context
 	dialog chan string
-	// mine are how addresses may begin.
-	mine []string
+	// prefixes are the beginnings of the addresses that pages may load.
+	prefixes []string
 
-	mu      sync.Mutex
-	wrong   []string
+	mu       sync.Mutex
+	problems []string
+	// allowed are the HTTP statuses that are not reported as errors.
 	allowed []int
-	weight  map[network.RequestID]float64
+	// sizes are the bytes of the page and of all that it has loaded.
+	sizes map[network.RequestID]float64
 }
 
-// tab opens one.
+// tab opens a tab with its own cookies.
 func (w *world) tab(t *testing.T) *tab {
 	t.Helper()
 	p := newTab(t, dashboard, w.server.URL)
@@ -86,23 +89,23 @@ func (w *world) tab(t *testing.T) *tab {
 	return p
 }
 
-func newTab(t *testing.T, mine ...string) *tab {
+func newTab(t *testing.T, prefixes ...string) *tab {
 	t.Helper()
-	return openTab(browser, t, append(mine, "data:", "about:blank"), chromedp.WithNewBrowserContext())
+	return openTab(browser, t, append(prefixes, "data:", "about:blank"), chromedp.WithNewBrowserContext())
 }
 
-// beside opens another tab of the same person, with the same cookies.
-func (p *tab) beside() *tab {
+// another opens another tab of the same user, with the same cookies.
+func (p *tab) another() *tab {
 	p.Helper()
-	other := openTab(p.ctx, p.T, p.mine)
+	other := openTab(p.ctx, p.T, p.prefixes)
 	other.w = p.w
 	return other
 }
 
-func openTab(in context.Context, t *testing.T, mine []string, options ...chromedp.ContextOption) *tab {
+func openTab(in context.Context, t *testing.T, prefixes []string, options ...chromedp.ContextOption) *tab {
 	t.Helper()
-	p := &tab{T: t, weight: map[network.RequestID]float64{}, dialog: make(chan string, 8), mine: mine}
-	ctx, cancel := chromedp.NewContext(in, append(options, chromedp.WithListener(p.hear))...)
+	p := &tab{T: t, sizes: map[network.RequestID]float64{}, dialog: make(chan string, 8), prefixes: prefixes}
+	ctx, cancel := chromedp.NewContext(in, append(options, chromedp.WithListener(p.record))...)
 	p.ctx = ctx
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -112,12 +115,12 @@ func openTab(in context.Context, t *testing.T, mine []string, options ...chromed
 		cancel()
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		for _, w := range p.wrong {
-			t.Error(w)
+		for _, problem := range p.problems {
+			t.Error(problem)
 		}
 		select {
-		case said := <-p.dialog:
-			t.Errorf("a script ran and said %q", said)
+		case text := <-p.dialog:
+			t.Errorf("a script ran and opened a dialog with %q", text)
 		default:
 		}
 	})
@@ -129,41 +132,42 @@ func openTab(in context.Context, t *testing.T, mine []string, options ...chromed
 	return p
 }
 
-// hear takes note of what is wrong and of how much is loaded.
-func (p *tab) hear(event any) {
+// record records problems and how much is loaded.
+func (p *tab) record(event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	blame := func(format string, args ...any) { p.wrong = append(p.wrong, fmt.Sprintf(format, args...)) }
+	report := func(format string, args ...any) { p.problems = append(p.problems, fmt.Sprintf(format, args...)) }
 	switch e := event.(type) {
 	case *log.EventEntryAdded:
 		of := func(status int) bool { return strings.Contains(e.Entry.Text, fmt.Sprintf("status of %d ", status)) }
 		if e.Entry.Level == log.EntryLevelError && !slices.ContainsFunc(p.allowed, of) {
-			blame("%s logs: %s %s", e.Entry.URL, e.Entry.Source, e.Entry.Text)
+			report("%s logs: %s %s", e.Entry.URL, e.Entry.Source, e.Entry.Text)
 		}
 	case *cdpruntime.EventConsoleAPICalled:
-		if e.Type == cdpruntime.ConsoleAPICalledTypeError || e.Type == cdpruntime.ConsoleAPICalledTypeAssert || e.Type == cdpruntime.ConsoleAPICalledTypeWarning {
-			var said []string
+		switch e.Type {
+		case cdpruntime.ConsoleAPICalledTypeError, cdpruntime.ConsoleAPICalledTypeAssert, cdpruntime.ConsoleAPICalledTypeWarning:
+			var texts []string
 			for _, a := range e.Args {
-				said = append(said, cmp.Or(string(a.Value), a.Description))
+				texts = append(texts, cmp.Or(string(a.Value), a.Description))
 			}
-			blame("the console says: %s", strings.Join(said, " "))
+			report("the console shows: %s", strings.Join(texts, " "))
 		}
 	case *cdpruntime.EventExceptionThrown:
-		blame("a script throws: %s", (&chromedp.ExceptionError{ExceptionDetails: e.ExceptionDetails}).Error())
+		report("a script throws: %s", (&chromedp.ExceptionError{ExceptionDetails: e.ExceptionDetails}).Error())
 	case *audits.EventIssueAdded:
 		if d := e.Issue.Details.ContentSecurityPolicyIssueDetails; d != nil {
-			blame("the policy is broken: %s %s %s", d.ViolatedDirective, d.ContentSecurityPolicyViolationType, d.BlockedURL)
+			report("the policy is violated: %s %s %s", d.ViolatedDirective, d.ContentSecurityPolicyViolationType, d.BlockedURL)
 		}
 	case *network.EventRequestWillBeSent:
 		u := e.Request.URL
-		if !slices.ContainsFunc(p.mine, func(start string) bool { return strings.HasPrefix(u, start) }) {
-			blame("something is loaded from elsewhere: %s", u)
+		if !slices.ContainsFunc(p.prefixes, func(start string) bool { return strings.HasPrefix(u, start) }) {
+			report("a request goes to another server: %s", u)
 		}
 		if e.Type == network.ResourceTypeDocument {
-			clear(p.weight)
+			clear(p.sizes)
 		}
 	case *network.EventLoadingFinished:
-		p.weight[e.RequestID] = e.EncodedDataLength
+		p.sizes[e.RequestID] = e.EncodedDataLength
 	case *page.EventJavascriptDialogOpening:
 		select {
 		case p.dialog <- e.Message:
@@ -172,38 +176,38 @@ func (p *tab) hear(event any) {
 	}
 }
 
-// complained says whether something with a text in it was wrong.
-func (p *tab) complained(text string) error {
+// hasProblem returns an error unless a problem with a text in it was recorded.
+func (p *tab) hasProblem(text string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, w := range p.wrong {
-		if strings.Contains(w, text) {
+	for _, problem := range p.problems {
+		if strings.Contains(problem, text) {
 			return nil
 		}
 	}
-	return fmt.Errorf("nothing was said of it, but %q", p.wrong)
+	return fmt.Errorf("the problems are %q", p.problems)
 }
 
-// allow says that an answer with this status is no mistake from here on.
+// allow accepts answers with these HTTP statuses from here on.
 func (p *tab) allow(statuses ...int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.allowed = append(p.allowed, statuses...)
 }
 
-// bytes is what the page and all that it loaded weigh.
-func (p *tab) bytes() float64 {
+// size returns the bytes of the page and of all that it has loaded.
+func (p *tab) size() float64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	total := 0.0
-	for _, n := range p.weight {
+	for _, n := range p.sizes {
 		total += n
 	}
 	return total
 }
 
-// forget empties the cache.
-func (p *tab) forget() {
+// clearCache empties the browser's cache.
+func (p *tab) clearCache() {
 	p.Helper()
 	_, err := chromedp.Call(p.ctx, network.ClearBrowserCache, cdp.Empty{})
 	p.must(err)
@@ -221,12 +225,12 @@ func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	p.must(chromedp.Do(p.ctx, steps...))
 }
 
-// eval evaluates JavaScript in the page, which works with the page's own scripts off.
+// eval evaluates JavaScript in the page. It works with the page's own scripts turned off.
 func eval[T any](p *tab, script string) (T, error) {
 	return chromedp.Run(p.ctx, chromedp.Evaluate[T](script))
 }
 
-// until waits until something can be done with the page. What is wrong so far is said when it cannot.
+// until calls done until it returns no error. When that takes too long, the test fails with the last error.
 func (p *tab) until(what string, done func() error) {
 	p.Helper()
 	deadline, cancel := context.WithTimeout(p.ctx, patience)
@@ -248,8 +252,8 @@ func (p *tab) until(what string, done func() error) {
 	}
 }
 
-// goes does something and waits until another page has come of it.
-func (p *tab) goes(what string, do func()) {
+// navigates calls do and waits until it has led to another page.
+func (p *tab) navigates(what string, do func()) {
 	p.Helper()
 	before, err := eval[float64](p, `performance.timeOrigin`)
 	p.must(err)
@@ -257,17 +261,21 @@ func (p *tab) goes(what string, do func()) {
 	p.until(what+" to lead to another page", func() error {
 		arrived, err := eval[bool](p, fmt.Sprintf(`performance.timeOrigin !== %v && document.readyState === "complete"`, before))
 		if err == nil && !arrived {
-			err = errors.New("it is the same page")
+			err = errors.New("the page is the same")
 		}
 		return err
 	})
 }
 
-// open opens a page of the dashboard, about the world's namespace unless the path says another.
+// open opens a page of the dashboard. It is about the world's namespace unless the path names another.
 func (p *tab) open(path string) {
 	p.Helper()
 	if !strings.Contains(path, "namespace=") && !strings.HasPrefix(path, "/signin") {
-		path += map[bool]string{true: "&", false: "?"}[strings.Contains(path, "?")] + "namespace=" + p.w.namespace
+		separator := "?"
+		if strings.Contains(path, "?") {
+			separator = "&"
+		}
+		path += separator + "namespace=" + p.w.namespace
 	}
 	p.openURL(dashboard + path)
 }
@@ -277,22 +285,22 @@ func (p *tab) openURL(url string) {
 	p.do(chromedp.Navigate(url))
 }
 
-// url is where the page is.
+// url returns the page's address.
 func (p *tab) url() string {
 	u, _ := eval[string](p, `location.href`)
 	return u
 }
 
-// path is the URL's part after the dashboard's address.
+// path returns the page's address without the dashboard's.
 func (p *tab) path() string { return strings.TrimPrefix(p.url(), dashboard) }
 
-// text is what the page shows.
+// text returns the text that the page shows.
 func (p *tab) text() string {
 	t, _ := eval[string](p, `document.body.innerText`)
 	return strings.Join(strings.Fields(t), " ")
 }
 
-// shows says whether the page shows a text, in whatever case: style sheets change it.
+// shows reports whether the page shows a text. Case is ignored, because style sheets may change it.
 func (p *tab) shows(text string) bool {
 	return strings.Contains(strings.ToLower(p.text()), strings.ToLower(text))
 }
@@ -303,37 +311,37 @@ func (p *tab) see(texts ...string) {
 	for _, text := range texts {
 		p.until(fmt.Sprintf("%q", text), func() error {
 			if !p.shows(text) {
-				return errors.New("it is not there")
+				return errors.New("the page does not show it")
 			}
 			return nil
 		})
 	}
 }
 
-// gone waits until a text is not shown any more.
+// gone waits until a text is no longer shown.
 func (p *tab) gone(text string) {
 	p.Helper()
 	p.until(fmt.Sprintf("%q to be gone", text), func() error {
 		if p.shows(text) {
-			return errors.New("it is still there")
+			return errors.New("the page still shows it")
 		}
 		return nil
 	})
 }
 
-// hidden fails when a text is in the page, shown or not. The page has to be there already.
-func (p *tab) hidden(texts ...string) {
+// absent fails when a text is in the page's source. The page has to be loaded.
+func (p *tab) absent(texts ...string) {
 	p.Helper()
 	source, err := eval[string](p, `document.documentElement.outerHTML`)
 	p.must(err)
 	for _, text := range texts {
 		if strings.Contains(strings.ToLower(source), strings.ToLower(text)) {
-			p.Errorf("%s has %q in it", p.path(), text)
+			p.Errorf("%s contains %q", p.path(), text)
 		}
 	}
 }
 
-// signIn signs in with a token, where the overview asks for it.
+// signIn signs in with a token.
 func (p *tab) signIn(token string) {
 	p.Helper()
 	p.open("/")

@@ -1,7 +1,8 @@
 //go:build browser
 
-// Package browser_test drives the dashboard in a real Chromium: a real operator with the rights it has when it is installed, a real API server
-// with RBAC on, and the sandbox for Slack and Jira. What is pressed and read is found by role and accessible name, as a screen reader finds it.
+// Package browser_test drives the dashboard in a real Chromium, with a real operator that has the rights of an
+// installed one, a real API server with RBAC, and the sandbox for Slack and Jira. Elements are found by role and
+// accessible name, as a screen reader finds them.
 package browser_test
 
 import (
@@ -108,8 +109,8 @@ func begin(dir string) error {
 		return err
 	}
 	ctx := context.Background()
-	if err := asOperator(ctx, config); err != nil {
-		return fmt.Errorf("giving the operator its rights: %w", err)
+	if err := grantRights(ctx, config); err != nil {
+		return fmt.Errorf("granting the operator its rights: %w", err)
 	}
 	port, err := stage.FreePort(ctx)
 	if err != nil {
@@ -123,14 +124,14 @@ func begin(dir string) error {
 	return here.Poll(ctx, "the dashboard to answer", func() (bool, error) {
 		res, err := http.Get(dashboard + "/api/v1/integrations/health")
 		if err != nil {
-			return false, nil //nolint:nilerr // nobody listens yet
+			return false, nil //nolint:nilerr // the operator is not listening yet
 		}
 		return true, res.Body.Close()
 	})
 }
 
-// asOperator has the operator run with the rights of its ClusterRole, so that what it may not do when it is installed fails here too.
-func asOperator(ctx context.Context, admin *rest.Config) error {
+// grantRights gives the operator the rights of its ClusterRole and no others, so that a missing right fails a test.
+func grantRights(ctx context.Context, admin *rest.Config) error {
 	raw, err := os.ReadFile(filepath.Join(here.Root, "config", "rbac", "role.yaml"))
 	if err != nil {
 		return err
@@ -155,19 +156,19 @@ func asOperator(ctx context.Context, admin *rest.Config) error {
 	}
 	here.Kubeconfig = filepath.Join(here.Dir, "operator.kubeconfig")
 	return clientcmd.WriteToFile(clientcmdapi.Config{
-		Clusters:  map[string]*clientcmdapi.Cluster{"it": {Server: admin.Host, CertificateAuthorityData: admin.CAData}},
-		AuthInfos: map[string]*clientcmdapi.AuthInfo{"it": {Token: token}},
-		Contexts:  map[string]*clientcmdapi.Context{"it": {Cluster: "it", AuthInfo: "it"}}, CurrentContext: "it",
+		Clusters:  map[string]*clientcmdapi.Cluster{"stage": {Server: admin.Host, CertificateAuthorityData: admin.CAData}},
+		AuthInfos: map[string]*clientcmdapi.AuthInfo{"stage": {Token: token}},
+		Contexts:  map[string]*clientcmdapi.Context{"stage": {Cluster: "stage", AuthInfo: "stage"}}, CurrentContext: "stage",
 	}, here.Kubeconfig)
 }
 
-// world is a namespace with a Slack and a Jira of its own, and three people.
+// world is a namespace with its own Slack and Jira, and three users.
 type world struct {
 	t         *testing.T
 	namespace string
 	box       *sandbox.Sandbox
 	server    *httptest.Server
-	// The tokens of somebody who may do everything in the namespace, of one who may look, and of one who may do nothing.
+	// Tokens: admin may do everything in the namespace, viewer may read, nobody has no rights.
 	admin, viewer, nobody string
 }
 
@@ -176,7 +177,7 @@ const (
 	channel                       = "#voice-ai-alerts"
 )
 
-// newWorld makes one whose integrations are Ready.
+// newWorld creates a world and waits until its integrations are Ready.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, namespace: strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), box: sandbox.New(sandbox.Options{})}
@@ -186,30 +187,36 @@ func newWorld(t *testing.T) *world {
 		w.server.Close()
 	})
 	w.must(kube.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}}))
-	own, batch := []string{v1alpha1.GroupVersion.Group}, []string{"batch"}
-	everything, look := []string{"*"}, []string{"get", "list", "watch"}
+	own := []string{v1alpha1.GroupVersion.Group}
+	batch := []string{"batch"}
+	everything := []string{"*"}
+	read := []string{"get", "list", "watch"}
 	w.admin = w.account("admin",
 		rbacv1.PolicyRule{APIGroups: own, Resources: everything, Verbs: everything},
 		rbacv1.PolicyRule{APIGroups: batch, Resources: []string{"jobs", "cronjobs"}, Verbs: everything},
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: everything})
 	w.viewer = w.account("viewer",
-		rbacv1.PolicyRule{APIGroups: own, Resources: everything, Verbs: look},
-		rbacv1.PolicyRule{APIGroups: batch, Resources: []string{"jobs", "cronjobs"}, Verbs: look})
+		rbacv1.PolicyRule{APIGroups: own, Resources: everything, Verbs: read},
+		rbacv1.PolicyRule{APIGroups: batch, Resources: []string{"jobs", "cronjobs"}, Verbs: read})
 	w.nobody = w.account("nobody")
 
-	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "tokens"}, StringData: map[string]string{"slack": slack.BotToken, "jira": jira.BotToken}})
-	s, j := w.slack(), w.jira()
+	w.create(&corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: "tokens"},
+		StringData: map[string]string{"slack": slack.BotToken, "jira": jira.BotToken},
+	})
+	s := w.slack()
+	j := w.jira()
 	w.create(s)
 	w.create(j)
 	w.create(&v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: ruleName}, Spec: v1alpha1.NotificationRuleSpec{
 		EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}})
 	w.ready(s)
 	w.ready(j)
-	t.Cleanup(w.disconnect) // nobody is to be called who is not there any more
+	t.Cleanup(w.disconnect) // so that the operator does not call a server that has stopped
 	return w
 }
 
-// disconnect removes every integration.
+// disconnect deletes every integration.
 func (w *world) disconnect() {
 	w.t.Helper()
 	for _, o := range []client.Object{&v1alpha1.SlackIntegration{}, &v1alpha1.JiraIntegration{}} {
@@ -219,6 +226,7 @@ func (w *world) disconnect() {
 	}
 }
 
+// slack returns an integration with a bot token.
 func (w *world) slack() *v1alpha1.SlackIntegration {
 	return &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Name: slackName}, Spec: v1alpha1.SlackIntegrationSpec{
 		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.SlackAPIPath), DefaultChannel: channel,
@@ -226,7 +234,7 @@ func (w *world) slack() *v1alpha1.SlackIntegration {
 	}}
 }
 
-// jira makes a ticket only when somebody asks for one.
+// jira returns an integration that creates tickets only on request.
 func (w *world) jira() *v1alpha1.JiraIntegration {
 	return &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Name: jiraName}, Spec: v1alpha1.JiraIntegrationSpec{
 		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.JiraPath), ProjectKey: jira.VoiceProject, SettleSeconds: 1,
@@ -234,7 +242,7 @@ func (w *world) jira() *v1alpha1.JiraIntegration {
 	}}
 }
 
-// defect finds something, and returns its name.
+// defect creates a Defect.
 func (w *world) defect(name, title string, severity v1alpha1.Severity) *v1alpha1.Defect {
 	w.t.Helper()
 	d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.DefectSpec{
@@ -245,7 +253,7 @@ func (w *world) defect(name, title string, severity v1alpha1.Severity) *v1alpha1
 	return d
 }
 
-// run begins a run of a suite, which nobody carries out here.
+// run creates a run of a suite. Nothing executes it, as there is no kubelet.
 func (w *world) run(suite string) {
 	w.t.Helper()
 	meta := w.meta(suite + "-1")
@@ -265,6 +273,7 @@ func (w *world) meta(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: w.namespace, Name: name}
 }
 
+// account creates a ServiceAccount with rights and returns its token.
 func (w *world) account(name string, rules ...rbacv1.PolicyRule) string {
 	w.t.Helper()
 	token, err := stage.Account(w.t.Context(), kube, w.namespace, name, rules...)
@@ -272,7 +281,7 @@ func (w *world) account(name string, rules ...rbacv1.PolicyRule) string {
 	return token
 }
 
-// ready waits until something is Ready.
+// ready waits until an object is Ready.
 func (w *world) ready(o interface {
 	client.Object
 	condition.Object
@@ -284,13 +293,13 @@ func (w *world) ready(o interface {
 	})
 }
 
-// until polls something that no page shows.
+// until waits for a condition that no page shows.
 func (w *world) until(what string, done func() (bool, error)) {
 	w.t.Helper()
 	w.must(here.Poll(w.t.Context(), what, done))
 }
 
-// control tells the sandbox something, as an administrator of Slack or Jira does.
+// control calls the sandbox's control API.
 func (w *world) control(method, path string, body any) {
 	w.t.Helper()
 	raw, err := json.Marshal(body)
@@ -318,5 +327,5 @@ func (w *world) must(err error) {
 	}
 }
 
-// patience is how long a page may take to show something. It is generous: machines are slow at times.
+// patience is the longest time that a page may take to show a text. It is generous for slow machines.
 const patience = 30 * time.Second

@@ -14,11 +14,12 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// maxWeight is what a page may weigh with all it loads, in bytes, as it comes through the network.
-const maxWeight = 100_000
+// maxSize is the largest size of a page with all that it loads, in bytes on the network.
+const maxSize = 100_000
 
-// TestWeight opens every page with a full list behind it, weighs it with all that it loads, and prints how long it took to be seen.
-func TestWeight(t *testing.T) {
+// TestPageSize opens every page with full lists, checks its size with all that it loads, and logs how long it took to
+// paint.
+func TestPageSize(t *testing.T) {
 	w := newWorld(t)
 	w.must(client.IgnoreNotFound(kube.Delete(t.Context(), &v1alpha1.NotificationRule{ObjectMeta: w.meta(ruleName)})))
 	for i := range 80 {
@@ -29,29 +30,29 @@ func TestWeight(t *testing.T) {
 	_, _ = fmt.Fprintln(out, "PAGE\tBYTES\tFIRST PAINT ms\tLOADED ms")
 	for _, path := range append([]string{"/signin"}, w.pages("defect-07")...) {
 		if strings.HasPrefix(path, "/rules/") {
-			continue // that rule is gone
+			continue // this test has deleted the rule
 		}
-		p := w.tab(t) // nothing is in its cache
+		p := w.tab(t) // with an empty cache
 		if path != "/signin" {
 			p.signIn(w.admin)
-			p.forget()
+			p.clearCache()
 		}
 		p.open(path)
-		var seen struct{ Paint, Loaded float64 }
+		var times struct{ Paint, Loaded float64 }
 		p.until("the first paint", func() (err error) {
-			seen, err = eval[struct{ Paint, Loaded float64 }](p, `({ paint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0,
+			times, err = eval[struct{ Paint, Loaded float64 }](p, `({ paint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0,
 				loaded: performance.getEntriesByType("navigation")[0].loadEventEnd })`)
-			if err == nil && (seen.Paint == 0 || seen.Loaded == 0) {
-				err = errors.New("nothing was painted yet")
+			if err == nil && (times.Paint == 0 || times.Loaded == 0) {
+				err = errors.New("nothing is painted yet")
 			}
 			return err
 		})
-		total := p.bytes()
-		if total == 0 || total > maxWeight {
-			t.Errorf("%s weighs %.0f bytes, and may weigh %d", path, total, maxWeight)
+		total := p.size()
+		if total == 0 || total > maxSize {
+			t.Errorf("%s has %.0f bytes, more than %d", path, total, maxSize)
 		}
-		_, _ = fmt.Fprintf(out, "%s\t%.0f\t%.0f\t%.0f\n", strings.ReplaceAll(path, w.namespace, "…"), total, seen.Paint, seen.Loaded)
+		_, _ = fmt.Fprintf(out, "%s\t%.0f\t%.0f\t%.0f\n", strings.ReplaceAll(path, w.namespace, "…"), total, times.Paint, times.Loaded)
 	}
 	w.must(out.Flush())
-	t.Logf("what pages weigh and take:\n%s", table.String())
+	t.Logf("sizes and times of the pages:\n%s", table.String())
 }

@@ -2,7 +2,7 @@
 
 package browser_test
 
-// How a tab is used: by role and accessible name, with mouse and keyboard.
+// Using a tab: elements are found by role and accessible name, and used with mouse and keyboard.
 
 import (
 	"encoding/json"
@@ -19,13 +19,14 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// node is something in the accessibility tree.
+// node is a node of the accessibility tree.
 type node struct {
 	role, name string
 	at         cdp.BackendNodeID
 	disabled   bool
 }
 
+// nodes returns the accessibility tree as a list.
 func (p *tab) nodes() ([]node, error) {
 	tree, err := chromedp.Call(p.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
 	if err != nil {
@@ -34,7 +35,7 @@ func (p *tab) nodes() ([]node, error) {
 	word := func(v *accessibility.Value) string {
 		var s string
 		if v != nil {
-			_ = json.Unmarshal(v.Value, &s) // what is no string has no name
+			_ = json.Unmarshal(v.Value, &s) // a value that is no string gives no name
 		}
 		return strings.Join(strings.Fields(s), " ")
 	}
@@ -52,37 +53,38 @@ func (p *tab) nodes() ([]node, error) {
 	return out, nil
 }
 
-// find finds what has a role and a name: just this name, otherwise one that begins with it, otherwise one with it inside.
+// find returns the node with a role and a name: with exactly this name, else one whose name begins with it, else one
+// whose name contains it.
 func (p *tab) find(role, name string) (node, error) {
 	all, err := p.nodes()
 	if err != nil {
 		return node{}, err
 	}
-	var have []string
+	var others []string
 	want := strings.ToLower(name)
-	for _, fits := range []func(a, b string) bool{func(a, b string) bool { return a == b }, strings.HasPrefix, strings.Contains} {
+	for _, matches := range []func(a, b string) bool{func(a, b string) bool { return a == b }, strings.HasPrefix, strings.Contains} {
 		for _, n := range all {
-			if n.role == role && fits(strings.ToLower(n.name), want) {
+			if n.role == role && matches(strings.ToLower(n.name), want) {
 				return n, nil
 			}
 		}
 	}
 	for _, n := range all {
 		if n.role == role {
-			have = append(have, n.name)
+			others = append(others, n.name)
 		}
 	}
-	return node{}, fmt.Errorf("there is no %s %q; there are %q", role, name, have)
+	return node{}, fmt.Errorf("there is no %s %q; there are %q", role, name, others)
 }
 
-// has says whether there is something of this role and name.
+// has reports whether there is a node with this role and name.
 func (p *tab) has(role, name string) bool {
 	p.Helper()
 	_, err := p.find(role, name)
 	return err == nil
 }
 
-// names are those of everything of a role.
+// names returns the names of all nodes with a role.
 func (p *tab) names(role string) []string {
 	p.Helper()
 	all, err := p.nodes()
@@ -96,7 +98,7 @@ func (p *tab) names(role string) []string {
 	return out
 }
 
-// textOf is what something shows.
+// textOf returns the text of a node.
 func (p *tab) textOf(n node) (string, error) {
 	o, err := chromedp.Call(p.ctx, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: n.at})
 	if err != nil {
@@ -107,7 +109,7 @@ func (p *tab) textOf(n node) (string, error) {
 	return strings.Join(strings.Fields(text), " "), err
 }
 
-// seeIn waits for texts in the part of the page that has this heading.
+// seeIn waits for texts in the region with this heading.
 func (p *tab) seeIn(heading string, texts ...string) {
 	p.Helper()
 	p.until(fmt.Sprintf("%q under %q", texts, heading), func() error {
@@ -128,10 +130,10 @@ func (p *tab) seeIn(heading string, texts ...string) {
 	})
 }
 
-// click presses something with the mouse, in its middle.
+// click clicks the middle of a node.
 func (p *tab) click(role, name string) {
 	p.Helper()
-	p.until(fmt.Sprintf("%s %q to be pressed", role, name), func() error {
+	p.until(fmt.Sprintf("a click on %s %q", role, name), func() error {
 		n, err := p.find(role, name)
 		if err != nil {
 			return err
@@ -147,20 +149,20 @@ func (p *tab) click(role, name string) {
 			return err
 		}
 		if len(quads.Quads) == 0 || len(quads.Quads[0]) != 8 {
-			return errors.New("it has no place in the window")
+			return errors.New("it has no box in the window")
 		}
 		q := quads.Quads[0]
 		return chromedp.Do(p.ctx, chromedp.MouseClickXY((q[0]+q[4])/2, (q[1]+q[5])/2))
 	})
 }
 
-// follow presses something and waits for the page that comes of it.
+// follow clicks a node and waits for the page that it leads to.
 func (p *tab) follow(role, name string) {
 	p.Helper()
-	p.goes(fmt.Sprintf("%s %q", role, name), func() { p.click(role, name) })
+	p.navigates(fmt.Sprintf("%s %q", role, name), func() { p.click(role, name) })
 }
 
-// fill pastes into a field in place of what it has.
+// fill replaces the text of a field, as pasting does.
 func (p *tab) fill(name, value string) {
 	p.Helper()
 	role := "textbox"
@@ -174,7 +176,7 @@ func (p *tab) fill(name, value string) {
 	p.must(err)
 }
 
-// choose chooses an option of a list by what it says.
+// choose selects an option of a list by its text.
 func (p *tab) choose(name, option string) {
 	p.Helper()
 	p.focus("combobox", name)
@@ -193,7 +195,7 @@ func (p *tab) choose(name, option string) {
 	}
 }
 
-// focus puts the focus on something.
+// focus focuses a node.
 func (p *tab) focus(role, name string) {
 	p.Helper()
 	p.until(fmt.Sprintf("%s %q", role, name), func() error {
@@ -206,13 +208,13 @@ func (p *tab) focus(role, name string) {
 	})
 }
 
-// write types where the focus is.
+// write types into the element with the focus.
 func (p *tab) write(text string) {
 	p.Helper()
 	p.do(chromedp.KeyEvent(text))
 }
 
-// tabTo presses Tab until the focus is on something of this role and name.
+// tabTo presses Tab until a node with this role and name has the focus.
 func (p *tab) tabTo(role, name string) {
 	p.Helper()
 	p.until(fmt.Sprintf("%s %q", role, name), func() error {
@@ -225,7 +227,7 @@ func (p *tab) tabTo(role, name string) {
 		p.must(err)
 		there, err := chromedp.Call(p.ctx, dom.DescribeNode, dom.DescribeNodeParams{ObjectID: at.ObjectID})
 		p.must(err)
-		if n, err := p.find(role, name); err == nil && there.Node.BackendNodeID == n.at { // an update may have put another in its place
+		if n, err := p.find(role, name); err == nil && there.Node.BackendNodeID == n.at { // a live update may have replaced it
 			return
 		}
 	}

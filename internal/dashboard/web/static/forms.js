@@ -1,9 +1,8 @@
-// A form that was sent says so, and is not sent twice. Its button says what it does meanwhile (data-busy), and a status in it how long that may take
-// (data-wait).
+// Keeps a form from being sent twice. While it is sent, its button shows the text of data-busy, and its status that of data-wait.
 "use strict";
 (() => {
-  const patience = 30000; // ms, after which whoever gave up waiting may send it again
-  const rest = (form, button) => {
+  const patience = 30000; // ms, after which the form may be sent again
+  const reset = (form, button) => {
     delete form.dataset.sent;
     button.textContent = button.dataset.idle;
     button.removeAttribute("aria-busy");
@@ -20,7 +19,7 @@
     button.setAttribute("aria-busy", "true");
     button.setAttribute("aria-disabled", "true");
     for (const s of form.querySelectorAll("[data-wait]")) s.textContent = s.dataset.wait;
-    setTimeout(rest, patience, form, button);
-    addEventListener("pageshow", (e) => { if (e.persisted) rest(form, button); });
+    setTimeout(reset, patience, form, button);
+    addEventListener("pageshow", (e) => { if (e.persisted) reset(form, button); });
   });
 })();

@@ -1,19 +1,19 @@
-// Keeps a page true: it listens for changes, and then loads the page again and puts in place what has changed of its live regions (elements with
-// the attribute data-region and an id). Nobody loses the focus, the place, or what is typed in.
+// Keeps a page current: it listens for changes, loads the page again, and replaces those of its live regions (elements with
+// the attribute data-region and an id) that have changed. The user keeps the focus, the scroll position and the input.
 "use strict";
 (() => {
   const main = document.getElementById("main");
-  const word = document.getElementById("live");
-  const pause = 1000, retry = 5000; // ms between two loads of the page, and after one that failed
+  const status = document.getElementById("live");
+  const pause = 1000, retry = 5000; // ms between two loads of the page, and after a load that failed
   let busy = false, again = false, last = 0, timer = 0;
 
-  const say = (text, kind) => {
-    if (word.textContent !== text) word.textContent = text;
-    word.className = "live " + kind;
+  const setStatus = (text, kind) => {
+    if (status.textContent !== text) status.textContent = text;
+    status.className = "live " + kind;
   };
 
-  // Times are told as the server tells them.
-  const short = (at) => {
+  // The same words as those of the server: relative in format.go.
+  const relative = (at) => {
     const d = Math.abs(Date.now() - at) / 1000, future = at > Date.now();
     if (d < 45) return future ? "in a moment" : "just now";
     let text;
@@ -23,15 +23,15 @@
     else return null;
     return future ? "in " + text : text + " ago";
   };
-  const tick = () => {
+  const updateTimes = () => {
     for (const t of document.querySelectorAll("time[title]")) {
-      const text = short(Date.parse(t.dateTime));
+      const text = relative(Date.parse(t.dateTime));
       if (text && t.textContent !== text) t.textContent = text;
     }
   };
-  setInterval(tick, 30000);
+  setInterval(updateTimes, 30000);
 
-  // A region in which somebody is typing, or has typed, or has something selected, stays as it is.
+  // A region with input, the focus in a field, or a selection stays as it is.
   const inUse = (region) => {
     const active = document.activeElement;
     if (region.contains(active) && active.matches("input, select, textarea")) return true;
@@ -42,22 +42,22 @@
     const selection = getSelection();
     return !selection.isCollapsed && region.contains(selection.anchorNode);
   };
-  const mark = (e) => e.id || e.getAttribute("href") || e.getAttribute("name") || e.textContent;
-  const named = (d) => d.dataset.key || d.textContent;
+  const identify = (e) => e.id || e.getAttribute("href") || e.getAttribute("name") || e.textContent;
+  const detailsKey = (d) => d.dataset.key || d.textContent;
   const replace = (old, fresh) => {
     const active = old.contains(document.activeElement) ? document.activeElement : null;
-    const open = new Set([...old.querySelectorAll("details[open]")].map(named));
+    const open = new Set([...old.querySelectorAll("details[open]")].map(detailsKey));
     const scrolled = [...old.querySelectorAll(".scroll")].map((e) => e.scrollLeft);
-    for (const d of fresh.querySelectorAll("details")) if (open.has(named(d))) d.open = true;
+    for (const d of fresh.querySelectorAll("details")) if (open.has(detailsKey(d))) d.open = true;
     old.replaceWith(fresh);
     fresh.querySelectorAll(".scroll").forEach((e, i) => { e.scrollLeft = scrolled[i] || 0; });
     if (!active) return;
-    const same = [...fresh.querySelectorAll(active.localName)].find((e) => mark(e) === mark(active));
+    const same = [...fresh.querySelectorAll(active.localName)].find((e) => identify(e) === identify(active));
     (same || main).focus({ preventScroll: true });
   };
   const show = (text) => {
     const page = new DOMParser().parseFromString(text, "text/html");
-    if (!page.getElementById("main").dataset.live) location.replace(main.dataset.page); // which is not to be followed any more
+    if (!page.getElementById("main").dataset.live) location.replace(main.dataset.page); // the user may no longer follow it
     for (const old of main.querySelectorAll("[data-region]")) {
       const fresh = page.getElementById(old.id);
       if (fresh && fresh.outerHTML !== (old.dataset.seen ?? old.outerHTML) && !inUse(old)) {
@@ -67,13 +67,13 @@
         node.dataset.seen = seen;
       }
     }
-    tick();
+    updateTimes();
   };
 
   const load = async () => {
     clearTimeout(timer);
     if (busy) { again = true; return; }
-    if (main.querySelector("form[data-sent]")) { timer = setTimeout(load, retry); return; } // another page is on its way, and this one's object may be gone
+    if (main.querySelector("form[data-sent]")) { timer = setTimeout(load, retry); return; } // the next page is loading, and the object of this one may be gone
     busy = true;
     last = Date.now();
     let done = false;
@@ -82,19 +82,19 @@
       if (answer.redirected) { location.replace(main.dataset.page); return; } // signed out
       done = answer.ok || answer.status === 422;
       if (done) show(await answer.text());
-    } catch { done = false; /* the stream says that we are offline */ }
+    } catch { done = false; /* the stream reports that the browser is offline */ }
     busy = false;
-    if (again) { again = false; soon(); } else if (!done) timer = setTimeout(load, retry);
+    if (again) { again = false; loadSoon(); } else if (!done) timer = setTimeout(load, retry);
   };
-  const soon = () => {
+  const loadSoon = () => {
     clearTimeout(timer);
     timer = setTimeout(load, Math.max(0, last + pause - Date.now()));
   };
 
-  // What changed since the page was made, or since the last change that was heard of, is told at once. A page that nobody sees does not listen: all
-  // tabs together have six connections.
+  // The stream begins with the changes since the page was rendered, or since the last change received. A hidden page does not
+  // listen, because a browser has only six connections for all its tabs.
   let source = null, wait = 1000, next = 0;
-  const leave = () => {
+  const stop = () => {
     clearTimeout(next);
     source?.close();
     source = null;
@@ -102,24 +102,24 @@
   const follow = () => {
     if (source || document.hidden) return;
     source = new EventSource(from);
-    source.addEventListener("open", () => { say("Live", "on"); wait = 1000; });
+    source.addEventListener("open", () => { setStatus("Live", "on"); wait = 1000; });
     source.addEventListener("change", (e) => {
       if (e.lastEventId) from.searchParams.set("since", e.lastEventId);
-      soon();
+      loadSoon();
     });
     source.addEventListener("error", () => {
-      say("Reconnecting…", "off");
+      setStatus("Reconnecting…", "off");
       if (source.readyState !== EventSource.CLOSED) return;
-      leave();
+      stop();
       next = setTimeout(follow, wait);
-      if (wait > 2000) load(); // it may be that the session has ended, or that somebody may not follow any more
+      if (wait > 2000) load(); // the session may have ended, or the user may no longer follow the page
       wait = Math.min(wait * 2, 30000);
     });
   };
   const from = main.dataset.live && new URL(main.dataset.live, location.href);
   if (from && window.EventSource) {
-    document.addEventListener("visibilitychange", () => (document.hidden ? leave : follow)());
-    addEventListener("pagehide", leave);
+    document.addEventListener("visibilitychange", () => (document.hidden ? stop : follow)());
+    addEventListener("pagehide", stop);
     addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
     follow();
   }

@@ -1,0 +1,149 @@
+package client
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Integration is a SlackIntegration or JiraIntegration in the summary.
+type Integration struct {
+	Kind            string     `json:"kind"`
+	Namespace       string     `json:"namespace"`
+	Name            string     `json:"name"`
+	Status          string     `json:"status"`
+	Message         string     `json:"message"`
+	Target          string     `json:"target"`
+	LastSuccessTime *time.Time `json:"lastSuccessTime"`
+	LastErrorTime   *time.Time `json:"lastErrorTime"`
+	LastError       string     `json:"lastError"`
+	Hours           []Hour     `json:"hours"`
+}
+
+// Hour counts the calls of one hour by their outcome.
+type Hour struct {
+	Succeeded int `json:"succeeded"`
+	Failed    int `json:"failed"`
+}
+
+// Provider returns slack or jira.
+func (i Integration) Provider() string { return strings.ToLower(i.Product()) }
+
+// Product returns Slack or Jira.
+func (i Integration) Product() string { return strings.TrimSuffix(i.Kind, "Integration") }
+
+// Succeeded returns the number of successes in the last 24 hours.
+func (i Integration) Succeeded() (n int) {
+	for _, h := range i.Hours {
+		n += h.Succeeded
+	}
+	return n
+}
+
+// Failed returns the number of failures in the last 24 hours.
+func (i Integration) Failed() (n int) {
+	for _, h := range i.Hours {
+		n += h.Failed
+	}
+	return n
+}
+
+// IntegrationStatus is an integration with its totals, conditions and last test.
+type IntegrationStatus struct {
+	Integration
+	SucceededTotal int64       `json:"succeededTotal"`
+	FailedTotal    int64       `json:"failedTotal"`
+	Conditions     []Condition `json:"conditions"`
+	LastTest       *struct {
+		Outcome   string    `json:"outcome"`
+		Message   string    `json:"message"`
+		Time      time.Time `json:"time"`
+		Channel   string    `json:"channel"`
+		Permalink string    `json:"permalink"`
+		Checks    []struct {
+			Name    string `json:"name"`
+			Outcome string `json:"outcome"`
+			Message string `json:"message"`
+		} `json:"checks"`
+	} `json:"lastTest"`
+}
+
+// Config is an integration's configuration. Of a credential it holds only where it is stored and whether it is set.
+type Config struct {
+	Namespace   string `json:"namespace"`
+	Name        string `json:"name"`
+	Spec        Spec   `json:"spec"`
+	Credentials map[string]struct {
+		Set    bool   `json:"set"`
+		Secret string `json:"secret"`
+		Key    string `json:"key"`
+	} `json:"credentials"`
+	ManagedBy string `json:"managedBy"`
+}
+
+// ConfigChange is a configuration to store. Credentials that it does not name stay as they are.
+type ConfigChange struct {
+	Spec        Spec              `json:"spec"`
+	Credentials map[string]string `json:"credentials"`
+}
+
+// Integrations returns the status of every integration.
+func (c *Client) Integrations(namespace string) ([]IntegrationStatus, error) {
+	var all List[IntegrationStatus]
+	err := c.get("/api/v1/integrations/status", Query("namespace", namespace), &all)
+	return all.Items, err
+}
+
+// Provider names a kind of integration in the API's paths: slack or jira.
+type Provider string
+
+func (p Provider) path(part string) string { return "/api/v1/integrations/" + string(p) + "/" + part }
+
+func (k Key) query() map[string][]string { return Query("namespace", k.Namespace, "name", k.Name) }
+
+// Config returns an integration's configuration and its ETag.
+func (c *Client) Config(p Provider, key Key) (out Config, etag string, err error) {
+	a, err := c.do(call{method: http.MethodGet, path: p.path("config"), query: key.query(), into: &out})
+	if err != nil {
+		return Config{}, "", err
+	}
+	return out, a.header.Get("ETag"), nil
+}
+
+// CreateConfig creates an integration. The Problem has the status 412 when there is one of this name.
+func (c *Client) CreateConfig(p Provider, key Key, change ConfigChange) error {
+	_, err := c.do(call{
+		method: http.MethodPut, path: p.path("config"), query: key.query(), body: change,
+		header: map[string]string{"If-None-Match": "*"},
+	})
+	return err
+}
+
+// UpdateConfig stores an integration's configuration. The Problem has the status 412 when etag is no longer current.
+func (c *Client) UpdateConfig(p Provider, key Key, change ConfigChange, etag string) error {
+	_, err := c.do(call{
+		method: http.MethodPut, path: p.path("config"), query: key.query(), body: change,
+		header: map[string]string{"If-Match": etag},
+	})
+	return err
+}
+
+// DeleteConfig deletes an integration.
+func (c *Client) DeleteConfig(p Provider, key Key) error {
+	_, err := c.do(call{method: http.MethodDelete, path: p.path("config"), query: key.query()})
+	return err
+}
+
+// TestIntegration tests an integration, in its default channel when channel is empty. It reports whether the test has
+// finished.
+func (c *Client) TestIntegration(p Provider, key Key, channel string) (finished bool, err error) {
+	var body any
+	if channel != "" {
+		body = map[string]string{"channel": channel}
+	}
+	a, err := c.do(call{method: http.MethodPost, path: p.path("test"), query: key.query(), body: body})
+	if err != nil {
+		return false, err
+	}
+	return a.status != http.StatusAccepted, nil
+}

@@ -1,0 +1,79 @@
+package dashboard
+
+import (
+	"slices"
+	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/web"
+)
+
+// step is an entry of a Defect's history.
+type step struct {
+	Time    time.Time
+	What    string
+	Detail  string
+	Outcome string
+	// Delivery is the Notification of the step, as Notification/namespace/name; empty when there is none.
+	Delivery string
+}
+
+// changeCauses are the texts for the causes of a change of state.
+var changeCauses = map[string]string{
+	"Spec":       "Changed in the dashboard or in the cluster",
+	"Jira":       "The ticket was moved in Jira",
+	"Regression": "It occurred again after it was resolved",
+}
+
+// historyOf returns what is known of a Defect's past, newest first.
+func historyOf(d client.Defect, deliveries []client.Delivery) []step {
+	var out []step
+	add := func(at *time.Time, what, detail string) {
+		if at != nil {
+			out = append(out, step{Time: *at, What: what, Detail: detail})
+		}
+	}
+	status := d.Status
+	add(&d.CreatedTime, "Created", "")
+	if status.LastSeenTime != nil && (status.FirstSeenTime == nil || !status.LastSeenTime.Equal(*status.FirstSeenTime)) {
+		add(status.LastSeenTime, "Seen again", web.Count(status.Occurrences, "occurrence so far", "occurrences so far"))
+	}
+	if c := status.StateChange; c != nil {
+		add(&c.Time, web.Words(c.From)+" → "+web.Words(d.State()), changeCauses[c.Cause])
+	}
+	if d.HasTicket() {
+		add(status.Jira.CreatedTime, "Ticket "+status.Jira.Key, "")
+	}
+	for _, delivery := range deliveries {
+		out = append(out, stepOf(delivery))
+	}
+	slices.SortStableFunc(out, func(a, b step) int { return b.Time.Compare(a.Time) })
+	return out
+}
+
+func stepOf(d client.Delivery) step {
+	out := step{Time: d.Time, What: web.Words(d.EventOrAction()), Detail: d.ChannelLabel(), Outcome: d.Outcome}
+	if d.Notification != "" {
+		out.What = "Notification: " + out.What
+		out.Delivery = "Notification/" + d.Notification
+	}
+	if d.Outcome != "Succeeded" {
+		out.Detail = d.Detail
+	}
+	return out
+}
+
+// nameChannels replaces the IDs of channels in a Defect's messages with the names that its deliveries know.
+func nameChannels(d *client.Defect, deliveries []client.Delivery) {
+	names := map[string]string{}
+	for _, delivery := range deliveries {
+		if _, known := names[delivery.Channel]; !known && delivery.ChannelName != "" {
+			names[delivery.Channel] = delivery.ChannelName
+		}
+	}
+	for i, m := range d.Status.Messages {
+		if name, ok := names[m.Channel]; ok {
+			d.Status.Messages[i].Channel = name
+		}
+	}
+}

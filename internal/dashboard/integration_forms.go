@@ -1,0 +1,136 @@
+package dashboard
+
+import (
+	"cmp"
+	"maps"
+	"net/http"
+
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/form"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/web"
+)
+
+func (s *site) createIntegration(v *visit, p product) error {
+	f, err := v.readForm()
+	if err != nil {
+		return err
+	}
+	f.AddFields("query.namespace", "query.name")
+	key := client.Key{Namespace: f.Get("query.namespace"), Name: f.Get("query.name")}
+	if !objectName.MatchString(key.Namespace) {
+		f.SetError("query.namespace", "Enter the name of a namespace.")
+	}
+	if !objectName.MatchString(key.Name) {
+		f.SetError("query.name", "Use lower-case letters, digits, dots and dashes.")
+	}
+	err = v.store(p, f, client.Spec{}, func(change client.ConfigChange) error {
+		return v.api.CreateConfig(p.provider, key, change)
+	})
+	if client.StatusOf(err) == http.StatusPreconditionFailed {
+		f.SetError("query.name", "An integration with this name exists already. Choose another name, or edit the existing one.")
+	} else if err != nil {
+		return err
+	}
+	if !f.OK() {
+		return s.showNewIntegration(v, p, f.Status, f)
+	}
+	return v.redirectWithNote(integrationPath(p, key), "created")
+}
+
+func (s *site) saveIntegration(v *visit, p product) error {
+	f, err := v.readForm()
+	if err != nil {
+		return err
+	}
+	stored, _, err := v.api.Config(p.provider, v.key())
+	if err != nil {
+		return err
+	}
+	spec := maps.Clone(stored.Spec)
+	if user := f.Get("credentials.username"); user != "" && spec.Get("basic") != nil {
+		spec.Set("basic.username", user)
+	}
+	err = v.store(p, f, spec, func(change client.ConfigChange) error {
+		return v.api.UpdateConfig(p.provider, v.key(), change, f.Get("etag"))
+	})
+	if client.StatusOf(err) == http.StatusPreconditionFailed {
+		f.Values.Del("etag")
+		f.Problem = "The integration was changed after you opened it. Your input is kept below, " +
+			"and the manifest shows what is stored now. Save again to overwrite it."
+	} else if err != nil {
+		return err
+	}
+	if !f.OK() {
+		return s.showIntegration(v, p, f.Status, f)
+	}
+	return v.redirectWithNote(integrationPath(p, v.key()), "saved")
+}
+
+// store writes the form's values into a spec and sends it with the credentials. What the user can fix becomes an
+// error of the form.
+func (v *visit) store(p product, f *form.Form, spec client.Spec, send func(client.ConfigChange) error) error {
+	f.AddFields(p.fieldNames(v.mayStoreSecrets())...)
+	f.Fill(spec, p.fields)
+	if p.provider == "jira" && spec.Get("autoCreate") != nil && spec.Get("autoCreate.enabled") == nil {
+		spec.Set("autoCreate.enabled", false) // autoCreate requires the field
+	}
+	if !f.OK() {
+		return nil
+	}
+	credentials := map[string]string{}
+	for _, c := range p.credentials {
+		if value := f.Get("credentials." + c); value != "" {
+			credentials[c] = value
+		}
+	}
+	err := send(client.ConfigChange{Spec: spec, Credentials: credentials})
+	switch {
+	case client.StatusOf(err) == http.StatusForbidden: // the form keeps the user's input
+		f.Problem = web.Sentence(err.Error())
+		f.Status = http.StatusForbidden
+		return nil
+	case err != nil && f.AddProblem(err):
+		f.MoveErrors(credentialAt)
+		return nil
+	}
+	return err
+}
+
+func (s *site) testIntegration(v *visit, p product) error {
+	f, err := v.readForm()
+	if err != nil {
+		return err
+	}
+	finished, err := v.api.TestIntegration(p.provider, v.key(), f.Get("channel"))
+	switch {
+	case err != nil && f.AddProblem(err):
+		return s.showProblemInCard(v, p, "test", cmp.Or(f.Problem, f.ErrorOf("channel")))
+	case err != nil:
+		return err
+	case finished:
+		return v.redirectWithNote(integrationPath(p, v.key()), "tested")
+	}
+	return v.redirectWithNote(integrationPath(p, v.key()), "test-undecided")
+}
+
+func (s *site) removeIntegration(v *visit, p product) error {
+	f, err := v.readForm()
+	if err != nil {
+		return err
+	}
+	if f.Get("confirm") != v.key().Name {
+		return s.showProblemInCard(v, p, "remove", "Not removed. Type the integration's name to confirm.")
+	}
+	if err := v.api.DeleteConfig(p.provider, v.key()); err != nil {
+		return err
+	}
+	return v.redirectWithNote("/integrations", "removed")
+}
+
+// showProblemInCard shows the integration as it is stored, with a problem in one of the page's cards.
+func (s *site) showProblemInCard(v *visit, p product, card, problem string) error {
+	f := form.New(nil)
+	f.Card = card
+	f.Problem = problem
+	return s.showIntegration(v, p, f.Status, f)
+}

@@ -1,0 +1,90 @@
+package dashboard
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/session"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/web"
+)
+
+// problemPage is the data of the page that shows an error.
+type problemPage struct {
+	Status  int
+	Detail  string
+	Again   bool
+	Address string
+}
+
+var problemTitles = map[int]string{
+	http.StatusForbidden:           "You may not see this",
+	http.StatusNotFound:            "Not found",
+	http.StatusTooManyRequests:     "Too many requests",
+	http.StatusServiceUnavailable:  "Not available right now",
+	http.StatusInternalServerError: "Something went wrong",
+	http.StatusUnprocessableEntity: "Invalid request",
+}
+
+// errNoPage answers an address without a page.
+var errNoPage = &client.Problem{Status: http.StatusNotFound, Detail: "There is no page at this address."}
+
+// showProblem answers with a page about an error. v is nil for a user who is not signed in. A user whose token is no
+// longer valid is sent to sign in.
+func (s *site) showProblem(w http.ResponseWriter, r *http.Request, v *visit, err error) {
+	var p *client.Problem
+	if !errors.As(err, &p) {
+		p = &client.Problem{Status: http.StatusInternalServerError, Detail: "Internal error. See the operator's log."}
+	}
+	if p.Status == http.StatusUnauthorized {
+		session.End(w, r)
+		redirectToSignIn(w, r)
+		return
+	}
+	title := cmp.Or(problemTitles[p.Status], "The request failed")
+	if p.Status == http.StatusForbidden && r.Method != http.MethodGet {
+		title = "You may not do this"
+	}
+	if v != nil && v.Access == nil {
+		v = nil
+	}
+	s.render(w, r, v, p.Status, "problem", view{Title: title, Data: problemPage{
+		Status: p.Status, Detail: web.Sentence(p.Detail), Again: r.Method == http.MethodGet, Address: r.URL.RequestURI(),
+	}})
+}
+
+// showNoPage answers an address without a page, and a method that the page at the address does not support.
+func (s *site) showNoPage(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+	var v *visit
+	if token := session.Token(r); token != "" {
+		if v = s.newVisit(w, r, token); v.readAccess() != nil {
+			v = nil
+		}
+	}
+	p := errNoPage
+	probe := &statusRecorder{header: http.Header{}}
+	if mux.ServeHTTP(probe, r); probe.status == http.StatusMethodNotAllowed {
+		methods := probe.header.Get("Allow")
+		w.Header().Set("Allow", methods)
+		p = &client.Problem{
+			Status: probe.status, Detail: "This address does not support " + r.Method + ". It supports " + methods + ".",
+		}
+	}
+	s.showProblem(w, r, v, p)
+}
+
+// statusRecorder keeps the status and the header of an answer, and drops its body.
+type statusRecorder struct {
+	header http.Header
+	status int
+}
+
+func (r *statusRecorder) Header() http.Header { return r.header }
+
+func (r *statusRecorder) WriteHeader(status int) { r.status = cmp.Or(r.status, status) }
+
+func (r *statusRecorder) Write(p []byte) (int, error) {
+	r.WriteHeader(http.StatusOK)
+	return len(p), nil
+}

@@ -1,0 +1,52 @@
+// Package web holds what all pages share: template functions, the look of badges and of Slack messages,
+// and static files.
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Functions returns the functions that all templates may use. now returns the current time.
+func Functions(now func() time.Time) template.FuncMap {
+	return template.FuncMap{
+		"ago":      func(t any) *Moment { return momentOf(t, now()) },
+		"url":      URL,
+		"mrkdwn":   Mrkdwn,
+		"words":    Words,
+		"num":      number,
+		"count":    Count,
+		"sentence": Sentence,
+		"badge":    badgeOf,
+		"list":     func(all ...string) []string { return all },
+		"join":     strings.Join,
+		"sub":      func(a, b int) int { return a - b },
+		"dict":     dict,
+	}
+}
+
+// URL returns an address if it is an HTTP or HTTPS URL, and an empty text otherwise. Pages link to nothing else.
+func URL(address any) string {
+	u, err := url.Parse(fmt.Sprint(address))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return ""
+	}
+	return u.String()
+}
+
+// dict returns a map from names and values, for a template that takes several arguments.
+func dict(pairs ...any) (map[string]any, error) {
+	out := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("argument %s of dict is not a name", strconv.Itoa(i))
+		}
+		out[name] = pairs[i+1]
+	}
+	return out, nil
+}
