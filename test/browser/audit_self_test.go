@@ -10,10 +10,13 @@ import (
 
 // goodPage is a page without mistakes. Each case of TestAudit puts one into it.
 const goodPage = `<!doctype html><html lang="en"><head><title>Good</title><meta name="viewport" content="width=device-width">
-<link rel="stylesheet" href="data:text/css,:focus-visible%7Boutline:2px solid blue%7D button,input%7Bheight:32px;min-width:32px%7D nav a%7Bdisplay:inline-block;padding:8px%7D"></head><body>
+<link rel="stylesheet" href="data:text/css,:focus-visible%7Boutline:2px solid blue%7D">
+<link rel="stylesheet" href="data:text/css,button,input%7Bheight:32px;min-width:32px%7D">
+<link rel="stylesheet" href="data:text/css,nav a%7Bdisplay:inline-block;padding:8px%7D"></head><body>
 <a href="#main">Skip</a><header>Top</header><nav><a href="/">Overview</a></nav><main id="main"><h1>Good</h1><h2>Part</h2>
 <p>Text</p><label for="f">Field</label><input id="f"><button>Press</button>
-<table><caption>Numbers</caption><tr><th scope="col">One</th></tr><tr><td>1</td></tr></table><time datetime="2026-01-01T00:00:00Z">then</time></main></body></html>`
+<table><caption>Numbers</caption><tr><th scope="col">One</th></tr><tr><td>1</td></tr></table>
+<time datetime="2026-01-01T00:00:00Z">then</time></main></body></html>`
 
 // TestAudit checks that the audit finds each mistake.
 func TestAudit(t *testing.T) {
@@ -45,16 +48,18 @@ func TestAudit(t *testing.T) {
 		{"no datetime", ` datetime="2026-01-01T00:00:00Z"`, ``, "no datetime"},
 		{"focus order", `<button>`, `<button tabindex="3">`, "tabindex 3"},
 		{"inline style", `<p>`, `<p style="margin:0">`, "inline style"},
-		{"no skip link", `<a href="#main">Skip</a>`, ``, "no skip link"},
+		{"no skip link", `<a href="#main">Skip</a>`, ``, "not a skip link"},
 		{"invisible focus", `:focus-visible%7Boutline:2px solid blue%7D`, `*:focus-visible%7Boutline:none%7D`, "looks the same"},
 		{"small", `<button>`, `<button style="all:unset">`, "pixels"},
 		{"broken word", `>Field<`, ` style="display:block;width:3ch;overflow-wrap:anywhere">Field<`, "on 2 lines"},
 		{"narrow field", `<input id="f">`, `<input id="f" style="width:40px">`, "pixels wide"},
 		{"low contrast", `<p>Text`, `<p style="color:#999">Text`, "contrast of the text"},
-		{"low contrast on dark", `<p>Text`, `<p style="background:#222"><span style="color:rgb(255 255 255 / 30%)">Text</span>`, "contrast of the text"},
+		{"low contrast on dark", `<p>Text`, `<p style="background:#222"><span style="color:rgb(255 255 255 / 30%)">Text</span>`,
+			"contrast of the text"},
 		{"transparent", `<p>Text`, `<p style="opacity:.4">Text`, "contrast of the text"},
 		{"wide", `<p>Text`, `<p style="width:3000px">Text`, "pixels wide"},
-		{"scrolling box", `<p>Text`, `<p style="overflow-x:auto;width:50px;white-space:nowrap">Text that goes on and on and on`, "the keyboard does not reach it"},
+		{"scrolling box", `<p>Text`, `<p style="overflow-x:auto;width:50px;white-space:nowrap">Text that goes on and on and on`,
+			"the keyboard does not reach it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			page := strings.Replace(goodPage, c.old, c.new, 1)
@@ -78,7 +83,7 @@ func TestTabRecordsProblems(t *testing.T) {
 		"error":     {`<script>console.error("broken")</script>`, "broken"},
 		"exception": {`<script>throw new Error("broken")</script>`, "broken"},
 		"policy":    {`<meta http-equiv="Content-Security-Policy" content="script-src 'none'"><script>1</script>`, "the policy is violated"},
-		"elsewhere": {`<img alt="" src="http://127.0.0.1:1/broken.png">`, "from another server"},
+		"elsewhere": {`<img alt="" src="http://127.0.0.1:1/broken.png">`, "to another server"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newTab(t)

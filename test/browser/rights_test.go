@@ -13,7 +13,8 @@ import (
 // pages returns the addresses of all pages of a world with a Defect of this name.
 func (w *world) pages(defect string) []string {
 	return []string{
-		"/", "/activity", "/defects", "/defects/" + w.namespace + "/" + defect, "/integrations", "/integrations/slack/" + w.namespace + "/" + slackName,
+		"/", "/activity", "/defects", "/defects/" + w.namespace + "/" + defect,
+		"/integrations", "/integrations/slack/" + w.namespace + "/" + slackName,
 		"/integrations/jira/" + w.namespace + "/" + jiraName, "/rules", "/rules/" + w.namespace + "/" + ruleName,
 	}
 }

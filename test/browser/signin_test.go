@@ -117,7 +117,8 @@ func TestLinkFromAnotherSite(t *testing.T) {
 			<form method="post" action="%s/signout"><button>Sign out</button></form>`, dashboard+there, dashboard)
 	}))
 	t.Cleanup(other.Close)
-	otherSite := strings.Replace(other.URL, "127.0.0.1", "localhost", 1) // for a browser, another port is not another site, but another name is
+	// For a browser, another port of the same host is the same site.
+	otherSite := strings.Replace(other.URL, "127.0.0.1", "localhost", 1)
 	p := newTab(t, dashboard, otherSite)
 	p.w = w
 	p.signIn(w.admin)

@@ -23,7 +23,8 @@ func TestPageSize(t *testing.T) {
 	w := newWorld(t)
 	w.must(client.IgnoreNotFound(kube.Delete(t.Context(), &v1alpha1.NotificationRule{ObjectMeta: w.meta(ruleName)})))
 	for i := range 80 {
-		w.defect(fmt.Sprintf("defect-%02d", i), fmt.Sprintf("The agent repeats itself, and asks for the date %d times", i+2), v1alpha1.SeverityMedium)
+		title := fmt.Sprintf("The agent repeats itself, and asks for the date %d times", i+2)
+		w.defect(fmt.Sprintf("defect-%02d", i), title, v1alpha1.SeverityMedium)
 	}
 	var table strings.Builder
 	out := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
@@ -40,8 +41,10 @@ func TestPageSize(t *testing.T) {
 		p.open(path)
 		var times struct{ Paint, Loaded float64 }
 		p.until("the first paint", func() (err error) {
-			times, err = eval[struct{ Paint, Loaded float64 }](p, `({ paint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0,
-				loaded: performance.getEntriesByType("navigation")[0].loadEventEnd })`)
+			times, err = eval[struct{ Paint, Loaded float64 }](p, `({
+				paint: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0,
+				loaded: performance.getEntriesByType("navigation")[0].loadEventEnd,
+			})`)
 			if err == nil && (times.Paint == 0 || times.Loaded == 0) {
 				err = errors.New("nothing is painted yet")
 			}

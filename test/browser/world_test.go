@@ -149,8 +149,9 @@ func grantRights(ctx context.Context, admin *rest.Config) error {
 		return err
 	}
 	if err := kube.Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "operator"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault, Name: "operator"}},
+		ObjectMeta: metav1.ObjectMeta{Name: "operator"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault, Name: "operator"}},
 	}); err != nil {
 		return err
 	}
@@ -247,7 +248,8 @@ func (w *world) defect(name, title string, severity v1alpha1.Severity) *v1alpha1
 	w.t.Helper()
 	d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.DefectSpec{
 		Title: title, Severity: severity, Suite: "booking", Run: "booking-1", TestCase: "books_the_right_day",
-		Description: "The caller asks for Tuesday.", StepsToReproduce: "Call and say: Tuesday.", ExpectedResult: "Tuesday", ActualResult: "Monday",
+		Description: "The caller asks for Tuesday.", StepsToReproduce: "Call and say: Tuesday.",
+		ExpectedResult: "Tuesday", ActualResult: "Monday",
 	}}
 	w.create(d)
 	return d
