@@ -154,8 +154,8 @@ func New(o Options) (*Server, error) {
 		pages = o.Pages(s.handler)
 	}
 	s.Listener = listener.New("api", o.Addr, smaller(s.handler))
-	s.CertFile, s.KeyFile, s.Within = o.CertFile, o.KeyFile, answerWithin
-	s.Stopping = func() { close(s.stopping) } // those who watch would never end by themselves
+	s.CertFile, s.KeyFile, s.AnswerTimeout = o.CertFile, o.KeyFile, answerWithin
+	s.OnShutdown = func() { close(s.stopping) } // those who watch would never end by themselves
 	return s, nil
 }
 

@@ -1,4 +1,5 @@
-// Package listener speaks HTTP with strangers: nobody may take long, send much, or open connections without end.
+// Package listener serves HTTP to clients that are not trusted: it bounds how long a request may take, how large its
+// header may be, and how many connections are open.
 package listener
 
 import (
@@ -16,60 +17,71 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 )
 
-// ReadTimeout is how long a request may take to arrive, its body included.
+// ReadTimeout bounds how long a request, its body included, may take to arrive.
 const ReadTimeout = 15 * time.Second
 
 const (
 	readHeaderTimeout = 5 * time.Second
 	idleTimeout       = 30 * time.Second
 	shutdownTimeout   = 5 * time.Second
-	// maxConnections are open at once; who comes later waits. With maxHeader, in bytes, it bounds what requests take that have not begun yet.
+	// maxConnections bounds how many connections are open; further clients wait. Together with maxHeader it bounds the
+	// memory of requests whose header has not arrived in full.
 	maxConnections = 2048
-	// maxPerAddress are open from one address, which may be that of a proxy with many behind it, and leaves room for others.
+	// maxPerAddress bounds how many connections are open from one address. A proxy with many clients behind it may have
+	// that many, and other addresses still find room.
 	maxPerAddress = maxConnections / 2
-	maxHeader     = 16 << 10
+	// maxHeader bounds a request's header, in bytes.
+	maxHeader = 16 << 10
+	// maxLogMessage bounds a message of net/http in the log, in bytes.
+	maxLogMessage = 1024
 )
 
-// Listener serves a handler, for a manager to run.
+// Listener serves a handler. A manager runs it.
 type Listener struct {
-	// Name is what it is called in the log and in errors, such as edge.
+	// Name appears in the log and in errors, such as edge.
 	Name string
 	// Address is where to listen, such as :8082.
 	Address string
-	// CertFile and KeyFile are PEM files to serve TLS with, which may be renewed at any time; plain HTTP, for something in front that ends TLS, when
-	// both are empty.
+	// CertFile and KeyFile are PEM files for TLS, which may be renewed at any time. If both are empty, the listener
+	// speaks plain HTTP, for a proxy that terminates TLS.
 	CertFile, KeyFile string
-	// Within is how long an answer may take, from the end of the request's header on.
-	Within time.Duration
-	// Handler answers.
+	// AnswerTimeout bounds how long an answer may take, from the end of the request's header on.
+	AnswerTimeout time.Duration
+	// Handler answers the requests.
 	Handler http.Handler
-	// Stopping is called when the end has begun, to end those answers that would never end by themselves; nothing when nil.
-	Stopping func()
+	// OnShutdown is called when the shutdown begins, to end those answers that never end by themselves. It may be nil.
+	OnShutdown func()
 
 	ready chan struct{}
 	bound net.Addr
 }
 
-// New is a Listener, to be filled in further before it is started.
+// New returns a Listener. Its exported fields may be changed until it is started.
 func New(name, address string, handler http.Handler) *Listener {
-	return &Listener{Name: name, Address: address, Handler: handler, Within: 15 * time.Second, ready: make(chan struct{})}
+	return &Listener{
+		Name:          name,
+		Address:       address,
+		Handler:       handler,
+		AnswerTimeout: 15 * time.Second,
+		ready:         make(chan struct{}),
+	}
 }
 
-// NeedLeaderElection is false: every replica serves.
+// NeedLeaderElection returns false: every replica serves.
 func (l *Listener) NeedLeaderElection() bool { return false }
 
-// Ready is closed once there is a listener.
+// Ready returns a channel that is closed once the Listener accepts connections.
 func (l *Listener) Ready() <-chan struct{} { return l.ready }
 
-// Check is a readiness check: an error until there is a listener.
+// Check is a readiness check. It returns an error until the Listener accepts connections.
 func (l *Listener) Check(*http.Request) error {
 	if l.Addr() == nil {
-		return fmt.Errorf("the %s listener does not listen yet", l.Name)
+		return fmt.Errorf("the %s listener does not accept connections yet", l.Name)
 	}
 	return nil
 }
 
-// Addr is where it listens; nil before it is ready.
+// Addr returns the address at which the Listener accepts connections; nil before it is ready.
 func (l *Listener) Addr() net.Addr {
 	select {
 	case <-l.ready:
@@ -79,9 +91,10 @@ func (l *Listener) Addr() net.Addr {
 	}
 }
 
-// Start serves until the context ends; what is under way then has 5 seconds to finish. A Listener can be started once.
+// Start serves until the context ends. Requests in progress then have 5 seconds to finish. A Listener can be started
+// once.
 func (l *Listener) Start(ctx context.Context) error {
-	// Requests under way outlive ctx until the shutdown is over.
+	// Requests in progress outlive ctx until the shutdown is over.
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	base = ctrl.LoggerInto(base, ctrl.LoggerFrom(ctx).WithName(l.Name))
@@ -99,60 +112,67 @@ func (l *Listener) Start(ctx context.Context) error {
 			}
 		}()
 	}
-	open, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Address)
+	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Address)
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", l.Address, err)
 	}
-	l.bound = open.Addr()
+	l.bound = inner.Addr()
 	close(l.ready)
 
-	go func() {
-		limited := netutil.LimitListener(newFair(open, maxPerAddress), maxConnections)
-		if srv.TLSConfig != nil {
-			ended <- srv.ServeTLS(limited, "", "")
-			return
-		}
-		ended <- srv.Serve(limited)
-	}()
+	go func() { ended <- serve(srv, inner) }()
 	select {
 	case err := <-ended:
 		_ = srv.Close()
 		return fmt.Errorf("serving on %s: %w", l.bound, err)
 	case <-ctx.Done():
 	}
-	if l.Stopping != nil {
-		l.Stopping()
-	}
-	shutdown, cancelShutdown := context.WithTimeout(base, shutdownTimeout)
-	defer cancelShutdown()
-	if err := srv.Shutdown(shutdown); err != nil {
-		_ = srv.Close() // who is cut off here has had no answer and tries again
-	}
+	l.shutDown(base, srv)
 	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving on %s: %w", l.bound, err)
 	}
 	return nil
 }
 
-// server is how HTTP is spoken.
+// serve serves the connections within the limits until the server is closed.
+func serve(srv *http.Server, inner net.Listener) error {
+	limited := netutil.LimitListener(newPerAddressLimiter(inner, maxPerAddress), maxConnections)
+	if srv.TLSConfig != nil {
+		return srv.ServeTLS(limited, "", "")
+	}
+	return srv.Serve(limited)
+}
+
+// shutDown waits for requests in progress and closes what remains after shutdownTimeout.
+func (l *Listener) shutDown(ctx context.Context, srv *http.Server) {
+	if l.OnShutdown != nil {
+		l.OnShutdown()
+	}
+	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
+	defer cancel()
+	if err := srv.Shutdown(ctx); err != nil {
+		_ = srv.Close() // a client that is cut off here has no answer and retries
+	}
+}
+
+// server returns a server with all limits set.
 func (l *Listener) server(base context.Context) *http.Server {
 	return &http.Server{
 		Handler:                      l.Handler,
 		ReadHeaderTimeout:            readHeaderTimeout,
 		ReadTimeout:                  ReadTimeout,
-		WriteTimeout:                 l.Within,
+		WriteTimeout:                 l.AnswerTimeout,
 		IdleTimeout:                  idleTimeout,
 		MaxHeaderBytes:               maxHeader,
 		DisableGeneralOptionsHandler: true,
 		BaseContext:                  func(net.Listener) context.Context { return base },
-		ErrorLog:                     log.New(quiet{base}, "", 0),
+		ErrorLog:                     log.New(debugWriter{base}, "", 0),
 	}
 }
 
-// quiet logs what net/http has to say of its connections only when details are wanted: strangers cause it at will.
-type quiet struct{ ctx context.Context }
+// debugWriter logs the errors of net/http at debug level only, as any client can cause them.
+type debugWriter struct{ ctx context.Context }
 
-func (q quiet) Write(p []byte) (int, error) {
-	ctrl.LoggerFrom(q.ctx).V(1).Info("Connection failed", "Message", string(p[:min(len(p), 1024)]))
+func (w debugWriter) Write(p []byte) (int, error) {
+	ctrl.LoggerFrom(w.ctx).V(1).Info("Connection failed", "Message", string(p[:min(len(p), maxLogMessage)]))
 	return len(p), nil
 }

@@ -19,9 +19,10 @@ import (
 	"time"
 )
 
-var fine = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+// ok answers every request 200.
+var ok = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-// start has a listener serve until the test ends, or stop is called.
+// start runs a listener until the test ends or calls stop.
 func start(t *testing.T, l *Listener) (address string, stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -49,29 +50,34 @@ func start(t *testing.T, l *Listener) (address string, stop func() error) {
 	return l.Addr().String(), stop
 }
 
-func TestNobodyMayTakeLong(t *testing.T) {
-	l := New("test", "127.0.0.1:0", fine)
-	l.Within = 7 * time.Second
+func TestSetsTimeouts(t *testing.T) {
+	l := New("test", "127.0.0.1:0", ok)
+	l.AnswerTimeout = 7 * time.Second
 	srv := l.server(t.Context())
-	got := []time.Duration{srv.ReadHeaderTimeout, srv.ReadTimeout, srv.WriteTimeout, srv.IdleTimeout}
-	for i, want := range []time.Duration{5 * time.Second, 15 * time.Second, 7 * time.Second, 30 * time.Second} {
-		if got[i] != want {
-			t.Errorf("timeouts are %v", got)
+	for name, test := range map[string]struct{ got, want time.Duration }{
+		"header": {srv.ReadHeaderTimeout, 5 * time.Second},
+		"read":   {srv.ReadTimeout, 15 * time.Second},
+		"write":  {srv.WriteTimeout, 7 * time.Second},
+		"idle":   {srv.IdleTimeout, 30 * time.Second},
+	} {
+		if test.got != test.want {
+			t.Errorf("the %s timeout is %s, want %s", name, test.got, test.want)
 		}
 	}
 	if !srv.DisableGeneralOptionsHandler {
-		t.Errorf("configured %+v", srv)
+		t.Error("net/http answers OPTIONS * in place of the handler")
 	}
 }
 
-func TestNobodyMaySendMuch(t *testing.T) {
-	address, _ := start(t, New("test", "127.0.0.1:0", fine))
+func TestLimitsTheHeader(t *testing.T) {
+	address, _ := start(t, New("test", "127.0.0.1:0", ok))
 	for size, want := range map[int]int{8 << 10: http.StatusOK, 32 << 10: http.StatusRequestHeaderFieldsTooLarge} {
 		connection, err := net.Dial("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := connection.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\nLong: " + strings.Repeat("x", size) + "\r\n\r\n")); err != nil {
+		request := "GET / HTTP/1.1\r\nHost: x\r\nLong: " + strings.Repeat("x", size) + "\r\n\r\n"
+		if _, err := connection.Write([]byte(request)); err != nil {
 			t.Fatal(err)
 		}
 		answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
@@ -85,9 +91,9 @@ func TestNobodyMaySendMuch(t *testing.T) {
 	}
 }
 
-// Who sends a header without an end is cut off.
-func TestASlowHeaderIsCutOff(t *testing.T) {
-	address, _ := start(t, New("test", "127.0.0.1:0", fine))
+// A client that does not finish its header is cut off.
+func TestCutsOffASlowHeader(t *testing.T) {
+	address, _ := start(t, New("test", "127.0.0.1:0", ok))
 	connection, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +102,7 @@ func TestASlowHeaderIsCutOff(t *testing.T) {
 	if _, err := connection.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n")); err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.ReadResponse(bufio.NewReader(connection), nil) // it would wait for ever
+	answer, err := http.ReadResponse(bufio.NewReader(connection), nil) // without the timeout it would wait forever
 	if err == nil {
 		if answer.Body.Close(); answer.StatusCode == http.StatusOK {
 			t.Error("an unfinished request was answered")
@@ -104,26 +110,27 @@ func TestASlowHeaderIsCutOff(t *testing.T) {
 	}
 }
 
-// What is under way when the operator is told to stop is finished.
-func TestFinishesWhatIsUnderWay(t *testing.T) {
-	entered, leave := make(chan struct{}), make(chan struct{})
+// A request in progress when the operator stops is finished.
+func TestFinishesRequestsInProgress(t *testing.T) {
+	entered := make(chan struct{})
+	release := make(chan struct{})
 	l := New("test", "127.0.0.1:0", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		close(entered)
-		<-leave
+		<-release
 		if r.Context().Err() != nil {
 			w.WriteHeader(http.StatusGone)
 		}
 	}))
 	if l.Addr() != nil || l.NeedLeaderElection() {
-		t.Errorf("before it listens its address is %v; only the leader serves: %t", l.Addr(), l.NeedLeaderElection())
+		t.Errorf("before it is started: the address is %v, needs leader election: %t", l.Addr(), l.NeedLeaderElection())
 	}
 	if err := l.Check(nil); err == nil || !strings.Contains(err.Error(), "test") {
-		t.Errorf("before it listens its check says %v", err)
+		t.Errorf("before it is started, the check returns %v", err)
 	}
-	l.Stopping = func() { close(leave) }
+	l.OnShutdown = func() { close(release) }
 	address, stop := start(t, l)
 	if err := l.Check(nil); err != nil {
-		t.Errorf("it listens, and its check says %v", err)
+		t.Errorf("after it was started, the check returns %v", err)
 	}
 	status := make(chan int, 1)
 	go func() {
@@ -144,32 +151,36 @@ func TestFinishesWhatIsUnderWay(t *testing.T) {
 	}
 }
 
-func TestSaysWhyItCannotListen(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+func TestReportsWhyItCannotListen(t *testing.T) {
+	occupied, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = taken.Close() }()
-	if err := New("test", taken.Addr().String(), fine).Start(t.Context()); err == nil || !strings.Contains(err.Error(), taken.Addr().String()) {
-		t.Errorf("error is %v", err)
+	defer func() { _ = occupied.Close() }()
+	address := occupied.Addr().String()
+	if err := New("test", address, ok).Start(t.Context()); err == nil || !strings.Contains(err.Error(), address) {
+		t.Errorf("the error is %v, want the address in it", err)
 	}
-	l := New("test", "127.0.0.1:0", fine)
+	l := New("test", "127.0.0.1:0", ok)
 	l.CertFile = "none.pem"
-	if err := l.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "loading the certificate of the test listener") {
-		t.Errorf("error is %v", err)
+	want := "loading the certificate of the test listener"
+	if err := l.Start(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("the error is %v, want %s", err, want)
 	}
 }
 
 // A certificate that is renewed is served without a restart.
 func TestServesTLS(t *testing.T) {
-	l := New("test", "127.0.0.1:0", fine)
+	l := New("test", "127.0.0.1:0", ok)
 	folder := t.TempDir()
-	l.CertFile, l.KeyFile = filepath.Join(folder, "tls.crt"), filepath.Join(folder, "tls.key")
+	l.CertFile = filepath.Join(folder, "tls.crt")
+	l.KeyFile = filepath.Join(folder, "tls.key")
 	roots := x509.NewCertPool()
-	roots.AddCert(certify(t, l, 1))
+	roots.AddCert(writeCertificate(t, l, 1))
 	address, _ := start(t, l)
 	serial := func() (int64, error) {
-		connection, err := (&tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}).DialContext(t.Context(), "tcp", address)
+		dialer := tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+		connection, err := dialer.DialContext(t.Context(), "tcp", address)
 		if err != nil {
 			return 0, err
 		}
@@ -177,9 +188,9 @@ func TestServesTLS(t *testing.T) {
 		return connection.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.Int64(), nil
 	}
 	if got, err := serial(); err != nil || got != 1 {
-		t.Fatalf("certificate %d was served, and the error is %v", got, err)
+		t.Fatalf("served certificate %d, %v; want 1", got, err)
 	}
-	roots.AddCert(certify(t, l, 2))
+	roots.AddCert(writeCertificate(t, l, 2))
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for got := int64(1); got != 2; <-tick.C { // until the test's own timeout
@@ -188,13 +199,14 @@ func TestServesTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := (&tls.Dialer{Config: &tls.Config{RootCAs: roots, MaxVersion: tls.VersionTLS11}}).DialContext(t.Context(), "tcp", address); err == nil { //nolint:gosec // it must be refused
-		t.Error("TLS 1.1 was spoken")
+	old := tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}}
+	if _, err := old.DialContext(t.Context(), "tcp", address); err == nil {
+		t.Error("TLS 1.1 was accepted")
 	}
 }
 
-// certify writes a certificate and its key where a listener reads them.
-func certify(t *testing.T, l *Listener, serial int64) *x509.Certificate {
+// writeCertificate writes a certificate and its key where a listener reads them.
+func writeCertificate(t *testing.T, l *Listener, serial int64) *x509.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -210,7 +222,10 @@ func certify(t *testing.T, l *Listener, serial int64) *x509.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, block := range map[string]*pem.Block{l.CertFile: {Type: "CERTIFICATE", Bytes: raw}, l.KeyFile: {Type: "PRIVATE KEY", Bytes: private}} {
+	for file, block := range map[string]*pem.Block{
+		l.CertFile: {Type: "CERTIFICATE", Bytes: raw},
+		l.KeyFile:  {Type: "PRIVATE KEY", Bytes: private},
+	} {
 		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
