@@ -256,7 +256,7 @@ var _ = Describe("On a bad day", func() {
 			shows(jira, v1alpha1.ConditionReady, "True/Ready", "")
 			Expect(box.State().Jira.Counts.Creates).To(Equal(1))
 		},
-		Entry("down", sandbox.Fault{Status: 503, Body: "x"}, "Unavailable", "status 503"),
+		Entry("down", sandbox.Fault{Status: 503, Body: "x"}, "Unavailable", "(503)"),
 		Entry("a page instead of JSON", sandbox.Fault{Status: 200, Body: "<html>sign in</html>", ContentType: "text/html"}, "Unavailable", "a proxy is in between"),
 		Entry("gone", sandbox.Fault{Drop: sandbox.DropBefore}, "Unavailable", "did not answer"),
 	)
@@ -311,11 +311,11 @@ var _ = Describe("On a bad day", func() {
 			shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
 		},
 		Entry("project", func(s *v1alpha1.JiraIntegrationSpec) { s.ProjectKey = "NOPE" }, func(s *v1alpha1.JiraIntegrationSpec) { s.ProjectKey = "VOICE" },
-			v1alpha1.ConditionHealthy, "False/NotFound", `project "NOPE" does not exist`),
+			v1alpha1.ConditionHealthy, "False/NotFound", `Project "NOPE" does not exist`),
 		Entry("issue type", func(s *v1alpha1.JiraIntegrationSpec) { s.IssueType = "Saga" }, func(s *v1alpha1.JiraIntegrationSpec) { s.IssueType = "Task" },
 			v1alpha1.ConditionHealthy, "False/NotFound", `no issue type "Saga"`),
 		Entry("user", func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.Username = "someone" }, func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.Username = "bot@example.com" },
-			v1alpha1.ConditionAuthenticated, "False/Unauthorized", "refused the credentials"),
+			v1alpha1.ConditionAuthenticated, "False/Unauthorized", "rejected the credentials"),
 		Entry("key of the Secret", func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.TokenSecretRef.Key = "x" }, func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.TokenSecretRef.Key = "jira" },
 			v1alpha1.ConditionAuthenticated, "False/SecretKeyNotFound", `no value for key "x"`),
 	)
