@@ -52,7 +52,8 @@ func TestAlertmanager(t *testing.T) {
 				"startsAt": "2026-03-01T11:00:00Z", "externalURL": "http://am.example.com"}},
 	} {
 		e := got[i]
-		if e.Type != want.Type || e.Severity != want.Severity || !e.Time.Equal(want.Time) || !maps.Equal(e.Labels, want.Labels) || e.Subject != nil {
+		if e.Type != want.Type || e.Severity != want.Severity || !e.Time.Equal(want.Time) || !maps.Equal(e.Labels, want.Labels) ||
+			e.Subject != nil {
 			t.Errorf("%+v\nwant %+v", e, want)
 		}
 		checkData(t, &e, want.Data)

@@ -40,7 +40,8 @@ func checkFits(t *testing.T, e *event.Event) {
 	}
 }
 
-// checkData compares the data of an event with those wanted, and fails for a member that the table of types does not have.
+// checkData compares the data of an event with those wanted, and fails for a member that the table of types does not
+// have.
 func checkData(t *testing.T, e *event.Event, want map[string]any) {
 	t.Helper()
 	if !maps.EqualFunc(e.Data, want, func(a, b any) bool { return reflect.DeepEqual(a, b) }) {

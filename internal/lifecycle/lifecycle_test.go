@@ -1,6 +1,7 @@
 package lifecycle_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -13,16 +14,20 @@ import (
 
 var begin = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// story is a Defect with a ticket, to which things happen a minute apart.
+// story is a Defect with a ticket. Each step happens a minute after the one before.
 type story struct {
 	d      *v1alpha1.Defect
 	states []v1alpha1.JiraStateMapping
 	now    time.Time
 }
 
+// step is what happens to the Defect of a story.
+type step func(*story)
+
 func newStory() *story {
 	d := &v1alpha1.Defect{}
-	d.UID, d.CreationTimestamp = "u1", metav1.NewTime(begin)
+	d.UID = "u1"
+	d.CreationTimestamp = metav1.NewTime(begin)
 	s := &story{d: d, now: begin}
 	lifecycle.Observe(d, s.now)
 	d.Status.Jira = &v1alpha1.DefectTicket{}
@@ -30,90 +35,137 @@ func newStory() *story {
 	return s
 }
 
-func (s *story) later() time.Time { s.now = s.now.Add(time.Minute); return s.now }
-
-func spec(to v1alpha1.State) func(*story) {
-	return func(s *story) { s.d.Spec.State = to; lifecycle.Observe(s.d, s.later()) }
+func (s *story) later() time.Time {
+	s.now = s.now.Add(time.Minute)
+	return s.now
 }
 
-func seenAgain(s *story) {
+func ticketIn(status, category string, updated time.Time) ticket.Ticket {
+	return ticket.Ticket{Key: "V-1", ID: "1", Status: status, StatusCategory: category, Updated: updated}
+}
+
+// spec sets spec.state.
+func spec(to v1alpha1.State) step {
+	return func(s *story) {
+		s.d.Spec.State = to
+		lifecycle.Observe(s.d, s.later())
+	}
+}
+
+// occur reports a new occurrence.
+func occur(s *story) {
 	s.d.Spec.Occurrence = &v1alpha1.Occurrence{Time: metav1.NewTime(s.later())}
 	lifecycle.Observe(s.d, s.now)
 }
 
-func jira(status, category string) func(*story) {
+// jira moves the ticket in Jira.
+func jira(status, category string) step {
 	return func(s *story) {
 		at := s.later()
-		lifecycle.FromJira(s.d, s.states, ticket.Ticket{Key: "V-1", ID: "1", Status: status, StatusCategory: category, Updated: at}, false, at)
+		lifecycle.FromJira(s.d, s.states, ticketIn(status, category, at), false, at)
 	}
 }
 
-// stale is what a search says that is behind.
-func stale(status, category string) func(*story) {
+// stale is an outdated answer of a search in Jira.
+func stale(status, category string) step {
 	return func(s *story) {
 		s.later()
-		lifecycle.FromJira(s.d, s.states, ticket.Ticket{Key: "V-1", ID: "1", Status: status, StatusCategory: category, Updated: begin.Add(time.Second)}, false, s.now)
+		lifecycle.FromJira(s.d, s.states, ticketIn(status, category, begin.Add(time.Second)), false, s.now)
 	}
 }
 
-// since is what happened in Jira before the last minute and is learned of only now.
-func since(status, category string) func(*story) {
+// late moves the ticket in Jira half a minute before the step before, which the operator learns only now.
+func late(status, category string) step {
 	return func(s *story) {
 		at := s.now.Add(-30 * time.Second)
-		lifecycle.FromJira(s.d, s.states, ticket.Ticket{Key: "V-1", ID: "1", Status: status, StatusCategory: category, Updated: at}, true, s.later())
+		lifecycle.FromJira(s.d, s.states, ticketIn(status, category, at), true, s.later())
 	}
 }
 
-func moved(status, category string) func(*story) {
+// undated moves the ticket in a Jira that does not say when.
+func undated(status, category string) step {
+	return func(s *story) {
+		s.d.Status.Jira.UpdatedTime = nil
+		lifecycle.FromJira(s.d, s.states, ticketIn(status, category, time.Time{}), true, s.later())
+	}
+}
+
+// moved has the operator move the ticket.
+func moved(status, category string) step {
 	return func(s *story) {
 		at := s.later()
-		lifecycle.Moved(s.d, ticket.Ticket{Key: "V-1", ID: "1", Status: status, StatusCategory: category, Updated: at}, at)
+		lifecycle.Moved(s.d, ticketIn(status, category, at), at)
 	}
 }
 
-func mapping(m ...v1alpha1.JiraStateMapping) func(*story) { return func(s *story) { s.states = m } }
+func mapping(status v1alpha1.JiraName, to v1alpha1.State) step {
+	return func(s *story) { s.states = []v1alpha1.JiraStateMapping{{Status: status, State: to}} }
+}
+
+const (
+	open     = v1alpha1.StateOpen
+	progress = v1alpha1.StateInProgress
+	resolved = v1alpha1.StateResolved
+	closed   = v1alpha1.StateClosed
+)
 
 func TestTheNewestMovesTheState(t *testing.T) {
-	const open, progress, resolved, closed = v1alpha1.StateOpen, v1alpha1.StateInProgress, v1alpha1.StateResolved, v1alpha1.StateClosed
+	const (
+		bySpec       = v1alpha1.CauseSpec
+		byJira       = v1alpha1.CauseJira
+		byRegression = v1alpha1.CauseRegression
+	)
+	todo := jira("To Do", "new")
+	done := jira("Done", "done")
+	doing := jira("In Progress", "indeterminate")
+	movedToDone := moved("Done", "done")
 	for name, c := range map[string]struct {
-		happens  []func(*story)
-		state    v1alpha1.State
-		moveTo   v1alpha1.State
-		changes  int64
-		cause    v1alpha1.StateChangeCause
-		relapses int64
+		steps       []step
+		state       v1alpha1.State
+		moveTo      v1alpha1.State
+		changes     int64
+		cause       v1alpha1.StateChangeCause
+		regressions int64
 	}{
-		"nothing":                           {nil, open, "", 0, "", 0},
-		"the first look of Jira":            {[]func(*story){jira("To Do", "new")}, open, "", 0, "", 0},
-		"started in Jira":                   {[]func(*story){jira("In Progress", "indeterminate")}, progress, "", 1, v1alpha1.CauseJira, 0},
-		"resolved in Jira":                  {[]func(*story){jira("Done", "done")}, resolved, "", 1, v1alpha1.CauseJira, 0},
-		"from one open status to another":   {[]func(*story){jira("To Do", "new"), jira("Triage", "new")}, open, "", 0, "", 0},
-		"a status that is mapped":           {[]func(*story){mapping(v1alpha1.JiraStateMapping{Status: "won't do", State: closed}), jira("Won't Do", "done")}, closed, "", 1, v1alpha1.CauseJira, 0},
-		"a status against its category":     {[]func(*story){mapping(v1alpha1.JiraStateMapping{Status: "In Review", State: resolved}), jira("In Review", "indeterminate")}, resolved, "", 1, v1alpha1.CauseJira, 0},
-		"resolved in the spec":              {[]func(*story){spec(resolved)}, resolved, resolved, 1, v1alpha1.CauseSpec, 0},
-		"and the ticket moved":              {[]func(*story){spec(resolved), moved("Done", "done")}, resolved, "", 1, v1alpha1.CauseSpec, 0},
-		"and its echo":                      {[]func(*story){spec(resolved), moved("Done", "done"), jira("Done", "done")}, resolved, "", 1, v1alpha1.CauseSpec, 0},
-		"and a search that is behind":       {[]func(*story){jira("To Do", "new"), spec(resolved), moved("Done", "done"), stale("To Do", "new")}, resolved, "", 1, v1alpha1.CauseSpec, 0},
-		"and reopened in Jira":              {[]func(*story){spec(resolved), moved("Done", "done"), jira("To Do", "new")}, open, "", 2, v1alpha1.CauseJira, 0},
-		"and resolved in the spec again":    {[]func(*story){spec(resolved), moved("Done", "done"), jira("To Do", "new"), spec(""), spec(resolved)}, resolved, resolved, 3, v1alpha1.CauseSpec, 0},
-		"the spec stays as Jira moves on":   {[]func(*story){spec(progress), moved("In Progress", "indeterminate"), jira("Done", "done"), spec(progress)}, resolved, "", 2, v1alpha1.CauseJira, 0},
-		"closed stays closed":               {[]func(*story){spec(closed), moved("Done", "done"), jira("Archived", "done")}, closed, "", 1, v1alpha1.CauseSpec, 0},
-		"Jira is newer than a waiting move": {[]func(*story){spec(resolved), jira("In Progress", "indeterminate")}, progress, "", 2, v1alpha1.CauseJira, 0},
-		"a waiting move is newer than Jira": {[]func(*story){spec(resolved), since("In Progress", "indeterminate")}, resolved, resolved, 1, v1alpha1.CauseSpec, 0},
-		"no state wanted any more":          {[]func(*story){spec(resolved), spec("")}, resolved, resolved, 1, v1alpha1.CauseSpec, 0},
-		"seen again while open":             {[]func(*story){seenAgain}, open, "", 0, "", 0},
-		"seen again after it was resolved":  {[]func(*story){jira("Done", "done"), seenAgain}, open, open, 2, v1alpha1.CauseRegression, 1},
-		"closed in the spec, seen again":    {[]func(*story){spec(closed), moved("Done", "done"), seenAgain}, open, open, 2, v1alpha1.CauseRegression, 1},
-		"twice":                             {[]func(*story){jira("Done", "done"), seenAgain, moved("To Do", "new"), jira("Done", "done"), seenAgain}, open, open, 4, v1alpha1.CauseRegression, 2},
+		"nothing":                      {nil, open, "", 0, "", 0},
+		"the first answer of Jira":     {[]step{todo}, open, "", 0, "", 0},
+		"started in Jira":              {[]step{doing}, progress, "", 1, byJira, 0},
+		"resolved in Jira":             {[]step{done}, resolved, "", 1, byJira, 0},
+		"one open status to another":   {[]step{todo, jira("Triage", "new")}, open, "", 0, "", 0},
+		"a mapped status":              {[]step{mapping("won't do", closed), jira("Won't Do", "done")}, closed, "", 1, byJira, 0},
+		"a status of another category": {[]step{mapping("In Review", resolved), jira("In Review", "indeterminate")}, resolved, "", 1, byJira, 0},
+		"a status that is not mapped":  {[]step{mapping("Done", closed), jira("Other", "done")}, resolved, "", 1, byJira, 0},
+		"within the category, mapped": {
+			[]step{spec(closed), moved("To Do", "new"), mapping("Done", resolved), done}, resolved, "", 2, byJira, 0},
+		"resolved in the spec":          {[]step{spec(resolved)}, resolved, resolved, 1, bySpec, 0},
+		"and the ticket moved":          {[]step{spec(resolved), movedToDone}, resolved, "", 1, bySpec, 0},
+		"and its echo":                  {[]step{spec(resolved), movedToDone, done}, resolved, "", 1, bySpec, 0},
+		"and an outdated search":        {[]step{todo, spec(resolved), movedToDone, stale("To Do", "new")}, resolved, "", 1, bySpec, 0},
+		"and reopened in Jira":          {[]step{spec(resolved), movedToDone, todo}, open, "", 2, byJira, 0},
+		"and resolved in the spec anew": {[]step{spec(resolved), movedToDone, todo, spec(""), spec(resolved)}, resolved, resolved, 3, bySpec, 0},
+		"the spec stays, Jira moves on": {
+			[]step{spec(progress), moved("In Progress", "indeterminate"), done, spec(progress)}, resolved, "", 2, byJira, 0},
+		"the spec follows Jira":             {[]step{done, spec(resolved)}, resolved, "", 1, byJira, 0},
+		"closed stays closed":               {[]step{spec(closed), movedToDone, jira("Archived", "done")}, closed, "", 1, bySpec, 0},
+		"Jira is newer than a waiting move": {[]step{spec(resolved), doing}, progress, "", 2, byJira, 0},
+		"a waiting move is newer than Jira": {[]step{spec(resolved), late("In Progress", "indeterminate")}, resolved, resolved, 1, bySpec, 0},
+		"nothing waits, Jira is late":       {[]step{spec(resolved), movedToDone, undated("To Do", "new")}, open, "", 2, byJira, 0},
+		"a waiting move, Jira has no time":  {[]step{spec(resolved), undated("In Progress", "indeterminate")}, progress, "", 2, byJira, 0},
+		"no state wanted any more":          {[]step{spec(resolved), spec("")}, resolved, resolved, 1, bySpec, 0},
+		"occurred again while open":         {[]step{occur}, open, "", 0, "", 0},
+		"occurred again after resolved":     {[]step{done, occur}, open, open, 2, byRegression, 1},
+		"occurred again after closed":       {[]step{spec(closed), movedToDone, occur}, open, open, 2, byRegression, 1},
+		"twice":                             {[]step{done, occur, moved("To Do", "new"), done, occur}, open, open, 4, byRegression, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStory()
-			for _, happen := range c.happens {
-				happen(s)
+			for _, do := range c.steps {
+				do(s)
 			}
 			st := s.d.Status
-			if st.State != c.state || st.Jira.MoveTo != c.moveTo || st.Regressions != c.relapses {
-				t.Errorf("state %s, move to %q, %d regressions; want %s, %q, %d", st.State, st.Jira.MoveTo, st.Regressions, c.state, c.moveTo, c.relapses)
+			if st.State != c.state || st.Jira.MoveTo != c.moveTo || st.Regressions != c.regressions {
+				t.Errorf("state %s, move to %q, %d regressions; want %s, %q, %d",
+					st.State, st.Jira.MoveTo, st.Regressions, c.state, c.moveTo, c.regressions)
 			}
 			switch {
 			case c.changes == 0 && st.StateChange != nil:
@@ -125,54 +177,158 @@ func TestTheNewestMovesTheState(t *testing.T) {
 	}
 }
 
-func TestBornResolved(t *testing.T) {
-	d := &v1alpha1.Defect{Spec: v1alpha1.DefectSpec{State: v1alpha1.StateResolved}}
-	lifecycle.Observe(d, begin)
-	d.Status.Jira = &v1alpha1.DefectTicket{}
-	lifecycle.Filed(d, nil, ticket.Ticket{Key: "V-1", ID: "1"}, begin)
-	if d.Status.State != v1alpha1.StateResolved || d.Status.ResolvedTime == nil || d.Status.Jira.MoveTo != v1alpha1.StateResolved {
-		t.Errorf("%+v, %+v", d.Status, d.Status.Jira)
+// The time of a change in Jira is Jira's, unless its clock is ahead.
+func TestTimeOfAChangeInJira(t *testing.T) {
+	for name, c := range map[string]struct{ updated, want time.Time }{
+		"before": {begin.Add(time.Minute), begin.Add(time.Minute)},
+		"now":    {begin.Add(time.Hour), begin.Add(time.Hour)},
+		"ahead":  {begin.Add(2 * time.Hour), begin.Add(time.Hour)},
+		"none":   {time.Time{}, begin.Add(time.Hour)},
+	} {
+		s := newStory()
+		s.d.Status.Jira.UpdatedTime = nil
+		if !lifecycle.FromJira(s.d, nil, ticketIn("Done", "done", c.updated), false, begin.Add(time.Hour)) {
+			t.Errorf("%s: nothing new", name)
+		}
+		change := s.d.Status.StateChange
+		if change == nil || !change.Time.Time.Equal(c.want) || change.From != open || !s.d.Status.ResolvedTime.Time.Equal(c.want) {
+			t.Errorf("%s: %+v, want %s", name, change, c.want)
+		}
+		if !s.d.Status.Jira.LastSyncTime.Time.Equal(begin.Add(time.Hour)) {
+			t.Errorf("%s: last sync %s", name, s.d.Status.Jira.LastSyncTime)
+		}
 	}
 }
 
-func TestAMovedTicketIsFollowed(t *testing.T) {
-	s := newStory()
-	at := s.later()
-	if !lifecycle.FromJira(s.d, nil, ticket.Ticket{Key: "OPS-7", ID: "1", URL: "https://j/browse/OPS-7", Status: "To Do", StatusCategory: "new", Updated: at}, false, at) {
-		t.Error("nothing new")
+func TestCreatedWithAState(t *testing.T) {
+	for state, resolvedAt := range map[v1alpha1.State]bool{"": false, open: false, progress: false, resolved: true, closed: true} {
+		d := &v1alpha1.Defect{Spec: v1alpha1.DefectSpec{State: state}}
+		lifecycle.Observe(d, begin)
+		want := state
+		if state == "" {
+			want = open
+		}
+		s := d.Status
+		if s.State != want || s.WantedState != state || s.StateChange != nil || (s.ResolvedTime != nil) != resolvedAt {
+			t.Errorf("%q: %+v", state, s)
+		}
 	}
-	if j := s.d.Status.Jira; j.Key != "OPS-7" || j.URL != "https://j/browse/OPS-7" || s.d.Status.State != v1alpha1.StateOpen {
+}
+
+// A ticket that is created for a Defect that moved already is moved to the same state.
+func TestFiled(t *testing.T) {
+	for state, moveTo := range map[v1alpha1.State]v1alpha1.State{open: "", progress: progress, resolved: resolved, closed: closed} {
+		d := &v1alpha1.Defect{Spec: v1alpha1.DefectSpec{State: state}}
+		lifecycle.Observe(d, begin)
+		d.Status.Occurrences = 3
+		d.Status.Jira = &v1alpha1.DefectTicket{}
+		lifecycle.Filed(d, nil, ticket.Ticket{Key: "V-1", ID: "1", URL: "https://j/V-1"}, begin.Add(time.Minute))
+		j := d.Status.Jira
+		if j.MoveTo != moveTo || j.Key != "V-1" || j.ID != "1" || j.URL != "https://j/V-1" || j.ToldOccurrences != 3 ||
+			!j.CreatedTime.Time.Equal(begin.Add(time.Minute)) || !j.LastSyncTime.Time.Equal(begin.Add(time.Minute)) || j.UpdatedTime != nil {
+			t.Errorf("%s: %+v", state, j)
+		}
+	}
+	adopted := &v1alpha1.Defect{Status: v1alpha1.DefectStatus{State: resolved, Jira: &v1alpha1.DefectTicket{}}}
+	lifecycle.Filed(adopted, nil, ticketIn("Done", "done", begin), begin)
+	if adopted.Status.Jira.MoveTo != "" {
+		t.Errorf("moved to the state that it has: %+v", adopted.Status.Jira)
+	}
+}
+
+func TestMoved(t *testing.T) {
+	s := newStory()
+	s.d.Status.Jira.MoveTo = resolved
+	lifecycle.Moved(s.d, ticketIn("Done", "done", begin), begin.Add(time.Hour))
+	if j := s.d.Status.Jira; j.MoveTo != "" || j.Status != "Done" || !j.LastSyncTime.Time.Equal(begin.Add(time.Hour)) {
 		t.Errorf("%+v", j)
 	}
 }
 
-func TestWhatIsNotShownIsNoNews(t *testing.T) {
+func TestAnotherProjectsKeyIsRecorded(t *testing.T) {
+	s := newStory()
+	at := s.later()
+	changed := ticket.Ticket{Key: "OPS-7", ID: "1", URL: "https://j/browse/OPS-7", Status: "To Do", StatusCategory: "new", Updated: at}
+	if !lifecycle.FromJira(s.d, nil, changed, false, at) {
+		t.Error("nothing new")
+	}
+	if j := s.d.Status.Jira; j.Key != "OPS-7" || j.URL != "https://j/browse/OPS-7" || s.d.Status.State != open {
+		t.Errorf("%+v", j)
+	}
+}
+
+func TestWhatIsRecordedIsBounded(t *testing.T) {
+	s := newStory()
+	long := strings.Repeat("é", 300)
+	full := ticket.Ticket{Key: "V-1", ID: "1", Status: long, StatusCategory: long, Resolution: long, Assignee: long, Updated: begin}
+	lifecycle.Moved(s.d, full, begin)
+	name := strings.Repeat("é", 254) + "…"
+	j := s.d.Status.Jira
+	if j.Status != name || j.Resolution != name || j.Assignee != name || j.StatusCategory != strings.Repeat("é", 63)+"…" {
+		t.Errorf("%+v", j)
+	}
+}
+
+func TestUnrecordedChangesAreNotNew(t *testing.T) {
 	s := newStory()
 	jira("To Do", "new")(s)
 	before := *s.d.Status.Jira
 	at := s.later()
-	if lifecycle.FromJira(s.d, nil, ticket.Ticket{Key: "V-1", ID: "1", Status: "To Do", StatusCategory: "new", Updated: at}, false, at) || *s.d.Status.Jira != before {
+	if lifecycle.FromJira(s.d, nil, ticketIn("To Do", "new", at), false, at) || *s.d.Status.Jira != before {
 		t.Errorf("an edit of the summary changed the status: %+v", s.d.Status.Jira)
 	}
 }
 
+func TestAgeAndDiffers(t *testing.T) {
+	updated := metav1.NewMicroTime(begin)
+	missing := metav1.NewTime(begin)
+	recorded := v1alpha1.DefectTicket{Key: "V-1", ID: "1", Status: "To Do", StatusCategory: "new", UpdatedTime: &updated}
+	gone := recorded
+	gone.MissingSince = &missing
+	unknown := recorded
+	unknown.UpdatedTime = nil
+	for name, c := range map[string]struct {
+		recorded v1alpha1.DefectTicket
+		ticket   ticket.Ticket
+		age      int
+		differs  bool
+	}{
+		"the same":             {recorded, ticketIn("To Do", "new", begin), 0, false},
+		"newer":                {recorded, ticketIn("Done", "done", begin.Add(1)), 1, true},
+		"older":                {recorded, ticketIn("To Do", "new", begin.Add(-1)), -1, false},
+		"missing before":       {gone, ticketIn("To Do", "new", begin.Add(-1)), 1, true},
+		"of an unknown age":    {unknown, ticketIn("To Do", "new", begin.Add(-1)), 1, false},
+		"as old and different": {recorded, ticketIn("Done", "done", begin), 0, true},
+	} {
+		j := c.recorded
+		if age, differs := lifecycle.Age(&j, c.ticket), lifecycle.Differs(&j, c.ticket); age != c.age || differs != c.differs || j != c.recorded {
+			t.Errorf("%s: age %d, differs %v, recorded %+v", name, age, differs, j)
+		}
+	}
+}
+
 func TestReopens(t *testing.T) {
-	const reopen, comment = v1alpha1.JiraReopenReopen, v1alpha1.JiraReopenComment
+	reopen := func(within int64, except ...v1alpha1.JiraName) *v1alpha1.JiraReopen {
+		return &v1alpha1.JiraReopen{Policy: v1alpha1.JiraReopenReopen, WithinSeconds: within, ExceptResolutions: except}
+	}
+	at := metav1.NewTime(begin)
 	for name, c := range map[string]struct {
 		policy     *v1alpha1.JiraReopen
 		resolution string
+		resolved   *metav1.Time
 		after      time.Duration
 		want       bool
 	}{
-		"no policy":          {nil, "Done", time.Hour, false},
-		"comment":            {&v1alpha1.JiraReopen{Policy: comment}, "Done", time.Hour, false},
-		"reopen":             {&v1alpha1.JiraReopen{Policy: reopen}, "Done", 1000 * time.Hour, true},
-		"within":             {&v1alpha1.JiraReopen{Policy: reopen, WithinSeconds: 3600}, "Done", time.Hour, true},
-		"too late":           {&v1alpha1.JiraReopen{Policy: reopen, WithinSeconds: 3600}, "Done", time.Hour + time.Second, false},
-		"excepted":           {&v1alpha1.JiraReopen{Policy: reopen, ExceptResolutions: []v1alpha1.JiraName{"Duplicate", "Won't Do"}}, "won't do", time.Minute, false},
-		"another resolution": {&v1alpha1.JiraReopen{Policy: reopen, ExceptResolutions: []v1alpha1.JiraName{"Won't Do"}}, "Done", time.Minute, true},
+		"no policy":              {nil, "Done", &at, time.Hour, false},
+		"comment":                {&v1alpha1.JiraReopen{Policy: v1alpha1.JiraReopenComment}, "Done", &at, time.Hour, false},
+		"reopen":                 {reopen(0), "Done", &at, 1000 * time.Hour, true},
+		"within":                 {reopen(3600), "Done", &at, time.Hour, true},
+		"too late":               {reopen(3600), "Done", &at, time.Hour + time.Second, false},
+		"within, never resolved": {reopen(1), "Done", nil, time.Hour, true},
+		"excepted":               {reopen(0, "Duplicate", "Won't Do"), "won't do", &at, time.Minute, false},
+		"another resolution":     {reopen(0, "Won't Do"), "Done", &at, time.Minute, true},
 	} {
-		d := &v1alpha1.Defect{Status: v1alpha1.DefectStatus{ResolvedTime: &metav1.Time{Time: begin}, Jira: &v1alpha1.DefectTicket{Resolution: c.resolution}}}
+		d := &v1alpha1.Defect{Status: v1alpha1.DefectStatus{ResolvedTime: c.resolved, Jira: &v1alpha1.DefectTicket{Resolution: c.resolution}}}
 		if got := lifecycle.Reopens(c.policy, d, begin.Add(c.after)); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
@@ -180,10 +336,12 @@ func TestReopens(t *testing.T) {
 }
 
 func TestTarget(t *testing.T) {
-	m := []v1alpha1.JiraTransitionMapping{{State: v1alpha1.StateClosed, Status: "Won't Do"}}
+	m := []v1alpha1.JiraTransitionMapping{{State: closed, Status: "Won't Do"}}
 	for state, want := range map[v1alpha1.State]ticket.Target{
-		v1alpha1.StateOpen: {Category: "new"}, v1alpha1.StateInProgress: {Category: "indeterminate"},
-		v1alpha1.StateResolved: {Category: "done"}, v1alpha1.StateClosed: {Status: "Won't Do", Category: "done"},
+		open:     {Category: "new"},
+		progress: {Category: "indeterminate"},
+		resolved: {Category: "done"},
+		closed:   {Status: "Won't Do", Category: "done"},
 	} {
 		if got := lifecycle.Target(m, state); got != want {
 			t.Errorf("%s: %+v", state, got)
@@ -191,31 +349,86 @@ func TestTarget(t *testing.T) {
 	}
 }
 
-// Two changes within one second may have the same time: what was read from the ticket tells them apart, what was found
-// does not.
-func TestAsOldIsNewsOnlyWhenItWasRead(t *testing.T) {
-	for read, want := range map[bool]v1alpha1.State{true: v1alpha1.StateResolved, false: v1alpha1.StateInProgress} {
+// Two changes within one second may have the same time. What was read from the ticket itself is the later one, what a
+// search found may not be.
+func TestAsOldCountsOnlyWhenRead(t *testing.T) {
+	for read, want := range map[bool]v1alpha1.State{true: resolved, false: progress} {
 		s := newStory()
 		jira("In Progress", "indeterminate")(s)
 		at := s.d.Status.Jira.UpdatedTime.Time
-		lifecycle.FromJira(s.d, nil, ticket.Ticket{Key: "V-1", ID: "1", Status: "Done", StatusCategory: "done", Updated: at}, read, s.later())
+		lifecycle.FromJira(s.d, nil, ticketIn("Done", "done", at), read, s.later())
 		if s.d.Status.State != want {
 			t.Errorf("read %v: %s, want %s", read, s.d.Status.State, want)
 		}
-		older := ticket.Ticket{Key: "V-1", ID: "1", Status: "To Do", StatusCategory: "new", Updated: at.Add(-time.Second)}
-		if lifecycle.FromJira(s.d, nil, older, true, s.later()) {
-			t.Errorf("read %v: an older answer was taken over", read)
+		if lifecycle.FromJira(s.d, nil, ticketIn("To Do", "new", at.Add(-time.Second)), true, s.later()) {
+			t.Errorf("read %v: an older answer counted", read)
 		}
 	}
 }
 
-// A Defect that was created again from a backup, status and all, did not occur again.
-func TestRestoredIsNotSeenAgain(t *testing.T) {
+func TestOccurrences(t *testing.T) {
+	resolvedAt := begin.Add(time.Hour)
+	now := begin.Add(2 * time.Hour)
+	for name, c := range map[string]struct {
+		at          time.Time
+		occurrences int64
+		regressions int64
+		state       v1alpha1.State
+	}{
+		"counted already":         {begin, 1, 0, resolved},
+		"before it was resolved":  {begin.Add(time.Second), 2, 0, resolved},
+		"as it was resolved":      {resolvedAt, 2, 0, resolved},
+		"after it was resolved":   {resolvedAt.Add(time.Second), 2, 1, open},
+		"by a clock that is fast": {now.Add(5*time.Minute - time.Second), 2, 1, open},
+		"by a clock that is off":  {now.Add(5 * time.Minute), 1, 0, resolved},
+	} {
+		d := &v1alpha1.Defect{}
+		d.CreationTimestamp = metav1.NewTime(begin)
+		lifecycle.Observe(d, begin)
+		d.Spec.State = resolved
+		lifecycle.Observe(d, resolvedAt)
+		d.Spec.Occurrence = &v1alpha1.Occurrence{Time: metav1.NewTime(c.at)}
+		lifecycle.Observe(d, now)
+		s := d.Status
+		if s.Occurrences != c.occurrences || s.Regressions != c.regressions || s.State != c.state || !s.FirstSeenTime.Time.Equal(begin) {
+			t.Errorf("%s: %+v", name, s)
+		}
+		if c.occurrences > 1 && !s.LastSeenTime.Time.Equal(c.at) {
+			t.Errorf("%s: last seen %s", name, s.LastSeenTime)
+		}
+	}
+}
+
+// An occurrence in a restored Defect is older than the Defect.
+func TestFirstOccurrence(t *testing.T) {
+	d := &v1alpha1.Defect{}
+	d.CreationTimestamp = metav1.NewTime(begin)
+	d.Spec.Occurrence = &v1alpha1.Occurrence{Time: metav1.NewTime(begin.Add(-time.Hour))}
+	lifecycle.Observe(d, begin)
+	s := d.Status
+	at := begin.Add(-time.Hour)
+	if s.Occurrences != 1 || !s.FirstSeenTime.Time.Equal(at) || !s.LastSeenTime.Time.Equal(at) {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A status of an earlier release may lack these times.
+func TestOccurrenceWithoutRecordedTimes(t *testing.T) {
+	d := &v1alpha1.Defect{Status: v1alpha1.DefectStatus{State: resolved, Occurrences: 1}}
+	d.Spec.Occurrence = &v1alpha1.Occurrence{Time: metav1.NewTime(begin)}
+	lifecycle.Observe(d, begin)
+	if s := d.Status; s.Occurrences != 2 || s.Regressions != 1 || s.State != open {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A Defect that was restored from a backup with its status did not occur again.
+func TestRestoredDidNotOccurAgain(t *testing.T) {
 	s := newStory()
 	jira("Done", "done")(s)
 	s.d.CreationTimestamp = metav1.NewTime(begin.Add(24 * time.Hour))
 	lifecycle.Observe(s.d, begin.Add(25*time.Hour))
-	if s.d.Status.Occurrences != 1 || s.d.Status.State != v1alpha1.StateResolved {
+	if s.d.Status.Occurrences != 1 || s.d.Status.State != resolved {
 		t.Errorf("%d occurrences, %s", s.d.Status.Occurrences, s.d.Status.State)
 	}
 }
