@@ -3,82 +3,27 @@ package outbox_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
-var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
-// world is a cluster with rules, in which Notifications are stored unless onCreate has something against it.
-type world struct {
-	client.Client
-	onCreate func(client.Object) error
-}
-
-func newWorld(t *testing.T, rules ...*v1alpha1.NotificationRule) *world {
-	t.Helper()
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	w := &world{}
-	b := fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().WithInterceptorFuncs(interceptor.Funcs{
-		Create: func(ctx context.Context, c client.WithWatch, o client.Object, options ...client.CreateOption) error {
-			if w.onCreate != nil {
-				if err := w.onCreate(o); err != nil {
-					return err
-				}
-			}
-			return c.Create(ctx, o, options...)
-		},
-	})
-	for _, r := range rules {
-		b.WithObjects(r)
-	}
-	w.Client = b.Build()
-	return w
-}
-
-// outbox is one as a process has it that began just now.
-func (w *world) outbox() *outbox.Outbox {
-	return &outbox.Outbox{Client: w, Live: w, Clock: testingclock.NewFakeClock(now), MaxEventAge: 24 * time.Hour, LeaderSince: func() time.Time { return now }}
-}
-
-func (w *world) stored(t *testing.T) (out []v1alpha1.Notification) {
-	t.Helper()
-	list := &v1alpha1.NotificationList{}
-	if err := w.List(t.Context(), list); err != nil {
-		t.Fatal(err)
-	}
-	return list.Items
-}
-
-func ruleFor(name string, events ...v1alpha1.EventType) *v1alpha1.NotificationRule {
-	r := &v1alpha1.NotificationRule{Spec: v1alpha1.NotificationRuleSpec{EventTypes: events}}
-	r.Namespace, r.Name, r.UID, r.Generation = "voice", name, types.UID("uid-of-"+name), 1
-	r.CreationTimestamp = metav1.NewTime(now.Add(-20 * time.Hour))
-	return r
-}
-
-// What the cluster refuses of one rule is stored for the others, and nothing is believed to be told that is not.
-func TestARefusalStopsNobodyElse(t *testing.T) {
-	w := newWorld(t, ruleFor("a", v1alpha1.EventSystemAlertFiring), ruleFor("b", v1alpha1.EventSystemAlertFiring))
+// TestRejection makes sure that a Notification that the API server refuses does not keep those of other rules from being
+// stored, and is stored when the event is announced again.
+func TestRejection(t *testing.T) {
+	w := newWorld(t, ruleFor("a", alert), ruleFor("b", alert))
 	for name, refusal := range map[string]error{
 		"forbidden": apierrors.NewForbidden(schema.GroupResource{Resource: "notifications"}, "n", errors.New("exceeded quota")),
 		"invalid":   apierrors.NewInvalid(schema.GroupKind{Kind: "Notification"}, "n", nil),
@@ -90,14 +35,16 @@ func TestARefusalStopsNobodyElse(t *testing.T) {
 			return nil
 		}
 		box := w.outbox()
-		e := &event.Event{ID: name, Type: v1alpha1.EventSystemAlertFiring, Time: now}
-		created, mistakes, err := box.Announce(t.Context(), "voice", e)
-		if len(created) != 1 || mistakes != nil || !errors.Is(err, refusal) || !outbox.IsRejected(err) {
-			t.Errorf("%s: created %v, %v, %v; want one and the refusal", name, created, mistakes, err)
+		created, evalErrs, err := box.Announce(t.Context(), "voice", alertEvent(name))
+		if len(created) != 1 || evalErrs != nil || !errors.Is(err, refusal) || !outbox.IsRejected(err) {
+			t.Errorf("%s: created %v, %v, %v; want one and the refusal", name, created, evalErrs, err)
+		}
+		if box.Announced("voice", name) {
+			t.Errorf("%s: counts as announced", name)
 		}
 		w.onCreate = nil
-		if created, _, err := box.Announce(t.Context(), "voice", e); len(created) != 1 || err != nil {
-			t.Errorf("%s: the second time created %v, %v; want the one that was refused", name, created, err)
+		if created, _, err := box.Announce(t.Context(), "voice", alertEvent(name)); len(created) != 1 || err != nil {
+			t.Errorf("%s: the second time created %v, %v; want the refused one", name, created, err)
 		}
 	}
 	if n := len(w.stored(t)); n != 4 {
@@ -105,79 +52,200 @@ func TestARefusalStopsNobodyElse(t *testing.T) {
 	}
 }
 
-// A process that begins looks at all runs of a day again. It tells none of them by a rule that wanted something else, or nothing, when they ended.
-func TestAChangedRuleDoesNotTellOfThePast(t *testing.T) {
-	changed := now.Add(-time.Hour)
-	run := func(at time.Time) *event.Event {
-		return &event.Event{ID: "run", Type: v1alpha1.EventTestRunCompleted, Time: at, Subject: &v1alpha1.EventSubject{Kind: event.KindJob, Name: "run"}}
+// TestFailure makes sure that an error that may pass stops the announcement.
+func TestFailure(t *testing.T) {
+	broken := errors.New("connection lost")
+	w := newWorld(t, ruleFor("a", alert), ruleFor("b", alert))
+	w.onCreate = func(client.Object) error { return broken }
+	box := w.outbox()
+	if created, _, err := box.Announce(t.Context(), "voice", alertEvent("e")); created != nil || !errors.Is(err, broken) || outbox.IsRejected(err) {
+		t.Errorf("a failed create: created %v, %v", created, err)
 	}
-	edited := func(status v1alpha1.NotificationRuleStatus) *v1alpha1.NotificationRule {
-		r := ruleFor("runs", v1alpha1.EventTestRunCompleted, v1alpha1.EventSystemAlertFiring)
-		r.Generation, r.Status = 3, status
-		by := func(subresource string, at time.Time) metav1.ManagedFieldsEntry {
-			then := metav1.NewTime(at)
-			return metav1.ManagedFieldsEntry{Manager: "m" + subresource, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: subresource,
-				APIVersion: v1alpha1.GroupVersion.String(), FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1("{}"), Time: &then}
+	w.onCreate = nil
+	box.Client = interceptor.NewClient(w.Client.(client.WithWatch), interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return broken },
+	})
+	if _, _, err := box.Announce(t.Context(), "voice", alertEvent("e")); !errors.Is(err, broken) {
+		t.Errorf("a failed list: %v", err)
+	}
+	box.Client = w
+	large := alertEvent("e")
+	large.Data = map[string]any{"text": strings.Repeat("x", event.MaxDataBytes)}
+	if _, _, err := box.Announce(t.Context(), "voice", large); err == nil {
+		t.Error("an event that is too large was stored")
+	}
+	if created, _, err := box.Announce(t.Context(), "voice", alertEvent("e")); len(created) != 2 || err != nil {
+		t.Errorf("created %v, %v; want both in the end", created, err)
+	}
+}
+
+func TestIsRejected(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"invalid":     {apierrors.NewInvalid(schema.GroupKind{}, "n", nil), true},
+		"bad request": {apierrors.NewBadRequest("no"), true},
+		"forbidden":   {apierrors.NewForbidden(schema.GroupResource{}, "n", nil), true},
+		"too large":   {apierrors.NewRequestEntityTooLargeError("no"), true},
+		"conflict":    {apierrors.NewConflict(schema.GroupResource{}, "n", nil), false},
+		"unavailable": {apierrors.NewServiceUnavailable("no"), false},
+		"another":     {errors.New("connection lost"), false},
+	} {
+		if got := outbox.IsRejected(c.err); got != c.want {
+			t.Errorf("%s: got %t, want %t", name, got, c.want)
 		}
-		r.ManagedFields = []metav1.ManagedFieldsEntry{by("", changed), by("status", now)}
+	}
+}
+
+// TestWhichRulesAreEvaluated covers rules that do not match, whatever the event.
+func TestWhichRulesAreEvaluated(t *testing.T) {
+	suspended := ruleFor("suspended", alert)
+	suspended.Spec.Suspend = true
+	deleted := ruleFor("deleted", alert)
+	deleted.Finalizers = []string{"example.com/f"}
+	deleted.DeletionTimestamp = &metav1.Time{Time: now}
+	invalid := ruleFor("invalid", alert)
+	invalid.Spec.When = "event."
+	elsewhere := ruleFor("elsewhere", alert)
+	elsewhere.Namespace = "other"
+	w := newWorld(t, suspended, deleted, invalid, elsewhere, ruleFor("good", alert), ruleFor("runs", v1alpha1.EventTestRunCompleted))
+	created, evalErrs, err := w.outbox().Announce(t.Context(), "voice", alertEvent("e"))
+	if len(created) != 1 || !strings.HasPrefix(created[0], "good-") || evalErrs != nil || err != nil {
+		t.Errorf("created %v, %v, %v", created, evalErrs, err)
+	}
+}
+
+// TestAge makes sure that an event matches up to its maximum age.
+func TestAge(t *testing.T) {
+	box := newWorld(t, ruleFor("a", alert)).outbox()
+	for age, want := range map[time.Duration]int{0: 1, 24 * time.Hour: 1, 24*time.Hour + 1: 0} {
+		e := alertEvent(age.String())
+		e.Time = now.Add(-age)
+		if created, _, err := box.Announce(t.Context(), "voice", e); len(created) != want || err != nil {
+			t.Errorf("%s old: created %v, %v; want %d", age, created, err, want)
+		}
+	}
+}
+
+// TestChangedRule makes sure that a new leader, which announces the runs of the last day again, notifies of none of them
+// by a rule whose spec was another one when they ended.
+func TestChangedRule(t *testing.T) {
+	changed := now.Add(-time.Hour)
+	edited := func(status v1alpha1.NotificationRuleStatus) *v1alpha1.NotificationRule {
+		r := ruleFor("runs", v1alpha1.EventTestRunCompleted, alert)
+		r.Generation = 3
+		r.Status = status
+		by := func(subresource string, at time.Time) metav1.ManagedFieldsEntry {
+			return metav1.ManagedFieldsEntry{
+				Manager: "m" + subresource + at.String(), Operation: metav1.ManagedFieldsOperationUpdate, Subresource: subresource,
+				APIVersion: v1alpha1.GroupVersion.String(), FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1("{}"),
+				Time: &metav1.Time{Time: at},
+			}
+		}
+		r.ManagedFields = []metav1.ManagedFieldsEntry{by("", changed.Add(-time.Hour)), by("", changed), by("status", now)}
 		return r
 	}
-	at := metav1.NewTime(changed)
-	known, unseen := v1alpha1.NotificationRuleStatus{ObservedGeneration: 3, Since: &at}, v1alpha1.NotificationRuleStatus{ObservedGeneration: 2}
-	before, after := changed.Add(-time.Second), changed.Add(time.Second)
-	alert := &event.Event{ID: "alert", Type: v1alpha1.EventSystemAlertFiring, Time: before}
+	observed := func(generation int64) v1alpha1.NotificationRuleStatus {
+		return v1alpha1.NotificationRuleStatus{ObservedGeneration: generation}
+	}
+	known := observed(3)
+	known.Since = &metav1.Time{Time: changed}
+	before := changed.Add(-time.Second)
+	after := changed.Add(time.Second)
+	past := alertEvent("alert")
+	past.Time = before
+	ofDefect := runEvent("defect", before)
+	ofDefect.Subject.Kind = v1alpha1.KindDefect
 	for name, c := range map[string]struct {
-		status   v1alpha1.NotificationRuleStatus
-		event    *event.Event
-		tookOver time.Time
-		want     int
+		status      v1alpha1.NotificationRuleStatus
+		event       *event.Event
+		leaderSince time.Time
+		want        int
 	}{
-		"before the change":                              {known, run(before), now, 0},
-		"in the second of the change":                    {known, run(changed), now, 1},
-		"after the change":                               {known, run(after), now, 1},
-		"before a change that no status tells yet":       {unseen, run(before), now, 0},
-		"after a change that no status tells yet":        {unseen, run(after), now, 1},
-		"a rule that never changed":                      {v1alpha1.NotificationRuleStatus{ObservedGeneration: 3}, run(before), now, 1},
-		"a rule that has no status yet":                  {v1alpha1.NotificationRuleStatus{ObservedGeneration: -1}, run(before), now, 1},
-		"before the change, and seen by this process":    {known, run(before), before, 1},
-		"what came from outside, and comes no more":      {known, alert, now, 1},
-		"a change that no status tells, and this is new": {unseen, alert, now, 1},
+		"before the change":                      {known, runEvent("run", before), now, 0},
+		"in the second of the change":            {known, runEvent("run", changed), now, 1},
+		"after the change":                       {known, runEvent("run", after), now, 1},
+		"before a change not observed yet":       {observed(2), runEvent("run", before), now, 0},
+		"after a change not observed yet":        {observed(2), runEvent("run", after), now, 1},
+		"before a change since the first":        {observed(1), runEvent("run", before), now, 0},
+		"a rule that never changed":              {observed(3), runEvent("run", before), now, 1},
+		"a rule without a status":                {observed(0), runEvent("run", before), now, 1},
+		"a rule not observed yet":                {observed(-1), runEvent("run", before), now, 1},
+		"before the change, by the leader":       {known, runEvent("run", before), before, 1},
+		"before the change, by an earlier one":   {known, runEvent("run", before), before.Add(1), 0},
+		"an alert":                               {known, past, now, 1},
+		"an alert before a change not observed":  {observed(2), past, now, 1},
+		"an event of a Defect before the change": {known, ofDefect, now, 1},
 	} {
-		w := newWorld(t, edited(c.status))
-		box := w.outbox()
-		box.LeaderSince = func() time.Time { return c.tookOver }
-		created, mistakes, err := box.Announce(t.Context(), "voice", c.event)
-		if len(created) != c.want || mistakes != nil || err != nil {
-			t.Errorf("%s: created %v, %v, %v; want %d", name, created, mistakes, err, c.want)
+		box := newWorld(t, edited(c.status)).outbox()
+		box.LeaderSince = func() time.Time { return c.leaderSince }
+		created, evalErrs, err := box.Announce(t.Context(), "voice", c.event)
+		if len(created) != c.want || evalErrs != nil || err != nil {
+			t.Errorf("%s: created %v, %v, %v; want %d", name, created, evalErrs, err, c.want)
 		}
+	}
+	w := newWorld(t, edited(observed(2)))
+	box := w.outbox()
+	box.Live = newWorld(t) // where the rule was deleted
+	if created, _, err := box.Announce(t.Context(), "voice", runEvent("run", after)); created != nil || err != nil {
+		t.Errorf("a deleted rule: created %v, %v", created, err)
+	}
+	broken := errors.New("connection lost")
+	box.Live = interceptor.NewClient(w.Client.(client.WithWatch), interceptor.Funcs{
+		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			return broken
+		},
+	})
+	if created, _, err := box.Announce(t.Context(), "voice", runEvent("another", after)); created != nil || !errors.Is(err, broken) {
+		t.Errorf("a rule that cannot be read: created %v, %v", created, err)
 	}
 }
 
-// An expression is not held against runs of before it was written.
-func TestAnExpressionIsNotTriedOnThePast(t *testing.T) {
+// TestEvaluationErrors makes sure that an expression that cannot be evaluated is reported, stops no other rule, and is
+// not evaluated for runs from before it was written.
+func TestEvaluationErrors(t *testing.T) {
 	changed := metav1.NewTime(now.Add(-time.Hour))
 	r := ruleFor("runs", v1alpha1.EventTestRunCompleted)
-	r.Spec.When, r.Status = `event.data.nothing == ""`, v1alpha1.NotificationRuleStatus{ObservedGeneration: 1, Since: &changed}
-	box := newWorld(t, r).outbox()
-	for ago, want := range map[time.Duration]bool{2 * time.Hour: false, time.Minute: true} {
-		e := &event.Event{ID: ago.String(), Type: v1alpha1.EventTestRunCompleted, Time: now.Add(-ago), Subject: &v1alpha1.EventSubject{Kind: event.KindJob, Name: "run"}}
-		if _, mistakes, err := box.Announce(t.Context(), "voice", e); (mistakes != nil) != want || err != nil {
-			t.Errorf("%s ago: %v, %v; want a mistake: %v", ago, mistakes, err, want)
+	r.Spec.When = `event.data.nothing == ""`
+	r.Status = v1alpha1.NotificationRuleStatus{ObservedGeneration: 1, Since: &changed}
+	other := ruleFor("to-the-others", v1alpha1.EventTestRunCompleted)
+	for ago, want := range map[time.Duration]float64{2 * time.Hour: 0, time.Minute: 1} {
+		for _, observed := range []bool{true, false} {
+			box := newWorld(t, r, other).outbox()
+			reported := 0.0
+			if observed {
+				box.OnEvalError = func(*v1alpha1.NotificationRule, *event.Event, time.Time, error) { reported++ }
+			}
+			before := counter(t, "voiceai_rule_errors_total", v1alpha1.EventTestRunCompleted)
+			created, evalErrs, err := box.Announce(t.Context(), "voice", runEvent(ago.String(), now.Add(-ago)))
+			if (evalErrs != nil) != (want == 1) || len(created) != 1 || err != nil {
+				t.Errorf("%s ago: created %v, %v, %v; want %g errors", ago, created, evalErrs, err, want)
+			}
+			counted := counter(t, "voiceai_rule_errors_total", v1alpha1.EventTestRunCompleted) - before
+			if counted != want || observed && reported != want {
+				t.Errorf("%s ago: counted %g, reported %g, want %g", ago, counted, reported, want)
+			}
 		}
 	}
 }
 
-// What somebody deleted stays deleted, for a process too that does not remember having told it.
-func TestWhatWasCalledOffIsNotToldAgain(t *testing.T) {
+// TestCancelled makes sure that a Notification that a user deleted is not stored again, even by a process that does not
+// remember having announced the event.
+func TestCancelled(t *testing.T) {
 	r := ruleFor("runs", v1alpha1.EventTestRunCompleted)
 	r.Status.CalledOff = []v1alpha1.EventID{"deleted"}
 	box := newWorld(t, r, ruleFor("others", v1alpha1.EventTestRunCompleted)).outbox()
 	for id, want := range map[string]int{"deleted": 1, "another": 2} {
-		if created, _, err := box.Announce(t.Context(), "voice", &event.Event{ID: id, Type: v1alpha1.EventTestRunCompleted, Time: now}); len(created) != want || err != nil {
+		if created, _, err := box.Announce(t.Context(), "voice", runEvent(id, now)); len(created) != want || err != nil {
 			t.Errorf("%s: created %v, %v; want %d", id, created, err, want)
 		}
 	}
-	about := func(kind string, age time.Duration, members ...v1alpha1.NotificationName) *v1alpha1.Notification {
+}
+
+func TestMayRecur(t *testing.T) {
+	box := newWorld(t).outbox()
+	notification := func(kind string, age time.Duration, members ...v1alpha1.NotificationName) *v1alpha1.Notification {
 		n := &v1alpha1.Notification{Spec: v1alpha1.NotificationSpec{Members: members}}
 		n.Spec.Event.Time = metav1.NewTime(now.Add(-age))
 		if kind != "" {
@@ -189,41 +257,202 @@ func TestWhatWasCalledOffIsNotToldAgain(t *testing.T) {
 		n    *v1alpha1.Notification
 		want bool
 	}{
-		"a run":           {about(event.KindJob, time.Hour), true},
-		"an alert":        {about("", time.Hour), true},
-		"a Defect":        {about(v1alpha1.KindDefect, time.Hour), false},
-		"a run of before": {about(event.KindJob, 25*time.Hour), false},
-		"a digest":        {about("", time.Hour, "n"), false},
+		"a run":                {notification(event.KindJob, time.Hour), true},
+		"an alert":             {notification("", time.Hour), true},
+		"a Defect":             {notification(v1alpha1.KindDefect, time.Hour), false},
+		"a run of a day ago":   {notification(event.KindJob, 24*time.Hour), true},
+		"a run of before that": {notification(event.KindJob, 24*time.Hour+1), false},
+		"a digest":             {notification("", time.Hour, "n"), false},
 	} {
 		if got := box.MayRecur(c.n); got != c.want {
-			t.Errorf("%s: got %v, want %v", name, got, c.want)
+			t.Errorf("%s: got %t, want %t", name, got, c.want)
 		}
 	}
 }
 
-// An event is one event, however often it is put and whoever wants to know of it.
-func TestAnEventIsCountedOnce(t *testing.T) {
-	counted := func() float64 {
-		families, err := metrics.Registry.Gather()
-		if err != nil {
+// TestEventIsCountedOnce makes sure that an event counts once, however often it is announced and many rules match.
+func TestEventIsCountedOnce(t *testing.T) {
+	const discovered = v1alpha1.EventEdgeCaseDiscovered
+	w := newWorld(t, ruleFor("a", discovered), ruleFor("b", discovered))
+	box := w.outbox()
+	matched := map[string]int{}
+	box.OnMatch = func(rule types.NamespacedName, at time.Time) {
+		if !at.Equal(now) {
+			t.Errorf("matched at %s", at)
+		}
+		matched[rule.String()]++
+	}
+	events, matches := counter(t, "voiceai_events_total", discovered), counter(t, "voiceai_matches_total", discovered)
+	for range 3 {
+		if _, _, err := box.Announce(t.Context(), "voice", &event.Event{ID: "once", Type: discovered, Time: now}); err != nil {
 			t.Fatal(err)
 		}
-		for _, f := range families {
-			for _, m := range f.GetMetric() {
-				if f.GetName() == "voiceai_events_total" && m.GetLabel()[0].GetValue() == string(v1alpha1.EventEdgeCaseDiscovered) {
-					return m.GetCounter().GetValue()
-				}
+	}
+	if got := counter(t, "voiceai_events_total", discovered) - events; got != 1 {
+		t.Errorf("%g events, want 1", got)
+	}
+	if got := counter(t, "voiceai_matches_total", discovered) - matches; got != 2 || fmt.Sprint(matched) != "map[voice/a:1 voice/b:1]" {
+		t.Errorf("%g matches, %v; want one for each rule", got, matched)
+	}
+	// Another process, whose cache does not show what the first one stored.
+	w.lags = true
+	other := w.outbox()
+	other.OnMatch = box.OnMatch
+	created, _, err := other.Announce(t.Context(), "voice", &event.Event{ID: "once", Type: discovered, Time: now})
+	if len(created) != 2 || err != nil || len(matched) != 2 || matched["voice/a"] != 1 {
+		t.Errorf("created %v, %v, matched %v; want both Notifications, and no match", created, err, matched)
+	}
+	if n := len(w.stored(t)); n != 2 {
+		t.Errorf("%d are stored, want 2", n)
+	}
+}
+
+// TestLaggingCache makes sure that an announcement returns what it stored until the cache shows it, for 10 seconds.
+func TestLaggingCache(t *testing.T) {
+	w := newWorld(t, ruleFor("a", alert))
+	box := w.outbox()
+	for i, step := range []struct {
+		after time.Duration
+		lags  bool
+		want  int
+	}{{0, true, 1}, {0, true, 1}, {9999 * time.Millisecond, true, 1}, {10 * time.Second, true, 0}, {0, true, 0}} {
+		w.clock.Step(step.after)
+		w.lags = step.lags
+		if created, _, err := box.Announce(t.Context(), "voice", alertEvent("e")); len(created) != step.want || err != nil {
+			t.Errorf("step %d: created %v, %v; want %d", i, created, err, step.want)
+		}
+	}
+	w.lags = true
+	if created, _, _ := box.Announce(t.Context(), "voice", alertEvent("shown")); len(created) != 1 {
+		t.Errorf("created %v, want one", created)
+	}
+	w.lags = false
+	if created, _, _ := box.Announce(t.Context(), "voice", alertEvent("shown")); len(created) != 0 {
+		t.Errorf("created %v, which the cache shows", created)
+	}
+}
+
+// TestAnnouncedAgain makes sure that an event that is announced again is evaluated by new rules alone.
+func TestAnnouncedAgain(t *testing.T) {
+	w := newWorld(t, ruleFor("a", alert))
+	box := w.outbox()
+	announce := func(step string, want int) {
+		t.Helper()
+		w.clock.Step(time.Minute)
+		for i := range w.stored(t) {
+			if err := w.Delete(t.Context(), &w.stored(t)[0]); err != nil {
+				t.Fatal(i, err)
 			}
 		}
-		return 0
+		if created, _, err := box.Announce(t.Context(), "voice", alertEvent("e")); len(created) != want || err != nil {
+			t.Errorf("%s: created %v, %v; want %d", step, created, err, want)
+		}
 	}
-	box, before := newWorld(t, ruleFor("a", v1alpha1.EventEdgeCaseDiscovered), ruleFor("b", v1alpha1.EventEdgeCaseDiscovered)).outbox(), counted()
-	for range 3 {
-		if _, _, err := box.Announce(t.Context(), "voice", &event.Event{ID: "once", Type: v1alpha1.EventEdgeCaseDiscovered, Time: now}); err != nil {
+	if box.Announced("voice", "e") {
+		t.Error("announced before it was")
+	}
+	announce("at first", 1)
+	if !box.Announced("voice", "e") || box.Announced("other", "e") || box.Announced("voice", "f") {
+		t.Error("not announced, or elsewhere")
+	}
+	announce("again", 0)
+	w.put(t, ruleFor("b", alert))
+	announce("with a new rule", 1)
+	announce("again", 0)
+	edited := ruleFor("b", alert)
+	edited.Generation = 2
+	w.put(t, edited)
+	announce("with an edited rule", 0)
+	recreated := edited.DeepCopy()
+	recreated.UID = "another"
+	w.put(t, recreated)
+	announce("with a rule that was deleted and created", 1)
+	box.Forget(client.ObjectKeyFromObject(recreated))
+	announce("with a rule that was forgotten", 1)
+}
+
+// TestCompile makes sure that a rule is compiled once for each generation of it.
+func TestCompile(t *testing.T) {
+	box := newWorld(t).outbox()
+	compile := func(change func(*v1alpha1.NotificationRule)) (any, error) {
+		r := ruleFor("a", alert)
+		change(r)
+		return box.Compile(r)
+	}
+	first, err := compile(func(*v1alpha1.NotificationRule) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := compile(func(*v1alpha1.NotificationRule) {}); again != first {
+		t.Error("compiled twice")
+	}
+	for name, change := range map[string]func(*v1alpha1.NotificationRule){
+		"another generation": func(r *v1alpha1.NotificationRule) { r.Generation = 2 },
+		"another rule":       func(r *v1alpha1.NotificationRule) { r.UID = "another" },
+	} {
+		if other, _ := compile(change); other == first {
+			t.Errorf("%s: not compiled", name)
+		}
+		first, _ = compile(func(*v1alpha1.NotificationRule) {})
+	}
+	if _, err := compile(func(r *v1alpha1.NotificationRule) { r.Generation, r.Spec.When = 3, "event." }); err == nil {
+		t.Error("an invalid expression was compiled")
+	}
+}
+
+// TestAnnouncementsAreBounded makes sure that the latest 16,384 events are remembered.
+func TestAnnouncementsAreBounded(t *testing.T) {
+	w := newWorld(t)
+	box := w.outbox()
+	box.Client = interceptor.NewClient(w.Client.(client.WithWatch), interceptor.Funcs{
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error { return nil },
+	})
+	for i := range 16_385 {
+		if i == 16_384 && !box.Announced("voice", "1") { // keeps it in front of the others
+			t.Error("an event was forgotten too early")
+		}
+		if _, _, err := box.Announce(t.Context(), "voice", alertEvent(fmt.Sprint(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := counted() - before; got != 1 {
-		t.Errorf("counted %g times, want once", got)
+	for id, want := range map[string]bool{"0": false, "1": true, "16384": true} {
+		if got := box.Announced("voice", id); got != want {
+			t.Errorf("event %s is remembered: %t", id, got)
+		}
+	}
+}
+
+func TestNotification(t *testing.T) {
+	long := strings.Repeat("x", 39) + "-" + strings.Repeat("y", 30)
+	for name, c := range map[string]struct {
+		rule, suite                   string
+		prefix, ruleLabel, suiteLabel string
+	}{
+		"short":               {"rule", "suite", "rule-", "rule", "suite"},
+		"no suite":            {"rule", "", "rule-", "rule", ""},
+		"a long name":         {long, strings.Repeat("s", 70), long[:39] + "-", long[:63], strings.Repeat("s", 63)},
+		"40 characters":       {strings.Repeat("r", 41), "s", strings.Repeat("r", 40) + "-", strings.Repeat("r", 41), "s"},
+		"cut before a hyphen": {"rule", strings.Repeat("s", 62) + "-t", "rule-", "rule", strings.Repeat("s", 62)},
+		"no label value":      {"rule", "my suite", "rule-", "rule", ""},
+	} {
+		w := newWorld(t, ruleFor(c.rule, alert))
+		e := alertEvent("e")
+		e.Labels = map[string]string{v1alpha1.SuiteLabel: c.suite}
+		created, _, err := w.outbox().Announce(t.Context(), "voice", e)
+		stored := w.stored(t)
+		if err != nil || len(stored) != 1 || len(created) != 1 || stored[0].Name != created[0] {
+			t.Fatalf("%s: created %v, %v", name, created, err)
+		}
+		n := stored[0]
+		if hash, ok := strings.CutPrefix(n.Name, c.prefix); !ok || len(hash) != 20 {
+			t.Errorf("%s: the name is %s", name, n.Name)
+		}
+		suite, ok := n.Labels[v1alpha1.SuiteLabel]
+		if n.Labels[v1alpha1.RuleLabel] != c.ruleLabel || suite != c.suiteLabel || ok != (c.suiteLabel != "") {
+			t.Errorf("%s: labels %v", name, n.Labels)
+		}
+		if n.Labels[v1alpha1.EventTypeLabel] != string(alert) || n.Spec.Event.ID != "e" || n.Spec.Rule.Name != c.rule {
+			t.Errorf("%s: %+v", name, n.Spec)
+		}
 	}
 }
