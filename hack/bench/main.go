@@ -57,7 +57,7 @@ func main() {
 }
 
 func run(ctx context.Context, names []string) error {
-	all := slices.Concat(tickets, messages, deadHalf, pages)
+	all := slices.Concat(tickets, messages, unresponsive, pages)
 	for _, n := range names {
 		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == n }) {
 			return fmt.Errorf("there is no scenario %q", n)
@@ -96,8 +96,8 @@ func measure(ctx context.Context, s scenario) (f figures, err error) {
 	}
 	fmt.Printf("==> %s: %s\n", s.name, s.what)
 	w := &world{dir: dir}
-	defer func() { err = errors.Join(err, w.end()) }()
-	if err := w.begin(); err != nil {
+	defer func() { err = errors.Join(err, w.stop()) }()
+	if err := w.startControlPlane(); err != nil {
 		return f, err
 	}
 	f, err = s.run(ctx, w)

@@ -52,14 +52,14 @@ type receipts struct {
 	last time.Time // of any message
 }
 
-func (r *receipts) when(name string) (time.Time, bool) {
+func (r *receipts) receivedAt(name string) (time.Time, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at, ok := r.at[name]
 	return at, ok
 }
 
-func (r *receipts) watch(next http.Handler) http.Handler {
+func (r *receipts) record(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if strings.HasSuffix(req.URL.Path, "/chat.postMessage") {
 			at := time.Now()
@@ -79,7 +79,7 @@ func (r *receipts) watch(next http.Handler) http.Handler {
 	})
 }
 
-func (w *world) slack(ctx context.Context, limit *v1alpha1.SlackRateLimit) (*v1alpha1.SlackIntegration, error) {
+func (w *world) createDefaultSlack(ctx context.Context, limit *v1alpha1.SlackRateLimit) (*v1alpha1.SlackIntegration, error) {
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "slack"}, StringData: map[string]string{"token": slack.BotToken}}
 	i := &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{
 		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.SlackAPIPath), DefaultChannel: slack.AlertsChannel, RateLimit: limit,
@@ -93,20 +93,20 @@ func (w *world) slack(ctx context.Context, limit *v1alpha1.SlackRateLimit) (*v1a
 // messageBurst creates n Defects, so many at once, and waits until every Notification says what became of it.
 func messageBurst(ctx context.Context, w *world, n, atOnce int, limit *v1alpha1.SlackRateLimit, slackRate float64) (f figures, err error) {
 	got := &receipts{at: map[string]time.Time{}}
-	w.serveBy(sandbox.Options{Latency: 20 * time.Millisecond, SlackRate: slackRate, SlackBurst: 5}, got.watch)
-	i, err := w.slack(ctx, limit)
+	w.startSandboxBehind(sandbox.Options{Latency: 20 * time.Millisecond, SlackRate: slackRate, SlackBurst: 5}, got.record)
+	i, err := w.createDefaultSlack(ctx, limit)
 	if err != nil {
 		return f, err
 	}
-	if err := w.start(ctx, i); err != nil {
+	if err := w.startOperator(ctx, i); err != nil {
 		return f, err
 	}
-	since, err := w.mark(ctx)
+	since, err := w.baseline(ctx)
 	if err != nil {
 		return f, err
 	}
 	told := make(chan struct{}, n) // has an entry for each event of which it is said what became of it
-	wait, err := w.accounted(ctx, n, told)
+	wait, err := w.countDelivered(ctx, n, told)
 	if err != nil {
 		return f, err
 	}
@@ -146,7 +146,7 @@ func messageBurst(ctx context.Context, w *world, n, atOnce int, limit *v1alpha1.
 	}
 	f.percentiles(took)
 	f.Objects = n
-	if err := w.usage(ctx, &f, since); err != nil {
+	if err := w.recordUsage(ctx, &f, since); err != nil {
 		return f, err
 	}
 	f.Notes = fmt.Sprintf("the creates themselves took %.1f s; every Notification said what became of it after %.1f s; %d messages, the last after %.1f s, %d of them of one Defect",
@@ -178,7 +178,7 @@ func messageFloor(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	took := make([]float64, n)
-	_, cpu, err := w.apiServer(ctx)
+	_, cpu, err := w.apiServerMetrics(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -191,13 +191,13 @@ func messageFloor(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	f.percentiles(took)
-	_, f.APICPU, err = w.apiServer(ctx)
+	_, f.APICPU, err = w.apiServerMetrics(ctx)
 	f.APICPU -= cpu
 	return f, err
 }
 
-// accounted tells of each Notification that is no digest once it says that it is delivered, until there are n.
-func (w *world) accounted(ctx context.Context, n int, told chan<- struct{}) (wait func() error, err error) {
+// countDelivered tells of each Notification that is no digest once it says that it is delivered, until there are n.
+func (w *world) countDelivered(ctx context.Context, n int, told chan<- struct{}) (wait func() error, err error) {
 	done := map[string]bool{}
 	return watchEach(ctx, w, &v1alpha1.NotificationList{}, func(o *v1alpha1.Notification, _ time.Time) bool {
 		if len(o.Spec.Members) == 0 && !done[o.Name] && condition.Is(o, v1alpha1.ConditionDelivered, metav1.ConditionTrue, "") {

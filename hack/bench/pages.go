@@ -27,11 +27,11 @@ var pages = []scenario{
 
 func servePages(ctx context.Context, w *world) (f figures, err error) {
 	const n, perSecond, seconds = 10_000, 50, 30
-	w.serve(sandbox.Options{})
-	if err := w.olden(ctx, n); err != nil {
+	w.startSandbox(sandbox.Options{})
+	if err := w.createOldDefects(ctx, n); err != nil {
 		return f, err
 	}
-	token, err := stage.Account(ctx, w.client, namespace, "reader", rbacv1.PolicyRule{
+	token, err := stage.CreateAccount(ctx, w.client, namespace, "reader", rbacv1.PolicyRule{
 		APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: []string{"list", "get", "watch", "update", "create"},
 	})
 	if err != nil {
@@ -42,7 +42,7 @@ func servePages(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	base := fmt.Sprintf("http://127.0.0.1:%d", port)
-	w.operator, err = w.stage.Operator(ctx, "operator", []string{"GOMAXPROCS=1"}, append(furtherFlags(), fmt.Sprintf("--api-bind-address=127.0.0.1:%d", port))...)
+	w.operator, err = w.stage.Operator(ctx, "operator", []string{"GOMAXPROCS=1"}, append(extraFlags(), fmt.Sprintf("--api-bind-address=127.0.0.1:%d", port))...)
 	if err != nil {
 		return f, err
 	}
@@ -67,7 +67,7 @@ func servePages(ctx context.Context, w *world) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	if err := w.rest(ctx); err != nil {
+	if err := w.waitUntilIdle(ctx); err != nil {
 		return f, err
 	}
 	before := w.operator.Usage()
@@ -83,7 +83,7 @@ func servePages(ctx context.Context, w *world) (f figures, err error) {
 		path := paths[k%len(paths)]
 		wg.Go(func() {
 			at := time.Now()
-			ok := read(ctx, browser, base+path, token)
+			ok := fetch(ctx, browser, base+path, token)
 			mu.Lock()
 			defer mu.Unlock()
 			took = append(took, ms(time.Since(at)))
@@ -101,8 +101,8 @@ func servePages(ctx context.Context, w *world) (f figures, err error) {
 	return f, nil
 }
 
-// rest waits until the operator has looked at all that is there, and does nothing any more.
-func (w *world) rest(ctx context.Context) error {
+// waitUntilIdle waits until the operator has looked at all that is there, and does nothing any more.
+func (w *world) waitUntilIdle(ctx context.Context) error {
 	last, quiet := w.operator.Usage().CPU, 0
 	return w.stage.Poll(ctx, "the operator to come to rest", func() (bool, error) {
 		now := w.operator.Usage().CPU
@@ -115,8 +115,8 @@ func (w *world) rest(ctx context.Context) error {
 	})
 }
 
-// read reads a page, and says whether it was there.
-func read(ctx context.Context, browser *http.Client, at, token string) bool {
+// fetch reads a page, and says whether it was there.
+func fetch(ctx context.Context, browser *http.Client, at, token string) bool {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return false
@@ -133,8 +133,8 @@ func read(ctx context.Context, browser *http.Client, at, token string) bool {
 	return err == nil && answer.StatusCode == http.StatusOK
 }
 
-// olden makes Defects of long ago, and for each a Notification that was delivered.
-func (w *world) olden(ctx context.Context, n int) error {
+// createOldDefects makes Defects of long ago, and for each a Notification that was delivered.
+func (w *world) createOldDefects(ctx context.Context, n int) error {
 	at := metav1.Now()
 	return parallel(n, 32, func(k int) error {
 		d := newDefect(fmt.Sprintf("old-%d", k))

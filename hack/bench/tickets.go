@@ -24,15 +24,15 @@ var tickets = []scenario{
 
 func ticketIdle(ctx context.Context, w *world) (f figures, err error) {
 	const n = 200
-	w.serve(sandbox.Options{Latency: 20 * time.Millisecond})
-	i, err := w.jira(ctx)
+	w.startSandbox(sandbox.Options{Latency: 20 * time.Millisecond})
+	i, err := w.createJira(ctx)
 	if err != nil {
 		return f, err
 	}
-	if err := w.start(ctx, i); err != nil {
+	if err := w.startOperator(ctx, i); err != nil {
 		return f, err
 	}
-	since, err := w.mark(ctx)
+	since, err := w.baseline(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -63,7 +63,7 @@ func ticketIdle(ctx context.Context, w *world) (f figures, err error) {
 		f.Writes = max(f.Writes, writes)
 	}
 	f.percentiles(took)
-	if err := w.usage(ctx, &f, since); err != nil {
+	if err := w.recordUsage(ctx, &f, since); err != nil {
 		return f, err
 	}
 	f.Notes = fmt.Sprintf("at most %d status writes until the key", f.Writes)
@@ -72,14 +72,14 @@ func ticketIdle(ctx context.Context, w *world) (f figures, err error) {
 
 // ticketFloor is what no operator can be faster than here.
 func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
-	w.serve(sandbox.Options{})
-	i, err := w.jira(ctx)
+	w.startSandbox(sandbox.Options{})
+	i, err := w.createJira(ctx)
 	if err != nil {
 		return f, err
 	}
 	const n = 1000
 	took := make([]float64, n)
-	_, cpu, err := w.apiServer(ctx)
+	_, cpu, err := w.apiServerMetrics(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -89,7 +89,7 @@ func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
 		if err := w.client.Create(ctx, d); err != nil {
 			return err
 		}
-		d.Status = ticketed(d, i, k, began)
+		d.Status = ticketedStatus(d, i, k, began)
 		err := w.client.Status().Update(ctx, d)
 		took[k] = ms(time.Since(began))
 		return err
@@ -98,26 +98,26 @@ func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	f.percentiles(took)
-	_, f.APICPU, err = w.apiServer(ctx)
+	_, f.APICPU, err = w.apiServerMetrics(ctx)
 	f.APICPU -= cpu
 	return f, err
 }
 
 func ticketBurst(ctx context.Context, w *world, n int, o sandbox.Options, ratePerSecond int) (f figures, err error) {
-	w.serve(o)
+	w.startSandbox(o)
 	if ratePerSecond > 0 {
 		if err := w.sandbox.Jira().Set(jira.Settings{RatePerSecond: &ratePerSecond}); err != nil {
 			return f, err
 		}
 	}
-	i, err := w.jira(ctx)
+	i, err := w.createJira(ctx)
 	if err != nil {
 		return f, err
 	}
-	if err := w.start(ctx, i); err != nil {
+	if err := w.startOperator(ctx, i); err != nil {
 		return f, err
 	}
-	since, err := w.mark(ctx)
+	since, err := w.baseline(ctx)
 	if err != nil {
 		return f, err
 	}
@@ -148,7 +148,7 @@ func ticketBurst(ctx context.Context, w *world, n int, o sandbox.Options, ratePe
 		return f, err
 	}
 	f.percentiles(took)
-	if err := w.usage(ctx, &f, since); err != nil {
+	if err := w.recordUsage(ctx, &f, since); err != nil {
 		return f, err
 	}
 	f.Notes = fmt.Sprintf("the creates themselves took %.0f ms; at most %d status writes until the key", ms(created.Sub(began)), f.Writes)
@@ -158,33 +158,33 @@ func ticketBurst(ctx context.Context, w *world, n int, o sandbox.Options, ratePe
 // ticketRest has 10,000 Defects whose tickets are there, as after a restart.
 func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 	const n = 10_000
-	w.serve(sandbox.Options{Latency: 20 * time.Millisecond})
-	i, err := w.jira(ctx)
+	w.startSandbox(sandbox.Options{Latency: 20 * time.Millisecond})
+	i, err := w.createJira(ctx)
 	if err != nil {
 		return f, err
 	}
-	if err := w.start(ctx, i); err != nil { // a first operator files them: the second finds them as it would
+	if err := w.startOperator(ctx, i); err != nil { // a first operator files them: the second finds them as it would
 		return f, err
 	}
-	w.operator.End()
+	w.operator.Stop()
 	now := time.Now()
 	err = parallel(n, 32, func(k int) error {
 		d := newDefect(fmt.Sprintf("rest-%d", k))
 		if err := w.client.Create(ctx, d); err != nil {
 			return err
 		}
-		d.Status = ticketed(d, i, k, now)
+		d.Status = ticketedStatus(d, i, k, now)
 		return w.client.Status().Update(ctx, d)
 	})
 	if err != nil {
 		return f, err
 	}
-	since := mark{requests: w.sandbox.Requests()}
-	if since.api, since.apiCPU, err = w.apiServer(ctx); err != nil {
+	since := baseline{requests: w.sandbox.Requests()}
+	if since.api, since.apiCPU, err = w.apiServerMetrics(ctx); err != nil {
 		return f, err
 	}
 	began := time.Now()
-	if w.operator, err = w.stage.Operator(ctx, "operator-2", nil, furtherFlags()...); err != nil {
+	if w.operator, err = w.stage.Operator(ctx, "operator-2", nil, extraFlags()...); err != nil {
 		return f, err
 	}
 	// The last Defect to be created shows that those before it were looked at, or at least that they do not stand in its way.
@@ -213,7 +213,7 @@ func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 	if err := sleep(ctx, rest); err != nil {
 		return f, err
 	}
-	if err := w.usage(ctx, &f, since); err != nil {
+	if err := w.recordUsage(ctx, &f, since); err != nil {
 		return f, err
 	}
 	f.Objects, f.Last = n, ms(ready)

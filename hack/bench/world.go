@@ -44,7 +44,7 @@ type world struct {
 	operator *stage.Process
 }
 
-func (w *world) begin() error {
+func (w *world) startControlPlane() error {
 	w.stage = &stage.Stage{Dir: w.dir, Root: "."}
 	config, err := w.stage.ControlPlane()
 	if err != nil {
@@ -66,8 +66,8 @@ func (w *world) begin() error {
 	return err
 }
 
-func (w *world) end() error {
-	err := w.stage.Clear()
+func (w *world) stop() error {
+	err := w.stage.Stop()
 	if w.server != nil {
 		w.server.CloseClientConnections()
 		w.server.Close()
@@ -75,21 +75,21 @@ func (w *world) end() error {
 	return err
 }
 
-// serve starts the sandbox.
-func (w *world) serve(o sandbox.Options) {
-	w.serveBy(o, func(h http.Handler) http.Handler { return h })
+// startSandbox starts the sandbox.
+func (w *world) startSandbox(o sandbox.Options) {
+	w.startSandboxBehind(o, func(h http.Handler) http.Handler { return h })
 }
 
-// serveBy starts the sandbox behind something.
-func (w *world) serveBy(o sandbox.Options, by func(http.Handler) http.Handler) {
+// startSandboxBehind starts the sandbox behind something.
+func (w *world) startSandboxBehind(o sandbox.Options, by func(http.Handler) http.Handler) {
 	w.sandbox = sandbox.New(o)
 	w.server = httptest.NewServer(by(w.sandbox))
 }
 
-// start starts the operator and waits until the integrations are Ready.
-func (w *world) start(ctx context.Context, integrations ...condition.Object) error {
+// startOperator starts the operator and waits until the integrations are Ready.
+func (w *world) startOperator(ctx context.Context, integrations ...condition.Object) error {
 	var err error
-	if w.operator, err = w.stage.Operator(ctx, "operator", nil, furtherFlags()...); err != nil {
+	if w.operator, err = w.stage.Operator(ctx, "operator", nil, extraFlags()...); err != nil {
 		return err
 	}
 	for _, i := range integrations {
@@ -105,11 +105,11 @@ func (w *world) start(ctx context.Context, integrations ...condition.Object) err
 	return nil
 }
 
-// furtherFlags are what the operator is to be started with besides, such as --pprof-bind-address.
-func furtherFlags() []string { return strings.Fields(os.Getenv("OPERATOR_FLAGS")) }
+// extraFlags are what the operator is to be started with besides, such as --pprof-bind-address.
+func extraFlags() []string { return strings.Fields(os.Getenv("OPERATOR_FLAGS")) }
 
-// jira makes a JiraIntegration with its Secret.
-func (w *world) jira(ctx context.Context) (*v1alpha1.JiraIntegration, error) {
+// createJira makes a JiraIntegration with its Secret.
+func (w *world) createJira(ctx context.Context) (*v1alpha1.JiraIntegration, error) {
 	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "jira"}, StringData: map[string]string{"token": jira.BotToken}}
 	i := &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "jira"}, Spec: v1alpha1.JiraIntegrationSpec{
 		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.JiraPath), ProjectKey: jira.VoiceProject,
@@ -196,7 +196,7 @@ func follow[T client.Object](ctx context.Context, w *world, watching watch.Inter
 			if e.Type != watch.Bookmark && each(o, time.Now()) {
 				return true, nil
 			}
-		case err := <-w.stage.Died:
+		case err := <-w.stage.Exited:
 			return true, err
 		case <-ctx.Done():
 			return true, context.Cause(ctx)
@@ -212,23 +212,23 @@ func (f *figures) percentiles(took []float64) {
 	}
 }
 
-// mark is what was used and asked for until something began.
-type mark struct {
+// baseline is what was used and asked for until something began.
+type baseline struct {
 	usage    stage.Usage
 	requests map[sandbox.Request]int
 	api      map[string]int
 	apiCPU   float64
 }
 
-func (w *world) mark(ctx context.Context) (m mark, err error) {
+func (w *world) baseline(ctx context.Context) (m baseline, err error) {
 	m.usage, m.requests = w.operator.Usage(), w.sandbox.Requests()
-	m.api, m.apiCPU, err = w.apiServer(ctx)
+	m.api, m.apiCPU, err = w.apiServerMetrics(ctx)
 	return m, err
 }
 
-// usage fills in what was used and asked for since.
-func (w *world) usage(ctx context.Context, f *figures, since mark) error {
-	now, err := w.mark(ctx)
+// recordUsage fills in what was used and asked for since.
+func (w *world) recordUsage(ctx context.Context, f *figures, since baseline) error {
+	now, err := w.baseline(ctx)
 	f.CPU, f.RSS, f.PeakRSS = now.usage.CPU-since.usage.CPU, now.usage.RSS, now.usage.PeakRSS
 	f.APICPU = now.apiCPU - since.apiCPU
 	f.Calls, f.APICalls = map[string]int{}, map[string]int{}
@@ -252,8 +252,8 @@ func statusText(status int) string {
 	return fmt.Sprint(status)
 }
 
-// ticketed is the status of a Defect whose ticket was made a while ago.
-func ticketed(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, k int, now time.Time) v1alpha1.DefectStatus {
+// ticketedStatus is the status of a Defect whose ticket was made a while ago.
+func ticketedStatus(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, k int, now time.Time) v1alpha1.DefectStatus {
 	at := metav1.NewTime(now.Add(-time.Hour))
 	key := fmt.Sprintf("%s-%d", i.Spec.ProjectKey, 100_000+k)
 	s := v1alpha1.DefectStatus{

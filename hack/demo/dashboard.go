@@ -20,8 +20,8 @@ type dashboard struct{ url, token string }
 // account is the ServiceAccount whose token signs in.
 const account = "dashboard-demo"
 
-// choose finds a place for the dashboard, and returns the operator's flags that put it there.
-func (d *dashboard) choose(ctx context.Context) ([]string, error) {
+// flags finds a place for the dashboard, and returns the operator's flags that put it there.
+func (d *dashboard) flags(ctx context.Context) ([]string, error) {
 	port, err := stage.FreePort(ctx)
 	if err != nil {
 		return nil, err
@@ -31,30 +31,30 @@ func (d *dashboard) choose(ctx context.Context) ([]string, error) {
 	return []string{"--api-bind-address=" + address, "--api-default-namespace=" + namespace, "--dashboard-url=" + d.url}, nil
 }
 
-// invite makes a ServiceAccount that may do everything there is to do on the dashboard, in the demo's namespace and nowhere else, and checks that
+// createAccount makes a ServiceAccount that may do everything there is to do on the dashboard, in the demo's namespace and nowhere else, and checks that
 // the sign-in page is there and the token is known.
-func (d *dashboard) invite(ctx context.Context, c client.Client) error {
+func (d *dashboard) createAccount(ctx context.Context, c client.Client) error {
 	verbs := []string{"get", "list", "watch", "create", "update", "patch", "delete"}
 	var err error
-	d.token, err = stage.Account(ctx, c, namespace, account,
+	d.token, err = stage.CreateAccount(ctx, c, namespace, account,
 		rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: verbs},
 		rbacv1.PolicyRule{APIGroups: []string{"batch"}, Resources: []string{"cronjobs", "jobs"}, Verbs: verbs},
 		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: verbs})
 	if err != nil {
 		return err
 	}
-	if err := d.ask(ctx, "/", func(r *http.Response, body string) bool {
+	if err := d.waitFor(ctx, "/", func(r *http.Response, body string) bool {
 		return r.StatusCode == http.StatusOK && r.Request.URL.Path == "/signin" && strings.Contains(body, "<form") && strings.Contains(body, "kubectl create token")
 	}); err != nil {
 		return err
 	}
-	return d.ask(ctx, "/api/v1/defects", func(r *http.Response, body string) bool {
+	return d.waitFor(ctx, "/api/v1/defects", func(r *http.Response, body string) bool {
 		return r.StatusCode == http.StatusOK && strings.Contains(body, `"items"`)
 	})
 }
 
-// ask asks for a page until the answer is good.
-func (d *dashboard) ask(ctx context.Context, path string, good func(*http.Response, string) bool) error {
+// waitFor asks for a page until the answer is good.
+func (d *dashboard) waitFor(ctx context.Context, path string, good func(*http.Response, string) bool) error {
 	last := "nothing"
 	err := stage.Poll(ctx, d.url+path, nil, func() (bool, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url+path, nil)

@@ -44,9 +44,9 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	here := &stage.Stage{Dir: dir, Root: "."}
-	defer func() { err = errors.Join(err, here.Clear()) }()
+	defer func() { err = errors.Join(err, here.Stop()) }()
 
-	say("Starting the control plane")
+	step("Starting the control plane")
 	cluster, err := here.ControlPlane()
 	if err != nil {
 		return err
@@ -55,9 +55,9 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	say("Starting the operator")
+	step("Starting the operator")
 	board := &dashboard{}
-	flags, err := board.choose(ctx)
+	flags, err := board.flags(ctx)
 	if err != nil {
 		return err
 	}
@@ -73,10 +73,10 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 
-	say("Applying config/samples")
+	step("Applying config/samples")
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
-	log := &story{began: time.Now()}
+	log := &conditionLog{began: time.Now()}
 	if err := log.follow(watching, c); err != nil {
 		return err
 	}
@@ -84,34 +84,34 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	say("Creating Defect %s", defect.Name)
+	step("Creating Defect %s", defect.Name)
 	created := time.Now()
 	if err := c.Create(ctx, defect); err != nil {
 		return fmt.Errorf("creating the Defect: %w", err)
 	}
-	if err := settled(ctx, c, defect); err != nil {
+	if err := waitForDefect(ctx, c, defect); err != nil {
 		return err
 	}
 	took := time.Since(created)
 	if err := report(ctx, c, services, defect); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stage.Forget(context.WithoutCancel(ctx), c, namespace, account)) }()
-	if err := board.invite(ctx, c); err != nil {
+	defer func() { err = errors.Join(err, stage.DeleteAccount(context.WithoutCancel(ctx), c, namespace, account)) }()
+	if err := board.createAccount(ctx, c); err != nil {
 		return err
 	}
-	say("From kubectl apply to done: %s. The whole demo: %s.", took.Round(time.Millisecond), time.Since(began).Round(time.Second))
-	signpost(here, services, board)
+	step("From kubectl apply to done: %s. The whole demo: %s.", took.Round(time.Millisecond), time.Since(began).Round(time.Second))
+	printLinks(here, services, board)
 	if os.Getenv("ONCE") != "" {
 		return nil
 	}
-	say("Press Ctrl-C to end; nothing stays.")
+	step("Press Ctrl-C to end; nothing stays.")
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-here.Died:
+	case err := <-here.Exited:
 		return err
 	}
 }
 
-func say(format string, args ...any) { fmt.Printf("==> "+format+"\n", args...) }
+func step(format string, args ...any) { fmt.Printf("==> "+format+"\n", args...) }

@@ -18,8 +18,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
-// settled waits until nothing more is to be done for the Defect.
-func settled(ctx context.Context, c client.Client, d *v1alpha1.Defect) error {
+// waitForDefect waits until nothing more is to be done for the Defect.
+func waitForDefect(ctx context.Context, c client.Client, d *v1alpha1.Defect) error {
 	return stage.Poll(ctx, "the Defect to be Ready", nil, func() (bool, error) {
 		if err := c.Get(ctx, client.ObjectKeyFromObject(d), d); err != nil {
 			return false, err
@@ -60,7 +60,7 @@ type block struct {
 // report prints where the Defect stands and what the sandbox received, and fails unless that is one ticket and one message for each rule.
 func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defect) error {
 	j := d.Status.Jira
-	say("The ticket: %s  %s", j.Key, j.URL)
+	step("The ticket: %s  %s", j.Key, j.URL)
 	if v.sandbox == "" {
 		return nil
 	}
@@ -69,7 +69,7 @@ func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defec
 		return err
 	}
 	var wrong []error
-	if n := state.Jira.Counts.Creates; !v.jiraIsReal && n != 1 {
+	if n := state.Jira.Counts.Creates; !v.realJira && n != 1 {
 		wrong = append(wrong, fmt.Errorf("%d tickets were filed for one Defect", n))
 	}
 	list := &v1alpha1.NotificationList{}
@@ -80,7 +80,7 @@ func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defec
 	for _, ch := range state.Slack.Channels {
 		for _, m := range ch.Messages {
 			messages++
-			say("The message in #%s:", strings.TrimPrefix(ch.Name, "#"))
+			step("The message in #%s:", strings.TrimPrefix(ch.Name, "#"))
 			for _, b := range m.Blocks {
 				b.print()
 			}
@@ -91,7 +91,7 @@ func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defec
 			}
 		}
 	}
-	if !v.slackReal && !v.slackOff && messages != len(list.Items) {
+	if !v.realSlack && !v.slackDisabled && messages != len(list.Items) {
 		wrong = append(wrong, fmt.Errorf("%d messages were posted for %d notifications", messages, len(list.Items)))
 	}
 	return errors.Join(wrong...)
@@ -138,16 +138,16 @@ func (b *block) print() {
 	}
 }
 
-// signpost prints where to look next.
-func signpost(s *stage.Stage, v *services, d *dashboard) {
-	say("Look at the dashboard, and sign in with the token:")
+// printLinks prints where to look next.
+func printLinks(s *stage.Stage, v *services, d *dashboard) {
+	step("Look at the dashboard, and sign in with the token:")
 	fmt.Printf("%s\n%s\n", d.url, d.token)
 	if v.sandbox != "" {
-		say("Look at Slack: %s/  at Jira: %s/jira/board", v.sandbox, v.sandbox)
+		step("Look at Slack: %s/  at Jira: %s/jira/board", v.sandbox, v.sandbox)
 	}
 	kubectl := filepath.Join("bin", "k8s", "kubectl")
 	if _, err := os.Stat(kubectl); err != nil {
 		kubectl = "kubectl"
 	}
-	say("Try: KUBECONFIG=%s %s get voiceai", s.Kubeconfig, kubectl)
+	step("Try: KUBECONFIG=%s %s get voiceai", s.Kubeconfig, kubectl)
 }

@@ -24,27 +24,27 @@ const namespace = "default"
 
 // services are where Slack and Jira are: in the sandbox, or real ones that the environment names.
 type services struct {
-	sandbox                         string
-	jiraURL, jiraUser, jiraToken    string
-	slackWebhook, slackChannel      string
-	slackOff, slackReal, jiraIsReal bool
+	sandbox                            string
+	jiraURL, jiraUser, jiraToken       string
+	slackWebhook, slackChannel         string
+	slackDisabled, realSlack, realJira bool
 }
 
 func startServices(ctx context.Context, s *stage.Stage) (*services, error) {
 	v := &services{
 		jiraURL: os.Getenv("JIRA_URL"), jiraUser: os.Getenv("JIRA_USERNAME"), jiraToken: os.Getenv("JIRA_API_TOKEN"),
 		slackWebhook: os.Getenv("SLACK_WEBHOOK_URL"), slackChannel: os.Getenv("SLACK_ALERT_CHANNEL"),
-		slackOff: strings.EqualFold(os.Getenv("SLACK_NOTIFICATIONS_ENABLED"), "false"),
+		slackDisabled: strings.EqualFold(os.Getenv("SLACK_NOTIFICATIONS_ENABLED"), "false"),
 	}
-	v.jiraIsReal = v.jiraURL != "" && v.jiraUser != "" && v.jiraToken != ""
-	v.slackReal = v.slackWebhook != ""
-	if v.jiraURL != "" && !v.jiraIsReal {
+	v.realJira = v.jiraURL != "" && v.jiraUser != "" && v.jiraToken != ""
+	v.realSlack = v.slackWebhook != ""
+	if v.jiraURL != "" && !v.realJira {
 		return nil, errors.New("JIRA_URL is set: JIRA_USERNAME and JIRA_API_TOKEN are needed too")
 	}
-	if v.jiraIsReal && v.slackReal {
+	if v.realJira && v.realSlack {
 		return v, nil
 	}
-	say("Starting the sandbox, a stand-in for %s", strings.Join(map[bool][]string{true: {"Slack"}, false: {"Slack and Jira"}}[v.jiraIsReal], ""))
+	step("Starting the sandbox, a stand-in for %s", strings.Join(map[bool][]string{true: {"Slack"}, false: {"Slack and Jira"}}[v.realJira], ""))
 	var err error
 	v.sandbox, err = s.Sandbox(ctx, "--latency", "20ms")
 	return v, err
@@ -60,7 +60,7 @@ func apply(ctx context.Context, c client.Client, v *services) (*v1alpha1.Defect,
 	var waitFor []resource
 	for _, o := range objects {
 		o.SetNamespace(namespace)
-		v.point(o)
+		v.configure(o)
 		switch o := o.(type) {
 		case *v1alpha1.Defect:
 			defect = o
@@ -87,7 +87,7 @@ func apply(ctx context.Context, c client.Client, v *services) (*v1alpha1.Defect,
 			if err := c.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
 				return false, err
 			}
-			if s := condition.Get(o, v1alpha1.ConditionStalled); s != nil && !v.slackOff {
+			if s := condition.Get(o, v1alpha1.ConditionStalled); s != nil && !v.slackDisabled {
 				return false, fmt.Errorf("%T %s: %s: %s", o, o.GetName(), s.Reason, s.Message)
 			}
 			return condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, "") || condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSuspended), nil
@@ -106,38 +106,38 @@ func apply(ctx context.Context, c client.Client, v *services) (*v1alpha1.Defect,
 	return defect, nil
 }
 
-// point points a sample at the services.
-func (v *services) point(o client.Object) {
+// configure points a sample at the services.
+func (v *services) configure(o client.Object) {
 	switch o := o.(type) {
 	case *corev1.Secret:
 		set := map[string]string{"bot-token": "xoxb-sandbox", "webhook-url": v.sandbox + "/services/T0SANDBOX/B0SANDBOX/sandbox", "api-token": "jira-sandbox"}
-		if v.slackReal {
+		if v.realSlack {
 			set["webhook-url"] = v.slackWebhook
 		}
-		if v.jiraIsReal {
+		if v.realJira {
 			set["api-token"] = v.jiraToken
 		}
 		for key := range o.StringData {
 			o.StringData[key] = set[key]
 		}
 	case *v1alpha1.SlackIntegration:
-		o.Spec.Suspend = v.slackOff
+		o.Spec.Suspend = v.slackDisabled
 		if o.Spec.Bot != nil {
 			o.Spec.APIURL = v1alpha1.HTTPURL(v.sandbox + "/api/")
-			if v.slackReal { // one integration, by webhook
+			if v.realSlack { // one integration, by webhook
 				o.Spec.Bot, o.Spec.APIURL = nil, ""
 				o.Spec.Webhook = &v1alpha1.SlackWebhook{URLSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "webhook-url"}}
 				o.Spec.DefaultChannel = v1alpha1.SlackChannel(v.slackChannel)
 			}
 		}
 	case *v1alpha1.NotificationRule:
-		if v.slackReal {
+		if v.realSlack {
 			o.Spec.Channel = ""
 		}
 	case *v1alpha1.JiraIntegration:
 		o.Spec.APIURL = v1alpha1.HTTPURL(v.sandbox + "/jira")
 		o.Spec.Basic.Username = "bot@example.com"
-		if v.jiraIsReal {
+		if v.realJira {
 			o.Spec.APIURL, o.Spec.Basic.Username = v1alpha1.HTTPURL(strings.TrimRight(v.jiraURL, "/")), v.jiraUser
 			if key := os.Getenv("JIRA_PROJECT_KEY"); key != "" {
 				o.Spec.ProjectKey = key

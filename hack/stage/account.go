@@ -13,9 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Account makes a ServiceAccount that may do in its namespace what the rules say, and returns a token for it, good for a day. It does not mind
+// CreateAccount makes a ServiceAccount that may do in its namespace what the rules say, and returns a token for it, good for a day. It does not mind
 // when there is one already.
-func Account(ctx context.Context, c client.Client, namespace, name string, rules ...rbacv1.PolicyRule) (token string, err error) {
+func CreateAccount(ctx context.Context, c client.Client, namespace, name string, rules ...rbacv1.PolicyRule) (token string, err error) {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	account := &corev1.ServiceAccount{ObjectMeta: meta}
 	for _, o := range []client.Object{
@@ -57,8 +57,8 @@ func Account(ctx context.Context, c client.Client, namespace, name string, rules
 	return request.Status.Token, nil
 }
 
-// Forget removes what Account has made, and with it the token's worth.
-func Forget(ctx context.Context, c client.Client, namespace, name string) error {
+// DeleteAccount removes what Account has made, and with it the token's worth.
+func DeleteAccount(ctx context.Context, c client.Client, namespace, name string) error {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	var errs []error
 	for _, o := range []client.Object{&rbacv1.RoleBinding{ObjectMeta: meta}, &rbacv1.Role{ObjectMeta: meta}, &corev1.ServiceAccount{ObjectMeta: meta}} {

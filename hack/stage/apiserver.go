@@ -19,7 +19,7 @@ import (
 // KillAPIServer ends the API server at once, as a machine does that loses power, with the store left as it is. again starts another in its
 // place and waits until it is ready.
 func (s *Stage) KillAPIServer(ctx context.Context, config *rest.Config) (again func() error, err error) {
-	pid, argv, err := child("kube-apiserver")
+	pid, argv, err := findChild("kube-apiserver")
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +48,8 @@ func (s *Stage) KillAPIServer(ctx context.Context, config *rest.Config) (again f
 	}, nil
 }
 
-// child is a child of this process that runs a program, with what it was started with: see proc(5).
-func child(program string) (pid int, argv []string, err error) {
+// findChild is a child of this process that runs a program, with what it was started with: see proc(5).
+func findChild(program string) (pid int, argv []string, err error) {
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
 		return 0, nil, err

@@ -24,8 +24,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-// Patience is how long each part may take before it is called a failure. It is generous: machines are slow at times.
-const Patience = 2 * time.Minute
+// Timeout is how long each part may take before it is called a failure. It is generous: machines are slow at times.
+const Timeout = 2 * time.Minute
 
 // Stage is a control plane and processes. Call Clear when done.
 type Stage struct {
@@ -35,25 +35,25 @@ type Stage struct {
 	Bin string
 	// Kubeconfig is an admin's, once there is a control plane.
 	Kubeconfig string
-	// Died tells of processes that ended by themselves.
-	Died chan error
+	// Exited tells of processes that ended by themselves.
+	Exited chan error
 
-	plane     *envtest.Environment
-	processes []*Process
+	environment *envtest.Environment
+	processes   []*Process
 }
 
 // Process is a running program.
 type Process struct {
-	Name   string
-	cmd    *exec.Cmd
-	ended  chan struct{}
-	wanted atomic.Bool
+	Name     string
+	cmd      *exec.Cmd
+	exited   chan struct{}
+	expected atomic.Bool
 }
 
 // ControlPlane starts a control plane, or takes the cluster that KUBECONFIG names, and installs the CRDs.
 func (s *Stage) ControlPlane() (*rest.Config, error) {
-	s.Died = make(chan error, 64)
-	s.plane = &envtest.Environment{
+	s.Exited = make(chan error, 64)
+	s.environment = &envtest.Environment{
 		CRDDirectoryPaths: []string{filepath.Join(s.Root, "config", "crd", "bases")}, ErrorIfCRDPathMissing: true,
 	}
 	if given := os.Getenv("KUBECONFIG"); given != "" {
@@ -62,18 +62,18 @@ func (s *Stage) ControlPlane() (*rest.Config, error) {
 			return nil, fmt.Errorf("reading KUBECONFIG %s: %w", given, err)
 		}
 		existing := true
-		s.plane.UseExistingCluster, s.plane.Config, s.Kubeconfig = &existing, config, given
+		s.environment.UseExistingCluster, s.environment.Config, s.Kubeconfig = &existing, config, given
 	} else if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		s.plane.BinaryAssetsDirectory = filepath.Join(s.Root, "bin", "k8s")
+		s.environment.BinaryAssetsDirectory = filepath.Join(s.Root, "bin", "k8s")
 	}
-	config, err := s.plane.Start()
+	config, err := s.environment.Start()
 	if err != nil {
 		return nil, fmt.Errorf("starting the control plane; its programs are built by make controlplane: %w", err)
 	}
 	if s.Kubeconfig != "" {
 		return config, nil
 	}
-	admin, err := s.plane.AddUser(envtest.User{Name: "demo", Groups: []string{"system:masters"}}, nil)
+	admin, err := s.environment.AddUser(envtest.User{Name: "demo", Groups: []string{"system:masters"}}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("making a user: %w", err)
 	}
@@ -128,27 +128,27 @@ func (s *Stage) Start(ctx context.Context, name string, env []string, command st
 		return nil, err
 	}
 	defer func() { _ = out.Close() }()
-	p := &Process{Name: name, cmd: exec.CommandContext(ctx, command, args...), ended: make(chan struct{})}
+	p := &Process{Name: name, cmd: exec.CommandContext(ctx, command, args...), exited: make(chan struct{})}
 	p.cmd.Cancel = func() error { return nil } // Clear ends it, in its turn
 	p.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "KUBECONFIG=") }), env...)
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := startHere(p.cmd); err != nil {
+	if err := startOnThread(p.cmd); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
 	s.processes = append(s.processes, p)
 	go func() {
 		_ = p.cmd.Wait() // p.cmd.ProcessState says how it ended
-		close(p.ended)
-		if !p.wanted.Load() {
-			s.Died <- fmt.Errorf("%s ended by itself (%v): see %s", name, p.cmd.ProcessState, out.Name())
+		close(p.exited)
+		if !p.expected.Load() {
+			s.Exited <- fmt.Errorf("%s ended by itself (%v): see %s", name, p.cmd.ProcessState, out.Name())
 		}
 	}()
 	return p, nil
 }
 
-// starting has processes start on a thread that lasts as long as this process: Pdeathsig is about the thread.
-var starting = sync.OnceValue(func() chan<- func() {
+// startThread has processes start on a thread that lasts as long as this process: Pdeathsig is about the thread.
+var startThread = sync.OnceValue(func() chan<- func() {
 	todo := make(chan func())
 	go func() {
 		runtime.LockOSThread()
@@ -159,31 +159,31 @@ var starting = sync.OnceValue(func() chan<- func() {
 	return todo
 })
 
-func startHere(cmd *exec.Cmd) error {
+func startOnThread(cmd *exec.Cmd) error {
 	done := make(chan error)
-	starting() <- func() { done <- cmd.Start() }
+	startThread() <- func() { done <- cmd.Start() }
 	return <-done
 }
 
 // Signal sends a signal: SIGSTOP and SIGCONT freeze and thaw.
 func (p *Process) Signal(sig syscall.Signal) error { return p.cmd.Process.Signal(sig) }
 
-// MayEnd says that it is nobody's business when the process ends by itself.
-func (p *Process) MayEnd() { p.wanted.Store(true) }
+// ExpectExit says that it is nobody's business when the process ends by itself.
+func (p *Process) ExpectExit() { p.expected.Store(true) }
 
 // Kill ends a process at once, as a machine does that loses power.
 func (p *Process) Kill() {
-	p.wanted.Store(true)
+	p.expected.Store(true)
 	_ = p.cmd.Process.Kill()
-	<-p.ended
+	<-p.exited
 }
 
-// End asks a process to end, and kills it when it does not.
-func (p *Process) End() {
-	p.wanted.Store(true)
+// Stop asks a process to end, and kills it when it does not.
+func (p *Process) Stop() {
+	p.expected.Store(true)
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-p.ended:
+	case <-p.exited:
 	case <-time.After(15 * time.Second):
 		p.Kill()
 	}
@@ -219,25 +219,25 @@ func (p *Process) Usage() Usage {
 	return u
 }
 
-// Clear ends everything, last started first.
-func (s *Stage) Clear() error {
+// Stop ends everything, last started first.
+func (s *Stage) Stop() error {
 	for _, p := range slices.Backward(s.processes) {
-		p.End()
+		p.Stop()
 	}
-	if s.plane == nil {
+	if s.environment == nil {
 		return nil
 	}
-	return s.plane.Stop()
+	return s.environment.Stop()
 }
 
 // Poll asks until the answer is yes, a process died, or Patience ended.
 func (s *Stage) Poll(ctx context.Context, what string, done func() (bool, error)) error {
-	return Poll(ctx, what, s.Died, done)
+	return Poll(ctx, what, s.Exited, done)
 }
 
 // Poll asks until the answer is yes, died tells something, or Patience ended.
 func Poll(ctx context.Context, what string, died <-chan error, done func() (bool, error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, Patience, fmt.Errorf("waited %s for %s", Patience, what))
+	ctx, cancel := context.WithTimeoutCause(ctx, Timeout, fmt.Errorf("waited %s for %s", Timeout, what))
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -244,7 +244,7 @@ func (p *tab) until(what string, done func() error) {
 		}
 		select {
 		case <-tick.C:
-		case err := <-here.Died:
+		case err := <-here.Exited:
 			p.Fatal(err)
 		case <-deadline.Done():
 			p.Fatalf("waited %s for %s: %v", patience, what, err)

@@ -64,7 +64,7 @@ func run(m *testing.M) int {
 	defer func() { _ = os.RemoveAll(dir) }()
 	here = &stage.Stage{Dir: dir, Root: filepath.Join("..", ".."), Bin: dir}
 	defer func() {
-		if err := here.Clear(); err != nil {
+		if err := here.Stop(); err != nil {
 			fmt.Println(err)
 		}
 	}()
@@ -144,7 +144,7 @@ func grantRights(ctx context.Context, admin *rest.Config) error {
 	if err := kube.Create(ctx, role); err != nil {
 		return err
 	}
-	token, err := stage.Account(ctx, kube, metav1.NamespaceDefault, "operator")
+	token, err := stage.CreateAccount(ctx, kube, metav1.NamespaceDefault, "operator")
 	if err != nil {
 		return err
 	}
@@ -278,7 +278,7 @@ func (w *world) meta(name string) metav1.ObjectMeta {
 // account creates a ServiceAccount with rights and returns its token.
 func (w *world) account(name string, rules ...rbacv1.PolicyRule) string {
 	w.t.Helper()
-	token, err := stage.Account(w.t.Context(), kube, w.namespace, name, rules...)
+	token, err := stage.CreateAccount(w.t.Context(), kube, w.namespace, name, rules...)
 	w.must(err)
 	return token
 }

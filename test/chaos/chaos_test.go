@@ -65,7 +65,7 @@ func run(m *testing.M) int {
 	}
 	here = &stage.Stage{Dir: dir, Root: build.Dir, Bin: dir}
 	defer func() {
-		if err := here.Clear(); err != nil {
+		if err := here.Stop(); err != nil {
 			fmt.Println(err)
 		}
 	}()
@@ -306,9 +306,9 @@ func (w *world) killAt(defects int, nth int64, when moment) {
 	w.on.Store(&kill)
 	select {
 	case <-killed:
-	case err := <-here.Died:
+	case err := <-here.Exited:
 		t.Fatal(err)
-	case <-time.After(stage.Patience):
+	case <-time.After(stage.Timeout):
 		t.Fatalf("call %d never %s", first+nth, when)
 	}
 }
@@ -352,7 +352,7 @@ func TestTheLeaderIsFrozenAndThawed(t *testing.T) {
 	<-frozen
 	w.keys(w.defects) // the other took over
 	w.find(20)
-	first.MayEnd() // as it does when it finds that it leads no more
+	first.ExpectExit() // as it does when it finds that it leads no more
 	signal(t, first, syscall.SIGCONT)
 	w.find(20)
 	w.judge()

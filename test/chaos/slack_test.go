@@ -105,7 +105,7 @@ func TestMessagesOfTwoReplicas(t *testing.T) {
 	w.find(20)
 	w.operator(flags...)
 	w.find(20)
-	first.MayEnd()
+	first.ExpectExit()
 	signal(t, first, syscall.SIGSTOP)
 	w.find(20)
 	w.told()

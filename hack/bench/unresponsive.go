@@ -17,8 +17,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
-var deadHalf = []scenario{
-	{"half-dead", "200 Defects one after the other through 50 Slack integrations, first alone, then beside 50 whose server takes connections and says nothing", halfDead},
+var unresponsive = []scenario{
+	{"half-dead", "200 Defects one after the other through 50 Slack integrations, first alone, then beside 50 whose server takes connections and says nothing", halfUnresponsive},
 }
 
 const (
@@ -28,9 +28,9 @@ const (
 	forLabel = "bench"
 )
 
-func halfDead(ctx context.Context, w *world) (f figures, err error) {
+func halfUnresponsive(ctx context.Context, w *world) (f figures, err error) {
 	got := &receipts{at: map[string]time.Time{}}
-	w.serveBy(sandbox.Options{Latency: 20 * time.Millisecond}, got.watch)
+	w.startSandboxBehind(sandbox.Options{Latency: 20 * time.Millisecond}, got.record)
 	silent, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return f, err
@@ -50,26 +50,26 @@ func halfDead(ctx context.Context, w *world) (f figures, err error) {
 	}
 	var living []condition.Object
 	for k := range livingIntegrations {
-		i, err := w.slackNamed(ctx, "live-"+strconv.Itoa(k), w.server.URL+sandbox.SlackAPIPath)
+		i, err := w.createSlackIntegration(ctx, "live-"+strconv.Itoa(k), w.server.URL+sandbox.SlackAPIPath)
 		if err != nil {
 			return f, err
 		}
 		living = append(living, i)
 	}
-	if err := w.start(ctx, living...); err != nil {
+	if err := w.startOperator(ctx, living...); err != nil {
 		return f, err
 	}
-	since, err := w.mark(ctx)
+	since, err := w.baseline(ctx)
 	if err != nil {
 		return f, err
 	}
-	alone, err := w.oneByOne(ctx, got, 0)
+	alone, err := w.measureOneByOne(ctx, got, 0)
 	if err != nil {
 		return f, err
 	}
 	for k := range livingIntegrations {
 		name := "dead-" + strconv.Itoa(k)
-		if _, err := w.slackNamed(ctx, name, "http://"+silent.Addr().String()+"/api/"); err != nil {
+		if _, err := w.createSlackIntegration(ctx, name, "http://"+silent.Addr().String()+"/api/"); err != nil {
 			return f, err
 		}
 		for n := range 4 { // that wait
@@ -80,7 +80,7 @@ func halfDead(ctx context.Context, w *world) (f figures, err error) {
 			}
 		}
 	}
-	beside, err := w.oneByOne(ctx, got, perPhase)
+	beside, err := w.measureOneByOne(ctx, got, perPhase)
 	if err != nil {
 		return f, err
 	}
@@ -88,11 +88,11 @@ func halfDead(ctx context.Context, w *world) (f figures, err error) {
 	was := figures{}
 	was.percentiles(alone)
 	f.Notes = fmt.Sprintf("alone p50 %.0f ms, p99 %.0f ms; the figures are those beside the dead ones", was.P50, was.P99)
-	return f, w.usage(ctx, &f, since)
+	return f, w.recordUsage(ctx, &f, since)
 }
 
-// slackNamed makes an integration, and a rule that tells it of the Defects that are for it.
-func (w *world) slackNamed(ctx context.Context, name, url string) (*v1alpha1.SlackIntegration, error) {
+// createSlackIntegration makes an integration, and a rule that tells it of the Defects that are for it.
+func (w *world) createSlackIntegration(ctx context.Context, name, url string) (*v1alpha1.SlackIntegration, error) {
 	i := &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: v1alpha1.SlackIntegrationSpec{
 		APIURL: v1alpha1.HTTPURL(url), DefaultChannel: slack.AlertsChannel, RateLimit: unlimited,
 		Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "token"}},
@@ -104,8 +104,8 @@ func (w *world) slackNamed(ctx context.Context, name, url string) (*v1alpha1.Sla
 	return i, errors.Join(w.client.Create(ctx, i), w.client.Create(ctx, r))
 }
 
-// oneByOne creates a Defect, waits for Slack's receipt of its message, and creates the next, and returns how long each took in milliseconds.
-func (w *world) oneByOne(ctx context.Context, got *receipts, from int) ([]float64, error) {
+// measureOneByOne creates a Defect, waits for Slack's receipt of its message, and creates the next, and returns how long each took in milliseconds.
+func (w *world) measureOneByOne(ctx context.Context, got *receipts, from int) ([]float64, error) {
 	var took []float64
 	for k := from; k < from+perPhase; k++ {
 		name := fmt.Sprintf("message-%d", k)
@@ -116,7 +116,7 @@ func (w *world) oneByOne(ctx context.Context, got *receipts, from int) ([]float6
 			return nil, err
 		}
 		err := w.stage.Poll(ctx, name+" to be told", func() (bool, error) {
-			received, ok := got.when(name)
+			received, ok := got.receivedAt(name)
 			if ok {
 				took = append(took, ms(received.Sub(at)))
 			}

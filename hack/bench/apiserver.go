@@ -10,8 +10,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// apiServer is how often the API server was asked, by what was asked and how it answered, and its processor time in seconds.
-func (w *world) apiServer(ctx context.Context) (calls map[string]int, cpu float64, err error) {
+// apiServerMetrics is how often the API server was asked, by what was asked and how it answered, and its processor time in seconds.
+func (w *world) apiServerMetrics(ctx context.Context) (calls map[string]int, cpu float64, err error) {
 	set, err := kubernetes.NewForConfig(w.config)
 	if err != nil {
 		return nil, 0, err

@@ -14,11 +14,11 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
-// story prints each condition as it is reached.
-type story struct {
-	began time.Time
-	mu    sync.Mutex
-	told  map[string]string
+// conditionLog prints each condition as it is reached.
+type conditionLog struct {
+	began   time.Time
+	mu      sync.Mutex
+	printed map[string]string
 }
 
 type resource interface {
@@ -27,8 +27,8 @@ type resource interface {
 }
 
 // follow watches our kinds until ctx ends.
-func (s *story) follow(ctx context.Context, c client.WithWatch) error {
-	s.told = map[string]string{}
+func (s *conditionLog) follow(ctx context.Context, c client.WithWatch) error {
+	s.printed = map[string]string{}
 	for kind, list := range map[string]client.ObjectList{
 		v1alpha1.KindSlackIntegration: &v1alpha1.SlackIntegrationList{}, v1alpha1.KindJiraIntegration: &v1alpha1.JiraIntegrationList{},
 		v1alpha1.KindNotificationRule: &v1alpha1.NotificationRuleList{}, v1alpha1.KindDefect: &v1alpha1.DefectList{},
@@ -42,7 +42,7 @@ func (s *story) follow(ctx context.Context, c client.WithWatch) error {
 			defer w.Stop()
 			for e := range w.ResultChan() {
 				if o, ok := e.Object.(resource); ok && e.Type != watch.Deleted {
-					s.tell(kind, o)
+					s.print(kind, o)
 				}
 			}
 		}()
@@ -50,7 +50,7 @@ func (s *story) follow(ctx context.Context, c client.WithWatch) error {
 	return nil
 }
 
-func (s *story) tell(kind string, o resource) {
+func (s *conditionLog) print(kind string, o resource) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range *o.GetConditions() {
@@ -58,10 +58,10 @@ func (s *story) tell(kind string, o resource) {
 			continue
 		}
 		key, now := kind+"/"+o.GetNamespace()+"/"+o.GetName()+"/"+c.Type, string(c.Status)+c.Reason
-		if s.told[key] == now {
+		if s.printed[key] == now {
 			continue
 		}
-		s.told[key] = now
+		s.printed[key] = now
 		mark := map[metav1.ConditionStatus]string{metav1.ConditionTrue: "✓", metav1.ConditionFalse: "…", metav1.ConditionUnknown: "?"}[c.Status]
 		fmt.Printf("    %7.3fs %s %s/%s %s=%s %s: %s\n", time.Since(s.began).Seconds(), mark, kind, o.GetName(), c.Type, c.Status, c.Reason, c.Message)
 	}
