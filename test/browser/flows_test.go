@@ -382,7 +382,7 @@ func TestRules(t *testing.T) {
 	p.see("no such key: minutes")
 	p.look("rules")
 	p.follow("link", failing.Name)
-	p.see("1 of its events did not match", "no such key: minutes")
+	p.see("could not be evaluated for 1 event", "no such key: minutes")
 	p.look("rule-with-error")
 	p.open("/rules")
 	p.follow("link", ruleName)
