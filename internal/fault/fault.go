@@ -1,5 +1,5 @@
-// Package fault names the ways in which a call to the outside can fail. Adapters classify every failure into one of them; what follows
-// from it is decided in one place, by the controllers.
+// Package fault classifies the failures of calls to Slack and Jira. Adapters classify every failure as one of its kinds.
+// The controllers decide, in one place, what follows from a kind.
 package fault
 
 import (
@@ -8,69 +8,69 @@ import (
 	"time"
 )
 
-// Kind says what a failure means for whoever wants to try again.
+// Kind is what a failure means for a retry.
 type Kind int
 
 const (
-	// Unavailable: no sensible answer, and nothing was done. Try again later.
+	// Unavailable: the other side gave no usable answer, and the call had no effect. Retry it later.
 	Unavailable Kind = iota
-	// Invalid: refused for what the request says. The same request will be refused again.
+	// Invalid: the request was refused for its content. The same request will be refused again.
 	Invalid
-	// Unauthorized: the credentials were refused. Nothing will work until they change.
+	// Unauthorized: the credentials were refused. Every call will fail until they change.
 	Unauthorized
-	// NotFound: what was named does not exist, or the credentials may not see it.
+	// NotFound: the object in the request does not exist, or is hidden from these credentials.
 	NotFound
-	// Conflict: somebody changed the same thing. Read again, then try again.
+	// Conflict: another client changed the same object. Read it again, then retry.
 	Conflict
-	// RateLimited: refused for now; RetryAfter says how long, if known. Nothing was done.
+	// RateLimited: the call was refused for now and had no effect. RetryAfter is how long, if known.
 	RateLimited
-	// Ambiguous: no answer, and it may have been done. Find out before trying again.
+	// Ambiguous: there was no answer, and the call may have had an effect. Look it up before a retry.
 	Ambiguous
 )
 
-var names = [...]string{"Unavailable", "Invalid", "Unauthorized", "NotFound", "Conflict", "RateLimited", "Ambiguous"}
+var kindNames = [...]string{"Unavailable", "Invalid", "Unauthorized", "NotFound", "Conflict", "RateLimited", "Ambiguous"}
 
-// String is the kind as it stands in the reason of a condition.
+// String returns the kind as it appears in the reason of a condition.
 func (k Kind) String() string {
-	if k < 0 || int(k) >= len(names) {
+	if k < 0 || int(k) >= len(kindNames) {
 		return fmt.Sprintf("Kind(%d)", int(k))
 	}
-	return names[k]
+	return kindNames[k]
 }
 
-// Permanent says whether nothing will change by trying again: somebody has to act.
+// Permanent reports whether a retry is pointless until a user changes something.
 func (k Kind) Permanent() bool { return k == Invalid || k == Unauthorized || k == NotFound }
 
-// Scope says how much of a connection a fault stops.
+// Scope is how much of a connection a fault stops.
 type Scope int
 
 const (
-	// Item: this one request.
+	// Item: only this request.
 	Item Scope = iota
-	// Endpoint: every request of this sort, or to this channel.
+	// Endpoint: every request to this endpoint of the API, or to this channel.
 	Endpoint
 	// Connection: every request with these credentials.
 	Connection
 )
 
-// Fault is a classified failure. Its text is for people and never holds a secret.
+// Fault is a classified failure. Its text is for users and never contains a secret.
 type Fault struct {
 	Kind Kind
-	// Scope says what else it stops. Unauthorized is always the whole connection's.
+	// Scope is what else the failure stops. An Unauthorized fault stops the whole connection.
 	Scope Scope
-	// Code is what the other side calls it, such as channel_not_found or 503. It may be empty.
+	// Code is the other side's code for the failure, such as channel_not_found or 503. It may be empty.
 	Code string
 	// Field is the part of the request that was refused, when the other side named exactly one.
 	Field string
-	// Message names the thing, what was wrong and what to do.
+	// Message says what failed, why, and what to do about it.
 	Message string
-	// RetryAfter is how long to wait before the next try; 0 when unknown.
+	// RetryAfter is how long to wait before a retry; 0 if unknown.
 	RetryAfter time.Duration
-	// Err is the cause, if it may be shown.
+	// Err is the cause, if users may see it.
 	Err error
 }
 
-// Error is the message, and the cause if there is one.
+// Error returns the message, followed by the cause if there is one.
 func (f *Fault) Error() string {
 	if f.Err == nil {
 		return f.Message
@@ -81,15 +81,15 @@ func (f *Fault) Error() string {
 	return f.Message + ": " + f.Err.Error()
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// New is a fault with a message.
+// New returns a fault with a formatted message.
 func New(kind Kind, format string, args ...any) *Fault {
 	return &Fault{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
-// From finds the fault in an error. An error that nobody classified is Unavailable; no error is nil.
+// From returns the fault in an error: an Unavailable one if the error is not classified, nil if it is nil.
 func From(err error) *Fault {
 	if err == nil {
 		return nil
@@ -101,5 +101,5 @@ func From(err error) *Fault {
 	return &Fault{Kind: Unavailable, Err: err}
 }
 
-// Is says whether an error is a fault of a kind.
+// Is reports whether an error is a fault of a kind. An error that is not classified is Unavailable.
 func Is(err error, kind Kind) bool { return err != nil && From(err).Kind == kind }

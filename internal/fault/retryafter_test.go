@@ -31,21 +31,23 @@ func TestRetryAfter(t *testing.T) {
 		"2026-11-23T12:01:30Z":           0,
 	} {
 		if got := fault.RetryAfter(http.Header{"Retry-After": {value}}, now); got != want {
-			t.Errorf("%q: %s, want %s", value, got, want)
+			t.Errorf("%q: got %s, want %s", value, got, want)
 		}
 	}
 	if got := fault.RetryAfter(http.Header{}, now); got != 0 {
-		t.Errorf("without the header: %s", got)
+		t.Errorf("without the header: got %s, want 0", got)
 	}
 }
 
 func FuzzRetryAfter(f *testing.F) {
-	for _, s := range []string{"", "30", "-1", "86401", "4294967296", "Mon, 23 Nov 2026 12:01:30 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "\x00", "1e9"} {
+	for _, s := range []string{
+		"", "30", "-1", "86401", "4294967296", "Mon, 23 Nov 2026 12:01:30 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "\x00", "1e9",
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if got := fault.RetryAfter(http.Header{"Retry-After": {s}}, now); got < 0 || got > fault.MaxRetryAfter {
-			t.Errorf("%q: %s is out of bounds", s, got)
+			t.Errorf("%q: got %s, want 0 to 24h", s, got)
 		}
 	})
 }
