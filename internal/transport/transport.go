@@ -1,4 +1,5 @@
-// Package transport makes the HTTP clients with which the adapters call out, and tells whether a call that failed had been sent.
+// Package transport makes the HTTP clients with which the adapters call Slack and Jira, and reports whether a call that
+// failed had been sent.
 package transport
 
 import (
@@ -16,18 +17,24 @@ import (
 )
 
 const (
-	// timeout of a whole call. Jira takes many seconds to create an issue when it is busy; an answer that comes late is worth more than
-	// none, after which it has to be found out what happened.
+	// timeout bounds a whole call. A busy Jira takes many seconds to create an issue. Waiting for a late answer is better
+	// than having to look up what the call did.
 	timeout = 30 * time.Second
-	// connectTimeout of each step before a request is sent. Nothing is in doubt then, so that it can be short.
+	// connectTimeout bounds each step before a request is sent. It can be short, as nothing is ambiguous by then.
 	connectTimeout = 10 * time.Second
-	// maxAnswer bounds an answer's body. The longest sensible ones are pages of a search or of a channel's history.
+	// maxAnswer bounds the body of an answer, in bytes. The longest ones are pages of a search or of a channel's history.
 	maxAnswer = 8 << 20
+	// maxAnswerHeader bounds the header of an answer, in bytes.
+	maxAnswerHeader = 256 << 10
+	// maxRedirects bounds how many redirects a call follows.
+	maxRedirects = 3
 )
 
-// New is a client that follows no redirect to another host, so that credentials stay where they belong. fence is asked whenever something is
-// about to leave this process, which does not when it returns an error: much time may pass between the decision to call and that moment, on a busy machine or
-// one that was frozen. nil lets everything through.
+// New returns a client that follows no redirect to another host, so that credentials stay where they belong.
+//
+// The client calls fence right before it writes to a connection, and writes nothing if fence returns an error. Much time
+// may pass between the decision to call and that moment, on a busy machine or one that was frozen. A nil fence allows
+// every write.
 func New(fence func() error) *http.Client {
 	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
 	dial := dialer.DialContext
@@ -37,44 +44,53 @@ func New(fence func() error) *http.Client {
 			if err != nil {
 				return nil, err
 			}
-			return &fenced{c, fence}, nil
+			return &fencedConn{c, fence}, nil
 		}
 	}
 	return &http.Client{
 		Timeout: timeout,
-		Transport: bounded{&http.Transport{
-			Proxy: http.ProxyFromEnvironment, DialContext: dial, ForceAttemptHTTP2: true,
-			TLSHandshakeTimeout: connectTimeout, MaxIdleConns: 64, MaxIdleConnsPerHost: 32, IdleConnTimeout: 90 * time.Second,
-			MaxResponseHeaderBytes: 256 << 10,
+		Transport: boundedTransport{&http.Transport{
+			Proxy:                  http.ProxyFromEnvironment,
+			DialContext:            dial,
+			ForceAttemptHTTP2:      true,
+			TLSHandshakeTimeout:    connectTimeout,
+			MaxIdleConns:           64,
+			MaxIdleConnsPerHost:    32,
+			IdleConnTimeout:        90 * time.Second,
+			MaxResponseHeaderBytes: maxAnswerHeader,
 		}},
-		CheckRedirect: func(req *http.Request, via []*http.Request) error {
-			if req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
-				return fmt.Errorf("redirected to another host, %s: mend the URL", req.URL.Host)
-			}
-			if len(via) > 3 {
-				return errors.New("redirected more than 3 times")
-			}
-			return nil
-		},
+		CheckRedirect: checkRedirect,
 	}
 }
 
-// fenced is a connection on which nothing is written while the fence is up.
-type fenced struct {
+// checkRedirect returns an error for a redirect that must not be followed.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
+		return fmt.Errorf("redirected to another host, %s: fix the URL", req.URL.Host)
+	}
+	if len(via) > maxRedirects {
+		return fmt.Errorf("redirected more than %d times", maxRedirects)
+	}
+	return nil
+}
+
+// fencedConn is a connection that writes nothing while its fence returns an error.
+type fencedConn struct {
 	net.Conn
 	fence func() error
 }
 
-// Write sends bytes. Nothing of them was sent when the fence is why it failed.
-func (f *fenced) Write(p []byte) (int, error) {
-	if err := f.fence(); err != nil {
+// Write sends bytes. If it returns the fence's error, it has sent none of them.
+func (c *fencedConn) Write(p []byte) (int, error) {
+	if err := c.fence(); err != nil {
 		return 0, err
 	}
-	return f.Conn.Write(p)
+	return c.Conn.Write(p)
 }
 
-// refuseLinkLocal keeps calls from addresses that are good on one machine or network segment only, where clouds serve credentials to whoever asks
-// (169.254.169.254, for one). Other addresses inside a cluster are where a Jira may be.
+// refuseLinkLocal returns an error for an address that is valid on one machine or network segment only. Clouds serve
+// credentials to any client at such addresses, for example 169.254.169.254. Other addresses inside a cluster are allowed,
+// because a Jira may be there.
 func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -85,19 +101,19 @@ func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
 		return err
 	}
 	if ip = ip.Unmap().WithZone(""); ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip == metadataIPv6 {
-		return fmt.Errorf("%s is a link-local address, which no integration may reach", ip)
+		return fmt.Errorf("%s is a link-local address, which integrations may not use", ip)
 	}
 	return nil
 }
 
-// metadataIPv6 is where a cloud serves credentials by IPv6.
+// metadataIPv6 is where a cloud serves credentials over IPv6.
 var metadataIPv6 = netip.MustParseAddr("fd00:ec2::254")
 
-// bounded lets no answer be longer than maxAnswer.
-type bounded struct{ next http.RoundTripper }
+// boundedTransport limits the body of each answer to maxAnswer.
+type boundedTransport struct{ next http.RoundTripper }
 
 // RoundTrip sends a request.
-func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := b.next.RoundTrip(r)
 	if err == nil {
 		res.Body = http.MaxBytesReader(nil, res.Body, maxAnswer)
@@ -105,7 +121,8 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// Trace notes whether a request began to be written. What was not cannot have had an effect.
+// Trace returns a context for one call, and a function that reports whether any of the request was written. A request of
+// which nothing was written cannot have had an effect.
 func Trace(ctx context.Context) (traced context.Context, sent func() bool) {
 	var wrote atomic.Bool
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -114,18 +131,18 @@ func Trace(ctx context.Context) (traced context.Context, sent func() bool) {
 	}), wrote.Load
 }
 
-// Cause is the reason of a failed call without the URL, which may be a secret.
+// Cause returns the reason of a failed call without the URL, which may be a secret.
 func Cause(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	var unknown *net.DNSError
+	var lookup *net.DNSError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return errors.New("no answer in time")
-	case errors.As(err, &unknown): // its text names the cluster's name server
-		return fmt.Errorf("looking up %s: %s", unknown.Name, unknown.Err)
+	case errors.As(err, &lookup): // its own text contains the cluster's name server
+		return fmt.Errorf("looking up %s: %s", lookup.Name, lookup.Err)
 	case errors.As(err, new(*http.MaxBytesError)):
 		return fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
 	case errors.Is(err, context.Canceled):

@@ -12,7 +12,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
-// body does something when it is read, which is when its request is being written.
+// body calls a function when it is read, which is when its request is written.
 type body struct {
 	io.Reader
 	read func()
@@ -23,10 +23,10 @@ func (b body) Read(p []byte) (int, error) {
 	return b.Reader.Read(p)
 }
 
-func TestNothingLeavesWhileTheFenceIsUp(t *testing.T) {
+func TestSendsNothingWhileTheFenceIsUp(t *testing.T) {
 	var received atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if all, err := io.ReadAll(r.Body); err == nil && string(all) == "{}" { // what is cut off does nothing
+		if all, err := io.ReadAll(r.Body); err == nil && string(all) == "{}" { // a request that is cut off has no effect
 			received.Add(1)
 		}
 	}))
@@ -34,7 +34,7 @@ func TestNothingLeavesWhileTheFenceIsUp(t *testing.T) {
 	var up atomic.Bool
 	client := transport.New(func() error {
 		if up.Load() {
-			return errors.New("another may act")
+			return errors.New("another replica may be the leader")
 		}
 		return nil
 	})
@@ -50,7 +50,7 @@ func TestNothingLeavesWhileTheFenceIsUp(t *testing.T) {
 			_, _ = io.Copy(io.Discard, res.Body)
 			_ = res.Body.Close()
 			if !sent() {
-				t.Error("a request that was answered was not noticed as sent")
+				t.Error("a request that was answered is not reported as sent")
 			}
 		}
 		return err
@@ -64,25 +64,25 @@ func TestNothingLeavesWhileTheFenceIsUp(t *testing.T) {
 		reading func()
 		refused bool
 	}{
-		{"it goes up while the request is on its way", nothing, goUp, true},
-		{"it is up", goUp, nothing, true},
-		{"it is down", nothing, nothing, false},
-		{"it goes up on a connection that is kept", nothing, goUp, true},
-		{"it is down again", nothing, nothing, false},
+		{"goes up while the request is written", nothing, goUp, true},
+		{"is up", goUp, nothing, true},
+		{"is down", nothing, nothing, false},
+		{"goes up on a connection that was kept", nothing, goUp, true},
+		{"is down again", nothing, nothing, false},
 	} {
 		up.Store(false)
 		c.before()
 		was := received.Load()
 		err := send(c.reading)
 		if c.refused != (err != nil) {
-			t.Errorf("%s: got the error %v", c.name, err)
+			t.Errorf("fence %s: got the error %v", c.name, err)
 		}
 		want := was + 1
 		if c.refused {
 			want = was
 		}
 		if got := received.Load(); got != want {
-			t.Errorf("%s: the other side received %d requests, want %d", c.name, got-was, want-was)
+			t.Errorf("fence %s: the server received %d requests, want %d", c.name, got-was, want-was)
 		}
 	}
 }
