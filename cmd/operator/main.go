@@ -112,7 +112,7 @@ func run(ctx context.Context, f flags) error {
 		return fmt.Errorf("--notification-retention (%s) must be longer than --max-event-age (%s) and --notification-expiry (%s): a Notification that is gone can be sent again",
 			f.keep, f.maxEventAge, f.expiry)
 	}
-	memory.Keep()
+	memory.AdaptGC()
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("finding the cluster: %w", err)
@@ -327,5 +327,5 @@ func lease(config *rest.Config, namespace string, duration time.Duration) (*lead
 	if err != nil {
 		return nil, fmt.Errorf("setting up the lease: %w", err)
 	}
-	return leadership.Watch(lock, duration, time.Now), nil
+	return leadership.NewLock(lock, duration, time.Now), nil
 }

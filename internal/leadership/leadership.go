@@ -1,4 +1,4 @@
-// Package leadership says whether this process is the one that acts, at the very moment at which it wants to.
+// Package leadership reports whether this replica is the leader at the moment at which it is about to act.
 package leadership
 
 import (
@@ -12,81 +12,92 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
-// Times of a lease. A process that could not renew it for the deadline gives up; another may take it the duration after the last renewal.
+// Times are the times of a lease. A leader that could not renew it for Deadline gives up. Another replica may acquire it
+// Duration after the last renewal.
 type Times struct{ Duration, Deadline, Period time.Duration }
 
-// TimesOf are the times of a lease of a duration, in the proportions of 15, 10 and 2 seconds that Kubernetes' own components have.
+// TimesOf returns the times of a lease of a duration, in the proportions of 15, 10 and 2 seconds that the components of
+// Kubernetes have.
 func TimesOf(duration time.Duration) Times {
-	return Times{duration, duration * 10 / 15, duration * 2 / 15}
+	return Times{Duration: duration, Deadline: duration * 10 / 15, Period: duration * 2 / 15}
 }
 
-// margin is the part of the lease's duration that covers a call's way to the other side.
-const margin = 5
+const (
+	// margin is the part of the lease's duration that covers a call's way to the other side: one fifth.
+	margin = 5
+	// noLease is the term of a lease that does not exist.
+	noLease = -1
+)
 
-// Lock is a lock for leader election that remembers when it was last renewed. It works for a process that was frozen and thawed: the clock
-// it looks at goes on meanwhile.
+// Lock is a lock for leader election that remembers when it was last renewed. It also works in a process that was frozen,
+// because its clock goes on in the meantime.
 type Lock struct {
 	resourcelock.Interface
 	duration time.Duration
 	now      func() time.Time
 
-	renewed  atomic.Pointer[time.Time]
-	tookOver atomic.Pointer[time.Time]
-	// before is who held the lease when it was last read, term how often it had changed hands when this process took it.
-	before atomic.Pointer[resourcelock.LeaderElectionRecord]
-	term   atomic.Int64
-	// free is since when nobody has held the lease, as far as is known; nil when somebody did when it was last read.
-	free atomic.Pointer[vacancy]
+	// renewed is when the last successful renewal was sent; nil if this replica does not hold the lease.
+	renewed     atomic.Pointer[time.Time]
+	leaderSince atomic.Pointer[time.Time]
+	// term is how often the lease had changed hands when this replica acquired it.
+	term atomic.Int64
+	// lastRead is the lease as it was last read.
+	lastRead atomic.Pointer[resourcelock.LeaderElectionRecord]
+	// vacant is set if the lease had no holder when it was last read.
+	vacant atomic.Pointer[vacancy]
 }
 
-// vacancy is since when nobody has held a lease that had changed hands so often.
+// vacancy is a time without a holder.
 type vacancy struct {
+	// since is when the lease was first read without a holder.
 	since time.Time
-	term  int
+	// term is how often the lease had changed hands by then.
+	term int
 }
 
-// Watch makes a Lock of a lock whose lease has a duration. now tells the time, with a monotonic reading.
-func Watch(lock resourcelock.Interface, duration time.Duration, now func() time.Time) *Lock {
+// NewLock returns a Lock on top of another, whose lease has a duration. now returns the time with a monotonic reading.
+func NewLock(lock resourcelock.Interface, duration time.Duration, now func() time.Time) *Lock {
 	return &Lock{Interface: lock, duration: duration, now: now}
 }
 
-// Get reads the lease. Who reads it early knows early that nobody acts.
+// Get reads the lease and records since when it has had no holder.
 func (l *Lock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
-	begun := l.now()
+	sent := l.now()
 	r, raw, err := l.Interface.Get(ctx)
-	switch was := l.free.Load(); {
+	switch {
 	case err == nil && r.HolderIdentity == "":
-		if was == nil || was.term != r.LeaderTransitions {
-			l.free.Store(&vacancy{begun, r.LeaderTransitions})
-		}
+		l.recordVacancy(sent, r.LeaderTransitions)
 	case apierrors.IsNotFound(err):
-		if was == nil || was.term != none {
-			l.free.Store(&vacancy{begun, none})
-		}
+		l.recordVacancy(sent, noLease)
 	case err == nil:
-		l.free.Store(nil)
+		l.vacant.Store(nil)
 	}
 	if err == nil {
-		l.before.Store(r)
+		l.lastRead.Store(r)
 	}
 	return r, raw, err
 }
 
-// none is the term of a lease that does not exist.
-const none = -1
+// recordVacancy records that a lease has no holder, unless that is known of the same term.
+func (l *Lock) recordVacancy(at time.Time, term int) {
+	if v := l.vacant.Load(); v == nil || v.term != term {
+		l.vacant.Store(&vacancy{since: at, term: term})
+	}
+}
 
 // Create creates the lease.
 func (l *Lock) Create(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
-	return l.noting(r, func() error { return l.Interface.Create(ctx, r) })
+	return l.recordWrite(r, func() error { return l.Interface.Create(ctx, r) })
 }
 
-// Update renews, takes or releases the lease.
+// Update renews, acquires or releases the lease.
 func (l *Lock) Update(ctx context.Context, r resourcelock.LeaderElectionRecord) error {
-	return l.noting(r, func() error { return l.Interface.Update(ctx, r) })
+	return l.recordWrite(r, func() error { return l.Interface.Update(ctx, r) })
 }
 
-func (l *Lock) noting(r resourcelock.LeaderElectionRecord, write func() error) error {
-	begun := l.now() // what counts is when it was sent: the answer may come late
+// recordWrite writes the lease and records what this replica holds afterwards.
+func (l *Lock) recordWrite(r resourcelock.LeaderElectionRecord, write func() error) error {
+	sent := l.now() // this is what counts: the answer may come late
 	if err := write(); err != nil {
 		return err
 	}
@@ -94,39 +105,41 @@ func (l *Lock) noting(r resourcelock.LeaderElectionRecord, write func() error) e
 		l.renewed.Store(nil)
 		return nil
 	}
-	l.renewed.Store(&begun)
-	if term := int64(r.LeaderTransitions); l.tookOver.Load() == nil || l.term.Swap(term) != term { // the first time, or another held it in between
+	l.renewed.Store(&sent)
+	// This is a new term the first time, and after another replica held the lease.
+	if term := int64(r.LeaderTransitions); l.leaderSince.Load() == nil || l.term.Swap(term) != term {
 		l.term.Store(term)
-		since := l.quietSince(begun)
-		l.tookOver.Store(&since)
+		since := l.othersInactiveSince(sent)
+		l.leaderSince.Store(&since)
 	}
 	return nil
 }
 
-// quietSince is since when nobody has acted when the lease is taken at a time. Who held it until it ran out was kept from acting by its Fence for the
-// last part of that time; who gave it back may have acted until then.
-func (l *Lock) quietSince(taken time.Time) time.Time {
-	if free := l.free.Load(); free != nil { // as it was when the lease was last read, and as it was written over
-		return free.since
+// othersInactiveSince returns since when no other replica can have acted, if this one acquires the lease at a time. A
+// holder whose lease expired was kept from acting by its Fence for the last part of the lease. A holder that released its
+// lease may have acted until then.
+func (l *Lock) othersInactiveSince(acquired time.Time) time.Time {
+	if v := l.vacant.Load(); v != nil { // the lease was written over as it was last read
+		return v.since
 	}
-	if r := l.before.Load(); r != nil && r.HolderIdentity != l.Identity() {
-		return taken.Add(-min(l.duration, time.Duration(r.LeaseDurationSeconds)*time.Second) / margin)
+	if r := l.lastRead.Load(); r != nil && r.HolderIdentity != l.Identity() {
+		return acquired.Add(-min(l.duration, time.Duration(r.LeaseDurationSeconds)*time.Second) / margin)
 	}
-	return taken
+	return acquired
 }
 
-// Fence returns an error unless the lease is surely held for long enough to make a call.
+// Fence returns an error unless this replica surely holds the lease for long enough to make a call.
 func (l *Lock) Fence() error {
 	renewed := l.renewed.Load()
 	if renewed == nil || l.now().Sub(*renewed) > l.duration-l.duration/margin {
-		return fault.New(fault.Unavailable, "this replica has not renewed its lease in time: another may act in its place")
+		return fault.New(fault.Unavailable, "this replica has not renewed its lease in time: another may be the leader")
 	}
 	return nil
 }
 
-// LeaderSince is since when nobody but this process has acted; the zero time before it held the lease.
+// LeaderSince returns since when no other replica can have acted; the zero time before this one held the lease.
 func (l *Lock) LeaderSince() time.Time {
-	if t := l.tookOver.Load(); t != nil {
+	if t := l.leaderSince.Load(); t != nil {
 		return *t
 	}
 	return time.Time{}

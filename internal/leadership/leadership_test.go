@@ -13,7 +13,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 )
 
-// lease is a lock that takes a while and may fail.
+// lease is a lock whose writes may take a while or fail.
 type lease struct {
 	resourcelock.Interface
 	write func() error
@@ -36,73 +36,76 @@ func (l *lease) Update(context.Context, resourcelock.LeaderElectionRecord) error
 }
 
 func TestFence(t *testing.T) {
-	mine, nobodys := resourcelock.LeaderElectionRecord{HolderIdentity: "me"}, resourcelock.LeaderElectionRecord{}
+	held := resourcelock.LeaderElectionRecord{HolderIdentity: "me"}
+	released := resourcelock.LeaderElectionRecord{}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	inner := &lease{write: func() error { return nil }}
-	l := leadership.Watch(inner, 15*time.Second, func() time.Time { return now })
-	may := func(want bool, when string) {
+	l := leadership.NewLock(inner, 15*time.Second, func() time.Time { return now })
+	wantAllowed := func(want bool, when string) {
 		t.Helper()
 		if err := l.Fence(); (err == nil) != want {
-			t.Errorf("%s: may act %v, want %v (%v)", when, err == nil, want, err)
+			t.Errorf("%s: allowed %t, want %t (%v)", when, err == nil, want, err)
 		}
 	}
 
-	may(false, "before the lease was ever held")
-	if err := l.Create(t.Context(), mine); err != nil {
+	wantAllowed(false, "before the lease was ever held")
+	if err := l.Create(t.Context(), held); err != nil {
 		t.Fatal(err)
 	}
 	first := now
-	may(true, "just taken")
+	wantAllowed(true, "just acquired")
 	now = now.Add(12 * time.Second)
-	may(true, "12 s after the renewal")
+	wantAllowed(true, "12 s after the renewal")
 	now = now.Add(time.Second)
-	may(false, "13 s after the renewal, frozen or cut off")
+	wantAllowed(false, "13 s after the renewal, frozen or cut off")
 
 	inner.write = func() error { now = now.Add(14 * time.Second); return nil }
-	if err := l.Update(t.Context(), mine); err != nil {
+	if err := l.Update(t.Context(), held); err != nil {
 		t.Fatal(err)
 	}
-	may(false, "the answer to the renewal came 14 s after it was sent")
+	wantAllowed(false, "the renewal was answered 14 s after it was sent")
 
 	inner.write = func() error { return nil }
-	if err := l.Update(t.Context(), mine); err != nil {
+	if err := l.Update(t.Context(), held); err != nil {
 		t.Fatal(err)
 	}
-	may(true, "renewed")
+	wantAllowed(true, "renewed")
 	inner.write = func() error { return errors.New("conflict") }
-	if err := l.Update(t.Context(), mine); err == nil {
+	if err := l.Update(t.Context(), held); err == nil {
 		t.Error("the error of the lock was swallowed")
 	}
-	may(true, "one renewal failed, the one before still counts")
+	wantAllowed(true, "a renewal failed, and the one before still counts")
 	inner.write = func() error { return nil }
-	if err := l.Update(t.Context(), nobodys); err != nil {
+	if err := l.Update(t.Context(), released); err != nil {
 		t.Fatal(err)
 	}
-	may(false, "released")
+	wantAllowed(false, "released")
 	if !l.LeaderSince().Equal(first) {
-		t.Errorf("took over at %v, want %v", l.LeaderSince(), first)
+		t.Errorf("leader since %v, want %v", l.LeaderSince(), first)
 	}
 }
 
-// What another may have done is what was there when it last could act.
-func TestTookOver(t *testing.T) {
+// A new leader knows since when the one before cannot have acted.
+func TestLeaderSince(t *testing.T) {
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	of := func(holder string, transitions int) resourcelock.LeaderElectionRecord {
 		return resourcelock.LeaderElectionRecord{HolderIdentity: holder, LeaseDurationSeconds: 15, LeaderTransitions: transitions}
 	}
+	shorter := of("other", 4)
+	shorter.LeaseDurationSeconds = 5
 	for name, c := range map[string]struct {
 		before resourcelock.LeaderElectionRecord
 		want   time.Duration
 	}{
-		"it ran out on another":       {of("other", 4), -3 * time.Second},
-		"another gave it back":        {of("", 4), 0},
-		"another with a shorter one":  {resourcelock.LeaderElectionRecord{HolderIdentity: "other", LeaseDurationSeconds: 5, LeaderTransitions: 4}, -time.Second},
-		"it was ours, before a crash": {of("me", 5), 0},
+		"another's lease expired":         {of("other", 4), -3 * time.Second},
+		"another released it":             {of("", 4), 0},
+		"another's shorter lease expired": {shorter, -time.Second},
+		"own lease before a crash":        {of("me", 5), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := begin
 			inner := &lease{write: func() error { return nil }, read: c.before}
-			l := leadership.Watch(inner, 15*time.Second, func() time.Time { return now })
+			l := leadership.NewLock(inner, 15*time.Second, func() time.Time { return now })
 			read := func() {
 				if _, _, err := l.Get(t.Context()); err != nil {
 					t.Fatal(err)
@@ -113,7 +116,7 @@ func TestTookOver(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := l.LeaderSince().Sub(begin); got != c.want {
-				t.Errorf("took over at %s, want %s", got, c.want)
+				t.Errorf("leader since %s, want %s", got, c.want)
 			}
 			now = now.Add(2 * time.Second)
 			inner.read = of("me", 5)
@@ -122,42 +125,44 @@ func TestTookOver(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := l.LeaderSince().Sub(begin); got != c.want {
-				t.Errorf("after a renewal: took over at %s, want %s", got, c.want)
+				t.Errorf("after a renewal: leader since %s, want %s", got, c.want)
 			}
-			now = now.Add(time.Minute) // frozen; meanwhile another held it and gave it back
+			now = now.Add(time.Minute) // frozen, while another replica held the lease and released it
 			inner.read = of("", 6)
 			read()
 			if err := l.Update(t.Context(), of("me", 7)); err != nil {
 				t.Fatal(err)
 			}
 			if got := l.LeaderSince(); !got.Equal(now) {
-				t.Errorf("after another held it: took over at %v, want %v", got, now)
+				t.Errorf("after another replica held it: leader since %v, want %v", got, now)
 			}
 		})
 	}
 }
 
-// Who finds a lease that nobody holds knows from then on that nobody acts, however much later it takes it.
-func TestTookOverWhatWasFree(t *testing.T) {
+// A replica that reads a lease without a holder knows that no other acts from then on, however much later it acquires
+// the lease.
+func TestLeaderSinceOfAVacantLease(t *testing.T) {
+	type leaseRecord = resourcelock.LeaderElectionRecord
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	record := func(holder string, term int) resourcelock.LeaderElectionRecord {
-		return resourcelock.LeaderElectionRecord{HolderIdentity: holder, LeaseDurationSeconds: 15, LeaderTransitions: term}
+	record := func(holder string, term int) leaseRecord {
+		return leaseRecord{HolderIdentity: holder, LeaseDurationSeconds: 15, LeaderTransitions: term}
 	}
 	for name, c := range map[string]struct {
-		reads []resourcelock.LeaderElectionRecord // a second apart; it is taken a second after the last
+		reads []leaseRecord // a second apart; the lease is acquired a second after the last
 		want  time.Duration
 	}{
-		"it never was":                 {[]resourcelock.LeaderElectionRecord{{}, {}}, 0},
-		"it was given back":            {[]resourcelock.LeaderElectionRecord{record("", 3), record("", 3)}, 0},
-		"another held it in between":   {[]resourcelock.LeaderElectionRecord{record("", 3), record("", 4)}, time.Second},
-		"another held it at first":     {[]resourcelock.LeaderElectionRecord{record("other", 3), record("", 3), record("", 3)}, time.Second},
-		"another made it, and left it": {[]resourcelock.LeaderElectionRecord{{}, record("", 0)}, time.Second},
-		"another made it, and is gone": {[]resourcelock.LeaderElectionRecord{{}, record("other", 0)}, 2*time.Second - 3*time.Second},
+		"never existed":                        {[]leaseRecord{{}, {}}, 0},
+		"released":                             {[]leaseRecord{record("", 3), record("", 3)}, 0},
+		"another held it in between":           {[]leaseRecord{record("", 3), record("", 4)}, time.Second},
+		"another held it at first":             {[]leaseRecord{record("other", 3), record("", 3), record("", 3)}, time.Second},
+		"another created and released it":      {[]leaseRecord{{}, record("", 0)}, time.Second},
+		"another created it and did not renew": {[]leaseRecord{{}, record("other", 0)}, 2*time.Second - 3*time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := begin
 			inner := &lease{write: func() error { return nil }}
-			l := leadership.Watch(inner, 15*time.Second, func() time.Time { return now })
+			l := leadership.NewLock(inner, 15*time.Second, func() time.Time { return now })
 			for _, inner.read = range c.reads {
 				if _, _, err := l.Get(t.Context()); err != nil && !apierrors.IsNotFound(err) {
 					t.Fatal(err)
@@ -168,7 +173,7 @@ func TestTookOverWhatWasFree(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := l.LeaderSince().Sub(begin); got != c.want {
-				t.Errorf("nobody else acted from %s on, want %s", got, c.want)
+				t.Errorf("leader since %s, want %s", got, c.want)
 			}
 		})
 	}

@@ -1,5 +1,6 @@
-// Package memory has the Go runtime collect garbage seldom while the heap is small and often when it is large: to collect costs time for all that
-// is alive, and to wait costs as much memory as is left to grow.
+// Package memory adapts how often the Go runtime collects garbage to the size of the heap. A collection costs time in
+// proportion to the live heap, and postponing it costs as much memory as the heap may grow. So the heap may grow by a
+// large part while it is small and by a small part when it is large.
 package memory
 
 import (
@@ -9,31 +10,38 @@ import (
 	"runtime/metrics"
 )
 
-// room is how much the heap may grow before it is collected, in bytes, and least how much in percent of what is alive, when that is more.
-const room, least = 20 << 20, 30
+const (
+	// minGrowth is how much the heap may grow at least before it is collected, in bytes.
+	minGrowth = 20 << 20
+	// minPercent is how much the heap may grow at least, in percent of the live heap.
+	minPercent = 30
+	// maxPercent is how much the heap may grow at most, in percent of the live heap.
+	maxPercent = 500
+)
 
-// Keep sets how much the heap may grow after each collection, from now on. It does nothing when GOGC is set: somebody chose.
-func Keep() {
+// AdaptGC sets how much the heap may grow, now and after each collection. It does nothing if the environment sets GOGC.
+func AdaptGC() {
 	if os.Getenv("GOGC") == "" {
-		follow(0)
+		adapt(0)
 	}
 }
 
-// follow sets how much the heap may grow, now and when the next collection finds that nobody has the marker. now is what is set.
-func follow(now int) {
+// adapt sets how much the heap may grow, and is called again after the next collection. percent is what was set before.
+func adapt(percent int) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
-	if p := percent(live[0].Value.Uint64()); p < now || p > now+now/8 { // what is a little more is not worth the call, which stops all
+	p := percentFor(live[0].Value.Uint64())
+	if p < percent || p > percent+percent/8 { // a slightly larger value is not worth the call, which stops the world
 		debug.SetGCPercent(p)
-		now = p
+		percent = p
 	}
-	runtime.AddCleanup(&marker{}, follow, now)
+	runtime.AddCleanup(&marker{}, adapt, percent) // the next collection finds the marker unreachable
 }
 
-// marker is large enough not to share its memory with others, which would keep it.
+// marker is larger than the objects that the allocator puts into one block, where another would keep it alive.
 type marker struct{ _ [4]uint64 }
 
-// percent is what GOGC is to be for so many bytes that are alive.
-func percent(live uint64) int {
-	return int(max(room*100/max(live, room/5), least))
+// percentFor returns the value of GOGC for a live heap in bytes.
+func percentFor(live uint64) int {
+	return int(max(minGrowth*100/max(live, minGrowth*100/maxPercent), minPercent))
 }
