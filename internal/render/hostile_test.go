@@ -18,7 +18,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// titles are what somebody may call things who wants to ping, link, format, hide something or break a message.
+// titles are titles of someone who wants to mention, link, format, hide something or break a message.
 var titles = map[string]string{
 	"channel":        "<!channel> is down",
 	"here":           "<!here|x>",
@@ -46,7 +46,7 @@ var titles = map[string]string{
 	"nothing":        " \t\n",
 }
 
-// asJSON is a text as a JSON string, with whatever bytes it has.
+// asJSON returns a text as a JSON string. Unlike json.Marshal it leaves broken UTF-8 as it is.
 func asJSON(text string) string {
 	var b strings.Builder
 	for i := range len(text) {
@@ -59,7 +59,7 @@ func asJSON(text string) string {
 	return `"` + b.String() + `"`
 }
 
-// eventsTitled are events of all sources with a title, which is their other texts too, as they come out of where they are stored.
+// eventsTitled returns an event of each source with a title as each of its texts, as they are after they were stored.
 func eventsTitled(t *testing.T, title string) map[string]event.Event {
 	t.Helper()
 	now := time.Date(2026, 3, 2, 9, 30, 0, 0, time.UTC)
@@ -80,46 +80,62 @@ func eventsTitled(t *testing.T, title string) map[string]event.Event {
 			}
 		}
 	}
-	data := `{"title":` + text + `,"description":` + text + `,"result":` + text + `,"run":` + text + `,"reportURL":"https://e.example.com/` + text[1:] + `,"labels":{"team":` + text + `}}`
-	for source, kind := range map[string]string{"a run": "dev.voiceai.testrun.completed", "an edge case": "dev.voiceai.edgecase.discovered", "an alert": "dev.voiceai.system.alert.firing"} {
+	data := `{"title":` + text + `,"description":` + text + `,"result":` + text + `,"run":` + text +
+		`,"reportURL":"https://e.example.com/` + text[1:] + `,"labels":{"team":` + text + `}}`
+	for source, kind := range map[string]string{
+		"a run":        "dev.voiceai.testrun.completed",
+		"an edge case": "dev.voiceai.edgecase.discovered",
+		"an alert":     "dev.voiceai.system.alert.firing",
+	} {
 		attributes := `{"specversion":"1.0","id":"1","source":` + asJSON("s"+title) + `,"subject":` + text + `,"type":"` + kind + `",`
 		plain, err := event.DecodeCloudEvents("application/cloudevents+json", nil, []byte(attributes+`"data":`+data+`}`), now)
 		keep(source, plain, err)
-		encoded, err := event.DecodeCloudEvents("application/cloudevents+json", nil, []byte(attributes+`"data_base64":"`+base64.StdEncoding.EncodeToString([]byte(data))+`"}`), now)
+		inBase64 := attributes + `"data_base64":"` + base64.StdEncoding.EncodeToString([]byte(data)) + `"}`
+		encoded, err := event.DecodeCloudEvents("application/cloudevents+json", nil, []byte(inBase64), now)
 		keep(source+" in base64", encoded, err)
 	}
 	if utf8.ValidString(title) {
 		header := http.Header{}
-		for name, value := range map[string]string{"specversion": "1.0", "id": "1", "source": "s", "type": "dev.voiceai.edgecase.discovered", "subject": url.PathEscape(title)} {
+		for name, value := range map[string]string{
+			"specversion": "1.0", "id": "1", "source": "s", "type": "dev.voiceai.edgecase.discovered", "subject": url.PathEscape(title),
+		} {
 			header.Set("ce-"+name, value)
 		}
 		binary, err := event.DecodeCloudEvents("application/json", header, nil, now)
 		keep("a header", binary, err)
 		d := sample()
-		d.Spec.Title, d.Spec.Description, d.Spec.TestCase, d.Spec.Run = title, title, title, title
+		d.Spec.Title = title
+		d.Spec.Description = title
+		d.Spec.TestCase = title
+		d.Spec.Run = title
 		d.Annotations = map[string]string{v1alpha1.ChangedByAnnotation: title}
-		d.Status.State, d.Status.StateChange = v1alpha1.StateOpen, &v1alpha1.StateChange{From: v1alpha1.StateResolved, Cause: v1alpha1.CauseSpec, Number: 1}
+		d.Status.State = v1alpha1.StateOpen
+		d.Status.StateChange = &v1alpha1.StateChange{From: v1alpha1.StateResolved, Cause: v1alpha1.CauseSpec, Number: 1}
 		d.Status.Jira = &v1alpha1.DefectTicket{Key: "VOICE-1", URL: "https://jira.example.com/browse/" + title}
 		keep("a Defect", []event.Event{event.DefectCreated(d)}, nil)
 		keep("its ticket", []event.Event{event.DefectTicketed(d, now)}, nil)
 		keep("its state", []event.Event{event.DefectStateChanged(d)}, nil)
 	}
-	alerts, err := event.DecodeAlertmanager([]byte(`{"version":"4","receiver":`+text+`,"externalURL":"https://am.example.com/`+text[1:]+`,"alerts":[{"status":"firing","startsAt":"2026-03-02T09:00:00Z",
-"labels":{"alertname":`+text+`},"annotations":{"summary":`+text+`,"description":`+text+`,"runbook_url":"https://wiki.example.com/`+text[1:]+`},"generatorURL":`+text+`}]}`), now)
+	alert := `{"status":"firing","startsAt":"2026-03-02T09:00:00Z","labels":{"alertname":` + text + `},"annotations":{"summary":` + text +
+		`,"description":` + text + `,"runbook_url":"https://wiki.example.com/` + text[1:] + `},"generatorURL":` + text + `}`
+	alerts, err := event.DecodeAlertmanager([]byte(`{"version":"4","receiver":`+text+
+		`,"externalURL":"https://am.example.com/`+text[1:]+`,"alerts":[`+alert+`]}`), now)
 	keep("Alertmanager", alerts, err)
 	return out
 }
 
-// oursAlone are links and dates as we write them; what pings is not among them.
+// oursAlone matches the links and dates that messages have themselves, and no mentions.
 var oursAlone = regexp.MustCompile(`<(!date\^\d+\^\{date_short_pretty\} \{time_secs\}\|[-0-9: UTC]+|https?://[^<>|]+\|[^<>|]*)>`)
 
-// TestHostileTitles follows titles from where they come in to what Slack is sent.
+// TestHostileTitles follows titles from where they come in to the messages that are sent to Slack.
 func TestHostileTitles(t *testing.T) {
 	for name, title := range titles {
 		for source, e := range eventsTitled(t, title) {
 			messages := map[string]chat.Message{}
 			for how, o := range map[string]Options{"": {DashboardURL: "https://voice.example.com"}, ", by a template": {Template: fullTemplate(t)}} {
-				messages["message"+how], messages["living"+how], messages["reply"+how] = Message(&e, o), Living(&e, o), Reply(&e, o)
+				messages["message"+how] = Message(&e, o)
+				messages["living"+how] = Living(&e, o)
+				messages["reply"+how] = Reply(&e, o)
 				messages["digest"+how] = Digest(slices.Repeat([]event.Event{e}, maxNamed+1), o)
 			}
 			for kind, m := range messages {
@@ -129,7 +145,7 @@ func TestHostileTitles(t *testing.T) {
 				}
 				for _, text := range texts(m) {
 					if rest := oursAlone.ReplaceAllString(text, ""); strings.ContainsAny(rest, "<>") {
-						t.Errorf("%s: something pings or links in %.200q", at, rest)
+						t.Errorf("%s: a mention or a link in %.200q", at, rest)
 					}
 					if found := markup(text); found != "" {
 						t.Errorf("%s: %q is markup in %.200q", at, found, text)

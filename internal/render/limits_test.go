@@ -24,8 +24,8 @@ func allTypes() []v1alpha1.EventType {
 	return out
 }
 
-// problems holds a message against https://docs.slack.dev/reference/block-kit/blocks, and the whole of it against the 10,000 characters that are
-// safely below what Slack refuses. Slack counts code points.
+// problems compares a message with the limits in https://docs.slack.dev/reference/block-kit/blocks, and all of it with
+// 10,000 characters, which are safely below what Slack rejects. Slack counts code points.
 func problems(m chat.Message) []string {
 	var out []string
 	total := 0
@@ -56,7 +56,7 @@ func problems(m chat.Message) []string {
 			kinds++
 		}
 		if kinds != 1 || len(b.Fields) > 10 || len(b.Context) > 10 {
-			out = append(out, fmt.Sprintf("block %d is %d things, with %d fields, %d context elements", i, kinds, len(b.Fields), len(b.Context)))
+			out = append(out, fmt.Sprintf("block %d has %d kinds, %d fields, %d context elements", i, kinds, len(b.Fields), len(b.Context)))
 		}
 		for _, f := range b.Fields {
 			within("a field", f, 2000)
@@ -72,14 +72,17 @@ func problems(m chat.Message) []string {
 }
 
 var (
-	ours    = regexp.MustCompile(`<(!date\^\d+\^\{date_short_pretty\} \{time_secs\}\|[-0-9: UTC]+|https?://[^<>|]+\|[^<>]*|!here|!channel|!subteam\^S[0-9A-Z]+|@U[0-9A-Z]+)>`)
-	bold    = regexp.MustCompile(`\*[^*\n]+\*`)
-	emoji   = regexp.MustCompile(`:[a-z_]+:`)
-	marked  = regexp.MustCompile(`(?m)[<>*~` + "`" + `]|:[a-z_]+:|(^|[\s(])_[^_]+_($|[\s).,])|^\s*&gt;|[\x{202A}-\x{202E}\x{2066}-\x{2069}\x{200E}\x{200F}]`)
+	ours = regexp.MustCompile(`<(!date\^\d+\^\{date_short_pretty\} \{time_secs\}\|[-0-9: UTC]+|https?://[^<>|]+\|[^<>]*|` +
+		`!here|!channel|!subteam\^S[0-9A-Z]+|@U[0-9A-Z]+)>`)
+	bold   = regexp.MustCompile(`\*[^*\n]+\*`)
+	emoji  = regexp.MustCompile(`:[a-z_]+:`)
+	marked = regexp.MustCompile("(?m)[<>*~`]" + `|:[a-z_]+:|(^|[\s(])_[^_]+_($|[\s).,])|^\s*&gt;|` +
+		`[\x{202A}-\x{202E}\x{2066}-\x{2069}\x{200E}\x{200F}]`)
 	pinging = regexp.MustCompile(`<[!@#]`)
 )
 
-// markup is what of a text could ping, link or format, once our own links, dates, bold words, emojis and guarded marks are taken out.
+// markup returns what in a text could mention, link or format, apart from the links, dates, bold words, emojis and
+// guarded marks of messages themselves.
 func markup(text string) string {
 	text = ours.ReplaceAllString(text, "x")
 	for _, mark := range []string{"*", "_", "~", "`"} {
@@ -97,7 +100,7 @@ func texts(m chat.Message) []string {
 	return out
 }
 
-// eventsWith gives an event of each type whose every text is the same.
+// eventsWith returns an event of each type with the same text in each place.
 func eventsWith(text string) []event.Event {
 	var out []event.Event
 	for _, t := range allTypes() {
@@ -134,19 +137,22 @@ func fullTemplate(t testing.TB) *MessageTemplate {
 	return w
 }
 
-// messagesOf makes every kind of message of an event that the options make a difference to.
+// messagesOf returns an event as each kind of message that depends on the options.
 func messagesOf(e *event.Event, o Options) map[string]chat.Message {
 	if o.Template != nil {
 		return map[string]chat.Message{"message": Message(e, o), "living": Living(e, o)}
 	}
 	return map[string]chat.Message{
-		"message": Message(e, o), "living": Living(e, o), "reply": Reply(e, o), "digest": Digest(slices.Repeat([]event.Event{*e}, maxNamed+1), o),
+		"message": Message(e, o), "living": Living(e, o), "reply": Reply(e, o),
+		"digest": Digest(slices.Repeat([]event.Event{*e}, maxNamed+1), o),
 	}
 }
 
 var hostile = []string{
-	"", " ", "x", "&", "<", ">", "*", "_", "~", "`", ":", "|", "\n", "\n>", "\u202e", "\u2060", "\u200b", "\xff", "\x00", "🎤", "👩‍👩‍👧‍👦", "Z̷̡͠", ":fire:",
-	"<!channel>", "<!here>", "<@U1>", "<#C1>", "<http://e|x>", "&lt;!here&gt;", "*b*", "_i_", "~s~", "`c`", "```c```", "> q\n", "<!date^1^{date}|x>",
+	"", " ", "x", "&", "<", ">", "*", "_", "~", "`", ":", "|", "\n", "\n>",
+	"\u202e", "\u2060", "\u200b", "\xff", "\x00", "🎤", "👩‍👩‍👧‍👦", "Z̷̡͠", ":fire:",
+	"<!channel>", "<!here>", "<@U1>", "<#C1>", "<http://e|x>", "&lt;!here&gt;", "*b*", "_i_", "~s~", "`c`", "```c```", "> q\n",
+	"<!date^1^{date}|x>",
 	"\xed\xa0\x80", "{{ .x }}", "\u2028> q", "|<@U1>", "%7C>", "a<!subteam^S1>b",
 }
 
@@ -156,10 +162,15 @@ func TestLimits(t *testing.T) {
 		mentions = append(mentions, v1alpha1.Mention("S"+strings.Repeat("1", 24)))
 	}
 	plain := Options{}
-	full := Options{Channel: "#a", DeliveryID: "id", Mentions: mentions, DashboardURL: "https://dashboard.example.com/" + strings.Repeat("d", 900)}
+	full := Options{
+		Channel: "#a", DeliveryID: "id", Mentions: mentions,
+		DashboardURL: "https://dashboard.example.com/" + strings.Repeat("d", 900),
+	}
 	own := full
 	own.Template = fullTemplate(t)
-	for _, piece := range []string{"x", "&", "<", "*", ":", "`", "\n", "\n>", "\u202e", "\xff", "\x00", "🎤", "<!channel>", "<@U1>", "_a_ ", "x y"} {
+	for _, piece := range []string{
+		"x", "&", "<", "*", ":", "`", "\n", "\n>", "\u202e", "\xff", "\x00", "🎤", "<!channel>", "<@U1>", "_a_ ", "x y",
+	} {
 		long := strings.Repeat(piece, 3000/max(1, utf8.RuneCountInString(piece))) // the fuzz test has them short
 		for i, e := range eventsWith(long) {
 			for name, o := range map[string]Options{"full": full, "own words": own} {
@@ -196,15 +207,18 @@ func TestLimits(t *testing.T) {
 			}
 		}
 	}
-	// As large as a digest gets, with more who are pinged than one rule may have.
+	// As large as a digest gets, with more mentions than one rule can have.
 	for _, piece := range []string{"&", "🎤", "*", "<@U1>"} {
 		many := slices.Repeat(eventsWith(strings.Repeat(piece, 3000)), 1000/len(allTypes())+1)
 		for i := range many {
-			many[i].ID, many[i].Severity = fmt.Sprintf("%s%04d", strings.Repeat("i", 200), i), []v1alpha1.Severity{"", "Critical", "High", "Medium", "Low"}[i%5]
+			many[i].ID = fmt.Sprintf("%s%04d", strings.Repeat("i", 200), i)
+			many[i].Severity = []v1alpha1.Severity{"", "Critical", "High", "Medium", "Low"}[i%5]
 		}
 		crowd := full
 		crowd.Mentions = slices.Repeat(mentions, 3)
-		for kind, m := range map[string]chat.Message{"digest": Digest(many, crowd), "message": Message(&many[0], crowd), "reply": Reply(&many[3], crowd)} {
+		for kind, m := range map[string]chat.Message{
+			"digest": Digest(many, crowd), "message": Message(&many[0], crowd), "reply": Reply(&many[3], crowd),
+		} {
 			for _, p := range problems(m) {
 				t.Errorf("%q, a crowd, %s: %s", piece, kind, p)
 			}
@@ -220,8 +234,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestCheckerSees makes sure that what the other tests rely on can find something.
-func TestCheckerSees(t *testing.T) {
+// TestChecksFindProblems tests the functions that the other tests rely on.
+func TestChecksFindProblems(t *testing.T) {
 	good := chat.Message{Text: "x", Blocks: []chat.Block{{Section: "x"}}}
 	for name, change := range map[string]func(*chat.Message){
 		"no text":         func(m *chat.Message) { m.Text = " \u2060" },
@@ -233,21 +247,21 @@ func TestCheckerSees(t *testing.T) {
 		"many fields":     func(m *chat.Message) { m.Blocks[0] = chat.Block{Fields: strings.Split(strings.Repeat("x", 11), "")} },
 		"empty field":     func(m *chat.Message) { m.Blocks[0] = chat.Block{Fields: []string{""}} },
 		"many in context": func(m *chat.Message) { m.Blocks[0] = chat.Block{Context: strings.Split(strings.Repeat("x", 11), "")} },
-		"two things":      func(m *chat.Message) { m.Blocks[0].Divider = true },
+		"two kinds":       func(m *chat.Message) { m.Blocks[0].Divider = true },
 		"broken UTF-8":    func(m *chat.Message) { m.Text = "x\xff" },
 		"long as a whole": func(m *chat.Message) {
-			m.Blocks = []chat.Block{{Fields: []string{strings.Repeat("x", 2000), strings.Repeat("x", 2000), strings.Repeat("x", 2000), strings.Repeat("x", 2000), strings.Repeat("x", 2000)}}}
+			m.Blocks = []chat.Block{{Fields: slices.Repeat([]string{strings.Repeat("x", 2000)}, 5)}}
 		},
 	} {
 		m := good
 		m.Blocks = []chat.Block{{Section: "x"}}
 		if change(&m); len(problems(m)) == 0 {
-			t.Errorf("%s is not seen", name)
+			t.Errorf("%s is not found", name)
 		}
 	}
 	for _, bad := range []string{"<!channel>x<", "<@U1|x", "> q", "a\n&gt; q", "~s~", "`c`", "\u202e", "<http://e x", "** x", "_i_ x"} {
 		if markup(bad) == "" {
-			t.Errorf("%q is not seen as markup", bad)
+			t.Errorf("%q is not found as markup", bad)
 		}
 	}
 	if p := problems(good); len(p) > 0 {
@@ -262,7 +276,8 @@ func FuzzMessages(f *testing.F) {
 	own := fullTemplate(f)
 	f.Fuzz(func(t *testing.T, s string, n float64) {
 		for _, e := range eventsWith(s) {
-			e.Data["failed"], e.Data["durationSeconds"] = n, n
+			e.Data["failed"] = n
+			e.Data["durationSeconds"] = n
 			for kind, m := range messagesOf(&e, Options{Template: own}) {
 				for _, p := range problems(m) {
 					t.Errorf("%s, %s: %s", e.Type, kind, p)

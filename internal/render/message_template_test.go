@@ -9,6 +9,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
+// parseTest parses a template.
 func parseTest(t *testing.T, title, body string) *MessageTemplate {
 	t.Helper()
 	w, err := ParseMessageTemplate(v1alpha1.MessageTemplate{Title: title, Body: body}, nil)
@@ -18,26 +19,62 @@ func parseTest(t *testing.T, title, body string) *MessageTemplate {
 	return w
 }
 
-func TestOwnWords(t *testing.T) {
+// nestedLists returns a text in so many lists.
+func nestedLists(levels int) any {
+	var out any = "x"
+	for range levels {
+		out = []any{out}
+	}
+	return out
+}
+
+// set returns a change of an event's data. Keys and values alternate.
+func set(pairs ...any) func(*event.Event) {
+	return func(e *event.Event) {
+		for i := 0; i < len(pairs); i += 2 {
+			e.Data[pairs[i].(string)] = pairs[i+1]
+		}
+	}
+}
+
+// label returns a change of an event's labels.
+func label(key, value string) func(*event.Event) {
+	return func(e *event.Event) { e.Labels[key] = value }
+}
+
+func TestTemplateBody(t *testing.T) {
+	star := guarded("*")
 	for name, c := range map[string]struct {
 		body   string
 		change func(*event.Event)
 		want   string
 	}{
-		"its own markup works":        {"*{{ .data.title }}* `x`", nil, "*Agent books the wrong day* `x`"},
-		"values have none":            {"{{ .data.title }}", func(e *event.Event) { e.Data["title"] = "<!here> & *b*" }, "&lt;!here&gt; &amp; " + guarded("*") + "b" + guarded("*")},
-		"a link":                      {`{{ link .data.ticketURL "*the ticket*" }}`, nil, "<https://jira.example.com/browse/VOICE-12|*the ticket*>"},
-		"a link to a URL with &":      {`{{ link .data.ticketURL .data.ticketKey }}`, func(e *event.Event) { e.Data["ticketURL"] = "https://e.com/?a=1&b=_2" }, "<https://e.com/?a=1&amp;b=_2|VOICE-12>"},
-		"a link to something else":    {`{{ link .data.ticketURL "ticket" }}`, func(e *event.Event) { e.Data["ticketURL"] = "javascript:alert(1)" }, "ticket"},
-		"a label cannot end the link": {`{{ link .data.ticketURL .data.title }}`, func(e *event.Event) { e.Data["title"] = "a|b>c" }, "<https://jira.example.com/browse/VOICE-12|a\u2223b&gt;c>"},
-		"subject and labels":          {`{{ .subject.namespace }}/{{ .subject.name }} {{ index .labels "team" }}{{ index .labels "none" }}`, func(e *event.Event) { e.Labels["team"] = "a" }, "voice/booking-wrong-day a"},
-		"a label with its key":        {`{{ range $k, $v := .labels }}{{ $k }}={{ $v }}{{ end }}`, func(e *event.Event) { e.Labels["*k*"] = "v" }, guarded("*") + "k" + guarded("*") + "=v"},
-		"time and severity":           {`{{ .severity }} {{ .time }}`, nil, "High 2026-03-02 09:" + wordJoiner + "30:" + wordJoiner + "00 UTC"},
-		"what the event has not":      {`[{{ .data.previousState }}] {{ .data.failed }}`, nil, "[] 0"},
-		"what no event has":           {`[{{ index .data "color" }}]`, nil, "[]"},
-		"further data of the event":   {`{{ index .data "color" }} {{ range .data.list }}{{ . }} {{ end }}`, func(e *event.Event) { e.Data["color"], e.Data["list"] = "<red>", []any{1.0, "a*"} }, "&lt;red&gt; 1 a" + guarded("*")},
-		"counts":                      {`{{ .data.total }} {{ if ge .data.total 2 }}many{{ end }}`, func(e *event.Event) { e.Data["total"] = 1234567.0 }, "1234567 many"},
-		"a value of the wrong kind":   {`[{{ .data.title }}] {{ .data.failed }}`, func(e *event.Event) { e.Data["title"], e.Data["failed"] = map[string]any{"a": "b"}, "x" }, "[] 0"},
+		"its own markup": {"*{{ .data.title }}* `x`", nil, "*Agent books the wrong day* `x`"},
+		"markup in a value": {"{{ .data.title }}", set("title", "<!here> & *b*"),
+			"&lt;!here&gt; &amp; " + star + "b" + star},
+		"a link": {`{{ link .data.ticketURL "*the ticket*" }}`, nil,
+			"<https://jira.example.com/browse/VOICE-12|*the ticket*>"},
+		"a link to a URL with &": {`{{ link .data.ticketURL .data.ticketKey }}`, set("ticketURL", "https://e.com/?a=1&b=_2"),
+			"<https://e.com/?a=1&amp;b=_2|VOICE-12>"},
+		"a link to no http URL": {`{{ link .data.ticketURL "ticket" }}`, set("ticketURL", "javascript:alert(1)"), "ticket"},
+		"a label that ends a link": {`{{ link .data.ticketURL .data.title }}`, set("title", "a|b>c"),
+			"<https://jira.example.com/browse/VOICE-12|a\u2223b&gt;c>"},
+		"subject and labels": {
+			`{{ .subject.namespace }}/{{ .subject.name }} {{ index .labels "team" }}{{ index .labels "none" }}`,
+			label("team", "a"), "voice/booking-wrong-day a"},
+		"a label and its key": {`{{ range $k, $v := .labels }}{{ $k }}={{ $v }}{{ end }}`, label("*k*", "v"),
+			star + "k" + star + "=v"},
+		"time and severity": {`{{ .severity }} {{ .time }}`, nil,
+			"High 2026-03-02 09:" + wordJoiner + "30:" + wordJoiner + "00 UTC"},
+		"data of another type": {`[{{ .data.previousState }}] {{ .data.failed }}`, nil, "[] 0"},
+		"data of no type":      {`[{{ index .data "color" }}]`, nil, "[]"},
+		"further data": {`{{ index .data "color" }} {{ range .data.list }}{{ . }} {{ end }}`,
+			set("color", "<red>", "list", []any{1.0, "a*"}), "&lt;red&gt; 1 a" + star},
+		"counts":           {`{{ .data.total }} {{ if ge .data.total 2 }}many{{ end }}`, set("total", 1234567.0), "1234567 many"},
+		"the wrong kind":   {`[{{ .data.title }}] {{ .data.failed }}`, set("title", map[string]any{"a": "b"}, "failed", "x"), "[] 0"},
+		"a bool":           {`{{ if index .data "ok" }}ok{{ end }}`, set("ok", true), "ok"},
+		"a deep value":     {`{{ index .data "a" }}`, set("a", nestedLists(7)), strings.Repeat("[", 7) + "x" + strings.Repeat("]", 7)},
+		"too deep a value": {`{{ index .data "a" }}`, set("a", nestedLists(8)), strings.Repeat("[", 8) + strings.Repeat("]", 8)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := Example(v1alpha1.EventDefectCreated)
@@ -52,42 +89,44 @@ func TestOwnWords(t *testing.T) {
 	}
 }
 
-func TestOwnTitle(t *testing.T) {
+func TestTemplateTitle(t *testing.T) {
 	e := Example(v1alpha1.EventDefectCreated)
 	m := Message(&e, Options{Template: parseTest(t, "New:\n{{ .data.title }}", ""), Mentions: []v1alpha1.Mention{"here"}})
 	if want := "New: Agent books the wrong day"; m.Text != want || m.Blocks[0].Section != want+"  <!here>" || len(m.Blocks[1].Fields) == 0 {
 		t.Errorf("%+v", m)
 	}
-	if m := Message(&e, Options{Template: parseTest(t, "{{/* */}}", "{{/* */}}")}); !strings.Contains(m.Blocks[0].Section, "*Defect found*") || len(m.Blocks) != 2 {
-		t.Errorf("words that say nothing: %+v", m)
+	m = Message(&e, Options{Template: parseTest(t, "{{/* */}}", "{{/* */}}")})
+	if !strings.Contains(m.Blocks[0].Section, "*Defect found*") || len(m.Blocks) != 2 {
+		t.Errorf("an empty template: %+v", m)
 	}
 }
 
-func TestOwnWordsAreBounded(t *testing.T) {
+func TestTemplateOutputIsBounded(t *testing.T) {
 	e := Example(v1alpha1.EventDefectCreated)
 	e.Data["title"] = strings.Repeat("&*", 1000)
-	long := parseTest(t, `{{ .data.title }}{{ link .data.ticketURL "x" }}`, strings.Repeat("é", 2880)+` {{ link .data.ticketURL "the ticket" }}`)
+	title := `{{ .data.title }}{{ link .data.ticketURL "x" }}`
+	long := parseTest(t, title, strings.Repeat("é", 2880)+` {{ link .data.ticketURL "the ticket" }}`)
 	w := long.fill(&e)
 	if n := utf8.RuneCountInString(w.title); n > maxOwnTitle || n < maxOwnTitle-10 {
 		t.Errorf("title of %d characters", n)
 	}
 	if want := strings.Repeat("é", 2880) + " …"; w.body != want {
-		t.Errorf("half a link is left: %q", w.body[len(w.body)-60:])
+		t.Errorf("half a link: %q", w.body[len(w.body)-60:])
 	}
 	if n := utf8.RuneCountInString(long.Preview(v1alpha1.EventDefectCreated)); n > maxOwnTitle+maxOwnBody+1 {
 		t.Errorf("preview of %d characters", n)
 	}
 }
 
-// TestFailingWords: whatever goes wrong with a template at the last moment, the message goes out and says so.
-func TestFailingWords(t *testing.T) {
+// A message whose template fails is sent all the same, and says why it looks different.
+func TestFailingTemplate(t *testing.T) {
 	e := Example(v1alpha1.EventDefectCreated)
 	m := Message(&e, Options{Template: parseTest(t, "fine", "{{ .data.nope }}")})
 	if !strings.Contains(m.Blocks[0].Section, "*Defect found*") {
 		t.Errorf("%+v", m)
 	}
 	if got := flatten(m); !strings.Contains(got, ":warning: spec.template.body: line 1, column 9: ") || !strings.Contains(got, "nope") {
-		t.Errorf("no word of it: %s", got)
+		t.Errorf("it does not say why: %s", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// flatten is a message on one line, without the marks that guard its values.
+// flatten returns a message in one line, without word joiners.
 func flatten(m chat.Message) string {
 	parts := []string{m.Color}
 	for _, b := range m.Blocks {
@@ -21,23 +22,33 @@ func flatten(m chat.Message) string {
 	return strings.ReplaceAll(strings.ReplaceAll(strings.Join(parts, " / "), wordJoiner, ""), "\n", " ")
 }
 
-func TestEveryTypeInOneStyle(t *testing.T) {
+func TestEveryType(t *testing.T) {
+	const ticket = "https://jira.example.com/browse/VOICE-12"
 	when := "<!date^1772443800^{date_short_pretty} {time_secs}|2026-03-02 09:30:00 UTC>"
 	for eventType, want := range map[v1alpha1.EventType][]string{
-		v1alpha1.EventTestRunCompleted: {"#d32f2f / :x: *Test run failed* *<https://reports.example.com/booking-nightly-7|booking-nightly-7>*",
-			"*Result* Failed; *Before* Passed; *Passed* 41; *Failed* 2; *Skipped* 1; *Total* 44; *Duration* 3m12s; *Severity* High; *Suite* booking",
-			"BackoffLimitExceeded / Job voice/booking-nightly-7; " + when},
-		v1alpha1.EventDefectCreated: {"#f57c00 / :large_orange_circle: *Defect found* *<https://jira.example.com/browse/VOICE-12|Agent books the wrong day>*",
-			"*Severity* High; *Suite* booking; *Run* booking-nightly-7; *Test case* book-by-weekday; *Ticket* VOICE-12 / Asked for Tuesday, it books Thursday.",
-			"Defect voice/booking-wrong-day; " + when + "; <https://voice.example.com/defects/voice/booking-wrong-day|Dashboard>"},
-		v1alpha1.EventDefectTicketed: {":large_orange_circle: *Ticket created* *<https://jira.example.com/browse/VOICE-12|"},
-		v1alpha1.EventDefectStateChanged: {"#2e7d32 / :white_check_mark: *Defect resolved*",
+		v1alpha1.EventTestRunCompleted: {
+			"#d32f2f / :x: *Test run failed* *<https://reports.example.com/booking-nightly-7|booking-nightly-7>*",
+			"*Result* Failed; *Before* Passed; *Passed* 41; *Failed* 2; *Skipped* 1; *Total* 44; *Duration* 3m12s; *Severity* High; ",
+			"*Suite* booking; *Run* booking-nightly-7 / BackoffLimitExceeded / Job voice/booking-nightly-7; " + when},
+		v1alpha1.EventDefectCreated: {
+			"#f57c00 / :large_orange_circle: *Defect found* *<" + ticket + "|Agent books the wrong day>*",
+			"*Severity* High; *Suite* booking; *Run* booking-nightly-7; *Test case* book-by-weekday; *Ticket* VOICE-12 / ",
+			"Asked for Tuesday, it books Thursday. / Defect voice/booking-wrong-day; " + when + "; ",
+			"<https://voice.example.com/defects/voice/booking-wrong-day|Dashboard>"},
+		v1alpha1.EventDefectTicketed: {":large_orange_circle: *Ticket created* *<" + ticket + "|"},
+		v1alpha1.EventDefectStateChanged: {
+			"#2e7d32 / :white_check_mark: *Defect resolved*",
 			"*State* in progress → resolved; *By* alice; *Cause* The Defect was edited; *Severity* High"},
 		v1alpha1.EventEdgeCaseDiscovered: {":large_orange_circle: *Edge case discovered*"},
-		v1alpha1.EventSystemAlertFiring: {"#f57c00 / :large_orange_circle: *Alert firing* *<https://prometheus.example.com/graph?g0.expr=latency|Speech latency is high>*",
-			"*Status* Firing since " + when + "; *Alert* SpeechLatencyHigh; *Severity* High / 95 % of answers", "<https://alertmanager.example.com|Alertmanager>"},
-		v1alpha1.EventSystemAlertResolved:  {"#2e7d32 / :white_check_mark: *Alert resolved*", "*Status* Resolved " + when},
-		v1alpha1.EventIntegrationUnhealthy: {"*Integration unhealthy* *SlackIntegration team-slack does not work*", "*Integration* SlackIntegration voice/team-slack; *Reason* Unauthorized; *Severity* High / Slack refused the token"},
+		v1alpha1.EventSystemAlertFiring: {
+			"#f57c00 / :large_orange_circle: *Alert firing* ",
+			"*<https://prometheus.example.com/graph?g0.expr=latency|Speech latency is high>*",
+			"*Status* Firing since " + when + "; *Alert* SpeechLatencyHigh; *Severity* High / 95 % of answers",
+			"<https://alertmanager.example.com|Alertmanager>"},
+		v1alpha1.EventSystemAlertResolved: {"#2e7d32 / :white_check_mark: *Alert resolved*", "*Status* Resolved " + when},
+		v1alpha1.EventIntegrationUnhealthy: {
+			"*Integration unhealthy* *SlackIntegration team-slack does not work*",
+			"*Integration* SlackIntegration voice/team-slack; *Reason* Unauthorized; *Severity* High / Slack refused the token"},
 		v1alpha1.EventIntegrationRecovered: {"#2e7d32 / :white_check_mark: *Integration recovered* *SlackIntegration team-slack"},
 	} {
 		e := Example(eventType)
@@ -50,8 +61,12 @@ func TestEveryTypeInOneStyle(t *testing.T) {
 	}
 }
 
-func TestRunsShowHowTheyEnded(t *testing.T) {
-	for result, want := range map[string]string{"Passed": ":white_check_mark: *Test run passed*", "Failed": ":x: *Test run failed*", "": ":checkered_flag: *Test run completed*"} {
+func TestRunResults(t *testing.T) {
+	for result, want := range map[string]string{
+		"Passed": ":white_check_mark: *Test run passed*",
+		"Failed": ":x: *Test run failed*",
+		"":       ":checkered_flag: *Test run completed*",
+	} {
 		e := Example(v1alpha1.EventTestRunCompleted)
 		e.Data["result"] = result
 		if got := flatten(Message(&e, Options{})); !strings.Contains(got, want) {
@@ -65,7 +80,25 @@ func TestNumbers(t *testing.T) {
 		in            any
 		count, length string
 	}{
-		{3.0, "3", "3s"}, {0.25, "0.25", "300ms"}, {3725, "3725", "1h2m5s"}, {-1.0, "-1", ""}, {1e300, "1e+300", ""}, {"3", "", ""}, {nil, "", ""},
+		{3.0, "3", "3s"},
+		{0.25, "0.25", "300ms"},
+		{59.96, "59.96", "1m0s"},
+		{60.4, "60.4", "1m0s"},
+		{0, "0", "0s"},
+		{3725, "3725", "1h2m5s"},
+		{int32(2), "2", "2s"},
+		{int64(2), "2", "2s"},
+		{-1.0, "-1", ""},
+		{1e8, "100000000", "27777h46m40s"},
+		{1e8 + 1, "100000001", ""},
+		{999999999999999.0, "999999999999999", ""},
+		{1e15, "1e+15", ""},
+		{1e300, "1e+300", ""},
+		{math.NaN(), "", ""},
+		{math.Inf(1), "", ""},
+		{math.Inf(-1), "", ""},
+		{"3", "", ""},
+		{nil, "", ""},
 	} {
 		if got, long := number(c.in), duration(c.in); got != c.count || long != c.length {
 			t.Errorf("%v: %q, %q", c.in, got, long)
@@ -79,11 +112,13 @@ func TestLiving(t *testing.T) {
 		ticket bool
 		want   []string
 	}{
-		"opened":      {"", false, []string{"#d32f2f / :red_circle: *Defect found*"}},
-		"ticketed":    {v1alpha1.StateOpen, true, []string{":red_circle: *Defect found*", " / opened → *ticketed VOICE-12* / "}},
-		"in progress": {v1alpha1.StateInProgress, true, []string{"#1976d2 / :hammer_and_wrench: *Defect in progress*", " / opened → ticketed VOICE-12 → *in progress* / "}},
-		"resolved":    {v1alpha1.StateResolved, true, []string{"#2e7d32 / :white_check_mark: *Defect resolved*", " / opened → ticketed VOICE-12 → *resolved* / "}},
-		"no ticket":   {v1alpha1.StateClosed, false, []string{"*Defect closed*", " / opened → *closed* / "}},
+		"opened":   {"", false, []string{"#d32f2f / :red_circle: *Defect found*"}},
+		"ticketed": {v1alpha1.StateOpen, true, []string{":red_circle: *Defect found*", " / opened → *ticketed VOICE-12* / "}},
+		"in progress": {v1alpha1.StateInProgress, true, []string{
+			"#1976d2 / :hammer_and_wrench: *Defect in progress*", " / opened → ticketed VOICE-12 → *in progress* / "}},
+		"resolved": {v1alpha1.StateResolved, true, []string{
+			"#2e7d32 / :white_check_mark: *Defect resolved*", " / opened → ticketed VOICE-12 → *resolved* / "}},
+		"no ticket": {v1alpha1.StateClosed, false, []string{"*Defect closed*", " / opened → *closed* / "}},
 	} {
 		d := sample()
 		d.Status.State = c.state
@@ -98,7 +133,7 @@ func TestLiving(t *testing.T) {
 			}
 		}
 		if first := flatten(Message(&e, Options{})); name == "opened" && got != first {
-			t.Errorf("at first it is the message itself: %s, not %s", got, first)
+			t.Errorf("the first message is another: %s, not %s", got, first)
 		}
 	}
 }
@@ -106,14 +141,20 @@ func TestLiving(t *testing.T) {
 func TestReply(t *testing.T) {
 	moved := func(from, to v1alpha1.State, cause v1alpha1.StateChangeCause, by string) event.Event {
 		e := Example(v1alpha1.EventDefectStateChanged)
-		e.Data["previousState"], e.Data["state"], e.Data["cause"], e.Data["changedBy"] = string(from), string(to), string(cause), by
+		e.Data["previousState"] = string(from)
+		e.Data["state"] = string(to)
+		e.Data["cause"] = string(cause)
+		e.Data["changedBy"] = by
 		return e
 	}
 	for want, e := range map[string]event.Event{
-		":large_orange_circle: Ticket created: <https://jira.example.com/browse/VOICE-12|VOICE-12>":              Example(v1alpha1.EventDefectTicketed),
-		":hammer_and_wrench: Defect in progress · open → in progress · The ticket was moved":                     moved(v1alpha1.StateOpen, v1alpha1.StateInProgress, v1alpha1.CauseJira, ""),
-		":white_check_mark: Defect resolved · in progress → resolved · The Defect was edited · by &lt;!here&gt;": moved(v1alpha1.StateInProgress, v1alpha1.StateResolved, v1alpha1.CauseSpec, "<!here>"),
-		":large_orange_circle: Defect is back · resolved → open · It occurred again  <!here>":                    moved(v1alpha1.StateResolved, v1alpha1.StateOpen, v1alpha1.CauseRegression, ""),
+		":large_orange_circle: Ticket created: <https://jira.example.com/browse/VOICE-12|VOICE-12>": Example(v1alpha1.EventDefectTicketed),
+		":hammer_and_wrench: Defect in progress · open → in progress · The ticket was moved": moved(
+			v1alpha1.StateOpen, v1alpha1.StateInProgress, v1alpha1.CauseJira, ""),
+		":white_check_mark: Defect resolved · in progress → resolved · The Defect was edited · by &lt;!here&gt;": moved(
+			v1alpha1.StateInProgress, v1alpha1.StateResolved, v1alpha1.CauseSpec, "<!here>"),
+		":large_orange_circle: Defect is back · resolved → open · It occurred again  <!here>": moved(
+			v1alpha1.StateResolved, v1alpha1.StateOpen, v1alpha1.CauseRegression, ""),
 	} {
 		m := Reply(&e, Options{Mentions: []v1alpha1.Mention{"here"}})
 		if got := flatten(m); got != " / "+want {
@@ -131,8 +172,10 @@ func TestDigest(t *testing.T) {
 	types := []v1alpha1.EventType{v1alpha1.EventDefectCreated, v1alpha1.EventSystemAlertFiring}
 	for i := range 128 {
 		e := Example(types[i%2])
-		e.ID, e.Time = fmt.Sprintf("e%03d", i), e.Time.Add(time.Duration(i)*time.Second)
-		e.Data["title"], e.Severity = e.ID, severities[i%4]
+		e.ID = fmt.Sprintf("e%03d", i)
+		e.Time = e.Time.Add(time.Duration(i) * time.Second)
+		e.Data["title"] = e.ID
+		e.Severity = severities[i%4]
 		if i < 3 {
 			e.Severity = v1alpha1.SeverityLow
 		}
@@ -154,11 +197,11 @@ func TestDigest(t *testing.T) {
 		}
 	}
 	if n := strings.Count(got, "|e0"); n != 10 {
-		t.Errorf("%d are named", n)
+		t.Errorf("%d events are listed", n)
 	}
 	slices.Reverse(events)
 	if again := flatten(Digest(events, o)); again != got {
-		t.Errorf("it depends on the order: %s", again)
+		t.Errorf("another order, another message: %s", again)
 	}
 	if got := Digest(events[:1], Options{}).Text; got != "1 event: 1 Critical" {
 		t.Errorf("one: %q", got)

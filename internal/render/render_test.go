@@ -13,9 +13,12 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
+// sample returns a Defect whose title and description have markup.
 func sample() *v1alpha1.Defect {
 	return &v1alpha1.Defect{
-		ObjectMeta: metav1.ObjectMeta{UID: "u1", Namespace: "qa", Name: "d1", CreationTimestamp: metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))},
+		ObjectMeta: metav1.ObjectMeta{
+			UID: "u1", Namespace: "qa", Name: "d1", CreationTimestamp: metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
+		},
 		Spec: v1alpha1.DefectSpec{
 			Title: "Books\n nothing", Severity: v1alpha1.SeverityCritical, Category: v1alpha1.CategoryDefect,
 			Description: "It says {code}so{code}.", ExpectedResult: "A booking",
@@ -61,7 +64,7 @@ _Auto-created by Voice AI Testing Framework_
 		t.Errorf("description:\n%s\nwant:\n%s", d.Description, want)
 	}
 	if d, _ := Draft(sample(), &v1alpha1.JiraIntegrationSpec{}, []string{"P1"}); d.Priority != "" {
-		t.Errorf("a priority that the project does not know: %q", d.Priority)
+		t.Errorf("a priority that the project does not have: %q", d.Priority)
 	}
 	if d, _ := Draft(sample(), &v1alpha1.JiraIntegrationSpec{}, []string{}); d.Priority != "" {
 		t.Errorf("a project that has no priorities: %q", d.Priority)
@@ -75,12 +78,17 @@ func TestDraftFitsJira(t *testing.T) {
 	for name, text := range map[string]string{"plain": "x", "all to be escaped": "{", "emoji": "🎤", "entities": "\\", "broken": "\xff"} {
 		d := sample()
 		long := strings.Repeat(text, 16384)
-		d.Spec.Title, d.Spec.Description, d.Spec.StepsToReproduce, d.Spec.ExpectedResult, d.Spec.ActualResult = strings.Repeat(text, 512), long, long, "short", long
+		d.Spec.Title = strings.Repeat(text, 512)
+		d.Spec.Description = long
+		d.Spec.StepsToReproduce = long
+		d.Spec.ExpectedResult = "short"
+		d.Spec.ActualResult = long
 		draft, _ := Draft(d, &v1alpha1.JiraIntegrationSpec{}, nil)
 		if n := utf8.RuneCountInString(draft.Summary); n > 255 {
 			t.Errorf("%s: summary of %d characters", name, n)
 		}
-		if n := utf8.RuneCountInString(draft.Description); n > 32767 || n < 30000 && name != "broken" { // a run of broken bytes is mended to one character
+		// A sequence of broken bytes becomes one character.
+		if n := utf8.RuneCountInString(draft.Description); n > 32767 || n < 30000 && name != "broken" {
 			t.Errorf("%s: description of %d characters, want nearly 32767", name, n)
 		}
 		if !strings.Contains(draft.Description, "\nshort\n") || !strings.HasSuffix(draft.Description, "Framework_\n") {
@@ -116,7 +124,7 @@ func TestWiki(t *testing.T) {
 	}
 }
 
-// active finds what Jira would take for markup: a bracket, brace, bar or exclamation mark that no backslash stands before.
+// active matches what is markup in Jira: a bracket, brace, bar or exclamation mark without a backslash before it.
 var active = regexp.MustCompile(`(^|[^\\])[{}\[\]|!]|\\\\`)
 
 func FuzzWiki(f *testing.F) {
@@ -170,7 +178,8 @@ func TestMessage(t *testing.T) {
 	if want := "Ticket created: &lt;!channel&gt; down"; m.Text != want {
 		t.Errorf("text %q, want %q", m.Text, want)
 	}
-	if want := ":red_circle: *Ticket created*  <!here> <@U123> <!subteam^S123>\n*<https://jira.example.com/browse/VOICE-7|&lt;!channel&gt; down>*"; m.Blocks[0].Section != want {
+	want := ":red_circle: *Ticket created*  <!here> <@U123> <!subteam^S123>\n*<https://jira.example.com/browse/VOICE-7|&lt;!channel&gt; down>*"
+	if m.Blocks[0].Section != want {
 		t.Errorf("section %q, want %q", m.Blocks[0].Section, want)
 	}
 }
