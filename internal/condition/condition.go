@@ -58,7 +58,7 @@ func Is(o Object, conditionType string, status metav1.ConditionStatus, reason st
 	return c != nil && c.Status == status && (reason == "" || c.Reason == reason)
 }
 
-// Progress tells what happens next to an object that is not Ready.
+// Progress is what happens next to an object that is not Ready.
 type Progress int
 
 const (
@@ -75,7 +75,7 @@ func Ready(o Object, reason, message string) {
 	summarise(o, metav1.ConditionTrue, "", reason, message)
 }
 
-// NotReady sets Ready to False, with the reason, and sets the condition that tells what happens next.
+// NotReady sets Ready to False, and Reconciling or Stalled to True if progress is that.
 func NotReady(o Object, progress Progress, reason, message string) {
 	next := map[Progress]string{Reconciling: v1alpha1.ConditionReconciling, Stalled: v1alpha1.ConditionStalled}[progress]
 	summarise(o, metav1.ConditionFalse, next, reason, message)

@@ -128,7 +128,7 @@ func (l *Lane[C, R]) count(matches func(*entry[C, R]) bool) int {
 	return n
 }
 
-// Withdraw takes the calls of matching objects out of the queue and returns the objects. It leaves calls that go first
+// Withdraw removes the calls of matching objects from the queue and returns the objects. It leaves calls that go first
 // and calls that were made before. A withdrawn call is not made, even if it is submitted again, until its object is
 // forgotten.
 func (l *Lane[C, R]) Withdraw(matches func(types.NamespacedName) bool) []types.NamespacedName {

@@ -28,7 +28,8 @@ func TestSubmitCallsOnce(t *testing.T) {
 		r.submit("", "a", time.Second, nil)
 		pass(1500 * time.Millisecond)
 		for range 2 {
-			if a := r.submit("", "a", time.Second, nil); !a.Done || a.Result != "client/a" || a.Err != nil || a.Attempts != 1 || a.Retrying {
+			a := r.submit("", "a", time.Second, nil)
+			if !a.Done || a.Result != "client/a" || a.Err != nil || a.Attempts != 1 || a.Retrying {
 				t.Errorf("after the call: %+v", a)
 			}
 		}
@@ -202,7 +203,7 @@ func TestRetry(t *testing.T) {
 				if n := r.callCount(); (n == 2) != (c.max > 0) {
 					t.Errorf("%d calls", n)
 				}
-				// Another version is another try, whatever the failure was.
+				// Another version is called at once after any failure.
 				r.submitVersion("", "b", "1", c.err)
 				synctest.Wait()
 				before := r.callCount()

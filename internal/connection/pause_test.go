@@ -74,6 +74,7 @@ func TestRefusedCredentials(t *testing.T) {
 func TestFailuresInARow(t *testing.T) {
 	unavailable, ambiguous := down(), fault.New(fault.Ambiguous, "timeout")
 	invalid := fault.New(fault.Invalid, "no")
+	item := limited(fault.Item, 1)
 	endpoint := &fault.Fault{Kind: fault.NotFound, Scope: fault.Endpoint}
 	for name, c := range map[string]struct {
 		failures []error
@@ -86,7 +87,7 @@ func TestFailuresInARow(t *testing.T) {
 		"five with an answer for one":    {[]error{unavailable, unavailable, invalid, unavailable, unavailable, unavailable}, false},
 		"five answers for one each":      {[]error{invalid, invalid, invalid, invalid, invalid}, false},
 		"five answers for the endpoint":  {[]error{endpoint, endpoint, endpoint, endpoint, endpoint}, false},
-		"five with a rate limit for one": {[]error{unavailable, unavailable, limited(fault.Item, 1), unavailable, unavailable, unavailable}, false},
+		"five with a rate limit for one": {[]error{unavailable, unavailable, item, unavailable, unavailable, unavailable}, false},
 		"one refusal of the credentials": {[]error{refused()}, true},
 		"one quota that is used up":      {[]error{limited(fault.Connection, time.Minute)}, true},
 	} {
@@ -323,8 +324,16 @@ func TestFailureAfterPause(t *testing.T) {
 		}
 		r.conn.Pause(refused())
 		r.conn.Resume()
-		if fail("after another pause") {
-			t.Error("failures of before a pause still count")
+		for i := range 4 {
+			if fail(fmt.Sprint("after another pause", i)) {
+				t.Errorf("paused after %d failures since another pause", i+1)
+			}
+		}
+		r.conn.Connect("client", "v2", connection.Limits{})
+		for i := range 4 {
+			if fail(fmt.Sprint("with new credentials", i)) {
+				t.Errorf("paused after %d failures with new credentials", i+1)
+			}
 		}
 	})
 }

@@ -63,7 +63,8 @@ func TestRecordIsWrittenAtIntervals(t *testing.T) {
 
 func TestRecordDetails(t *testing.T) {
 	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
-		record, long := r.conn.Record, strings.Repeat("x", 1025)
+		record := r.conn.Record
+		long := strings.Repeat("x", 1025)
 		begin := metav1.Now()
 		record.Add("PostMessage", "a", long, nil)
 		pass(time.Minute)
@@ -185,7 +186,8 @@ func TestHistoryProbes(t *testing.T) {
 // TestHistoryProbesAreBounded makes sure that a record holds 100 channels.
 func TestHistoryProbesAreBounded(t *testing.T) {
 	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
-		record, claimed := r.conn.Record, 0
+		record := r.conn.Record
+		claimed := 0
 		for i := range 200 {
 			if record.ClaimHistoryProbe(fmt.Sprint(i)) {
 				claimed++
@@ -199,6 +201,13 @@ func TestHistoryProbesAreBounded(t *testing.T) {
 		}
 		if got := record.UnreadableChannel(); got != "100" {
 			t.Errorf("the first of the unreadable channels is %s, want 100", got)
+		}
+		pass(5 * time.Second)
+		before := r.integrationCount()
+		record.RecordHistoryProbe("another", false)
+		pass(5 * time.Second)
+		if n := r.integrationCount() - before; n != 0 {
+			t.Errorf("enqueued %d times for a channel that was not recorded", n)
 		}
 	})
 }

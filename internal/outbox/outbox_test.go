@@ -58,7 +58,8 @@ func TestFailure(t *testing.T) {
 	w := newWorld(t, ruleFor("a", alert), ruleFor("b", alert))
 	w.onCreate = func(client.Object) error { return broken }
 	box := w.outbox()
-	if created, _, err := box.Announce(t.Context(), "voice", alertEvent("e")); created != nil || !errors.Is(err, broken) || outbox.IsRejected(err) {
+	created, _, err := box.Announce(t.Context(), "voice", alertEvent("e"))
+	if created != nil || !errors.Is(err, broken) || outbox.IsRejected(err) {
 		t.Errorf("a failed create: created %v, %v", created, err)
 	}
 	w.onCreate = nil
@@ -98,7 +99,7 @@ func TestIsRejected(t *testing.T) {
 	}
 }
 
-// TestWhichRulesAreEvaluated covers rules that do not match, whatever the event.
+// TestWhichRulesAreEvaluated covers rules that match no event.
 func TestWhichRulesAreEvaluated(t *testing.T) {
 	suspended := ruleFor("suspended", alert)
 	suspended.Spec.Suspend = true
@@ -185,10 +186,17 @@ func TestChangedRule(t *testing.T) {
 			t.Errorf("%s: created %v, %v, %v; want %d", name, created, evalErrs, err, c.want)
 		}
 	}
-	w := newWorld(t, edited(observed(2)))
+}
+
+// TestChangedRuleUnreadable covers a rule whose managed fields cannot be read.
+func TestChangedRuleUnreadable(t *testing.T) {
+	r := ruleFor("runs", v1alpha1.EventTestRunCompleted)
+	r.Generation = 3
+	r.Status.ObservedGeneration = 2
+	w := newWorld(t, r)
 	box := w.outbox()
 	box.Live = newWorld(t) // where the rule was deleted
-	if created, _, err := box.Announce(t.Context(), "voice", runEvent("run", after)); created != nil || err != nil {
+	if created, _, err := box.Announce(t.Context(), "voice", runEvent("run", now.Add(-time.Minute))); created != nil || err != nil {
 		t.Errorf("a deleted rule: created %v, %v", created, err)
 	}
 	broken := errors.New("connection lost")
@@ -197,7 +205,8 @@ func TestChangedRule(t *testing.T) {
 			return broken
 		},
 	})
-	if created, _, err := box.Announce(t.Context(), "voice", runEvent("another", after)); created != nil || !errors.Is(err, broken) {
+	created, _, err := box.Announce(t.Context(), "voice", runEvent("another", now.Add(-time.Minute)))
+	if created != nil || !errors.Is(err, broken) {
 		t.Errorf("a rule that cannot be read: created %v, %v", created, err)
 	}
 }

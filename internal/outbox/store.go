@@ -16,7 +16,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// storeResult tells who stored a Notification.
+// storeResult is the result of storing a Notification.
 type storeResult int
 
 const (
