@@ -1,4 +1,4 @@
-// Command sandbox serves a local Slack and Jira.
+// Command sandbox runs a local Slack and Jira.
 package main
 
 import (
@@ -19,8 +19,10 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
 )
 
+// stopTimeout is the maximum time to finish calls at shutdown.
 const stopTimeout = 5 * time.Second
 
+// config is the configuration from the flags.
 type config struct {
 	listen, urlFile string
 	options         sandbox.Options
@@ -42,16 +44,17 @@ func main() {
 	}
 }
 
+// parse parses and validates the flags.
 func parse(arguments []string) (config, error) {
 	var c config
 	var mode string
 	flags := flag.NewFlagSet("sandbox", flag.ContinueOnError)
-	flags.StringVar(&c.listen, "listen", "127.0.0.1:0", "address to listen on; port 0 takes a free one")
-	flags.StringVar(&c.urlFile, "url-file", "", "file to write the base URL to once it listens")
-	flags.DurationVar(&c.options.Latency, "latency", 20*time.Millisecond, "how long each call to Slack and Jira takes")
+	flags.StringVar(&c.listen, "listen", "127.0.0.1:0", "address to listen on; port 0 means a free port")
+	flags.StringVar(&c.urlFile, "url-file", "", "file to write the base URL to once the sandbox listens")
+	flags.DurationVar(&c.options.Latency, "latency", 20*time.Millisecond, "duration of each call to Slack and Jira")
 	flags.StringVar(&mode, "jira-mode", string(jira.Cloud), "kind of Jira: cloud or datacenter")
-	flags.Float64Var(&c.options.SlackRate, "slack-rate", 0, "posts a second that each channel takes; 0 is no limit")
-	flags.IntVar(&c.options.SlackBurst, "slack-burst", 1, "posts that may come at once under --slack-rate")
+	flags.Float64Var(&c.options.SlackRate, "slack-rate", 0, "posts per second that each channel accepts; 0 means no limit")
+	flags.IntVar(&c.options.SlackBurst, "slack-burst", 1, "posts that may exceed --slack-rate at once")
 	if err := flags.Parse(arguments); err != nil {
 		return c, err
 	}
@@ -69,7 +72,7 @@ func parse(arguments []string) (config, error) {
 	return c, nil
 }
 
-// run serves until the context ends.
+// run serves until the context is done.
 func run(ctx context.Context, c config) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.listen)
 	if err != nil {
@@ -89,7 +92,7 @@ func run(ctx context.Context, c config) error {
 	go func() { served <- server.Serve(listener) }()
 
 	url := "http://" + listener.Addr().String()
-	slog.Info("Sandbox listens", "url", url, "jiraMode", c.options.JiraMode)
+	slog.Info("Sandbox listening", "url", url, "jiraMode", c.options.JiraMode)
 	if c.urlFile != "" {
 		err = writeFile(c.urlFile, url)
 	}
@@ -100,7 +103,7 @@ func run(ctx context.Context, c config) error {
 		case <-ctx.Done():
 		}
 	}
-	endCalls() // calls that are being delayed end now
+	endCalls() // ends delayed calls
 	timeout, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	if stopped := server.Shutdown(timeout); stopped != nil {
@@ -113,7 +116,7 @@ func run(ctx context.Context, c config) error {
 	return err
 }
 
-// writeFile makes the file appear whole, so that whoever waits for it never reads half of it.
+// writeFile writes a file atomically, so that a process that waits for it never reads a part.
 func writeFile(path, content string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".url-*")
 	if err != nil {

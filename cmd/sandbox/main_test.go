@@ -14,10 +14,12 @@ import (
 
 func TestParse(t *testing.T) {
 	c, err := parse([]string{"--jira-mode", "datacenter", "--latency", "5ms", "--url-file", "f"})
-	if err != nil || c.options.JiraMode != jira.DataCenter || c.options.Latency != 5*time.Millisecond || c.urlFile != "f" || c.listen != "127.0.0.1:0" {
+	if err != nil || c.options.JiraMode != jira.DataCenter || c.options.Latency != 5*time.Millisecond ||
+		c.urlFile != "f" || c.listen != "127.0.0.1:0" {
 		t.Errorf("got %+v, %v", c, err)
 	}
-	for _, bad := range [][]string{{"--jira-mode", "server"}, {"--latency", "-1s"}, {"--slack-rate", "-1"}, {"--slack-burst", "0"}, {"extra"}} {
+	for _, bad := range [][]string{{"--jira-mode", "server"}, {"--latency", "-1s"}, {"--slack-rate", "-1"},
+		{"--slack-burst", "0"}, {"extra"}} {
 		if _, err := parse(bad); err == nil {
 			t.Errorf("%v: no error", bad)
 		}
@@ -40,7 +42,7 @@ func TestRun(t *testing.T) {
 		case err := <-done:
 			t.Fatalf("ended early: %v", err)
 		case <-deadline.Done():
-			t.Fatal("no URL file appeared")
+			t.Fatal("the URL file was not written")
 		case <-tick.C:
 			raw, _ := os.ReadFile(file)
 			base = string(raw)
@@ -52,13 +54,13 @@ func TestRun(t *testing.T) {
 	}
 	res.Body.Close()
 	if res.StatusCode != http.StatusOK || !strings.HasPrefix(base, "http://127.0.0.1:") {
-		t.Errorf("%s answers %d", base, res.StatusCode)
+		t.Errorf("%s: got status %d", base, res.StatusCode)
 	}
 	stop()
 	if err := <-done; err != nil {
 		t.Errorf("stopping: %v", err)
 	}
 	if err := run(t.Context(), config{listen: "nowhere:none"}); err == nil {
-		t.Error("a bad address is no error")
+		t.Error("got no error for an invalid address")
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
-// State is everything that the sandbox holds, as GET /_sandbox/state gives it.
+// State is the sandbox's content, as GET /_sandbox/state returns it.
 type State struct {
 	Slack    SlackState      `json:"slack"`
 	Jira     JiraState       `json:"jira"`
@@ -32,14 +32,14 @@ type ChannelState struct {
 	Messages []slack.Message `json:"messages"`
 }
 
-// CountedRoutes is how many requests of a kind there were.
+// CountedRoutes is the number of requests of a kind.
 type CountedRoutes struct {
 	Request
 	Count int `json:"count"`
 }
 
-// Credential is a bot token, an API token or the path of an incoming webhook, and the state it is to be in: valid or revoked; for Slack
-// inactive too, for Jira forbidden.
+// Credential is a bot token, an API token or the path of an incoming webhook, with its state: valid or revoked, for Slack also
+// inactive, for Jira also forbidden.
 type Credential struct {
 	Service Service  `json:"service"`
 	Token   string   `json:"token"`
@@ -47,20 +47,31 @@ type Credential struct {
 	Scopes  []string `json:"scopes,omitempty"`
 }
 
+// addControls adds the routes by which tests and people control the sandbox.
 func (s *Sandbox) addControls(mux *http.ServeMux) {
-	mux.HandleFunc("GET /_sandbox/state", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.State()) })
+	mux.HandleFunc("GET /_sandbox/state", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, s.State())
+	})
 	mux.HandleFunc("DELETE /_sandbox/state", func(w http.ResponseWriter, _ *http.Request) {
 		s.Reset()
 		w.WriteHeader(http.StatusNoContent)
 	})
-	mux.HandleFunc("GET /_sandbox/faults", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.faults.List()) })
-	mux.HandleFunc("PUT /_sandbox/faults", control(func(_ *http.Request, list oneOrMore[Fault]) error { return s.faults.Set(list...) }))
-	mux.HandleFunc("POST /_sandbox/faults", control(func(_ *http.Request, list oneOrMore[Fault]) error { return s.faults.Add(list...) }))
+	mux.HandleFunc("GET /_sandbox/faults", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, s.faults.List())
+	})
+	mux.HandleFunc("PUT /_sandbox/faults", control(func(_ *http.Request, list oneOrMore[Fault]) error {
+		return s.faults.Set(list...)
+	}))
+	mux.HandleFunc("POST /_sandbox/faults", control(func(_ *http.Request, list oneOrMore[Fault]) error {
+		return s.faults.Add(list...)
+	}))
 	mux.HandleFunc("DELETE /_sandbox/faults", func(w http.ResponseWriter, _ *http.Request) {
 		s.faults.Clear()
 		w.WriteHeader(http.StatusNoContent)
 	})
-	mux.HandleFunc("PUT /_sandbox/credentials", control(func(_ *http.Request, c Credential) error { return s.PutCredential(c) }))
+	mux.HandleFunc("PUT /_sandbox/credentials", control(func(_ *http.Request, c Credential) error {
+		return s.PutCredential(c)
+	}))
 	mux.HandleFunc("PUT /_sandbox/slack/channels/{id}", control(func(r *http.Request, c slack.Channel) error {
 		c.ID = r.PathValue("id")
 		return s.slack.PutChannel(c)
@@ -81,7 +92,7 @@ func (s *Sandbox) PutCredential(c Credential) error {
 	return fmt.Errorf("service %q: must be slack, webhook or jira", c.Service)
 }
 
-// State gathers everything.
+// State returns the sandbox's content.
 func (s *Sandbox) State() State {
 	state := State{
 		Slack:    SlackState{Counts: s.slack.Counts()},
@@ -101,9 +112,10 @@ func (s *Sandbox) State() State {
 	return state
 }
 
-// oneOrMore is a list in JSON, or its only item.
+// oneOrMore is a list. In JSON it may be written as its only item.
 type oneOrMore[T any] []T
 
+// UnmarshalJSON decodes a list or its only item.
 func (l *oneOrMore[T]) UnmarshalJSON(raw []byte) error {
 	var many []T
 	if err := json.Unmarshal(raw, &many); err == nil {
@@ -118,7 +130,7 @@ func (l *oneOrMore[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// control reads JSON, does something with it, and answers 204 or 400 with the reason.
+// control returns a handler that decodes JSON, calls do with it, and answers 204, or 400 with the error.
 func control[T any](do func(*http.Request, T) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var v T
@@ -139,8 +151,9 @@ func control[T any](do func(*http.Request, T) error) http.HandlerFunc {
 	}
 }
 
+// answer answers with JSON.
 func answer(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // an error here is a caller that left
+	_ = json.NewEncoder(w).Encode(v) // fails only if the client is gone
 }

@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// Service is what a fault is for.
+// Service is a service that faults apply to.
 type Service string
 
 // The services.
@@ -19,10 +19,10 @@ const (
 	Jira    Service = "jira"
 )
 
-// Drop says when a connection is closed without an answer.
+// Drop is the moment at which a connection is closed without an answer.
 type Drop string
 
-// When a connection is closed: before the request was carried out, or after.
+// A connection is closed before or after the request is handled.
 const (
 	DropBefore Drop = "before"
 	DropAfter  Drop = "after"
@@ -34,26 +34,28 @@ const (
 	maxDelay     = 600_000
 )
 
-// Fault is a scripted failure. The first one in the list that fits a request happens to it.
+// Fault is a scripted failure. The first one in the list that matches a request applies to it.
 type Fault struct {
 	Service Service `json:"service"`
-	// Route is the end of the path, with or without a method before it: "chat.postMessage", "POST /issue", "issue/*/transitions". A *
-	// stands for one segment. Empty fits all.
+	// Route is the end of the path, with or without a method: "chat.postMessage", "POST /issue", "issue/*/transitions". A * matches one
+	// segment. An empty route matches every request.
 	Route string `json:"route,omitempty"`
-	// Times is how often it happens; 0 is until it is cleared.
+	// Times is the number of requests that the fault applies to. 0 means until it is cleared.
 	Times int `json:"times,omitempty"`
-	// Status, Body, ContentType and Headers are the answer. Without a status and a body the real answer comes.
+	// Status, Body, ContentType and Headers are the answer. Without Status and Body, the answer is the service's own.
 	Status      int               `json:"status,omitempty"`
 	Body        string            `json:"body,omitempty"`
 	ContentType string            `json:"contentType,omitempty"`
 	Headers     map[string]string `json:"headers,omitempty"`
-	// Accept carries the request out before the answer is given; otherwise it is not.
+	// Accept makes the service handle the request before the fault's answer. Otherwise the service does not see the request.
 	Accept bool `json:"accept,omitempty"`
-	// DelayMS is how long to wait, in milliseconds: after the request was carried out with Accept, otherwise before.
-	DelayMS int  `json:"delayMs,omitempty"`
-	Drop    Drop `json:"drop,omitempty"`
+	// DelayMS is the time to wait in milliseconds: with Accept after the request was handled, otherwise before.
+	DelayMS int `json:"delayMs,omitempty"`
+	// Drop closes the connection without an answer.
+	Drop Drop `json:"drop,omitempty"`
 }
 
+// check validates the fault.
 func (f Fault) check() error {
 	switch {
 	case !slices.Contains([]Service{Slack, Webhook, Jira}, f.Service):
@@ -77,26 +79,26 @@ func (f Fault) check() error {
 	return nil
 }
 
-// fits says whether the fault is for a request.
-func (f Fault) fits(service Service, r *http.Request) bool {
+// matches reports whether the fault applies to a request.
+func (f Fault) matches(service Service, r *http.Request) bool {
 	if f.Service != service {
 		return false
 	}
-	method, route, both := strings.Cut(f.Route, " ")
-	if !both {
+	method, route, hasMethod := strings.Cut(f.Route, " ")
+	if !hasMethod {
 		route = f.Route
 	} else if method != r.Method {
 		return false
 	}
-	want := strings.Split(strings.Trim(route, "/"), "/")
-	have := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
 	if route == "" {
 		return true
 	}
-	if len(want) > len(have) {
+	want := strings.Split(strings.Trim(route, "/"), "/")
+	got := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	if len(want) > len(got) {
 		return false
 	}
-	for i, segment := range have[len(have)-len(want):] {
+	for i, segment := range got[len(got)-len(want):] {
 		if ok, _ := path.Match(want[i], segment); !ok {
 			return false
 		}
@@ -110,20 +112,21 @@ type Faults struct {
 	list []Fault
 }
 
-// Add puts faults at the end of the list, all or none.
+// Add appends faults to the list. If one is invalid, it adds none.
 func (f *Faults) Add(faults ...Fault) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.add(f.list, faults)
 }
 
-// Set makes a new list.
+// Set replaces the list.
 func (f *Faults) Set(faults ...Fault) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.add(nil, faults)
 }
 
+// add makes the list of the faults before and new ones. It needs the lock.
 func (f *Faults) add(before, faults []Fault) error {
 	if len(before)+len(faults) > maxFaults {
 		return fmt.Errorf("%d faults: at most %d", len(before)+len(faults), maxFaults)
@@ -140,18 +143,18 @@ func (f *Faults) add(before, faults []Fault) error {
 // Clear removes every fault.
 func (f *Faults) Clear() { _ = f.Set() }
 
-// List are the faults that can still happen.
+// List returns the faults that still apply.
 func (f *Faults) List() []Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]Fault{}, f.list...)
 }
 
-// take finds the fault that happens to a request, and uses it up.
+// take returns the fault that applies to a request, and decrements its Times.
 func (f *Faults) take(service Service, r *http.Request) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i := slices.IndexFunc(f.list, func(x Fault) bool { return x.fits(service, r) })
+	i := slices.IndexFunc(f.list, func(x Fault) bool { return x.matches(service, r) })
 	if i < 0 {
 		return Fault{}, false
 	}

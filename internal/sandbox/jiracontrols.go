@@ -8,20 +8,20 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
 )
 
-// JiraState is the site; its issues are oldest first.
+// JiraState is the site. Its issues are sorted by creation, the oldest first.
 type JiraState struct {
 	Mode     jira.Mode     `json:"mode"`
 	Settings jira.Settings `json:"settings"`
 	Issues   []*jira.Issue `json:"issues"`
 	Counts   jira.Counts   `json:"counts"`
-	// Routes are the routes of the REST API that were called: how often each of them did what the counts name, and was answered with 429,
-	// whether by the built-in rate limit or by a fault.
+	// Routes are the routes of the REST API that were called.
 	Routes []JiraRoute `json:"routes"`
-	// Deliveries are the calls of the webhook; GET /_sandbox/jira/deliveries has each.
+	// Deliveries counts the calls of the webhook. GET /_sandbox/jira/deliveries lists them.
 	Deliveries jira.DeliveryCounts `json:"deliveries"`
 }
 
-// JiraRoute is a route of Jira's REST API: how many of its calls were accepted, refused with 429, and came to another end.
+// JiraRoute counts the calls of a route of Jira's REST API: those that succeeded, those that were refused with status 429, by the built-in
+// rate limit or by a fault, and the others.
 type JiraRoute struct {
 	Route    string `json:"route"`
 	Accepted int    `json:"accepted"`
@@ -29,9 +29,14 @@ type JiraRoute struct {
 	Other    int    `json:"other"`
 }
 
+// jiraState returns the site's content.
 func (s *Sandbox) jiraState() JiraState {
 	state := JiraState{
-		Mode: s.jira.Mode(), Settings: s.jira.Settings(), Issues: s.jira.Issues(), Counts: s.jira.Counts(), Routes: []JiraRoute{},
+		Mode:       s.jira.Mode(),
+		Settings:   s.jira.Settings(),
+		Issues:     s.jira.Issues(),
+		Counts:     s.jira.Counts(),
+		Routes:     []JiraRoute{},
 		Deliveries: s.jira.DeliveryCounts(),
 	}
 	routes := map[string]JiraRoute{}
@@ -58,14 +63,15 @@ func (s *Sandbox) jiraState() JiraState {
 	return state
 }
 
-// person says who does something; a tester when it is left out.
+// person is the author of a change. Empty means a tester.
 type person struct {
 	As string `json:"as"`
 }
 
+// name returns the person's name.
 func (p person) name() string { return cmp.Or(p.As, jira.Tester) }
 
-// jiraEdit is a change of an issue by a person; what is absent stays as it is.
+// jiraEdit is a person's edit of an issue. Absent members stay as they are.
 type jiraEdit struct {
 	person
 	Summary     *string   `json:"summary"`
@@ -75,8 +81,11 @@ type jiraEdit struct {
 	Labels      *[]string `json:"labels"`
 }
 
+// apply edits an issue.
 func (e jiraEdit) apply(is *jira.Issue) {
-	for to, value := range map[*string]*string{&is.Summary: e.Summary, &is.Description: e.Description, &is.Priority: e.Priority, &is.Assignee: e.Assignee} {
+	for to, value := range map[*string]*string{
+		&is.Summary: e.Summary, &is.Description: e.Description, &is.Priority: e.Priority, &is.Assignee: e.Assignee,
+	} {
 		if value != nil {
 			*to = *value
 		}
@@ -86,10 +95,14 @@ func (e jiraEdit) apply(is *jira.Issue) {
 	}
 }
 
-// addJiraControls lets people and tests do what an administrator of Jira and its users do.
+// addJiraControls adds the routes by which tests and people act as Jira's administrator and users.
 func (s *Sandbox) addJiraControls(mux *http.ServeMux) {
-	mux.HandleFunc("GET /_sandbox/jira", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, s.jira.Settings()) })
-	mux.HandleFunc("PUT /_sandbox/jira", control(func(_ *http.Request, in jira.Settings) error { return s.jira.Set(in) }))
+	mux.HandleFunc("GET /_sandbox/jira", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, s.jira.Settings())
+	})
+	mux.HandleFunc("PUT /_sandbox/jira", control(func(_ *http.Request, in jira.Settings) error {
+		return s.jira.Set(in)
+	}))
 	mux.HandleFunc("GET /_sandbox/jira/deliveries", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, s.jira.Deliveries())
 	})
@@ -118,7 +131,7 @@ func (s *Sandbox) addJiraControls(mux *http.ServeMux) {
 	}))
 	mux.HandleFunc("DELETE "+issue, func(w http.ResponseWriter, r *http.Request) {
 		if !s.jira.Delete(r.PathValue("key")) {
-			answer(w, http.StatusNotFound, map[string]string{"error": "no such issue"})
+			answer(w, http.StatusNotFound, map[string]string{"error": "the issue does not exist"})
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)

@@ -23,7 +23,8 @@ func TestJiraControls(t *testing.T) {
 		method, path, body string
 		want               int
 	}{
-		{http.MethodPatch, control, `{"as":"oncall","summary":"new","description":"d","priority":"High","assignee":"tester","labels":["b","a"]}`, 204},
+		{http.MethodPatch, control, `{"as":"oncall","summary":"new","description":"d","priority":"High",` +
+			`"assignee":"tester","labels":["b","a"]}`, 204},
 		{http.MethodPatch, control, `{"labels":["a b"]}`, 400},
 		{http.MethodPatch, control, `{"as":"nobody","summary":"x"}`, 400},
 		{http.MethodPatch, control, `{"status":"Done"}`, 400},
@@ -31,7 +32,7 @@ func TestJiraControls(t *testing.T) {
 		{http.MethodPost, control + "/comments", `{"body":""}`, 400},
 		{http.MethodPut, control + "/status", `{"status":"In Progress","as":"oncall"}`, 204},
 		{http.MethodPut, control + "/project", `{"project":"OPS"}`, 204},
-		{http.MethodPut, control + "/project", `{"project":"OPS"}`, 400}, // it is there, and still found by its former key
+		{http.MethodPut, control + "/project", `{"project":"OPS"}`, 400}, // it is already in OPS and is found by its former key
 		{http.MethodPut, "/_sandbox/jira", `{"workflows":{"OPS":"oneWay"},"searchLagMs":60000}`, 204},
 		{http.MethodPut, control + "/status", `{"status":"Done"}`, 204},
 		{http.MethodPut, control + "/status", `{"status":"To Do"}`, 400},
@@ -43,11 +44,13 @@ func TestJiraControls(t *testing.T) {
 		}
 	}
 	is := s.Jira().Issues()[0]
-	if is.Key != "OPS-1" || is.Summary != "new" || is.Assignee != jira.Tester || !slices.Equal(is.Labels, []string{"a", "b"}) || is.Status != "Done" || is.Comments[0].Author != jira.OnCall {
-		t.Errorf("it is %+v", is)
+	if is.Key != "OPS-1" || is.Summary != "new" || is.Assignee != jira.Tester ||
+		!slices.Equal(is.Labels, []string{"a", "b"}) || is.Status != "Done" || is.Comments[0].Author != jira.OnCall {
+		t.Errorf("got issue %+v", is)
 	}
-	if got := must(t, server, http.MethodGet, "/_sandbox/jira", "", 200); strings.TrimSpace(got) != `{"searchLagMs":60000,"maxResults":0,"ratePerSecond":0,"workflows":{"OPS":"oneWay"}}` {
-		t.Errorf("settings are %s", got)
+	if got := must(t, server, http.MethodGet, "/_sandbox/jira", "",
+		200); strings.TrimSpace(got) != `{"searchLagMs":60000,"maxResults":0,"ratePerSecond":0,"workflows":{"OPS":"oneWay"}}` {
+		t.Errorf("got settings %s", got)
 	}
 	must(t, server, http.MethodDelete, control, "", http.StatusNoContent)
 	must(t, server, http.MethodGet, issuePath+"/OPS-1", "", http.StatusNotFound)
@@ -66,18 +69,19 @@ func TestWebhookOverHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	if h := <-got; !strings.HasPrefix(h.Get("X-Hub-Signature"), "sha256=") {
-		t.Errorf("headers are %v", h)
+		t.Errorf("got headers %v", h)
 	}
 	var log []jira.Delivery
-	if err := json.Unmarshal([]byte(must(t, server, http.MethodGet, "/_sandbox/jira/deliveries", "", 200)), &log); err != nil || len(log) != 1 || log[0].State != jira.Delivered {
-		t.Errorf("deliveries are %+v, %v", log, err)
+	if err := json.Unmarshal([]byte(must(t, server, http.MethodGet, "/_sandbox/jira/deliveries", "", 200)),
+		&log); err != nil || len(log) != 1 || log[0].State != jira.Delivered {
+		t.Errorf("got deliveries %+v, %v", log, err)
 	}
 	state := must(t, server, http.MethodGet, "/_sandbox/state", "", 200)
 	if !strings.Contains(state, `"deliveries":{"pending":0,"delivered":1,"failed":0,"dropped":0}`) || strings.Contains(state, "s3cret") {
-		t.Errorf("state is %s", state)
+		t.Errorf("got state %s", state)
 	}
 	if !strings.Contains(string(log[0].Body), server.URL+"/jira/rest/api/2/issue/10001") {
-		t.Errorf("the body is %s", log[0].Body)
+		t.Errorf("got body %s", log[0].Body)
 	}
 }
 
@@ -100,9 +104,11 @@ func TestTooManyRequests(t *testing.T) {
 		return res.StatusCode, res.Header
 	}
 	must(t, server, http.MethodPut, "/_sandbox/faults",
-		`{"service":"jira","route":"POST /issue","times":1,"status":429,"headers":{"Retry-After":"30","RateLimit-Reason":"jira-quota-tenant-based"}}`, http.StatusNoContent)
-	if status, h := ask(http.MethodPost, issuePath, newIssue); status != 429 || h.Get("Retry-After") != "30" || h.Get("RateLimit-Reason") != "jira-quota-tenant-based" {
-		t.Errorf("the fault is %d %v", status, h)
+		`{"service":"jira","route":"POST /issue","times":1,"status":429,"headers":{"Retry-After":"30",`+
+			`"RateLimit-Reason":"jira-quota-tenant-based"}}`, http.StatusNoContent)
+	if status, h := ask(http.MethodPost, issuePath, newIssue); status != 429 || h.Get("Retry-After") != "30" ||
+		h.Get("RateLimit-Reason") != "jira-quota-tenant-based" {
+		t.Errorf("fault: got %d %v", status, h)
 	}
 	must(t, server, http.MethodPut, "/_sandbox/jira", `{"ratePerSecond":2}`, http.StatusNoContent)
 	for i, want := range []int{201, 201, 429} {
@@ -120,10 +126,10 @@ func TestTooManyRequests(t *testing.T) {
 		{"GET /jira/rest/api/2/issue/{issue}", 1, 0, 1}, {"GET /jira/rest/api/2/search/jql", 1, 0, 0}, {"POST /jira/rest/api/2/issue", 2, 2, 0},
 	}
 	if !slices.Equal(state.Routes, want) {
-		t.Errorf("routes are %+v, want %+v", state.Routes, want)
+		t.Errorf("got routes %+v, want %+v", state.Routes, want)
 	}
 	if c := state.Counts; c.Creates != 2 || c.Reads != 2 || c.Searches != 1 || c.RateLimited != 1 {
-		t.Errorf("counted %+v", c)
+		t.Errorf("got counts %+v", c)
 	}
 }
 
@@ -137,12 +143,13 @@ func TestButtonsOfAnIssue(t *testing.T) {
 		site, origin, key string
 		form              url.Values
 		want              int
-		to, key2, status  string // where it leads, and what the issue then is
+		to, key2, status  string // the redirect, and the issue's key and status afterwards
 	}{
 		{"cross-site", "", "VOICE-1", url.Values{"action": {"delete"}}, 403, "", "VOICE-1", "To Do"},
 		{"same-site", "", "VOICE-1", url.Values{"project": {"OPS"}}, 403, "", "VOICE-1", "To Do"},
 		{"", "https://evil.test", "VOICE-1", url.Values{"status": {"Done"}}, 403, "", "VOICE-1", "To Do"},
-		{"", "http://sandbox.test", "VOICE-1", url.Values{"status": {"In Progress"}, "from": {"issue"}}, 303, "/jira/browse/VOICE-1", "VOICE-1", "In Progress"},
+		{"", "http://sandbox.test", "VOICE-1", url.Values{"status": {"In Progress"}, "from": {"issue"}}, 303,
+			"/jira/browse/VOICE-1", "VOICE-1", "In Progress"},
 		{"same-origin", "", "VOICE-1", url.Values{"status": {"To Do"}}, 303, "/jira/board", "VOICE-1", "To Do"},
 		{"same-origin", "", "VOICE-1", url.Values{"project": {"VOICE"}}, 404, "", "VOICE-1", "To Do"},
 		{"same-origin", "", "VOICE-1", url.Values{}, 404, "", "VOICE-1", "To Do"},
@@ -167,12 +174,12 @@ func TestButtonsOfAnIssue(t *testing.T) {
 			key, status = all[0].Key, all[0].Status
 		}
 		if w.Code != c.want || w.Header().Get("Location") != c.to || key != c.key2 || status != c.status {
-			t.Errorf("push %d: %d to %q, it is %s in %s; want %+v", i, w.Code, w.Header().Get("Location"), key, status, c)
+			t.Errorf("button %d: %d to %q, issue %s in %s; want %+v", i, w.Code, w.Header().Get("Location"), key, status, c)
 		}
 	}
 }
 
-func TestButtonsThatAreShown(t *testing.T) {
+func TestShownButtons(t *testing.T) {
 	s, server := serve(t, Options{})
 	for range 2 {
 		must(t, server, http.MethodPost, issuePath, newIssue, http.StatusCreated)
@@ -190,7 +197,7 @@ func TestButtonsThatAreShown(t *testing.T) {
 		"/jira/board":          {`value="In Progress"`, `value="Done"`},
 		"/jira/browse/VOICE-2": {`value="In Progress"`, `value="Done"`, `value="OPS"`, `value="delete"`},
 		"/jira/browse/OPS-1":   {`value="VOICE"`, `value="delete"`},
-		"/jira/browse/VOICE-1": {`value="VOICE"`, `value="delete"`}, // leads to OPS-1
+		"/jira/browse/VOICE-1": {`value="VOICE"`, `value="delete"`}, // redirects to OPS-1
 	} {
 		page := must(t, server, http.MethodGet, path, "", http.StatusOK)
 		var got []string
@@ -198,7 +205,7 @@ func TestButtonsThatAreShown(t *testing.T) {
 			got = append(got, part[strings.Index(part, "value="):strings.Index(part, ">")])
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%s has the buttons %v, want %v", path, got, want)
+			t.Errorf("%s: got buttons %v, want %v", path, got, want)
 		}
 	}
 }

@@ -16,12 +16,13 @@ type column struct {
 	Total  int
 }
 
-// card is an issue with the statuses that it can be moved to.
+// card is an issue on the board, with the statuses that it can move to.
 type card struct {
 	*jira.Issue
 	Moves []string
 }
 
+// boardPage shows the board, the newest issues first.
 func (s *Sandbox) boardPage(w http.ResponseWriter, _ *http.Request) {
 	var columns []column
 	issues := s.jira.Issues()
@@ -38,14 +39,14 @@ func (s *Sandbox) boardPage(w http.ResponseWriter, _ *http.Request) {
 		}
 		columns = append(columns, c)
 	}
-	s.show(w, http.StatusOK, "board", "Board", "/jira/board", columns)
+	s.show(w, page{template: "board", title: "Board", link: "/jira/board", data: columns})
 }
 
-// issuePage goes on to the present key when it is asked for a former one, as Jira does.
+// issuePage shows an issue. It redirects from a former key to the current one, as Jira does.
 func (s *Sandbox) issuePage(w http.ResponseWriter, r *http.Request) {
 	is, found := s.jira.Issue(r.PathValue("key"))
 	if !found {
-		s.missing(w, "There is no such issue.")
+		s.notFound(w, "This issue does not exist.")
 		return
 	}
 	if is.Key != r.PathValue("key") {
@@ -53,28 +54,30 @@ func (s *Sandbox) issuePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	others := slices.DeleteFunc(jira.Projects(), func(key string) bool { return key == is.Project })
-	s.show(w, http.StatusOK, "issue", is.Key, "/jira/board", map[string]any{"Issue": is, "Moves": s.jira.Moves(is), "Projects": others})
+	s.show(w, page{template: "issue", title: is.Key, link: "/jira/board", data: map[string]any{
+		"Issue": is, "Moves": s.jira.Moves(is), "Projects": others,
+	}})
 }
 
-// changeIssue is what the buttons do, as a tester would do it.
+// changeIssue handles the buttons of the pages. It acts as a tester.
 func (s *Sandbox) changeIssue(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4096)
 	to, err := s.press(r.PathValue("key"), r.PostFormValue)
 	if err != nil {
-		s.missing(w, "That cannot be done: "+err.Error()+".")
+		s.notFound(w, "The issue was not changed: "+err.Error()+".")
 		return
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// errNoAction is for a form with none of the buttons of an issue's page.
-var errNoAction = errors.New("there is nothing to do")
+// errNoAction is the error for a form without any of the buttons.
+var errNoAction = errors.New("the form has no action")
 
-// press does what a button of the pages says, and returns where to go then.
+// press does what a button of the pages stands for, and returns the path of the next page.
 func (s *Sandbox) press(key string, form func(string) string) (string, error) {
 	is, found := s.jira.Issue(key)
 	if !found {
-		return "", fmt.Errorf("there is no issue %q", key)
+		return "", fmt.Errorf("issue %q does not exist", key)
 	}
 	to := "/jira/board"
 	if form("from") == "issue" {

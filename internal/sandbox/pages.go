@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"html/template"
 	"net/http"
@@ -16,25 +17,26 @@ import (
 //go:embed web
 var web embed.FS
 
-// pages has each page with the layout around it.
+// pages has the template of each page, with the layout.
 var pages = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range []string{"home", "channel", "board", "issue", "missing"} {
-		all[name] = template.Must(template.New(name).Funcs(template.FuncMap{"clock": clockOf, "wiki": jira.RenderWiki}).
+		all[name] = template.Must(template.New(name).Funcs(template.FuncMap{"clock": formatTime, "wiki": jira.RenderWiki}).
 			ParseFS(web, "web/layout.html", "web/"+name+".html"))
 	}
 	return all
 }()
 
-// A page shows this many at most, the newest ones.
+// The maximum numbers on a page. The newest are shown.
 const (
 	messagesShown = 200
 	cardsShown    = 100
 )
 
-// policy lets a page load its style sheet and send its forms here, and nothing else.
+// policy allows a page to load its style sheet and to send its forms to the sandbox, and nothing else.
 const policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// addPages adds the routes of the pages.
 func (s *Sandbox) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", s.homePage)
 	mux.HandleFunc("GET /slack/{channel}", s.channelPage)
@@ -46,49 +48,63 @@ func (s *Sandbox) addPages(mux *http.ServeMux) {
 	})
 }
 
-// show writes a page. Title is what the browser calls it, Here the link of the navigation that it belongs to.
-func (s *Sandbox) show(w http.ResponseWriter, status int, name, title, here string, data any) {
-	var page bytes.Buffer
-	err := pages[name].ExecuteTemplate(&page, "layout", map[string]any{
-		"Title": title, "Here": here, "Channels": s.slack.Channels(), "Data": data,
+// page is a page to show.
+type page struct {
+	// status is the HTTP status. 0 means 200.
+	status int
+	// template is the name of the page's template.
+	template string
+	title    string
+	// link is the navigation link that is marked as the current one.
+	link string
+	data any
+}
+
+// show writes a page.
+func (s *Sandbox) show(w http.ResponseWriter, p page) {
+	var html bytes.Buffer
+	err := pages[p.template].ExecuteTemplate(&html, "layout", map[string]any{
+		"Title": p.title, "Here": p.link, "Channels": s.slack.Channels(), "Data": p.data,
 	})
 	if err != nil {
-		http.Error(w, "showing the page: "+err.Error(), http.StatusInternalServerError)
+		http.Error(w, "rendering the page: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "same-origin") // without an Origin a browser that sends no Sec-Fetch-Site could press no button
+	h.Set("Referrer-Policy", "same-origin") // older browsers need an Origin, as they send no Sec-Fetch-Site
 	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = page.WriteTo(w) // an error here is a caller that left
+	w.WriteHeader(cmp.Or(p.status, http.StatusOK))
+	_, _ = html.WriteTo(w) // fails only if the client is gone
 }
 
-func (s *Sandbox) missing(w http.ResponseWriter, what string) {
-	s.show(w, http.StatusNotFound, "missing", "Not found", "", what)
+// notFound shows a page with status 404 and a message.
+func (s *Sandbox) notFound(w http.ResponseWriter, message string) {
+	s.show(w, page{status: http.StatusNotFound, template: "missing", title: "Not found", data: message})
 }
 
+// homePage shows the overview.
 func (s *Sandbox) homePage(w http.ResponseWriter, r *http.Request) {
-	state := s.State()
-	s.show(w, http.StatusOK, "home", "Overview", "/", map[string]any{
-		"State": state, "Base": "http://" + r.Host, "BotToken": slack.BotToken, "Webhook": slack.WebhookPath,
+	s.show(w, page{template: "home", title: "Overview", link: "/", data: map[string]any{
+		"State": s.State(), "Base": "http://" + r.Host, "BotToken": slack.BotToken, "Webhook": slack.WebhookPath,
 		"JiraUser": jira.BotUser, "JiraToken": jira.BotToken, "JiraBearer": jira.BearerToken,
-	})
+	}})
 }
 
-// line is a message on its channel's page, with the replies to it.
+// line is a message on a channel's page, with its replies.
 type line struct {
 	slack.Message
 	View    slack.View
 	Replies []line
 }
 
+// channelPage shows the messages of a channel.
 func (s *Sandbox) channelPage(w http.ResponseWriter, r *http.Request) {
 	ch, found := s.slack.Channel(r.PathValue("channel"))
 	if !found {
-		s.missing(w, "There is no such channel.")
+		s.notFound(w, "This channel does not exist.")
 		return
 	}
 	messages := s.slack.Messages(ch.ID)
@@ -106,13 +122,13 @@ func (s *Sandbox) channelPage(w http.ResponseWriter, r *http.Request) {
 		at[m.TS] = len(lines)
 		lines = append(lines, l)
 	}
-	s.show(w, http.StatusOK, "channel", "#"+ch.Name, "/slack/"+ch.ID, map[string]any{
+	s.show(w, page{template: "channel", title: "#" + ch.Name, link: "/slack/" + ch.ID, data: map[string]any{
 		"Channel": ch, "Lines": lines, "Older": older, "Total": len(messages),
-	})
+	}})
 }
 
-// clockOf shows a Slack timestamp or a time, in UTC.
-func clockOf(v any) string {
+// formatTime formats a Slack timestamp or a time in UTC.
+func formatTime(v any) string {
 	switch v := v.(type) {
 	case string:
 		seconds, _, _ := strings.Cut(v, ".")

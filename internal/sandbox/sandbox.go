@@ -1,5 +1,5 @@
-// Package sandbox is a local Slack and Jira for demonstrations and tests. It answers as the real ones do, is strict where they are strict,
-// can be told to fail, and shows what happened on pages. It is not for anything that has to be kept or kept secret.
+// Package sandbox is a local Slack and Jira for demonstrations and tests. It answers like the real services, is as strict as they
+// are, fails as scripted, and shows what happened on web pages. It neither stores data permanently nor protects it.
 package sandbox
 
 import (
@@ -10,22 +10,23 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
-// Where things are, below the sandbox's address.
+// The paths of the services.
 const (
 	SlackAPIPath = "/api/"
 	JiraPath     = jira.BasePath
 )
 
-// Options of a sandbox. The zero value is a Cloud Jira without latency or rate limit.
+// Options are the options of a sandbox. The zero value is a Jira Cloud without latency and rate limit.
 type Options struct {
-	// Latency is how long each call to Slack and Jira takes.
+	// Latency is the duration of each call to Slack and Jira.
 	Latency time.Duration
-	// JiraMode is jira.Cloud when empty.
+	// JiraMode is the kind of Jira. Empty means jira.Cloud.
 	JiraMode jira.Mode
-	// Clock tells the time that messages and issues carry; time.Now when nil.
+	// Clock returns the time of messages and issues. nil means time.Now.
 	Clock func() time.Time
-	// SlackRate limits posts to each channel, in messages a second; 0 is no limit. SlackBurst may come at once.
-	SlackRate  float64
+	// SlackRate limits the posts to each channel, in messages per second. 0 means no limit.
+	SlackRate float64
+	// SlackBurst is the number of posts that may exceed SlackRate at once.
 	SlackBurst int
 }
 
@@ -38,7 +39,7 @@ type Sandbox struct {
 	handler http.Handler
 }
 
-// New makes a sandbox with the channels, projects and credentials that packages slack and jira name.
+// New returns a sandbox with the channels, projects and credentials that the constants of packages slack and jira name.
 func New(o Options) *Sandbox {
 	s := &Sandbox{
 		slack:  slack.New(slack.Options{Clock: o.Clock, RatePerSecond: o.SlackRate, Burst: o.SlackBurst}),
@@ -52,7 +53,7 @@ func New(o Options) *Sandbox {
 	mux.Handle(JiraPath+"/rest/", s.traffic.wrap(Jira, s.jira.API()))
 	s.addControls(mux)
 	s.addPages(mux)
-	// What a page on another site makes a browser send changes nothing here.
+	// Requests that a page of another site makes a browser send must not change anything.
 	s.handler = http.NewCrossOriginProtection().Handler(mux)
 	return s
 }
@@ -60,19 +61,19 @@ func New(o Options) *Sandbox {
 // ServeHTTP serves Slack, Jira, the controls and the pages.
 func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Slack is the workspace.
+// Slack returns the workspace.
 func (s *Sandbox) Slack() *slack.Workspace { return s.slack }
 
-// Jira is the site.
+// Jira returns the site.
 func (s *Sandbox) Jira() *jira.Site { return s.jira }
 
-// Faults are the scripted failures.
+// Faults returns the scripted failures.
 func (s *Sandbox) Faults() *Faults { return s.faults }
 
-// Requests counts the requests so far by service, route and status; a dropped one has the status 0.
+// Requests returns the number of requests so far by service, route and status. A dropped request has the status 0.
 func (s *Sandbox) Requests() map[Request]int { return s.traffic.requests() }
 
-// Reset forgets everything that happened, and every fault.
+// Reset removes all content, counts and faults.
 func (s *Sandbox) Reset() {
 	s.slack.Reset()
 	s.jira.Reset()

@@ -25,7 +25,7 @@ func serve(t *testing.T, o Options) (*Sandbox, *httptest.Server) {
 	return s, server
 }
 
-// send sends JSON, and an Authorization that is good everywhere it is asked for.
+// send sends JSON with an Authorization header that every service accepts.
 func send(server *httptest.Server, method, path, body string) (int, string, error) {
 	r, err := http.NewRequest(method, server.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -70,9 +70,10 @@ func TestFaults(t *testing.T) {
 		text     string
 		accepted int
 	}{
-		"status":             {`{"service":"jira","status":503}`, issuePath, newIssue, 503, "", 0},
-		"status and body":    {`{"service":"webhook","status":500,"body":"rollup_error"}`, slack.WebhookPath, `{"text":"x"}`, 500, "rollup_error", 0},
-		"body alone":         {`{"service":"slack","body":"<html>"}`, postPath, newMessage, 200, "<html>", 0},
+		"status": {`{"service":"jira","status":503}`, issuePath, newIssue, 503, "", 0},
+		"status and body": {`{"service":"webhook","status":500,"body":"rollup_error"}`, slack.WebhookPath, `{"text":"x"}`,
+			500, "rollup_error", 0},
+		"body only":          {`{"service":"slack","body":"<html>"}`, postPath, newMessage, 200, "<html>", 0},
 		"accepted, then 5xx": {`{"service":"jira","status":502,"accept":true}`, issuePath, newIssue, 502, "", 1},
 		"dropped before":     {`{"service":"jira","drop":"before"}`, issuePath, newIssue, 0, "", 0},
 		"dropped after":      {`{"service":"jira","drop":"after"}`, issuePath, newIssue, 0, "", 1},
@@ -109,14 +110,14 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestFaultsAreManaged(t *testing.T) {
+func TestFaultsLifecycle(t *testing.T) {
 	_, server := serve(t, Options{})
 	rate := `{"service":"slack","status":429,"times":2,"headers":{"Retry-After":"7"},"body":"{\"ok\":false,\"error\":\"ratelimited\"}"}`
 	must(t, server, http.MethodPut, "/_sandbox/faults", "["+rate+`,{"service":"slack","status":500}]`, http.StatusNoContent)
 	must(t, server, http.MethodPost, "/_sandbox/faults", `{"service":"webhook","status":404}`, http.StatusNoContent)
 	var list []Fault
 	if err := json.Unmarshal([]byte(must(t, server, http.MethodGet, "/_sandbox/faults", "", 200)), &list); err != nil || len(list) != 3 {
-		t.Fatalf("faults are %+v, %v", list, err)
+		t.Fatalf("got faults %+v, %v", list, err)
 	}
 	for i, want := range []int{429, 429, 500, 500} {
 		res, err := server.Client().Post(server.URL+postPath, "application/json", strings.NewReader(newMessage))
@@ -151,10 +152,10 @@ func TestControls(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(state.Slack.Channels) != 6 || state.Slack.Channels[0].Messages[0].Text != "x" || state.Jira.Issues[0].Status != "Done" {
-		t.Errorf("state is %+v", state)
+		t.Errorf("got state %+v", state)
 	}
 	if want := (Request{Jira, "POST " + issuePath, 201}); s.Requests()[want] != 1 || len(state.Requests) != 2 {
-		t.Errorf("requests are %v", s.Requests())
+		t.Errorf("got requests %v", s.Requests())
 	}
 	for _, c := range []struct {
 		credential, path, body string
@@ -172,33 +173,34 @@ func TestControls(t *testing.T) {
 			t.Errorf("%s: got %s", c.credential, text)
 		}
 	}
-	for _, bad := range []string{`{}`, `{"service":"jira","token":"x","state":"inactive"}`, `{"service":"slack","token":"","state":"valid"}`, `{"service":"webhook","token":"/x","state":"valid"}`} {
+	for _, bad := range []string{`{}`, `{"service":"jira","token":"x","state":"inactive"}`,
+		`{"service":"slack","token":"","state":"valid"}`, `{"service":"webhook","token":"/x","state":"valid"}`} {
 		must(t, server, http.MethodPut, "/_sandbox/credentials", bad, http.StatusBadRequest)
 	}
 	must(t, server, http.MethodDelete, "/_sandbox/jira/issues/VOICE-1", "", http.StatusNoContent)
 	must(t, server, http.MethodDelete, "/_sandbox/jira/issues/VOICE-1", "", http.StatusNotFound)
 	must(t, server, http.MethodDelete, "/_sandbox/state", "", http.StatusNoContent)
 	if len(s.Slack().Messages(slack.AlertsChannel)) != 0 || len(s.Requests()) != 0 {
-		t.Error("something is left after a reset")
+		t.Error("the state is not empty after a reset")
 	}
 	must(t, server, http.MethodPost, issuePath, newIssue, http.StatusCreated)
 }
 
-func TestTooLargeABody(t *testing.T) {
+func TestBodyTooLarge(t *testing.T) {
 	s, server := serve(t, Options{})
 	huge := `{"text":"` + strings.Repeat("x", maxBody) + `"}`
 	for _, path := range []string{slack.WebhookPath, postPath, issuePath} {
-		// The server may close the connection while the rest is still being sent; either way nothing is accepted.
+		// The server may also close the connection while the client is sending.
 		if status, _, err := send(server, http.MethodPost, path, huge); err == nil && status != http.StatusRequestEntityTooLarge {
 			t.Errorf("%s: %d", path, status)
 		}
 	}
 	if s.Slack().Counts().Posts+s.Slack().Counts().WebhookPosts+s.Jira().Counts().Creates != 0 {
-		t.Error("something was accepted")
+		t.Error("a call was accepted")
 	}
 }
 
-func TestManyAtOnce(t *testing.T) {
+func TestConcurrentCalls(t *testing.T) {
 	s, server := serve(t, Options{Latency: 50 * time.Millisecond})
 	transport := server.Client().Transport.(*http.Transport)
 	transport.MaxConnsPerHost = 200
@@ -207,11 +209,16 @@ func TestManyAtOnce(t *testing.T) {
 	problems := make(chan string, 1000)
 	for i := range 1000 {
 		group.Go(func() {
-			path, body, want := issuePath, newIssue, http.StatusCreated
+			call := struct {
+				path, body string
+				want       int
+			}{issuePath, newIssue, http.StatusCreated}
 			if i%4 == 0 {
-				path, body, want = postPath, newMessage, http.StatusOK
+				call.path = postPath
+				call.body = newMessage
+				call.want = http.StatusOK
 			}
-			if status, text, err := send(server, http.MethodPost, path, body); err != nil || status != want {
+			if status, text, err := send(server, http.MethodPost, call.path, call.body); err != nil || status != call.want {
 				problems <- fmt.Sprintf("%d %s %v", status, text, err)
 			}
 		})
@@ -221,7 +228,8 @@ func TestManyAtOnce(t *testing.T) {
 	for p := range problems {
 		t.Error(p)
 	}
-	keys, stamps := map[string]bool{}, map[string]bool{}
+	keys := map[string]bool{}
+	stamps := map[string]bool{}
 	for _, is := range s.Jira().Issues() {
 		keys[is.Key] = true
 	}
@@ -235,7 +243,7 @@ func TestManyAtOnce(t *testing.T) {
 
 const hostile = `<script>alert("x")</script><img src=x onerror=alert(1)> <javascript:alert(1)|go> "><b>`
 
-func TestPagesAreHarmless(t *testing.T) {
+func TestPagesAreSafe(t *testing.T) {
 	s, server := serve(t, Options{})
 	text, err := json.Marshal(hostile + " <!channel>")
 	if err != nil {
@@ -247,11 +255,12 @@ func TestPagesAreHarmless(t *testing.T) {
 		{"type":"header","text":{"type":"plain_text","text":`+q+`}},{"type":"section","fields":[{"type":"mrkdwn","text":`+q+`}]},
 		{"type":"context","elements":[{"type":"mrkdwn","text":`+q+`}]},
 		{"type":"actions","elements":[{"type":"button","url":"javascript:alert(1)","text":{"type":"plain_text","text":"<b>"}}]}]}]}`, 200)
-	must(t, server, http.MethodPost, issuePath, `{"fields":{"project":{"key":"VOICE"},"issuetype":{"name":"Bug"},"summary":`+string(summary)+`,"labels":["<script>"],
+	must(t, server, http.MethodPost, issuePath, `{"fields":{"project":{"key":"VOICE"},"issuetype":{"name":"Bug"},`+
+		`"summary":`+string(summary)+`,"labels":["<script>"],
 		"description":`+q+`},"properties":[{"key":"<script>","value":"<script>"}]}`, http.StatusCreated)
 	must(t, server, http.MethodPost, issuePath+"/VOICE-1/comment", `{"body":`+q+`}`, http.StatusCreated)
 	if got := s.Slack().Messages(slack.AlertsChannel)[0].Pings; len(got) == 0 {
-		t.Error("the ping was not seen")
+		t.Error("the ping was not recorded")
 	}
 	for path, want := range map[string]string{
 		"/":                    `href="/slack/C0ALERTS"`,
@@ -270,15 +279,15 @@ func TestPagesAreHarmless(t *testing.T) {
 			t.Errorf("%s: %d %v without %q", path, res.StatusCode, err, want)
 		}
 		if res.Header.Get("Content-Security-Policy") != policy {
-			t.Errorf("%s: policy is %q", path, res.Header.Get("Content-Security-Policy"))
+			t.Errorf("%s: got policy %q", path, res.Header.Get("Content-Security-Policy"))
 		}
-		// With no-referrer a browser sends "Origin: null", and over plain HTTP nothing else that shows a button was pressed here.
+		// With no-referrer, a browser sends "Origin: null", and over plain HTTP no header that shows the origin of a form.
 		if got := res.Header.Get("Referrer-Policy"); got != "same-origin" {
-			t.Errorf("%s: the referrer policy is %q", path, got)
+			t.Errorf("%s: got referrer policy %q", path, got)
 		}
 		for _, bad := range []string{"<script", "<img", `"javascript:`, `"><b>`, "ZgotmplZ"} {
 			if bytes.Contains(raw, []byte(bad)) {
-				t.Errorf("%s has %q", path, bad)
+				t.Errorf("%s contains %q", path, bad)
 			}
 		}
 	}
@@ -286,7 +295,7 @@ func TestPagesAreHarmless(t *testing.T) {
 		must(t, server, http.MethodGet, path, "", http.StatusNotFound)
 	}
 	if css := must(t, server, http.MethodGet, "/assets/style.css", "", 200); !strings.Contains(css, ".message") {
-		t.Error("there is no style sheet")
+		t.Error("the style sheet is missing")
 	}
 }
 
@@ -305,9 +314,9 @@ func TestMoveButton(t *testing.T) {
 		t.Errorf("from another site: %d, status %s", got, s.Jira().Issues()[0].Status)
 	}
 	if got := push("same-origin", "Done"); got != http.StatusSeeOther || s.Jira().Issues()[0].Status != "Done" {
-		t.Errorf("from here: %d, status %s", got, s.Jira().Issues()[0].Status)
+		t.Errorf("from the same site: %d, status %s", got, s.Jira().Issues()[0].Status)
 	}
 	if got := push("same-origin", "Lost"); got != http.StatusNotFound {
-		t.Errorf("to nowhere: %d", got)
+		t.Errorf("to an unknown status: %d", got)
 	}
 }

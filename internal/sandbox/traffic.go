@@ -14,18 +14,18 @@ import (
 	"time"
 )
 
-// maxBody is the longest request that is read, in bytes.
+// maxBody is the maximum size of a request's body in bytes.
 const maxBody = 1 << 20
 
-// Request is a kind of request that is counted.
+// Request is a kind of request.
 type Request struct {
 	Service Service `json:"service"`
-	// Route is the method and the pattern, such as "POST /jira/rest/api/2/issue"; "other" for none.
+	// Route is the method and the pattern, such as "POST /jira/rest/api/2/issue", or "other".
 	Route  string `json:"route"`
 	Status int    `json:"status"`
 }
 
-// traffic is what all calls to Slack and Jira go through: latency, faults, counting. It holds no lock while it waits.
+// traffic adds latency and faults to the calls to Slack and Jira, and counts them. It holds no lock while it waits.
 type traffic struct {
 	latency time.Duration
 	faults  *Faults
@@ -34,24 +34,28 @@ type traffic struct {
 	counts map[Request]int
 }
 
+// requests returns the counts.
 func (t *traffic) requests() map[Request]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.counts)
 }
 
+// reset clears the counts.
 func (t *traffic) reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts = map[Request]int{}
 }
 
+// count counts a request.
 func (t *traffic) count(service Service, route string, status int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts[Request{service, route, status}]++
 }
 
+// wrap returns a handler for a service.
 func (t *traffic) wrap(service Service, mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route := routeOf(mux, r)
@@ -60,21 +64,20 @@ func (t *traffic) wrap(service Service, mux *http.ServeMux) http.Handler {
 			t.count(service, route, http.StatusRequestEntityTooLarge)
 			http.Error(w, "request entity too large", http.StatusRequestEntityTooLarge)
 			return
-		} else if err != nil { // the caller left
+		} else if err != nil { // the client is gone
 			t.drop(service, route)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		if !wait(r.Context(), t.latency) {
 			t.drop(service, route)
 		}
-		fault, happens := t.faults.take(service, r)
-		if !happens {
-			seen := &statusWriter{ResponseWriter: w}
-			mux.ServeHTTP(seen, r)
-			t.count(service, route, cmp.Or(seen.status, http.StatusOK))
+		if fault, found := t.faults.take(service, r); found {
+			t.fail(w, r, mux, fault, route)
 			return
 		}
-		t.fail(w, r, mux, fault, route)
+		recorder := &statusRecorder{ResponseWriter: w}
+		mux.ServeHTTP(recorder, r)
+		t.count(service, route, cmp.Or(recorder.status, http.StatusOK))
 	})
 }
 
@@ -105,7 +108,7 @@ func (t *traffic) fail(w http.ResponseWriter, r *http.Request, mux *http.ServeMu
 	}
 	maps.Copy(w.Header(), given.Header())
 	w.WriteHeader(given.Code)
-	_, _ = w.Write(given.Body.Bytes()) // an error here is a caller that left
+	_, _ = w.Write(given.Body.Bytes()) // fails only if the client is gone
 	t.count(f.Service, route, given.Code)
 }
 
@@ -115,6 +118,7 @@ func (t *traffic) drop(service Service, route string) {
 	panic(http.ErrAbortHandler)
 }
 
+// contentType returns the content type of a service's answers.
 func contentType(s Service) string {
 	if s == Webhook {
 		return "text/plain; charset=utf-8"
@@ -122,19 +126,19 @@ func contentType(s Service) string {
 	return "application/json;charset=UTF-8"
 }
 
-// routeOf names the route of a request by its pattern, of which there are few.
+// routeOf returns the route of a request by its pattern, which bounds the number of routes.
 func routeOf(mux *http.ServeMux, r *http.Request) string {
 	_, pattern := mux.Handler(r)
 	switch {
 	case pattern == "" || strings.HasSuffix(pattern, "/"):
 		return "other"
 	case pattern[0] == '/':
-		return "POST " + pattern // Slack's methods are called with POST, and take GET too
+		return "POST " + pattern // Slack's methods also accept GET
 	}
 	return pattern
 }
 
-// wait waits, unless the caller leaves or the server stops.
+// wait waits for d. It returns false if the client disconnects or the server stops before.
 func wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -149,13 +153,14 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// statusWriter remembers the status.
-type statusWriter struct {
+// statusRecorder records the status of an answer.
+type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
-func (w *statusWriter) WriteHeader(status int) {
+// WriteHeader records the status.
+func (w *statusRecorder) WriteHeader(status int) {
 	w.status = status
 	w.ResponseWriter.WriteHeader(status)
 }

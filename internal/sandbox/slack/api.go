@@ -14,9 +14,10 @@ import (
 	"time"
 )
 
-// args are a call's arguments, however they came; a structured value is its JSON.
+// args are the arguments of a call, from the query, a form or JSON. Structured values are JSON.
 type args map[string]string
 
+// raw returns an argument as JSON, or nil if it is absent.
 func (a args) raw(name string) json.RawMessage {
 	if a[name] == "" {
 		return nil
@@ -24,9 +25,10 @@ func (a args) raw(name string) json.RawMessage {
 	return json.RawMessage(a[name])
 }
 
+// flag returns a boolean argument.
 func (a args) flag(name string) bool { return a[name] == "1" || a[name] == "true" }
 
-// number reads an argument, within bounds; fallback when it is absent or none.
+// number returns a number of at most most. It returns fallback if the argument is absent or invalid.
 func (a args) number(name string, fallback, most int) int {
 	n, err := strconv.Atoi(a[name])
 	if err != nil || n < 1 {
@@ -35,7 +37,7 @@ func (a args) number(name string, fallback, most int) int {
 	return min(n, most)
 }
 
-// refusal is an {"ok":false} answer.
+// refusal is an answer with "ok":false.
 type refusal struct {
 	code             string
 	needed, provided string
@@ -43,16 +45,19 @@ type refusal struct {
 	retryAfter       time.Duration
 }
 
+// refuse returns a refusal with an error code.
 func refuse(code string) *refusal { return &refusal{code: code} }
 
+// reply is an answer with "ok":true.
 type reply map[string]any
 
-// method is one method of the Web API.
+// method is a method of the Web API and the scope that it requires.
 type method struct {
 	scope string
 	run   func(*Workspace, args) (reply, *refusal)
 }
 
+// methods are the supported methods by name.
 var methods = map[string]method{
 	"auth.test":             {run: (*Workspace).authTest},
 	"chat.postMessage":      {scope: "chat:write", run: (*Workspace).postMessage},
@@ -76,58 +81,73 @@ func (w *Workspace) API() *http.ServeMux {
 	return mux
 }
 
+// serve handles a call of a method.
 func (w *Workspace) serve(rw http.ResponseWriter, r *http.Request, name string, m method) {
-	a, token, no := arguments(r)
-	var answer reply
-	if no == nil {
-		var scopes []string
-		if scopes, no = w.authorize(token, m.scope); scopes != nil {
-			rw.Header().Set("X-OAuth-Scopes", strings.Join(scopes, ","))
-			if m.scope != "" {
-				rw.Header().Set("X-Accepted-OAuth-Scopes", m.scope)
-			}
-		}
+	answer, refused := w.run(rw, r, m)
+	if refused != nil {
+		w.countRefusal(name, refused.code)
+		refused.write(rw)
+		return
 	}
-	if no == nil {
-		if answer, no = m.run(w, a); no == nil {
-			answer["ok"] = true
-			if name == "auth.test" {
-				answer["url"] = "http://" + r.Host + "/"
-			}
-			writeJSON(rw, http.StatusOK, answer)
-			return
-		}
+	answer["ok"] = true
+	if name == "auth.test" {
+		answer["url"] = "http://" + r.Host + "/"
 	}
-	w.refused(name, no.code)
-	no.write(rw)
+	writeJSON(rw, http.StatusOK, answer)
 }
 
-func (no *refusal) write(rw http.ResponseWriter) {
-	answer := reply{"ok": false, "error": no.code}
-	if no.needed != "" {
-		answer["needed"], answer["provided"] = no.needed, no.provided
+// run authorizes a call and runs its method. It writes the headers about scopes.
+func (w *Workspace) run(rw http.ResponseWriter, r *http.Request, m method) (reply, *refusal) {
+	a, token, refused := arguments(r)
+	if refused != nil {
+		return nil, refused
 	}
-	if no.messages != nil {
-		answer["response_metadata"] = reply{"messages": no.messages}
+	scopes, refused := w.authorize(token, m.scope)
+	if scopes != nil {
+		rw.Header().Set("X-OAuth-Scopes", strings.Join(scopes, ","))
+		if m.scope != "" {
+			rw.Header().Set("X-Accepted-OAuth-Scopes", m.scope)
+		}
+	}
+	if refused != nil {
+		return nil, refused
+	}
+	return m.run(w, a)
+}
+
+// write writes the answer.
+func (f *refusal) write(rw http.ResponseWriter) {
+	answer := reply{"ok": false, "error": f.code}
+	if f.needed != "" {
+		answer["needed"] = f.needed
+		answer["provided"] = f.provided
+	}
+	if f.messages != nil {
+		answer["response_metadata"] = reply{"messages": f.messages}
 	}
 	status := http.StatusOK
-	if no.retryAfter > 0 {
-		rw.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(no.retryAfter.Seconds()))))
+	if f.retryAfter > 0 {
+		f.setRetryAfter(rw.Header())
 		status = http.StatusTooManyRequests
 	}
 	writeJSON(rw, status, answer)
 }
 
-// authorize needs no lock. The scopes are nil when the token is not good for anything.
+// setRetryAfter sets the header Retry-After in whole seconds.
+func (f *refusal) setRetryAfter(h http.Header) {
+	h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.retryAfter.Seconds()))))
+}
+
+// authorize returns the scopes of a token, and refuses a call whose scope it lacks. The scopes of an invalid token are nil.
 func (w *Workspace) authorize(token, scope string) ([]string, *refusal) {
 	if token == "" {
 		return nil, refuse("not_authed")
 	}
 	w.mu.Lock()
-	t, known := w.tokens[token]
+	t, ok := w.tokens[token]
 	w.mu.Unlock()
 	switch {
-	case !known:
+	case !ok:
 		return nil, refuse("invalid_auth")
 	case t.State == Revoked:
 		return nil, refuse("token_revoked")
@@ -141,8 +161,8 @@ func (w *Workspace) authorize(token, scope string) ([]string, *refusal) {
 	return granted, nil
 }
 
-// arguments reads the arguments and the token. As with the real Slack the token is in a form body or the Authorization header, never in
-// a JSON body or the query.
+// arguments reads the arguments and the token. As with the real Slack, the token is in the form or the Authorization header,
+// never in JSON or the query.
 func arguments(r *http.Request) (args, string, *refusal) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -182,6 +202,7 @@ func arguments(r *http.Request) (args, string, *refusal) {
 	return a, token, nil
 }
 
+// jsonArguments reads the arguments from a JSON object.
 func jsonArguments(body []byte) (args, bool) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(body, &fields) != nil || fields == nil {
@@ -201,12 +222,16 @@ func jsonArguments(body []byte) (args, bool) {
 	return a, true
 }
 
+// writeJSON writes an answer.
 func writeJSON(rw http.ResponseWriter, status int, v any) {
 	rw.Header().Set("Content-Type", "application/json; charset=utf-8")
 	rw.WriteHeader(status)
-	_ = json.NewEncoder(rw).Encode(v) // an error here is a caller that left
+	_ = json.NewEncoder(rw).Encode(v) // fails only if the client is gone
 }
 
+// authTest implements auth.test, except for the URL.
 func (w *Workspace) authTest(args) (reply, *refusal) {
-	return reply{"team": TeamName, "team_id": TeamID, "user": BotName, "user_id": BotUser, "bot_id": BotID, "is_enterprise_install": false}, nil
+	return reply{
+		"team": TeamName, "team_id": TeamID, "user": BotName, "user_id": BotUser, "bot_id": BotID, "is_enterprise_install": false,
+	}, nil
 }

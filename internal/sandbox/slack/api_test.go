@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// start is the time at which the clock of the tests stands.
+// start is the time of the tests' stopped clock.
 var start = time.Unix(1_700_000_000, 0)
 
 func stopped() time.Time { return start }
 
-// call sends a form, as clients of the Web API do, and gives the answer.
+// call sends a form, as clients of the Web API do, and returns the answer.
 func call(t *testing.T, w *Workspace, method, token string, form url.Values) (*httptest.ResponseRecorder, map[string]any) {
 	t.Helper()
 	form = mergedForm(form)
@@ -46,7 +46,7 @@ func do(t *testing.T, h http.Handler, r *http.Request) (*httptest.ResponseRecord
 	return rec, answer
 }
 
-// ok calls a method that has to succeed.
+// ok calls a method that must succeed.
 func ok(t *testing.T, w *Workspace, method string, form url.Values) map[string]any {
 	t.Helper()
 	_, answer := call(t, w, method, BotToken, form)
@@ -56,7 +56,7 @@ func ok(t *testing.T, w *Workspace, method string, form url.Values) map[string]a
 	return answer
 }
 
-// post posts a text to AlertsChannel and gives its timestamp.
+// post posts a text to AlertsChannel and returns its timestamp.
 func post(t *testing.T, w *Workspace, text string, more ...string) string {
 	t.Helper()
 	return ok(t, w, "chat.postMessage", form(append([]string{"channel", AlertsChannel, "text", text}, more...)...))["ts"].(string)
@@ -85,8 +85,9 @@ func TestAuthTest(t *testing.T) {
 	if rec.Code != http.StatusOK || rec.Body.String() != want {
 		t.Errorf("got %d %s, want 200 %s", rec.Code, rec.Body, want)
 	}
-	if got, want := rec.Header().Get("X-OAuth-Scopes"), "chat:write,channels:read,channels:history,groups:history,commands,users:read"; got != want {
-		t.Errorf("X-OAuth-Scopes: got %q, want %q", got, want)
+	const scopes = "chat:write,channels:read,channels:history,groups:history,commands,users:read"
+	if got := rec.Header().Get("X-OAuth-Scopes"); got != scopes {
+		t.Errorf("X-OAuth-Scopes: got %q, want %q", got, scopes)
 	}
 }
 
@@ -122,10 +123,11 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-func TestHowArgumentsCome(t *testing.T) {
+func TestArguments(t *testing.T) {
 	for _, c := range []struct{ name, kind, authorization, query, body, want string }{
 		{"form with the token in it", "application/x-www-form-urlencoded", "", "", "token=xoxb-sandbox&channel=C0ALERTS&text=a%26b", ""},
-		{"form with a bearer token", "application/x-www-form-urlencoded; charset=utf-8", "Bearer xoxb-sandbox", "", "channel=C0ALERTS&text=a%26b", ""},
+		{"form with a bearer token", "application/x-www-form-urlencoded; charset=utf-8", "Bearer xoxb-sandbox", "",
+			"channel=C0ALERTS&text=a%26b", ""},
 		{"JSON with a bearer token", "application/json; charset=utf-8", "Bearer xoxb-sandbox", "", `{"channel":"C0ALERTS","text":"a&b"}`, ""},
 		{"query with a bearer token", "", "Bearer xoxb-sandbox", "?channel=C0ALERTS&text=a%26b", "", ""},
 		{"JSON with the token in it", "application/json", "", "", `{"token":"xoxb-sandbox","channel":"C0ALERTS","text":"a&b"}`, "not_authed"},
@@ -163,22 +165,22 @@ func TestUnknownMethod(t *testing.T) {
 	}
 }
 
-func TestPutRefusesNonsense(t *testing.T) {
+func TestPutRefusesInvalid(t *testing.T) {
 	w := New(Options{})
 	for name, err := range map[string]error{
 		"channel without a name": w.PutChannel(Channel{ID: "C1"}),
 		"channel without an ID":  w.PutChannel(Channel{Name: "new"}),
-		"name that is taken":     w.PutChannel(Channel{ID: "C1", Name: "general"}),
+		"duplicate name":         w.PutChannel(Channel{ID: "C1", Name: "general"}),
 		"empty token":            w.PutToken("", Token{State: Valid}),
-		"token in no state":      w.PutToken("xoxb-1", Token{}),
+		"token without state":    w.PutToken("xoxb-1", Token{}),
 		"unknown webhook":        w.SetWebhook("/services/T0/B0/x", Revoked),
-		"webhook in no state":    w.SetWebhook(WebhookPath, ""),
+		"webhook without state":  w.SetWebhook(WebhookPath, ""),
 	} {
 		if err == nil {
 			t.Errorf("%s: got no error", name)
 		}
 	}
 	if got := len(w.Channels()); got != 5 {
-		t.Errorf("got %d channels, want the 5 it began with", got)
+		t.Errorf("got %d channels, want the initial 5", got)
 	}
 }

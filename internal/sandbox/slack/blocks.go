@@ -9,15 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of blocks, in Unicode code points (docs.slack.dev, block kit reference). maxTotal is not documented: Slack answers
-// msg_blocks_too_long from about there on.
+// Limits of blocks, in Unicode code points (docs.slack.dev, block kit reference). maxTotal is not documented: it is about the
+// total at which Slack answers msg_blocks_too_long.
 const (
 	maxBlocks   = 50
 	maxTotal    = 13_200
 	maxProblems = 20
 )
 
-// blockKeys are the members of the blocks that the sandbox knows, beside type and block_id.
+// blockKeys has the members of the supported blocks in addition to type and block_id.
 var blockKeys = map[string][]string{
 	"section":   {"text", "fields", "accessory", "expand"},
 	"divider":   {},
@@ -29,15 +29,16 @@ var blockKeys = map[string][]string{
 	"rich_text": {"elements"},
 }
 
+// buttonKeys are the members of a button.
 var buttonKeys = []string{"type", "text", "action_id", "url", "value", "style", "confirm", "accessibility_label"}
 
-// otherElements are the interactive elements of which only the action_id and the number of options are looked at.
+// otherElements are the interactive elements of which only the action_id and the number of options are checked.
 var otherElements = []string{
 	"static_select", "multi_static_select", "external_select", "users_select", "conversations_select", "channels_select", "overflow",
 	"datepicker", "timepicker", "datetimepicker", "checkboxes", "radio_buttons", "workflow_button",
 }
 
-// checkBlocks refuses blocks, of a message and in its attachments, that Slack would refuse.
+// checkBlocks returns the refusal of invalid blocks in a message or its attachments, or nil.
 func checkBlocks(blocks, attachments []any) *refusal {
 	c := &checker{}
 	c.blocks("/blocks", blocks)
@@ -63,7 +64,7 @@ func checkBlocks(blocks, attachments []any) *refusal {
 	return nil
 }
 
-// checker gathers what is wrong, each with a JSON pointer, as Slack tells it in response_metadata.messages.
+// checker collects problems with their JSON pointers, as Slack returns them in response_metadata.messages.
 type checker struct {
 	problems []string
 	total    int
@@ -71,12 +72,14 @@ type checker struct {
 	actions  map[string]bool
 }
 
+// problem records a problem.
 func (c *checker) problem(path, format string, a ...any) {
 	if len(c.problems) < maxProblems {
 		c.problems = append(c.problems, fmt.Sprintf("[ERROR] "+format, a...)+" [json-pointer:"+path+"]")
 	}
 }
 
+// blocks checks a list of blocks.
 func (c *checker) blocks(path string, list []any) {
 	if len(list) > maxBlocks {
 		c.problem(path, "no more than %d items allowed", maxBlocks)
@@ -94,6 +97,7 @@ func (c *checker) blocks(path string, list []any) {
 	}
 }
 
+// block checks a block.
 func (c *checker) block(path string, b map[string]any) {
 	kind, _ := b["type"].(string)
 	allowed, known := blockKeys[kind]
@@ -138,6 +142,7 @@ func (c *checker) block(path string, b map[string]any) {
 	}
 }
 
+// section checks a section.
 func (c *checker) section(path string, b map[string]any) {
 	text, hasText := b["text"]
 	fields, hasFields := b["fields"]
@@ -194,6 +199,7 @@ func (c *checker) element(path string, e map[string]any) {
 	}
 }
 
+// image checks an image.
 func (c *checker) image(path string, e map[string]any) {
 	if _, file := e["slack_file"]; !file {
 		c.text(path+"/image_url", e["image_url"], 1, 3000)
@@ -201,6 +207,7 @@ func (c *checker) image(path string, e map[string]any) {
 	c.text(path+"/alt_text", e["alt_text"], 1, 2000)
 }
 
+// textObject checks a text object of one of the kinds.
 func (c *checker) textObject(path string, v any, most int, kinds ...string) {
 	o, ok := v.(map[string]any)
 	if !ok {
@@ -220,7 +227,7 @@ func (c *checker) textObject(path string, v any, most int, kinds ...string) {
 	c.text(path+"/text", o["text"], 1, most)
 }
 
-// text checks a string of least to most characters and returns it; one that may be empty may be absent.
+// text checks a string of least to most characters, and returns it. If least is 0, it may be absent.
 func (c *checker) text(path string, v any, least, most int) string {
 	if v == nil && least == 0 {
 		return ""
@@ -239,7 +246,7 @@ func (c *checker) text(path string, v any, least, most int) string {
 	return s
 }
 
-// items checks a list of 1 to most objects and goes through them in order, each with its path.
+// items checks a list of 1 to most objects, and returns an iterator over them with their paths.
 func (c *checker) items(path string, v any, most int) iter.Seq2[string, map[string]any] {
 	list, ok := v.([]any)
 	switch {
@@ -263,6 +270,7 @@ func (c *checker) items(path string, v any, most int) iter.Seq2[string, map[stri
 	}
 }
 
+// onlyKeys checks that an object has no other members.
 func (c *checker) onlyKeys(path string, m map[string]any, allowed []string) {
 	for _, key := range slices.Sorted(maps.Keys(m)) {
 		if !slices.Contains(allowed, key) {

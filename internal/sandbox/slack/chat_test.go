@@ -24,9 +24,12 @@ func TestPostMessageRefuses(t *testing.T) {
 		{"blocks that are no JSON", []string{"channel", AlertsChannel, "text", "x", "blocks", "[{"}, "invalid_blocks_format"},
 		{"blocks that are no list", []string{"channel", AlertsChannel, "text", "x", "blocks", "{}"}, "invalid_blocks_format"},
 		{"an attachment that is no object", []string{"channel", AlertsChannel, "text", "x", "attachments", "[1]"}, "invalid_attachments"},
-		{"too many attachments", []string{"channel", AlertsChannel, "text", "x", "attachments", "[{}" + strings.Repeat(",{}", 100) + "]"}, "too_many_attachments"},
-		{"metadata too large", []string{"channel", AlertsChannel, "text", "x", "metadata", `{"event_type":"e","event_payload":{"k":"` + strings.Repeat("m", 16<<10) + `"}}`}, "metadata_too_large"},
-		{"metadata without a payload", []string{"channel", AlertsChannel, "text", "x", "metadata", `{"event_type":"e"}`}, "invalid_metadata_schema"},
+		{"too many attachments", []string{"channel", AlertsChannel, "text", "x", "attachments",
+			"[{}" + strings.Repeat(",{}", 100) + "]"}, "too_many_attachments"},
+		{"metadata too large", []string{"channel", AlertsChannel, "text", "x", "metadata",
+			`{"event_type":"e","event_payload":{"k":"` + strings.Repeat("m", 16<<10) + `"}}`}, "metadata_too_large"},
+		{"metadata without a payload", []string{"channel", AlertsChannel, "text", "x", "metadata", `{"event_type":"e"}`},
+			"invalid_metadata_schema"},
 		{"metadata that is no object", []string{"channel", AlertsChannel, "text", "x", "metadata", `"e"`}, "invalid_metadata_format"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -37,7 +40,7 @@ func TestPostMessageRefuses(t *testing.T) {
 			}
 			for _, ch := range w.Channels() {
 				if got := w.Messages(ch.ID); len(got) != 0 {
-					t.Errorf("refused, and stored in #%s: %v", ch.Name, got)
+					t.Errorf("a refused message is stored in #%s: %v", ch.Name, got)
 				}
 			}
 			if got := w.Counts(); got.Posts != 0 || got.Refused["chat.postMessage "+c.want] != 1 {
@@ -47,7 +50,7 @@ func TestPostMessageRefuses(t *testing.T) {
 	}
 }
 
-func TestPostMessageTakes(t *testing.T) {
+func TestPostMessageAccepts(t *testing.T) {
 	w := New(Options{Clock: stopped})
 	for _, channel := range []string{AlertsChannel, "#voice-ai-alerts", "voice-ai-alerts"} {
 		answer := ok(t, w, "chat.postMessage", form("channel", channel, "text", strings.Repeat("é", 40_000)))
@@ -67,7 +70,7 @@ func TestPostMessageTakes(t *testing.T) {
 	}
 }
 
-func TestTimestampsIncreaseWhileTheClockStands(t *testing.T) {
+func TestTimestampsIncreaseWithStoppedClock(t *testing.T) {
 	now := start
 	w := New(Options{Clock: func() time.Time { return now }})
 	var got []string
@@ -93,14 +96,14 @@ func TestUpdate(t *testing.T) {
 	}
 	m := w.Messages(AlertsChannel)[0]
 	if m.Text != "resolved" || string(m.Blocks) != `[{"type":"divider"}]` || m.Metadata == nil || m.Edits != 1 || m.Edited == "" {
-		t.Errorf("got %+v, want new text, what was not sent kept, edited once", m)
+		t.Errorf("got %+v, want new text, absent parts kept, one edit", m)
 	}
 	if before[0].Text != "open" || before[0].Edits != 0 {
 		t.Errorf("the former version changed: %+v", before[0])
 	}
 	ok(t, w, "chat.update", form("channel", AlertsChannel, "ts", ts, "text", "closed", "blocks", "[]", "metadata", "{}"))
 	if m = w.Messages(AlertsChannel)[0]; m.Blocks != nil || m.Metadata != nil || m.Edits != 2 {
-		t.Errorf("got %+v, want blocks and metadata taken away", m)
+		t.Errorf("got %+v, want blocks and metadata removed", m)
 	}
 }
 
@@ -133,7 +136,8 @@ func TestUpdateRefuses(t *testing.T) {
 	if err := w.PutChannel(Channel{ID: AlertsChannel, Name: "voice-ai-alerts", Member: true, Archived: true}); err != nil {
 		t.Fatal(err)
 	}
-	if _, answer := call(t, w, "chat.update", BotToken, form("channel", AlertsChannel, "ts", ts, "text", "x")); answer["error"] != "is_archived" {
+	if _, answer := call(t, w, "chat.update", BotToken,
+		form("channel", AlertsChannel, "ts", ts, "text", "x")); answer["error"] != "is_archived" {
 		t.Errorf("got %v, want is_archived", answer)
 	}
 	if got := texts(w.Messages(AlertsChannel)); got != "open|by webhook" {
@@ -160,18 +164,21 @@ func TestThreads(t *testing.T) {
 	if got := answered(ok(t, w, "conversations.history", form("channel", AlertsChannel))); got != "orphan|broadcast|parent" {
 		t.Errorf("history: got %s", got)
 	}
-	if got := answered(ok(t, w, "conversations.replies", form("channel", AlertsChannel, "ts", reply))); got != "parent|reply|reply to the reply|broadcast" {
+	if got := answered(ok(t, w, "conversations.replies",
+		form("channel", AlertsChannel, "ts", reply))); got != "parent|reply|reply to the reply|broadcast" {
 		t.Errorf("replies: got %s", got)
 	}
-	if got := answered(ok(t, w, "conversations.replies", form("channel", AlertsChannel, "ts", reply, "oldest", "9999999999"))); got != "parent" {
-		t.Errorf("replies of later: got %s, want the parent all the same", got)
+	if got := answered(ok(t, w, "conversations.replies",
+		form("channel", AlertsChannel, "ts", reply, "oldest", "9999999999"))); got != "parent" {
+		t.Errorf("replies of later: got %s, want the parent too", got)
 	}
-	if _, answer := call(t, w, "conversations.replies", BotToken, form("channel", AlertsChannel, "ts", "1")); answer["error"] != "thread_not_found" {
-		t.Errorf("replies to nothing: got %v", answer)
+	if _, answer := call(t, w, "conversations.replies", BotToken,
+		form("channel", AlertsChannel, "ts", "1")); answer["error"] != "thread_not_found" {
+		t.Errorf("replies of an unknown thread: got %v", answer)
 	}
 }
 
-// answered are the texts in an answer, in its order.
+// answered returns the texts of the messages in an answer, in order.
 func answered(answer map[string]any) string {
 	var all []string
 	for _, m := range answer["messages"].([]any) {
@@ -226,14 +233,14 @@ func TestHistory(t *testing.T) {
 		return answer["messages"].([]any)[0].(map[string]any)
 	}
 	if got := one(); got["metadata"] != nil {
-		t.Errorf("metadata without being asked for: %v", got)
+		t.Errorf("metadata without include_all_metadata: %v", got)
 	}
 	payload := one("include_all_metadata", "true")["metadata"].(map[string]any)["event_payload"].(map[string]any)
 	if payload["id"] != "5" {
 		t.Errorf("metadata: got %v, want id 5", payload)
 	}
 	if _, answer := call(t, w, "conversations.history", BotToken, form("channel", SecretChannel)); answer["error"] != "not_in_channel" {
-		t.Errorf("a channel without the bot: got %v", answer)
+		t.Errorf("not in the channel: got %v", answer)
 	}
 }
 
@@ -244,7 +251,8 @@ func TestPermalinkAndInfo(t *testing.T) {
 	if got := ok(t, w, "chat.getPermalink", form("channel", AlertsChannel, "message_ts", ts))["permalink"]; got != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
-	if _, answer := call(t, w, "chat.getPermalink", BotToken, form("channel", AlertsChannel, "message_ts", "1")); answer["error"] != "message_not_found" {
+	if _, answer := call(t, w, "chat.getPermalink", BotToken,
+		form("channel", AlertsChannel, "message_ts", "1")); answer["error"] != "message_not_found" {
 		t.Errorf("got %v, want message_not_found", answer)
 	}
 	ch := ok(t, w, "conversations.info", form("channel", OldChannel))["channel"].(map[string]any)
@@ -262,7 +270,8 @@ func TestRateLimit(t *testing.T) {
 	if rec.Code != http.StatusTooManyRequests || rec.Header().Get("Retry-After") != "2" || answer["error"] != "ratelimited" {
 		t.Errorf("got %d, Retry-After %q, %v; want 429, 2, ratelimited", rec.Code, rec.Header().Get("Retry-After"), answer)
 	}
-	if rec := hookPost(w, WebhookPath, `{"text":"3"}`); rec.Code != http.StatusTooManyRequests || rec.Body.String() != "rate_limited" || rec.Header().Get("Retry-After") != "2" {
+	if rec := hookPost(w, WebhookPath, `{"text":"3"}`); rec.Code != http.StatusTooManyRequests ||
+		rec.Body.String() != "rate_limited" || rec.Header().Get("Retry-After") != "2" {
 		t.Errorf("webhook: got %d %s", rec.Code, rec.Body)
 	}
 	ok(t, w, "chat.postMessage", form("channel", DevChannel, "text", "another channel is free"))

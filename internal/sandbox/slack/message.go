@@ -8,29 +8,31 @@ import (
 	"unicode/utf8"
 )
 
-// Message is a message as the channel keeps it.
+// Message is a stored message.
 type Message struct {
 	Channel string `json:"channel"`
-	// TS identifies it in its channel: seconds and microseconds.
+	// TS identifies the message in its channel. It consists of seconds and microseconds.
 	TS string `json:"ts"`
-	// ThreadTS is the TS of the message it replies to; empty for one that is no reply.
+	// ThreadTS is the TS of the thread's first message. It is empty for messages that are not replies.
 	ThreadTS string `json:"threadTS,omitempty"`
 	// Broadcast shows a reply in the channel too.
 	Broadcast bool `json:"broadcast,omitempty"`
-	// Webhook says that it came by incoming webhook, and so cannot be edited.
+	// Webhook reports that the message was posted by incoming webhook and cannot be edited.
 	Webhook     bool            `json:"webhook,omitempty"`
 	Text        string          `json:"text"`
 	Blocks      json.RawMessage `json:"blocks,omitempty"`
 	Attachments json.RawMessage `json:"attachments,omitempty"`
 	Metadata    json.RawMessage `json:"metadata,omitempty"`
 	ClientMsgID string          `json:"clientMsgID,omitempty"`
-	// Edited is the TS of the last edit, Edits how many there were.
+	// Edited is the TS of the last edit.
 	Edited string `json:"edited,omitempty"`
-	Edits  int    `json:"edits,omitempty"`
-	// Pings are the mentions that would notify people, such as <!channel> and <@U0BOT>, in order, of this and all former versions.
+	// Edits is the number of edits.
+	Edits int `json:"edits,omitempty"`
+	// Pings are the mentions in this and all former versions that would notify people, such as <!channel> and <@U0BOT>, in order.
 	Pings []string `json:"pings,omitempty"`
 }
 
+// size returns the approximate size of the message in memory.
 func (m *Message) size() int {
 	return len(m.Text) + len(m.Blocks) + len(m.Attachments) + len(m.Metadata) + 512
 }
@@ -42,7 +44,10 @@ const (
 	maxMetadata    = 16 << 10
 )
 
-// content is what a caller wants a message to hold; nil parts were not sent.
+// maxPings is the maximum number of recorded pings of a message.
+const maxPings = 1000
+
+// content is the content of a message in a call. Absent parts are nil.
 type content struct {
 	text        *string
 	blocks      json.RawMessage
@@ -52,6 +57,7 @@ type content struct {
 	clientMsgID string
 }
 
+// contentOf returns the content in a call's arguments.
 func contentOf(a args) content {
 	c := content{
 		blocks:      a.raw("blocks"),
@@ -60,13 +66,13 @@ func contentOf(a args) content {
 		linkNames:   a.flag("link_names") || a["parse"] == "full",
 		clientMsgID: a["client_msg_id"],
 	}
-	if text, sent := a["text"]; sent {
+	if text, ok := a["text"]; ok {
 		c.text = &text
 	}
 	return c
 }
 
-// check refuses what Slack refuses.
+// check returns the refusal of invalid content, or nil.
 func (c content) check() *refusal {
 	var blocks, attachments []any
 	if c.blocks != nil && json.Unmarshal(c.blocks, &blocks) != nil {
@@ -93,6 +99,7 @@ func (c content) check() *refusal {
 	return checkMetadata(c.metadata)
 }
 
+// checkMetadata returns the refusal of invalid metadata, or nil.
 func checkMetadata(raw json.RawMessage) *refusal {
 	if raw == nil {
 		return nil
@@ -107,7 +114,7 @@ func checkMetadata(raw json.RawMessage) *refusal {
 	if json.Unmarshal(raw, &m) != nil {
 		return refuse("invalid_metadata_format")
 	}
-	if m.Type == nil && m.Payload == nil { // an empty object takes the metadata away
+	if m.Type == nil && m.Payload == nil { // an empty object removes the metadata
 		return nil
 	}
 	if m.Type == nil || *m.Type == "" || m.Payload == nil {
@@ -116,7 +123,7 @@ func checkMetadata(raw json.RawMessage) *refusal {
 	return nil
 }
 
-// put writes the content into a message; parts that were not sent stay as they are.
+// put writes the content into a message. Absent parts stay as they are.
 func (c content) put(m *Message) {
 	if c.text != nil {
 		m.Text = *c.text
@@ -130,13 +137,11 @@ func (c content) put(m *Message) {
 	if c.metadata != nil {
 		m.Metadata = nonEmpty(c.metadata)
 	}
-	m.Pings = append(m.Pings, pings(m, c.linkNames)...)
-	// Bounded, however often a message is edited.
-	if len(m.Pings) > 1000 {
-		m.Pings = m.Pings[:1000]
-	}
+	m.Pings = append(m.Pings, c.pings(m)...)
+	m.Pings = m.Pings[:min(len(m.Pings), maxPings)]
 }
 
+// nonEmpty returns JSON, or nil if it is empty.
 func nonEmpty(raw json.RawMessage) json.RawMessage {
 	switch strings.Join(strings.Fields(string(raw)), "") {
 	case "[]", "{}", "null":
@@ -152,7 +157,7 @@ func compareTS(a, b string) int {
 	return cmp.Or(cmp.Compare(as, bs), cmp.Compare(au, bu))
 }
 
-// splitTS reads "seconds.fraction", of which history also takes a plain number of seconds, into seconds and microseconds.
+// splitTS parses a timestamp of seconds, with or without a fraction.
 func splitTS(ts string) (seconds, micros int64) {
 	whole, fraction, _ := strings.Cut(ts, ".")
 	seconds, _ = strconv.ParseInt(whole, 10, 64)
@@ -161,15 +166,17 @@ func splitTS(ts string) (seconds, micros int64) {
 	return seconds, micros
 }
 
-// view is the message as the Web API shows it.
-func (m *Message) view(withMetadata bool) map[string]any {
+// view returns the message as the Web API shows it, with metadata.
+func (m *Message) view() map[string]any {
 	v := map[string]any{"type": "message", "ts": m.TS, "text": m.Text, "team": TeamID, "bot_id": BotID, "user": BotUser}
 	if m.Webhook {
-		v["subtype"], v["bot_id"] = "bot_message", "B0SANDBOX"
+		v["subtype"] = "bot_message"
+		v["bot_id"] = "B0SANDBOX"
 		delete(v, "user")
 	}
 	if m.ThreadTS != "" {
-		v["thread_ts"], v["parent_user_id"] = m.ThreadTS, BotUser
+		v["thread_ts"] = m.ThreadTS
+		v["parent_user_id"] = BotUser
 		if m.Broadcast {
 			v["subtype"] = "thread_broadcast"
 		}
@@ -186,7 +193,7 @@ func (m *Message) view(withMetadata bool) map[string]any {
 	if m.Edited != "" {
 		v["edited"] = map[string]any{"user": BotUser, "ts": m.Edited}
 	}
-	if withMetadata && m.Metadata != nil {
+	if m.Metadata != nil {
 		v["metadata"] = m.Metadata
 	}
 	return v

@@ -15,6 +15,7 @@ var (
 	entityPattern  = regexp.MustCompile(`^&(?:amp|lt|gt);`)
 )
 
+// spans are the kinds of inline markup.
 var spans = []struct {
 	pattern *regexp.Regexp
 	tag     string
@@ -25,7 +26,7 @@ var spans = []struct {
 	{regexp.MustCompile(`^~(\S(?:[^~\n]*\S)?)~`), "s"},
 }
 
-// emoji are those that alerts use; others are shown by name.
+// emoji are the emoji that alerts use. Others are shown by name.
 var emoji = map[string]string{
 	"rotating_light": "🚨", "warning": "⚠️", "white_check_mark": "✅", "x": "❌", "bug": "🐛", "bell": "🔔", "no_bell": "🔕", "fire": "🔥",
 	"large_green_circle": "🟢", "large_yellow_circle": "🟡", "large_orange_circle": "🟠", "red_circle": "🔴", "white_circle": "⚪",
@@ -33,19 +34,21 @@ var emoji = map[string]string{
 	"test_tube": "🧪", "information_source": "ℹ️", "heavy_check_mark": "✔️", "eyes": "👀",
 }
 
-// RenderMrkdwn shows mrkdwn as a channel does. Mentions that would notify people have the class ping. Links lead to http, https and
-// mailto only; nothing of the text is HTML.
+// RenderMrkdwn renders mrkdwn as HTML. Mentions that would notify people have the class ping. Links lead to http, https and mailto only.
+// HTML in the text is escaped.
 func RenderMrkdwn(s string) template.HTML {
 	return template.HTML(mrkdwn(s)) //nolint:gosec // every piece of the text went through html.EscapeString
 }
 
+// mrkdwn renders mrkdwn.
 func mrkdwn(s string) string {
 	var out strings.Builder
 	start := true // at the start of a word, where a span may begin
 	for s != "" {
-		if shown, size := markup(s, start); size > 0 {
-			out.WriteString(shown)
-			s, start = s[size:], true
+		if rendered, size := markup(s, start); size > 0 {
+			out.WriteString(rendered)
+			s = s[size:]
+			start = true
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s)
@@ -60,7 +63,7 @@ func mrkdwn(s string) string {
 	return out.String()
 }
 
-// markup shows the markup that the text begins with, and says how long it is: 0 when it begins with none.
+// markup renders the markup at the beginning of a text, and returns its length in the text. The length is 0 if there is none.
 func markup(s string, start bool) (string, int) {
 	switch s[0] {
 	case '<':
@@ -93,12 +96,12 @@ func markup(s string, start bool) (string, int) {
 	return "", 0
 }
 
-// plain shows text in which only the three entities mean something.
+// plain renders text without markup, except for the three entities.
 func plain(s string) string {
 	return html.EscapeString(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(s))
 }
 
-// special shows what stands between < and >: a link, a mention, a date.
+// special renders the content of angle brackets: a link, a mention or a date.
 func special(target, label string) string {
 	switch {
 	case pingPattern.MatchString("<" + target + ">"):

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzRenderMrkdwn: whatever the text, there is no tag but ours.
+// FuzzRenderMrkdwn checks that the HTML has no tags of the text.
 func FuzzRenderMrkdwn(f *testing.F) {
 	for _, seed := range []string{
 		"*a*", "<https://x|y>", "<script>", "```<b>```", "&lt;i&gt;", "<!here|<b>>", "_*~`", `<https://x.test/"onx="|a"b>`, ":warning:", "\xff<",
@@ -18,7 +18,7 @@ func FuzzRenderMrkdwn(f *testing.F) {
 		for i, piece := range strings.Split(string(RenderMrkdwn(in)), "<") {
 			piece = strings.TrimPrefix(piece, "/")
 			if i > 0 && !slices.ContainsFunc(ours, func(tag string) bool { return strings.HasPrefix(piece, tag) }) {
-				t.Fatalf("%q made the tag %q", in, "<"+piece)
+				t.Fatalf("%q has the tag %q", in, "<"+piece)
 			}
 		}
 	})

@@ -5,16 +5,16 @@ import (
 	"regexp"
 )
 
-// pingPattern finds what notifies people (docs.slack.dev, formatting message text: mentions).
+// pingPattern matches mentions that notify people (docs.slack.dev, formatting message text: mentions).
 var pingPattern = regexp.MustCompile(`<(!(?:channel|here|everyone|group)|!subteam\^[A-Za-z0-9]+|@[A-Za-z0-9]+)(?:\|[^<>]*)?>`)
 
-// namePattern finds names that Slack turns into mentions when it is asked to link names.
+// namePattern matches names that Slack turns into mentions if a call has link_names.
 var namePattern = regexp.MustCompile(`@(?:channel|here|everyone)\b`)
 
-// pings finds every mention in a message that would notify somebody. Where it is not known whether Slack would, it says yes: a test that
-// finds none can rely on it.
-func pings(m *Message, linkNames bool) []string {
-	f := &pingFinder{linkNames: linkNames}
+// pings returns the mentions in a message that would notify people. It includes doubtful ones, so that a test that finds none can
+// rely on it.
+func (c content) pings(m *Message) []string {
+	f := &pingFinder{linkNames: c.linkNames}
 	f.scan(m.Text)
 	for _, raw := range []json.RawMessage{m.Blocks, m.Attachments} {
 		var v any
@@ -25,11 +25,13 @@ func pings(m *Message, linkNames bool) []string {
 	return f.found
 }
 
+// pingFinder collects mentions.
 type pingFinder struct {
 	linkNames bool
 	found     []string
 }
 
+// scan collects the mentions in mrkdwn.
 func (f *pingFinder) scan(s string) {
 	for _, match := range pingPattern.FindAllStringSubmatch(s, -1) {
 		f.found = append(f.found, "<"+match[1]+">")
@@ -39,9 +41,10 @@ func (f *pingFinder) scan(s string) {
 	}
 }
 
-// textKeys are the members of blocks and attachments whose strings Slack reads as mrkdwn, in the order they are looked at.
+// textKeys are the members of blocks and attachments that Slack renders as mrkdwn, in the order of the scan.
 var textKeys = []string{"pretext", "title", "text", "fallback", "value", "footer", "author_name"}
 
+// walk collects the mentions in blocks or attachments.
 func (f *pingFinder) walk(v any) {
 	switch v := v.(type) {
 	case []any:
@@ -72,6 +75,7 @@ func (f *pingFinder) walk(v any) {
 	}
 }
 
+// richText collects the mention in an element of rich text.
 func (f *pingFinder) richText(v map[string]any) {
 	for _, kind := range [][2]string{{"user_id", "@"}, {"usergroup_id", "!subteam^"}, {"range", "!"}} {
 		if id, ok := v[kind[0]].(string); ok {

@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// View is a message as a page shows it.
+// View is a message for display on a page.
 type View struct {
 	Parts       []Part
 	Attachments []Attachment
 }
 
-// Attachment is the part of a message with a bar at its side.
+// Attachment is a part of a message with a coloured bar.
 type Attachment struct {
-	// Color is #rrggbb, and grey when the message has none.
+	// Color is #rrggbb. It is grey if the message has none.
 	Color string
 	Parts []Part
 }
 
-// Part is one block. Kind says which of the other members it has.
+// Part is a block. Which members are set depends on Kind.
 type Part struct {
 	Kind    string
 	Text    template.HTML
@@ -36,12 +36,12 @@ type Button struct {
 
 var colorPattern = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 
-// View makes the page's form of a message. Its text is not shown when it has blocks, as with the real Slack.
+// View returns the message for display. As in the real Slack, the text is hidden if there are blocks.
 func (m *Message) View() View {
 	var v View
 	var blocks []map[string]any
 	var attachments []map[string]any
-	_ = json.Unmarshal(m.Blocks, &blocks) // both were checked when they came
+	_ = json.Unmarshal(m.Blocks, &blocks) // both are valid
 	_ = json.Unmarshal(m.Attachments, &attachments)
 	v.Parts = parts(blocks)
 	if len(v.Parts) == 0 && m.Text != "" {
@@ -53,6 +53,7 @@ func (m *Message) View() View {
 	return v
 }
 
+// attachment returns an attachment for display.
 func attachment(a map[string]any) Attachment {
 	view := Attachment{Color: "#c0c4cc"}
 	color, _ := a["color"].(string)
@@ -85,6 +86,7 @@ func attachment(a map[string]any) Attachment {
 	return view
 }
 
+// objects returns the objects in a list.
 func objects(v any) []map[string]any {
 	list, _ := v.([]any)
 	var found []map[string]any
@@ -96,6 +98,7 @@ func objects(v any) []map[string]any {
 	return found
 }
 
+// parts returns blocks for display.
 func parts(blocks []map[string]any) []Part {
 	var list []Part
 	for _, b := range blocks {
@@ -135,6 +138,7 @@ func parts(blocks []map[string]any) []Part {
 	return list
 }
 
+// buttons returns the buttons among elements.
 func buttons(elements []map[string]any) []Button {
 	var list []Button
 	for _, e := range elements {
@@ -155,6 +159,7 @@ func buttons(elements []map[string]any) []Button {
 	return list
 }
 
+// textHTML returns a text object as HTML.
 func textHTML(v any) template.HTML {
 	o, _ := v.(map[string]any)
 	text, _ := o["text"].(string)
@@ -164,11 +169,12 @@ func textHTML(v any) template.HTML {
 	return escaped(text)
 }
 
+// escaped returns plain text as HTML.
 func escaped(s string) template.HTML {
 	return template.HTML(strings.ReplaceAll(html.EscapeString(s), "\n", "<br>")) //nolint:gosec // escaped here
 }
 
-// richText gathers the words of a rich_text block.
+// richText returns the text in a rich_text block.
 func richText(v any) string {
 	var out strings.Builder
 	for _, e := range objects(v) {

@@ -18,9 +18,11 @@ func TestRenderMrkdwn(t *testing.T) {
 		{"code block", "```\n<b> *x*\n```", "<pre>&lt;b&gt; *x*\n</pre>"},
 		{"lines", "a\nb", "a<br>b"},
 		{"link", "<https://example.com/?a=1&amp;b=2|the <i>page>", "&lt;https://example.com/?a=1&amp;b=2|the &lt;i&gt;page&gt;"},
-		{"labelled link", "<https://example.com/?a=1&amp;b=2|the &lt;page&gt;>", `<a rel="noreferrer nofollow" href="https://example.com/?a=1&amp;b=2">the &lt;page&gt;</a>`},
+		{"labelled link", "<https://example.com/?a=1&amp;b=2|the &lt;page&gt;>",
+			`<a rel="noreferrer nofollow" href="https://example.com/?a=1&amp;b=2">the &lt;page&gt;</a>`},
 		{"bare link", "<https://example.com>", `<a rel="noreferrer nofollow" href="https://example.com">https://example.com</a>`},
-		{"link out of an attribute", `<https://x" onclick="alert(1)|y>`, `<a rel="noreferrer nofollow" href="https://x&#34; onclick=&#34;alert(1)">y</a>`},
+		{"link out of an attribute", `<https://x" onclick="alert(1)|y>`,
+			`<a rel="noreferrer nofollow" href="https://x&#34; onclick=&#34;alert(1)">y</a>`},
 		{"script link", "<javascript:alert(1)|click>", "&lt;javascript:alert(1)|click&gt;"},
 		{"channel ping", "<!channel> hi", `<span class="ping">@channel</span> hi`},
 		{"user ping", "<@U0BOT|bot>", `<span class="ping">@U0BOT</span>`},
@@ -44,28 +46,33 @@ func TestPings(t *testing.T) {
 		want []string
 	}{
 		{"none", Message{Text: "a @channel &lt;!here&gt; <https://example.com|x> <#C1|dev>"}, false, nil},
-		{"in the text", Message{Text: "<!channel> <!here|here> <@U1> <!subteam^S1|@x>"}, false, []string{"<!channel>", "<!here>", "<@U1>", "<!subteam^S1>"}},
-		{"names, when asked", Message{Text: "a @channel"}, true, []string{"@channel"}},
-		{"in blocks", Message{Blocks: json.RawMessage(`[{"type":"section","text":{"type":"mrkdwn","text":"<!here>"},"fields":[{"type":"mrkdwn","text":"<@U2>"}]}]`)}, false, []string{"<!here>", "<@U2>"}},
-		{"plain text does not", Message{Blocks: json.RawMessage(`[{"type":"header","text":{"type":"plain_text","text":"<!here>"}}]`)}, false, nil},
-		{"a button's value does not", Message{Blocks: json.RawMessage(`[{"type":"actions","elements":[{"type":"button","action_id":"a","value":"<!here>","text":{"type":"plain_text","text":"<!here>"}}]}]`)}, false, nil},
-		{"in rich text", Message{Blocks: json.RawMessage(`[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"broadcast","range":"channel"},{"type":"user","user_id":"U3"}]}]}]`)}, false, []string{"<!channel>", "<@U3>"}},
-		{"in an attachment", Message{Attachments: json.RawMessage(`[{"pretext":"<!everyone>","fields":[{"title":"t","value":"<@U4>"}]}]`)}, false, []string{"<!everyone>", "<@U4>"}},
+		{"in the text", Message{Text: "<!channel> <!here|here> <@U1> <!subteam^S1|@x>"}, false,
+			[]string{"<!channel>", "<!here>", "<@U1>", "<!subteam^S1>"}},
+		{"names with link_names", Message{Text: "a @channel"}, true, []string{"@channel"}},
+		{"in blocks", Message{Blocks: json.RawMessage(`[{"type":"section","text":{"type":"mrkdwn","text":"<!here>"},` +
+			`"fields":[{"type":"mrkdwn","text":"<@U2>"}]}]`)}, false, []string{"<!here>", "<@U2>"}},
+		{"not in plain text", Message{Blocks: json.RawMessage(`[{"type":"header","text":{"type":"plain_text","text":"<!here>"}}]`)}, false, nil},
+		{"not in a button's value", Message{Blocks: json.RawMessage(`[{"type":"actions","elements":[{"type":"button",` +
+			`"action_id":"a","value":"<!here>","text":{"type":"plain_text","text":"<!here>"}}]}]`)}, false, nil},
+		{"in rich text", Message{Blocks: json.RawMessage(`[{"type":"rich_text","elements":[{"type":"rich_text_section",` +
+			`"elements":[{"type":"broadcast","range":"channel"},{"type":"user","user_id":"U3"}]}]}]`)}, false, []string{"<!channel>", "<@U3>"}},
+		{"in an attachment", Message{Attachments: json.RawMessage(`[{"pretext":"<!everyone>","fields":[{"title":"t",` +
+			`"value":"<@U4>"}]}]`)}, false, []string{"<!everyone>", "<@U4>"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := pings(&c.m, c.link); !slices.Equal(got, c.want) {
+			if got := (content{linkNames: c.link}).pings(&c.m); !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
 	}
 }
 
-func TestPingsOfAnEditedMessageAreKept(t *testing.T) {
+func TestPingsSurviveEdits(t *testing.T) {
 	w := New(Options{Clock: stopped})
 	ts := post(t, w, "<!channel> look")
 	ok(t, w, "chat.update", form("channel", AlertsChannel, "ts", ts, "text", "nothing here"))
 	if got := w.Messages(AlertsChannel)[0].Pings; !slices.Equal(got, []string{"<!channel>"}) {
-		t.Errorf("got %q, want the ping that people already had", got)
+		t.Errorf("got %q, want the former version's ping", got)
 	}
 }
 
@@ -81,7 +88,7 @@ func TestView(t *testing.T) {
 		t.Errorf("got %+v, want the blocks in place of the text, plain text escaped", v.Parts)
 	}
 	if b := v.Parts[1].Buttons; len(b) != 1 || b[0].Label != "Go" || b[0].URL != "" {
-		t.Errorf("got %+v, want a button that leads nowhere", b)
+		t.Errorf("got %+v, want a button without a URL", b)
 	}
 	var colors []string
 	for _, a := range v.Attachments {

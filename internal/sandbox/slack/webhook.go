@@ -1,15 +1,14 @@
 package slack
 
 import (
+	"cmp"
 	"io"
-	"math"
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
 )
 
-// hookStatus are the statuses of the refusals that are not 400 (docs.slack.dev, sending messages using incoming webhooks).
+// hookStatus has the statuses of refusals other than 400 (docs.slack.dev, sending messages using incoming webhooks).
 var hookStatus = map[string]int{
 	"invalid_token": http.StatusForbidden, "no_team": http.StatusNotFound, "no_service": http.StatusNotFound,
 	"no_active_hooks": http.StatusNotFound, "channel_not_found": http.StatusNotFound, "channel_is_archived": http.StatusGone,
@@ -20,31 +19,30 @@ func (w *Workspace) Webhooks() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /services/{team}/{service}/{secret}", func(rw http.ResponseWriter, r *http.Request) {
 		rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		no := w.hook(r)
-		if no == nil {
+		refused := w.postByHook(r)
+		if refused == nil {
 			_, _ = io.WriteString(rw, "ok")
 			return
 		}
-		w.refused("webhook", no.code)
-		status := http.StatusBadRequest
-		if s, other := hookStatus[no.code]; other {
-			status = s
-		}
-		if no.retryAfter > 0 {
-			rw.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(no.retryAfter.Seconds()))))
+		w.countRefusal("webhook", refused.code)
+		status := cmp.Or(hookStatus[refused.code], http.StatusBadRequest)
+		if refused.retryAfter > 0 {
+			refused.setRetryAfter(rw.Header())
 			status = http.StatusTooManyRequests
 		}
 		rw.WriteHeader(status)
-		_, _ = io.WriteString(rw, no.code)
+		_, _ = io.WriteString(rw, refused.code)
 	})
 	return mux
 }
 
-func (w *Workspace) hook(r *http.Request) *refusal {
+// postByHook posts a message to the channel of an incoming webhook.
+func (w *Workspace) postByHook(r *http.Request) *refusal {
 	a, readable := hookArguments(r)
 	c := contentOf(a)
-	c.metadata, c.clientMsgID = nil, "" // a webhook has neither
-	wrong := c.check()
+	c.metadata = nil // not supported by webhooks
+	c.clientMsgID = ""
+	invalid := c.check()
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -67,8 +65,8 @@ func (w *Workspace) hook(r *http.Request) *refusal {
 		return refuse("channel_is_archived")
 	case !readable:
 		return refuse("invalid_payload")
-	case wrong != nil:
-		return wrong
+	case invalid != nil:
+		return invalid
 	}
 	if wait := w.take(ch); wait > 0 {
 		return &refusal{code: "rate_limited", retryAfter: wait}
@@ -78,7 +76,7 @@ func (w *Workspace) hook(r *http.Request) *refusal {
 	return nil
 }
 
-// hookArguments reads the JSON, which is the body or, from old senders, the form field "payload".
+// hookArguments reads the arguments from the JSON in the body or, as old clients send it, in the form field "payload".
 func hookArguments(r *http.Request) (args, bool) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -32,12 +32,14 @@ func TestWebhook(t *testing.T) {
 		{"nothing to say", WebhookPath, `{}`, nil, 400, "no_text"},
 		{"empty text", WebhookPath, `{"text":""}`, nil, 400, "no_text"},
 		{"bad blocks", WebhookPath, `{"text":"x","blocks":[{"type":"none"}]}`, nil, 400, "invalid_blocks"},
-		{"too many attachments", WebhookPath, `{"text":"x","attachments":[{}` + strings.Repeat(",{}", 100) + `]}`, nil, 400, "too_many_attachments"},
+		{"too many attachments", WebhookPath, `{"text":"x","attachments":[{}` + strings.Repeat(",{}", 100) + `]}`, nil, 400,
+			"too_many_attachments"},
 		{"another team", "/services/T0OTHER/B0SANDBOX/sandbox", `{"text":"x"}`, nil, 404, "no_team"},
 		{"unknown service", "/services/T0SANDBOX/B9/sandbox", `{"text":"x"}`, nil, 404, "no_service"},
 		{"wrong secret", "/services/T0SANDBOX/B0SANDBOX/other", `{"text":"x"}`, nil, 403, "invalid_token"},
 		{"revoked", WebhookPath, `{"text":"x"}`, func(w *Workspace) error { return w.SetWebhook(WebhookPath, Revoked) }, 404, "no_service"},
-		{"inactive", WebhookPath, `{"text":"x"}`, func(w *Workspace) error { return w.SetWebhook(WebhookPath, Inactive) }, 404, "no_active_hooks"},
+		{"inactive", WebhookPath, `{"text":"x"}`, func(w *Workspace) error { return w.SetWebhook(WebhookPath, Inactive) },
+			404, "no_active_hooks"},
 		{"archived", WebhookPath, `{"text":"x"}`, func(w *Workspace) error {
 			return w.PutChannel(Channel{ID: AlertsChannel, Name: "voice-ai-alerts", Archived: true})
 		}, 410, "channel_is_archived"},
@@ -76,6 +78,6 @@ func TestWebhookPostsToItsOwnChannel(t *testing.T) {
 		t.Errorf("got %s and %+v, want the message in #voice-ai-dev without metadata", rec.Body, got)
 	}
 	if len(w.Messages(GeneralChannel)) != 0 {
-		t.Error("a webhook posted to the channel that it was asked for")
+		t.Error("a webhook posted to the channel in the call")
 	}
 }

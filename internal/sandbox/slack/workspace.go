@@ -4,13 +4,12 @@ package slack
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// What exists in a fresh workspace.
+// The content of a new workspace.
 const (
 	TeamID   = "T0SANDBOX"
 	TeamName = "Voice AI Sandbox"
@@ -19,7 +18,7 @@ const (
 	BotID    = "B0BOT"
 	BotToken = "xoxb-sandbox"
 
-	// AlertsChannel, DevChannel and GeneralChannel have the bot as a member; SecretChannel has not; OldChannel is archived.
+	// The bot is a member of AlertsChannel, DevChannel, GeneralChannel and OldChannel, which is archived, but not of SecretChannel.
 	AlertsChannel  = "C0ALERTS"
 	DevChannel     = "C0DEV"
 	GeneralChannel = "C0GENERAL"
@@ -38,17 +37,17 @@ const (
 	maxChannelBytes = 64 << 20
 )
 
-// Options of a workspace.
+// Options are the options of a workspace.
 type Options struct {
-	// Clock tells the time; time.Now when nil.
+	// Clock returns the time. nil means time.Now.
 	Clock func() time.Time
-	// RatePerSecond limits posts to each channel, as the real Slack does with 1; 0 is no limit.
+	// RatePerSecond limits the posts to each channel. The real Slack's limit is 1. 0 means no limit.
 	RatePerSecond float64
-	// Burst is how many posts may come at once under a limit; 1 when 0.
+	// Burst is the number of posts that may exceed the limit at once. 0 means 1.
 	Burst int
 }
 
-// State of a credential.
+// State is the state of a credential.
 type State string
 
 // The states of a credential. A revoked token answers token_revoked, an inactive one account_inactive.
@@ -58,7 +57,7 @@ const (
 	Inactive State = "inactive"
 )
 
-// Token is what a bot token may do.
+// Token is a bot token's state and scopes.
 type Token struct {
 	State  State
 	Scopes []string
@@ -69,11 +68,11 @@ type Channel struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
 	Archived bool   `json:"archived"`
-	// Member says whether the bot is in it.
+	// Member reports whether the bot is in the channel.
 	Member bool `json:"member"`
 }
 
-// Counts are what was accepted and, by method and error code, what was refused.
+// Counts are the numbers of accepted calls, and of refused ones by method and error code.
 type Counts struct {
 	Posts        int            `json:"posts"`
 	Updates      int            `json:"updates"`
@@ -82,18 +81,11 @@ type Counts struct {
 	Refused      map[string]int `json:"refused"`
 }
 
+// hook is an incoming webhook.
 type hook struct {
 	channel string
 	secret  string
 	state   State
-}
-
-type channel struct {
-	Channel
-	messages []*Message
-	bytes    int
-	tokens   float64
-	filled   time.Time
 }
 
 // Workspace is a Slack workspace. It is safe for concurrent use.
@@ -109,7 +101,7 @@ type Workspace struct {
 	counts   Counts
 }
 
-// New makes a workspace with the channels and credentials of the constants above.
+// New returns a workspace with the channels and credentials of the constants above.
 func New(o Options) *Workspace {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -120,16 +112,17 @@ func New(o Options) *Workspace {
 	return w
 }
 
-// DefaultScopes are those of BotToken.
+// DefaultScopes returns the scopes of BotToken.
 func DefaultScopes() []string {
 	return []string{"chat:write", "channels:read", "channels:history", "groups:history", "commands", "users:read"}
 }
 
-// Reset forgets everything that happened.
+// Reset restores the content of a new workspace.
 func (w *Workspace) Reset() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.channels, w.order = map[string]*channel{}, nil
+	w.channels = map[string]*channel{}
+	w.order = nil
 	w.counts = Counts{Refused: map[string]int{}}
 	w.tokens = map[string]Token{BotToken: {State: Valid, Scopes: DefaultScopes()}}
 	w.hooks = map[string]*hook{
@@ -147,7 +140,7 @@ func (w *Workspace) Reset() {
 	}
 }
 
-// PutChannel adds a channel or changes one. Its ID and name may not be empty.
+// PutChannel adds or updates a channel. Its ID and name must not be empty.
 func (w *Workspace) PutChannel(c Channel) error {
 	if c.ID == "" || len(c.ID) > 80 || c.Name == "" || len(c.Name) > 80 {
 		return fmt.Errorf("channel %q: id and name must have 1 to 80 characters", c.ID)
@@ -155,15 +148,16 @@ func (w *Workspace) PutChannel(c Channel) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.channels[c.ID] == nil && len(w.order) >= maxChannels {
-		return fmt.Errorf("channel %q: the workspace holds %d channels at most", c.ID, maxChannels)
+		return fmt.Errorf("channel %q: a workspace has at most %d channels", c.ID, maxChannels)
 	}
 	if other := w.find(c.Name); other != nil && other.ID != c.ID {
-		return fmt.Errorf("channel %q: the name %q is taken", c.ID, c.Name)
+		return fmt.Errorf("channel %q: the name %q is in use", c.ID, c.Name)
 	}
 	w.put(c)
 	return nil
 }
 
+// put adds or updates a channel. It needs the lock.
 func (w *Workspace) put(c Channel) {
 	if old := w.channels[c.ID]; old != nil {
 		old.Channel = c
@@ -173,7 +167,7 @@ func (w *Workspace) put(c Channel) {
 	w.order = append(w.order, c.ID)
 }
 
-// PutToken adds a bot token or changes what one may do. Without scopes it has the default ones.
+// PutToken adds or updates a bot token. Without scopes, it has the default ones.
 func (w *Workspace) PutToken(token string, t Token) error {
 	if token == "" || len(token) > 255 {
 		return fmt.Errorf("token must have 1 to 255 characters")
@@ -188,14 +182,14 @@ func (w *Workspace) PutToken(token string, t Token) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, known := w.tokens[token]; !known && len(w.tokens) >= maxCredentials {
-		return fmt.Errorf("the workspace holds %d tokens at most", maxCredentials)
+	if _, ok := w.tokens[token]; !ok && len(w.tokens) >= maxCredentials {
+		return fmt.Errorf("a workspace has at most %d tokens", maxCredentials)
 	}
 	w.tokens[token] = t
 	return nil
 }
 
-// SetWebhook changes the state of the incoming webhook with that path (WebhookPath, for one): revoked answers no_service, inactive
+// SetWebhook sets the state of the incoming webhook with a path such as WebhookPath. A revoked one answers no_service, an inactive one
 // no_active_hooks.
 func (w *Workspace) SetWebhook(path string, s State) error {
 	switch s {
@@ -214,7 +208,7 @@ func (w *Workspace) SetWebhook(path string, s State) error {
 	return fmt.Errorf("no incoming webhook has the path %q", path)
 }
 
-// Channels lists the channels in the order they were made.
+// Channels returns the channels in the order of their creation.
 func (w *Workspace) Channels() []Channel {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -225,7 +219,7 @@ func (w *Workspace) Channels() []Channel {
 	return list
 }
 
-// Channel looks a channel up by ID or by name, with or without #.
+// Channel returns a channel by ID or by name, with or without #.
 func (w *Workspace) Channel(name string) (Channel, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -235,7 +229,7 @@ func (w *Workspace) Channel(name string) (Channel, bool) {
 	return Channel{}, false
 }
 
-// Messages are those of a channel (ID or name), thread replies among them, oldest first.
+// Messages returns the messages and replies in a channel, given by ID or name, oldest first.
 func (w *Workspace) Messages(name string) []Message {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -250,7 +244,7 @@ func (w *Workspace) Messages(name string) []Message {
 	return list
 }
 
-// Counts tells what was accepted and refused so far.
+// Counts returns the counts so far.
 func (w *Workspace) Counts() Counts {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -262,13 +256,14 @@ func (w *Workspace) Counts() Counts {
 	return c
 }
 
-func (w *Workspace) refused(method, code string) {
+// countRefusal counts a refused call.
+func (w *Workspace) countRefusal(method, code string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.counts.Refused[method+" "+code]++
 }
 
-// find needs the lock.
+// find returns a channel by ID or name, or nil. It needs the lock.
 func (w *Workspace) find(name string) *channel {
 	if c := w.channels[name]; c != nil {
 		return c
@@ -282,48 +277,13 @@ func (w *Workspace) find(name string) *channel {
 	return nil
 }
 
-// nextTS makes a timestamp that no other message has: microseconds, strictly increasing even when the clock is not. It needs the lock.
+// nextTS returns a unique timestamp in microseconds, which increases even if the clock does not. It needs the lock.
 func (w *Workspace) nextTS() string {
 	w.lastTS = max(w.lastTS+1, w.options.Clock().UnixMicro())
 	return formatTS(w.lastTS)
 }
 
+// formatTS formats a timestamp as Slack does.
 func formatTS(micros int64) string {
 	return fmt.Sprintf("%d.%06d", micros/1_000_000, micros%1_000_000)
-}
-
-// take uses up one post of the channel's rate, or says how long to wait for it. It needs the lock.
-func (w *Workspace) take(c *channel) time.Duration {
-	rate := w.options.RatePerSecond
-	if rate <= 0 {
-		return 0
-	}
-	now := w.options.Clock()
-	c.tokens = min(float64(w.options.Burst), c.tokens+max(0, now.Sub(c.filled).Seconds())*rate)
-	c.filled = now
-	if c.tokens < 1 {
-		return time.Duration((1 - c.tokens) / rate * float64(time.Second))
-	}
-	c.tokens--
-	return 0
-}
-
-// add stores a message. It needs the lock.
-func (c *channel) add(m *Message) {
-	c.messages = append(c.messages, m)
-	c.bytes += m.size()
-	c.makeRoom()
-}
-
-// makeRoom lets the oldest messages go when the channel is full. It needs the lock.
-func (c *channel) makeRoom() {
-	for len(c.messages) > maxMessages || c.bytes > maxChannelBytes {
-		c.bytes -= c.messages[0].size()
-		c.messages = c.messages[1:]
-	}
-}
-
-// at finds a message by its timestamp. It needs the lock.
-func (c *channel) at(ts string) (int, bool) {
-	return slices.BinarySearchFunc(c.messages, ts, func(m *Message, ts string) int { return compareTS(m.TS, ts) })
 }
