@@ -52,7 +52,7 @@ type stripe struct {
 }
 
 // stripOf draws runs, which come newest first, as a strip of 20 places with the oldest run on the left. Failed runs
-// are the highest, so that the shape says what the colour says.
+// are the highest, so that shape and colour have the same meaning.
 func stripOf(runs []client.Run) []stripe {
 	out := make([]stripe, 0, len(runs))
 	for i := range runs {

@@ -39,7 +39,7 @@ func Check(token string) string {
 	return ""
 }
 
-// Begin stores the token in the browser. The session ends with the token, if the token says when that is.
+// Begin stores the token in the browser. The session ends with the token, if the token contains its expiry.
 func Begin(w http.ResponseWriter, r *http.Request, token string, now time.Time) {
 	c := cookie(r, token)
 	if end, known := expiry(token); known {
