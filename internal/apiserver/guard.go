@@ -88,7 +88,7 @@ func (s *Server) admit(r *http.Request) (known *http.Request, leave func(), prob
 			return nil, nil, later(tooMuch, seconds, "too many wrong tokens from your address; wait %d s", seconds)
 		}
 	}
-	caller, err := s.o.Identity.Caller(r.Context(), token)
+	caller, err := s.o.Identity.Authenticate(r.Context(), token)
 	switch {
 	case errors.Is(err, identity.ErrUnauthenticated):
 		s.good.Remove(hash)

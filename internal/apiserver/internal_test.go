@@ -37,7 +37,7 @@ type gate struct {
 	unasked error
 }
 
-func (g gate) Caller(_ context.Context, token string) (identity.Caller, error) {
+func (g gate) Authenticate(_ context.Context, token string) (identity.Caller, error) {
 	if token == "wrong" {
 		return identity.Caller{}, identity.ErrUnauthenticated
 	}

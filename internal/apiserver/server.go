@@ -43,7 +43,7 @@ type Outbox interface {
 
 // Identity is what a Server asks of package identity.
 type Identity interface {
-	Caller(ctx context.Context, token string) (identity.Caller, error)
+	Authenticate(ctx context.Context, token string) (identity.Caller, error)
 	Allowed(ctx context.Context, caller identity.Caller, access identity.Access) (bool, error)
 }
 

@@ -309,7 +309,7 @@ func (s *Server) stream(r *http.Request, out http.ResponseWriter, w *watcher, i 
 
 // stillMay says whether the watcher's token is good and its rights are the same as when it began.
 func (s *Server) stillMay(r *http.Request, w *watcher, i *watchInput) bool {
-	caller, err := s.o.Identity.Caller(r.Context(), identity.BearerToken(r))
+	caller, err := s.o.Identity.Authenticate(r.Context(), identity.BearerToken(r))
 	if err != nil || caller.GetName() != w.caller {
 		return false
 	}

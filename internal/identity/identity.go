@@ -1,5 +1,6 @@
-// Package identity answers who is calling, and may they. Kubernetes decides both: a bearer token is looked at by a TokenReview, an act by a
-// SubjectAccessReview. There is no second permission system, and no answer is remembered for longer than a few seconds.
+// Package identity authenticates callers and authorizes what they do. Kubernetes decides both: a TokenReview
+// authenticates a bearer token, and a SubjectAccessReview authorizes an act. There is no second permission system. Answers
+// are cached for a few seconds.
 package identity
 
 import (
@@ -29,33 +30,37 @@ import (
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
 const (
-	// tokenMemory and accessMemory are how long an answer of Kubernetes is believed, and so how long a withdrawn right may still work.
-	tokenMemory  = 10 * time.Second
-	allowMemory  = 10 * time.Second
-	denyMemory   = 2 * time.Second
-	reviewWithin = 5 * time.Second
-	maxToken     = 16 << 10 // bytes
+	// tokenCacheTTL is how long the answer of a TokenReview is cached, and so how long a revoked token may still work.
+	tokenCacheTTL = 10 * time.Second
+	// allowCacheTTL is how long a permission is cached, and so how long one that was withdrawn may still work.
+	allowCacheTTL = 10 * time.Second
+	// denyCacheTTL is how long a denial is cached.
+	denyCacheTTL = 2 * time.Second
+	// tokenReviewTimeout bounds one attempt of a TokenReview.
+	tokenReviewTimeout = 5 * time.Second
+	// maxToken bounds a bearer token, in bytes.
+	maxToken = 16 << 10
 )
 
-// ErrUnauthenticated says that a token is missing, wrong or expired.
+// ErrUnauthenticated is returned for a token that is missing, wrong or expired.
 var ErrUnauthenticated = errors.New("not authenticated")
 
-// Caller is somebody whom Kubernetes knows.
+// Caller is a user or service account that Kubernetes has authenticated.
 type Caller struct{ user.Info }
 
 // Access is one act on a resource.
 type Access struct {
 	// Verb is get, list, watch, create, update, patch or delete.
 	Verb string
-	// Group and Resource are as in RBAC rules, such as batch and jobs; the core group is empty.
+	// Group and Resource are as in RBAC rules, such as batch and jobs. The core group is empty.
 	Group, Resource string
-	// Namespace is empty for all of them.
+	// Namespace is empty for all namespaces.
 	Namespace string
 	// Name is empty for lists and creations.
 	Name string
 }
 
-// String is the act in words, such as "update defects.integrations.voiceai.dev in namespace qa".
+// String returns the act in words, such as "update defects.integrations.voiceai.dev in namespace qa".
 func (a Access) String() string {
 	resource := a.Resource
 	if a.Group != "" {
@@ -67,13 +72,13 @@ func (a Access) String() string {
 	return fmt.Sprintf("%s %s in namespace %s", a.Verb, resource, a.Namespace)
 }
 
-// Authenticator asks Kubernetes. It is safe for use by several goroutines.
+// Authenticator authenticates and authorizes callers with the API server. It is safe for concurrent use.
 type Authenticator struct {
 	tokens authenticator.Token
 	access authorizer.Authorizer
 }
 
-// New is an Authenticator that asks the API server of a configuration.
+// New returns an Authenticator for the API server of a configuration.
 func New(config *rest.Config) (*Authenticator, error) {
 	authentication, err := authenticationv1.NewForConfig(config)
 	if err != nil {
@@ -84,7 +89,7 @@ func New(config *rest.Config) (*Authenticator, error) {
 		return nil, fmt.Errorf("setting up access reviews: %w", err)
 	}
 	backoff := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 3}
-	reviewer, err := tokenreview.NewFromInterface(authentication, nil, backoff, reviewWithin, tokenreview.AuthenticatorMetrics{
+	reviewer, err := tokenreview.NewFromInterface(authentication, nil, backoff, tokenReviewTimeout, tokenreview.AuthenticatorMetrics{
 		RecordRequestTotal:   func(context.Context, string) {},
 		RecordRequestLatency: func(context.Context, string, float64) {},
 	})
@@ -93,17 +98,17 @@ func New(config *rest.Config) (*Authenticator, error) {
 	}
 	access, err := authorizerfactory.DelegatingAuthorizerConfig{
 		SubjectAccessReviewClient: authorization,
-		AllowCacheTTL:             allowMemory,
-		DenyCacheTTL:              denyMemory,
+		AllowCacheTTL:             allowCacheTTL,
+		DenyCacheTTL:              denyCacheTTL,
 		WebhookRetryBackoff:       &backoff,
 	}.New()
 	if err != nil {
 		return nil, fmt.Errorf("setting up access reviews: %w", err)
 	}
-	return &Authenticator{tokens: cache.New(reviewer, false, tokenMemory, tokenMemory), access: access}, nil
+	return &Authenticator{tokens: cache.New(reviewer, false, tokenCacheTTL, tokenCacheTTL), access: access}, nil
 }
 
-// BearerToken is the token in a request's Authorization header; empty when there is none.
+// BearerToken returns the token in a request's Authorization header; empty if there is none.
 func BearerToken(r *http.Request) string {
 	scheme, token, found := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") {
@@ -112,24 +117,24 @@ func BearerToken(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// Caller is who a token stands for. The error is ErrUnauthenticated when it stands for nobody, and another one when Kubernetes could not be
-// asked.
-func (a *Authenticator) Caller(ctx context.Context, token string) (Caller, error) {
+// Authenticate returns the caller to whom a token belongs. The error is ErrUnauthenticated if the token is not valid, and
+// another one if the API server could not be reached.
+func (a *Authenticator) Authenticate(ctx context.Context, token string) (Caller, error) {
 	if token == "" || len(token) > maxToken {
 		return Caller{}, ErrUnauthenticated
 	}
 	response, ok, err := a.tokens.AuthenticateToken(ctx, token)
 	switch {
-	case err != nil && unanswered(err):
-		return Caller{}, fmt.Errorf("asking Kubernetes about a token: %w", err)
+	case err != nil && isUnanswered(err):
+		return Caller{}, fmt.Errorf("reviewing a token: %w", err)
 	case err != nil || !ok || response == nil || response.User == nil:
 		return Caller{}, ErrUnauthenticated
 	}
 	return Caller{response.User}, nil
 }
 
-// unanswered tells an API server that could not be asked from one that said no.
-func unanswered(err error) bool {
+// isUnanswered reports whether the API server did not answer a TokenReview, as opposed to rejecting the token.
+func isUnanswered(err error) bool {
 	var status apierrors.APIStatus
 	var failed *url.Error
 	var network net.Error
@@ -137,7 +142,8 @@ func unanswered(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// Allowed says whether RBAC, or whatever else the cluster asks, lets a caller act so. The error says that it could not be asked.
+// Allowed reports whether RBAC, or another authorizer of the cluster, allows a caller an act. It returns an error if the
+// API server could not be reached.
 func (a *Authenticator) Allowed(ctx context.Context, caller Caller, access Access) (bool, error) {
 	if caller.Info == nil {
 		return false, nil
@@ -153,7 +159,7 @@ func (a *Authenticator) Allowed(ctx context.Context, caller Caller, access Acces
 		ResourceRequest: true,
 	})
 	if err != nil {
-		return false, fmt.Errorf("asking Kubernetes whether %s may %s: %w", caller.GetName(), access, err)
+		return false, fmt.Errorf("reviewing whether %s may %s: %w", caller.GetName(), access, err)
 	}
 	return decision == authorizer.DecisionAllow, nil
 }

@@ -17,10 +17,12 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
 
-// cluster answers reviews: the token "good" is alice, who may list; with down it does not answer them.
+// cluster answers reviews. The token "good" belongs to alice, who may list the Jobs in the namespace qa.
 type cluster struct {
+	// tokens and access count the reviews answered.
 	tokens, access atomic.Int32
-	down           atomic.Bool
+	// down makes every review fail.
+	down atomic.Bool
 }
 
 func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -35,7 +37,8 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		review := &authenticationv1.TokenReview{}
 		_ = json.NewDecoder(r.Body).Decode(review)
 		if review.Spec.Token == "good" {
-			review.Status = authenticationv1.TokenReviewStatus{Authenticated: true, User: authenticationv1.UserInfo{Username: "alice", Groups: []string{"qa"}}}
+			review.Status.Authenticated = true
+			review.Status.User = authenticationv1.UserInfo{Username: "alice", Groups: []string{"qa"}}
 		} else {
 			review.Status.Error = "invalid bearer token"
 		}
@@ -46,7 +49,8 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	review := &authorizationv1.SubjectAccessReview{}
 	_ = json.NewDecoder(r.Body).Decode(review)
 	a := review.Spec.ResourceAttributes
-	review.Status.Allowed = review.Spec.User == "alice" && a.Verb == "list" && a.Group == "batch" && a.Resource == "jobs" && a.Namespace == "qa"
+	review.Status.Allowed = review.Spec.User == "alice" &&
+		a.Verb == "list" && a.Group == "batch" && a.Resource == "jobs" && a.Namespace == "qa"
 	_ = json.NewEncoder(w).Encode(review)
 }
 
@@ -55,62 +59,69 @@ func newAuthenticator(t *testing.T) (*identity.Authenticator, *cluster) {
 	c := &cluster{}
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
-	a, err := identity.New(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}})
+	config := &rest.Config{Host: server.URL}
+	config.ContentType = "application/json"
+	a, err := identity.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a, c
 }
 
-func TestCaller(t *testing.T) {
+func TestAuthenticate(t *testing.T) {
 	a, c := newAuthenticator(t)
 	for range 3 {
-		who, err := a.Caller(t.Context(), "good")
+		who, err := a.Authenticate(t.Context(), "good")
 		if err != nil || who.GetName() != "alice" || len(who.GetGroups()) != 1 {
 			t.Fatalf("got %v, %v, want alice of qa", who, err)
 		}
 	}
 	if n := c.tokens.Load(); n != 1 {
-		t.Errorf("%d reviews, want one: its answer is believed for a while", n)
+		t.Errorf("%d reviews, want 1, whose answer is cached", n)
 	}
 	for _, token := range []string{"", "wrong", strings.Repeat("x", 1<<20)} {
-		if _, err := a.Caller(t.Context(), token); !errors.Is(err, identity.ErrUnauthenticated) {
-			t.Errorf("a token of %d bytes: got %v, want ErrUnauthenticated", len(token), err)
+		if _, err := a.Authenticate(t.Context(), token); !errors.Is(err, identity.ErrUnauthenticated) {
+			t.Errorf("token of %d bytes: got %v, want ErrUnauthenticated", len(token), err)
 		}
 	}
 	c.down.Store(true)
-	if _, err := a.Caller(t.Context(), "another"); err == nil || errors.Is(err, identity.ErrUnauthenticated) {
-		t.Errorf("got %v, want an error that is not the caller's fault", err)
+	if _, err := a.Authenticate(t.Context(), "another"); err == nil || errors.Is(err, identity.ErrUnauthenticated) {
+		t.Errorf("got %v, want another error than ErrUnauthenticated", err)
 	}
 }
 
 func TestAllowed(t *testing.T) {
 	a, c := newAuthenticator(t)
 	alice := identity.Caller{Info: &user.DefaultInfo{Name: "alice"}}
-	for name, ask := range map[string]struct {
-		who    identity.Caller
+	bob := identity.Caller{Info: &user.DefaultInfo{Name: "bob"}}
+	listJobs := identity.Access{Verb: "list", Group: "batch", Resource: "jobs", Namespace: "qa"}
+	createJobs := identity.Access{Verb: "create", Group: "batch", Resource: "jobs", Namespace: "qa"}
+	listAllJobs := identity.Access{Verb: "list", Group: "batch", Resource: "jobs"}
+	for name, test := range map[string]struct {
+		caller identity.Caller
 		access identity.Access
 		want   bool
 	}{
-		"just that":         {alice, identity.Access{Verb: "list", Group: "batch", Resource: "jobs", Namespace: "qa"}, true},
-		"another verb":      {alice, identity.Access{Verb: "create", Group: "batch", Resource: "jobs", Namespace: "qa"}, false},
-		"another namespace": {alice, identity.Access{Verb: "list", Group: "batch", Resource: "jobs"}, false},
-		"somebody else":     {identity.Caller{Info: &user.DefaultInfo{Name: "bob"}}, identity.Access{Verb: "list", Group: "batch", Resource: "jobs", Namespace: "qa"}, false},
-		"nobody":            {identity.Caller{}, identity.Access{Verb: "list", Group: "batch", Resource: "jobs", Namespace: "qa"}, false},
+		"allowed":         {alice, listJobs, true},
+		"other verb":      {alice, createJobs, false},
+		"every namespace": {alice, listAllJobs, false},
+		"other user":      {bob, listJobs, false},
+		"no user":         {identity.Caller{}, listJobs, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, err := a.Allowed(t.Context(), ask.who, ask.access); err != nil || got != ask.want {
-				t.Errorf("got %v, %v, want %v", got, err, ask.want)
+			if got, err := a.Allowed(t.Context(), test.caller, test.access); err != nil || got != test.want {
+				t.Errorf("got %v, %v, want %v", got, err, test.want)
 			}
 		})
 	}
 	before := c.access.Load()
 	c.down.Store(true)
-	if ok, err := a.Allowed(t.Context(), alice, identity.Access{Verb: "get", Resource: "secrets", Namespace: "qa"}); err == nil || ok {
-		t.Errorf("got %v, %v, want an error: it could not be asked", ok, err)
+	getSecrets := identity.Access{Verb: "get", Resource: "secrets", Namespace: "qa"}
+	if ok, err := a.Allowed(t.Context(), alice, getSecrets); err == nil || ok {
+		t.Errorf("got %v, %v, want an error as the API server is down", ok, err)
 	}
-	if ok, err := a.Allowed(t.Context(), alice, identity.Access{Verb: "list", Group: "batch", Resource: "jobs", Namespace: "qa"}); err != nil || !ok || c.access.Load() != before {
-		t.Errorf("got %v, %v, want what was answered a moment ago", ok, err)
+	if ok, err := a.Allowed(t.Context(), alice, listJobs); err != nil || !ok || c.access.Load() != before {
+		t.Errorf("got %v, %v, want the cached answer", ok, err)
 	}
 }
 
