@@ -14,13 +14,13 @@ import (
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 )
 
-// dashboard is where the operator serves it, and a token to sign in with.
+// dashboard is the address of the operator's dashboard, and a token to sign in.
 type dashboard struct{ url, token string }
 
-// account is the ServiceAccount whose token signs in.
+// account is the name of the ServiceAccount that the token belongs to.
 const account = "dashboard-demo"
 
-// flags finds a place for the dashboard, and returns the operator's flags that put it there.
+// flags chooses a free port for the dashboard and returns the operator's flags for it.
 func (d *dashboard) flags(ctx context.Context) ([]string, error) {
 	port, err := stage.FreePort(ctx)
 	if err != nil {
@@ -28,11 +28,13 @@ func (d *dashboard) flags(ctx context.Context) ([]string, error) {
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	d.url = "http://" + address
-	return []string{"--api-bind-address=" + address, "--api-default-namespace=" + namespace, "--dashboard-url=" + d.url}, nil
+	return []string{
+		"--api-bind-address=" + address, "--api-default-namespace=" + namespace, "--dashboard-url=" + d.url,
+	}, nil
 }
 
-// createAccount makes a ServiceAccount that may do everything there is to do on the dashboard, in the demo's namespace and nowhere else, and checks that
-// the sign-in page is there and the token is known.
+// createAccount creates a ServiceAccount that may use everything on the dashboard in the demo's namespace. It checks that
+// the dashboard serves the sign-in page and accepts the token.
 func (d *dashboard) createAccount(ctx context.Context, c client.Client) error {
 	verbs := []string{"get", "list", "watch", "create", "update", "patch", "delete"}
 	var err error
@@ -44,7 +46,8 @@ func (d *dashboard) createAccount(ctx context.Context, c client.Client) error {
 		return err
 	}
 	if err := d.waitFor(ctx, "/", func(r *http.Response, body string) bool {
-		return r.StatusCode == http.StatusOK && r.Request.URL.Path == "/signin" && strings.Contains(body, "<form") && strings.Contains(body, "kubectl create token")
+		return r.StatusCode == http.StatusOK && r.Request.URL.Path == "/signin" &&
+			strings.Contains(body, "<form") && strings.Contains(body, "kubectl create token")
 	}); err != nil {
 		return err
 	}
@@ -53,9 +56,9 @@ func (d *dashboard) createAccount(ctx context.Context, c client.Client) error {
 	})
 }
 
-// waitFor asks for a page until the answer is good.
+// waitFor gets a page until good accepts the response.
 func (d *dashboard) waitFor(ctx context.Context, path string, good func(*http.Response, string) bool) error {
-	last := "nothing"
+	last := "no answer"
 	err := stage.Poll(ctx, d.url+path, nil, func() (bool, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url+path, nil)
 		if err != nil {
@@ -75,7 +78,7 @@ func (d *dashboard) waitFor(ctx context.Context, path string, good func(*http.Re
 		return err == nil && good(res, string(body)), nil
 	})
 	if err != nil {
-		return fmt.Errorf("asking the dashboard, which answered %s: %w", last, err)
+		return fmt.Errorf("checking the dashboard (last result: %s): %w", last, err)
 	}
 	return nil
 }

@@ -1,5 +1,6 @@
-// Command demo runs everything on this machine: a control plane, the sandbox (or the real Slack and Jira), the operator. It applies the
-// samples, creates a critical Defect and prints what happens as it happens. With ONCE=1 it ends when it has, with 1 if it has not.
+// Command demo runs a control plane, the sandbox and the operator on this machine. It applies config/samples, creates a
+// critical Defect and prints each condition as it changes. The environment can name a real Slack and Jira instead of the
+// sandbox. With ONCE=1 it exits when the Defect is done, with status 1 if anything is wrong.
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -43,36 +45,70 @@ func run(ctx context.Context) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	here := &stage.Stage{Dir: dir, Root: "."}
-	defer func() { err = errors.Join(err, here.Stop()) }()
+	processes := &stage.Stage{Dir: dir, Root: "."}
+	defer func() { err = errors.Join(err, processes.Stop()) }()
 
 	step("Starting the control plane")
-	cluster, err := here.ControlPlane()
+	cluster, err := processes.ControlPlane()
 	if err != nil {
 		return err
 	}
-	services, err := startServices(ctx, here)
+	c, err := newClient(cluster)
 	if err != nil {
 		return err
 	}
-	step("Starting the operator")
-	board := &dashboard{}
-	flags, err := board.flags(ctx)
+	services, err := startServices(ctx, processes)
 	if err != nil {
 		return err
 	}
-	if _, err := here.Operator(ctx, "operator", nil, flags...); err != nil {
+	dashboard, err := startOperator(ctx, processes)
+	if err != nil {
 		return err
 	}
+	if err := showDefect(ctx, c, services); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stage.DeleteAccount(context.WithoutCancel(ctx), c, namespace, account)) }()
+	if err := dashboard.createAccount(ctx, c); err != nil {
+		return err
+	}
+	step("The demo took %s.", time.Since(began).Round(time.Second))
+	printLinks(processes, services, dashboard)
+	if os.Getenv("ONCE") != "" {
+		return nil
+	}
+	step("Press Ctrl-C to stop. Nothing is left behind.")
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-processes.Exited:
+		return err
+	}
+}
+
+// newClient returns a client for a cluster that knows the operator's kinds.
+func newClient(cluster *rest.Config) (client.WithWatch, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		return err
+		return nil, err
 	}
-	c, err := client.NewWithWatch(cluster, client.Options{Scheme: scheme})
-	if err != nil {
-		return err
-	}
+	return client.NewWithWatch(cluster, client.Options{Scheme: scheme})
+}
 
+// startOperator starts the operator, with the dashboard on a free port.
+func startOperator(ctx context.Context, processes *stage.Stage) (*dashboard, error) {
+	step("Starting the operator")
+	d := &dashboard{}
+	flags, err := d.flags(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = processes.Operator(ctx, "operator", nil, flags...)
+	return d, err
+}
+
+// showDefect applies the samples, creates the Defect, waits until it is done and prints the result.
+func showDefect(ctx context.Context, c client.WithWatch, services *services) error {
 	step("Applying config/samples")
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -96,22 +132,9 @@ func run(ctx context.Context) (err error) {
 	if err := report(ctx, c, services, defect); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stage.DeleteAccount(context.WithoutCancel(ctx), c, namespace, account)) }()
-	if err := board.createAccount(ctx, c); err != nil {
-		return err
-	}
-	step("From kubectl apply to done: %s. The whole demo: %s.", took.Round(time.Millisecond), time.Since(began).Round(time.Second))
-	printLinks(here, services, board)
-	if os.Getenv("ONCE") != "" {
-		return nil
-	}
-	step("Press Ctrl-C to end; nothing stays.")
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-here.Exited:
-		return err
-	}
+	step("The Defect was done %s after it was created.", took.Round(time.Millisecond))
+	return nil
 }
 
+// step prints what the demo does next.
 func step(format string, args ...any) { fmt.Printf("==> "+format+"\n", args...) }

@@ -18,7 +18,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
-// waitForDefect waits until nothing more is to be done for the Defect.
+// waitForDefect waits until the Defect has its ticket and its notifications are delivered.
 func waitForDefect(ctx context.Context, c client.Client, d *v1alpha1.Defect) error {
 	return stage.Poll(ctx, "the Defect to be Ready", nil, func() (bool, error) {
 		if err := c.Get(ctx, client.ObjectKeyFromObject(d), d); err != nil {
@@ -30,11 +30,12 @@ func waitForDefect(ctx context.Context, c client.Client, d *v1alpha1.Defect) err
 		if condition.Is(d, v1alpha1.ConditionReady, metav1.ConditionTrue, "") {
 			return d.Status.Jira != nil && d.Status.Jira.Key != "" && len(d.Status.Events) == 2, nil
 		}
-		return os.Getenv("SLACK_NOTIFICATIONS_ENABLED") == "false" && condition.Is(d, v1alpha1.ConditionTicketed, metav1.ConditionTrue, ""), nil
+		return os.Getenv("SLACK_NOTIFICATIONS_ENABLED") == "false" &&
+			condition.Is(d, v1alpha1.ConditionTicketed, metav1.ConditionTrue, ""), nil
 	})
 }
 
-// sandboxState is what the demo looks at in the sandbox.
+// sandboxState is the part of the sandbox's state that the demo reads.
 type sandboxState struct {
 	Slack struct {
 		Channels []struct {
@@ -51,16 +52,18 @@ type sandboxState struct {
 	}
 }
 
+// A block is a block of a Slack message.
 type block struct {
 	Text     *struct{ Text string }
 	Fields   []struct{ Text string }
 	Elements []struct{ Text string }
 }
 
-// report prints where the Defect stands and what the sandbox received, and fails unless that is one ticket and one message for each rule.
+// report prints the ticket and the messages of the Defect. It returns an error unless the sandbox received exactly one
+// ticket and one message for each Notification.
 func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defect) error {
 	j := d.Status.Jira
-	step("The ticket: %s  %s", j.Key, j.URL)
+	step("Ticket: %s  %s", j.Key, j.URL)
 	if v.sandbox == "" {
 		return nil
 	}
@@ -70,7 +73,7 @@ func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defec
 	}
 	var wrong []error
 	if n := state.Jira.Counts.Creates; !v.realJira && n != 1 {
-		wrong = append(wrong, fmt.Errorf("%d tickets were filed for one Defect", n))
+		wrong = append(wrong, fmt.Errorf("%d tickets were created for one Defect", n))
 	}
 	list := &v1alpha1.NotificationList{}
 	if err := c.List(ctx, list, client.InNamespace(d.Namespace)); err != nil {
@@ -80,7 +83,7 @@ func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defec
 	for _, ch := range state.Slack.Channels {
 		for _, m := range ch.Messages {
 			messages++
-			step("The message in #%s:", strings.TrimPrefix(ch.Name, "#"))
+			step("Message in #%s:", strings.TrimPrefix(ch.Name, "#"))
 			for _, b := range m.Blocks {
 				b.print()
 			}
@@ -97,7 +100,7 @@ func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defec
 	return errors.Join(wrong...)
 }
 
-// state asks the sandbox what it holds.
+// state reads the state of the sandbox.
 func (v *services) state(ctx context.Context) (*sandboxState, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, v.sandbox+"/_sandbox/state", nil)
 	if err != nil {
@@ -105,17 +108,17 @@ func (v *services) state(ctx context.Context) (*sandboxState, error) {
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("asking the sandbox: %w", err)
+		return nil, fmt.Errorf("reading the sandbox's state: %w", err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	state := &sandboxState{}
 	if err := json.NewDecoder(res.Body).Decode(state); err != nil {
-		return nil, fmt.Errorf("reading the sandbox's answer: %w", err)
+		return nil, fmt.Errorf("decoding the sandbox's state: %w", err)
 	}
 	return state, nil
 }
 
-// print prints a block as plain text, with a bar at its side.
+// print prints the block as plain text, with a bar on its left.
 func (b *block) print() {
 	plain := strings.NewReplacer("\u2060", "", "\u200b", "", "&lt;", "<", "&gt;", ">", "&amp;", "&")
 	line := func(s string) {
@@ -140,10 +143,10 @@ func (b *block) print() {
 
 // printLinks prints where to look next.
 func printLinks(s *stage.Stage, v *services, d *dashboard) {
-	step("Look at the dashboard, and sign in with the token:")
+	step("Dashboard, and a token to sign in:")
 	fmt.Printf("%s\n%s\n", d.url, d.token)
 	if v.sandbox != "" {
-		step("Look at Slack: %s/  at Jira: %s/jira/board", v.sandbox, v.sandbox)
+		step("Slack: %s/  Jira: %s/jira/board", v.sandbox, v.sandbox)
 	}
 	kubectl := filepath.Join("bin", "k8s", "kubectl")
 	if _, err := os.Stat(kubectl); err != nil {

@@ -22,7 +22,7 @@ import (
 
 const namespace = "default"
 
-// services are where Slack and Jira are: in the sandbox, or real ones that the environment names.
+// services are Slack and Jira: the sandbox, or real ones that the environment names.
 type services struct {
 	sandbox                            string
 	jiraURL, jiraUser, jiraToken       string
@@ -30,6 +30,7 @@ type services struct {
 	slackDisabled, realSlack, realJira bool
 }
 
+// startServices reads the services from the environment, and starts the sandbox for those that are not set.
 func startServices(ctx context.Context, s *stage.Stage) (*services, error) {
 	v := &services{
 		jiraURL: os.Getenv("JIRA_URL"), jiraUser: os.Getenv("JIRA_USERNAME"), jiraToken: os.Getenv("JIRA_API_TOKEN"),
@@ -39,18 +40,23 @@ func startServices(ctx context.Context, s *stage.Stage) (*services, error) {
 	v.realJira = v.jiraURL != "" && v.jiraUser != "" && v.jiraToken != ""
 	v.realSlack = v.slackWebhook != ""
 	if v.jiraURL != "" && !v.realJira {
-		return nil, errors.New("JIRA_URL is set: JIRA_USERNAME and JIRA_API_TOKEN are needed too")
+		return nil, errors.New("JIRA_URL is set: set JIRA_USERNAME and JIRA_API_TOKEN too")
 	}
 	if v.realJira && v.realSlack {
 		return v, nil
 	}
-	step("Starting the sandbox, a stand-in for %s", strings.Join(map[bool][]string{true: {"Slack"}, false: {"Slack and Jira"}}[v.realJira], ""))
+	simulated := "Slack and Jira"
+	if v.realJira {
+		simulated = "Slack"
+	}
+	step("Starting the sandbox, which simulates %s", simulated)
 	var err error
 	v.sandbox, err = s.Sandbox(ctx, "--latency", "20ms")
 	return v, err
 }
 
-// apply applies the samples, pointed at the services, and waits until all are Ready. It returns the Defect, which is not created yet.
+// apply configures the samples for the services, creates them and waits until all are Ready. It returns the Defect, which
+// it does not create.
 func apply(ctx context.Context, c client.Client, v *services) (*v1alpha1.Defect, error) {
 	objects, err := samples(c)
 	if err != nil {
@@ -90,13 +96,15 @@ func apply(ctx context.Context, c client.Client, v *services) (*v1alpha1.Defect,
 			if s := condition.Get(o, v1alpha1.ConditionStalled); s != nil && !v.slackDisabled {
 				return false, fmt.Errorf("%T %s: %s: %s", o, o.GetName(), s.Reason, s.Message)
 			}
-			return condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, "") || condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSuspended), nil
+			return condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, "") ||
+				condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSuspended), nil
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	// A Defect of the very second in which the operator took over might be another's: the next second is surely ours.
+	// Creation times have whole seconds. A Defect created in the second in which the operator became leader could be older,
+	// and the operator would look up its ticket first.
 	now := time.Now()
 	select {
 	case <-ctx.Done():
@@ -106,11 +114,15 @@ func apply(ctx context.Context, c client.Client, v *services) (*v1alpha1.Defect,
 	return defect, nil
 }
 
-// configure points a sample at the services.
+// configure changes a sample to use the services.
 func (v *services) configure(o client.Object) {
 	switch o := o.(type) {
 	case *corev1.Secret:
-		set := map[string]string{"bot-token": "xoxb-sandbox", "webhook-url": v.sandbox + "/services/T0SANDBOX/B0SANDBOX/sandbox", "api-token": "jira-sandbox"}
+		set := map[string]string{
+			"bot-token":   "xoxb-sandbox",
+			"webhook-url": v.sandbox + "/services/T0SANDBOX/B0SANDBOX/sandbox",
+			"api-token":   "jira-sandbox",
+		}
 		if v.realSlack {
 			set["webhook-url"] = v.slackWebhook
 		}
@@ -125,7 +137,8 @@ func (v *services) configure(o client.Object) {
 		if o.Spec.Bot != nil {
 			o.Spec.APIURL = v1alpha1.HTTPURL(v.sandbox + "/api/")
 			if v.realSlack { // one integration, by webhook
-				o.Spec.Bot, o.Spec.APIURL = nil, ""
+				o.Spec.Bot = nil
+				o.Spec.APIURL = ""
 				o.Spec.Webhook = &v1alpha1.SlackWebhook{URLSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "webhook-url"}}
 				o.Spec.DefaultChannel = v1alpha1.SlackChannel(v.slackChannel)
 			}
@@ -138,7 +151,8 @@ func (v *services) configure(o client.Object) {
 		o.Spec.APIURL = v1alpha1.HTTPURL(v.sandbox + "/jira")
 		o.Spec.Basic.Username = "bot@example.com"
 		if v.realJira {
-			o.Spec.APIURL, o.Spec.Basic.Username = v1alpha1.HTTPURL(strings.TrimRight(v.jiraURL, "/")), v.jiraUser
+			o.Spec.APIURL = v1alpha1.HTTPURL(strings.TrimRight(v.jiraURL, "/"))
+			o.Spec.Basic.Username = v.jiraUser
 			if key := os.Getenv("JIRA_PROJECT_KEY"); key != "" {
 				o.Spec.ProjectKey = key
 			}
@@ -146,7 +160,7 @@ func (v *services) configure(o client.Object) {
 	}
 }
 
-// samples reads config/samples.
+// samples reads the objects in config/samples.
 func samples(c client.Client) ([]client.Object, error) {
 	var out []client.Object
 	decoder := serializer.NewCodecFactory(c.Scheme()).UniversalDeserializer()

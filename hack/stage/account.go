@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// CreateAccount makes a ServiceAccount that may do in its namespace what the rules say, and returns a token for it, good for a day. It does not mind
-// when there is one already.
+// CreateAccount creates a ServiceAccount with the given rules in its namespace, unless it exists, and returns a token
+// for it that is valid for a day.
 func CreateAccount(ctx context.Context, c client.Client, namespace, name string, rules ...rbacv1.PolicyRule) (token string, err error) {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	account := &corev1.ServiceAccount{ObjectMeta: meta}
@@ -22,17 +22,18 @@ func CreateAccount(ctx context.Context, c client.Client, namespace, name string,
 		account,
 		&rbacv1.Role{ObjectMeta: meta, Rules: rules},
 		&rbacv1.RoleBinding{
-			ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}},
+			ObjectMeta: meta,
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: name}},
 		},
 	} {
 		if err := client.IgnoreAlreadyExists(c.Create(ctx, o)); err != nil {
 			return "", fmt.Errorf("creating %T %s: %w", o, name, err)
 		}
 	}
-	// The authorizer learns of a Role a little later, and whoever asks too early may hear for a while that it is not there.
+	// The authorizer sees a new Role with a delay, and clients may cache a refusal: wait until it sees this one.
 	for _, r := range rules {
-		err := Poll(ctx, "the rights of "+name, nil, func() (bool, error) {
+		err := Poll(ctx, "the permissions of "+name, nil, func() (bool, error) {
 			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 				User: "system:serviceaccount:" + namespace + ":" + name,
 				ResourceAttributes: &authorizationv1.ResourceAttributes{
@@ -49,21 +50,23 @@ func CreateAccount(ctx context.Context, c client.Client, namespace, name string,
 	day := int64(24 * 60 * 60)
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &day}}
 	if err := c.SubResource("token").Create(ctx, account, request); err != nil {
-		return "", fmt.Errorf("making a token for ServiceAccount %s: %w", name, err)
+		return "", fmt.Errorf("creating a token for ServiceAccount %s: %w", name, err)
 	}
 	if request.Status.Token == "" {
-		return "", errors.New("the token is empty")
+		return "", errors.New("the API server returned an empty token")
 	}
 	return request.Status.Token, nil
 }
 
-// DeleteAccount removes what Account has made, and with it the token's worth.
+// DeleteAccount deletes what CreateAccount created, which revokes the token.
 func DeleteAccount(ctx context.Context, c client.Client, namespace, name string) error {
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
 	var errs []error
-	for _, o := range []client.Object{&rbacv1.RoleBinding{ObjectMeta: meta}, &rbacv1.Role{ObjectMeta: meta}, &corev1.ServiceAccount{ObjectMeta: meta}} {
+	for _, o := range []client.Object{
+		&rbacv1.RoleBinding{ObjectMeta: meta}, &rbacv1.Role{ObjectMeta: meta}, &corev1.ServiceAccount{ObjectMeta: meta},
+	} {
 		if err := client.IgnoreNotFound(c.Delete(ctx, o)); err != nil {
-			errs = append(errs, fmt.Errorf("removing %T %s: %w", o, name, err))
+			errs = append(errs, fmt.Errorf("deleting %T %s: %w", o, name, err))
 		}
 	}
 	return errors.Join(errs...)

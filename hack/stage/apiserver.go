@@ -16,9 +16,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// KillAPIServer ends the API server at once, as a machine does that loses power, with the store left as it is. again starts another in its
-// place and waits until it is ready.
-func (s *Stage) KillAPIServer(ctx context.Context, config *rest.Config) (again func() error, err error) {
+// KillAPIServer kills the API server, as a power failure would, and leaves etcd running. The returned function restarts
+// the API server and waits until it is ready.
+func (s *Stage) KillAPIServer(ctx context.Context, config *rest.Config) (restart func() error, err error) {
 	pid, argv, err := findChild("kube-apiserver")
 	if err != nil {
 		return nil, err
@@ -26,7 +26,7 @@ func (s *Stage) KillAPIServer(ctx context.Context, config *rest.Config) (again f
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		return nil, fmt.Errorf("killing the API server: %w", err)
 	}
-	if err := Poll(ctx, "the API server to be gone, and its port free", nil, func() (bool, error) {
+	if err := Poll(ctx, "the API server to exit", nil, func() (bool, error) {
 		_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
 		return errors.Is(err, os.ErrNotExist), nil
 	}); err != nil {
@@ -41,14 +41,15 @@ func (s *Stage) KillAPIServer(ctx context.Context, config *rest.Config) (again f
 			return err
 		}
 		return s.Poll(ctx, "the API server to be ready again", func() (bool, error) {
-			try, cancel := context.WithTimeout(ctx, 2*time.Second) // a connection that it took while it started may stay silent
+			// A connection that the API server accepted while it started may never get an answer.
+			attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
 			defer cancel()
-			return set.RESTClient().Get().AbsPath("/readyz").Do(try).Error() == nil, nil
+			return set.RESTClient().Get().AbsPath("/readyz").Do(attempt).Error() == nil, nil
 		})
 	}, nil
 }
 
-// findChild is a child of this process that runs a program, with what it was started with: see proc(5).
+// findChild returns the child of this process that runs a program, and its arguments. See proc(5).
 func findChild(program string) (pid int, argv []string, err error) {
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
@@ -57,18 +58,21 @@ func findChild(program string) (pid int, argv []string, err error) {
 	for _, file := range all {
 		raw, err := os.ReadFile(file)
 		if err != nil {
-			continue // it ended meanwhile
+			continue // the process has exited
 		}
 		argv := strings.Split(string(bytes.TrimRight(raw, "\x00")), "\x00")
 		if filepath.Base(argv[0]) != program {
 			continue
 		}
 		status, err := os.ReadFile(filepath.Join(filepath.Dir(file), "status"))
-		if err != nil || !strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid())) || strings.Contains(string(status), "\nState:\tZ") {
+		if err != nil || strings.Contains(string(status), "\nState:\tZ") {
+			continue
+		}
+		if !strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid())) {
 			continue
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
 		return pid, argv, err
 	}
-	return 0, nil, fmt.Errorf("there is no %s among the children of this process", program)
+	return 0, nil, fmt.Errorf("no child of this process runs %s", program)
 }

@@ -1,5 +1,5 @@
-// Package stage starts what a demonstration, a measurement or a test of the whole needs: a control plane, the sandbox, the operator, each as a
-// process of its own that does not outlive this one.
+// Package stage starts a control plane, the sandbox and the operator for the demo, the benchmarks and end-to-end tests.
+// Each is a process of its own that does not outlive this one.
 package stage
 
 import (
@@ -24,25 +24,27 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-// Timeout is how long each part may take before it is called a failure. It is generous: machines are slow at times.
+// Timeout limits how long each step may take. It is generous because some machines are slow.
 const Timeout = 2 * time.Minute
 
-// Stage is a control plane and processes. Call Clear when done.
+// A Stage runs a control plane and other processes. Call Stop when done.
 type Stage struct {
-	// Dir is where logs, the kubeconfig and such go, Root the project's.
-	Dir, Root string
-	// Bin is where the operator and the sandbox are; Root's bin when empty.
+	// Dir is the directory for logs, the kubeconfig and other files.
+	Dir string
+	// Root is the root directory of the project.
+	Root string
+	// Bin is the directory of the operator and the sandbox. Defaults to bin in Root.
 	Bin string
-	// Kubeconfig is an admin's, once there is a control plane.
+	// Kubeconfig is the path of an administrator's kubeconfig. ControlPlane sets it.
 	Kubeconfig string
-	// Exited tells of processes that ended by themselves.
+	// Exited receives an error for each process that exited unexpectedly.
 	Exited chan error
 
 	environment *envtest.Environment
 	processes   []*Process
 }
 
-// Process is a running program.
+// A Process is a running program.
 type Process struct {
 	Name     string
 	cmd      *exec.Cmd
@@ -50,32 +52,34 @@ type Process struct {
 	expected atomic.Bool
 }
 
-// ControlPlane starts a control plane, or takes the cluster that KUBECONFIG names, and installs the CRDs.
+// ControlPlane starts a control plane, or uses the cluster in KUBECONFIG, and installs the CRDs.
 func (s *Stage) ControlPlane() (*rest.Config, error) {
 	s.Exited = make(chan error, 64)
 	s.environment = &envtest.Environment{
-		CRDDirectoryPaths: []string{filepath.Join(s.Root, "config", "crd", "bases")}, ErrorIfCRDPathMissing: true,
+		CRDDirectoryPaths:     []string{filepath.Join(s.Root, "config", "crd", "bases")},
+		ErrorIfCRDPathMissing: true,
 	}
 	if given := os.Getenv("KUBECONFIG"); given != "" {
 		config, err := clientcmd.BuildConfigFromFlags("", given)
 		if err != nil {
 			return nil, fmt.Errorf("reading KUBECONFIG %s: %w", given, err)
 		}
-		existing := true
-		s.environment.UseExistingCluster, s.environment.Config, s.Kubeconfig = &existing, config, given
+		s.environment.UseExistingCluster = new(true)
+		s.environment.Config = config
+		s.Kubeconfig = given
 	} else if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		s.environment.BinaryAssetsDirectory = filepath.Join(s.Root, "bin", "k8s")
 	}
 	config, err := s.environment.Start()
 	if err != nil {
-		return nil, fmt.Errorf("starting the control plane; its programs are built by make controlplane: %w", err)
+		return nil, fmt.Errorf("starting the control plane (run make controlplane first): %w", err)
 	}
 	if s.Kubeconfig != "" {
 		return config, nil
 	}
 	admin, err := s.environment.AddUser(envtest.User{Name: "demo", Groups: []string{"system:masters"}}, nil)
 	if err != nil {
-		return nil, fmt.Errorf("making a user: %w", err)
+		return nil, fmt.Errorf("creating a user: %w", err)
 	}
 	raw, err := admin.KubeConfig()
 	if err != nil {
@@ -85,7 +89,7 @@ func (s *Stage) ControlPlane() (*rest.Config, error) {
 	return config, os.WriteFile(s.Kubeconfig, raw, 0o600)
 }
 
-// Operator starts bin/operator with more flags and environment.
+// Operator starts the operator with additional environment variables and flags.
 func (s *Stage) Operator(ctx context.Context, name string, env []string, flags ...string) (*Process, error) {
 	port, err := FreePort(ctx)
 	if err != nil {
@@ -95,7 +99,7 @@ func (s *Stage) Operator(ctx context.Context, name string, env []string, flags .
 		append([]string{"--health-probe-bind-address=127.0.0.1:" + strconv.Itoa(port)}, flags...)...)
 }
 
-// Sandbox starts bin/sandbox and returns its URL.
+// Sandbox starts the sandbox with additional flags and returns its URL.
 func (s *Stage) Sandbox(ctx context.Context, flags ...string) (string, error) {
 	file := filepath.Join(s.Dir, "sandbox.url")
 	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -121,7 +125,7 @@ func (s *Stage) program(name string) string {
 	return filepath.Join(s.Root, "bin", name)
 }
 
-// Start starts a process that does not outlive this one, with its output in a file.
+// Start starts a process that does not outlive this one. Its output goes to the file name.log in Dir.
 func (s *Stage) Start(ctx context.Context, name string, env []string, command string, args ...string) (*Process, error) {
 	out, err := os.OpenFile(filepath.Join(s.Dir, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -129,56 +133,59 @@ func (s *Stage) Start(ctx context.Context, name string, env []string, command st
 	}
 	defer func() { _ = out.Close() }()
 	p := &Process{Name: name, cmd: exec.CommandContext(ctx, command, args...), exited: make(chan struct{})}
-	p.cmd.Cancel = func() error { return nil } // Clear ends it, in its turn
+	p.cmd.Cancel = func() error { return nil } // Stop stops the processes, in order
 	p.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "KUBECONFIG=") }), env...)
-	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.Stdout = out
+	p.cmd.Stderr = out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := startOnThread(p.cmd); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
 	s.processes = append(s.processes, p)
 	go func() {
-		_ = p.cmd.Wait() // p.cmd.ProcessState says how it ended
+		_ = p.cmd.Wait() // p.cmd.ProcessState holds the result
 		close(p.exited)
 		if !p.expected.Load() {
-			s.Exited <- fmt.Errorf("%s ended by itself (%v): see %s", name, p.cmd.ProcessState, out.Name())
+			s.Exited <- fmt.Errorf("%s exited (%v), see %s", name, p.cmd.ProcessState, out.Name())
 		}
 	}()
 	return p, nil
 }
 
-// startThread has processes start on a thread that lasts as long as this process: Pdeathsig is about the thread.
+// startThread returns a channel of functions that run on one thread, which lasts as long as this process. Processes
+// start there because Pdeathsig is sent when the parent's thread exits, not its process.
 var startThread = sync.OnceValue(func() chan<- func() {
-	todo := make(chan func())
+	calls := make(chan func())
 	go func() {
 		runtime.LockOSThread()
-		for do := range todo {
-			do()
+		for call := range calls {
+			call()
 		}
 	}()
-	return todo
+	return calls
 })
 
+// startOnThread starts a command on the thread of startThread.
 func startOnThread(cmd *exec.Cmd) error {
 	done := make(chan error)
 	startThread() <- func() { done <- cmd.Start() }
 	return <-done
 }
 
-// Signal sends a signal: SIGSTOP and SIGCONT freeze and thaw.
+// Signal sends a signal, such as SIGSTOP to freeze the process and SIGCONT to resume it.
 func (p *Process) Signal(sig syscall.Signal) error { return p.cmd.Process.Signal(sig) }
 
-// ExpectExit says that it is nobody's business when the process ends by itself.
+// ExpectExit allows the process to exit: Exited does not report it.
 func (p *Process) ExpectExit() { p.expected.Store(true) }
 
-// Kill ends a process at once, as a machine does that loses power.
+// Kill kills the process, as a power failure would.
 func (p *Process) Kill() {
 	p.expected.Store(true)
 	_ = p.cmd.Process.Kill()
 	<-p.exited
 }
 
-// Stop asks a process to end, and kills it when it does not.
+// Stop sends the process SIGTERM, and kills it if it does not exit.
 func (p *Process) Stop() {
 	p.expected.Store(true)
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
@@ -189,13 +196,17 @@ func (p *Process) Stop() {
 	}
 }
 
-// Usage is what a process takes: memory now and at most, in MB (10⁶ bytes), and processor time in seconds.
+// Usage is the resource usage of a process.
 type Usage struct {
-	RSS, PeakRSS float64
-	CPU          float64
+	// RSS is the resident memory, in MB (10⁶ bytes).
+	RSS float64
+	// PeakRSS is the highest RSS so far.
+	PeakRSS float64
+	// CPU is the processor time, in seconds.
+	CPU float64
 }
 
-// Usage reads /proc; what cannot be read stays 0.
+// Usage reads the usage of the process from /proc. Values that cannot be read are 0.
 func (p *Process) Usage() Usage {
 	var u Usage
 	raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
@@ -210,7 +221,7 @@ func (p *Process) Usage() Usage {
 	}
 	raw, _ = os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if _, after, ok := strings.Cut(string(raw), ") "); ok {
-		if f := strings.Fields(after); len(f) > 13 { // utime and stime, in hundredths of a second: see proc(5)
+		if f := strings.Fields(after); len(f) > 13 { // utime and stime, in hundredths of a second, see proc(5)
 			user, _ := strconv.ParseFloat(f[11], 64)
 			system, _ := strconv.ParseFloat(f[12], 64)
 			u.CPU = (user + system) / 100
@@ -219,7 +230,7 @@ func (p *Process) Usage() Usage {
 	return u
 }
 
-// Stop ends everything, last started first.
+// Stop stops all processes in reverse order, and the control plane last.
 func (s *Stage) Stop() error {
 	for _, p := range slices.Backward(s.processes) {
 		p.Stop()
@@ -230,13 +241,14 @@ func (s *Stage) Stop() error {
 	return s.environment.Stop()
 }
 
-// Poll asks until the answer is yes, a process died, or Patience ended.
+// Poll calls done until it returns true or an error, a process exits unexpectedly, or Timeout passes.
 func (s *Stage) Poll(ctx context.Context, what string, done func() (bool, error)) error {
 	return Poll(ctx, what, s.Exited, done)
 }
 
-// Poll asks until the answer is yes, died tells something, or Patience ended.
-func Poll(ctx context.Context, what string, died <-chan error, done func() (bool, error)) error {
+// Poll calls done until it returns true or an error, exited delivers an error, or Timeout passes. what names the
+// expected result for the error.
+func Poll(ctx context.Context, what string, exited <-chan error, done func() (bool, error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, Timeout, fmt.Errorf("waited %s for %s", Timeout, what))
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -248,14 +260,14 @@ func Poll(ctx context.Context, what string, died <-chan error, done func() (bool
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case err := <-died:
+		case err := <-exited:
 			return err
 		case <-tick.C:
 		}
 	}
 }
 
-// FreePort is a loopback port that nobody listens on.
+// FreePort returns a free port of the loopback interface.
 func FreePort(ctx context.Context) (int, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
