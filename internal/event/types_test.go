@@ -190,7 +190,8 @@ func TestDocs(t *testing.T) {
 	}
 	want := string(raw)
 	for part, text := range map[string]string{"types": typesTable(), "data": dataTables(), "CloudEvents": cloudEventsTable()} {
-		begin, end := "<!-- begin "+part+" -->\n", "<!-- end "+part+" -->\n"
+		begin := "<!-- begin " + part + " -->\n"
+		end := "<!-- end " + part + " -->\n"
 		before, rest, ok := strings.Cut(want, begin)
 		_, after, ok2 := strings.Cut(rest, end)
 		if !ok || !ok2 {

@@ -45,7 +45,7 @@ func Fields(d *v1alpha1.Defect, fields []v1alpha1.JiraField) (values, markup map
 	return values, markup, omitted
 }
 
-// CheckFields returns what is wrong with the templates of an integration's further fields, whatever the Defect.
+// CheckFields returns what is wrong with the templates of an integration's further fields for any Defect.
 func CheckFields(fields []v1alpha1.JiraField) []string {
 	data := defectData(&v1alpha1.Defect{})
 	var problems []string
@@ -82,28 +82,14 @@ func fieldMarkup(f v1alpha1.JiraField, data map[string]any) (string, error) {
 
 // escapeActions appends escapeFunction to each action that writes something, as html/template does.
 func escapeActions(n parse.Node) {
-	branch := func(b *parse.BranchNode) {
-		escapeActions(b.List)
-		if b.ElseList != nil {
-			escapeActions(b.ElseList)
-		}
+	a, ok := n.(*parse.ActionNode)
+	if ok && len(a.Pipe.Decl) == 0 { // an action that sets a variable writes nothing
+		escape := parse.NewIdentifier(escapeFunction).SetPos(a.Pos)
+		a.Pipe.Cmds = append(a.Pipe.Cmds, &parse.CommandNode{NodeType: parse.NodeCommand, Pos: a.Pos, Args: []parse.Node{escape}})
+		return
 	}
-	switch n := n.(type) {
-	case *parse.ListNode:
-		for _, child := range n.Nodes {
-			escapeActions(child)
-		}
-	case *parse.ActionNode:
-		if len(n.Pipe.Decl) == 0 { // one that sets a variable writes nothing
-			escape := parse.NewIdentifier(escapeFunction).SetPos(n.Pos)
-			n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{NodeType: parse.NodeCommand, Pos: n.Pos, Args: []parse.Node{escape}})
-		}
-	case *parse.IfNode:
-		branch(&n.BranchNode)
-	case *parse.WithNode:
-		branch(&n.BranchNode)
-	case *parse.RangeNode:
-		branch(&n.BranchNode)
+	for _, child := range children(n) {
+		escapeActions(child)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// allTypes are the types of event.
+// allTypes returns the types of event.
 func allTypes() []v1alpha1.EventType {
 	var out []v1alpha1.EventType
 	for _, t := range event.Types {
@@ -156,48 +156,60 @@ var hostile = []string{
 	"\xed\xa0\x80", "{{ .x }}", "\u2028> q", "|<@U1>", "%7C>", "a<!subteam^S1>b",
 }
 
-func TestLimits(t *testing.T) {
-	var mentions []v1alpha1.Mention
-	for range 10 {
-		mentions = append(mentions, v1alpha1.Mention("S"+strings.Repeat("1", 24)))
-	}
-	plain := Options{}
-	full := Options{
-		Channel: "#a", DeliveryID: "id", Mentions: mentions,
+// manyMentions returns as many and as long mentions as a rule can have.
+func manyMentions() []v1alpha1.Mention {
+	return slices.Repeat([]v1alpha1.Mention{v1alpha1.Mention("S" + strings.Repeat("1", 24))}, 10)
+}
+
+// fullOptions returns options that take as much room as they can.
+func fullOptions() Options {
+	return Options{
+		Channel: "#a", DeliveryID: "id", Mentions: manyMentions(),
 		DashboardURL: "https://dashboard.example.com/" + strings.Repeat("d", 900),
 	}
-	own := full
-	own.Template = fullTemplate(t)
+}
+
+func TestLimits(t *testing.T) {
+	plain := fullOptions()
+	templated := fullOptions()
+	templated.Template = fullTemplate(t)
 	for _, piece := range []string{
 		"x", "&", "<", "*", ":", "`", "\n", "\n>", "\u202e", "\xff", "\x00", "🎤", "<!channel>", "<@U1>", "_a_ ", "x y",
 	} {
-		long := strings.Repeat(piece, 3000/max(1, utf8.RuneCountInString(piece))) // the fuzz test has them short
+		long := strings.Repeat(piece, 3000/max(1, utf8.RuneCountInString(piece))) // the fuzz test has short ones
 		for i, e := range eventsWith(long) {
-			for name, o := range map[string]Options{"full": full, "own words": own} {
-				if o.Template != nil && i > 1 {
-					continue // its data are the same for all
-				}
-				for kind, m := range messagesOf(&e, o) {
-					for _, p := range problems(m) {
-						t.Errorf("%q, %s, %s, %s: %s", piece, e.Type, name, kind, p)
-					}
-					for _, text := range texts(m) {
-						if found := markup(text); found != "" {
-							t.Errorf("%q, %s, %s, %s: %q is markup in %.200q", piece, e.Type, name, kind, found, text)
-						}
-					}
-				}
+			checkMessages(t, piece, messagesOf(&e, plain))
+			if i <= 1 { // the template sees the same data for all types
+				checkMessages(t, piece+", template", messagesOf(&e, templated))
 			}
 		}
 	}
-	// Templates as long as the API takes them, which are markup all over.
+}
+
+// checkMessages fails for messages that break Slack's limits or have markup.
+func checkMessages(t *testing.T, name string, messages map[string]chat.Message) {
+	t.Helper()
+	for kind, m := range messages {
+		for _, p := range problems(m) {
+			t.Errorf("%q, %s: %s", name, kind, p)
+		}
+		for _, text := range texts(m) {
+			if found := markup(text); found != "" {
+				t.Errorf("%q, %s: %q is markup in %.200q", name, kind, found, text)
+			}
+		}
+	}
+}
+
+// Templates can be as long as the API server accepts them, and full of markup.
+func TestLimitsOfTemplates(t *testing.T) {
 	for _, piece := range []string{"x", "🎤", "*b* ", "<https://e.example.com|x> ", "&amp;", "> q\n", "{{ .data.title }} "} {
 		fill := func(limit int) string { return strings.Repeat(piece, limit/utf8.RuneCountInString(piece)) }
 		parsed, err := ParseMessageTemplate(v1alpha1.MessageTemplate{Title: fill(1024), Body: fill(8192)}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := full
+		o := fullOptions()
 		o.Template = parsed
 		for i, e := range eventsWith(strings.Repeat("<", 3000)) {
 			for kind, m := range messagesOf(&e, o) {
@@ -207,28 +219,34 @@ func TestLimits(t *testing.T) {
 			}
 		}
 	}
-	// As large as a digest gets, with more mentions than one rule can have.
+}
+
+// As large as a digest gets, with more mentions than one rule can have.
+func TestLimitsOfDigests(t *testing.T) {
 	for _, piece := range []string{"&", "🎤", "*", "<@U1>"} {
-		many := slices.Repeat(eventsWith(strings.Repeat(piece, 3000)), 1000/len(allTypes())+1)
+		many := slices.Repeat(eventsWith(strings.Repeat(piece, 3000)), 1000/len(event.Types)+1)
 		for i := range many {
 			many[i].ID = fmt.Sprintf("%s%04d", strings.Repeat("i", 200), i)
 			many[i].Severity = []v1alpha1.Severity{"", "Critical", "High", "Medium", "Low"}[i%5]
 		}
-		crowd := full
-		crowd.Mentions = slices.Repeat(mentions, 3)
+		o := fullOptions()
+		o.Mentions = slices.Repeat(o.Mentions, 3)
 		for kind, m := range map[string]chat.Message{
-			"digest": Digest(many, crowd), "message": Message(&many[0], crowd), "reply": Reply(&many[3], crowd),
+			"digest": Digest(many, o), "message": Message(&many[0], o), "reply": Reply(&many[3], o),
 		} {
 			for _, p := range problems(m) {
-				t.Errorf("%q, a crowd, %s: %s", piece, kind, p)
+				t.Errorf("%q, %s: %s", piece, kind, p)
 			}
 		}
 	}
+}
+
+func TestLimitsOfEmptyEvents(t *testing.T) {
 	for _, eventType := range append(allTypes(), "Unknown") {
 		empty := event.Event{Type: eventType, Time: time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC)}
-		for kind, m := range messagesOf(&empty, plain) {
+		for kind, m := range messagesOf(&empty, Options{}) {
 			for _, p := range problems(m) {
-				t.Errorf("nothing in it, %s, %s: %s", eventType, kind, p)
+				t.Errorf("%s, %s: %s", eventType, kind, p)
 			}
 		}
 	}

@@ -75,51 +75,19 @@ func ParseMessageTemplate(t v1alpha1.MessageTemplate, types []v1alpha1.EventType
 // checkBrackets rejects a template that writes a value between < and >, where it could become a mention or a link to
 // anywhere.
 func checkBrackets(n parse.Node) error {
-	if n == nil {
-		return nil
-	}
-	open := func(text string) error {
-		if strings.LastIndexByte(text, '<') > strings.LastIndexByte(text, '>') {
-			return errors.New("a value inside <...> is not allowed: use {{ link .data.ticketURL \"label\" }}, and spec.mentions")
-		}
-		return nil
-	}
-	each := func(nodes ...parse.Node) error {
-		for _, n := range nodes {
-			if err := checkBrackets(n); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	branch := func(b *parse.BranchNode) error {
-		if err := each(b.Pipe, b.List); err != nil || b.ElseList == nil {
-			return err
-		}
-		return checkBrackets(b.ElseList)
-	}
+	text := ""
 	switch n := n.(type) {
 	case *parse.TextNode:
-		return open(string(n.Text))
+		text = string(n.Text)
 	case *parse.StringNode:
-		return open(n.Text)
-	case *parse.ListNode:
-		return each(n.Nodes...)
-	case *parse.ActionNode:
-		return each(n.Pipe)
-	case *parse.IfNode:
-		return branch(&n.BranchNode)
-	case *parse.WithNode:
-		return branch(&n.BranchNode)
-	case *parse.RangeNode:
-		return branch(&n.BranchNode)
-	case *parse.ChainNode:
-		return checkBrackets(n.Node)
-	case *parse.PipeNode:
-		for _, command := range n.Cmds {
-			if err := each(command.Args...); err != nil {
-				return err
-			}
+		text = n.Text
+	}
+	if strings.LastIndexByte(text, '<') > strings.LastIndexByte(text, '>') {
+		return errors.New("a value inside <...> is not allowed: use {{ link .data.ticketURL \"label\" }}, and spec.mentions")
+	}
+	for _, child := range children(n) {
+		if err := checkBrackets(child); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -77,55 +77,74 @@ type checker struct{ functions template.FuncMap }
 
 // node checks a node inside so many ranges.
 func (c checker) node(n parse.Node, ranges int) error {
-	branch := func(b *parse.BranchNode, ranges int) error {
-		if err := c.node(b.Pipe, ranges); err != nil {
-			return err
-		}
-		if err := c.node(b.List, ranges); err != nil || b.ElseList == nil {
-			return err
-		}
-		return c.node(b.ElseList, ranges)
-	}
 	switch n := n.(type) {
-	case *parse.ListNode:
-		for _, child := range n.Nodes {
-			if err := c.node(child, ranges); err != nil {
-				return err
-			}
-		}
-	case *parse.ActionNode:
-		return c.node(n.Pipe, ranges)
-	case *parse.IfNode:
-		return branch(&n.BranchNode, ranges)
-	case *parse.WithNode:
-		return branch(&n.BranchNode, ranges)
 	case *parse.RangeNode:
 		if ranges > 0 {
 			return errors.New("range inside range is not allowed")
 		}
-		if _, ok := n.Pipe.Cmds[0].Args[0].(*parse.FieldNode); !ok || len(n.Pipe.Cmds) != 1 || len(n.Pipe.Cmds[0].Args) != 1 {
+		if !isField(n.Pipe) {
 			return errors.New("range is allowed over a field only, such as .labels")
 		}
-		return branch(&n.BranchNode, ranges+1)
-	case *parse.PipeNode:
-		for _, command := range n.Cmds {
-			for _, a := range command.Args {
-				if err := c.node(a, ranges); err != nil {
-					return err
-				}
-			}
-		}
-	case *parse.ChainNode:
-		return c.node(n.Node, ranges)
+		ranges++
 	case *parse.IdentifierNode:
-		if _, ours := c.functions[n.Ident]; !ours && !slices.Contains(builtin, n.Ident) {
-			known := slices.Compact(slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(c.functions)), builtin...))))
-			return fmt.Errorf("function %s is not allowed: there are %s", n.Ident, strings.Join(known, ", "))
-		}
+		return c.function(n.Ident)
 	case *parse.TemplateNode:
 		return errors.New("template is not allowed")
 	}
+	for _, child := range children(n) {
+		if err := c.node(child, ranges); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// function checks that a function is allowed.
+func (c checker) function(name string) error {
+	if _, ours := c.functions[name]; ours || slices.Contains(builtin, name) {
+		return nil
+	}
+	known := slices.Concat(slices.Collect(maps.Keys(c.functions)), builtin)
+	slices.Sort(known)
+	return fmt.Errorf("function %s is not allowed: there are %s", name, strings.Join(slices.Compact(known), ", "))
+}
+
+// isField reports whether a pipeline is nothing but a field.
+func isField(p *parse.PipeNode) bool {
+	_, ok := p.Cmds[0].Args[0].(*parse.FieldNode)
+	return ok && len(p.Cmds) == 1 && len(p.Cmds[0].Args) == 1
+}
+
+// children returns the nodes directly below a node.
+func children(n parse.Node) []parse.Node {
+	switch n := n.(type) {
+	case *parse.ListNode:
+		return n.Nodes
+	case *parse.ActionNode:
+		return []parse.Node{n.Pipe}
+	case *parse.IfNode:
+		return branches(&n.BranchNode)
+	case *parse.WithNode:
+		return branches(&n.BranchNode)
+	case *parse.RangeNode:
+		return branches(&n.BranchNode)
+	case *parse.ChainNode:
+		return []parse.Node{n.Node}
+	case *parse.PipeNode:
+		var out []parse.Node
+		for _, command := range n.Cmds {
+			out = append(out, command.Args...)
+		}
+		return out
+	}
+	return nil
+}
+
+func branches(b *parse.BranchNode) []parse.Node {
+	if b.ElseList == nil {
+		return []parse.Node{b.Pipe, b.List}
+	}
+	return []parse.Node{b.Pipe, b.List, b.ElseList}
 }
 
 // errFull stops a template that writes too much.
@@ -165,7 +184,8 @@ func (t *Template) Execute(data map[string]any, limit int) (string, error) {
 	return out.String(), nil
 }
 
-// executePrefix is like Execute, but cuts off what is longer than limit bytes, perhaps in the middle of a character.
+// executePrefix executes the template as Execute does, and cuts off what is longer than limit bytes, perhaps in the
+// middle of a character.
 func (t *Template) executePrefix(data map[string]any, limit int) (string, error) {
 	out := &limitedWriter{room: limit, cut: true}
 	if err := t.parsed.Execute(out, data); err != nil && !errors.Is(err, errFull) {

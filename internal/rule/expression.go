@@ -88,7 +88,7 @@ func checkCalls(a *ast.AST) error {
 	return err
 }
 
-// sizes tells CEL how large the values are that expressions read, for its estimate of their cost.
+// sizes bounds the values that expressions read, for CEL's estimate of their cost.
 type sizes struct{}
 
 // EstimateSize returns the bound of an event for everything in it.

@@ -66,7 +66,7 @@ func TestCompileTestsTemplates(t *testing.T) {
 		"a syntax error":                       {run, "", "x\n{{ if }}", "spec.template.body: line 2: missing value for if"},
 		"a function that is not allowed":       {run, `{{ printf "x" }}`, "", "spec.template.title: function printf is not allowed"},
 		"a label that may be missing":          {run, "{{ .labels.team }}", "", `map has no entry for key "team"`},
-		"a label that may be missing, checked": {run, `{{ index .labels "team" | default "nobody" }}`, "", ""},
+		"a label that may be missing, checked": {run, `{{ index .labels "team" | default "none" }}`, "", ""},
 		"what fails for an event without data": {run, `{{ index .data.title 0 }}`, "", "out of range"},
 		"a mention made of a value":            {run, "<{{ .data.title }}>", "", "a value inside <...> is not allowed"},
 		"comparing with a whole number":        {run, "", "{{ if gt .data.failed 0 }}bad{{ end }}", ""},
