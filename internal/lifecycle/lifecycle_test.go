@@ -151,6 +151,7 @@ func TestTheNewestMovesTheState(t *testing.T) {
 		"a waiting move is newer than Jira": {[]step{spec(resolved), late("In Progress", "indeterminate")}, resolved, resolved, 1, bySpec, 0},
 		"nothing waits, Jira is late":       {[]step{spec(resolved), movedToDone, undated("To Do", "new")}, open, "", 2, byJira, 0},
 		"a waiting move, Jira has no time":  {[]step{spec(resolved), undated("In Progress", "indeterminate")}, progress, "", 2, byJira, 0},
+		"Jira moves to the wanted state":    {[]step{mapping("Done", resolved), spec(resolved), done}, resolved, "", 1, bySpec, 0},
 		"no state wanted any more":          {[]step{spec(resolved), spec("")}, resolved, resolved, 1, bySpec, 0},
 		"occurred again while open":         {[]step{occur}, open, "", 0, "", 0},
 		"occurred again after resolved":     {[]step{done, occur}, open, open, 2, byRegression, 1},
@@ -174,6 +175,19 @@ func TestTheNewestMovesTheState(t *testing.T) {
 				t.Errorf("changed: %+v, want number %d because of %s", st.StateChange, c.changes, c.cause)
 			}
 		})
+	}
+}
+
+// A change in Jira that does not move the state is new all the same.
+func TestAnOlderChangeIsNew(t *testing.T) {
+	s := newStory()
+	jira("To Do", "new")(s)
+	spec(resolved)(s)
+	if !lifecycle.FromJira(s.d, nil, ticketIn("In Progress", "indeterminate", s.now.Add(-time.Second)), false, s.later()) {
+		t.Error("nothing new")
+	}
+	if j := s.d.Status.Jira; j.Status != "In Progress" || j.MoveTo != resolved || s.d.Status.State != resolved {
+		t.Errorf("%+v", j)
 	}
 }
 

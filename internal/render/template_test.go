@@ -66,6 +66,54 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
+// Unlike those of text/template, comparisons treat all numbers alike, and a missing label is equal to nothing but another.
+func TestComparisons(t *testing.T) {
+	for values, want := range map[string]string{ // for eq, ne, lt, le, gt and ge
+		"1 2":         "n y y y n n",
+		"2 2":         "y n n y n y",
+		"3 2":         "n y n n y y",
+		"2 2.0":       "y n n y n y",
+		"1.5 2":       "n y y y n n",
+		`"a" "b"`:     "n y y y n n",
+		`"b" "b"`:     "y n n y n y",
+		"true true":   "y n n y n y",
+		"true false":  "n y n n y y",
+		".none .none": "y n n y n y",
+		".none 0":     "n y y y n n",
+		"0 .none":     "n y y y n n",
+		`"a" 1`:       "",
+		`1 "a"`:       "",
+		"true 1":      "",
+		`true "true"`: "",
+		"1 true":      "",
+	} {
+		var got []string
+		for _, op := range []string{"eq", "ne", "lt", "le", "gt", "ge"} {
+			parsed, err := parseTemplate("{{ if "+op+" "+values+" }}y{{ else }}n{{ end }}", messageFunctions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out, err := parsed.Execute(map[string]any{"none": nil}, 10); err == nil {
+				got = append(got, out)
+			} else if !strings.Contains(err.Error(), "incompatible types for comparison") {
+				t.Errorf("%s %s: %v", op, values, err)
+			}
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s: %q, want %q", values, s, want)
+		}
+	}
+	for text, want := range map[string]string{"{{ eq 1 2 3 1 }}": "true", "{{ eq 1 2 3 }}": "false", "{{ eq 1 }}": "false"} {
+		parsed, err := parseTemplate(text, messageFunctions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := parsed.Execute(nil, 10); err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", text, got, err, want)
+		}
+	}
+}
+
 func TestFields(t *testing.T) {
 	d := sample()
 	d.Spec.Suite = "booking"

@@ -71,6 +71,7 @@ func TestMatches(t *testing.T) {
 		"expression over labels":     {spec: when(`event.labels["team"].startsWith("bill")`), want: true},
 		"expression over subject":    {spec: when(`event.subject.namespace == "qa"`), want: true},
 		"expression over numbers":    {spec: when(`event.data.failed > 2`), want: true},
+		"numbers of two kinds":       {spec: when(`1.5 < 2`), want: true},
 		"expression that is false":   {spec: when(`event.data.suite == "full"`)},
 		"no subject at all":          {spec: when(`event.subject.name == ""`), event: func(e *event.Event) { e.Subject = nil }, want: true},
 		"expression over all labels": {spec: when(`event.labels.exists(k, event.labels[k] == "billing")`), want: true},
