@@ -379,7 +379,8 @@ func TestProbeFailed(t *testing.T) {
 		if r.conn.IsProbeFailing() || r.conn.ProbeFailed(down()) || !r.conn.IsProbeFailing() {
 			t.Error("the first failure after a success")
 		}
-		if !r.conn.ProbeFailed(fault.New(fault.NotFound, "gone")) {
+		r.conn.Connect("client", "v1", connection.Limits{})
+		if !r.conn.ProbeFailed(fault.New(fault.NotFound, "gone")) || r.conn.IsProbeFailing() {
 			t.Error("a permanent failure")
 		}
 		if r.conn.ProbeFailed(limited(fault.Endpoint, time.Minute)) || r.conn.PauseFault() != nil {
@@ -391,7 +392,7 @@ func TestProbeFailed(t *testing.T) {
 		if r.conn.PauseFault() == nil || !r.conn.IsResuming() {
 			t.Error("not paused for a used-up quota")
 		}
-		if !r.conn.ProbeFailed(down()) {
+		if !r.conn.ProbeFailed(down()) || !r.conn.ProbeFailed(limited(fault.Endpoint, time.Minute)) {
 			t.Error("a failure while paused")
 		}
 		pass(61 * time.Second)
