@@ -15,7 +15,7 @@ type Verifier interface {
 	// body is read, so that a client without a signature costs little.
 	CheckHeader(header http.Header) error
 	// Verify checks the signature and returns the origin of the request. Its error is a *Refusal if the integration
-	// accepts no requests or the signature does not match; the client cannot tell these apart, neither by the answer
+	// accepts no requests or the signature does not match; the client can distinguish these neither by the answer
 	// nor by the time it takes. Any other error means that the signature could not be checked now.
 	Verify(ctx context.Context, request Request) (Origin, error)
 }

@@ -73,7 +73,7 @@ func (l *Listener) NeedLeaderElection() bool { return false }
 // Ready returns a channel that is closed once the Listener accepts connections.
 func (l *Listener) Ready() <-chan struct{} { return l.ready }
 
-// Check is a readiness check. It returns an error until the Listener accepts connections.
+// Check returns an error until the Listener accepts connections. It serves as a readiness check.
 func (l *Listener) Check(*http.Request) error {
 	if l.Addr() == nil {
 		return fmt.Errorf("the %s listener does not accept connections yet", l.Name)

@@ -96,7 +96,8 @@ func newFixture(t *testing.T) *fixture {
 		}
 	}
 	f := &fixture{t: t, clock: clocktesting.NewFakeClock(hookTime), log: &logBuffer{}, fail: map[string]error{}}
-	integration := &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: "jira", UID: "i", Generation: 1}}
+	integration := &v1alpha1.JiraIntegration{}
+	integration.ObjectMeta = metav1.ObjectMeta{Namespace: "voice", Name: "jira", UID: "i", Generation: 1}
 	integration.Spec.WebhookSecretRef = &v1alpha1.SecretKeyReference{Name: "hook", Key: "secret"}
 	integration.Status.AccountID = "557058:voice-ai"
 	defect := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: "defect", UID: "d1"}}
