@@ -214,6 +214,26 @@ func TestTimeOfAChangeInJira(t *testing.T) {
 	}
 }
 
+// A Defect is resolved once, until it is reopened.
+func TestResolvedTime(t *testing.T) {
+	s := newStory()
+	spec(progress)(s)
+	if s.d.Status.ResolvedTime != nil {
+		t.Errorf("in progress: %s", s.d.Status.ResolvedTime)
+	}
+	spec(resolved)(s)
+	first := s.now
+	spec(closed)(s)
+	if !s.d.Status.ResolvedTime.Time.Equal(first) {
+		t.Errorf("closed: %s, want %s", s.d.Status.ResolvedTime, first)
+	}
+	spec(open)(s)
+	spec(closed)(s)
+	if !s.d.Status.ResolvedTime.Time.Equal(s.now) {
+		t.Errorf("closed again: %s, want %s", s.d.Status.ResolvedTime, s.now)
+	}
+}
+
 func TestCreatedWithAState(t *testing.T) {
 	for state, resolvedAt := range map[v1alpha1.State]bool{"": false, open: false, progress: false, resolved: true, closed: true} {
 		d := &v1alpha1.Defect{Spec: v1alpha1.DefectSpec{State: state}}
