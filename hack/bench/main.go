@@ -1,5 +1,5 @@
-// Command bench measures the operator as a process between a real API server and the sandbox, and prints a table and JSON. It asserts nothing:
-// machines differ. The arguments choose scenarios by name; all run when there are none.
+// Command bench measures the operator with a real API server and the sandbox, and prints a table and JSON. It asserts
+// nothing because machines differ. Arguments select scenarios by name. Without arguments, all run.
 package main
 
 import (
@@ -21,13 +21,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 )
 
-// scenario is one measurement, in a world of its own.
+// A scenario is one benchmark. Each runs in a world of its own.
 type scenario struct {
-	name, what string
-	run        func(context.Context, *world) (figures, error)
+	name string
+	what string
+	run  func(context.Context, *world) (figures, error)
 }
 
-// figures are what was measured. Times are in milliseconds from the first create on unless a name says otherwise, sizes in MB (10⁶ bytes).
+// figures are the results of a scenario. Unless a name says otherwise, times are in milliseconds since the first create.
+// Sizes are in MB (10⁶ bytes).
 type figures struct {
 	Scenario string         `json:"scenario"`
 	What     string         `json:"what"`
@@ -57,13 +59,14 @@ func main() {
 }
 
 func run(ctx context.Context, names []string) error {
-	all := slices.Concat(tickets, messages, unresponsive, pages)
+	all := slices.Concat(ticketScenarios, messageScenarios, unresponsiveScenarios, pageScenarios)
 	for _, n := range names {
 		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == n }) {
-			return fmt.Errorf("there is no scenario %q", n)
+			return fmt.Errorf("unknown scenario %q", n)
 		}
 	}
-	fmt.Printf("%d processors, %s; the control plane and the sandbox run beside the operator\n", runtime.NumCPU(), runtime.Version())
+	fmt.Printf("%d processors, %s. The control plane and the sandbox run on the same machine as the operator.\n",
+		runtime.NumCPU(), runtime.Version())
 	var results []figures
 	for _, s := range all {
 		if len(names) > 0 && !slices.Contains(names, s.name) {
@@ -78,7 +81,8 @@ func run(ctx context.Context, names []string) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "SCENARIO\tOBJECTS\tP50 ms\tP99 ms\tLAST ms\tCPU s\tAPI CPU s\tRSS MB\tPEAK MB\tCALLS\tNOTES")
 	for _, f := range results {
-		_, _ = fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.0f\t%.1f\t%.1f\t%.0f\t%.0f\t%s\t%s\n", f.Scenario, f.Objects, f.P50, f.P99, f.Last, f.CPU, f.APICPU, f.RSS, f.PeakRSS, calls(f.Calls), f.Notes)
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.0f\t%.1f\t%.1f\t%.0f\t%.0f\t%s\t%s\n", f.Scenario, f.Objects,
+			f.P50, f.P99, f.Last, f.CPU, f.APICPU, f.RSS, f.PeakRSS, formatCalls(f.Calls), f.Notes)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -86,6 +90,7 @@ func run(ctx context.Context, names []string) error {
 	return json.NewEncoder(os.Stdout).Encode(results)
 }
 
+// measure runs a scenario.
 func measure(ctx context.Context, s scenario) (f figures, err error) {
 	dir, err := filepath.Abs(filepath.Join(".demo", "bench-"+s.name))
 	if err != nil {
@@ -101,11 +106,13 @@ func measure(ctx context.Context, s scenario) (f figures, err error) {
 		return f, err
 	}
 	f, err = s.run(ctx, w)
-	f.Scenario, f.What = s.name, s.what
+	f.Scenario = s.name
+	f.What = s.what
 	return f, err
 }
 
-func calls(in map[string]int) string {
+// formatCalls formats the numbers of calls by route and status.
+func formatCalls(in map[string]int) string {
 	var out []string
 	for k, n := range in {
 		out = append(out, fmt.Sprintf("%s: %d", k, n))

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -23,35 +22,48 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
-var messages = []scenario{
-	{"message-idle", "100 Defects one after the other, Slack answers in 20 ms: from create to Slack's receipt of the message", func(ctx context.Context, w *world) (figures, error) {
-		return messageBurst(ctx, w, 100, 1, unlimited, 0)
-	}},
-	{"message-floor", "1,000 creates of a Defect and of the Notification that tells of it by 32 clients, without an operator: what the API server takes", messageFloor},
-	{"message-burst", "1,000 Defects at once, one rule, Slack answers in 20 ms without a limit", func(ctx context.Context, w *world) (figures, error) {
-		return messageBurst(ctx, w, 1000, 32, unlimited, 0)
-	}},
-	{"storm-1000", "1,000 Defects at once into one channel that takes 1 message a second", func(ctx context.Context, w *world) (figures, error) {
-		return messageBurst(ctx, w, 1000, 32, nil, 1)
-	}},
-	{"storm-10000", "10,000 Defects at once into one channel that takes 1 message a second", func(ctx context.Context, w *world) (figures, error) {
-		return messageBurst(ctx, w, 10_000, 32, nil, 1)
-	}},
+var messageScenarios = []scenario{
+	{
+		name: "message-idle",
+		what: "100 Defects one after the other, Slack answers in 20 ms: from create to the arrival of the message",
+		run:  burst{defects: 100, clients: 1, limit: unlimited}.run,
+	},
+	{
+		name: "message-floor",
+		what: "1,000 Defects and their Notifications created by 32 clients, without an operator: the time of the API server",
+		run:  messageFloor,
+	},
+	{
+		name: "message-burst",
+		what: "1,000 Defects at once, one rule, Slack answers in 20 ms without a limit",
+		run:  burst{defects: 1000, clients: 32, limit: unlimited}.run,
+	},
+	{
+		name: "storm-1000",
+		what: "1,000 Defects at once for one channel that accepts 1 message a second",
+		run:  burst{defects: 1000, clients: 32, slackRate: 1}.run,
+	},
+	{
+		name: "storm-10000",
+		what: "10,000 Defects at once for one channel that accepts 1 message a second",
+		run:  burst{defects: 10_000, clients: 32, slackRate: 1}.run,
+	},
 }
 
-// unlimited lifts the operator's own limit.
+// unlimited raises the operator's own limit so far that it has no effect.
 var unlimited = &v1alpha1.SlackRateLimit{ChannelMessagesPerMinute: 60_000, WorkspaceMessagesPerMinute: 60_000}
 
-// defectName is in the title of each Defect.
+// defectName matches the name of a Defect, which its title contains.
 var defectName = regexp.MustCompile(`message-\d+`)
 
-// receipts are when Slack received a message that names a Defect.
+// receipts are the times at which Slack received the messages.
 type receipts struct {
 	mu   sync.Mutex
 	at   map[string]time.Time
-	last time.Time // of any message
+	last time.Time // the last message
 }
 
+// receivedAt returns when Slack received the message about a Defect.
 func (r *receipts) receivedAt(name string) (time.Time, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -59,6 +71,7 @@ func (r *receipts) receivedAt(name string) (time.Time, bool) {
 	return at, ok
 }
 
+// record wraps Slack's handler to record when messages arrive.
 func (r *receipts) record(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if strings.HasSuffix(req.URL.Path, "/chat.postMessage") {
@@ -79,22 +92,51 @@ func (r *receipts) record(next http.Handler) http.Handler {
 	})
 }
 
-func (w *world) createDefaultSlack(ctx context.Context, limit *v1alpha1.SlackRateLimit) (*v1alpha1.SlackIntegration, error) {
-	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "slack"}, StringData: map[string]string{"token": slack.BotToken}}
-	i := &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{
-		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.SlackAPIPath), DefaultChannel: slack.AlertsChannel, RateLimit: limit,
-		Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "token"}},
-	}}
-	r := &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "all"},
-		Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}}
+// createDefaultSlack creates the default SlackIntegration, its Secret and a rule for all new Defects.
+func (w *world) createDefaultSlack(
+	ctx context.Context, limit *v1alpha1.SlackRateLimit,
+) (*v1alpha1.SlackIntegration, error) {
+	s := newSecret("slack", slack.BotToken)
+	i := newSlackIntegration("slack", w.server.URL+sandbox.SlackAPIPath)
+	i.Spec.Default = true
+	i.Spec.RateLimit = limit
+	r := &v1alpha1.NotificationRule{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "all"},
+		Spec:       v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}},
+	}
 	return i, errors.Join(w.client.Create(ctx, s), w.client.Create(ctx, i), w.client.Create(ctx, r))
 }
 
-// messageBurst creates n Defects, so many at once, and waits until every Notification says what became of it.
-func messageBurst(ctx context.Context, w *world, n, atOnce int, limit *v1alpha1.SlackRateLimit, slackRate float64) (f figures, err error) {
+// newSlackIntegration returns an integration that uses the bot token in the Secret "slack".
+func newSlackIntegration(name, url string) *v1alpha1.SlackIntegration {
+	return &v1alpha1.SlackIntegration{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: v1alpha1.SlackIntegrationSpec{
+			APIURL: v1alpha1.HTTPURL(url), DefaultChannel: slack.AlertsChannel,
+			Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "token"}},
+		},
+	}
+}
+
+// A burst creates Defects and measures when Slack receives their messages.
+type burst struct {
+	defects int
+	// clients is the number of clients that create Defects concurrently. One client waits for each message before it
+	// creates the next Defect.
+	clients int
+	// limit is the limit of the integration; nil for the default.
+	limit *v1alpha1.SlackRateLimit
+	// slackRate is the number of messages that Slack accepts per second; 0 for no limit.
+	slackRate float64
+}
+
+// run creates the Defects and waits until every Notification is delivered or part of a digest.
+func (b burst) run(ctx context.Context, w *world) (f figures, err error) {
 	got := &receipts{at: map[string]time.Time{}}
-	w.startSandboxBehind(sandbox.Options{Latency: 20 * time.Millisecond, SlackRate: slackRate, SlackBurst: 5}, got.record)
-	i, err := w.createDefaultSlack(ctx, limit)
+	w.startSandboxBehind(got.record, sandbox.Options{
+		Latency: 20 * time.Millisecond, SlackRate: b.slackRate, SlackBurst: 5,
+	})
+	i, err := w.createDefaultSlack(ctx, b.limit)
 	if err != nil {
 		return f, err
 	}
@@ -105,56 +147,74 @@ func messageBurst(ctx context.Context, w *world, n, atOnce int, limit *v1alpha1.
 	if err != nil {
 		return f, err
 	}
-	told := make(chan struct{}, n) // has an entry for each event of which it is said what became of it
-	wait, err := w.countDelivered(ctx, n, told)
+	delivered := make(chan struct{}, b.defects)
+	wait, err := w.notifyDelivered(ctx, b.defects, delivered)
 	if err != nil {
 		return f, err
 	}
 	began := time.Now()
-	created := make([]time.Time, n)
-	each := func(k int) error {
-		created[k] = time.Now()
-		return w.client.Create(ctx, newDefect(fmt.Sprintf("message-%d", k)))
-	}
-	if atOnce == 1 {
-		for k := range n {
-			if err := each(k); err != nil {
-				return f, err
-			}
-			select {
-			case <-told:
-			case <-ctx.Done():
-				return f, context.Cause(ctx)
-			}
-		}
-	} else if err := parallel(n, atOnce, each); err != nil {
+	created, err := b.create(ctx, w, delivered)
+	if err != nil {
 		return f, err
 	}
-	all := time.Since(began)
+	createdAll := time.Since(began)
 	if err := wait(); err != nil {
 		return f, err
 	}
 	end := time.Since(began)
-	var took []float64
-	for k, at := range created {
-		if got, ok := got.at[fmt.Sprintf("message-%d", k)]; ok {
-			if atOnce > 1 {
-				at = began
-			}
-			took = append(took, ms(got.Sub(at)))
-		}
-	}
-	f.percentiles(took)
-	f.Objects = n
+	f.percentiles(b.latencies(created, got, began))
+	messages := f.Objects
+	f.Objects = b.defects
 	if err := w.recordUsage(ctx, &f, since); err != nil {
 		return f, err
 	}
-	f.Notes = fmt.Sprintf("the creates themselves took %.1f s; every Notification said what became of it after %.1f s; %d messages, the last after %.1f s, %d of them of one Defect",
-		all.Seconds(), end.Seconds(), len(w.sandbox.Slack().Messages(slack.AlertsChannel)), got.last.Sub(began).Seconds(), len(took))
+	f.Notes = fmt.Sprintf("creates took %.1f s; all Notifications were delivered after %.1f s; "+
+		"%d messages, the last after %.1f s, %d of them for one Defect", createdAll.Seconds(), end.Seconds(),
+		len(w.sandbox.Slack().Messages(slack.AlertsChannel)), got.last.Sub(began).Seconds(), messages)
 	return f, nil
 }
 
-// messageFloor is what has to be stored before the last message may leave.
+// create creates the Defects and returns when each was created.
+func (b burst) create(ctx context.Context, w *world, delivered <-chan struct{}) ([]time.Time, error) {
+	created := make([]time.Time, b.defects)
+	createOne := func(k int) error {
+		created[k] = time.Now()
+		return w.client.Create(ctx, newDefect(fmt.Sprintf("message-%d", k)))
+	}
+	if b.clients > 1 {
+		return created, parallel(b.defects, b.clients, createOne)
+	}
+	for k := range b.defects {
+		if err := createOne(k); err != nil {
+			return nil, err
+		}
+		select {
+		case <-delivered:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	return created, nil
+}
+
+// latencies returns the time until Slack received each message about a single Defect, in milliseconds. It counts from the
+// create of the Defect for one client, and from the start of the burst for several.
+func (b burst) latencies(created []time.Time, got *receipts, began time.Time) []float64 {
+	var took []float64
+	for k, from := range created {
+		received, ok := got.receivedAt(fmt.Sprintf("message-%d", k))
+		if !ok {
+			continue
+		}
+		if b.clients > 1 {
+			from = began
+		}
+		took = append(took, ms(received.Sub(from)))
+	}
+	return took
+}
+
+// messageFloor measures how long it takes to store everything that must be stored before the last message is sent.
 func messageFloor(ctx context.Context, w *world) (f figures, err error) {
 	store := func(k int) error {
 		d := newDefect(fmt.Sprintf("floor-%d", k))
@@ -162,7 +222,7 @@ func messageFloor(ctx context.Context, w *world) (f figures, err error) {
 			return err
 		}
 		e := event.DefectCreated(d)
-		told, err := e.ToAPI()
+		apiEvent, err := e.ToAPI()
 		if err != nil {
 			return err
 		}
@@ -170,11 +230,11 @@ func messageFloor(ctx context.Context, w *world) (f figures, err error) {
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: d.Name, Labels: map[string]string{
 				v1alpha1.RuleLabel: "all", v1alpha1.EventTypeLabel: string(e.Type), v1alpha1.SuiteLabel: string(d.Spec.Suite),
 			}},
-			Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: "all", UID: string(d.UID)}, Event: told},
+			Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: "all", UID: string(d.UID)}, Event: apiEvent},
 		})
 	}
 	const n = 1000
-	if err := store(n); err != nil { // the API server sets up what serves a kind with the first of it
+	if err := store(n); err != nil { // the first object of a kind takes the API server longer
 		return f, err
 	}
 	took := make([]float64, n)
@@ -196,13 +256,15 @@ func messageFloor(ctx context.Context, w *world) (f figures, err error) {
 	return f, err
 }
 
-// countDelivered tells of each Notification that is no digest once it says that it is delivered, until there are n.
-func (w *world) countDelivered(ctx context.Context, n int, told chan<- struct{}) (wait func() error, err error) {
+// notifyDelivered sends to a channel for each Notification that is delivered or part of a digest, until there are n.
+// Digests themselves do not count.
+func (w *world) notifyDelivered(ctx context.Context, n int, delivered chan<- struct{}) (wait func() error, err error) {
 	done := map[string]bool{}
 	return watchEach(ctx, w, &v1alpha1.NotificationList{}, func(o *v1alpha1.Notification, _ time.Time) bool {
-		if len(o.Spec.Members) == 0 && !done[o.Name] && condition.Is(o, v1alpha1.ConditionDelivered, metav1.ConditionTrue, "") {
+		isDigest := len(o.Spec.Members) > 0
+		if !isDigest && !done[o.Name] && condition.Is(o, v1alpha1.ConditionDelivered, metav1.ConditionTrue, "") {
 			done[o.Name] = true
-			told <- struct{}{}
+			delivered <- struct{}{}
 		}
 		return len(done) == n
 	})

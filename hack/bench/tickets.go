@@ -10,18 +10,39 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
 )
 
-var tickets = []scenario{
-	{"ticket-idle", "200 Defects one after the other, Jira answers in 20 ms: from create to key in status", ticketIdle},
-	{"ticket-floor", "1,000 creates of a Defect and 1,000 writes of its status by 32 clients, without an operator: what the API server takes", ticketFloor},
-	{"ticket-burst", "1,000 Defects at once, Data Center answers in 50 ms without a limit", func(ctx context.Context, w *world) (figures, error) {
-		return ticketBurst(ctx, w, 1000, sandbox.Options{JiraMode: jira.DataCenter, Latency: 50 * time.Millisecond}, 0)
-	}},
-	{"ticket-limit", "1,000 Defects at once, Cloud answers in 50 ms and takes 100 creates a second", func(ctx context.Context, w *world) (figures, error) {
-		return ticketBurst(ctx, w, 1000, sandbox.Options{Latency: 50 * time.Millisecond}, 100)
-	}},
-	{"ticket-rest", "10,000 Defects with tickets: the operator starts, then rests for 60 s", ticketRest},
+var ticketScenarios = []scenario{
+	{
+		name: "ticket-idle",
+		what: "200 Defects one after the other, Jira answers in 20 ms: from create to the key in status",
+		run:  ticketIdle,
+	},
+	{
+		name: "ticket-floor",
+		what: "1,000 Defects created and their statuses written by 32 clients, without an operator: the time of the API server",
+		run:  ticketFloor,
+	},
+	{
+		name: "ticket-burst",
+		what: "1,000 Defects at once, Data Center answers in 50 ms without a limit",
+		run: ticketBurst{
+			defects: 1000, jira: sandbox.Options{JiraMode: jira.DataCenter, Latency: 50 * time.Millisecond},
+		}.run,
+	},
+	{
+		name: "ticket-limit",
+		what: "1,000 Defects at once, Cloud answers in 50 ms and accepts 100 creates a second",
+		run: ticketBurst{
+			defects: 1000, jira: sandbox.Options{Latency: 50 * time.Millisecond}, createsPerSecond: 100,
+		}.run,
+	},
+	{
+		name: "ticket-rest",
+		what: "10,000 Defects with tickets: the operator starts, then is idle for 60 s",
+		run:  ticketRest,
+	},
 }
 
+// ticketIdle measures the tickets of single Defects.
 func ticketIdle(ctx context.Context, w *world) (f figures, err error) {
 	const n = 200
 	w.startSandbox(sandbox.Options{Latency: 20 * time.Millisecond})
@@ -70,7 +91,7 @@ func ticketIdle(ctx context.Context, w *world) (f figures, err error) {
 	return f, nil
 }
 
-// ticketFloor is what no operator can be faster than here.
+// ticketFloor measures the writes that any operator would need, which is a lower bound for the other scenarios.
 func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
 	w.startSandbox(sandbox.Options{})
 	i, err := w.createJira(ctx)
@@ -103,10 +124,19 @@ func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
 	return f, err
 }
 
-func ticketBurst(ctx context.Context, w *world, n int, o sandbox.Options, ratePerSecond int) (f figures, err error) {
-	w.startSandbox(o)
-	if ratePerSecond > 0 {
-		if err := w.sandbox.Jira().Set(jira.Settings{RatePerSecond: &ratePerSecond}); err != nil {
+// A ticketBurst creates Defects at once and measures their tickets.
+type ticketBurst struct {
+	defects int
+	jira    sandbox.Options
+	// createsPerSecond is the number of tickets that Jira accepts per second; 0 for no limit.
+	createsPerSecond int
+}
+
+// run creates the Defects and waits until each has a ticket.
+func (b ticketBurst) run(ctx context.Context, w *world) (f figures, err error) {
+	w.startSandbox(b.jira)
+	if b.createsPerSecond > 0 {
+		if err := w.sandbox.Jira().Set(jira.Settings{RatePerSecond: &b.createsPerSecond}); err != nil {
 			return f, err
 		}
 	}
@@ -121,9 +151,10 @@ func ticketBurst(ctx context.Context, w *world, n int, o sandbox.Options, ratePe
 	if err != nil {
 		return f, err
 	}
-	var began, created time.Time
+	var began time.Time
 	var took []float64
-	done, writes := map[string]bool{}, map[string]int{}
+	done := map[string]bool{}
+	writes := map[string]int{}
 	wait, err := watchEach(ctx, w, &v1alpha1.DefectList{}, func(d *v1alpha1.Defect, at time.Time) bool {
 		if d.Status.ObservedGeneration >= 0 && !done[d.Name] {
 			writes[d.Name]++
@@ -134,16 +165,19 @@ func ticketBurst(ctx context.Context, w *world, n int, o sandbox.Options, ratePe
 		done[d.Name] = true
 		f.Writes = max(f.Writes, writes[d.Name])
 		took = append(took, ms(at.Sub(began)))
-		return len(done) == n
+		return len(done) == b.defects
 	})
 	if err != nil {
 		return f, err
 	}
 	began = time.Now()
-	if err := parallel(n, 32, func(i int) error { return w.client.Create(ctx, newDefect(fmt.Sprintf("burst-%d", i))) }); err != nil {
+	err = parallel(b.defects, 32, func(k int) error {
+		return w.client.Create(ctx, newDefect(fmt.Sprintf("burst-%d", k)))
+	})
+	if err != nil {
 		return f, err
 	}
-	created = time.Now()
+	created := time.Now()
 	if err := wait(); err != nil {
 		return f, err
 	}
@@ -151,11 +185,12 @@ func ticketBurst(ctx context.Context, w *world, n int, o sandbox.Options, ratePe
 	if err := w.recordUsage(ctx, &f, since); err != nil {
 		return f, err
 	}
-	f.Notes = fmt.Sprintf("the creates themselves took %.0f ms; at most %d status writes until the key", ms(created.Sub(began)), f.Writes)
+	f.Notes = fmt.Sprintf("creates took %.0f ms; at most %d status writes until the key",
+		ms(created.Sub(began)), f.Writes)
 	return f, nil
 }
 
-// ticketRest has 10,000 Defects whose tickets are there, as after a restart.
+// ticketRest measures the operator with 10,000 Defects that have tickets, as after a restart: until it is ready, and idle.
 func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 	const n = 10_000
 	w.startSandbox(sandbox.Options{Latency: 20 * time.Millisecond})
@@ -163,7 +198,7 @@ func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	if err := w.startOperator(ctx, i); err != nil { // a first operator files them: the second finds them as it would
+	if err := w.startOperator(ctx, i); err != nil { // the integration is Ready when the measured operator starts
 		return f, err
 	}
 	w.operator.Stop()
@@ -179,29 +214,12 @@ func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	since := baseline{requests: w.sandbox.Requests()}
+	since := baseline{requests: w.sandbox.Requests()} // the usage of the new operator starts at 0
 	if since.api, since.apiCPU, err = w.apiServerMetrics(ctx); err != nil {
 		return f, err
 	}
 	began := time.Now()
-	if w.operator, err = w.stage.Operator(ctx, "operator-2", nil, extraFlags()...); err != nil {
-		return f, err
-	}
-	// The last Defect to be created shows that those before it were looked at, or at least that they do not stand in its way.
-	probe := newDefect("after-start")
-	wait, err := watchEach(ctx, w, &v1alpha1.DefectList{}, func(d *v1alpha1.Defect, _ time.Time) bool {
-		return d.Name == probe.Name && d.Status.Jira != nil && d.Status.Jira.Key != ""
-	})
-	if err != nil {
-		return f, err
-	}
-	if err := sleep(ctx, 2*time.Second); err != nil { // it has taken over by then, so that the Defect is surely its own
-		return f, err
-	}
-	if err := w.client.Create(ctx, probe); err != nil {
-		return f, err
-	}
-	if err := wait(); err != nil {
+	if err := w.restartUntilTicket(ctx); err != nil {
 		return f, err
 	}
 	ready := time.Since(began)
@@ -209,20 +227,47 @@ func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	before := w.operator.Usage()
-	const rest = 60 * time.Second
-	if err := sleep(ctx, rest); err != nil {
+	const idle = 60 * time.Second
+	if err := sleep(ctx, idle); err != nil {
 		return f, err
 	}
 	if err := w.recordUsage(ctx, &f, since); err != nil {
 		return f, err
 	}
-	f.Objects, f.Last = n, ms(ready)
-	f.Notes = fmt.Sprintf("last is from the start of the operator to the key of a Defect created 2 s after it; %.2f s of CPU in %s of rest", w.operator.Usage().CPU-before.CPU, rest)
+	f.Objects = n
+	f.Last = ms(ready)
+	f.Notes = fmt.Sprintf("last: from the start of the operator to the key of a Defect created 2 s later; "+
+		"%.2f s of CPU in %s of idling", w.operator.Usage().CPU-before.CPU, idle)
 	return f, nil
 }
 
+// restartUntilTicket starts another operator and waits until a new Defect has a ticket. That Defect shows that the older
+// ones were reconciled, or at least do not delay it.
+func (w *world) restartUntilTicket(ctx context.Context) (err error) {
+	if w.operator, err = w.stage.Operator(ctx, "operator-2", nil, extraFlags()...); err != nil {
+		return err
+	}
+	probe := newDefect("after-start")
+	wait, err := watchEach(ctx, w, &v1alpha1.DefectList{}, func(d *v1alpha1.Defect, _ time.Time) bool {
+		return d.Name == probe.Name && d.Status.Jira != nil && d.Status.Jira.Key != ""
+	})
+	if err != nil {
+		return err
+	}
+	// The operator is leader by then, so that it does not look up the ticket of the Defect first.
+	if err := sleep(ctx, 2*time.Second); err != nil {
+		return err
+	}
+	if err := w.client.Create(ctx, probe); err != nil {
+		return err
+	}
+	return wait()
+}
+
+// ms returns a duration in milliseconds.
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
+// sleep waits for a duration, or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

@@ -31,12 +31,13 @@ import (
 
 const namespace = "default"
 
-// world is a control plane, a sandbox and an operator.
+// A world is a control plane, a sandbox and an operator.
 type world struct {
 	dir    string
 	stage  *stage.Stage
 	client client.WithWatch
-	// watches has a connection of its own: the API server ends a watch whose events queue behind the answers to thirty-two others.
+	// watches has a connection of its own. On a shared one, events queue behind the responses to 32 other clients, and the
+	// API server ends the watch.
 	watches  client.WithWatch
 	config   *rest.Config
 	sandbox  *sandbox.Sandbox
@@ -44,6 +45,7 @@ type world struct {
 	operator *stage.Process
 }
 
+// startControlPlane starts the control plane and connects the clients.
 func (w *world) startControlPlane() error {
 	w.stage = &stage.Stage{Dir: w.dir, Root: "."}
 	config, err := w.stage.ControlPlane()
@@ -66,6 +68,7 @@ func (w *world) startControlPlane() error {
 	return err
 }
 
+// stop stops everything.
 func (w *world) stop() error {
 	err := w.stage.Stop()
 	if w.server != nil {
@@ -77,13 +80,13 @@ func (w *world) stop() error {
 
 // startSandbox starts the sandbox.
 func (w *world) startSandbox(o sandbox.Options) {
-	w.startSandboxBehind(o, func(h http.Handler) http.Handler { return h })
+	w.startSandboxBehind(func(h http.Handler) http.Handler { return h }, o)
 }
 
-// startSandboxBehind starts the sandbox behind something.
-func (w *world) startSandboxBehind(o sandbox.Options, by func(http.Handler) http.Handler) {
+// startSandboxBehind starts the sandbox behind a middleware.
+func (w *world) startSandboxBehind(middleware func(http.Handler) http.Handler, o sandbox.Options) {
 	w.sandbox = sandbox.New(o)
-	w.server = httptest.NewServer(by(w.sandbox))
+	w.server = httptest.NewServer(middleware(w.sandbox))
 }
 
 // startOperator starts the operator and waits until the integrations are Ready.
@@ -105,40 +108,54 @@ func (w *world) startOperator(ctx context.Context, integrations ...condition.Obj
 	return nil
 }
 
-// extraFlags are what the operator is to be started with besides, such as --pprof-bind-address.
+// extraFlags returns the operator's flags in OPERATOR_FLAGS, such as --pprof-bind-address.
 func extraFlags() []string { return strings.Fields(os.Getenv("OPERATOR_FLAGS")) }
 
-// createJira makes a JiraIntegration with its Secret.
+// createJira creates the default JiraIntegration and its Secret.
 func (w *world) createJira(ctx context.Context) (*v1alpha1.JiraIntegration, error) {
-	s := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "jira"}, StringData: map[string]string{"token": jira.BotToken}}
-	i := &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "jira"}, Spec: v1alpha1.JiraIntegrationSpec{
-		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.JiraPath), ProjectKey: jira.VoiceProject,
-		Basic:      &v1alpha1.JiraBasicAuth{Username: jira.BotUser, TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"}},
-		AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
-	}}
-	return i, errors.Join(w.client.Create(ctx, s), w.client.Create(ctx, i))
+	i := &v1alpha1.JiraIntegration{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "jira"},
+		Spec: v1alpha1.JiraIntegrationSpec{
+			Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.JiraPath), ProjectKey: jira.VoiceProject,
+			Basic: &v1alpha1.JiraBasicAuth{
+				Username: jira.BotUser, TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"},
+			},
+			AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
+		},
+	}
+	return i, errors.Join(w.client.Create(ctx, newSecret("jira", jira.BotToken)), w.client.Create(ctx, i))
 }
 
+// newSecret returns a Secret with a token.
+func newSecret(name, token string) *corev1.Secret {
+	return &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		StringData: map[string]string{"token": token},
+	}
+}
+
+// newDefect returns a Defect whose title contains its name.
 func newDefect(name string) *v1alpha1.Defect {
 	d := &v1alpha1.Defect{Spec: v1alpha1.DefectSpec{
 		Title: "The booking agent repeats itself: " + name, Severity: v1alpha1.SeverityHigh, Suite: "booking",
 		Description: "It asks for the date three times.", StepsToReproduce: "Call and say: tomorrow.",
 	}}
-	d.Namespace, d.Name = namespace, name
+	d.Namespace = namespace
+	d.Name = name
 	return d
 }
 
-// parallel does something n times, so many at once.
-func parallel(n, atOnce int, do func(i int) error) error {
+// parallel calls do with 0 to n-1 from several workers. It returns one of their errors, if any.
+func parallel(n, workers int, do func(i int) error) error {
 	var wg sync.WaitGroup
-	turns := make(chan int)
-	errs := make(chan error, atOnce)
-	for range atOnce {
+	indexes := make(chan int)
+	errs := make(chan error, workers)
+	for range workers {
 		wg.Go(func() {
-			for i := range turns {
+			for i := range indexes {
 				if err := do(i); err != nil {
 					errs <- err
-					for range turns { // the others have to be taken all the same
+					for range indexes { // drain, so that the sender does not block
 					}
 					return
 				}
@@ -146,16 +163,18 @@ func parallel(n, atOnce int, do func(i int) error) error {
 		})
 	}
 	for i := range n {
-		turns <- i
+		indexes <- i
 	}
-	close(turns)
+	close(indexes)
 	wg.Wait()
 	close(errs)
 	return <-errs
 }
 
-// watchEach watches the objects of a list and calls each for each change, until it returns true.
-func watchEach[T client.Object](ctx context.Context, w *world, list client.ObjectList, each func(T, time.Time) bool) (wait func() error, err error) {
+// watchEach watches the objects of a list and calls each for every change until each returns true. wait waits for that.
+func watchEach[T client.Object](
+	ctx context.Context, w *world, list client.ObjectList, each func(T, time.Time) bool,
+) (wait func() error, err error) {
 	if err := w.client.List(ctx, list, client.Limit(1)); err != nil {
 		return nil, err
 	}
@@ -163,7 +182,8 @@ func watchEach[T client.Object](ctx context.Context, w *world, list client.Objec
 	done := make(chan error, 1)
 	go func() {
 		for {
-			watching, err := w.watches.Watch(ctx, list, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: since, AllowWatchBookmarks: true}})
+			options := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: since, AllowWatchBookmarks: true}}
+			watching, err := w.watches.Watch(ctx, list, options)
 			if err != nil {
 				done <- err
 				return
@@ -179,9 +199,12 @@ func watchEach[T client.Object](ctx context.Context, w *world, list client.Objec
 	return func() error { return <-done }, nil
 }
 
-// follow calls each for each change that a watch sends, and notes how far it came. It has ended when each returned true or nothing more is to be had;
-// else the API server ended the watch because it fell behind, as happens when all share two processors.
-func follow[T client.Object](ctx context.Context, w *world, watching watch.Interface, since *string, each func(T, time.Time) bool) (ended bool, err error) {
+// follow calls each for every change that a watch delivers, and records the last resource version in since. It reports
+// whether it is finished: each returned true, or there was an error. Otherwise the API server ended the watch because it
+// fell behind, which happens when all processes share two processors.
+func follow[T client.Object](
+	ctx context.Context, w *world, watching watch.Interface, since *string, each func(T, time.Time) bool,
+) (finished bool, err error) {
 	for {
 		select {
 		case e, ok := <-watching.ResultChan():
@@ -204,15 +227,20 @@ func follow[T client.Object](ctx context.Context, w *world, watching watch.Inter
 	}
 }
 
-// percentiles fills in the times, which are in milliseconds.
+// percentiles sets the number of objects and the times, which are in milliseconds.
 func (f *figures) percentiles(took []float64) {
-	slices.Sort(took)
-	if n := len(took); n > 0 {
-		f.Objects, f.P50, f.P99, f.Last = n, took[n/2], took[n*99/100], took[n-1]
+	n := len(took)
+	if n == 0 {
+		return
 	}
+	slices.Sort(took)
+	f.Objects = n
+	f.P50 = took[n/2]
+	f.P99 = took[n*99/100]
+	f.Last = took[n-1]
 }
 
-// baseline is what was used and asked for until something began.
+// A baseline is the resource usage and the number of calls before a measurement.
 type baseline struct {
 	usage    stage.Usage
 	requests map[sandbox.Request]int
@@ -220,31 +248,37 @@ type baseline struct {
 	apiCPU   float64
 }
 
-func (w *world) baseline(ctx context.Context) (m baseline, err error) {
-	m.usage, m.requests = w.operator.Usage(), w.sandbox.Requests()
-	m.api, m.apiCPU, err = w.apiServerMetrics(ctx)
-	return m, err
+// baseline returns the usage and the number of calls up to now.
+func (w *world) baseline(ctx context.Context) (b baseline, err error) {
+	b.usage = w.operator.Usage()
+	b.requests = w.sandbox.Requests()
+	b.api, b.apiCPU, err = w.apiServerMetrics(ctx)
+	return b, err
 }
 
-// recordUsage fills in what was used and asked for since.
+// recordUsage sets the usage and the number of calls since a baseline.
 func (w *world) recordUsage(ctx context.Context, f *figures, since baseline) error {
 	now, err := w.baseline(ctx)
-	f.CPU, f.RSS, f.PeakRSS = now.usage.CPU-since.usage.CPU, now.usage.RSS, now.usage.PeakRSS
+	f.CPU = now.usage.CPU - since.usage.CPU
+	f.RSS = now.usage.RSS
+	f.PeakRSS = now.usage.PeakRSS
 	f.APICPU = now.apiCPU - since.apiCPU
-	f.Calls, f.APICalls = map[string]int{}, map[string]int{}
+	f.Calls = map[string]int{}
 	for r, n := range now.requests {
 		if n -= since.requests[r]; n > 0 {
 			f.Calls[fmt.Sprintf("%s %s", r.Route, statusText(r.Status))] += n
 		}
 	}
-	for what, n := range now.api {
-		if n -= since.api[what]; n > 0 {
-			f.APICalls[what] = n
+	f.APICalls = map[string]int{}
+	for request, n := range now.api {
+		if n -= since.api[request]; n > 0 {
+			f.APICalls[request] = n
 		}
 	}
 	return err
 }
 
+// statusText formats the status of a call to the sandbox.
 func statusText(status int) string {
 	if status == 0 {
 		return "dropped"
@@ -252,7 +286,7 @@ func statusText(status int) string {
 	return fmt.Sprint(status)
 }
 
-// ticketedStatus is the status of a Defect whose ticket was made a while ago.
+// ticketedStatus returns the status of a Defect whose ticket was created an hour before now.
 func ticketedStatus(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, k int, now time.Time) v1alpha1.DefectStatus {
 	at := metav1.NewTime(now.Add(-time.Hour))
 	key := fmt.Sprintf("%s-%d", i.Spec.ProjectKey, 100_000+k)
