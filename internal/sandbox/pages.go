@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/wiki"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
@@ -21,7 +22,7 @@ var web embed.FS
 var pages = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range []string{"home", "channel", "board", "issue", "missing"} {
-		all[name] = template.Must(template.New(name).Funcs(template.FuncMap{"clock": formatTime, "wiki": jira.RenderWiki}).
+		all[name] = template.Must(template.New(name).Funcs(template.FuncMap{"clock": formatTime, "wiki": wiki.Render}).
 			ParseFS(web, "web/layout.html", "web/"+name+".html"))
 	}
 	return all

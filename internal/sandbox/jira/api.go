@@ -12,29 +12,32 @@ import (
 	"strings"
 )
 
-// problem is an answer that is not a success: Jira's ErrorCollection with a status.
+// problem is an error answer: Jira's ErrorCollection with a status.
 type problem struct {
 	status   int
 	messages []string
 	errors   map[string]string
 }
 
+// refuse returns a problem with a message.
 func refuse(status int, format string, a ...any) *problem {
 	return &problem{status: status, messages: []string{fmt.Sprintf(format, a...)}}
 }
 
+// write writes the answer.
 func (p *problem) write(w http.ResponseWriter) {
-	messages, fields := p.messages, p.errors
+	messages := p.messages
 	if messages == nil {
 		messages = []string{}
 	}
+	fields := p.errors
 	if fields == nil {
 		fields = map[string]string{}
 	}
 	writeJSON(w, p.status, object{"errorMessages": messages, "errors": fields})
 }
 
-// Error is the refusal as one line.
+// Error returns the problem as one line.
 func (p *problem) Error() string {
 	all := slices.Clone(p.messages)
 	for _, field := range slices.Sorted(maps.Keys(p.errors)) {
@@ -43,18 +46,19 @@ func (p *problem) Error() string {
 	return strings.Join(all, "; ")
 }
 
+// object is a JSON object.
 type object map[string]any
 
-// request is a call with what every handler needs.
+// request is a request with what every handler needs.
 type request struct {
 	*http.Request
-	// base is the site's address as the caller sees it.
+	// base is the site's address as the client sees it.
 	base string
 	user user
 	body []byte
 }
 
-// handler answers with a status and a value; no value is an answer without a body.
+// handler handles a request. It returns a status and the body, which may be nil, or a problem.
 type handler func(r *request) (int, any, *problem)
 
 // API serves the REST API under BasePath/rest/api/2/.
@@ -76,7 +80,7 @@ func (s *Site) API() *http.ServeMux {
 		"POST /issue/{issue}/comment":     s.comment,
 		"GET /issue/{issue}/remotelink":   s.remoteLinks,
 		"POST /issue/{issue}/remotelink":  s.remoteLink,
-		// The pattern is so wide because a narrower one would clash with that of createmeta.
+		// A narrower pattern would conflict with that of createmeta.
 		"GET /issue/{issue}/{part}/{key}":     s.property,
 		"PUT /issue/{issue}/properties/{key}": s.putProperty,
 		"GET /search":                         s.search,
@@ -87,7 +91,7 @@ func (s *Site) API() *http.ServeMux {
 		method, path, _ := strings.Cut(pattern, " ")
 		route := method + " " + BasePath + "/rest/api/2" + path
 		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
-			if !s.tooMany(w, route) {
+			if !s.limit(w, route) {
 				s.serve(w, r, h)
 			}
 		})
@@ -98,6 +102,7 @@ func (s *Site) API() *http.ServeMux {
 	return mux
 }
 
+// serve handles a request.
 func (s *Site) serve(w http.ResponseWriter, r *http.Request, h handler) {
 	req := &request{Request: r, base: "http://" + r.Host + BasePath}
 	s.base.Store(&req.base)
@@ -131,7 +136,7 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, h handler) {
 	}
 }
 
-// authorize answers for credentials that are no good.
+// authorize returns the user, or answers a request with invalid credentials.
 func (s *Site) authorize(w http.ResponseWriter, r *http.Request) (user, bool) {
 	name, token, basic := r.BasicAuth()
 	if !basic {
@@ -140,8 +145,8 @@ func (s *Site) authorize(w http.ResponseWriter, r *http.Request) (user, bool) {
 	s.mu.RLock()
 	state := s.credentials[token]
 	s.mu.RUnlock()
-	knownName := name == BotUser || s.mode == DataCenter && name == users[0].Name
-	if basic && (!knownName || token == BearerToken) || !basic && token == BotToken {
+	isBot := name == BotUser || s.mode == DataCenter && name == users[0].Name
+	if basic && (!isBot || token == BearerToken) || !basic && token == BotToken {
 		state = ""
 	}
 	switch state {
@@ -155,7 +160,7 @@ func (s *Site) authorize(w http.ResponseWriter, r *http.Request) (user, bool) {
 	return user{}, true
 }
 
-// unauthorized is no JSON with either kind of Jira.
+// unauthorized answers 401. Neither kind of Jira sends JSON.
 func (s *Site) unauthorized(w http.ResponseWriter) {
 	w.Header().Set("X-Seraph-LoginReason", "AUTHENTICATED_FAILED")
 	if s.mode == Cloud {
@@ -170,7 +175,7 @@ func (s *Site) unauthorized(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, "<html><head><title>Unauthorized (401)</title></head><body><h1>Unauthorized (401)</h1></body></html>")
 }
 
-// decode reads the body, in which only the members of the target may be.
+// decode decodes the body. Unknown members are refused.
 func (r *request) decode(v any) *problem {
 	d := json.NewDecoder(strings.NewReader(string(r.body)))
 	d.DisallowUnknownFields()
@@ -185,7 +190,7 @@ func (r *request) decode(v any) *problem {
 	return refuse(http.StatusBadRequest, "There was an error parsing JSON. Check that your request body is valid.")
 }
 
-// number reads a parameter of the query, within bounds.
+// number returns a parameter of the query, at most most. It returns fallback if the parameter is absent or invalid.
 func (r *request) number(name string, fallback, most int) int {
 	n, err := strconv.Atoi(r.URL.Query().Get(name))
 	if err != nil || n < 0 {
@@ -194,7 +199,7 @@ func (r *request) number(name string, fallback, most int) int {
 	return min(n, most)
 }
 
-// list reads a parameter of the query that may be repeated and hold several values with commas.
+// list returns the values of a parameter of the query, which may be repeated or separated by commas.
 func (r *request) list(name string) []string {
 	var all []string
 	for _, v := range r.URL.Query()[name] {
@@ -207,14 +212,16 @@ func (r *request) list(name string) []string {
 	return all
 }
 
+// writeJSON writes an answer.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // an error here is a caller that left
+	_ = json.NewEncoder(w).Encode(v) // fails only if the client is gone
 }
 
 var errNoIssue = refuse(http.StatusNotFound, "Issue does not exist or you do not have permission to see it.")
 
+// errNoResource returns the problem for an unknown resource.
 func errNoResource(r *request) *problem {
 	return refuse(http.StatusNotFound, "null for uri: %s", r.URL.Path)
 }

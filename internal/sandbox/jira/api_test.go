@@ -24,13 +24,13 @@ func call(t *testing.T, s *Site, method, path, body string) (int, string) {
 	s.API().ServeHTTP(w, r)
 	if w.Body.Len() > 0 {
 		if got := w.Header().Get("Content-Type"); got != "application/json;charset=UTF-8" {
-			t.Errorf("%s %s: Content-Type is %q", method, path, got)
+			t.Errorf("%s %s: got Content-Type %q", method, path, got)
 		}
 	}
 	return w.Code, strings.TrimSpace(w.Body.String())
 }
 
-// ask is a call that has to succeed; it returns the answer.
+// ask sends a request that must succeed, and returns the answer.
 func ask(t *testing.T, s *Site, method, path, body string) map[string]any {
 	t.Helper()
 	status, text := call(t, s, method, path, body)
@@ -46,7 +46,7 @@ func ask(t *testing.T, s *Site, method, path, body string) map[string]any {
 	return v
 }
 
-// issue is the body of a create with the required fields and some more, each given as JSON.
+// issue returns the body of a create with the required fields and more fields, as JSON.
 func issue(more ...string) string {
 	fields := map[string]json.RawMessage{
 		"project": json.RawMessage(`{"key":"VOICE"}`), "issuetype": json.RawMessage(`{"name":"Bug"}`), "summary": json.RawMessage(`"s"`),
@@ -85,46 +85,58 @@ func TestCreate(t *testing.T) {
 	for name, c := range map[string]struct {
 		mode Mode
 		body string
-		want string // the refusal; empty when it is accepted
+		want string // the refusal, or empty
 	}{
-		"least":                 {"", issue(), ""},
-		"by IDs":                {"", issue("project", `{"id":"10000"}`, "issuetype", `{"id":"10004"}`, "priority", `{"id":"1"}`), ""},
-		"everything":            {"", issue("description", `"d"`, "labels", `["a","b"]`, "priority", `{"name":"High"}`, "components", `[{"name":"Speech"}]`, "customfield_10050", `"x"`, "customfield_10051", `{"value":"Voice"}`, "customfield_10052", `3`, "duedate", `"2026-01-31"`, "assignee", `{"accountId":"`+users[1].AccountID+`"}`), ""},
-		"property":              {"", withProperty(`"defect"`, `{"uid":"7"}`), ""},
-		"empty update":          {"", strings.TrimSuffix(issue(), "}") + `,"update":{},"historyMetadata":{}}`, ""},
-		"summary of 255":        {"", issue("summary", quoted("é", 255)), ""},
-		"description of 32767":  {"", issue("description", quoted("é", 32767)), ""},
-		"label of 255":          {"", issue("labels", "["+quoted("x", 255)+"]"), ""},
-		"no JSON":               {"", `{"fields":`, message("There was an error parsing JSON. Check that your request body is valid.")},
-		"two values":            {"", issue() + "{}", message("There was an error parsing JSON. Check that your request body is valid.")},
-		"unknown member":        {"", `{"fields":{},"field":{}}`, message(invalid)},
-		"wrong type":            {"", `{"fields":[]}`, message(invalid)},
-		"no project":            {"", issue("project", ""), fieldError("project", "Specify a valid project ID or key")},
-		"unknown project":       {"", issue("project", `{"key":"NOPE"}`), fieldError("project", "Specify a valid project ID or key")},
-		"no type":               {"", issue("issuetype", ""), fieldError("issuetype", "Specify an issue type")},
-		"unknown type":          {"", issue("issuetype", `{"name":"Epic"}`), fieldError("issuetype", "Specify a valid issue type")},
-		"no summary":            {"", issue("summary", ""), fieldError("summary", "You must specify a summary of the issue.")},
-		"blank summary":         {"", issue("summary", `" "`), fieldError("summary", "You must specify a summary of the issue.")},
-		"summary of 256":        {"", issue("summary", quoted("x", 256)), fieldError("summary", "Summary must be less than 255 characters.")},
-		"summary of two lines":  {"", issue("summary", `"a\nb"`), fieldError("summary", "The summary is invalid because it contains newline characters.")},
-		"summary no string":     {"", issue("summary", `1`), fieldError("summary", "Operation value must be a string")},
-		"description of 32768":  {"", issue("description", quoted("x", 32768)), fieldError("description", "The entered text is too long. It exceeds the allowed limit of 32,767 characters.")},
-		"description of v3":     {"", issue("description", `{"type":"doc"}`), fieldError("description", "Operation value must be a string")},
-		"label with a space":    {"", issue("labels", `["x y"]`), fieldError("labels", "The label 'x y' contains spaces which is invalid.")},
-		"label of 256":          {"", issue("labels", "["+quoted("x", 256)+"]"), fieldError("labels", "The label '"+strings.Repeat("x", 256)+"' exceeds the maximum length for a single label of 255 characters.")},
-		"unknown priority":      {"", issue("priority", `{"name":"Urgent"}`), fieldError("priority", "Specify a valid priority ID or name")},
-		"priority not on it":    {"", issue("project", `{"key":"OPS"}`, "priority", `{"name":"High"}`), fieldError("priority", "Field 'priority' cannot be set. It is not on the appropriate screen, or unknown.")},
-		"unknown field":         {"", issue("customfield_1", `1`), fieldError("customfield_1", "Field 'customfield_1' cannot be set. It is not on the appropriate screen, or unknown.")},
-		"unknown user":          {"", issue("assignee", `{"accountId":"x"}`), fieldError("assignee", "User 'x' does not exist.")},
-		"name on Cloud":         {"", issue("assignee", `{"name":"bot"}`), fieldError("assignee", "The member 'name' of a user cannot be set.")},
-		"read-only member":      {"", issue("reporter", `{"accountId":"x","displayName":"x"}`), fieldError("reporter", "The member 'displayName' of a user cannot be set.")},
-		"name on Data Center":   {DataCenter, issue("assignee", `{"name":"bot"}`), ""},
-		"account on DataCenter": {DataCenter, issue("assignee", `{"accountId":"x"}`), fieldError("assignee", "The member 'accountId' of a user cannot be set.")},
-		"option":                {"", issue("customfield_10051", `{"value":"None"}`), fieldError("customfield_10051", "Option value 'None' is not valid")},
-		"date":                  {"", issue("duedate", `"tomorrow"`), fieldError("duedate", "Error parsing date string: tomorrow")},
-		"property key":          {"", withProperty(quoted("k", 256), `1`), message("The property key must have 1 to 255 characters.")},
-		"property value":        {"", withProperty(`"k"`, quoted("v", 32767)), message("The property value is too long. It exceeds the allowed limit of 32768 characters.")},
-		"transition":            {"", strings.TrimSuffix(issue(), "}") + `,"transition":{"id":"9"}}`, message("Transition id '9' is not valid for this issue.")},
+		"least":  {"", issue(), ""},
+		"by IDs": {"", issue("project", `{"id":"10000"}`, "issuetype", `{"id":"10004"}`, "priority", `{"id":"1"}`), ""},
+		"everything": {"", issue("description", `"d"`, "labels", `["a","b"]`, "priority", `{"name":"High"}`,
+			"components", `[{"name":"Speech"}]`, "customfield_10050", `"x"`, "customfield_10051", `{"value":"Voice"}`,
+			"customfield_10052", `3`, "duedate", `"2026-01-31"`, "assignee", `{"accountId":"`+users[1].AccountID+`"}`), ""},
+		"property":             {"", withProperty(`"defect"`, `{"uid":"7"}`), ""},
+		"empty update":         {"", strings.TrimSuffix(issue(), "}") + `,"update":{},"historyMetadata":{}}`, ""},
+		"summary of 255":       {"", issue("summary", quoted("é", 255)), ""},
+		"description of 32767": {"", issue("description", quoted("é", 32767)), ""},
+		"label of 255":         {"", issue("labels", "["+quoted("x", 255)+"]"), ""},
+		"no JSON":              {"", `{"fields":`, message("There was an error parsing JSON. Check that your request body is valid.")},
+		"two values":           {"", issue() + "{}", message("There was an error parsing JSON. Check that your request body is valid.")},
+		"unknown member":       {"", `{"fields":{},"field":{}}`, message(invalid)},
+		"wrong type":           {"", `{"fields":[]}`, message(invalid)},
+		"no project":           {"", issue("project", ""), fieldError("project", "Specify a valid project ID or key")},
+		"unknown project":      {"", issue("project", `{"key":"NOPE"}`), fieldError("project", "Specify a valid project ID or key")},
+		"no type":              {"", issue("issuetype", ""), fieldError("issuetype", "Specify an issue type")},
+		"unknown type":         {"", issue("issuetype", `{"name":"Epic"}`), fieldError("issuetype", "Specify a valid issue type")},
+		"no summary":           {"", issue("summary", ""), fieldError("summary", "You must specify a summary of the issue.")},
+		"blank summary":        {"", issue("summary", `" "`), fieldError("summary", "You must specify a summary of the issue.")},
+		"summary of 256":       {"", issue("summary", quoted("x", 256)), fieldError("summary", "Summary must be less than 255 characters.")},
+		"summary of two lines": {"", issue("summary", `"a\nb"`),
+			fieldError("summary", "The summary is invalid because it contains newline characters.")},
+		"summary no string": {"", issue("summary", `1`), fieldError("summary", "Operation value must be a string")},
+		"description of 32768": {"", issue("description", quoted("x", 32768)),
+			fieldError("description", "The entered text is too long. It exceeds the allowed limit of 32,767 characters.")},
+		"description of v3":  {"", issue("description", `{"type":"doc"}`), fieldError("description", "Operation value must be a string")},
+		"label with a space": {"", issue("labels", `["x y"]`), fieldError("labels", "The label 'x y' contains spaces which is invalid.")},
+		"label of 256": {"", issue("labels", "["+quoted("x", 256)+"]"),
+			fieldError("labels", "The label '"+strings.Repeat("x", 256)+"' exceeds the maximum length for a single label of 255 characters.")},
+		"unknown priority": {"", issue("priority", `{"name":"Urgent"}`), fieldError("priority", "Specify a valid priority ID or name")},
+		"priority not on it": {"", issue("project", `{"key":"OPS"}`, "priority", `{"name":"High"}`),
+			fieldError("priority", "Field 'priority' cannot be set. It is not on the appropriate screen, or unknown.")},
+		"unknown field": {"", issue("customfield_1", `1`),
+			fieldError("customfield_1", "Field 'customfield_1' cannot be set. It is not on the appropriate screen, or unknown.")},
+		"unknown user":  {"", issue("assignee", `{"accountId":"x"}`), fieldError("assignee", "User 'x' does not exist.")},
+		"name on Cloud": {"", issue("assignee", `{"name":"bot"}`), fieldError("assignee", "The member 'name' of a user cannot be set.")},
+		"read-only member": {"", issue("reporter", `{"accountId":"x","displayName":"x"}`),
+			fieldError("reporter", "The member 'displayName' of a user cannot be set.")},
+		"name on Data Center": {DataCenter, issue("assignee", `{"name":"bot"}`), ""},
+		"account on DataCenter": {DataCenter, issue("assignee", `{"accountId":"x"}`),
+			fieldError("assignee", "The member 'accountId' of a user cannot be set.")},
+		"option": {"", issue("customfield_10051", `{"value":"None"}`),
+			fieldError("customfield_10051", "Option value 'None' is not valid")},
+		"date":         {"", issue("duedate", `"tomorrow"`), fieldError("duedate", "Error parsing date string: tomorrow")},
+		"property key": {"", withProperty(quoted("k", 256), `1`), message("The property key must have 1 to 255 characters.")},
+		"property value": {"", withProperty(`"k"`, quoted("v", 32767)),
+			message("The property value is too long. It exceeds the allowed limit of 32768 characters.")},
+		"transition": {"", strings.TrimSuffix(issue(), "}") + `,"transition":{"id":"9"}}`,
+			message("Transition id '9' is not valid for this issue.")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := New(Options{Mode: c.mode})
@@ -164,14 +176,20 @@ func TestAuthentication(t *testing.T) {
 		status  int
 		body    string
 	}{
-		"basic":            {Cloud, func(r *http.Request) { r.SetBasicAuth(BotUser, BotToken) }, "/myself", Valid, 200, users[0].AccountID},
-		"bearer":           {DataCenter, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+BearerToken) }, "/myself", Valid, 200, `"name":"bot"`},
-		"nothing":          {Cloud, func(*http.Request) {}, "/myself", Valid, 401, "Client must be authenticated to access this resource."},
-		"wrong token":      {Cloud, func(r *http.Request) { r.SetBasicAuth(BotUser, "x") }, "/serverInfo", Valid, 401, "Client must be authenticated to access this resource."},
-		"wrong user":       {Cloud, func(r *http.Request) { r.SetBasicAuth("x", BotToken) }, "/myself", Valid, 401, "Client must be authenticated"},
-		"html":             {DataCenter, func(r *http.Request) { r.SetBasicAuth("x", BotToken) }, "/myself", Valid, 401, "<h1>Unauthorized (401)</h1>"},
-		"revoked":          {Cloud, func(r *http.Request) { r.SetBasicAuth(BotUser, BotToken) }, "/myself", Revoked, 401, "Client must be authenticated"},
-		"forbidden":        {Cloud, func(r *http.Request) { r.SetBasicAuth(BotUser, BotToken) }, "/myself", Forbidden, 403, "You do not have permission"},
+		"basic": {Cloud, func(r *http.Request) { r.SetBasicAuth(BotUser, BotToken) }, "/myself", Valid, 200, users[0].AccountID},
+		"bearer": {DataCenter, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+BearerToken) },
+			"/myself", Valid, 200, `"name":"bot"`},
+		"nothing": {Cloud, func(*http.Request) {}, "/myself", Valid, 401, "Client must be authenticated to access this resource."},
+		"wrong token": {Cloud, func(r *http.Request) { r.SetBasicAuth(BotUser, "x") }, "/serverInfo", Valid, 401,
+			"Client must be authenticated to access this resource."},
+		"wrong user": {Cloud, func(r *http.Request) { r.SetBasicAuth("x", BotToken) }, "/myself", Valid, 401,
+			"Client must be authenticated"},
+		"html": {DataCenter, func(r *http.Request) { r.SetBasicAuth("x", BotToken) }, "/myself", Valid, 401,
+			"<h1>Unauthorized (401)</h1>"},
+		"revoked": {Cloud, func(r *http.Request) { r.SetBasicAuth(BotUser, BotToken) }, "/myself", Revoked, 401,
+			"Client must be authenticated"},
+		"forbidden": {Cloud, func(r *http.Request) { r.SetBasicAuth(BotUser, BotToken) }, "/myself", Forbidden, 403,
+			"You do not have permission"},
 		"server info":      {Cloud, func(*http.Request) {}, "/serverInfo", Valid, 200, `"deploymentType":"Cloud"`},
 		"other serverInfo": {DataCenter, func(*http.Request) {}, "/serverInfo", Valid, 200, `"deploymentType":"Server"`},
 	} {
@@ -188,7 +206,7 @@ func TestAuthentication(t *testing.T) {
 				t.Errorf("got %d %s, want %d with %s", w.Code, w.Body, c.status, c.body)
 			}
 			if isJSON := strings.HasPrefix(w.Header().Get("Content-Type"), "application/json"); isJSON != (c.status != 401) {
-				t.Errorf("Content-Type is %q", w.Header().Get("Content-Type"))
+				t.Errorf("got Content-Type %q", w.Header().Get("Content-Type"))
 			}
 		})
 	}
@@ -210,11 +228,12 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("%s: got fields %v, maxResults %v", mode, ids, all["maxResults"])
 		}
 		if status, _ := call(t, s, http.MethodGet, "/issue/createmeta", ""); status != http.StatusNotFound {
-			t.Errorf("%s: the old createmeta answers %d", mode, status)
+			t.Errorf("%s: the old createmeta: got %d", mode, status)
 		}
 	}
 	s := New(Options{})
-	if status, body := call(t, s, http.MethodGet, "/project/NOPE", ""); status != 404 || body != message("No project could be found with key 'NOPE'.") {
+	if status, body := call(t, s, http.MethodGet, "/project/NOPE", ""); status != 404 ||
+		body != message("No project could be found with key 'NOPE'.") {
 		t.Errorf("got %d %s", status, body)
 	}
 	if p := ask(t, s, http.MethodGet, "/project/VOICE", ""); p["name"] != "Voice AI" || len(p["issueTypes"].([]any)) != 3 {
@@ -223,39 +242,44 @@ func TestMetadata(t *testing.T) {
 	if status, body := call(t, s, http.MethodGet, "/priority", ""); status != 200 || strings.Count(body, `"id"`) != 5 {
 		t.Errorf("got %d %s", status, body)
 	}
-	if status, body := call(t, s, http.MethodGet, "/issue/VOICE-9", ""); status != 404 || body != message("Issue does not exist or you do not have permission to see it.") {
+	if status, body := call(t, s, http.MethodGet, "/issue/VOICE-9", ""); status != 404 ||
+		body != message("Issue does not exist or you do not have permission to see it.") {
 		t.Errorf("got %d %s", status, body)
 	}
 	if status, _ := call(t, s, http.MethodGet, "/nothing", ""); status != 404 {
-		t.Errorf("an unknown resource answers %d", status)
+		t.Errorf("an unknown resource: got %d", status)
 	}
 }
 
-func TestLifeOfAnIssue(t *testing.T) {
+func TestIssueLifecycle(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC)
 	s := New(Options{Clock: func() time.Time { return now }})
-	ask(t, s, http.MethodPost, "/issue", strings.TrimSuffix(issue("labels", `["b","a","a"]`), "}")+`,"properties":[{"key":"defect","value":{"uid":"7"}}]}`)
+	ask(t, s, http.MethodPost, "/issue",
+		strings.TrimSuffix(issue("labels", `["b","a","a"]`), "}")+`,"properties":[{"key":"defect","value":{"uid":"7"}}]}`)
 	got := ask(t, s, http.MethodGet, "/issue/voice-1?fields=summary,status,labels,priority&properties=defect", "")
 	fields := got["fields"].(map[string]any)
 	if len(fields) != 4 || fmt.Sprint(fields["labels"]) != "[a b]" || fmt.Sprint(got["properties"]) != "map[defect:map[uid:7]]" {
 		t.Errorf("got %v", got)
 	}
 	now = now.Add(time.Minute)
-	if status, _ := call(t, s, http.MethodPut, "/issue/VOICE-1", `{"fields":{"summary":"new"},"update":{"labels":[{"add":"c"},{"remove":"a"}]}}`); status != http.StatusNoContent {
-		t.Errorf("edit answers %d", status)
+	if status, _ := call(t, s, http.MethodPut, "/issue/VOICE-1", `{"fields":{"summary":"new"},`+
+		`"update":{"labels":[{"add":"c"},{"remove":"a"}]}}`); status != http.StatusNoContent {
+		t.Errorf("edit: got %d", status)
 	}
 	if is := s.Issues()[0]; is.Summary != "new" || !slices.Equal(is.Labels, []string{"b", "c"}) || !is.Updated.Equal(now) {
-		t.Errorf("edited to %+v", is)
+		t.Errorf("after the edit: %+v", is)
 	}
-	if status, body := call(t, s, http.MethodPut, "/issue/VOICE-1", `{"fields":{"summary":"x","labels":["a b"]}}`); status != 400 || s.Issues()[0].Summary != "new" {
-		t.Errorf("a bad edit answers %d %s and leaves %+v", status, body, s.Issues()[0])
+	if status, body := call(t, s, http.MethodPut, "/issue/VOICE-1",
+		`{"fields":{"summary":"x","labels":["a b"]}}`); status != 400 || s.Issues()[0].Summary != "new" {
+		t.Errorf("a bad edit: got %d %s, issue %+v", status, body, s.Issues()[0])
 	}
 	list := ask(t, s, http.MethodGet, "/issue/VOICE-1/transitions?expand=transitions.fields", "")["transitions"].([]any)
 	if len(list) != 3 || list[2].(map[string]any)["id"] != "31" {
-		t.Fatalf("transitions are %v", list)
+		t.Fatalf("got transitions %v", list)
 	}
-	if status, _ := call(t, s, http.MethodPost, "/issue/VOICE-1/transitions", `{"update":{"comment":[{"add":{"body":"fixed"}}]},"transition":{"id":"31"},"fields":{}}`); status != http.StatusNoContent {
-		t.Errorf("transition answers %d", status)
+	if status, _ := call(t, s, http.MethodPost, "/issue/VOICE-1/transitions", `{"update":{"comment":[{"add":{"body":"fixed"}}]},`+
+		`"transition":{"id":"31"},"fields":{}}`); status != http.StatusNoContent {
+		t.Errorf("transition: got %d", status)
 	}
 	if is := s.Issues()[0]; is.Status != "Done" || is.Resolution != "Done" || !is.Resolved.Equal(now) || is.Comments[0].Body != "fixed" {
 		t.Errorf("moved to %+v", is)
@@ -272,24 +296,24 @@ func TestLifeOfAnIssue(t *testing.T) {
 	link := `{"globalId":"g","object":{"url":"https://x.test/","title":"t"}}`
 	for _, want := range []int{http.StatusCreated, http.StatusOK} {
 		if status, body := call(t, s, http.MethodPost, "/issue/VOICE-1/remotelink", link); status != want {
-			t.Errorf("remote link answers %d %s, want %d", status, body, want)
+			t.Errorf("remote link: got %d %s, want %d", status, body, want)
 		}
 	}
 	if status, _ := call(t, s, http.MethodPut, "/issue/VOICE-1/properties/other", `[1]`); status != http.StatusCreated {
-		t.Errorf("new property answers %d", status)
+		t.Errorf("new property: got %d", status)
 	}
 	if p := ask(t, s, http.MethodGet, "/issue/VOICE-1/properties/other", ""); fmt.Sprint(p["value"]) != "[1]" {
 		t.Errorf("got %v", p)
 	}
 	if c := s.Counts(); c.Creates != 1 || c.Edits != 1 || c.Transitions != 1 || c.Comments != 1 || c.RemoteLinks != 2 {
-		t.Errorf("counted %+v", c)
+		t.Errorf("got counts %+v", c)
 	}
 	if !s.Delete("VOICE-1") || s.Delete("VOICE-1") || s.bytes != 0 {
-		t.Errorf("deleting leaves %d bytes", s.bytes)
+		t.Errorf("after the deletion: %d bytes", s.bytes)
 	}
 }
 
-func TestRefusedActivity(t *testing.T) {
+func TestRefusals(t *testing.T) {
 	s := New(Options{})
 	ask(t, s, http.MethodPost, "/issue", issue())
 	before := *s.Issues()[0]
@@ -300,7 +324,7 @@ func TestRefusedActivity(t *testing.T) {
 		"no transition":      {"/issue/VOICE-1/transitions", `{}`, 400},
 		"unknown transition": {"/issue/VOICE-1/transitions", `{"transition":{"id":"1"}}`, 400},
 		"field on no screen": {"/issue/VOICE-1/transitions", `{"transition":{"id":"21"},"fields":{"resolution":{"name":"Done"}}}`, 400},
-		"no such issue":      {"/issue/VOICE-2/transitions", `{"transition":{"id":"21"}}`, 404},
+		"unknown issue":      {"/issue/VOICE-2/transitions", `{"transition":{"id":"21"}}`, 404},
 		"empty comment":      {"/issue/VOICE-1/comment", `{"body":" "}`, 400},
 		"long comment":       {"/issue/VOICE-1/comment", `{"body":` + quoted("x", 32768) + `}`, 400},
 		"comment's author":   {"/issue/VOICE-1/comment", `{"body":"x","author":{}}`, 400},
@@ -312,7 +336,7 @@ func TestRefusedActivity(t *testing.T) {
 		}
 	}
 	if after := *s.Issues()[0]; !reflect.DeepEqual(before, after) {
-		t.Errorf("changed to %+v", after)
+		t.Errorf("the issue changed: %+v", after)
 	}
 	r := httptest.NewRequest(http.MethodPost, BasePath+"/rest/api/2/issue", strings.NewReader(issue()))
 	r.SetBasicAuth(BotUser, BotToken)
@@ -323,12 +347,12 @@ func TestRefusedActivity(t *testing.T) {
 	}
 }
 
-func TestAFullSiteLetsTheOldestGo(t *testing.T) {
+func TestFullSiteRemovesOldest(t *testing.T) {
 	s := New(Options{})
 	for range maxIssues + 3 {
 		s.insert(&Issue{Project: VoiceProject}, users[0])
 	}
 	if all := s.Issues(); len(all) != maxIssues || all[0].Key != "VOICE-4" || len(s.byKey) != maxIssues || len(s.byID) != maxIssues {
-		t.Errorf("%d issues kept, the first is %s", len(all), all[0].Key)
+		t.Errorf("%d issues, the first is %s", len(all), all[0].Key)
 	}
 }

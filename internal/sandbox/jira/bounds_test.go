@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-func TestTokensAreForTheirOwnScheme(t *testing.T) {
+func TestTokensAndSchemes(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		set   func(*http.Request)
-		wants int
+		name string
+		set  func(*http.Request)
+		want int
 	}{
 		{"API token, basic", func(r *http.Request) { r.SetBasicAuth(BotUser, BotToken) }, http.StatusOK},
 		{"API token, bearer", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+BotToken) }, http.StatusUnauthorized},
@@ -23,14 +23,14 @@ func TestTokensAreForTheirOwnScheme(t *testing.T) {
 			c.set(r)
 			w := httptest.NewRecorder()
 			New(Options{}).API().ServeHTTP(w, r)
-			if w.Code != c.wants {
-				t.Errorf("got %d %s, want %d", w.Code, w.Body, c.wants)
+			if w.Code != c.want {
+				t.Errorf("got %d %s, want %d", w.Code, w.Body, c.want)
 			}
 		})
 	}
 }
 
-func TestAFieldIsInFieldsOrInUpdate(t *testing.T) {
+func TestFieldInFieldsAndUpdate(t *testing.T) {
 	s := New(Options{})
 	ask(t, s, http.MethodPost, "/issue", issue("labels", `["a"]`))
 	const both = `{"fields":{"labels":["b"]},"update":{"labels":[{"add":"c"}]}}`
@@ -43,7 +43,7 @@ func TestAFieldIsInFieldsOrInUpdate(t *testing.T) {
 	}
 }
 
-func TestAGrowingIssuePushesOutOthersNotItself(t *testing.T) {
+func TestGrowingIssueRemovesOthers(t *testing.T) {
 	s := New(Options{})
 	for range 3 {
 		ask(t, s, http.MethodPost, "/issue", issue())
@@ -58,6 +58,6 @@ func TestAGrowingIssuePushesOutOthersNotItself(t *testing.T) {
 		t.Fatal(p)
 	}
 	if len(s.issues) != 1 || s.issues[0].Key != "VOICE-1" || len(s.byKey) != 1 || len(s.byID) != 1 || s.bytes != s.issues[0].size() {
-		t.Errorf("got %d issues of %d bytes, want VOICE-1 alone", len(s.issues), s.bytes)
+		t.Errorf("got %d issues of %d bytes, want only VOICE-1", len(s.issues), s.bytes)
 	}
 }

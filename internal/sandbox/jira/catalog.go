@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// named is something that has an ID and a name: a project, a type, a priority, a status.
+// named is an object with an ID and a name, such as an issue type or a priority.
 type named struct {
 	ID, Name string
 }
 
-// match finds by ID or, case ignored, by name.
+// match returns an object by ID or, ignoring case, by name.
 func match(list []named, id, name string) (named, bool) {
 	i := slices.IndexFunc(list, func(n named) bool {
 		return id != "" && n.ID == id || id == "" && strings.EqualFold(n.Name, name)
@@ -22,6 +22,7 @@ func match(list []named, id, name string) (named, bool) {
 	return list[i], true
 }
 
+// The objects of a site.
 var (
 	issueTypes  = []named{{"10001", "Story"}, {"10002", "Task"}, {"10004", "Bug"}}
 	priorities  = []named{{"1", "Highest"}, {"2", "High"}, {"3", "Medium"}, {"4", "Low"}, {"5", "Lowest"}}
@@ -32,10 +33,10 @@ var (
 
 const defaultPriority = "Medium"
 
-// project has its key in place of a name to be matched by, and a title.
+// project is a project.
 type project struct {
 	ID, Key, Title string
-	// NoPriority says that the priority is not on its screens.
+	// NoPriority reports that the project's screens have no priority.
 	NoPriority bool
 }
 
@@ -44,6 +45,7 @@ var projects = []project{
 	{ID: "10001", Key: OpsProject, Title: "Operations", NoPriority: true},
 }
 
+// findProject returns a project by ID or key.
 func findProject(idOrKey string) (project, bool) {
 	i := slices.IndexFunc(projects, func(p project) bool { return p.ID == idOrKey || p.Key == strings.ToUpper(idOrKey) })
 	if i < 0 {
@@ -52,19 +54,20 @@ func findProject(idOrKey string) (project, bool) {
 	return projects[i], true
 }
 
-// status is a column of the board, and the one transition that leads to it from wherever the workflow lets it.
+// status is a status, which is a column of the board, with the ID of the transition that leads to it.
 type status struct {
 	ID, Name, Transition string
 	category             category
 }
 
+// category is the category of a status.
 type category struct {
 	ID                int
 	Key, Name, Colour string
 }
 
-// is says whether JQL means this category.
-func (c category) is(value string) bool {
+// matches reports whether a value in JQL refers to the category.
+func (c category) matches(value string) bool {
 	return strings.EqualFold(value, c.Key) || strings.EqualFold(value, c.Name) || value == strconv.Itoa(c.ID)
 }
 
@@ -74,6 +77,7 @@ var statuses = []status{
 	{"10001", "Done", "31", category{3, "done", "Done", "green"}},
 }
 
+// findStatus returns a status by name.
 func findStatus(name string) (status, bool) {
 	i := slices.IndexFunc(statuses, func(s status) bool { return strings.EqualFold(s.Name, name) })
 	if i < 0 {
@@ -82,7 +86,7 @@ func findStatus(name string) (status, bool) {
 	return statuses[i], true
 }
 
-// Projects are the keys of the projects.
+// Projects returns the keys of the projects.
 func Projects() []string {
 	var keys []string
 	for _, p := range projects {
@@ -91,7 +95,7 @@ func Projects() []string {
 	return keys
 }
 
-// Columns are the names of the statuses in the order of the board.
+// Columns returns the names of the statuses in the order of the board.
 func Columns() []string {
 	var names []string
 	for _, s := range statuses {
@@ -100,12 +104,12 @@ func Columns() []string {
 	return names
 }
 
-// user is a person: Cloud knows them by accountId, Data Center by name.
+// user is a user. Cloud identifies users by accountId, Data Center by name.
 type user struct {
 	AccountID, Name, Email, Display string
 }
 
-// The people of a site, by the names that Data Center and this package know them by. Bot is whom BotToken and BearerToken belong to.
+// The names of a site's users. BotToken and BearerToken belong to Bot.
 const (
 	Bot    = "bot"
 	Tester = "tester"
@@ -118,6 +122,7 @@ var users = []user{
 	{"712020:00000000-0000-4000-8000-000000000003", OnCall, "oncall@example.com", "On Call"},
 }
 
+// findUser returns a user by account ID or name.
 func findUser(accountID, name string) (user, bool) {
 	i := slices.IndexFunc(users, func(u user) bool {
 		return accountID != "" && u.AccountID == accountID || name != "" && u.Name == name

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// changeItem is one changed field as a webhook's changelog has it: the ID and the words, before and after.
+// changeItem is a changed field in a webhook's changelog, with the ID and the text of the old and new values.
 type changeItem struct {
 	Field      string  `json:"field"`
 	FieldType  string  `json:"fieldtype"`
@@ -20,26 +20,28 @@ type changeItem struct {
 	ToString   *string `json:"toString"`
 }
 
-// worded is a value of a field: its ID, when it has one, and its words.
-type worded struct{ id, words string }
+// value is a value of a field in a changelog. The ID may be empty.
+type value struct{ id, text string }
 
-func wordedNamed(list []named, name string) worded {
+// namedValue returns a named object as a value.
+func namedValue(list []named, name string) value {
 	n, _ := match(list, "", name)
-	return worded{n.ID, n.Name}
+	return value{n.ID, n.Name}
 }
 
-func (s *Site) wordedUser(name string) worded {
+// userValue returns a user as a value.
+func (s *Site) userValue(name string) value {
 	u, _ := findUser("", name)
 	if s.mode == DataCenter {
-		return worded{u.Name, u.Display}
+		return value{u.Name, u.Display}
 	}
-	return worded{u.AccountID, u.Display}
+	return value{u.AccountID, u.Display}
 }
 
-// changes are what differs between two versions of an issue, field by field. Comments and properties are no part of a changelog.
+// changes returns the changed fields between two versions of an issue. A changelog does not include comments and properties.
 func (s *Site) changes(old, is *Issue) []changeItem {
 	var items []changeItem
-	differ := func(field, id string, from, to worded) {
+	compare := func(field, id string, from, to value) {
 		if from == to {
 			return
 		}
@@ -47,37 +49,38 @@ func (s *Site) changes(old, is *Issue) []changeItem {
 		if strings.HasPrefix(id, "customfield_") {
 			kind = "custom"
 		}
-		items = append(items, changeItem{field, kind, id, optional(from.id), optional(from.words), optional(to.id), optional(to.words)})
+		items = append(items, changeItem{field, kind, id, optional(from.id), optional(from.text), optional(to.id), optional(to.text)})
 	}
-	text := func(words string) worded { return worded{"", words} }
+	text := func(s string) value { return value{"", s} }
 	before, _ := findProject(old.Project)
 	after, _ := findProject(is.Project)
-	differ("project", "project", worded{before.ID, before.Title}, worded{after.ID, after.Title})
-	differ("Key", "", text(old.Key), text(is.Key))
-	differ("summary", "summary", text(old.Summary), text(is.Summary))
-	differ("description", "description", text(old.Description), text(is.Description))
-	differ("issuetype", "issuetype", wordedNamed(issueTypes, old.Type), wordedNamed(issueTypes, is.Type))
-	differ("priority", "priority", wordedNamed(priorities, old.Priority), wordedNamed(priorities, is.Priority))
-	differ("labels", "labels", text(strings.Join(old.Labels, " ")), text(strings.Join(is.Labels, " ")))
-	differ("assignee", "assignee", s.wordedUser(old.Assignee), s.wordedUser(is.Assignee))
-	differ("reporter", "reporter", s.wordedUser(old.Reporter), s.wordedUser(is.Reporter))
-	differ("resolution", "resolution", wordedNamed(resolutions, old.Resolution), wordedNamed(resolutions, is.Resolution))
+	compare("project", "project", value{before.ID, before.Title}, value{after.ID, after.Title})
+	compare("Key", "", text(old.Key), text(is.Key))
+	compare("summary", "summary", text(old.Summary), text(is.Summary))
+	compare("description", "description", text(old.Description), text(is.Description))
+	compare("issuetype", "issuetype", namedValue(issueTypes, old.Type), namedValue(issueTypes, is.Type))
+	compare("priority", "priority", namedValue(priorities, old.Priority), namedValue(priorities, is.Priority))
+	compare("labels", "labels", text(strings.Join(old.Labels, " ")), text(strings.Join(is.Labels, " ")))
+	compare("assignee", "assignee", s.userValue(old.Assignee), s.userValue(is.Assignee))
+	compare("reporter", "reporter", s.userValue(old.Reporter), s.userValue(is.Reporter))
+	compare("resolution", "resolution", namedValue(resolutions, old.Resolution), namedValue(resolutions, is.Resolution))
 	from, _ := findStatus(old.Status)
 	to, _ := findStatus(is.Status)
-	differ("status", "status", worded{from.ID, from.Name}, worded{to.ID, to.Name})
+	compare("status", "status", value{from.ID, from.Name}, value{to.ID, to.Name})
 	for _, f := range fields {
 		if a, b := old.Fields[f.id], is.Fields[f.id]; !bytes.Equal(a, b) {
-			differ(f.name, f.id, text(plain(a)), text(plain(b)))
+			compare(f.name, f.id, text(plainText(a)), text(plainText(b)))
 		}
 	}
 	for i, l := range is.RemoteLinks {
 		if i >= len(old.RemoteLinks) {
-			differ("RemoteIssueLink", "", worded{}, text(`This issue links to "`+l.Title+`"`))
+			compare("RemoteIssueLink", "", value{}, text(`This issue links to "`+l.Title+`"`))
 		}
 	}
 	return items
 }
 
+// optional returns nil for an empty string.
 func optional(s string) *string {
 	if s == "" {
 		return nil
@@ -85,8 +88,8 @@ func optional(s string) *string {
 	return &s
 }
 
-// plain shows a value as words: text as it is, an option by its name, anything else as JSON.
-func plain(raw json.RawMessage) string {
+// plainText returns a field's text: an option by its name, and other values as JSON.
+func plainText(raw json.RawMessage) string {
 	var text *string
 	if json.Unmarshal(raw, &text) == nil {
 		if text == nil {

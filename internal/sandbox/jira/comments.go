@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxComments is how many Jira takes on one issue; for more it answers 413.
+// maxComments is the maximum number of comments on an issue. Jira answers 413 to more.
 const maxComments = 5000
 
-// addComment needs the lock.
+// addComment adds a comment to an issue. It needs the lock.
 func (s *Site) addComment(is *Issue, author user, body string) *problem {
 	switch {
 	case strings.TrimSpace(body) == "":
@@ -22,14 +22,15 @@ func (s *Site) addComment(is *Issue, author user, body string) *problem {
 	case len(is.Comments) >= maxComments:
 		return refuse(http.StatusRequestEntityTooLarge, "The issue has reached its limit of %d comments.", maxComments)
 	}
-	// Clipped, so that the former version of the issue keeps a list of its own.
 	s.lastComment++
+	// Clip makes append copy the list, which the former version of the issue keeps.
 	is.Comments = append(slices.Clip(is.Comments), Comment{
 		ID: strconv.Itoa(s.lastComment), Body: body, Author: author.Name, Created: s.now(),
 	})
 	return nil
 }
 
+// comment implements POST /issue/{issue}/comment.
 func (s *Site) comment(r *request) (int, any, *problem) {
 	var in struct {
 		Body       *string          `json:"body"`
@@ -59,6 +60,7 @@ func (s *Site) comment(r *request) (int, any, *problem) {
 	return http.StatusCreated, s.commentView(r.base, added, added.Comments[len(added.Comments)-1]), nil
 }
 
+// commentView returns a comment as the REST API shows it.
 func (s *Site) commentView(base string, is *Issue, c Comment) object {
 	author, _ := findUser("", c.Author)
 	return object{
@@ -67,6 +69,7 @@ func (s *Site) commentView(base string, is *Issue, c Comment) object {
 	}
 }
 
+// commentsView returns the comments of an issue as the REST API shows them.
 func (s *Site) commentsView(base string, is *Issue) object {
 	list := []object{}
 	for _, c := range is.Comments {
@@ -75,6 +78,7 @@ func (s *Site) commentsView(base string, is *Issue) object {
 	return object{"comments": list, "startAt": 0, "maxResults": len(list), "total": len(list)}
 }
 
+// comments implements GET /issue/{issue}/comment.
 func (s *Site) comments(r *request) (int, any, *problem) {
 	is, found := s.Issue(r.PathValue("issue"))
 	if !found {
@@ -82,7 +86,7 @@ func (s *Site) comments(r *request) (int, any, *problem) {
 	}
 	part := *is
 	switch order := r.URL.Query().Get("orderBy"); order {
-	case "", "created", "+created", " created": // a plus that was not escaped is a space
+	case "", "created", "+created", " created": // an unescaped plus is a space
 	case "-created":
 		part.Comments = slices.Clone(is.Comments)
 		slices.Reverse(part.Comments)
@@ -93,6 +97,8 @@ func (s *Site) comments(r *request) (int, any, *problem) {
 	size := r.number("maxResults", 50, maxComments)
 	part.Comments = part.Comments[start:min(start+size, len(is.Comments))]
 	v := s.commentsView(r.base, &part)
-	v["startAt"], v["maxResults"], v["total"] = start, size, len(is.Comments)
+	v["startAt"] = start
+	v["maxResults"] = size
+	v["total"] = len(is.Comments)
 	return http.StatusOK, v, nil
 }

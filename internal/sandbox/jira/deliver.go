@@ -20,20 +20,20 @@ import (
 	"time"
 )
 
-// How webhooks are delivered. The real Jira tries as often and on the same answers, but waits minutes in between.
+// Limits of deliveries. The real Jira retries as often and after the same answers, but waits minutes in between.
 const (
 	deliveryTries   = 6
 	deliveryTimeout = 10 * time.Second
 	deliveryWorkers = 8
-	// maxDeliveries and maxDeliveryBytes bound those that are remembered, waiting or not.
+	// maxDeliveries and maxDeliveryBytes bound the log of deliveries.
 	maxDeliveries    = 2000
 	maxDeliveryBytes = 64 << 20
 )
 
-// DeliveryState is what became of a delivery.
+// DeliveryState is the state of a delivery.
 type DeliveryState string
 
-// The states of a delivery: it waits for its next try, was taken with a 2xx, or was given up.
+// The states of a delivery: it waits for its next try, was answered with 2xx, or has no tries left.
 const (
 	Pending   DeliveryState = "pending"
 	Delivered DeliveryState = "delivered"
@@ -42,20 +42,22 @@ const (
 
 // Delivery is one call of the webhook.
 type Delivery struct {
-	// ID is the X-Atlassian-Webhook-Identifier, the same for each try.
+	// ID is the X-Atlassian-Webhook-Identifier, which is the same for each try.
 	ID string `json:"id"`
 	// Event is the webhookEvent, such as jira:issue_updated.
 	Event    string          `json:"event"`
 	IssueKey string          `json:"issueKey"`
 	Body     json.RawMessage `json:"body"`
 	State    DeliveryState   `json:"state"`
-	// Tries is how often it was sent, Status what the last try was answered with, Error why there was no answer.
-	Tries  int    `json:"tries"`
-	Status int    `json:"status,omitempty"`
-	Error  string `json:"error,omitempty"`
+	// Tries is the number of tries.
+	Tries int `json:"tries"`
+	// Status is the status of the last answer.
+	Status int `json:"status,omitempty"`
+	// Error is the error of the last try if it was not answered.
+	Error string `json:"error,omitempty"`
 }
 
-// DeliveryCounts are how many deliveries there were. A dropped one found the queue full.
+// DeliveryCounts are the numbers of deliveries by state. A delivery is dropped if the log is full of pending ones.
 type DeliveryCounts struct {
 	Pending   int `json:"pending"`
 	Delivered int `json:"delivered"`
@@ -63,21 +65,21 @@ type DeliveryCounts struct {
 	Dropped   int `json:"dropped"`
 }
 
-// outbox holds the deliveries and sends them. Its workers live only while there is something to send.
+// outbox stores the deliveries and sends them. Its workers exist only while deliveries are queued.
 type outbox struct {
 	mu      sync.Mutex
 	hook    Webhook
 	log     []*Delivery // oldest first
 	bytes   int
-	queue   []*Delivery // those that may be sent now
+	queue   []*Delivery // ready to be sent
 	workers int
 	counts  DeliveryCounts
-	idle    chan struct{} // closed when nothing is pending; nil when nothing was
+	idle    chan struct{} // closed while nothing is pending; nil before the first delivery
 	ctx     context.Context
 	stop    context.CancelFunc
 }
 
-// reset forgets the deliveries and begins anew with another webhook.
+// reset removes the deliveries and sets the webhook.
 func (o *outbox) reset(hook Webhook) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -87,19 +89,27 @@ func (o *outbox) reset(hook Webhook) {
 	if o.idle != nil && o.counts.Pending > 0 {
 		close(o.idle)
 	}
-	o.hook, o.log, o.bytes, o.queue, o.workers, o.counts, o.idle = hook, nil, 0, nil, 0, DeliveryCounts{}, nil
+	o.hook = hook
+	o.log = nil
+	o.bytes = 0
+	o.queue = nil
+	o.workers = 0
+	o.counts = DeliveryCounts{}
+	o.idle = nil
 	o.ctx, o.stop = context.WithCancel(context.Background())
 }
 
+// settings returns the webhook.
 func (o *outbox) settings() Webhook {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.hook
 }
 
-func (o *outbox) wanted() bool { return o.settings().URL != "" }
+// enabled reports whether there is a webhook.
+func (o *outbox) enabled() bool { return o.settings().URL != "" }
 
-// add takes a delivery, unless as many are pending as there is room for.
+// add enqueues a delivery, or drops it if the log is full of pending ones.
 func (o *outbox) add(d *Delivery) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -113,14 +123,15 @@ func (o *outbox) add(d *Delivery) {
 		o.log = slices.Delete(o.log, i, i+1)
 	}
 	d.State = Pending
-	o.log, o.bytes = append(o.log, d), o.bytes+len(d.Body)
+	o.log = append(o.log, d)
+	o.bytes += len(d.Body)
 	if o.counts.Pending++; o.counts.Pending == 1 {
 		o.idle = make(chan struct{})
 	}
 	o.enqueue(d)
 }
 
-// enqueue needs the lock.
+// enqueue makes a delivery ready to be sent. It needs the lock.
 func (o *outbox) enqueue(d *Delivery) {
 	o.queue = append(o.queue, d)
 	if o.workers < deliveryWorkers {
@@ -129,11 +140,11 @@ func (o *outbox) enqueue(d *Delivery) {
 	}
 }
 
-// work sends what is queued, until nothing is.
+// work sends deliveries until the queue is empty.
 func (o *outbox) work(ctx context.Context, hook Webhook) {
 	for {
 		o.mu.Lock()
-		if ctx.Err() != nil { // another webhook has taken over
+		if ctx.Err() != nil { // the webhook was replaced
 			o.mu.Unlock()
 			return
 		}
@@ -152,14 +163,15 @@ func (o *outbox) work(ctx context.Context, hook Webhook) {
 	}
 }
 
-// finish notes how a try went, and plans the next one when it is worth it.
+// finish records the result of a try, and schedules the next one if it may succeed.
 func (o *outbox) finish(ctx context.Context, d *Delivery, status int, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if ctx.Err() != nil {
 		return
 	}
-	d.Status, d.Error = status, ""
+	d.Status = status
+	d.Error = ""
 	if err != nil {
 		d.Error = err.Error()
 	}
@@ -167,7 +179,7 @@ func (o *outbox) finish(ctx context.Context, d *Delivery, status int, err error)
 	case status/100 == 2:
 		d.State = Delivered
 		o.counts.Delivered++
-	case d.Tries < deliveryTries && again(status):
+	case d.Tries < deliveryTries && isRetried(status):
 		wait := time.Duration(cmp.Or(o.hook.RetryMS, 1000)) * time.Millisecond
 		time.AfterFunc(wait, func() {
 			o.mu.Lock()
@@ -186,23 +198,28 @@ func (o *outbox) finish(ctx context.Context, d *Delivery, status int, err error)
 	}
 }
 
-// again says whether a delivery is sent again after such an answer, or after none.
-func again(status int) bool {
-	return status == 0 || status >= 500 || slices.Contains([]int{http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests}, status)
+// isRetried reports whether a delivery is retried after an answer with a status, or after none.
+func isRetried(status int) bool {
+	switch status {
+	case 0, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	default:
+		return status >= 500
+	}
 }
 
-// hookClient follows no redirects: a signed body is for the address that was given.
+// hookClient does not follow redirects, because a signed body is meant for the configured URL only.
 var hookClient = &http.Client{
 	Timeout:       deliveryTimeout,
 	Transport:     &http.Transport{MaxIdleConnsPerHost: deliveryWorkers, IdleConnTimeout: 5 * time.Second},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-// send makes one try. It returns the status, which is 0 when there was no answer.
+// send makes a try. It returns the status, which is 0 if there was no answer.
 func (w Webhook) send(ctx context.Context, d Delivery) (int, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(d.Body))
 	if err != nil {
-		return 0, fmt.Errorf("preparing the call: %w", err)
+		return 0, fmt.Errorf("creating the request: %w", err)
 	}
 	r.Header.Set("Content-Type", "application/json; charset=utf-8")
 	r.Header.Set("User-Agent", "Atlassian Webhook HTTP Client")
@@ -217,30 +234,32 @@ func (w Webhook) send(ctx context.Context, d Delivery) (int, error) {
 	res, err := hookClient.Do(r)
 	if err != nil {
 		if outer := (*url.Error)(nil); errors.As(err, &outer) {
-			err = outer.Err // without the URL, which may hold a token
+			err = outer.Err // without the URL, which may contain a token
 		}
 		return 0, err
 	}
-	_, _ = io.CopyN(io.Discard, res.Body, 4096) // so that the connection can be used again
+	_, _ = io.CopyN(io.Discard, res.Body, 4096) // lets the connection be reused
 	_ = res.Body.Close()
 	return res.StatusCode, nil
 }
 
+// sign returns the signature of a body.
 func sign(secret string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write(body)
 	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// newIdentifier is a random UUID.
+// newIdentifier returns a random UUID.
 func newIdentifier() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	_, _ = rand.Read(b[:]) // never fails
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// Deliveries are the calls of the webhook that are remembered, oldest first: all that are pending, and the latest that are not.
+// Deliveries returns the calls of the webhook, oldest first: all pending ones, and the newest of the others.
 func (s *Site) Deliveries() []Delivery {
 	o := &s.hook
 	o.mu.Lock()
@@ -252,14 +271,14 @@ func (s *Site) Deliveries() []Delivery {
 	return all
 }
 
-// DeliveryCounts tells how many calls of the webhook there were.
+// DeliveryCounts returns the numbers of calls of the webhook.
 func (s *Site) DeliveryCounts() DeliveryCounts {
 	s.hook.mu.Lock()
 	defer s.hook.mu.Unlock()
 	return s.hook.counts
 }
 
-// WaitForDeliveries waits until no call of the webhook is pending, or the context ends, whose error it returns.
+// WaitForDeliveries waits until no call of the webhook is pending. It returns the context's error if the context ends before.
 func (s *Site) WaitForDeliveries(ctx context.Context) error {
 	s.hook.mu.Lock()
 	idle := s.hook.idle

@@ -7,12 +7,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
-	"unicode"
 	"unicode/utf8"
 )
 
-// Limits of an issue, in Unicode code points except where said.
+// Limits of an issue in Unicode code points.
 const (
 	maxSummary       = 255
 	maxText          = 32_767
@@ -21,13 +19,14 @@ const (
 	maxPropertyValue = 32_768
 )
 
+// Messages of Jira.
 const (
 	notOnScreen = "Field '%s' cannot be set. It is not on the appropriate screen, or unknown."
 	notAString  = "Operation value must be a string"
 	tooLong     = "The entered text is too long. It exceeds the allowed limit of 32,767 characters."
 )
 
-// field is what a screen has.
+// field is a field of a screen.
 type field struct {
 	id, name, kind string
 	required       bool
@@ -55,23 +54,27 @@ var (
 	}
 )
 
-// screen is what may be set on an issue of a project.
+// screen returns the fields that can be set on an issue of a project.
 func screen(p project) []field {
 	return slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.id == "priority" && p.NoPriority })
 }
 
+// schema returns the field's schema.
 func (f field) schema() object {
 	s := object{"type": f.kind, "system": f.id}
 	if f.array {
-		s["type"], s["items"] = "array", f.kind
+		s["type"] = "array"
+		s["items"] = f.kind
 	}
 	if strings.HasPrefix(f.id, "customfield_") {
 		delete(s, "system")
-		s["custom"] = "com.atlassian.jira.plugin.system.customfieldtypes:" + map[string]string{"string": "textfield", "option": "select", "number": "float"}[f.kind]
+		custom := map[string]string{"string": "textfield", "option": "select", "number": "float"}[f.kind]
+		s["custom"] = "com.atlassian.jira.plugin.system.customfieldtypes:" + custom
 	}
 	return s
 }
 
+// operations returns the operations that the field supports.
 func (f field) operations() []string {
 	if f.array {
 		return []string{"add", "set", "remove"}
@@ -79,43 +82,45 @@ func (f field) operations() []string {
 	return []string{"set"}
 }
 
-// setFields writes fields into an issue and says, field by field, what is wrong. When an issue is created everything required must be
-// among them.
-func (s *Site) setFields(is *Issue, values map[string]json.RawMessage, creating bool) map[string]string {
-	wrong := map[string]string{}
-	p, _ := findProject(is.Project)
-	if creating {
-		var found bool
-		if p, found = readProject(values["project"]); !found {
-			return map[string]string{"project": "Specify a valid project ID or key"}
-		}
-		is.Project = p.Key
-		for _, id := range []string{"issuetype", "summary"} {
-			if values[id] == nil {
-				s.setField(is, field{id: id}, json.RawMessage(`null`), wrong)
-			}
-		}
-		if !p.NoPriority {
-			is.Priority = defaultPriority
+// initFields sets the fields of a new issue, which include the required ones. It returns the errors by field.
+func (s *Site) initFields(is *Issue, values map[string]json.RawMessage) map[string]string {
+	p, found := readProject(values["project"])
+	if !found {
+		return map[string]string{"project": "Specify a valid project ID or key"}
+	}
+	is.Project = p.Key
+	if !p.NoPriority {
+		is.Priority = defaultPriority
+	}
+	values = maps.Clone(values)
+	delete(values, "project")
+	for _, id := range []string{"issuetype", "summary"} {
+		if values[id] == nil {
+			values[id] = json.RawMessage(`null`)
 		}
 	}
+	return s.setFields(is, values)
+}
+
+// setFields sets fields of an issue. It returns the errors by field.
+func (s *Site) setFields(is *Issue, values map[string]json.RawMessage) map[string]string {
+	errs := map[string]string{}
+	p, _ := findProject(is.Project)
 	onScreen := screen(p)
 	for _, id := range slices.Sorted(maps.Keys(values)) {
 		i := slices.IndexFunc(onScreen, func(f field) bool { return f.id == id })
-		switch {
-		case i < 0:
-			wrong[id] = fmt.Sprintf(notOnScreen, id)
-		case id == "project":
-			if !creating {
-				wrong[id] = fmt.Sprintf(notOnScreen, id)
-			}
-		default:
-			s.setField(is, onScreen[i], values[id], wrong)
+		if i < 0 || id == "project" {
+			errs[id] = fmt.Sprintf(notOnScreen, id)
+			continue
+		}
+		if message := s.setField(is, onScreen[i], values[id]); message != "" {
+			errs[id] = message
 		}
 	}
-	return wrong
+	return errs
 }
 
+// readProject returns the project that a reference names.
 func readProject(raw json.RawMessage) (project, bool) {
 	var ref struct{ ID, Key string }
 	if json.Unmarshal(raw, &ref) != nil {
@@ -127,25 +132,25 @@ func readProject(raw json.RawMessage) (project, bool) {
 	return findProject(ref.Key)
 }
 
-func (s *Site) setField(is *Issue, f field, raw json.RawMessage, wrong map[string]string) {
-	var complaint string
+// setField sets a field of an issue. It returns the error message, or "".
+func (s *Site) setField(is *Issue, f field, raw json.RawMessage) (message string) {
 	switch f.id {
 	case "summary":
-		is.Summary, complaint = readSummary(raw)
+		is.Summary, message = readSummary(raw)
 	case "description":
-		is.Description, complaint = readText(raw)
+		is.Description, message = readText(raw)
 	case "labels":
-		is.Labels, complaint = readLabels(raw)
+		is.Labels, message = readLabels(raw)
 	case "issuetype":
-		is.Type, complaint = readNamed(raw, issueTypes, "Specify an issue type", "Specify a valid issue type")
+		is.Type, message = readNamed(raw, issueTypes, "Specify an issue type", "Specify a valid issue type")
 	case "priority":
-		is.Priority, complaint = readNamed(raw, priorities, "", "Specify a valid priority ID or name")
+		is.Priority, message = readNamed(raw, priorities, "", "Specify a valid priority ID or name")
 	case "assignee":
-		is.Assignee, complaint = s.readUser(raw)
+		is.Assignee, message = s.readUser(raw)
 	case "reporter":
-		is.Reporter, complaint = s.readUser(raw)
+		is.Reporter, message = s.readUser(raw)
 	default:
-		if complaint = checkOther(f, raw); complaint == "" {
+		if message = checkOther(f, raw); message == "" {
 			is.Fields = maps.Clone(is.Fields)
 			if is.Fields == nil {
 				is.Fields = map[string]json.RawMessage{}
@@ -153,171 +158,16 @@ func (s *Site) setField(is *Issue, f field, raw json.RawMessage, wrong map[strin
 			is.Fields[f.id] = raw
 		}
 	}
-	if complaint != "" {
-		wrong[f.id] = complaint
-	}
+	return message
 }
 
-func readSummary(raw json.RawMessage) (string, string) {
-	var text *string
-	switch {
-	case json.Unmarshal(raw, &text) != nil:
-		return "", notAString
-	case text == nil || strings.TrimSpace(*text) == "":
-		return "", "You must specify a summary of the issue."
-	case strings.ContainsAny(*text, "\r\n"):
-		return "", "The summary is invalid because it contains newline characters."
-	case utf8.RuneCountInString(*text) > maxSummary:
-		return "", "Summary must be less than 255 characters."
-	}
-	return *text, ""
-}
-
-func readText(raw json.RawMessage) (string, string) {
-	var text *string
-	switch {
-	case json.Unmarshal(raw, &text) != nil:
-		return "", notAString
-	case text == nil:
-		return "", ""
-	case utf8.RuneCountInString(*text) > maxText:
-		return "", tooLong
-	}
-	return *text, ""
-}
-
-func readLabels(raw json.RawMessage) ([]string, string) {
-	var labels []string
-	if json.Unmarshal(raw, &labels) != nil {
-		return nil, "data was not an array"
-	}
-	var kept []string
-	for _, l := range labels {
-		if complaint := checkLabel(l); complaint != "" {
-			return nil, complaint
-		}
-		if !slices.Contains(kept, l) {
-			kept = append(kept, l)
-		}
-	}
-	slices.Sort(kept)
-	return kept, ""
-}
-
-func checkLabel(l string) string {
-	switch {
-	case l == "":
-		return "The label '' is empty which is invalid."
-	case strings.IndexFunc(l, unicode.IsSpace) >= 0:
-		return fmt.Sprintf("The label '%s' contains spaces which is invalid.", l)
-	case utf8.RuneCountInString(l) > maxLabel:
-		return fmt.Sprintf("The label '%s' exceeds the maximum length for a single label of 255 characters.", l)
-	}
-	return ""
-}
-
-// readNamed reads a reference by ID or name; missing is the complaint about none, which is fine when empty.
-func readNamed(raw json.RawMessage, list []named, missing, invalid string) (string, string) {
-	var ref *struct{ ID, Name string }
-	switch err := json.Unmarshal(raw, &ref); {
-	case err != nil:
-		return "", invalid
-	case ref == nil:
-		return "", missing
-	}
-	n, found := match(list, ref.ID, ref.Name)
-	if !found {
-		return "", invalid
-	}
-	return n.Name, ""
-}
-
-// userWritable are the members that may be sent to name a user; the others are read only.
-var userWritable = map[Mode][]string{Cloud: {"accountId", "id"}, DataCenter: {"name", "key"}}
-
-func (s *Site) readUser(raw json.RawMessage) (string, string) {
-	var ref map[string]*string
-	if json.Unmarshal(raw, &ref) != nil {
-		return "", "expected Object containing a user"
-	}
-	if ref == nil {
-		return "", ""
-	}
-	var id string
-	for _, member := range slices.Sorted(maps.Keys(ref)) {
-		if !slices.Contains(userWritable[s.mode], member) {
-			return "", fmt.Sprintf("The member '%s' of a user cannot be set.", member)
-		}
-		if ref[member] != nil {
-			id = *ref[member]
-		}
-	}
-	if id == "" {
-		return "", ""
-	}
-	u, found := findUser(id, "")
-	if s.mode == DataCenter {
-		u, found = findUser("", strings.TrimPrefix(id, "JIRAUSER-"))
-	}
-	if !found {
-		return "", fmt.Sprintf("User '%s' does not exist.", id)
-	}
-	return u.Name, ""
-}
-
-// checkOther checks the fields of which only the JSON is kept.
-func checkOther(f field, raw json.RawMessage) string {
-	if string(raw) == "null" {
-		return ""
-	}
-	switch f.kind {
-	case "string":
-		text, complaint := readText(raw)
-		if complaint == "" && f.id != "environment" && utf8.RuneCountInString(text) > 255 {
-			return "The entered text is too long. It exceeds the allowed limit of 255 characters."
-		}
-		return complaint
-	case "number":
-		var n float64
-		if json.Unmarshal(raw, &n) != nil {
-			return "Operation value must be a number"
-		}
-	case "date":
-		var day string
-		if json.Unmarshal(raw, &day) != nil {
-			return notAString
-		}
-		if _, err := time.Parse(time.DateOnly, day); err != nil {
-			return fmt.Sprintf("Error parsing date string: %s", day)
-		}
-	case "option":
-		var ref struct{ ID, Value string }
-		if json.Unmarshal(raw, &ref) != nil {
-			return "Specify a valid 'id' or 'name' for " + f.name
-		}
-		if _, found := match(f.options, ref.ID, ref.Value); !found {
-			return fmt.Sprintf("Option value '%s' is not valid", ref.Value+ref.ID)
-		}
-	case "component":
-		var refs []struct{ ID, Name string }
-		if json.Unmarshal(raw, &refs) != nil {
-			return "data was not an array"
-		}
-		for _, ref := range refs {
-			if _, found := match(f.options, ref.ID, ref.Name); !found {
-				return fmt.Sprintf("Component name '%s' is not valid", ref.Name+ref.ID)
-			}
-		}
-	}
-	return ""
-}
-
-// entityProperty is a property as create takes it.
+// entityProperty is an entity property in a request.
 type entityProperty struct {
 	Key   string          `json:"key"`
 	Value json.RawMessage `json:"value"`
 }
 
+// check returns the refusal of an invalid property, or nil.
 func (p entityProperty) check() *problem {
 	switch {
 	case p.Key == "" || utf8.RuneCountInString(p.Key) > maxPropertyKey:

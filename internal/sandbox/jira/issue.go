@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
+// timeLayout is the format of times.
 const timeLayout = "2006-01-02T15:04:05.000-0700"
 
-// issueInput is what create and edit take, as Atlassian's OpenAPI description names it.
+// issueInput is the body of create, edit and transition, as in Atlassian's OpenAPI description.
 type issueInput struct {
 	Fields          map[string]json.RawMessage `json:"fields"`
 	Update          map[string]json.RawMessage `json:"update"`
@@ -19,38 +20,41 @@ type issueInput struct {
 	HistoryMetadata json.RawMessage            `json:"historyMetadata"`
 }
 
+// transitionRef refers to a transition.
 type transitionRef struct {
 	ID string `json:"id"`
 }
 
-// decodeIssue reads the body of create and edit. A field may be in one of "fields" and "update" only, as Atlassian's OpenAPI description says.
+// decodeIssue reads the body of create and edit. According to Atlassian's OpenAPI description, a field may be in "fields" or in
+// "update", not in both.
 func (r *request) decodeIssue() (issueInput, *problem) {
 	var in issueInput
 	if p := r.decode(&in); p != nil {
 		return in, p
 	}
-	wrong := map[string]string{}
+	errs := map[string]string{}
 	for id := range in.Update {
 		if in.Fields[id] != nil {
-			wrong[id] = "Field '" + id + "' cannot be in both 'fields' and 'update'."
+			errs[id] = "Field '" + id + "' cannot be in both 'fields' and 'update'."
 		}
 	}
-	if len(wrong) > 0 {
-		return in, &problem{status: http.StatusBadRequest, errors: wrong}
+	if len(errs) > 0 {
+		return in, &problem{status: http.StatusBadRequest, errors: errs}
 	}
 	return in, nil
 }
 
+// create implements POST /issue.
 func (s *Site) create(r *request) (int, any, *problem) {
 	in, p := r.decodeIssue()
 	if p != nil {
 		return 0, nil, p
 	}
 	is := &Issue{Status: statuses[0].Name, Reporter: r.user.Name, Properties: map[string]json.RawMessage{}}
-	wrong := s.setFields(is, in.Fields, true)
-	s.updateFields(is, in.Update, wrong)
-	if len(wrong) > 0 {
-		return 0, nil, &problem{status: http.StatusBadRequest, errors: wrong}
+	errs := s.initFields(is, in.Fields)
+	s.updateFields(is, in.Update, errs)
+	if len(errs) > 0 {
+		return 0, nil, &problem{status: http.StatusBadRequest, errors: errs}
 	}
 	if p := setProperties(is, in.Properties); p != nil {
 		return 0, nil, p
@@ -67,11 +71,12 @@ func (s *Site) create(r *request) (int, any, *problem) {
 	return http.StatusCreated, object{"id": is.ID, "key": is.Key, "self": selfLink(r.base, is)}, nil
 }
 
+// setProperties sets properties of an issue.
 func setProperties(is *Issue, list []entityProperty) *problem {
 	properties := maps.Clone(is.Properties)
 	for _, p := range list {
-		if no := p.check(); no != nil {
-			return no
+		if refused := p.check(); refused != nil {
+			return refused
 		}
 		properties[p.Key] = p.Value
 	}
@@ -79,6 +84,7 @@ func setProperties(is *Issue, list []entityProperty) *problem {
 	return nil
 }
 
+// edit implements PUT /issue/{issue}.
 func (s *Site) edit(r *request) (int, any, *problem) {
 	in, p := r.decodeIssue()
 	if p != nil {
@@ -91,10 +97,10 @@ func (s *Site) edit(r *request) (int, any, *problem) {
 		return 0, nil, errNoIssue
 	}
 	if p := s.change(old, r.user, eventUpdated, func(is *Issue) *problem {
-		wrong := s.setFields(is, in.Fields, false)
-		s.updateFields(is, in.Update, wrong)
-		if len(wrong) > 0 {
-			return &problem{status: http.StatusBadRequest, errors: wrong}
+		errs := s.setFields(is, in.Fields)
+		s.updateFields(is, in.Update, errs)
+		if len(errs) > 0 {
+			return &problem{status: http.StatusBadRequest, errors: errs}
 		}
 		return setProperties(is, in.Properties)
 	}); p != nil {
@@ -104,12 +110,12 @@ func (s *Site) edit(r *request) (int, any, *problem) {
 	return http.StatusNoContent, nil, nil
 }
 
-// updateFields carries out the verbs of "update": labels can be added, removed and set, the others set.
-func (s *Site) updateFields(is *Issue, update map[string]json.RawMessage, wrong map[string]string) {
+// updateFields applies the verbs of "update", and adds errors to errs. Labels can be added, removed and set, other fields only set.
+func (s *Site) updateFields(is *Issue, update map[string]json.RawMessage, errs map[string]string) {
 	for _, id := range slices.Sorted(maps.Keys(update)) {
 		var verbs []map[string]json.RawMessage
 		if json.Unmarshal(update[id], &verbs) != nil {
-			wrong[id] = "data was not an array"
+			errs[id] = "data was not an array"
 			continue
 		}
 		for _, verb := range verbs {
@@ -117,25 +123,32 @@ func (s *Site) updateFields(is *Issue, update map[string]json.RawMessage, wrong 
 				var label string
 				switch {
 				case name == "set":
-					maps.Copy(wrong, s.setFields(is, map[string]json.RawMessage{id: raw}, false))
+					maps.Copy(errs, s.setFields(is, map[string]json.RawMessage{id: raw}))
 				case id == "labels" && (name == "add" || name == "remove") && json.Unmarshal(raw, &label) == nil:
-					labels := slices.DeleteFunc(slices.Clone(is.Labels), func(l string) bool { return l == label })
-					if name == "add" {
-						if complaint := checkLabel(label); complaint != "" {
-							wrong[id] = complaint
-						}
-						labels = append(labels, label)
+					if message := is.updateLabel(name, label); message != "" {
+						errs[id] = message
 					}
-					slices.Sort(labels)
-					is.Labels = labels
 				default:
-					wrong[id] = "Field with id '" + id + "' and name '" + id + "' does not support operation '" + name + "'"
+					errs[id] = "Field with id '" + id + "' and name '" + id + "' does not support operation '" + name + "'"
 				}
 			}
 		}
 	}
 }
 
+// updateLabel adds or removes a label. It returns the error message, or "".
+func (is *Issue) updateLabel(verb, label string) (message string) {
+	labels := slices.DeleteFunc(slices.Clone(is.Labels), func(l string) bool { return l == label })
+	if verb == "add" {
+		message = checkLabel(label)
+		labels = append(labels, label)
+	}
+	slices.Sort(labels)
+	is.Labels = labels
+	return message
+}
+
+// get implements GET /issue/{issue}.
 func (s *Site) get(r *request) (int, any, *problem) {
 	s.mu.Lock()
 	is := s.find(r.PathValue("issue"))
@@ -151,9 +164,10 @@ func (s *Site) get(r *request) (int, any, *problem) {
 	return http.StatusOK, s.issueView(r.base, is, wanted, r.list("properties")), nil
 }
 
+// selfLink returns the URL of an issue.
 func selfLink(base string, is *Issue) string { return base + "/rest/api/2/issue/" + is.ID }
 
-// issueView shows the wanted fields, of which *all and *navigable are all, and -x is all but x.
+// issueView returns an issue with the wanted fields as the REST API shows it. *all and *navigable mean all fields, -x means all but x.
 func (s *Site) issueView(base string, is *Issue, wanted, properties []string) object {
 	v := object{"expand": "renderedFields,names,schema,transitions", "id": is.ID, "key": is.Key, "self": selfLink(base, is)}
 	all := s.fieldsView(base, is)
@@ -168,7 +182,7 @@ func (s *Site) issueView(base string, is *Issue, wanted, properties []string) ob
 			}
 			delete(kept, w[1:])
 		default:
-			if value, known := all[w]; known {
+			if value, ok := all[w]; ok {
 				kept[w] = value
 			}
 		}
@@ -186,6 +200,7 @@ func (s *Site) issueView(base string, is *Issue, wanted, properties []string) ob
 	return v
 }
 
+// fieldsView returns the fields of an issue as the REST API shows them.
 func (s *Site) fieldsView(base string, is *Issue) object {
 	p, _ := findProject(is.Project)
 	st, _ := findStatus(is.Status)
@@ -194,8 +209,8 @@ func (s *Site) fieldsView(base string, is *Issue) object {
 		"project": projectView(base, p), "issuetype": typeView(base, kind), "summary": is.Summary, "description": nullable(is.Description),
 		"labels": append([]string{}, is.Labels...), "status": statusView(base, st), "created": is.Created.Format(timeLayout),
 		"updated": is.Updated.Format(timeLayout), "resolution": nil, "resolutiondate": nil, "priority": nil, "assignee": nil,
-		"reporter": nil, "creator": s.userView(base, users[0]), "comment": s.commentsView(base, is), "components": []object{}, "environment": nil,
-		"duedate": nil,
+		"reporter": nil, "creator": s.userView(base, users[0]), "comment": s.commentsView(base, is), "components": []object{},
+		"environment": nil, "duedate": nil,
 	}
 	if !p.NoPriority {
 		if n, found := match(priorities, "", is.Priority); found {
@@ -219,6 +234,7 @@ func (s *Site) fieldsView(base string, is *Issue) object {
 	return v
 }
 
+// nullable returns nil for an empty string.
 func nullable(s string) any {
 	if s == "" {
 		return nil
@@ -226,6 +242,7 @@ func nullable(s string) any {
 	return s
 }
 
+// property implements GET /issue/{issue}/properties/{key}.
 func (s *Site) property(r *request) (int, any, *problem) {
 	if r.PathValue("part") != "properties" {
 		return 0, nil, errNoResource(r)
@@ -242,6 +259,7 @@ func (s *Site) property(r *request) (int, any, *problem) {
 	return http.StatusOK, object{"key": key, "value": value}, nil
 }
 
+// putProperty implements PUT /issue/{issue}/properties/{key}.
 func (s *Site) putProperty(r *request) (int, any, *problem) {
 	if !json.Valid(r.body) {
 		return 0, nil, refuse(http.StatusBadRequest, "The property value is not valid JSON.")

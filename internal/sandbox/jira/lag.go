@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// The most that is remembered of the past; beyond it the search is less far behind than it should be.
+// Limits of the stored past. Beyond them, the lag is shorter than configured.
 const (
 	maxVersions     = 50_000
 	maxVersionBytes = 64 << 20
 )
 
-// past is what a search that lags behind sees: Jira's index follows its issues by seconds to minutes, as Atlassian's page on searching
-// and reconciling says. The site's lock guards it.
+// past stores the former versions of issues for searches that lag behind. Jira's index lags by seconds to minutes, according to
+// Atlassian's page on searching and reconciling. The site's lock guards it.
 type past struct {
 	lag      time.Duration
 	versions []version // oldest first
 	bytes    int
 }
 
-// version is an issue as it was before a change.
+// version is an issue before a change.
 type version struct {
 	until time.Time
 	id    string
-	was   *Issue // nil when it did not exist
+	was   *Issue // nil if it did not exist
 	size  int
 }
 
-// add remembers how an issue was before a change, when there is a lag.
+// add stores an issue before a change, if there is a lag.
 func (p *past) add(now time.Time, id string, was *Issue) {
 	if p.lag <= 0 {
 		return
@@ -38,13 +38,17 @@ func (p *past) add(now time.Time, id string, was *Issue) {
 	}
 	p.versions = append(p.versions, v)
 	p.bytes += v.size
-	p.forget(now)
+	p.trim(now)
 }
 
-// forget lets go of what no search can see any more, or there is no room for.
-func (p *past) forget(now time.Time) {
+// trim removes versions that no search needs any more, and those beyond the limits.
+func (p *past) trim(now time.Time) {
 	n := 0
-	for n < len(p.versions) && (!p.versions[n].until.After(now.Add(-p.lag)) || len(p.versions)-n > maxVersions || p.bytes > maxVersionBytes) {
+	for n < len(p.versions) {
+		isNeeded := p.versions[n].until.After(now.Add(-p.lag))
+		if isNeeded && len(p.versions)-n <= maxVersions && p.bytes <= maxVersionBytes {
+			break
+		}
 		p.bytes -= p.versions[n].size
 		n++
 	}
@@ -52,9 +56,9 @@ func (p *past) forget(now time.Time) {
 	p.versions = p.versions[n:]
 }
 
-// view shows the issues, which are in the order of their IDs, as they were before the lag.
+// view returns the issues as they were before the lag, sorted by ID.
 func (p *past) view(now time.Time, issues []*Issue) []*Issue {
-	p.forget(now)
+	p.trim(now)
 	if len(p.versions) == 0 {
 		return issues
 	}

@@ -30,7 +30,7 @@ func TestSearchLag(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// Each step happens a second after the one before it; then comes what a search finds.
+			// Each step happens a second after the former one. The keys are what a search finds then.
 			for i, step := range []struct {
 				do   func()
 				want string
@@ -55,11 +55,11 @@ func TestSearchLag(t *testing.T) {
 					t.Errorf("step %d: found %q, want %q", i, got, step.want)
 				}
 				if is := ask(t, s, http.MethodGet, "/issue/10001?fields=summary", ""); is["key"] != s.Issues()[0].Key {
-					t.Errorf("step %d: reading an issue is behind: %v", i, is)
+					t.Errorf("step %d: reading an issue lags: %v", i, is)
 				}
 			}
 			if len(s.past.versions) != 0 || s.past.bytes != 0 {
-				t.Errorf("%d versions of %d bytes are remembered for nothing", len(s.past.versions), s.past.bytes)
+				t.Errorf("%d versions of %d bytes are stored needlessly", len(s.past.versions), s.past.bytes)
 			}
 			edit("OPS-1", "a4")
 			if got := seen(); got != "OPS-1=a3 " {
@@ -67,24 +67,24 @@ func TestSearchLag(t *testing.T) {
 			}
 			s.SetSearchLag(0)
 			if got := seen(); got != "OPS-1=a4 " || len(s.past.versions) != 0 {
-				t.Errorf("without a lag: found %q, and %d versions are remembered", got, len(s.past.versions))
+				t.Errorf("without a lag: found %q, %d versions are stored", got, len(s.past.versions))
 			}
 			edit("OPS-1", "a5")
 			if len(s.past.versions) != 0 {
-				t.Error("without a lag something is remembered")
+				t.Error("without a lag, versions are stored")
 			}
 		})
 	}
 }
 
-func TestThePastIsBounded(t *testing.T) {
+func TestPastIsBounded(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 	p := past{lag: time.Hour}
 	for range maxVersions + 5 {
 		p.add(now, "1", nil)
 	}
 	if len(p.versions) != maxVersions {
-		t.Errorf("%d versions are remembered", len(p.versions))
+		t.Errorf("%d versions are stored", len(p.versions))
 	}
 	p = past{lag: time.Hour}
 	is := &Issue{ID: "1", Description: string(make([]byte, maxVersionBytes/4))}
@@ -92,6 +92,6 @@ func TestThePastIsBounded(t *testing.T) {
 		p.add(now, "1", is)
 	}
 	if p.bytes > maxVersionBytes || p.bytes != len(p.versions)*is.size() || len(p.versions) != 3 {
-		t.Errorf("%d versions of %d bytes are remembered", len(p.versions), p.bytes)
+		t.Errorf("%d versions of %d bytes are stored", len(p.versions), p.bytes)
 	}
 }

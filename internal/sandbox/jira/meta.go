@@ -5,43 +5,57 @@ import (
 	"strings"
 )
 
+// serverInfo implements GET /serverInfo.
 func (s *Site) serverInfo(r *request) (int, any, *problem) {
 	info := object{
 		"baseUrl": r.base, "version": "1001.0.0-SNAPSHOT", "versionNumbers": []int{1001, 0, 0}, "deploymentType": "Cloud",
 		"buildNumber": 100290, "serverTime": s.now().Format(timeLayout), "serverTitle": "Jira Sandbox",
 	}
 	if s.mode == DataCenter {
-		info["version"], info["versionNumbers"], info["deploymentType"], info["buildNumber"] = "10.3.0", []int{10, 3, 0}, "Server", 10030000
+		info["version"] = "10.3.0"
+		info["versionNumbers"] = []int{10, 3, 0}
+		info["deploymentType"] = "Server"
+		info["buildNumber"] = 10030000
 	}
 	return http.StatusOK, info, nil
 }
 
+// myself implements GET /myself.
 func (s *Site) myself(r *request) (int, any, *problem) {
 	me := s.userView(r.base, r.user)
 	me["locale"] = "en_US"
 	return http.StatusOK, me, nil
 }
 
+// userView returns a user as the REST API shows it.
 func (s *Site) userView(base string, u user) object {
 	v := object{"displayName": u.Display, "emailAddress": u.Email, "active": true, "timeZone": "Etc/UTC"}
 	if s.mode == Cloud {
-		v["self"], v["accountId"], v["accountType"] = base+"/rest/api/2/user?accountId="+u.AccountID, u.AccountID, "atlassian"
+		v["self"] = base + "/rest/api/2/user?accountId=" + u.AccountID
+		v["accountId"] = u.AccountID
+		v["accountType"] = "atlassian"
 	} else {
-		v["self"], v["name"], v["key"] = base+"/rest/api/2/user?username="+u.Name, u.Name, "JIRAUSER-"+u.Name
+		v["self"] = base + "/rest/api/2/user?username=" + u.Name
+		v["name"] = u.Name
+		v["key"] = "JIRAUSER-" + u.Name
 	}
 	return v
 }
 
+// namedView returns a named object as the REST API shows it.
 func namedView(base, kind string, n named) object {
 	return object{"self": base + "/rest/api/2/" + kind + "/" + n.ID, "id": n.ID, "name": n.Name}
 }
 
+// typeView returns an issue type as the REST API shows it.
 func typeView(base string, n named) object {
 	v := namedView(base, "issuetype", n)
-	v["description"], v["subtask"] = "", false
+	v["description"] = ""
+	v["subtask"] = false
 	return v
 }
 
+// views returns named objects as the REST API shows them.
 func views(base, kind string, list []named) []object {
 	all := make([]object, 0, len(list))
 	for _, n := range list {
@@ -50,6 +64,7 @@ func views(base, kind string, list []named) []object {
 	return all
 }
 
+// statusView returns a status as the REST API shows it.
 func statusView(base string, st status) object {
 	v := namedView(base, "status", named{st.ID, st.Name})
 	v["description"] = ""
@@ -57,14 +72,17 @@ func statusView(base string, st status) object {
 	return v
 }
 
+// priorities implements GET /priority.
 func (s *Site) priorities(r *request) (int, any, *problem) {
 	return http.StatusOK, views(r.base, "priority", priorities), nil
 }
 
+// projectView returns a project as the REST API shows it.
 func projectView(base string, p project) object {
 	return object{"self": base + "/rest/api/2/project/" + p.ID, "id": p.ID, "key": p.Key, "name": p.Title, "projectTypeKey": "software"}
 }
 
+// project implements GET /project/{project}.
 func (s *Site) project(r *request) (int, any, *problem) {
 	p, found := findProject(r.PathValue("project"))
 	if !found {
@@ -75,10 +93,12 @@ func (s *Site) project(r *request) (int, any, *problem) {
 	for _, t := range issueTypes {
 		types = append(types, typeView(r.base, t))
 	}
-	v["issueTypes"], v["lead"] = types, s.userView(r.base, users[1])
+	v["issueTypes"] = types
+	v["lead"] = s.userView(r.base, users[1])
 	return http.StatusOK, v, nil
 }
 
+// createTypes implements GET /issue/createmeta/{project}/issuetypes.
 func (s *Site) createTypes(r *request) (int, any, *problem) {
 	if _, found := findProject(r.PathValue("project")); !found {
 		return 0, nil, refuse(http.StatusNotFound, "No project could be found with key '%s'.", r.PathValue("project"))
@@ -90,6 +110,7 @@ func (s *Site) createTypes(r *request) (int, any, *problem) {
 	return http.StatusOK, s.page(r, "issueTypes", all), nil
 }
 
+// createFields implements GET /issue/createmeta/{project}/issuetypes/{type}.
 func (s *Site) createFields(r *request) (int, any, *problem) {
 	p, found := findProject(r.PathValue("project"))
 	if !found {
@@ -101,29 +122,35 @@ func (s *Site) createFields(r *request) (int, any, *problem) {
 	}
 	var all []object
 	for _, f := range screen(p) {
-		v := object{
-			"fieldId": f.id, "key": f.id, "name": f.name, "required": f.required, "hasDefaultValue": f.id == "priority" || f.id == "reporter",
-			"operations": f.operations(), "schema": f.schema(),
-		}
-		switch f.id {
-		case "project":
-			v["allowedValues"] = []object{projectView(r.base, p)}
-		case "issuetype":
-			v["allowedValues"] = []object{typeView(r.base, t)}
-		default:
-			if f.options != nil {
-				v["allowedValues"] = optionViews(r.base, f)
-			}
-		}
-		if f.id == "priority" {
-			n, _ := match(priorities, "", defaultPriority)
-			v["defaultValue"] = namedView(r.base, "priority", n)
-		}
-		all = append(all, v)
+		all = append(all, fieldView(r.base, f, p, t))
 	}
 	return http.StatusOK, s.page(r, "fields", all), nil
 }
 
+// fieldView returns a field of the create screen for a project and an issue type as the REST API shows it.
+func fieldView(base string, f field, p project, t named) object {
+	v := object{
+		"fieldId": f.id, "key": f.id, "name": f.name, "required": f.required, "hasDefaultValue": f.id == "priority" || f.id == "reporter",
+		"operations": f.operations(), "schema": f.schema(),
+	}
+	switch f.id {
+	case "project":
+		v["allowedValues"] = []object{projectView(base, p)}
+	case "issuetype":
+		v["allowedValues"] = []object{typeView(base, t)}
+	default:
+		if f.options != nil {
+			v["allowedValues"] = optionViews(base, f)
+		}
+	}
+	if f.id == "priority" {
+		n, _ := match(priorities, "", defaultPriority)
+		v["defaultValue"] = namedView(base, "priority", n)
+	}
+	return v
+}
+
+// optionViews returns a field's options as the REST API shows them.
 func optionViews(base string, f field) []object {
 	kind := f.id
 	if strings.HasPrefix(f.id, "customfield_") {
@@ -139,12 +166,13 @@ func optionViews(base string, f field) []object {
 	return all
 }
 
-const metaMost = 200
+// maxMetaPage is the maximum size of a page of the createmeta resources.
+const maxMetaPage = 200
 
-// page cuts a list as the createmeta resources do: under a name of its own on Cloud, under "values" on Data Center.
+// page returns a page of a list as the createmeta resources do: under the given name on Cloud, under "values" on Data Center.
 func (s *Site) page(r *request, name string, all []object) object {
 	start := r.number("startAt", 0, len(all))
-	size := r.number("maxResults", 50, metaMost)
+	size := r.number("maxResults", 50, maxMetaPage)
 	end := min(start+size, len(all))
 	v := object{"startAt": start, "maxResults": size, "total": len(all)}
 	if s.mode == DataCenter {

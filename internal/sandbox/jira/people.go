@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// The names by which Jira's webhooks tell what happened to an issue, as its list of issue events has them.
+// The names of changes in Jira's webhooks, as in its list of issue events.
 const (
 	eventCreated   = "issue_created"
 	eventUpdated   = "issue_updated"
@@ -17,17 +17,17 @@ const (
 	eventDeleted   = "issue_deleted"
 )
 
-// act changes an issue as one of the people of the site.
+// act changes an issue as a user.
 func (s *Site) act(key, as, event string, edit func(*Issue) *problem) error {
-	u, known := findUser("", as)
-	if !known {
-		return fmt.Errorf("there is no user %q", as)
+	u, found := findUser("", as)
+	if !found {
+		return fmt.Errorf("user %q does not exist", as)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	is := s.find(key)
 	if is == nil {
-		return fmt.Errorf("there is no issue %q", key)
+		return fmt.Errorf("issue %q does not exist", key)
 	}
 	if p := s.change(is, u, event, edit); p != nil {
 		return fmt.Errorf("issue %s: %w", is.Key, p)
@@ -35,42 +35,45 @@ func (s *Site) act(key, as, event string, edit func(*Issue) *problem) error {
 	return nil
 }
 
-// Edit changes an issue as a person does who fills in its screen: Summary, Description, Labels, Priority and Assignee (the name of one of
-// the people, or empty); what edit does to anything else is forgotten. It is refused as Jira would refuse it.
+// Edit edits an issue as a person does on its screen. It uses Summary, Description, Labels, Priority and Assignee (the name of a
+// user, or empty) from the edited copy, and ignores its other members. It fails as in Jira.
 func (s *Site) Edit(key, as string, edit func(*Issue)) error {
 	return s.act(key, as, eventUpdated, func(is *Issue) *problem {
-		wanted := *is
-		wanted.Labels = slices.Clone(is.Labels)
-		edit(&wanted)
-		values := map[string]any{"summary": wanted.Summary, "description": wanted.Description, "labels": append([]string{}, wanted.Labels...)}
-		if wanted.Priority != is.Priority {
-			values["priority"] = map[string]string{"name": wanted.Priority}
+		edited := *is
+		edited.Labels = slices.Clone(is.Labels)
+		edit(&edited)
+		values := map[string]any{
+			"summary": edited.Summary, "description": edited.Description, "labels": append([]string{}, edited.Labels...),
 		}
-		wrong := s.setFields(is, rawFields(values), false)
-		if _, known := findUser("", wanted.Assignee); !known && wanted.Assignee != "" {
-			wrong["assignee"] = fmt.Sprintf("User '%s' does not exist.", wanted.Assignee)
+		if edited.Priority != is.Priority {
+			values["priority"] = map[string]string{"name": edited.Priority}
 		}
-		if len(wrong) > 0 {
-			return &problem{status: http.StatusBadRequest, errors: wrong}
+		errs := s.setFields(is, rawFields(values))
+		if _, found := findUser("", edited.Assignee); !found && edited.Assignee != "" {
+			errs["assignee"] = fmt.Sprintf("User '%s' does not exist.", edited.Assignee)
 		}
-		is.Assignee = wanted.Assignee
+		if len(errs) > 0 {
+			return &problem{status: http.StatusBadRequest, errors: errs}
+		}
+		is.Assignee = edited.Assignee
 		return nil
 	})
 }
 
+// rawFields encodes the values of fields.
 func rawFields(values map[string]any) map[string]json.RawMessage {
 	raw := map[string]json.RawMessage{}
 	for id, v := range values {
-		raw[id], _ = json.Marshal(v) // strings, and lists and maps of them: it cannot fail
+		raw[id], _ = json.Marshal(v) // cannot fail for strings, and lists and maps of strings
 	}
 	return raw
 }
 
-// Transition moves an issue to a status, as a person does who gives the resolution when one is asked for.
+// Transition moves an issue to a status as a person does, with a resolution if it is required.
 func (s *Site) Transition(key, status, as string) error {
 	st, found := findStatus(status)
 	if !found {
-		return fmt.Errorf("there is no status %q", status)
+		return fmt.Errorf("status %q does not exist", status)
 	}
 	return s.act(key, as, eventMoved, func(is *Issue) *problem {
 		var values map[string]json.RawMessage
@@ -81,26 +84,26 @@ func (s *Site) Transition(key, status, as string) error {
 	})
 }
 
-// Move is Transition by a tester; it says whether there are such an issue and a way to such a status.
+// Move moves an issue to a status as a tester, and reports whether it succeeded.
 func (s *Site) Move(key, status string) bool { return s.Transition(key, status, Tester) == nil }
 
-// Comment adds a comment, in wiki markup.
+// Comment adds a comment in wiki markup.
 func (s *Site) Comment(key, as, body string) error {
 	u, _ := findUser("", as)
 	return s.act(key, as, eventCommented, func(is *Issue) *problem { return s.addComment(is, u, body) })
 }
 
-// MoveToProject gives an issue a new key in another project, which it returns. The ID stays, and the former key leads to the same issue.
-// A priority is lost when the other project has none.
+// MoveToProject moves an issue to another project and returns its new key. The ID stays, and the former key still finds the
+// issue. The priority is removed if the other project has none.
 func (s *Site) MoveToProject(key, project, as string) (string, error) {
 	to, found := findProject(project)
 	if !found {
-		return "", fmt.Errorf("there is no project %q", project)
+		return "", fmt.Errorf("project %q does not exist", project)
 	}
 	var newKey string
 	err := s.act(key, as, eventRelocated, func(is *Issue) *problem {
 		if is.Project == to.Key {
-			return refuse(http.StatusBadRequest, "The issue is in the project %s already.", to.Key)
+			return refuse(http.StatusBadRequest, "The issue is already in the project %s.", to.Key)
 		}
 		is.Project = to.Key
 		s.number(is)
@@ -116,7 +119,7 @@ func (s *Site) MoveToProject(key, project, as string) (string, error) {
 	return newKey, err
 }
 
-// Delete removes an issue, as an administrator does, and says whether there was one.
+// Delete deletes an issue as an administrator, and reports whether it existed.
 func (s *Site) Delete(key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,6 +129,6 @@ func (s *Site) Delete(key string) bool {
 	}
 	s.past.add(s.now(), is.ID, is)
 	s.drop(is)
-	s.tellDeleted(is, users[1])
+	s.announceDeleted(is, users[1])
 	return true
 }

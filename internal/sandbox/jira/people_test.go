@@ -9,32 +9,39 @@ import (
 	"testing"
 )
 
-func TestPeopleEdit(t *testing.T) {
+func TestEditByPerson(t *testing.T) {
 	s := New(Options{})
 	ask(t, s, http.MethodPost, "/issue", issue("labels", `["a","b"]`))
 	before := s.Issues()[0]
 	if err := s.Edit("voice-1", OnCall, func(is *Issue) {
-		is.Summary, is.Description, is.Priority, is.Assignee, is.Status, is.Key = "new", "text", "high", Tester, "Done", "X-1"
+		is.Summary = "new"
+		is.Description = "text"
+		is.Priority = "high"
+		is.Assignee = Tester
+		is.Status = "Done"
+		is.Key = "X-1"
 		is.Labels[0] = "c"
 	}); err != nil {
 		t.Fatal(err)
 	}
 	is := s.Issues()[0]
-	if is.Summary != "new" || is.Description != "text" || is.Priority != "High" || is.Assignee != Tester || !slices.Equal(is.Labels, []string{"b", "c"}) {
-		t.Errorf("edited to %+v", is)
+	if is.Summary != "new" || is.Description != "text" || is.Priority != "High" || is.Assignee != Tester ||
+		!slices.Equal(is.Labels, []string{"b", "c"}) {
+		t.Errorf("after the edit: %+v", is)
 	}
 	if is.Status != "To Do" || is.Key != "VOICE-1" || !slices.Equal(before.Labels, []string{"a", "b"}) || s.Counts().Edits != 0 {
-		t.Errorf("edited to %+v from %+v", is, before)
+		t.Errorf("after the edit: %+v, before: %+v", is, before)
 	}
 	for name, c := range map[string]struct {
 		key, as string
 		edit    func(*Issue)
 		want    string
 	}{
-		"no issue": {"VOICE-9", Tester, func(*Issue) {}, `there is no issue "VOICE-9"`},
-		"no user":  {"VOICE-1", "nobody", func(*Issue) {}, `there is no user "nobody"`},
+		"no issue": {"VOICE-9", Tester, func(*Issue) {}, `issue "VOICE-9" does not exist`},
+		"no user":  {"VOICE-1", "nobody", func(*Issue) {}, `user "nobody" does not exist`},
 		"summary":  {"VOICE-1", Tester, func(is *Issue) { is.Summary = "" }, "issue VOICE-1: summary: You must specify a summary of the issue."},
-		"labels":   {"VOICE-1", Tester, func(is *Issue) { is.Labels = []string{"a b"} }, "issue VOICE-1: labels: The label 'a b' contains spaces which is invalid."},
+		"labels": {"VOICE-1", Tester, func(is *Issue) { is.Labels = []string{"a b"} },
+			"issue VOICE-1: labels: The label 'a b' contains spaces which is invalid."},
 		"priority": {"VOICE-1", Tester, func(is *Issue) { is.Priority = "x" }, "issue VOICE-1: priority: Specify a valid priority ID or name"},
 		"assignee": {"VOICE-1", Tester, func(is *Issue) { is.Assignee = "x" }, "issue VOICE-1: assignee: User 'x' does not exist."},
 	} {
@@ -46,7 +53,7 @@ func TestPeopleEdit(t *testing.T) {
 		t.Error("a refused edit changed the issue")
 	}
 	if err := s.Transition("VOICE-1", "Lost", Tester); err == nil {
-		t.Error("there is no such status")
+		t.Error("a move to an unknown status succeeded")
 	}
 }
 
@@ -81,17 +88,17 @@ func TestComments(t *testing.T) {
 		}
 	}
 	if status, _ := call(t, s, http.MethodGet, "/issue/VOICE-1/comment?orderBy=author", ""); status != http.StatusBadRequest {
-		t.Errorf("an unknown order answers %d", status)
+		t.Errorf("an unknown order: got %d", status)
 	}
 	ids := map[string]bool{}
 	for _, c := range s.Issues()[0].Comments {
 		ids[c.ID] = true
 	}
 	if author := s.Issues()[0].Comments[1].Author; len(ids) != 5 || author != OnCall || s.Counts().Comments != 3 {
-		t.Errorf("%d IDs, the second author is %s, %d were counted", len(ids), author, s.Counts().Comments)
+		t.Errorf("%d IDs, second author %s, count %d", len(ids), author, s.Counts().Comments)
 	}
 	if err := s.Comment("VOICE-1", OnCall, " "); err == nil {
-		t.Error("an empty comment is taken")
+		t.Error("an empty comment was accepted")
 	}
 }
 
@@ -121,25 +128,29 @@ func TestMoveToAnotherProject(t *testing.T) {
 	}
 	ask(t, s, http.MethodPost, "/issue/VOICE-1/comment", `{"body":"by the former key"}`)
 	ask(t, s, http.MethodPost, "/issue", issue())
-	move("VOICE-1", VoiceProject, "VOICE-3") // keys are not given twice
-	if is, _ := s.Issue("VOICE-1"); is.Priority != defaultPriority || len(is.Comments) != 1 || !slices.Equal(is.FormerKeys, []string{"VOICE-1", "OPS-1"}) {
+	move("VOICE-1", VoiceProject, "VOICE-3") // keys are not reused
+	if is, _ := s.Issue("VOICE-1"); is.Priority != defaultPriority || len(is.Comments) != 1 ||
+		!slices.Equal(is.FormerKeys, []string{"VOICE-1", "OPS-1"}) {
 		t.Errorf("moved back to %+v", is)
 	}
-	for _, bad := range [][3]string{{"VOICE-1", "VOICE", Tester}, {"VOICE-1", "NOPE", Tester}, {"VOICE-9", "OPS", Tester}, {"VOICE-1", "OPS", "nobody"}} {
+	for _, bad := range [][3]string{{"VOICE-1", "VOICE", Tester}, {"VOICE-1", "NOPE", Tester}, {"VOICE-9", "OPS", Tester},
+		{"VOICE-1", "OPS", "nobody"}} {
 		if got, err := s.MoveToProject(bad[0], bad[1], bad[2]); err == nil || got != "" {
 			t.Errorf("%v: moved to %q", bad, got)
 		}
 	}
 	if !s.Delete("OPS-1") || len(s.byKey) != 1 || len(s.byID) != 1 || len(s.formerly) != 0 || s.bytes != s.Issues()[0].size() {
-		t.Errorf("deleting leaves %v, %v, %d bytes", s.byKey, s.formerly, s.bytes)
+		t.Errorf("after the deletion: %v, %v, %d bytes", s.byKey, s.formerly, s.bytes)
 	}
 	for _, ref := range []string{"VOICE-1", "OPS-1", "VOICE-3", "10001"} {
-		if status, body := call(t, s, http.MethodGet, "/issue/"+ref, ""); status != http.StatusNotFound || body != message("Issue does not exist or you do not have permission to see it.") {
+		if status, body := call(t, s, http.MethodGet, "/issue/"+ref, ""); status != http.StatusNotFound ||
+			body != message("Issue does not exist or you do not have permission to see it.") {
 			t.Errorf("%s: %d %s", ref, status, body)
 		}
 	}
-	if got := keysOf(ask(t, s, http.MethodGet, "/search/jql?fields=summary&jql="+url.QueryEscape("project in (VOICE,OPS)"), "")); got != "VOICE-2" {
-		t.Errorf("found %q after deleting", got)
+	if got := keysOf(ask(t, s, http.MethodGet, "/search/jql?fields=summary&jql="+url.QueryEscape("project in (VOICE,OPS)"),
+		"")); got != "VOICE-2" {
+		t.Errorf("found %q after the deletion", got)
 	}
 }
 
@@ -152,6 +163,6 @@ func TestFormerKeysAreBounded(t *testing.T) {
 		}
 	}
 	if _, found := s.Issue("VOICE-1"); found || len(s.Issues()[0].FormerKeys) != maxFormerKeys || len(s.formerly) != maxFormerKeys {
-		t.Errorf("%d former keys, the oldest is found: %v", len(s.formerly), found)
+		t.Errorf("%d former keys, found by the oldest: %v", len(s.formerly), found)
 	}
 }

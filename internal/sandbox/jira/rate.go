@@ -7,27 +7,30 @@ import (
 	"time"
 )
 
-// limiter is a rate limit of its own for each route, which is a method and a template of a path: so many requests in any second, as
-// Atlassian's page on rate limiting says of bursts.
+// limiter limits the requests to each route in any second, like the burst limit on Atlassian's page on rate limiting. A route is
+// a method and a template of a path.
 type limiter struct {
 	mu        sync.Mutex
 	perSecond int // 0 for no limit
 	accepted  map[string][]time.Time
 }
 
+// set sets the limit and clears the counts.
 func (l *limiter) set(perSecond int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.perSecond, l.accepted = perSecond, map[string][]time.Time{}
+	l.perSecond = perSecond
+	l.accepted = map[string][]time.Time{}
 }
 
+// get returns the limit.
 func (l *limiter) get() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.perSecond
 }
 
-// take says whether a request is within the limit, which it then counts to.
+// take reports whether a request is within the limit, and counts it if so.
 func (l *limiter) take(route string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,8 +49,8 @@ func (l *limiter) take(route string, now time.Time) bool {
 	return fits
 }
 
-// tooMany answers 429 when a request is beyond the rate limit.
-func (s *Site) tooMany(w http.ResponseWriter, route string) bool {
+// limit answers 429 to a request that exceeds the rate limit, and reports whether it did.
+func (s *Site) limit(w http.ResponseWriter, route string) bool {
 	now := s.clock()
 	if s.rate.take(route, now) {
 		return false

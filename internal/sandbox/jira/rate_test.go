@@ -27,10 +27,10 @@ func TestRateLimit(t *testing.T) {
 		{600 * time.Millisecond, http.MethodGet, "/issue/VOICE-2", 200}, // another issue, the same route
 		{0, http.MethodGet, "/issue/VOICE-1", 429},
 		{0, http.MethodGet, "/issue/VOICE-1/transitions", 200}, // another route
-		{0, http.MethodPost, "/issue", 415},                    // another method; what is refused counts as well
+		{0, http.MethodPost, "/issue", 415},                    // another method; a refused request counts too
 		{399 * time.Millisecond, http.MethodGet, "/issue/VOICE-1", 429},
-		{time.Millisecond, http.MethodGet, "/issue/VOICE-1", 200}, // the first one is a second old
-		{0, http.MethodGet, "/issue/VOICE-1", 429},                // but the second one is not
+		{time.Millisecond, http.MethodGet, "/issue/VOICE-1", 200}, // the first request is a second old
+		{0, http.MethodGet, "/issue/VOICE-1", 429},                // the second one is not
 		{600 * time.Millisecond, http.MethodGet, "/issue/VOICE-1", 200},
 	} {
 		now = now.Add(step.after)
@@ -43,14 +43,14 @@ func TestRateLimit(t *testing.T) {
 			t.Errorf("call %d: %d %s, want %d", i, w.Code, w.Body, step.want)
 		}
 		if limited := h.Get("Retry-After") == "1" && h.Get("RateLimit-Reason") == "jira-burst-based"; limited != (step.want == 429) {
-			t.Errorf("call %d: headers are %v", i, h)
+			t.Errorf("call %d: got headers %v", i, h)
 		}
 	}
 	if got := s.Counts().RateLimited; got != 3 {
-		t.Errorf("counted %d, want 3", got)
+		t.Errorf("got %d, want 3", got)
 	}
 	s.Reset()
 	if *s.Settings().RatePerSecond != 0 {
-		t.Error("a reset leaves the limit")
+		t.Error("the limit remains after a reset")
 	}
 }

@@ -9,42 +9,51 @@ import (
 	"unicode/utf8"
 )
 
-// maxRemoteLinks is how many Jira takes on one issue; for more it answers 413.
+// maxRemoteLinks is the maximum number of remote links of an issue. Jira answers 413 to more.
 const maxRemoteLinks = 2000
 
-func (s *Site) remoteLink(r *request) (int, any, *problem) {
-	var in struct {
-		GlobalID     string          `json:"globalId"`
-		Application  json.RawMessage `json:"application"`
-		Relationship string          `json:"relationship"`
-		Object       struct {
-			URL     string          `json:"url"`
-			Title   string          `json:"title"`
-			Summary string          `json:"summary"`
-			Icon    json.RawMessage `json:"icon"`
-			Status  json.RawMessage `json:"status"`
-		} `json:"object"`
+// remoteLinkInput is the body of a request for a remote link.
+type remoteLinkInput struct {
+	GlobalID     string          `json:"globalId"`
+	Application  json.RawMessage `json:"application"`
+	Relationship string          `json:"relationship"`
+	Object       struct {
+		URL     string          `json:"url"`
+		Title   string          `json:"title"`
+		Summary string          `json:"summary"`
+		Icon    json.RawMessage `json:"icon"`
+		Status  json.RawMessage `json:"status"`
+	} `json:"object"`
+}
+
+// check returns the errors by member.
+func (in remoteLinkInput) check() map[string]string {
+	errs := map[string]string{}
+	if u, err := url.Parse(in.Object.URL); in.Object.URL == "" {
+		errs["url"] = "'url' is required."
+	} else if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		errs["url"] = "'url' is invalid."
 	}
+	if in.Object.Title == "" {
+		errs["title"] = "'title' is required."
+	}
+	if utf8.RuneCountInString(in.GlobalID) > 255 {
+		errs["globalId"] = "'globalId' must be less than 255 characters."
+	}
+	if utf8.RuneCountInString(in.Object.Title) > 255 {
+		errs["title"] = "'title' must be less than 255 characters."
+	}
+	return errs
+}
+
+// remoteLink implements POST /issue/{issue}/remotelink.
+func (s *Site) remoteLink(r *request) (int, any, *problem) {
+	var in remoteLinkInput
 	if p := r.decode(&in); p != nil {
 		return 0, nil, p
 	}
-	wrong := map[string]string{}
-	if u, err := url.Parse(in.Object.URL); in.Object.URL == "" {
-		wrong["url"] = "'url' is required."
-	} else if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		wrong["url"] = "'url' is invalid."
-	}
-	if in.Object.Title == "" {
-		wrong["title"] = "'title' is required."
-	}
-	if utf8.RuneCountInString(in.GlobalID) > 255 {
-		wrong["globalId"] = "'globalId' must be less than 255 characters."
-	}
-	if utf8.RuneCountInString(in.Object.Title) > 255 {
-		wrong["title"] = "'title' must be less than 255 characters."
-	}
-	if len(wrong) > 0 {
-		return 0, nil, &problem{status: http.StatusBadRequest, errors: wrong}
+	if errs := in.check(); len(errs) > 0 {
+		return 0, nil, &problem{status: http.StatusBadRequest, errors: errs}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,6 +86,7 @@ func (s *Site) remoteLink(r *request) (int, any, *problem) {
 	return status, object{"id": link.ID, "self": selfLink(r.base, old) + "/remotelink/" + strconv.Itoa(link.ID)}, nil
 }
 
+// remoteLinks implements GET /issue/{issue}/remotelink.
 func (s *Site) remoteLinks(r *request) (int, any, *problem) {
 	is, found := s.Issue(r.PathValue("issue"))
 	if !found {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -76,10 +75,13 @@ func TestJQL(t *testing.T) {
 		`project > VOICE`:           "The operator '>' is not supported by the 'project' field.",
 		`project = VOICE OR x=1`:    "Error in the JQL Query: Expecting either 'AND' or 'ORDER BY' but got 'OR'. (line 1, character 17)",
 		`labels in (a`:              "Error in the JQL Query: Expecting ',' or ')' but got the end of the query. (line 1, character 13)",
-		`labels = a/b`:              `Error in the JQL Query: The character '/' is a reserved JQL character. You must enclose it in a string or use the escape '\u002f' instead. (line 1, character 11)`,
-		`labels = "a`:               "Error in the JQL Query: The quoted string 'a' has not been completed. (line 1, character 10)",
-		`labels = null`:             "Error in the JQL Query: 'null' is a reserved JQL word. You must surround it in quotation marks to use it in a query. (line 1, character 10)",
-		`updated >= never`:          "Date value 'never' for field 'updated' is invalid. Valid formats include: 'yyyy/MM/dd HH:mm', 'yyyy-MM-dd HH:mm', 'yyyy/MM/dd', 'yyyy-MM-dd', or a period format e.g. '-5d', '4w 2d'.",
+		`labels = a/b`: `Error in the JQL Query: The character '/' is a reserved JQL character. ` +
+			`You must enclose it in a string or use the escape '\u002f' instead. (line 1, character 11)`,
+		`labels = "a`: "Error in the JQL Query: The quoted string 'a' has not been completed. (line 1, character 10)",
+		`labels = null`: "Error in the JQL Query: 'null' is a reserved JQL word. " +
+			"You must surround it in quotation marks to use it in a query. (line 1, character 10)",
+		`updated >= never`: "Date value 'never' for field 'updated' is invalid. " +
+			"Valid formats include: 'yyyy/MM/dd HH:mm', 'yyyy-MM-dd HH:mm', 'yyyy/MM/dd', 'yyyy-MM-dd', or a period format e.g. '-5d', '4w 2d'.",
 	} {
 		status, body := call(t, s, http.MethodGet, "/search/jql?jql="+url.QueryEscape(jql), "")
 		if status != http.StatusBadRequest || !sameJSON(t, body, message(want)) {
@@ -102,12 +104,13 @@ func TestSearchOfCloud(t *testing.T) {
 		ask(t, s, http.MethodPost, "/issue", issue())
 	}
 	var ids []string
-	token, pages := "", 0
+	token := ""
+	pages := 0
 	for {
 		body := ask(t, s, http.MethodPost, "/search/jql", `{"jql":"project = VOICE ORDER BY key","maxResults":2,"nextPageToken":"`+token+`"}`)
 		for _, is := range body["issues"].([]any) {
 			if len(is.(map[string]any)) != 1 {
-				t.Errorf("got %v, want nothing but the ID", is)
+				t.Errorf("got %v, want only the ID", is)
 			}
 			ids = append(ids, is.(map[string]any)["id"].(string))
 		}
@@ -120,7 +123,8 @@ func TestSearchOfCloud(t *testing.T) {
 		t.Errorf("got %v in %d pages, want %v in 3", ids, pages, want)
 	}
 	for _, body := range []string{
-		`{"jql":"project = OPS","nextPageToken":"` + token + `"}`, `{"jql":"project = OPS","nextPageToken":"x"}`, `{"jql":"project = OPS","startAt":1}`,
+		`{"jql":"project = OPS","nextPageToken":"` + token +
+			`"}`, `{"jql":"project = OPS","nextPageToken":"x"}`, `{"jql":"project = OPS","startAt":1}`,
 	} {
 		if status, answer := call(t, s, http.MethodPost, "/search/jql", body); status != http.StatusBadRequest {
 			t.Errorf("%s: got %d %s", body, status, answer)
@@ -128,10 +132,10 @@ func TestSearchOfCloud(t *testing.T) {
 	}
 	status, body := call(t, s, http.MethodGet, "/search?jql=project%3DVOICE", "")
 	if status != http.StatusGone || !strings.Contains(body, "The requested API has been removed.") {
-		t.Errorf("the old search answers %d %s", status, body)
+		t.Errorf("the old search: got %d %s", status, body)
 	}
 	if c := s.Counts(); c.Searches != 5 {
-		t.Errorf("counted %d searches, want the 5 that had good queries", c.Searches)
+		t.Errorf("got %d searches, want the 5 with valid queries", c.Searches)
 	}
 }
 
@@ -152,16 +156,16 @@ func TestSearchOfDataCenter(t *testing.T) {
 		t.Errorf("got %v", body)
 	}
 	if status, _ := call(t, s, http.MethodPost, "/search/jql", `{"jql":"project = VOICE"}`); status != http.StatusNotFound {
-		t.Errorf("Cloud's search answers %d", status)
+		t.Errorf("Cloud's search: got %d", status)
 	}
 }
 
-func TestPagesOfASearchAreCapped(t *testing.T) {
+func TestSearchPageLimits(t *testing.T) {
 	for name, c := range map[string]struct {
 		mode             Mode
 		cap, issues, ask int
 		fields           string
-		want             []int // how many each page has
+		want             []int // the number of issues in each page
 	}{
 		"Cloud with fields":       {Cloud, 0, 1001, 5000, `["summary"]`, []int{1000, 1}},
 		"Cloud without":           {Cloud, 0, 1001, 5000, `["id"]`, []int{1001}},
@@ -185,7 +189,8 @@ func TestPagesOfASearchAreCapped(t *testing.T) {
 			more := ""
 			for len(got) <= len(c.want) {
 				path := map[Mode]string{Cloud: "/search/jql", DataCenter: "/search"}[c.mode]
-				body := ask(t, s, http.MethodPost, path, fmt.Sprintf(`{"jql":"project = VOICE ORDER BY key ASC","maxResults":%d,"fields":%s%s}`, c.ask, c.fields, more))
+				body := ask(t, s, http.MethodPost, path, fmt.Sprintf(`{"jql":"project = VOICE ORDER BY key ASC","maxResults":%d,`+
+					`"fields":%s%s}`, c.ask, c.fields, more))
 				list := body["issues"].([]any)
 				got = append(got, len(list))
 				for _, is := range list {
@@ -207,51 +212,6 @@ func TestPagesOfASearchAreCapped(t *testing.T) {
 				t.Errorf("pages of %v with %d issues, want %v with %d", got, len(ids), c.want, c.issues)
 			}
 		})
-	}
-}
-
-// FuzzParseJQL: a query that is read can be written, and reads back the same.
-func FuzzParseJQL(f *testing.F) {
-	for _, seed := range []string{
-		`project = VOICE`, `labels in ("a", 'b\'c') AND updated >= -5m ORDER BY key DESC, created`, `key not in (A-1)`, `order by`, `"key" = "\\"`,
-		`project = `, `updated >= "1w 2d"`, `labels = "é"`, `a=b=c`, `((`, "labels = \"\xff\"",
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, jql string) {
-		q, err := parseJQL(jql)
-		if err != nil {
-			return
-		}
-		again, err := parseJQL(q.String())
-		if err != nil && len(q.String()) <= maxJQL {
-			t.Fatalf("%q is written as %q, which is refused: %v", jql, q, err)
-		}
-		if err == nil && !reflect.DeepEqual(q, again) {
-			t.Fatalf("%q is read as %+v, and again as %+v", jql, q, again)
-		}
-	})
-}
-
-func TestRenderWiki(t *testing.T) {
-	for in, want := range map[string]string{
-		"h2. Steps":                       "<h2>Steps</h2>",
-		"h3. *a*\n----":                   "<h3><strong>a</strong></h3><hr>",
-		"* one\n* two\n# three":           "<ul><li>one</li><li>two</li></ul><ol><li>three</li></ol>",
-		"a *b* _c_ {{d*e*}}":              "<p>a <strong>b</strong> <em>c</em> <code>d*e*</code></p>",
-		"{noformat}\n<b> *x*\n{noformat}": "<pre>&lt;b&gt; *x*</pre>",
-		"{code:java}x{code}":              "<pre>x</pre>",
-		"{code}never closed":              "<pre>never closed</pre>",
-		"[go|https://x.test/?a=1&b]":      `<p><a rel="noreferrer nofollow" href="https://x.test/?a=1&amp;b">go</a></p>`,
-		"[go|javascript:x]":               "<p>[go|javascript:x]</p>",
-		`\*no\* \{code\}`:                 "<p>*no* {code}</p>",
-		"&#42;no&#42;":                    "<p>*no*</p>",
-		"<script>alert(1)</script>":       "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>",
-		"&lt;b&gt;":                       "<p>&lt;b&gt;</p>",
-	} {
-		if got := string(RenderWiki(in)); got != want {
-			t.Errorf("%q:\n got %s\nwant %s", in, got, want)
-		}
 	}
 }
 

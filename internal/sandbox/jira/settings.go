@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Bounds of the settings.
+// Limits of the settings.
 const (
 	maxLag          = time.Hour
 	maxRate         = 10_000
@@ -17,26 +17,29 @@ const (
 	maxWebhookRetry = time.Minute
 )
 
-// Settings are how the site behaves. Those that are absent stay as they are.
+// Settings are the settings of a site. In a change, absent ones stay as they are.
 type Settings struct {
-	// SearchLagMS is how far, in milliseconds, a search is behind; 0 at first, an hour at most.
+	// SearchLagMS is the delay of search results in milliseconds, at most an hour. The default is 0.
 	SearchLagMS *int `json:"searchLagMs,omitempty"`
-	// MaxResults caps a page of a search; 0, as at first, for what the kind of Jira allows.
+	// MaxResults is the maximum size of a page of a search. The default, 0, means the maximum of the kind of Jira.
 	MaxResults *int `json:"maxResults,omitempty"`
-	// RatePerSecond is how many requests each method and route takes in any second; 0, as at first, for no limit.
+	// RatePerSecond is the maximum number of requests to a route in any second. The default, 0, means no limit.
 	RatePerSecond *int `json:"ratePerSecond,omitempty"`
-	// Workflows are the workflows of projects by their keys; Simple at first.
+	// Workflows are the workflows of projects by key. The default is Simple.
 	Workflows map[string]Workflow `json:"workflows,omitempty"`
-	// Webhook is where changes are told; none at first, and none with an empty URL.
+	// Webhook receives changes. The default, and one with an empty URL, means none.
 	Webhook *Webhook `json:"webhook,omitempty"`
 }
 
+// check validates the settings.
 func (in Settings) check() error {
 	for name, b := range map[string]struct {
 		value *int
 		most  int
 	}{
-		"searchLagMs": {in.SearchLagMS, int(maxLag.Milliseconds())}, "maxResults": {in.MaxResults, cloudMost}, "ratePerSecond": {in.RatePerSecond, maxRate},
+		"searchLagMs":   {in.SearchLagMS, int(maxLag.Milliseconds())},
+		"maxResults":    {in.MaxResults, maxCloudPage},
+		"ratePerSecond": {in.RatePerSecond, maxRate},
 	} {
 		if b.value != nil && (*b.value < 0 || *b.value > b.most) {
 			return fmt.Errorf("%s %d: must be from 0 to %d", name, *b.value, b.most)
@@ -44,7 +47,7 @@ func (in Settings) check() error {
 	}
 	for key, w := range in.Workflows {
 		if _, found := findProject(key); !found {
-			return fmt.Errorf("workflows: there is no project %q", key)
+			return fmt.Errorf("workflows: project %q does not exist", key)
 		}
 		if !slices.Contains([]Workflow{Simple, Strict, OneWay}, w) {
 			return fmt.Errorf("workflow %q: must be simple, strict or oneWay", w)
@@ -56,7 +59,7 @@ func (in Settings) check() error {
 	return nil
 }
 
-// Set changes settings, all or none.
+// Set changes settings. If one is invalid, it changes none.
 func (s *Site) Set(in Settings) error {
 	if err := in.check(); err != nil {
 		return err
@@ -65,10 +68,10 @@ func (s *Site) Set(in Settings) error {
 	defer s.mu.Unlock()
 	if in.SearchLagMS != nil {
 		s.past.lag = time.Duration(*in.SearchLagMS) * time.Millisecond
-		s.past.forget(s.now())
+		s.past.trim(s.now())
 	}
 	if in.MaxResults != nil {
-		s.mostResults = *in.MaxResults
+		s.maxResults = *in.MaxResults
 	}
 	for key, w := range in.Workflows {
 		p, _ := findProject(key)
@@ -83,12 +86,14 @@ func (s *Site) Set(in Settings) error {
 	return nil
 }
 
-// Settings are those in force, without the webhook's secret.
+// Settings returns the current settings without the webhook's secret.
 func (s *Site) Settings() Settings {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	lag, rate, hook := int(s.past.lag.Milliseconds()), s.rate.get(), s.hook.settings()
-	most := s.mostResults
+	lag := int(s.past.lag.Milliseconds())
+	rate := s.rate.get()
+	hook := s.hook.settings()
+	most := s.maxResults
 	out := Settings{SearchLagMS: &lag, MaxResults: &most, RatePerSecond: &rate, Workflows: maps.Clone(s.workflows)}
 	if hook.URL != "" {
 		hook.Secret = ""
@@ -97,20 +102,21 @@ func (s *Site) Settings() Settings {
 	return out
 }
 
-// SetSearchLag lets searches be behind by d, cut to milliseconds and to an hour at most. Reading an issue is never behind.
+// SetSearchLag delays the results of searches by d, at most an hour. Reading an issue is not delayed.
 func (s *Site) SetSearchLag(d time.Duration) {
 	ms := int(min(max(d, 0), maxLag).Milliseconds())
 	_ = s.Set(Settings{SearchLagMS: &ms}) // within its bounds
 }
 
-// SetWorkflow switches the workflow of a project.
+// SetWorkflow sets the workflow of a project.
 func (s *Site) SetWorkflow(project string, w Workflow) error {
 	return s.Set(Settings{Workflows: map[string]Workflow{project: w}})
 }
 
-// SetWebhook tells all changes from now on to a webhook, and forgets what was delivered to an earlier one. An empty URL ends it.
+// SetWebhook sets the webhook and removes the deliveries of the former one. An empty URL means no webhook.
 func (s *Site) SetWebhook(w Webhook) error { return s.Set(Settings{Webhook: &w}) }
 
+// check validates the webhook.
 func (w Webhook) check() error {
 	switch u, err := url.Parse(w.URL); {
 	case w.URL == "":

@@ -1,5 +1,5 @@
-// Package jira is the sandbox's Jira: one site with the REST API v2 of Cloud or of Data Center, as strict as the real one.
-// What it accepts follows Atlassian's published OpenAPI description; its error texts are those that Jira gives.
+// Package jira is the sandbox's Jira: a site with the REST API v2 of Cloud or Data Center, as strict as the real one.
+// Requests follow Atlassian's published OpenAPI description. Error texts are Jira's.
 package jira
 
 import (
@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/wiki"
 )
 
 // Mode is the kind of Jira.
@@ -20,18 +22,18 @@ const (
 	DataCenter Mode = "datacenter"
 )
 
-// What exists on a fresh site.
+// The content of a new site.
 const (
-	// BotUser and BotToken are good for basic authentication, BearerToken as a bearer token.
+	// BotUser and BotToken are valid for basic authentication, BearerToken as a bearer token.
 	BotUser     = "bot@example.com"
 	BotToken    = "jira-sandbox"
 	BearerToken = "pat-sandbox"
 
-	// VoiceProject has every field on its screens; OpsProject has no priority.
+	// VoiceProject has every field on its screens. OpsProject has no priority.
 	VoiceProject = "VOICE"
 	OpsProject   = "OPS"
 
-	// BasePath is where the site is: the REST API below it, and pages such as /jira/browse/VOICE-1.
+	// BasePath is the path of the site, with the REST API and pages such as /jira/browse/VOICE-1 below it.
 	BasePath = "/jira"
 )
 
@@ -41,15 +43,15 @@ const (
 	maxCredentials = 200
 )
 
-// Options of a site.
+// Options are the options of a site.
 type Options struct {
-	// Mode is Cloud when empty.
+	// Mode is the kind of Jira. Empty means Cloud.
 	Mode Mode
-	// Clock tells the time; time.Now when nil.
+	// Clock returns the time. nil means time.Now.
 	Clock func() time.Time
 }
 
-// State of a credential.
+// State is the state of a credential.
 type State string
 
 // The states of a credential. A revoked one answers 401, a forbidden one 403.
@@ -59,7 +61,7 @@ const (
 	Forbidden State = "forbidden"
 )
 
-// Counts are what was accepted.
+// Counts are the numbers of accepted calls.
 type Counts struct {
 	Creates     int `json:"creates"`
 	Edits       int `json:"edits"`
@@ -68,11 +70,11 @@ type Counts struct {
 	RemoteLinks int `json:"remoteLinks"`
 	Searches    int `json:"searches"`
 	Reads       int `json:"reads"`
-	// RateLimited is how many requests the built-in rate limit refused.
+	// RateLimited is the number of requests that the built-in rate limit refused.
 	RateLimited int `json:"rateLimited"`
 }
 
-// Issue is an issue. Those that a Site hands out are never changed afterwards.
+// Issue is an issue. An issue that a Site has returned never changes.
 type Issue struct {
 	ID          string                     `json:"id"`
 	Key         string                     `json:"key"`
@@ -95,8 +97,8 @@ type Issue struct {
 	Comments    []Comment                  `json:"comments,omitempty"`
 	RemoteLinks []RemoteLink               `json:"remoteLinks,omitempty"`
 
-	serial int // its ID as a number
-	number int // its number within the project
+	serial int // the ID as a number
+	number int // the number within the project
 }
 
 // Comment is a comment on an issue.
@@ -107,7 +109,7 @@ type Comment struct {
 	Created time.Time `json:"created"`
 }
 
-// RemoteLink is a link from an issue to somewhere else.
+// RemoteLink is a link from an issue to another page.
 type RemoteLink struct {
 	ID       int    `json:"id"`
 	GlobalID string `json:"globalId,omitempty"`
@@ -119,16 +121,16 @@ type RemoteLink struct {
 type Site struct {
 	mode  Mode
 	clock func() time.Time
-	base  atomic.Pointer[string] // the address that it was last called by
+	base  atomic.Pointer[string] // the address of the last call
 	rate  limiter
 	hook  outbox
 
 	mu          sync.RWMutex
 	credentials map[string]State
-	issues      []*Issue // in the order they were made
+	issues      []*Issue // in the order of creation
 	byKey       map[string]*Issue
 	byID        map[string]*Issue
-	formerly    map[string]string // keys that issues had before they moved to another project, to their IDs
+	formerly    map[string]string // the IDs of issues that moved to another project, by former key
 	numbers     map[string]int    // the last issue number of each project
 	lastID      int
 	lastComment int
@@ -136,11 +138,11 @@ type Site struct {
 	bytes       int
 	counts      Counts
 	workflows   map[string]Workflow
-	mostResults int // of one page of a search; 0 for what the mode allows
+	maxResults  int // the maximum size of a page of a search; 0 means the mode's maximum
 	past        past
 }
 
-// New makes a site with the projects and credentials of the constants above.
+// New returns a site with the projects and credentials of the constants above.
 func New(o Options) *Site {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -153,24 +155,33 @@ func New(o Options) *Site {
 	return s
 }
 
-// Reset forgets everything that happened, and every setting.
+// Reset restores the content and settings of a new site.
 func (s *Site) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.credentials = map[string]State{BotToken: Valid, BearerToken: Valid}
-	s.issues, s.byKey, s.byID, s.formerly = nil, map[string]*Issue{}, map[string]*Issue{}, map[string]string{}
-	s.numbers, s.lastID, s.lastComment, s.lastChange, s.bytes = map[string]int{}, 10_000, 20_000, 30_000, 0
+	s.issues = nil
+	s.byKey = map[string]*Issue{}
+	s.byID = map[string]*Issue{}
+	s.formerly = map[string]string{}
+	s.numbers = map[string]int{}
+	s.lastID = 10_000
+	s.lastComment = 20_000
+	s.lastChange = 30_000
+	s.bytes = 0
 	s.counts = Counts{}
-	s.workflows, s.mostResults, s.past = map[string]Workflow{}, 0, past{}
+	s.workflows = map[string]Workflow{}
+	s.maxResults = 0
+	s.past = past{}
 	s.rate.set(0)
 	s.hook.reset(Webhook{})
 }
 
-// Mode is the kind of Jira that it is.
+// Mode returns the kind of Jira.
 func (s *Site) Mode() Mode { return s.mode }
 
-// PutToken adds a token, good for basic (with BotUser) and bearer authentication, or changes what one may do. BotToken stays for basic
-// and BearerToken for bearer authentication only.
+// PutToken adds a token for basic authentication with BotUser and for bearer authentication, or updates the state of one.
+// BotToken remains for basic and BearerToken for bearer authentication only.
 func (s *Site) PutToken(token string, state State) error {
 	if token == "" || len(token) > 255 {
 		return fmt.Errorf("token must have 1 to 255 characters")
@@ -182,21 +193,21 @@ func (s *Site) PutToken(token string, state State) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := s.credentials[token]; !known && len(s.credentials) >= maxCredentials {
-		return fmt.Errorf("the site holds %d tokens at most", maxCredentials)
+	if _, ok := s.credentials[token]; !ok && len(s.credentials) >= maxCredentials {
+		return fmt.Errorf("a site has at most %d tokens", maxCredentials)
 	}
 	s.credentials[token] = state
 	return nil
 }
 
-// Issues are all issues, oldest first.
+// Issues returns all issues, oldest first.
 func (s *Site) Issues() []*Issue {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return slices.Clone(s.issues)
 }
 
-// Issue looks an issue up by key or ID.
+// Issue returns an issue by key or ID.
 func (s *Site) Issue(keyOrID string) (*Issue, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -204,9 +215,18 @@ func (s *Site) Issue(keyOrID string) (*Issue, bool) {
 	return is, is != nil
 }
 
-// Counts tells what was accepted so far.
+// Counts returns the counts so far.
 func (s *Site) Counts() Counts {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.counts
+}
+
+// Active returns the parts of an issue's and its comments' texts that Jira acts on, such as mentions and macros.
+func (is *Issue) Active() []string {
+	found := wiki.Active(is.Description)
+	for _, c := range is.Comments {
+		found = append(found, wiki.Active(c.Body)...)
+	}
+	return found
 }

@@ -10,30 +10,31 @@ import (
 	"time"
 )
 
-// maxFormerKeys is how many keys that it had before an issue goes on answering to.
+// maxFormerKeys is the maximum number of former keys by which an issue is found.
 const maxFormerKeys = 100
 
-// find needs the lock. An issue that moved to another project is found by its former keys too.
+// find returns an issue by ID, key or former key, or nil. It needs the lock.
 func (s *Site) find(keyOrID string) *Issue {
 	key := strings.ToUpper(keyOrID)
 	if is := s.byKey[key]; is != nil {
 		return is
 	}
-	if id, moved := s.formerly[key]; moved {
+	if id, ok := s.formerly[key]; ok {
 		return s.byID[id]
 	}
 	return s.byID[keyOrID]
 }
 
-// index is where an issue is in the list, which is in the order of the IDs. It needs the lock.
+// index returns the index of an issue in the list, which is sorted by ID. It needs the lock.
 func (s *Site) index(is *Issue) int {
 	i, _ := slices.BinarySearchFunc(s.issues, is, bySerial)
 	return i
 }
 
+// bySerial compares issues by ID.
 func bySerial(a, b *Issue) int { return cmp.Compare(a.serial, b.serial) }
 
-// insert gives a new issue its key and ID and stores it. It needs the lock.
+// insert stores a new issue under a new key and ID. It needs the lock.
 func (s *Site) insert(is *Issue, by user) {
 	s.lastID++
 	is.serial = s.lastID
@@ -43,21 +44,22 @@ func (s *Site) insert(is *Issue, by user) {
 	is.Updated = is.Created
 	s.past.add(is.Created, is.ID, nil)
 	s.issues = append(s.issues, is)
-	s.byKey[is.Key], s.byID[is.ID] = is, is
+	s.byKey[is.Key] = is
+	s.byID[is.ID] = is
 	s.bytes += is.size()
-	s.makeRoom(is)
-	s.tellCreated(is, by)
+	s.trim(is)
+	s.announceCreated(is, by)
 }
 
-// number gives an issue the next key of its project. It needs the lock.
+// number assigns an issue the next key of its project. It needs the lock.
 func (s *Site) number(is *Issue) {
 	s.numbers[is.Project]++
 	is.number = s.numbers[is.Project]
 	is.Key = fmt.Sprintf("%s-%d", is.Project, is.number)
 }
 
-// makeRoom lets the oldest issues go when the site is full, but never the one that was just written. It needs the lock.
-func (s *Site) makeRoom(written *Issue) {
+// trim removes the oldest issues if the site is full, but never the one just written. It needs the lock.
+func (s *Site) trim(written *Issue) {
 	for len(s.issues) > maxIssues || s.bytes > maxIssueBytes {
 		oldest := s.issues[0]
 		if oldest == written && len(s.issues) == 1 {
@@ -69,11 +71,11 @@ func (s *Site) makeRoom(written *Issue) {
 	}
 }
 
-// drop forgets an issue. It needs the lock.
+// drop removes an issue. It needs the lock.
 func (s *Site) drop(is *Issue) {
 	i := s.index(is)
 	if i == 0 {
-		s.issues = s.issues[1:] // cheap: this is how a full site makes room
+		s.issues = s.issues[1:] // the cheap case, when the site is full
 	} else {
 		s.issues = slices.Delete(slices.Clone(s.issues), i, i+1)
 	}
@@ -85,32 +87,33 @@ func (s *Site) drop(is *Issue) {
 	s.bytes -= is.size()
 }
 
-// change replaces an issue by what edit makes of a copy, so that whoever reads the old one is not disturbed. When edit refuses, nothing
-// changes. Event is what Jira's webhooks call it, empty for what they do not tell. It needs the lock.
+// change replaces an issue by an edited copy, so that readers of the old one are not affected. If edit refuses, nothing changes.
+// event is the webhook's name for the change; an empty one is not announced. It needs the lock.
 func (s *Site) change(old *Issue, by user, event string, edit func(*Issue) *problem) *problem {
 	is := *old
 	if p := edit(&is); p != nil {
 		return p
 	}
 	now := s.now()
-	// Two changes in one millisecond can be told apart.
-	if is.Updated = now; !now.After(old.Updated) {
+	is.Updated = now
+	if !now.After(old.Updated) { // changes within a millisecond differ too
 		is.Updated = old.Updated.Add(time.Millisecond)
 	}
 	s.past.add(now, old.ID, old)
 	if is.Key != old.Key {
-		s.renamed(old, &is)
+		s.addFormerKey(old, &is)
 	}
 	s.bytes += is.size() - old.size()
 	s.issues[s.index(old)] = &is
-	s.byKey[is.Key], s.byID[is.ID] = &is, &is
-	s.makeRoom(&is)
-	s.tellChanged(old, &is, by, event)
+	s.byKey[is.Key] = &is
+	s.byID[is.ID] = &is
+	s.trim(&is)
+	s.announceChanged(old, &is, by, event)
 	return nil
 }
 
-// renamed lets an issue be found by the key that it had. It needs the lock.
-func (s *Site) renamed(old, is *Issue) {
+// addFormerKey makes an issue available by its former key. It needs the lock.
+func (s *Site) addFormerKey(old, is *Issue) {
 	is.FormerKeys = append(slices.Clip(old.FormerKeys), old.Key)
 	if len(is.FormerKeys) > maxFormerKeys {
 		delete(s.formerly, is.FormerKeys[0])
@@ -120,9 +123,10 @@ func (s *Site) renamed(old, is *Issue) {
 	s.formerly[old.Key] = is.ID
 }
 
-// now has the precision that Jira shows.
+// now returns the time in milliseconds, Jira's precision.
 func (s *Site) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
 
+// size returns the approximate size of an issue in memory.
 func (is *Issue) size() int {
 	n := 1024 + len(is.Summary) + len(is.Description)
 	for _, list := range [][]string{is.Labels, is.FormerKeys} {

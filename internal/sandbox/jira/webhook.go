@@ -5,28 +5,29 @@ import (
 	"strconv"
 )
 
-// Webhook is where the site tells changes, as one that an administrator of the real Jira registers.
+// Webhook is a webhook as an administrator registers it in Jira.
 type Webhook struct {
-	// URL gets a POST for each change; none is sent when it is empty.
+	// URL receives a POST for each change. Empty means no webhook.
 	URL string `json:"url"`
-	// Secret signs the body: X-Hub-Signature is "sha256=" and the hexadecimal HMAC. Empty for no signature, as old servers have none.
+	// Secret signs the body: X-Hub-Signature is "sha256=" and the hexadecimal HMAC. Empty means no signature, as in old versions of Jira.
 	Secret string `json:"secret,omitempty"`
-	// RetryMS is how long to wait before each further try, in milliseconds; 0 for a second. The real Jira waits 5 to 15 minutes.
+	// RetryMS is the time before each retry in milliseconds. 0 means a second. The real Jira waits 5 to 15 minutes.
 	RetryMS int `json:"retryMs,omitempty"`
 }
 
-// tellCreated needs the lock, as the others do.
-func (s *Site) tellCreated(is *Issue, by user) {
-	s.tellIssue("jira:issue_created", eventCreated, is, by, nil)
+// announceCreated sends a new issue to the webhook. It needs the lock, like the functions below.
+func (s *Site) announceCreated(is *Issue, by user) {
+	s.announceIssue("jira:issue_created", eventCreated, is, by, nil)
 }
 
-func (s *Site) tellDeleted(is *Issue, by user) {
-	s.tellIssue("jira:issue_deleted", eventDeleted, is, by, nil)
+// announceDeleted sends a deleted issue to the webhook.
+func (s *Site) announceDeleted(is *Issue, by user) {
+	s.announceIssue("jira:issue_deleted", eventDeleted, is, by, nil)
 }
 
-// tellChanged tells each new comment by itself, and all of the change as an update.
-func (s *Site) tellChanged(old, is *Issue, by user, event string) {
-	if event == "" || !s.hook.wanted() {
+// announceChanged sends each new comment to the webhook, and then the whole change as an update.
+func (s *Site) announceChanged(old, is *Issue, by user, event string) {
+	if event == "" || !s.hook.enabled() {
 		return
 	}
 	more := object{}
@@ -40,11 +41,12 @@ func (s *Site) tellChanged(old, is *Issue, by user, event string) {
 		s.lastChange++
 		more["changelog"] = object{"id": strconv.Itoa(s.lastChange), "items": items}
 	}
-	s.tellIssue("jira:issue_updated", event, is, by, more)
+	s.announceIssue("jira:issue_updated", event, is, by, more)
 }
 
-func (s *Site) tellIssue(webhookEvent, event string, is *Issue, by user, more object) {
-	if !s.hook.wanted() {
+// announceIssue sends an issue with further members to the webhook.
+func (s *Site) announceIssue(webhookEvent, event string, is *Issue, by user, more object) {
+	if !s.hook.enabled() {
 		return
 	}
 	body := object{"issue_event_type_name": event, "user": s.userView(s.address(), by), "issue": s.webhookIssue(is, "*all", "-comment")}
@@ -54,23 +56,25 @@ func (s *Site) tellIssue(webhookEvent, event string, is *Issue, by user, more ob
 	s.post(webhookEvent, is, body)
 }
 
-// webhookIssue is an issue without its comments, which could be many.
+// webhookIssue returns the fields of an issue for the webhook.
 func (s *Site) webhookIssue(is *Issue, fields ...string) object {
 	v := s.issueView(s.address(), is, fields, nil)
 	delete(v, "expand")
 	return v
 }
 
+// post enqueues a call of the webhook.
 func (s *Site) post(webhookEvent string, is *Issue, body object) {
-	body["timestamp"], body["webhookEvent"] = s.now().UnixMilli(), webhookEvent
+	body["timestamp"] = s.now().UnixMilli()
+	body["webhookEvent"] = webhookEvent
 	raw, err := json.Marshal(body)
-	if err != nil { // what the site holds was JSON when it came
-		panic("writing a webhook's body: " + err.Error())
+	if err != nil { // cannot happen: the site stores valid JSON
+		panic("encoding a webhook's body: " + err.Error())
 	}
 	s.hook.add(&Delivery{ID: newIdentifier(), Event: webhookEvent, IssueKey: is.Key, Body: raw})
 }
 
-// address is where the site was last called, for the links in what it tells.
+// address returns the site's address for links in webhooks, which is that of the last call.
 func (s *Site) address() string {
 	if base := s.base.Load(); base != nil {
 		return *base

@@ -15,21 +15,21 @@ import (
 	"time"
 )
 
-// heard is what a webhook's receiver was sent.
-type heard struct {
+// received is a request that a webhook's receiver got.
+type received struct {
 	header http.Header
 	raw    []byte
 	body   map[string]any
 }
 
-// listen makes a site with a webhook, whose receiver answers with answers, one after the other, the last one for ever.
-func listen(t *testing.T, s *Site, secret string, answers ...int) func() []heard {
+// listen sets a webhook whose receiver gives the answers in turn and repeats the last one. It returns a function that returns the requests.
+func listen(t *testing.T, s *Site, secret string, answers ...int) func() []received {
 	t.Helper()
 	var mu sync.Mutex
-	var all []heard
+	var all []received
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
-		h := heard{header: r.Header, raw: raw}
+		h := received{header: r.Header, raw: raw}
 		_ = json.Unmarshal(raw, &h.body)
 		mu.Lock()
 		defer mu.Unlock()
@@ -44,7 +44,7 @@ func listen(t *testing.T, s *Site, secret string, answers ...int) func() []heard
 	if err := s.SetWebhook(Webhook{URL: receiver.URL + "/hook?token=hidden", Secret: secret, RetryMS: 1}); err != nil {
 		t.Fatal(err)
 	}
-	return func() []heard {
+	return func() []received {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
@@ -59,14 +59,14 @@ func listen(t *testing.T, s *Site, secret string, answers ...int) func() []heard
 	}
 }
 
-func TestSignatureOfThePublishedExample(t *testing.T) {
+func TestPublishedSignature(t *testing.T) {
 	const want = "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"
 	if got := sign("It's a Secret to Everybody", []byte("Hello World!")); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
-// changesOf lists the changelog's items as "field: from (ID) -> to (ID)".
+// changesOf returns the changelog's items as "field: from (ID) -> to (ID)".
 func changesOf(body map[string]any) string {
 	log, _ := body["changelog"].(map[string]any)
 	if log == nil {
@@ -87,7 +87,7 @@ func TestWebhooks(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func()
-		want []string // event, type, user, key, and the changes
+		want []string // event, type, user, key and changes
 	}{
 		{"created", func() { ask(t, s, http.MethodPost, "/issue", issue("labels", `["a"]`)) },
 			[]string{"jira:issue_created issue_created bot VOICE-1 "}},
@@ -96,10 +96,12 @@ func TestWebhooks(t *testing.T) {
 		},
 			[]string{"jira:issue_updated issue_updated bot VOICE-1 Owning team: <nil> (<nil>) -> Voice (<nil>)"}},
 		{"edited by a person", func() {
-			if err := s.Edit("VOICE-1", OnCall, func(is *Issue) { is.Priority, is.Assignee, is.Labels = "High", Tester, []string{"b", "c"} }); err != nil {
+			if err := s.Edit("VOICE-1", OnCall,
+				func(is *Issue) { is.Priority, is.Assignee, is.Labels = "High", Tester, []string{"b", "c"} }); err != nil {
 				t.Error(err)
 			}
-		}, []string{"jira:issue_updated issue_updated oncall VOICE-1 priority: Medium (3) -> High (2); labels: a (<nil>) -> b c (<nil>); assignee: <nil> (<nil>) -> Test Engineer (" + users[1].AccountID + ")"}},
+		}, []string{"jira:issue_updated issue_updated oncall VOICE-1 priority: Medium (3) -> High (2); " +
+			"labels: a (<nil>) -> b c (<nil>); assignee: <nil> (<nil>) -> Test Engineer (" + users[1].AccountID + ")"}},
 		{"moved with a comment", func() {
 			ask(t, s, http.MethodPost, "/issue/VOICE-1/transitions", `{"transition":{"id":"31"},"update":{"comment":[{"add":{"body":"fixed"}}]}}`)
 		}, []string{
@@ -112,14 +114,16 @@ func TestWebhooks(t *testing.T) {
 		{"property", func() { ask(t, s, http.MethodPut, "/issue/VOICE-1/properties/p", `1`) }, nil},
 		{"refused", func() { call(t, s, http.MethodPut, "/issue/VOICE-1", `{"fields":{"summary":""}}`) }, nil},
 		{"to another project", func() { _, _ = s.MoveToProject("VOICE-1", "OPS", Tester) },
-			[]string{"jira:issue_updated issue_moved tester OPS-1 project: Voice AI (10000) -> Operations (10001); Key: VOICE-1 (<nil>) -> OPS-1 (<nil>); priority: High (2) -> <nil> (<nil>)"}},
+			[]string{"jira:issue_updated issue_moved tester OPS-1 project: Voice AI (10000) -> Operations (10001); " +
+				"Key: VOICE-1 (<nil>) -> OPS-1 (<nil>); priority: High (2) -> <nil> (<nil>)"}},
 		{"deleted", func() { s.Delete("VOICE-1") }, []string{"jira:issue_deleted issue_deleted tester OPS-1 "}},
 	} {
 		c.do()
 		var got []string
 		for _, h := range wait() {
-			if want := sign("key", h.raw); h.header.Get("X-Hub-Signature") != want || h.header.Get("Content-Type") != "application/json; charset=utf-8" {
-				t.Errorf("%s: headers are %v, the signature should be %s", c.name, h.header, want)
+			if want := sign("key", h.raw); h.header.Get("X-Hub-Signature") != want ||
+				h.header.Get("Content-Type") != "application/json; charset=utf-8" {
+				t.Errorf("%s: got headers %v, want the signature %s", c.name, h.header, want)
 			}
 			is := h.body["issue"].(map[string]any)
 			fields := is["fields"].(map[string]any)
@@ -131,15 +135,16 @@ func TestWebhooks(t *testing.T) {
 				who = comment["author"].(map[string]any)
 			}
 			u, _ := findUser(fmt.Sprint(who["accountId"]), "")
-			got = append(got, fmt.Sprintf("%v %v %s %v %s", h.body["webhookEvent"], h.body["issue_event_type_name"], u.Name, is["key"], changesOf(h.body)))
+			got = append(got, fmt.Sprintf("%v %v %s %v %s", h.body["webhookEvent"], h.body["issue_event_type_name"], u.Name,
+				is["key"], changesOf(h.body)))
 		}
-		slices.Sort(got) // the order is not promised
+		slices.Sort(got) // the order is undefined
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s:\n got %q\nwant %q", c.name, got, c.want)
 		}
 	}
 	if c := s.DeliveryCounts(); c != (DeliveryCounts{Delivered: 9}) {
-		t.Errorf("counted %+v", c)
+		t.Errorf("got counts %+v", c)
 	}
 }
 
@@ -157,18 +162,18 @@ func TestWebhooksOfDataCenter(t *testing.T) {
 		t.Errorf("got %s with %v", h.raw, h.header)
 	}
 	if got := changesOf(h.body); got != "assignee: <nil> (<nil>) -> On Call (oncall)" {
-		t.Errorf("changes are %s", got)
+		t.Errorf("got changes %s", got)
 	}
 	item := h.body["changelog"].(map[string]any)["items"].([]any)[0].(map[string]any)
 	if item["fieldId"] != "assignee" || item["fieldtype"] != "jira" || h.body["changelog"].(map[string]any)["id"] == "" {
 		t.Errorf("got %v", h.body["changelog"])
 	}
 	if self := h.body["issue"].(map[string]any)["self"]; self != "http://example.com/jira/rest/api/2/issue/10001" {
-		t.Errorf("the issue is at %v", self)
+		t.Errorf("got the URL %v", self)
 	}
 }
 
-func TestDeliveriesAreTriedAgain(t *testing.T) {
+func TestDeliveriesAreRetried(t *testing.T) {
 	uuid := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	for name, c := range map[string]struct {
 		answers []int // 0 closes the connection
@@ -192,21 +197,22 @@ func TestDeliveriesAreTriedAgain(t *testing.T) {
 			all := wait()
 			log := s.Deliveries()
 			if len(log) != 1 || len(all) != c.tries || log[0].Tries != c.tries || log[0].State != c.state || log[0].Status != c.status {
-				t.Fatalf("%d calls, logged %+v", len(all), log)
+				t.Fatalf("%d calls, log %+v", len(all), log)
 			}
 			d := log[0]
 			if d.Event != "jira:issue_created" || d.IssueKey != "VOICE-1" || !uuid.MatchString(d.ID) {
-				t.Errorf("logged %+v", d)
+				t.Errorf("got log %+v", d)
 			}
 			if (d.Error != "") != (c.status == 0) || strings.Contains(d.Error, "hidden") {
-				t.Errorf("the error is %q", d.Error)
+				t.Errorf("got error %q", d.Error)
 			}
 			for i, h := range all {
 				retry := ""
 				if i > 0 {
 					retry = fmt.Sprint(i)
 				}
-				if h.header.Get("X-Atlassian-Webhook-Identifier") != d.ID || h.header.Get("X-Atlassian-Webhook-Retry") != retry || string(h.raw) != string(d.Body) {
+				if h.header.Get("X-Atlassian-Webhook-Identifier") != d.ID || h.header.Get("X-Atlassian-Webhook-Retry") != retry ||
+					string(h.raw) != string(d.Body) {
 					t.Errorf("try %d: %v %s", i, h.header, h.raw)
 				}
 			}
@@ -214,7 +220,7 @@ func TestDeliveriesAreTriedAgain(t *testing.T) {
 	}
 }
 
-func TestTheQueueOfDeliveriesIsBounded(t *testing.T) {
+func TestDeliveriesAreBounded(t *testing.T) {
 	release, entered := make(chan struct{}), make(chan struct{}, deliveryWorkers)
 	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		select {
@@ -233,27 +239,28 @@ func TestTheQueueOfDeliveriesIsBounded(t *testing.T) {
 	}
 	<-entered
 	if c := s.DeliveryCounts(); c != (DeliveryCounts{Pending: maxDeliveries, Dropped: 7}) {
-		t.Errorf("counted %+v", c)
+		t.Errorf("got counts %+v", c)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.WaitForDeliveries(ended); err == nil {
-		t.Error("waiting ends although deliveries are pending")
+		t.Error("WaitForDeliveries returned while deliveries were pending")
 	}
 	close(release)
 	if err := s.WaitForDeliveries(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.insert(&Issue{Project: VoiceProject, Status: "To Do", Type: "Bug"}, users[0]) // the oldest makes room
+	s.insert(&Issue{Project: VoiceProject, Status: "To Do", Type: "Bug"}, users[0]) // replaces the oldest
 	if err := s.WaitForDeliveries(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if c, log := s.DeliveryCounts(), s.Deliveries(); c.Delivered != maxDeliveries+1 || len(log) != maxDeliveries || log[0].IssueKey != "VOICE-2" {
-		t.Errorf("counted %+v, %d are remembered, the first of %s", c, len(log), log[0].IssueKey)
+	if c, log := s.DeliveryCounts(), s.Deliveries(); c.Delivered != maxDeliveries+1 || len(log) != maxDeliveries ||
+		log[0].IssueKey != "VOICE-2" {
+		t.Errorf("got counts %+v and %d deliveries, the first of %s", c, len(log), log[0].IssueKey)
 	}
 }
 
-func TestAnotherWebhookTakesOver(t *testing.T) {
+func TestWebhookIsReplaced(t *testing.T) {
 	s := New(Options{})
 	refusing := listen(t, s, "", http.StatusServiceUnavailable)
 	minute := Webhook{URL: s.hook.settings().URL, RetryMS: 60_000}
@@ -262,7 +269,7 @@ func TestAnotherWebhookTakesOver(t *testing.T) {
 	}
 	ask(t, s, http.MethodPost, "/issue", issue())
 	wait := listen(t, s, "", http.StatusOK)
-	refusing() // what was pending for the former one is forgotten
+	refusing() // removes pending deliveries of the former webhook
 	ask(t, s, http.MethodPost, "/issue", issue())
 	if all := wait(); len(all) != 1 || all[0].body["issue"].(map[string]any)["key"] != "VOICE-2" {
 		t.Errorf("got %v", all)
@@ -272,6 +279,6 @@ func TestAnotherWebhookTakesOver(t *testing.T) {
 	}
 	ask(t, s, http.MethodPost, "/issue", issue())
 	if c := s.DeliveryCounts(); c != (DeliveryCounts{}) || s.Settings().Webhook != nil {
-		t.Errorf("counted %+v without a webhook", c)
+		t.Errorf("got counts %+v without a webhook", c)
 	}
 }

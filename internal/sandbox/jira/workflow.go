@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// Workflow is how the issues of a project move. In each, an issue gets a resolution on its way to Done and loses it when it leaves.
+// Workflow is the workflow of a project. In all of them, an issue gets a resolution when it moves to Done, and loses it when it moves away.
 type Workflow string
 
 // The workflows.
 const (
-	// Simple leads from every status to every other; an issue that comes to Done without a resolution gets one.
+	// Simple has transitions from every status to every other. The transition to Done sets a default resolution.
 	Simple Workflow = "simple"
-	// Strict is Simple, but the transition to Done requires a resolution.
+	// Strict is like Simple, but the transition to Done requires a resolution.
 	Strict Workflow = "strict"
-	// OneWay is Simple, but nothing leads away from Done.
+	// OneWay is like Simple, but no transition leads away from Done.
 	OneWay Workflow = "oneWay"
 )
 
-// workflow needs the lock.
+// workflow returns the workflow of an issue. It needs the lock.
 func (s *Site) workflow(is *Issue) Workflow {
 	if w := s.workflows[is.Project]; w != "" {
 		return w
@@ -30,7 +30,7 @@ func (s *Site) workflow(is *Issue) Workflow {
 	return Simple
 }
 
-// reachable are the statuses that transitions lead to.
+// reachable returns the statuses that transitions lead to.
 func (w Workflow) reachable(is *Issue) []status {
 	if st, _ := findStatus(is.Status); w == OneWay && st.category.Key == "done" {
 		return nil
@@ -38,7 +38,7 @@ func (w Workflow) reachable(is *Issue) []status {
 	return statuses
 }
 
-// Moves are the statuses that a person can move an issue to.
+// Moves returns the statuses that a person can move an issue to.
 func (s *Site) Moves(is *Issue) []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -51,6 +51,7 @@ func (s *Site) Moves(is *Issue) []string {
 	return names
 }
 
+// transitions implements GET /issue/{issue}/transitions.
 func (s *Site) transitions(r *request) (int, any, *problem) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -83,6 +84,7 @@ func (s *Site) transitions(r *request) (int, any, *problem) {
 	return http.StatusOK, object{"expand": "transitions", "transitions": list}, nil
 }
 
+// transition implements POST /issue/{issue}/transitions.
 func (s *Site) transition(r *request) (int, any, *problem) {
 	var in issueInput
 	if p := r.decode(&in); p != nil {
@@ -115,7 +117,7 @@ func (s *Site) transition(r *request) (int, any, *problem) {
 	return http.StatusNoContent, nil, nil
 }
 
-// commentVerbs reads the comments to be added with a transition, the only update that one takes.
+// commentVerbs reads the comments that a transition adds. It supports no other update.
 func commentVerbs(update map[string]json.RawMessage) ([]string, *problem) {
 	var bodies []string
 	for id, raw := range update {
@@ -134,7 +136,7 @@ func commentVerbs(update map[string]json.RawMessage) ([]string, *problem) {
 	return bodies, nil
 }
 
-// move carries out a transition. It needs the lock.
+// move makes a transition. It needs the lock.
 func (s *Site) move(is *Issue, id string, values map[string]json.RawMessage) *problem {
 	w := s.workflow(is)
 	to := w.reachable(is)
@@ -148,18 +150,20 @@ func (s *Site) move(is *Issue, id string, values map[string]json.RawMessage) *pr
 		resolution = resolutions[0].Name
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		complaint := fmt.Sprintf(notOnScreen, name)
+		message := fmt.Sprintf(notOnScreen, name)
 		if name == "resolution" && done {
-			resolution, complaint = readNamed(values[name], resolutions, "", "Specify a valid resolution ID or name")
+			resolution, message = readNamed(values[name], resolutions, "", "Specify a valid resolution ID or name")
 		}
-		if complaint != "" {
-			return &problem{status: http.StatusBadRequest, errors: map[string]string{name: complaint}}
+		if message != "" {
+			return &problem{status: http.StatusBadRequest, errors: map[string]string{name: message}}
 		}
 	}
 	if done && w == Strict && resolution == "" {
 		return &problem{status: http.StatusBadRequest, errors: map[string]string{"resolution": "Resolution is required."}}
 	}
-	is.Status, is.Resolution, is.Resolved = to[i].Name, resolution, time.Time{}
+	is.Status = to[i].Name
+	is.Resolution = resolution
+	is.Resolved = time.Time{}
 	if resolution != "" {
 		is.Resolved = s.now()
 	}

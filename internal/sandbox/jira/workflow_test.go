@@ -20,7 +20,7 @@ func TestTransitionFields(t *testing.T) {
 			return ask(t, s, http.MethodGet, "/issue/VOICE-1/transitions"+expand, "")["transitions"].([]any)
 		}
 		if _, has := list("")[2].(map[string]any)["fields"]; has {
-			t.Errorf("%s: fields come without being asked for", w)
+			t.Errorf("%s: got fields without expand", w)
 		}
 		var names []string
 		for _, tr := range list("?expand=transitions.fields") {
@@ -29,13 +29,14 @@ func TestTransitionFields(t *testing.T) {
 			f := tr["fields"].(map[string]any)
 			if tr["name"] != "Done" {
 				if len(f) != 0 {
-					t.Errorf("%s: %v has the fields %v", w, tr["name"], f)
+					t.Errorf("%s: %v: got fields %v", w, tr["name"], f)
 				}
 				continue
 			}
 			r := f["resolution"].(map[string]any)
-			if r["required"] != c.required || r["hasDefaultValue"] != c.fallback || r["name"] != "Resolution" || len(r["allowedValues"].([]any)) != 4 {
-				t.Errorf("%s: the resolution is %v", w, r)
+			if r["required"] != c.required || r["hasDefaultValue"] != c.fallback || r["name"] != "Resolution" ||
+				len(r["allowedValues"].([]any)) != 4 {
+				t.Errorf("%s: got the resolution %v", w, r)
 			}
 		}
 		if want := []string{"To Do", "In Progress", "Done"}; !slices.Equal(names, want) {
@@ -85,11 +86,12 @@ func TestWorkflows(t *testing.T) {
 					st.fields = "{}"
 				}
 				code, body := call(t, s, http.MethodPost, "/issue/VOICE-1/transitions", `{"transition":{"id":"`+st.id+`"},"fields":`+st.fields+`}`)
-				if st.refusal == "" && code != http.StatusNoContent || st.refusal != "" && (code != http.StatusBadRequest || !sameJSON(t, body, st.refusal)) {
+				if st.refusal == "" && code != http.StatusNoContent || st.refusal != "" &&
+					(code != http.StatusBadRequest || !sameJSON(t, body, st.refusal)) {
 					t.Errorf("step %d: got %d %s, want %q", i, code, body, st.refusal)
 				}
 				if is := s.Issues()[0]; is.Status != st.status || is.Resolution != st.resolution || is.Resolved.IsZero() != (st.resolution == "") {
-					t.Errorf("step %d: it is %s, resolved as %q at %s", i, is.Status, is.Resolution, is.Resolved)
+					t.Errorf("step %d: status %s, resolution %q at %s", i, is.Status, is.Resolution, is.Resolved)
 				}
 			}
 		})
@@ -97,7 +99,7 @@ func TestWorkflows(t *testing.T) {
 	s := New(Options{})
 	for _, err := range []error{s.SetWorkflow("NOPE", Strict), s.SetWorkflow(VoiceProject, "loose")} {
 		if err == nil {
-			t.Error("a bad workflow is taken")
+			t.Error("an invalid workflow was accepted")
 		}
 	}
 }
@@ -113,10 +115,10 @@ func TestPeopleFollowTheWorkflow(t *testing.T) {
 		}
 		ask(t, s, http.MethodPost, "/issue", issue())
 		if err := s.Transition("VOICE-1", "Done", OnCall); err != nil || s.Issues()[0].Resolution != "Done" {
-			t.Errorf("%s: %v, resolved as %q", w, err, s.Issues()[0].Resolution)
+			t.Errorf("%s: %v, resolution %q", w, err, s.Issues()[0].Resolution)
 		}
 		if got := strings.Join(s.Moves(s.Issues()[0]), ","); got != c.moves {
-			t.Errorf("%s: it can be moved to %q", w, got)
+			t.Errorf("%s: got moves %q", w, got)
 		}
 		if err := s.Transition("VOICE-1", "To Do", OnCall); (err == nil) != c.canLeave {
 			t.Errorf("%s: leaving Done: %v", w, err)
@@ -146,11 +148,11 @@ func TestUpdatedGrows(t *testing.T) {
 		last = got
 	}
 	if last != "2026-01-02T03:04:05.012+0000" {
-		t.Errorf("after 6 changes it is %s", last)
+		t.Errorf("after 6 changes: %s", last)
 	}
 	now = now.Add(time.Minute)
 	s.Move("OPS-1", "To Do")
 	if got := s.Issues()[0].Updated; !got.Equal(now.Truncate(time.Millisecond)) {
-		t.Errorf("a later change is at %s", got)
+		t.Errorf("a later change: %s", got)
 	}
 }

@@ -1,4 +1,5 @@
-package jira
+// Package wiki renders Jira's wiki markup.
+package wiki
 
 import (
 	"cmp"
@@ -14,14 +15,14 @@ var (
 	headingPattern = regexp.MustCompile(`^h([1-6])\.\s+(.*)$`)
 	listPattern    = regexp.MustCompile(`^([*#-])[*#-]*\s+(.*)$`)
 	rulePattern    = regexp.MustCompile(`^-{4,}\s*$`)
-	// verbatimPattern is a line that opens a block in which markup is not read; it closes with the same word.
+	// verbatimPattern matches a line that opens a block without markup. The same word closes it.
 	verbatimPattern = regexp.MustCompile(`^\s*\{(code|noformat)(?::[^{}]*)?\}(.*)$`)
 	mentionPattern  = regexp.MustCompile(`\[~[^\[\]\n]+\]`)
 	macroPattern    = regexp.MustCompile(`\{([a-zA-Z][a-zA-Z0-9-]*)(?::[^{}\n]*)?\}`)
 	embedPattern    = regexp.MustCompile(`!([^\s!|][^!|\n]*\.[A-Za-z0-9]+|https?://[^!|\s]+)(?:\|[^!\n]*)?!`)
 )
 
-// inlinePatterns are the markup within a line, in the order they are looked for at a place.
+// inlinePatterns are the kinds of markup within a line, in the order of matching.
 var inlinePatterns = []struct {
 	pattern *regexp.Regexp
 	tag     string
@@ -36,53 +37,64 @@ var (
 	entityPattern = regexp.MustCompile(`^&#?[0-9A-Za-z]{1,31};`)
 )
 
-// RenderWiki shows wiki markup: headings, bold, italic, monospace, rules, lists, links, code and noformat. All else is shown as it is,
-// and nothing of it is HTML.
-func RenderWiki(text string) template.HTML {
-	var out strings.Builder
-	open := "" // the list that is open
-	list := func(tag string) {
-		if open == tag {
-			return
-		}
-		if open != "" {
-			out.WriteString("</" + open + ">")
-		}
-		if open = tag; tag != "" {
-			out.WriteString("<" + tag + ">")
-		}
-	}
+// Render renders wiki markup as HTML: headings, bold, italic, monospace, rules, lists, links, code and noformat. Other markup is
+// shown literally, and HTML in the text is escaped.
+func Render(text string) template.HTML {
+	r := &renderer{}
 	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
-		line := lines[i]
-		if m := verbatimPattern.FindStringSubmatch(line); m != nil {
-			list("")
+		if m := verbatimPattern.FindStringSubmatch(lines[i]); m != nil {
 			var body string
 			body, i = verbatim(lines, i, m[1], m[2])
-			out.WriteString("<pre>" + html.EscapeString(body) + "</pre>")
+			r.list("")
+			r.out.WriteString("<pre>" + html.EscapeString(body) + "</pre>")
 			continue
 		}
-		if m := headingPattern.FindStringSubmatch(line); m != nil {
-			list("")
-			out.WriteString("<h" + m[1] + ">" + inline(m[2]) + "</h" + m[1] + ">")
-		} else if rulePattern.MatchString(line) {
-			list("")
-			out.WriteString("<hr>")
-		} else if m := listPattern.FindStringSubmatch(line); m != nil {
-			list(map[string]string{"*": "ul", "-": "ul", "#": "ol"}[m[1]])
-			out.WriteString("<li>" + inline(m[2]) + "</li>")
-		} else {
-			list("")
-			if strings.TrimSpace(line) != "" {
-				out.WriteString("<p>" + inline(line) + "</p>")
-			}
-		}
+		r.line(lines[i])
 	}
-	list("")
-	return template.HTML(out.String()) //nolint:gosec // every piece of the text went through html.EscapeString
+	r.list("")
+	return template.HTML(r.out.String()) //nolint:gosec // every piece of the text went through html.EscapeString
 }
 
-// verbatim gathers what stands between an opening and a closing word, and returns the index of the last line it took.
+// renderer renders lines.
+type renderer struct {
+	out strings.Builder
+	// open is the tag of the open list, or empty.
+	open string
+}
+
+// list opens a list with a tag, or closes the open one if tag is empty.
+func (r *renderer) list(tag string) {
+	if r.open == tag {
+		return
+	}
+	if r.open != "" {
+		r.out.WriteString("</" + r.open + ">")
+	}
+	if r.open = tag; tag != "" {
+		r.out.WriteString("<" + tag + ">")
+	}
+}
+
+// line renders a line.
+func (r *renderer) line(line string) {
+	if m := listPattern.FindStringSubmatch(line); m != nil && !rulePattern.MatchString(line) {
+		r.list(map[string]string{"*": "ul", "-": "ul", "#": "ol"}[m[1]])
+		r.out.WriteString("<li>" + inline(m[2]) + "</li>")
+		return
+	}
+	r.list("")
+	switch m := headingPattern.FindStringSubmatch(line); {
+	case m != nil:
+		r.out.WriteString("<h" + m[1] + ">" + inline(m[2]) + "</h" + m[1] + ">")
+	case rulePattern.MatchString(line):
+		r.out.WriteString("<hr>")
+	case strings.TrimSpace(line) != "":
+		r.out.WriteString("<p>" + inline(line) + "</p>")
+	}
+}
+
+// verbatim returns the text between an opening and a closing word, and the index of its last line.
 func verbatim(lines []string, i int, word, first string) (string, int) {
 	end := "{" + word + "}"
 	body := first
@@ -97,25 +109,27 @@ func verbatim(lines []string, i int, word, first string) (string, int) {
 	}
 }
 
-// inline shows a line.
+// inline renders the markup within a line.
 func inline(s string) string {
 	var out strings.Builder
 	start := true // at the start of a word, where bold and italic may begin
 	for s != "" {
-		if shown, size := markup(s, start); size > 0 {
-			out.WriteString(shown)
-			s, start = s[size:], false
+		if rendered, size := markup(s, start); size > 0 {
+			out.WriteString(rendered)
+			s = s[size:]
+			start = false
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s)
 		out.WriteString(html.EscapeString(string(r)))
-		s, start = s[size:], !isWord(r)
+		s = s[size:]
+		start = !isWord(r)
 	}
 	return out.String()
 }
 
-// markup shows the markup that the text begins with, and says how long it is: 0 when it begins with none. A backslash takes the meaning
-// from the character after it.
+// markup renders the markup at the beginning of a text, and returns its length in the text. The length is 0 if there is none. A
+// backslash escapes the character after it.
 func markup(s string, start bool) (string, int) {
 	switch s[0] {
 	case '\\':
@@ -146,21 +160,14 @@ func markup(s string, start bool) (string, int) {
 	return "", 0
 }
 
+// isWord reports whether a character is part of a word.
 func isWord(r rune) bool {
 	return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r > 127
 }
 
-// Active is what Jira would act on in an issue's and its comments' text: mentions that notify people, macros and embedded images, in
-// order. Nothing inside code and noformat is active, and nothing after a backslash; {{monospace}} is no macro.
-func (is *Issue) Active() []string {
-	found := active(is.Description)
-	for _, c := range is.Comments {
-		found = append(found, active(c.Body)...)
-	}
-	return found
-}
-
-func active(text string) []string {
+// Active returns the parts of a text that Jira acts on, in order: mentions that notify people, macros and embedded images. It
+// ignores the content of code and noformat, whatever follows a backslash, and {{monospace}}.
+func Active(text string) []string {
 	var found []string
 	lines := strings.Split(text, "\n")
 	for i := 0; i < len(lines); i++ {
