@@ -183,3 +183,82 @@ func TestMessage(t *testing.T) {
 		t.Errorf("section %q, want %q", m.Blocks[0].Section, want)
 	}
 }
+
+func TestFit(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		limit int
+		want  string
+	}{
+		{"", 3, ""},
+		{"abc", 3, "abc"},
+		{"abcd", 3, "ab…"},
+		{"äöü", 3, "äöü"},
+		{"äöüß", 3, "äö…"},
+		{"&&", 10, "&amp;&amp;"},
+		{"&&", 9, "&amp;…"},
+		{"&&", 6, "&amp;…"},
+		{"&&", 5, "…"},
+		{strings.Repeat("\u202e", 95) + "abc", 3, ""}, // only the beginning of a long text is looked at
+	} {
+		if got := fit(c.text, c.limit); got != c.want {
+			t.Errorf("fit(%q, %d) = %q, want %q", c.text, c.limit, got, c.want)
+		}
+	}
+}
+
+func TestPrefix(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		bytes int
+		want  string
+	}{
+		{"abc", 4, "abc"}, {"abc", 3, "abc"}, {"abc", 2, "ab"},
+		{"aä", 2, "a"}, {"aä", 3, "aä"}, {"🎤", 3, ""}, {"\xa4\xa4", 1, ""}, {"", 0, ""},
+	} {
+		if got := prefix(c.text, c.bytes); got != c.want {
+			t.Errorf("prefix(%q, %d) = %q, want %q", c.text, c.bytes, got, c.want)
+		}
+	}
+}
+
+func TestLinks(t *testing.T) {
+	long := "https://e.com/" + strings.Repeat("x", 1000-len("https://e.com/"))
+	for _, c := range []struct{ url, label, want string }{
+		{"https://e.com", "a", "<https://e.com|a>"},
+		{"http://e.com", "a", "<http://e.com|a>"},
+		{"ftp://e.com", "a", "a"},
+		{"", "a", "a"},
+		{"https://e.com", " ", "<https://e.com|link>"},
+		{"https://e.com/a|b c<d>e&f", "a|b", "<https://e.com/a%7Cb%20c%3Cd%3Ee&amp;f|a\u2223b>"},
+		{long, "a", "<" + long + "|a>"},
+		{long + "x", "a", "a"},
+		{long[:999] + "|", "a", "a"},
+	} {
+		if got := link(c.url, c.label); got != c.want {
+			t.Errorf("link(%q, %q) = %q, want %q", c.url, c.label, got, c.want)
+		}
+	}
+}
+
+func TestFairLimit(t *testing.T) {
+	for _, c := range []struct {
+		lengths []int
+		room    int
+		want    int
+	}{
+		{[]int{1, 2, 3}, 6, maxDescription},
+		{[]int{1, 2, 3}, 5, 2},
+		{[]int{9, 1, 9}, 11, 5},
+		{[]int{4, 4}, 8, maxDescription},
+		{[]int{4, 5}, 8, 4},
+	} {
+		var texts []string
+		for _, n := range c.lengths {
+			texts = append(texts, strings.Repeat("é", n))
+		}
+		if got := fairLimit(texts, c.room); got != c.want {
+			t.Errorf("%v in %d: %d, want %d", c.lengths, c.room, got, c.want)
+		}
+	}
+}

@@ -82,6 +82,8 @@ func TestMatches(t *testing.T) {
 			e.Labels = nil
 		}, want: true},
 		"the event as a whole":                {spec: when(`event == event && type(event) != type(event.subject)`), want: true},
+		"event and subject":                   {spec: when(`dyn(event) != dyn(event.subject) && dyn(event) != dyn(1)`), want: true},
+		"no severity, checked":                {spec: when(`!has(event.severity)`), event: func(e *event.Event) { e.Severity = "" }, want: true},
 		"whether there are labels":            {spec: when(`has(event.labels) && has(event.subject.name)`), want: true},
 		"data that is not there":              {spec: when(`event.data.color == "red"`), wantErr: "no such key: color"},
 		"data that may not be there":          {spec: when(`has(event.data.color) && event.data.color == "red"`)},
