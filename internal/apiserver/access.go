@@ -3,67 +3,50 @@ package apiserver
 import (
 	"cmp"
 	"context"
+	"net/http"
 
-	"k8s.io/apimachinery/pkg/types"
+	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/voiceai-dev/integrations-operator/internal/action"
-	"github.com/voiceai-dev/integrations-operator/internal/identity"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 )
 
-// Within are the parameters of what is about one namespace.
-type Within struct {
-	Namespace string `query:"namespace" maxLength:"63" pattern:"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$" patternDescription:"name of a namespace" doc:"The namespace; the default one when empty."`
-}
+const accessPath = "/api/v1/access"
 
-// Across are the parameters of lists, which may span all namespaces.
-type Across struct {
-	Namespace string `query:"namespace" maxLength:"63" pattern:"^([a-z0-9]([-a-z0-9]*[a-z0-9])?|\\*)?$" patternDescription:"name of a namespace, or *" doc:"The namespace; the default one when empty, all that there are when *."`
-}
+type accessInput struct{ Across }
 
-// Named are the parameters of what is about one integration.
-type Named struct {
-	Within
-	Name string `query:"name" maxLength:"253" pattern:"^([a-z0-9]([-.a-z0-9]*[a-z0-9])?)?$" patternDescription:"name of an object" doc:"The integration; the default one when empty."`
-}
-
-// ByName are the parameters of what is about one object.
-type ByName struct {
-	Within
-	Name string `path:"name" maxLength:"253" pattern:"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$" patternDescription:"name of an object" doc:"The object's name."`
-}
-
-func (s *Server) namespace(w Within) string { return cmp.Or(w.Namespace, s.o.Namespace) }
-
-// namespaces is the namespace of a list; empty for all of them.
-func (s *Server) namespaces(a Across) string {
-	if a.Namespace == "*" {
-		return ""
+type accessOutput struct {
+	Body struct {
+		Caller     string              `json:"caller" doc:"Who you are to Kubernetes."`
+		Namespace  string              `json:"namespace" doc:"The namespace that the rights are about; * for all."`
+		Rights     map[string][]string `json:"rights" doc:"What you may do, by resource, such as {\"defects\": [\"get\", \"list\"]}. Resources without a verb are left out."`
+		Everywhere bool                `json:"everywhere" doc:"Whether you may list the resources of this operator in every namespace."`
+		Namespaces []string            `json:"namespaces" doc:"The namespaces that have such resources; none unless you may list them everywhere."`
 	}
-	return cmp.Or(a.Namespace, s.o.Namespace)
 }
 
-func (s *Server) key(n ByName) types.NamespacedName {
-	return types.NamespacedName{Namespace: s.namespace(n.Within), Name: n.Name}
+func (s *Server) routeAccess(api huma.API) {
+	route(api, huma.Operation{
+		OperationID: "get-access", Method: http.MethodGet, Path: accessPath, Tags: []string{"Access"},
+		Summary: "Who you are and what you may do",
+		Description: "As Kubernetes RBAC decides it, for whole namespaces: rights to single objects by name are not included. " +
+			"Every authenticated caller may read this.",
+	}, s.access)
 }
 
-type callerKey struct{}
-
-// callerOf is who asks. Nothing under /api/ runs without one.
-func callerOf(ctx context.Context) identity.Caller {
-	caller, _ := ctx.Value(callerKey{}).(identity.Caller)
-	return caller
+func (s *Server) access(ctx context.Context, i *accessInput) (*accessOutput, error) {
+	namespace := s.namespaces(i.Across)
+	rights, err := s.accessCache.Get(ctx, callerOf(ctx), namespace)
+	if err != nil {
+		return nil, problem.From(ctx, err, "finding out what you may do")
+	}
+	out := &accessOutput{}
+	out.Body.Caller = callerOf(ctx).GetName()
+	out.Body.Namespace = cmp.Or(namespace, "*")
+	out.Body.Rights = rights.Verbs
+	out.Body.Everywhere = rights.Everywhere
+	out.Body.Namespaces = []string{}
+	if rights.Everywhere {
+		out.Body.Namespaces = s.view.NamespacesInUse()
+	}
+	return out, nil
 }
-
-// may reports whether the caller may do something to a resource.
-func (s *Server) may(ctx context.Context, verb string, r action.Resource, at types.NamespacedName) (bool, error) {
-	ok, err := action.Allowed(ctx, s.o.Identity, callerOf(ctx), r.Access(verb, at))
-	return ok, cluster(ctx, err, "")
-}
-
-// require returns a problem, 403, when the caller may not do something to a resource.
-func (s *Server) require(ctx context.Context, verb string, r action.Resource, at types.NamespacedName) error {
-	return cluster(ctx, action.Require(ctx, s.o.Identity, callerOf(ctx), r.Access(verb, at)), "")
-}
-
-// in is a place without a name: a list, or what is to be created.
-func in(namespace string) types.NamespacedName { return types.NamespacedName{Namespace: namespace} }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
 )
 
@@ -185,11 +186,11 @@ func (p provider[T, S]) get(ctx context.Context, s *Server, key types.Namespaced
 	if apierrors.IsNotFound(err) {
 		return o, p.notConfigured(key)
 	}
-	return o, cluster(ctx, err, "reading "+p.kind+" "+key.String())
+	return o, problem.From(ctx, err, "reading "+p.kind+" "+key.String())
 }
 
 func (p provider[T, S]) notConfigured(key types.NamespacedName) error {
-	return mistake(http.StatusNotFound, "%s %s is not configured: PUT %s configures it", p.kind, key, configPath(p.title))
+	return problem.New(http.StatusNotFound, "%s %s is not configured: PUT %s configures it", p.kind, key, configPath(p.title))
 }
 
 // body returns the configuration of an integration.
@@ -200,7 +201,7 @@ func (p provider[T, S]) body(ctx context.Context, s *Server, o T) (configBody[S]
 	}
 	states, err := s.credentials.States(ctx, o.GetNamespace(), p.slots(p.spec(o)))
 	if err != nil {
-		return out, cluster(ctx, err, "reading the credentials of "+p.kind+" "+o.GetName())
+		return out, problem.From(ctx, err, "reading the credentials of "+p.kind+" "+o.GetName())
 	}
 	for name, state := range states {
 		out.Credentials[string(name)] = credentialState(state)

@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -10,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
 )
 
@@ -33,11 +33,7 @@ func putConfig[T client.Object, S any](ctx context.Context, s *Server, p provide
 		}
 	}
 	out, err := retryConflicts(func() (*putOutput[S], error) { return putConfigOnce(ctx, s, p, put) })
-	var foreign *credential.ForeignSecretError
-	if errors.As(err, &foreign) {
-		return nil, mistake(http.StatusConflict, "%v", foreign)
-	}
-	return out, cluster(ctx, err, "storing "+p.kind+" "+put.key.String())
+	return out, problem.From(ctx, err, "storing "+p.kind+" "+put.key.String())
 }
 
 // putConfigOnce attempts a put. Every error of the API server is returned as it is.
@@ -96,7 +92,7 @@ func (s *Server) requireReads(ctx context.Context, namespace string, slots []cre
 			return err
 		}
 		if !ok {
-			return mistake(http.StatusForbidden, "%s would be read from Secret %s/%s, which %s may not get: "+
+			return problem.New(http.StatusForbidden, "%s would be read from Secret %s/%s, which %s may not get: "+
 				"give it anew with this change, or bind a Role that allows it",
 				slot.Name, namespace, slot.Ref.Name, callerOf(ctx).GetName())
 		}

@@ -11,224 +11,173 @@ import (
 	"path"
 	"runtime/debug"
 	"strings"
-	"sync"
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
 
-const (
-	// maxInFlight requests are worked on at once, those that watch not counted, and maxInFlightPerCaller of one caller.
-	maxInFlight, maxInFlightPerCaller = 256, 32
-	// failuresPerSecond is how many wrong tokens one address may try; each costs a TokenReview.
-	failuresPerSecond = 20
-	// maxGoodTokens are remembered, to be let through from an address from which wrong ones come too.
-	maxGoodTokens = 4096
-	// nothingElsewhere is the policy of answers that are not pages.
-	nothingElsewhere = "default-src 'none'; frame-ancestors 'none'"
-)
+// noContentPolicy is the content security policy of answers that are not pages.
+const noContentPolicy = "default-src 'none'; frame-ancestors 'none'"
 
-// guard lets through to the routes what is well-formed, from somebody known, and not too much. What is none of the API's goes to pages.
+// guard passes requests to the routes that are well-formed, from a known caller, and within its limits. Paths that are
+// not the API's go to pages.
 func (s *Server) guard(mux *http.ServeMux, pages func() http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Content-Security-Policy", nothingElsewhere)
+		h.Set("Content-Security-Policy", noContentPolicy)
 		h.Set("Cache-Control", "no-store")
 		defer recovered(w, r)
 
-		if clean := path.Clean(r.URL.Path); clean != strings.TrimSuffix(r.URL.Path, "/") && r.URL.Path != "/" || !strings.HasPrefix(r.URL.Path, "/") {
-			nothing(r).write(w) // the mux would redirect
+		if !isClean(r.URL.Path) {
+			notFound().Write(w) // the mux would redirect
 			return
 		}
-		ours := strings.HasPrefix(r.URL.Path, "/api/")
-		if ours {
-			known, leave, problem := s.admit(r)
-			if problem != nil {
-				problem.write(w)
+		isAPI := strings.HasPrefix(r.URL.Path, "/api/")
+		if isAPI {
+			admitted, release, refused := s.admit(r)
+			if refused != nil {
+				refused.Write(w)
 				return
 			}
-			defer leave()
-			r = known.WithContext(context.WithValue(known.Context(), positionKey{}, s.hub.position()))
+			defer release()
+			r = admitted.WithContext(context.WithValue(admitted.Context(), positionKey{}, s.hub.Position()))
 		} else {
 			r = r.WithContext(context.WithValue(r.Context(), pageKey{}, &pageCalls{}))
 		}
 		_, pattern := mux.Handler(r)
 		switch {
-		case pattern == "" && !ours && pages() != nil && allowed(mux, r) == "":
+		case pattern == "" && !isAPI && pages() != nil && allowedMethods(mux, r) == "":
 			pages().ServeHTTP(w, r)
 		case pattern == "", r.Method == http.MethodHead && r.URL.Path == watchPath:
-			s.unrouted(mux, w, r)
+			unrouted(mux, w, r)
 		default:
 			mux.ServeHTTP(w, r)
 		}
 	})
 }
 
-// admit finds out who asks, and whether it is too often or too much. The request that comes back carries the caller, who is to leave when it is
-// answered.
-func (s *Server) admit(r *http.Request) (known *http.Request, leave func(), problem *Problem) {
+func isClean(p string) bool {
+	return strings.HasPrefix(p, "/") && (p == "/" || path.Clean(p) == strings.TrimSuffix(p, "/"))
+}
+
+// admit authenticates the caller of a request and checks its limits. The returned request carries the caller. release
+// is to be called when the request was answered.
+func (s *Server) admit(r *http.Request) (admitted *http.Request, release func(), refused *problem.Problem) {
+	caller, refused := s.authenticate(r)
+	if refused != nil {
+		return nil, nil, refused
+	}
+	if seconds, ok := s.takeOnce(r, caller.GetName()); !ok {
+		return nil, nil, problem.Temporary(tooManyStatus(r), seconds,
+			"you send more than %g requests a second; wait %d s", s.ratesFor(r).PerSecond(), seconds)
+	}
+	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // the framework would leave out what it cannot parse
+		return nil, nil, problem.Invalid("query", "the query is malformed: %v", err)
+	}
+	if p := checkContentType(r); p != nil {
+		return nil, nil, p
+	}
+	release = func() {}
+	switch {
+	case bringsEvents(r):
+		release, refused = s.callerQueue.Acquire(r.Context(), caller.GetName())
+	case r.URL.Path != watchPath:
+		release, refused = s.inFlight.Acquire(caller.GetName())
+	}
+	if refused != nil {
+		return nil, nil, refused
+	}
+	return r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)), release, nil
+}
+
+// authenticate returns the caller of a request.
+func (s *Server) authenticate(r *http.Request) (identity.Caller, *problem.Problem) {
 	token := identity.BearerToken(r)
 	if token == "" {
-		return nil, nil, unknown()
+		return identity.Caller{}, unauthenticated()
 	}
 	address, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		address = r.RemoteAddr
 	}
 	hash := sha256.Sum256([]byte(token))
-	tooMuch := http.StatusTooManyRequests
-	if inbound(r) { // those who send events drop what is answered so
-		tooMuch = http.StatusServiceUnavailable
-	}
-	if seconds, yes := s.failures.spent(address); yes {
-		if _, good := s.good.Get(hash); !good { // others may come from the same address: that of a proxy
-			return nil, nil, later(tooMuch, seconds, "too many wrong tokens from your address; wait %d s", seconds)
+	if seconds, exhausted := s.failures.Exhausted(address); exhausted {
+		// Other callers may have the same address: that of a proxy.
+		if _, good := s.goodTokens.Get(hash); !good {
+			return identity.Caller{}, problem.Temporary(tooManyStatus(r), seconds,
+				"too many wrong tokens from your address; wait %d s", seconds)
 		}
 	}
 	caller, err := s.o.Identity.Authenticate(r.Context(), token)
 	switch {
 	case errors.Is(err, identity.ErrUnauthenticated):
-		s.good.Remove(hash)
-		s.failures.take(address)
-		return nil, nil, unknown()
+		s.goodTokens.Remove(hash)
+		s.failures.Take(address)
+		return identity.Caller{}, unauthenticated()
 	case err != nil:
-		ctrl.LoggerFrom(r.Context()).Error(err, "A caller could not be looked up")
-		return nil, nil, later(http.StatusServiceUnavailable, 5, "Kubernetes could not be asked who you are; try again")
+		ctrl.LoggerFrom(r.Context()).Error(err, "Authenticating a caller")
+		return identity.Caller{}, problem.Temporary(http.StatusServiceUnavailable, 5,
+			"Kubernetes did not answer who you are; try again")
 	}
-	s.good.Add(hash, nil)
-	if seconds, ok := s.takeOnce(r, caller.GetName()); !ok {
-		return nil, nil, later(tooMuch, seconds, "you ask too often: more than %g requests a second; wait %d s", float64(s.bucketsFor(r).rate), seconds)
-	}
-	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // what cannot be read would be left out
-		return nil, nil, wrong("query", "the query is malformed: %v", err)
-	}
-	if p := checkContent(r); p != nil {
-		return nil, nil, p
-	}
-	leave = func() {}
-	switch {
-	case inbound(r):
-		leave, problem = s.turns.enter(r.Context(), caller.GetName())
-	case r.URL.Path != watchPath:
-		leave, problem = s.under.enter(caller.GetName())
-	}
-	if problem != nil {
-		return nil, nil, problem
-	}
-	return r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)), leave, nil
+	s.goodTokens.Add(hash, nil)
+	return caller, nil
 }
 
-func unknown() *Problem {
-	p := mistake(http.StatusUnauthorized, "send a bearer token that this cluster knows, such as one of kubectl create token")
-	p.header = http.Header{"Www-Authenticate": {`Bearer realm="voiceai"`}}
-	return p
+func unauthenticated() *problem.Problem {
+	return problem.New(http.StatusUnauthorized, "send a bearer token of this cluster, such as one of kubectl create token").
+		WithHeader("WWW-Authenticate", `Bearer realm="voiceai"`)
 }
 
-// underWay counts what is worked on, of all and of each caller.
-type underWay struct {
-	mu  sync.Mutex
-	all int
-	of  map[string]int
-}
-
-// enter counts one more until it leaves, unless there are too many.
-func (u *underWay) enter(caller string) (leave func(), problem *Problem) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.of[caller] >= maxInFlightPerCaller {
-		return nil, later(http.StatusTooManyRequests, 1, "%d of your requests are under way; wait for one to end", maxInFlightPerCaller)
-	}
-	if u.all >= maxInFlight {
-		return nil, later(http.StatusServiceUnavailable, 1, "too much is under way here; try again")
-	}
-	u.all++
-	u.of[caller]++
-	return func() {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		u.all--
-		if u.of[caller]--; u.of[caller] == 0 {
-			delete(u.of, caller)
-		}
-	}, nil
-}
-
-type pageKey struct{}
-
-// pageCalls are what a page asks the API, which is one request of the caller's and not several.
-type pageCalls struct {
-	once       sync.Once
-	retryAfter int
-	ok         bool
-}
-
-// takeOnce takes from a caller's bucket, once for a page.
-func (s *Server) takeOnce(r *http.Request, caller string) (retryAfter int, ok bool) {
-	calls, of := r.Context().Value(pageKey{}).(*pageCalls)
-	if !of {
-		return s.bucketsFor(r).take(caller)
-	}
-	calls.once.Do(func() { calls.retryAfter, calls.ok = s.callers.take(caller) })
-	return calls.retryAfter, calls.ok
-}
-
-// bucketsFor are those that a request is taken from: what sends events sends far more than people ask.
-func (s *Server) bucketsFor(r *http.Request) *buckets {
-	if inbound(r) {
-		return s.senders
-	}
-	return s.callers
-}
-
-// checkContent refuses bodies in another form than the routes read. What is posted by a form of another site is never JSON.
-func checkContent(r *http.Request) *Problem {
+// checkContentType refuses bodies that the routes cannot read. A form of another site never sends JSON.
+func checkContentType(r *http.Request) *problem.Problem {
 	if r.ContentLength == 0 || r.URL.Path == eventsPath {
 		return nil
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err == nil && (kind == "application/json" || kind == "application/merge-patch+json" && r.Method == http.MethodPatch) {
+	isJSON := kind == "application/json" || kind == "application/merge-patch+json" && r.Method == http.MethodPatch
+	if err == nil && isJSON {
 		return nil
 	}
-	return mistake(http.StatusUnsupportedMediaType, "send application/json, and say so in Content-Type")
+	return problem.New(http.StatusUnsupportedMediaType, "send JSON with Content-Type application/json")
 }
 
-// unrouted answers what no route is for.
-func (s *Server) unrouted(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
+// unrouted answers a request that has no route.
+func unrouted(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	methods := http.MethodGet
 	if r.URL.Path != watchPath {
-		methods = allowed(mux, r)
+		methods = allowedMethods(mux, r)
 	}
 	if methods == "" {
-		nothing(r).write(w)
+		notFound().Write(w)
 		return
 	}
-	p := mistake(http.StatusMethodNotAllowed, "%s does not take %s, but %s", r.URL.Path, r.Method, methods)
-	p.header = http.Header{"Allow": {methods}}
-	p.write(w)
+	problem.New(http.StatusMethodNotAllowed, "%s does not allow %s: use %s", r.URL.Path, r.Method, methods).
+		WithHeader("Allow", methods).Write(w)
 }
 
-// allowed are the methods that there are routes for at the address of a request that none is for; empty when there are none.
-func allowed(mux *http.ServeMux, r *http.Request) string {
+// allowedMethods returns the methods that have routes at the path of a request without a route; empty when none has.
+func allowedMethods(mux *http.ServeMux, r *http.Request) string {
 	probe := headerOnly{http.Header{}}
 	mux.ServeHTTP(probe, r)
 	return probe.header.Get("Allow")
 }
 
-func nothing(*http.Request) *Problem {
-	return mistake(http.StatusNotFound, "there is nothing here: /docs says what there is")
+func notFound() *problem.Problem {
+	return problem.New(http.StatusNotFound, "there is nothing here: see /docs")
 }
 
-// headerOnly keeps headers, and drops the rest.
+// headerOnly keeps the header of an answer and drops the rest.
 type headerOnly struct{ header http.Header }
 
 func (h headerOnly) Header() http.Header         { return h.header }
 func (h headerOnly) WriteHeader(int)             {}
 func (h headerOnly) Write(p []byte) (int, error) { return len(p), nil }
 
-// recovered answers a panic, which is a mistake of ours, without taking anybody else down.
+// recovered answers a panic, so that it ends one request only.
 func recovered(w http.ResponseWriter, r *http.Request) {
 	cause := recover()
 	if cause == nil {
@@ -238,5 +187,5 @@ func recovered(w http.ResponseWriter, r *http.Request) {
 		panic(cause)
 	}
 	ctrl.LoggerFrom(r.Context()).Error(nil, "Panic", "Cause", cause, "Path", r.URL.Path, "Stack", string(debug.Stack()))
-	mistake(http.StatusInternalServerError, "something is wrong in the operator; its log says more").write(w)
+	problem.New(http.StatusInternalServerError, "internal error: see the operator's log").Write(w)
 }

@@ -11,6 +11,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
@@ -20,8 +21,8 @@ const (
 	alertmanagerPath = "/api/v1/webhooks/alertmanager"
 )
 
-// inbound says whether a request brings events.
-func inbound(r *http.Request) bool {
+// bringsEvents reports whether a request brings events.
+func bringsEvents(r *http.Request) bool {
 	return r.URL.Path == eventsPath || r.URL.Path == alertmanagerPath
 }
 
@@ -38,7 +39,7 @@ type eventsInput struct {
 	header http.Header
 }
 
-// Resolve keeps the headers, in which binary CloudEvents have their attributes.
+// Resolve keeps the headers, which have the attributes of binary CloudEvents.
 func (i *eventsInput) Resolve(c huma.Context) []error {
 	r, _ := humago.Unwrap(c)
 	i.header = r.Header
@@ -48,42 +49,46 @@ func (i *eventsInput) Resolve(c huma.Context) []error {
 type inboundOutput struct {
 	Body struct {
 		Events        int `json:"events" doc:"How many events were read."`
-		Notifications int `json:"notifications" doc:"How many Notifications are new by them; none when all were told before."`
+		Notifications int `json:"notifications" doc:"How many Notifications were created; none when all events were known."`
 	}
 }
 
 func (s *Server) routeInbound(api huma.API) {
 	tags := []string{"Events"}
-	const safe = " It is answered once everything that it leads to is stored, and safe to repeat. You must be allowed to create Notifications."
+	const safe = " It is answered once all Notifications are stored, and is safe to repeat. " +
+		"You must be allowed to create Notifications."
 	route(api, huma.Operation{
-		OperationID: "alertmanager-webhook", Method: http.MethodPost, Path: alertmanagerPath, Tags: tags, Summary: "Alertmanager's webhook, version 4",
-		RequestBody: anyOf("application/json"),
+		OperationID: "alertmanager-webhook", Method: http.MethodPost, Path: alertmanagerPath, Tags: tags,
+		Summary: "Alertmanager's webhook, version 4", RequestBody: bodyOf("application/json"),
 		Description: "Each alert is an event SystemAlertFiring or SystemAlertResolved." + safe, MaxBodyBytes: maxEventsBody,
 	}, func(ctx context.Context, i *alertmanagerInput) (*inboundOutput, error) {
-		return s.takeIn(ctx, i.Within, func() ([]event.Event, error) { return event.DecodeAlertmanager(i.RawBody, s.o.Clock.Now()) })
+		return s.receive(ctx, i.Within, func() ([]event.Event, error) {
+			return event.DecodeAlertmanager(i.RawBody, s.o.Clock.Now())
+		})
 	})
 	route(api, huma.Operation{
-		OperationID: "post-events", Method: http.MethodPost, Path: eventsPath, Tags: tags, Summary: "CloudEvents 1.0: structured, binary or a batch",
-		RequestBody: anyOf("application/cloudevents+json", "application/cloudevents-batch+json", "application/json"),
+		OperationID: "post-events", Method: http.MethodPost, Path: eventsPath, Tags: tags,
+		Summary:     "CloudEvents 1.0: structured, binary or a batch",
+		RequestBody: bodyOf("application/cloudevents+json", "application/cloudevents-batch+json", "application/json"),
 		Description: "Each is an event of the type that it names." + safe, MaxBodyBytes: maxEventsBody,
 	}, func(ctx context.Context, i *eventsInput) (*inboundOutput, error) {
-		return s.takeIn(ctx, i.Within, func() ([]event.Event, error) {
+		return s.receive(ctx, i.Within, func() ([]event.Event, error) {
 			return event.DecodeCloudEvents(i.ContentType, i.header, i.RawBody, s.o.Clock.Now())
 		})
 	})
 }
 
-// anyOf is a body whose form is another's to say.
-func anyOf(kinds ...string) *huma.RequestBody {
+// bodyOf returns the documentation of a body whose schema another specification has.
+func bodyOf(contentTypes ...string) *huma.RequestBody {
 	out := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
-	for _, kind := range kinds {
-		out.Content[kind] = &huma.MediaType{Schema: &huma.Schema{}}
+	for _, t := range contentTypes {
+		out.Content[t] = &huma.MediaType{Schema: &huma.Schema{}}
 	}
 	return out
 }
 
-// takeIn stores what events lead to.
-func (s *Server) takeIn(ctx context.Context, w Within, decode func() ([]event.Event, error)) (*inboundOutput, error) {
+// receive announces events to the rules of a namespace.
+func (s *Server) receive(ctx context.Context, w Within, decode func() ([]event.Event, error)) (*inboundOutput, error) {
 	namespace := s.namespace(w)
 	if err := s.require(ctx, "create", action.Notifications, in(namespace)); err != nil {
 		return nil, err
@@ -91,24 +96,24 @@ func (s *Server) takeIn(ctx context.Context, w Within, decode func() ([]event.Ev
 	events, err := decode()
 	switch {
 	case errors.Is(err, event.ErrContentType):
-		return nil, mistake(http.StatusUnsupportedMediaType, "%v", err)
+		return nil, problem.New(http.StatusUnsupportedMediaType, "%v", err)
 	case err != nil:
-		return nil, wrong("body", "%v", err)
+		return nil, problem.Invalid("body", "%v", err)
 	}
 	out := &inboundOutput{}
 	out.Body.Events = len(events)
 	var refused error
 	for at := range events {
-		created, mistakes, err := s.o.Outbox.Announce(ctx, namespace, &events[at])
-		if mistakes != nil { // the caller can do nothing about a rule
-			ctrl.LoggerFrom(ctx).Error(mistakes, "Rules could not be worked out", "Event", events[at].ID, "Namespace", namespace)
+		created, evalErrs, err := s.o.Outbox.Announce(ctx, namespace, &events[at])
+		if evalErrs != nil { // the caller can do nothing about a rule
+			ctrl.LoggerFrom(ctx).Error(evalErrs, "Evaluating rules", "Event", events[at].ID, "Namespace", namespace)
 		}
 		if err != nil {
-			problem := cluster(ctx, err, "storing what event "+events[at].ID+" leads to")
+			p := problem.From(ctx, err, "storing the Notifications of event "+events[at].ID)
 			if !outbox.IsRejected(err) {
-				return nil, problem // which the others would have too
+				return nil, p // the other events would fail too
 			}
-			refused = cmp.Or(refused, problem)
+			refused = cmp.Or(refused, p)
 		}
 		out.Body.Notifications += len(created)
 	}

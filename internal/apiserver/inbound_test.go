@@ -23,8 +23,11 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
-// taking is a Server that stores what events lead to in a cluster with one rule, unless onCreate has something against it.
-func taking(t *testing.T, onCreate func(*v1alpha1.Notification) error) (*Server, client.Client) {
+// noon is the time of these tests.
+var noon = time.Date(2026, 3, 4, 12, 30, 0, 0, time.UTC)
+
+// receiving returns a Server that stores Notifications in a cluster with one rule, unless onCreate returns an error.
+func receiving(t *testing.T, onCreate func(*v1alpha1.Notification) error) (*Server, client.Client) {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
@@ -53,7 +56,7 @@ func taking(t *testing.T, onCreate func(*v1alpha1.Notification) error) (*Server,
 
 func post(s *Server, path, contentType, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
-	r.Header.Set("Authorization", "Bearer somebody's")
+	r.Header.Set("Authorization", "Bearer token")
 	r.Header.Set("Content-Type", contentType)
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
@@ -64,17 +67,18 @@ func alertEvent(id string) string {
 	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"tests","type":"dev.voiceai.system.alert.firing","data":{"title":%q}}`, id, id)
 }
 
-// What the cluster refuses of one event hides none of the others. When it does not answer, the sender is to send all again.
+// TestARefusedEventHidesNoOther has the API server refuse one of three events, or not answer: then the sender sends all
+// again.
 func TestARefusedEventHidesNoOther(t *testing.T) {
 	for name, c := range map[string]struct {
 		refusal    error
 		want, kept int
 	}{
-		"refused":     {apierrors.NewForbidden(schema.GroupResource{Resource: "notifications"}, "n", errors.New("exceeded quota")), http.StatusForbidden, 2},
-		"no answer":   {errors.New("connection refused"), http.StatusServiceUnavailable, 0},
-		"well enough": {nil, http.StatusOK, 3},
+		"refused":   {apierrors.NewForbidden(schema.GroupResource{Resource: "notifications"}, "n", errors.New("exceeded quota")), http.StatusForbidden, 2},
+		"no answer": {errors.New("connection refused"), http.StatusServiceUnavailable, 0},
+		"accepted":  {nil, http.StatusOK, 3},
 	} {
-		s, kept := taking(t, func(n *v1alpha1.Notification) error {
+		s, kept := receiving(t, func(n *v1alpha1.Notification) error {
 			if strings.Contains(string(n.Spec.Event.Data.Raw), `"one"`) {
 				return c.refusal
 			}
@@ -91,9 +95,9 @@ func TestARefusedEventHidesNoOther(t *testing.T) {
 	}
 }
 
-// Who sends events sends each by itself, many at once, and drops what is answered with 4xx.
-func TestWhoSendsEventsMayOften(t *testing.T) {
-	s, kept := taking(t, nil) // anybody may ask one request a second, with two at once
+// TestSendersHaveAHigherRate has a caller send each event by itself. Such clients drop what is answered with 4xx.
+func TestSendersHaveAHigherRate(t *testing.T) {
+	s, kept := receiving(t, nil) // one request a second, with bursts of two
 	for i := range 2 * sendersFactor {
 		if w := post(s, eventsPath, "application/cloudevents+json", alertEvent(fmt.Sprint(i))); w.Code != http.StatusOK {
 			t.Fatalf("event %d: got %d: %s", i, w.Code, w.Body)
@@ -109,7 +113,7 @@ func TestWhoSendsEventsMayOften(t *testing.T) {
 		}
 	}
 	if w := ask(s, "/api/v1/access"); w.Code != http.StatusOK {
-		t.Errorf("got %d, want 200: what one sends is not held against what one asks", w.Code)
+		t.Errorf("got %d, want 200: events do not count against other requests", w.Code)
 	}
 
 	wrong := httptest.NewRequest(http.MethodPost, alertmanagerPath, nil)
@@ -120,45 +124,5 @@ func TestWhoSendsEventsMayOften(t *testing.T) {
 	w := httptest.NewRecorder()
 	if s.handler.ServeHTTP(w, wrong); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("too many wrong tokens: got %d, want 503", w.Code)
-	}
-}
-
-// More than are worked on at once wait for their turn.
-func TestEventsWaitForTheirTurn(t *testing.T) {
-	under := underWay{of: map[string]int{}}
-	line := turns{under: &under, of: map[string]*line{}}
-	var leave []func()
-	for i := range maxInFlightPerCaller {
-		l, problem := line.enter(t.Context(), "sender")
-		if problem != nil {
-			t.Fatalf("request %d: %v", i, problem)
-		}
-		leave = append(leave, l)
-	}
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, problem := line.enter(gone, "sender"); problem == nil || problem.Status != http.StatusServiceUnavailable {
-		t.Errorf("without patience: got %v, want 503", problem)
-	}
-	l, problem := line.enter(t.Context(), "another")
-	if problem != nil {
-		t.Fatalf("another caller: %v", problem)
-	}
-	leave = append(leave, l)
-	waited := make(chan func())
-	go func() {
-		l, problem := line.enter(t.Context(), "sender")
-		if problem != nil {
-			t.Error(problem)
-		}
-		waited <- l
-	}()
-	leave[0]()
-	leave[0] = <-waited
-	for _, l := range leave {
-		l()
-	}
-	if under.all != 0 || len(under.of) != 0 || len(line.of) != 0 {
-		t.Errorf("%d are counted for %v, and %d wait, though nothing is under way", under.all, under.of, len(line.of))
 	}
 }

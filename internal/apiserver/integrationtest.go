@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 )
 
 type testBody struct {
@@ -69,11 +70,11 @@ func testIntegration[T client.Object, S any](
 	key := p.key(s, n)
 	caller := callerOf(ctx)
 	// Changes are followed from before the request on, so that the result cannot be missed.
-	w, err := s.hub.join("test of "+caller.GetName(), key.Namespace, p.kind)
+	w, err := s.hub.Join("test of "+caller.GetName(), key.Namespace, p.kind)
 	if err != nil {
 		return nil, err
 	}
-	defer s.hub.leave(w)
+	defer s.hub.Leave(w)
 	requestedAt, err := s.actions.RequestTest(ctx, action.Test{
 		Target: action.Target{Caller: caller, NamespacedName: key}, Kind: p.kind, Channel: channel,
 	})
@@ -82,25 +83,25 @@ func testIntegration[T client.Object, S any](
 		return nil, p.notConfigured(key)
 	}
 	if err != nil {
-		return nil, cluster(ctx, err, "requesting a test of "+p.kind+" "+key.String())
+		return nil, problem.From(ctx, err, "requesting a test of "+p.kind+" "+key.String())
 	}
 	timeout := s.o.Clock.NewTimer(s.o.TestTimeout)
 	defer timeout.Stop()
 	for {
 		result, err := s.actions.TestResult(ctx, p.kind, key, requestedAt)
 		if err != nil {
-			return nil, cluster(ctx, err, "reading "+p.kind+" "+key.String())
+			return nil, problem.From(ctx, err, "reading "+p.kind+" "+key.String())
 		}
 		if result != nil {
 			return testAnswer(result), nil
 		}
 		select {
-		case <-w.wake:
-			_, _ = s.hub.news(w)
+		case <-w.Wake():
+			_, _ = s.hub.Pending(w)
 		case <-ctx.Done():
-			return nil, mistake(http.StatusServiceUnavailable, "the request was canceled; the test goes on")
+			return nil, problem.New(http.StatusServiceUnavailable, "the request was canceled; the test goes on")
 		case <-s.stopping:
-			return nil, later(http.StatusServiceUnavailable, 1, "this replica stops; the test goes on")
+			return nil, problem.Temporary(http.StatusServiceUnavailable, 1, "this replica stops; the test goes on")
 		case <-timeout.C():
 			return pendingTest(key.Namespace), nil
 		}

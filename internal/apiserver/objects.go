@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 )
 
 // Match are the parameters of a write of what the caller has read.
@@ -38,5 +40,5 @@ func checkMatch(wanted, tag string) error {
 			return nil
 		}
 	}
-	return mistake(http.StatusPreconditionFailed, "it was changed since you read it: read it again (its ETag is %s now) and repeat", tag)
+	return problem.New(http.StatusPreconditionFailed, "it was changed since you read it: read it again (its ETag is %s now) and repeat", tag)
 }

@@ -10,16 +10,16 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 )
 
-// TestAPageCountsOnce has a page ask the API three times, by a caller who may ask once.
+// TestAPageCountsOnce has a page send three requests to the API, for a caller that may send one.
 func TestAPageCountsOnce(t *testing.T) {
 	var inner []int
 	s, err := New(Options{Identity: gate{}, Clock: testingclock.NewFakeClock(time.Now()), RequestsPerSecond: 0.5, Pages: func(api http.Handler) http.Handler {
 		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			for range 3 {
 				w := httptest.NewRecorder()
-				asked := httptest.NewRequestWithContext(r.Context(), http.MethodGet, "/api/v1/access", nil)
-				asked.Header.Set("Authorization", "Bearer somebody's")
-				api.ServeHTTP(w, asked)
+				inside := httptest.NewRequestWithContext(r.Context(), http.MethodGet, "/api/v1/access", nil)
+				inside.Header.Set("Authorization", "Bearer token")
+				api.ServeHTTP(w, inside)
 				inner = append(inner, w.Code)
 			}
 		})
@@ -29,7 +29,7 @@ func TestAPageCountsOnce(t *testing.T) {
 	}
 	ask(s, "/")
 	ask(s, "/")
-	want := []int{200, 200, 200, 429, 429, 429} // the second page is one too many
+	want := []int{200, 200, 200, 429, 429, 429} // the second page is over the rate
 	for i, code := range inner {
 		if code != want[i] {
 			t.Fatalf("got %v, want %v", inner, want)
@@ -40,15 +40,15 @@ func TestAPageCountsOnce(t *testing.T) {
 	}
 }
 
-// TestWhatNobodyServes asks for what is not there, beside pages that serve everything else.
-func TestWhatNobodyServes(t *testing.T) {
+// TestUnroutedPaths requests paths without a route, beside pages that serve all other paths.
+func TestUnroutedPaths(t *testing.T) {
 	s, err := New(Options{Identity: gate{}, Clock: testingclock.NewFakeClock(time.Now()), Pages: func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for asked, want := range map[string]struct {
+	for request, want := range map[string]struct {
 		status int
 		allow  string
 	}{
@@ -63,13 +63,13 @@ func TestWhatNobodyServes(t *testing.T) {
 		"GET /api/v1//defects":     {status: http.StatusNotFound},
 		"GET /api/v1/x/../defects": {status: http.StatusNotFound},
 	} {
-		method, path, _ := strings.Cut(asked, " ")
+		method, path, _ := strings.Cut(request, " ")
 		r := httptest.NewRequest(method, path, nil)
-		r.Header.Set("Authorization", "Bearer somebody's")
+		r.Header.Set("Authorization", "Bearer token")
 		w := httptest.NewRecorder()
 		s.handler.ServeHTTP(w, r)
 		if w.Code != want.status || w.Header().Get("Allow") != want.allow {
-			t.Errorf("%s: got %d, Allow %q, want %d, %q", asked, w.Code, w.Header().Get("Allow"), want.status, want.allow)
+			t.Errorf("%s: got %d, Allow %q, want %d, %q", request, w.Code, w.Header().Get("Allow"), want.status, want.allow)
 		}
 	}
 }

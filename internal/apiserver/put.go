@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 )
 
 // requireChange returns a problem, 403, to callers who may neither create nor update an object, so that they do not
@@ -34,7 +35,7 @@ type putOf struct {
 func (s *Server) checkPut(ctx context.Context, r action.Resource, p putOf) error {
 	if p.isNew {
 		if p.match.IfMatch != "" {
-			return mistake(http.StatusPreconditionFailed, "%s does not exist any more: leave out If-Match to create it", p.key)
+			return problem.New(http.StatusPreconditionFailed, "%s does not exist any more: leave out If-Match to create it", p.key)
 		}
 		return s.require(ctx, "create", r, in(p.key.Namespace))
 	}
@@ -42,7 +43,7 @@ func (s *Server) checkPut(ctx context.Context, r action.Resource, p putOf) error
 		return err
 	}
 	if p.noneMatch.IfNoneMatch == "*" {
-		return mistake(http.StatusPreconditionFailed, "%s exists already: leave out If-None-Match to change it", p.key)
+		return problem.New(http.StatusPreconditionFailed, "%s exists already: leave out If-None-Match to change it", p.key)
 	}
 	if err := checkMatch(p.match.IfMatch, specTag(p.before)); err != nil {
 		return err
@@ -93,7 +94,7 @@ func (s *Server) remove(ctx context.Context, o client.Object, wanted, kind strin
 			return err
 		}
 		if err := action.CheckUnmanaged(o, "spec"); err != nil {
-			return cluster(ctx, err, "")
+			return problem.From(ctx, err, "")
 		}
 		uid := o.GetUID()
 		version := o.GetResourceVersion()
@@ -105,5 +106,5 @@ func (s *Server) remove(ctx context.Context, o client.Object, wanted, kind strin
 			break
 		}
 	}
-	return cluster(ctx, err, "deleting "+kind+" "+o.GetName())
+	return problem.From(ctx, err, "deleting "+kind+" "+o.GetName())
 }

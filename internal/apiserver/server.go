@@ -1,27 +1,31 @@
-// Package apiserver is the REST API: what people and programs without kubectl use. It reads and writes the same resources as everybody else, as
-// the caller's own rights allow, and never talks to Slack or Jira itself.
+// Package apiserver is the REST API, for people and programs without kubectl. It reads and writes the same resources as
+// kubectl, with the caller's permissions, and never talks to Slack or Jira.
 package apiserver
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/klauspost/compress/gzhttp"
-	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/access"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/limit"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/watch"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
@@ -29,31 +33,32 @@ import (
 )
 
 const (
-	answerWithin  = 30 * time.Second
-	maxBody       = 256 << 10
-	maxEventsBody = 4 << 20
+	requestTimeout = 30 * time.Second
+	maxBody        = 256 << 10
+	maxEventsBody  = 4 << 20
 )
 
-// Outbox stores what an event leads to.
+// Outbox stores the Notifications of events.
 type Outbox interface {
-	// Announce stores a Notification for each rule of a namespace that matches. All are stored when the error is nil; mistakes are rules that could
-	// not be worked out.
-	Announce(ctx context.Context, namespace string, e *event.Event) (created []string, mistakes, err error)
+	// Announce stores a Notification for each rule in a namespace that matches an event. All are stored when err is nil.
+	// evalErrs joins the errors of rules that could not be evaluated.
+	Announce(ctx context.Context, namespace string, e *event.Event) (created []string, evalErrs, err error)
 }
 
-// Identity is what a Server asks of package identity.
+// Identity authenticates callers and authorizes what they do.
 type Identity interface {
 	Authenticate(ctx context.Context, token string) (identity.Caller, error)
 	Allowed(ctx context.Context, caller identity.Caller, access identity.Access) (bool, error)
 }
 
-// Options are what a Server needs.
+// Options are the options of a Server.
 type Options struct {
-	// Addr to listen on, such as :8083.
+	// Addr is the address to listen on, such as :8083.
 	Addr string
-	// CertFile and KeyFile are PEM files to serve TLS with; plain HTTP, for something in front that ends TLS, when both are empty.
+	// CertFile and KeyFile are PEM files to serve TLS with. When both are empty it serves plain HTTP, for a proxy that
+	// terminates TLS.
 	CertFile, KeyFile string
-	// Identity says who calls and what they may do.
+	// Identity authenticates callers and authorizes what they do.
 	Identity Identity
 	// Client reads from the cache and writes, Live reads from the API server.
 	Client client.Client
@@ -61,19 +66,20 @@ type Options struct {
 	// Cache is the one that Client reads from.
 	Cache cache.Cache
 	Clock clock.WithTicker
-	// Outbox stores what events lead to.
+	// Outbox stores the Notifications of events.
 	Outbox Outbox
-	// Namespace, SlackName and JiraName are what is meant when a request names none: default, slack and jira when empty.
+	// Namespace, SlackName and JiraName are the defaults of requests: default, slack and jira when empty.
 	Namespace, SlackName, JiraName string
-	// TestTimeout is how long a test of an integration is waited for; 10 s when zero. It must be less than listener.ReadTimeout, when net/http gives a
-	// request up.
+	// TestTimeout is how long a request waits for the result of a test; 10 s when zero. It must be less than
+	// listener.ReadTimeout, after which net/http gives a request up.
 	TestTimeout time.Duration
-	// RequestsPerSecond is what one caller may ask, with twice as many at once; 100 when zero. Of what brings events it is 50 times as many.
+	// RequestsPerSecond is the rate of each caller, with bursts of twice as many; 100 when zero. For requests with events
+	// it is 50 times as many.
 	RequestsPerSecond float64
 	// DashboardURL is where people reach the dashboard, for the links of messages; none when empty.
 	DashboardURL string
-	// Pages makes, of the API, what serves everything else, such as a dashboard; nothing when nil. What it asks the API for one request, with that
-	// request's context, counts once against its caller's rate.
+	// Pages returns the handler of all paths that are not the API's, such as a dashboard; none when nil. Its requests to
+	// the API for one request, with that request's context, count once against the rate of its caller.
 	Pages func(api http.Handler) http.Handler
 }
 
@@ -81,71 +87,61 @@ type Options struct {
 type Server struct {
 	*listener.Listener
 
-	o       Options
-	handler http.Handler
-	spec    []byte
+	o        Options
+	handler  http.Handler
+	document []byte
 
-	hub               *hub
-	counts            memo
-	callers, failures *buckets
-	senders           *buckets
-	good              *lru.Cache // hashes of tokens
-	under             underWay
-	turns             turns
-	rights            rightsMemo
-	actions           *action.Actions
-	credentials       *credential.Store
-	reports           *reports
+	actions     *action.Actions
+	credentials *credential.Store
+	view        *view.Model
+	hub         *watch.Hub
+	accessCache *access.Cache
 
-	slack    *shelf[*v1alpha1.SlackIntegration]
-	jira     *shelf[*v1alpha1.JiraIntegration]
-	rules    *shelf[*v1alpha1.NotificationRule]
-	defects  *shelf[*v1alpha1.Defect]
-	told     *shelf[*v1alpha1.Notification]
-	suites   *shelf[*batchv1.CronJob]
-	runs     *shelf[*batchv1.Job]
-	stopping chan struct{} // closed when it is
+	// callers are the rates of callers, senders those of callers that send events, and failures those of addresses that
+	// send wrong tokens.
+	callers, senders, failures *limit.Rates
+	goodTokens                 *lru.Cache // by hash
+	inFlight                   *limit.InFlight
+	callerQueue                *limit.CallerQueue
+
+	stopping chan struct{} // closed when the server stops
 }
 
-// New is a Server. It listens when it is started.
+// New returns a Server. It listens when it is started.
 func New(o Options) (*Server, error) {
-	o.Namespace, o.SlackName, o.JiraName = cmp.Or(o.Namespace, "default"), cmp.Or(o.SlackName, "slack"), cmp.Or(o.JiraName, "jira")
-	o.TestTimeout, o.RequestsPerSecond = cmp.Or(o.TestTimeout, 10*time.Second), cmp.Or(o.RequestsPerSecond, 100)
+	o.Namespace = cmp.Or(o.Namespace, "default")
+	o.SlackName = cmp.Or(o.SlackName, "slack")
+	o.JiraName = cmp.Or(o.JiraName, "jira")
+	o.TestTimeout = cmp.Or(o.TestTimeout, 10*time.Second)
+	o.RequestsPerSecond = cmp.Or(o.RequestsPerSecond, 100)
 	s := &Server{
-		o: o, hub: newHub(), callers: newBuckets(o.Clock, o.RequestsPerSecond), failures: newBuckets(o.Clock, failuresPerSecond),
-		good: lru.New(maxGoodTokens), under: underWay{of: map[string]int{}}, rights: rightsMemo{clock: o.Clock, known: lru.New(maxRights)}, reports: newReports(),
-		slack: newShelf[*v1alpha1.SlackIntegration](nil), jira: newShelf[*v1alpha1.JiraIntegration](nil), rules: newShelf[*v1alpha1.NotificationRule](nil),
-		defects: newShelf[*v1alpha1.Defect](nil), told: newShelf[*v1alpha1.Notification](nil),
-		suites: newShelf(hasSuite[*batchv1.CronJob]), runs: newShelf(hasSuite[*batchv1.Job]),
-		stopping: make(chan struct{}), senders: newBuckets(o.Clock, sendersFactor*o.RequestsPerSecond),
+		o:           o,
+		actions:     &action.Actions{Client: o.Client, Live: o.Live, Authorizer: o.Identity, Clock: o.Clock},
+		credentials: &credential.Store{Client: o.Client, Live: o.Live, Clock: o.Clock, FieldOwner: action.FieldOwner},
+		view:        view.New(o.Live, o.DashboardURL),
+		hub:         watch.NewHub(),
+		accessCache: access.NewCache(o.Clock, o.Identity),
+		callers:     limit.NewRates(o.Clock, o.RequestsPerSecond),
+		senders:     limit.NewRates(o.Clock, sendersFactor*o.RequestsPerSecond),
+		failures:    limit.NewRates(o.Clock, failuresPerSecond),
+		goodTokens:  lru.New(maxGoodTokens),
+		inFlight:    limit.NewInFlight(),
+		stopping:    make(chan struct{}),
 	}
-	s.actions = &action.Actions{Client: o.Client, Live: o.Live, Authorizer: o.Identity, Clock: o.Clock}
-	s.credentials = &credential.Store{Client: o.Client, Live: o.Live, Clock: o.Clock, FieldOwner: action.FieldOwner}
-	s.turns = turns{under: &s.under, of: map[string]*line{}}
+	s.callerQueue = limit.NewCallerQueue(s.inFlight)
 	mux := http.NewServeMux()
-	api := humago.New(mux, huma.Config{
-		OpenAPI: &huma.OpenAPI{
-			OpenAPI: "3.1.0",
-			Info: &huma.Info{Title: "Voice AI integrations", Version: "v1",
-				Description: "Slack and Jira for a Voice AI testing framework. Everything here is a resource of Kubernetes, and Kubernetes RBAC decides who may do what."},
-			Servers: []*huma.Server{{URL: "/"}}, // where the document is
-			Components: &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{
-				bearer: {Type: "http", Scheme: "bearer", Description: "A token of this cluster, such as one of `kubectl create token`."},
-			}},
-		},
-		Formats: huma.DefaultFormats, DefaultFormat: "application/json", Transformers: []huma.Transformer{tellPosition},
-	})
+	api := humago.New(mux, config())
 	for _, add := range []func(huma.API){
-		s.routeConfig, s.routeTests, s.routeHealth, s.routeLogs, s.routeDefects, s.routeRules, s.routeRuns, s.routeInbound, s.routeWatch,
-		s.routeAccess, s.routeDelivery, s.routeSummary,
+		s.routeConfig, s.routeTests, s.routeHealth, s.routeLogs, s.routeDefects, s.routeRules, s.routeRuns, s.routeInbound,
+		s.routeWatch, s.routeAccess, s.routeDelivery, s.routeSummary,
 	} {
 		add(api)
 	}
 	var err error
-	if s.spec, err = document(api); err != nil {
+	if s.document, err = openapi.Document(api); err != nil {
 		return nil, err
 	}
-	if err := s.routeDocs(mux); err != nil {
+	if err := openapi.Route(mux, s.document); err != nil {
 		return nil, err
 	}
 	var pages http.Handler
@@ -153,21 +149,41 @@ func New(o Options) (*Server, error) {
 	if o.Pages != nil {
 		pages = o.Pages(s.handler)
 	}
-	s.Listener = listener.New("api", o.Addr, smaller(s.handler))
-	s.CertFile, s.KeyFile, s.AnswerTimeout = o.CertFile, o.KeyFile, answerWithin
-	s.OnShutdown = func() { close(s.stopping) } // those who watch would never end by themselves
+	s.Listener = listener.New("api", o.Addr, compressed(s.handler))
+	s.CertFile = o.CertFile
+	s.KeyFile = o.KeyFile
+	s.AnswerTimeout = requestTimeout
+	s.OnShutdown = func() { close(s.stopping) } // streams of changes would not end by themselves
 	return s, nil
 }
 
 const bearer = "bearer"
 
-// route adds an operation, with what all have in common. Its further statuses answer the same as its usual one. A request body that the operation
-// brings along is documented as it is, and not looked into.
+// config returns the configuration of the framework.
+func config() huma.Config {
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{Title: "Voice AI integrations", Version: "v1",
+				Description: "Slack and Jira for a Voice AI testing framework. Everything here is a resource of Kubernetes, " +
+					"and Kubernetes RBAC decides who may do what."},
+			Servers: []*huma.Server{{URL: "/"}}, // where the document is
+			Components: &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{
+				bearer: {Type: "http", Scheme: "bearer", Description: "A token of this cluster, such as one of `kubectl create token`."},
+			}},
+		},
+		Formats: huma.DefaultFormats, DefaultFormat: "application/json", Transformers: []huma.Transformer{addPosition},
+	}
+}
+
+// route adds an operation, with what all operations have in common. Its other statuses have the same answer as its usual
+// one. A request body that the operation brings along is documented as it is, and is not validated.
 func route[I, O any](api huma.API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
 	op.Security = []map[string][]string{{bearer: {}}}
 	op.MaxBodyBytes = cmp.Or(op.MaxBodyBytes, maxBody)
-	op.BodyReadTimeout = listener.ReadTimeout // the framework's own is 5 s: it outlives a body that is not there, and ends a handler that takes longer
-	op.RejectUnknownQueryParameters = true    // a filter that is misspelt would show everything
+	// The framework's own timeout, 5 s, counts for requests without a body too, and ends a handler that takes longer.
+	op.BodyReadTimeout = listener.ReadTimeout
+	op.RejectUnknownQueryParameters = true // a misspelled filter would select everything
 	op.DefaultStatus = cmp.Or(op.DefaultStatus, http.StatusOK)
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
@@ -181,52 +197,48 @@ func route[I, O any](api huma.API, op huma.Operation, handler func(context.Conte
 	if op.RequestBody != nil {
 		op.RequestBody.Content = body
 	}
+	describeAnswers(api, &op)
+}
+
+// describeAnswers completes the documentation of an operation's answers.
+func describeAnswers(api huma.API, op *huma.Operation) {
 	usual := op.Responses[strconv.Itoa(op.DefaultStatus)]
 	if op.Method == http.MethodGet && op.Path != watchPath && op.Path != accessPath {
 		if usual.Headers == nil {
 			usual.Headers = map[string]*huma.Param{}
 		}
-		usual.Headers["Last-Event-ID"] = &huma.Param{
-			Description: "Where " + watchPath + " was before this was read: with it as since, every later change is told.", Schema: &huma.Schema{Type: huma.TypeString},
+		usual.Headers[positionHeader] = &huma.Param{
+			Description: "The position of " + watchPath + " before this was read: with it as since, no later change is missed.",
+			Schema:      &huma.Schema{Type: huma.TypeString},
 		}
 	}
 	for _, other := range op.Responses {
 		if other.Content == nil {
-			other.Content, other.Headers = usual.Content, usual.Headers
+			other.Content = usual.Content
+			other.Headers = usual.Headers
 		}
 	}
-	op.Responses["default"] = &huma.Response{Description: "A problem (RFC 9457).", Content: map[string]*huma.MediaType{
-		problemType: {Schema: api.OpenAPI().Components.Schemas.Schema(typeOf[Problem](), true, "Problem")}}}
+	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem.Problem](), true, "Problem")
+	op.Responses["default"] = &huma.Response{
+		Description: "A problem (RFC 9457).", Content: map[string]*huma.MediaType{problem.ContentType: {Schema: schema}},
+	}
 }
 
-// follow has the shelves filled from the cache, and watchers told of what changes.
-func (s *Server) follow(ctx context.Context) error {
-	return errors.Join(
-		fill(ctx, s, s.slack, v1alpha1.KindSlackIntegration, &v1alpha1.SlackIntegration{}),
-		fill(ctx, s, s.jira, v1alpha1.KindJiraIntegration, &v1alpha1.JiraIntegration{}),
-		fill(ctx, s, s.rules, v1alpha1.KindNotificationRule, &v1alpha1.NotificationRule{}),
-		fill(ctx, s, s.defects, v1alpha1.KindDefect, &v1alpha1.Defect{}),
-		fill(ctx, s, s.told, v1alpha1.KindNotification, &v1alpha1.Notification{}),
-		fill(ctx, s, s.suites, "CronJob", &batchv1.CronJob{}),
-		fill(ctx, s, s.runs, "Job", &batchv1.Job{}),
-	)
-}
+// OpenAPI returns the OpenAPI document that the server serves.
+func (s *Server) OpenAPI() []byte { return s.document }
 
-func fill[T client.Object](ctx context.Context, s *Server, into *shelf[T], kind string, example T) error {
-	return into.fill(ctx, s.o.Cache, example, func(o T) { s.hub.tell(kind, o.GetNamespace()) })
-}
-
-// Start serves until the context ends; what is under way then has 5 seconds to finish. A Server can be started once.
+// Start serves until the context ends; requests in flight then have 5 seconds to finish. A Server can be started once.
 func (s *Server) Start(ctx context.Context) error {
-	if err := s.follow(ctx); err != nil {
+	if err := s.view.Follow(ctx, s.o.Cache, s.hub.Notify); err != nil {
 		return err
 	}
 	return s.Listener.Start(ctx)
 }
 
-// smaller has answers compressed for whoever takes that, but not streams, which would wait for more to compress.
-var smaller = func() func(http.Handler) http.HandlerFunc {
-	wrap, err := gzhttp.NewWrapper(gzhttp.ContentTypes([]string{"text/html", "text/css", "text/javascript", "image/svg+xml", "application/json"}))
+// compressed compresses answers for clients that accept it, but not streams, which would wait for more to compress.
+var compressed = func() func(http.Handler) http.HandlerFunc {
+	wrap, err := gzhttp.NewWrapper(gzhttp.ContentTypes(
+		[]string{"text/html", "text/css", "text/javascript", "image/svg+xml", "application/json"}))
 	if err != nil {
 		panic(err) // the options are wrong
 	}

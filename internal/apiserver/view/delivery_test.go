@@ -1,4 +1,4 @@
-package apiserver
+package view
 
 import (
 	"fmt"
@@ -10,12 +10,12 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-func TestWhichMessageATellingIs(t *testing.T) {
-	s, _ := counting(t, everyKind())
+func TestIsInThread(t *testing.T) {
+	m := newModel()
 	d := &v1alpha1.Defect{ObjectMeta: metaOf("qa", "d")}
 	d.UID = "u"
 	d.Status.Messages = []v1alpha1.DefectMessage{{Rule: "r", Integration: "qa/slack", Channel: "C1", TS: "1.0"}}
-	s.defects.put(d, false)
+	m.Defects.Put(d)
 	about := func(uid, rule string, kind v1alpha1.EventType, posted *v1alpha1.PostedMessage) *v1alpha1.Notification {
 		n := &v1alpha1.Notification{ObjectMeta: metaOf("qa", "n"), Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: rule}}}
 		n.Spec.Event = v1alpha1.NotificationEvent{Type: kind, Subject: &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect, Namespace: "qa", Name: "d", UID: uid}}
@@ -41,25 +41,25 @@ func TestWhichMessageATellingIs(t *testing.T) {
 		"created, of one that is gone":   {about("before", "r", v1alpha1.EventDefectCreated, by("2.0")), false},
 		"about no Defect":                {alert, false},
 	} {
-		if got := s.inThread(c.n); got != c.want {
+		if got := m.isInThread(c.n); got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}
 }
 
-func TestADigestPingsWhomItsRulesPing(t *testing.T) {
-	s, _ := counting(t, everyKind())
+func TestDigestMentionsThePeopleOfItsRules(t *testing.T) {
+	m := newModel()
 	for name, mentions := range map[string][]v1alpha1.Mention{"r-1": {"here", "U1"}, "r-2": {"U1", "U2"}} {
-		s.rules.put(&v1alpha1.NotificationRule{ObjectMeta: metaOf("qa", name), Spec: v1alpha1.NotificationRuleSpec{Mentions: mentions}}, false)
+		m.Rules.Put(&v1alpha1.NotificationRule{ObjectMeta: metaOf("qa", name), Spec: v1alpha1.NotificationRuleSpec{Mentions: mentions}})
 	}
 	digest := &v1alpha1.Notification{ObjectMeta: metaOf("qa", "digest"), Spec: v1alpha1.NotificationSpec{Members: []v1alpha1.NotificationName{"n-1", "n-2", "gone"}}}
 	for i, rule := range []string{"r-1", "r-2"} {
 		n := &v1alpha1.Notification{ObjectMeta: metaOf("qa", fmt.Sprint("n-", i+1)), Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: rule}}}
 		n.Spec.Event = v1alpha1.NotificationEvent{ID: "same", Type: v1alpha1.EventSystemAlertFiring, Time: metav1.NewTime(noon)}
-		s.told.put(n, false)
+		m.Notifications.Put(n)
 	}
-	members, mentions := s.toldTogether(digest)
+	members, mentions := m.digestOf(digest)
 	if len(members) != 1 || !slices.Equal(mentions, []v1alpha1.Mention{"here", "U1", "U2"}) {
-		t.Errorf("got %d events and %q, want the one event, and everybody once", len(members), mentions)
+		t.Errorf("got %d events and %q, want the one event, and each person once", len(members), mentions)
 	}
 }

@@ -1,0 +1,119 @@
+package limit
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
+)
+
+const (
+	// maxInFlight bounds the requests that are handled at once, and MaxInFlightPerCaller those of one caller.
+	maxInFlight          = 256
+	MaxInFlightPerCaller = 32
+	// queueTimeout is how long a request waits in a CallerQueue.
+	queueTimeout = 5 * time.Second
+)
+
+// InFlight counts the requests that are being handled, of all callers and of each. It is safe for use by several
+// goroutines.
+type InFlight struct {
+	mu       sync.Mutex
+	total    int
+	byCaller map[string]int
+}
+
+// NewInFlight returns an InFlight that counts none.
+func NewInFlight() *InFlight { return &InFlight{byCaller: map[string]int{}} }
+
+// Acquire counts a request of a caller until it is released, or refuses it when there are too many.
+func (f *InFlight) Acquire(caller string) (release func(), refused *problem.Problem) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byCaller[caller] >= MaxInFlightPerCaller {
+		return nil, problem.Temporary(http.StatusTooManyRequests, 1,
+			"%d of your requests are in flight; wait for one to end", MaxInFlightPerCaller)
+	}
+	if f.total >= maxInFlight {
+		return nil, problem.Temporary(http.StatusServiceUnavailable, 1, "too many requests are in flight; try again")
+	}
+	f.total++
+	f.byCaller[caller]++
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.total--
+		if f.byCaller[caller]--; f.byCaller[caller] == 0 {
+			delete(f.byCaller, caller)
+		}
+	}, nil
+}
+
+// CallerQueue lets MaxInFlightPerCaller requests of each caller through at once. The others wait, and their bodies are
+// not read meanwhile. It is safe for use by several goroutines.
+type CallerQueue struct {
+	// inFlight counts them among all requests.
+	inFlight *InFlight
+
+	mu     sync.Mutex
+	queues map[string]*queue
+}
+
+// queue is the requests of one caller: slots has those that were let through.
+type queue struct {
+	slots chan struct{}
+	total int
+}
+
+// NewCallerQueue returns a CallerQueue without requests.
+func NewCallerQueue(inFlight *InFlight) *CallerQueue {
+	return &CallerQueue{inFlight: inFlight, queues: map[string]*queue{}}
+}
+
+// Acquire waits until a request of a caller is let through. It counts until it is released.
+func (c *CallerQueue) Acquire(ctx context.Context, caller string) (release func(), refused *problem.Problem) {
+	ctx, cancel := context.WithTimeout(ctx, queueTimeout)
+	defer cancel()
+	q := c.join(caller)
+	select {
+	case q.slots <- struct{}{}:
+	case <-ctx.Done():
+		c.leave(caller, q)
+		return nil, problem.Temporary(http.StatusServiceUnavailable, 1,
+			"%d of your requests are in flight, and others wait; try again", MaxInFlightPerCaller)
+	}
+	// The events that a caller sends do not count against its other requests.
+	done, refused := c.inFlight.Acquire("events of " + caller)
+	if refused != nil {
+		<-q.slots
+		c.leave(caller, q)
+		return nil, refused
+	}
+	return func() {
+		done()
+		<-q.slots
+		c.leave(caller, q)
+	}, nil
+}
+
+func (c *CallerQueue) join(caller string) *queue {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := c.queues[caller]
+	if q == nil {
+		q = &queue{slots: make(chan struct{}, MaxInFlightPerCaller)}
+		c.queues[caller] = q
+	}
+	q.total++
+	return q
+}
+
+func (c *CallerQueue) leave(caller string, q *queue) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if q.total--; q.total == 0 {
+		delete(c.queues, caller)
+	}
+}

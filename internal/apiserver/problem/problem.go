@@ -1,0 +1,117 @@
+// Package problem has the errors of the REST API, as RFC 9457 describes them.
+package problem
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Problem is an error as RFC 9457 describes it. It never repeats a value that was sent, which may be a secret.
+type Problem struct {
+	Type   string   `json:"type" format:"uri-reference" example:"about:blank" doc:"The kind of problem."`
+	Title  string   `json:"title" example:"Conflict" doc:"The kind in words."`
+	Status int      `json:"status" example:"409" doc:"The HTTP status."`
+	Detail string   `json:"detail,omitempty" doc:"What is wrong, and what to do."`
+	Errors []Detail `json:"errors,omitempty" doc:"What is wrong where."`
+
+	header http.Header
+}
+
+// Detail is an error at one place of a request.
+type Detail struct {
+	Message  string `json:"message" doc:"What is wrong, and what is wanted."`
+	Location string `json:"location,omitempty" example:"body.spec.defaultChannel" doc:"Where in the request."`
+}
+
+// ContentType is the media type of a problem.
+const ContentType = "application/problem+json"
+
+// MaxDetails bounds the details of one problem. One more names how many were left out.
+const MaxDetails = 20
+
+// Error returns the detail.
+func (p *Problem) Error() string { return p.Detail }
+
+// GetStatus returns the HTTP status.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders returns further headers of the answer.
+func (p *Problem) GetHeaders() http.Header { return p.header }
+
+// ContentType returns the media type of a problem.
+func (p *Problem) ContentType(string) string { return ContentType }
+
+// New returns a problem with a detail that tells what to do.
+func New(status int, format string, args ...any) *Problem {
+	return &Problem{
+		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...),
+	}
+}
+
+// Temporary returns a problem after which a client may retry in some seconds.
+func Temporary(status, seconds int, format string, args ...any) *Problem {
+	return New(status, format, args...).WithHeader("Retry-After", strconv.Itoa(seconds))
+}
+
+// Invalid returns a problem with one place of a request.
+func Invalid(location, format string, args ...any) *Problem {
+	p := New(http.StatusUnprocessableEntity, format, args...)
+	p.Errors = []Detail{{Message: p.Detail, Location: location}}
+	return p
+}
+
+// WithHeader sets a header of the answer, and returns the problem.
+func (p *Problem) WithHeader(name, value string) *Problem {
+	if p.header == nil {
+		p.header = http.Header{}
+	}
+	p.header.Set(name, value)
+	return p
+}
+
+// Write writes the problem as the answer to a request outside of the framework.
+func (p *Problem) Write(w http.ResponseWriter) {
+	for name, values := range p.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", ContentType)
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client has gone
+}
+
+func init() { //nolint:gochecknoinits // the framework has one place for it, and its own errors repeat what was sent
+	huma.NewError = ofFramework
+}
+
+// ofFramework returns the problem of a request that the framework refused.
+func ofFramework(status int, message string, errs ...error) huma.StatusError {
+	p := New(status, "%s", message)
+	for at, err := range errs {
+		if at == MaxDetails {
+			p.Errors = append(p.Errors, Detail{Message: fmt.Sprintf("and %d more", len(errs)-at)})
+			break
+		}
+		var detailed huma.ErrorDetailer
+		switch {
+		case err == nil || status >= http.StatusInternalServerError:
+		case errors.As(err, &detailed):
+			d := detailed.ErrorDetail()
+			p.Errors = append(p.Errors, Detail{Message: d.Message, Location: d.Location})
+		default:
+			p.Errors = append(p.Errors, Detail{Message: err.Error()})
+		}
+	}
+	if len(p.Errors) == 0 {
+		return p
+	}
+	p.Detail = p.Errors[0].Message
+	if where := p.Errors[0].Location; where != "" {
+		p.Detail = where + ": " + p.Detail
+	}
+	return p
+}

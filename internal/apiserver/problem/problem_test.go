@@ -1,0 +1,77 @@
+package problem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
+	"github.com/voiceai-dev/integrations-operator/internal/credential"
+)
+
+func TestFrom(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	defects := schema.GroupResource{Resource: "defects"}
+	for name, c := range map[string]struct {
+		ctx        context.Context
+		err        error
+		status     int
+		retryAfter string
+	}{
+		"a problem":         {err: New(http.StatusTeapot, "x"), status: http.StatusTeapot},
+		"forbidden":         {err: &action.ForbiddenError{}, status: http.StatusForbidden},
+		"unknown":           {err: &action.AuthorizationError{Err: errors.New("down")}, status: http.StatusServiceUnavailable, retryAfter: "5"},
+		"not found":         {err: &action.NotFoundError{}, status: http.StatusNotFound},
+		"conflict":          {err: &action.ConflictError{}, status: http.StatusConflict},
+		"invalid":           {err: &action.InvalidError{}, status: http.StatusUnprocessableEntity},
+		"foreign Secret":    {err: &credential.ForeignSecretError{}, status: http.StatusConflict},
+		"cursor":            {err: page.ErrCursor, status: http.StatusUnprocessableEntity},
+		"canceled":          {ctx: canceled, err: context.Canceled, status: http.StatusServiceUnavailable},
+		"no answer":         {err: errors.New("connection refused"), status: http.StatusServiceUnavailable, retryAfter: "5"},
+		"missing":           {err: apierrors.NewNotFound(defects, "d"), status: http.StatusNotFound},
+		"exists":            {err: apierrors.NewAlreadyExists(defects, "d"), status: http.StatusConflict},
+		"changed":           {err: apierrors.NewConflict(defects, "d", errors.New("x")), status: http.StatusConflict},
+		"refused":           {err: apierrors.NewForbidden(defects, "d", errors.New("quota")), status: http.StatusForbidden},
+		"busy":              {err: apierrors.NewTooManyRequests("x", 7), status: http.StatusServiceUnavailable, retryAfter: "7"},
+		"broken":            {err: apierrors.NewInternalError(errors.New("x")), status: http.StatusInternalServerError},
+		"too large, inside": {err: fmt.Errorf("x: %w", apierrors.NewRequestEntityTooLargeError("x")), status: http.StatusRequestEntityTooLarge},
+	} {
+		if c.ctx == nil {
+			c.ctx = t.Context()
+		}
+		var p *Problem
+		if err := From(c.ctx, c.err, "doing"); !errors.As(err, &p) || p.Status != c.status || p.header.Get("Retry-After") != c.retryAfter {
+			t.Errorf("%s: got %+v, want %d, Retry-After %q", name, err, c.status, c.retryAfter)
+		}
+	}
+	if err := From(t.Context(), nil, "doing"); err != nil {
+		t.Errorf("got %v of no error", err)
+	}
+}
+
+// TestSentValuesAreNotRepeated has messages of the API server about a body.
+func TestSentValuesAreNotRepeated(t *testing.T) {
+	for message, want := range map[string]string{
+		`Invalid value: "s3cr3t": must be a name`:                        "must be a name",
+		`Invalid value: "s3\"cr: 3t": spec.x in body should match '^a$'`: "spec.x in body should match '^a$'",
+		`Invalid value: 17: must be less`:                                "must be less",
+		`Unsupported value: "s3cr3t": supported values: "a", "b"`:        `supported values: "a", "b"`,
+		`Required value: give one`:                                       "Required value: give one",
+		`Too long: may not be more than 3 bytes`:                         "Too long: may not be more than 3 bytes",
+	} {
+		p := ofFields(metav1.Status{Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{
+			{Field: "spec.x", Message: message}, {Field: "<nil>", Message: "not checked"},
+		}}}, "x")
+		if len(p.Errors) != 1 || p.Errors[0] != (Detail{want, "body.spec.x"}) || p.Detail != "x: spec.x: "+want {
+			t.Errorf("%s: got %q, %v", message, p.Detail, p.Errors)
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package apiserver
+
+import (
+	"net/http"
+	"sync"
+
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/limit"
+)
+
+const (
+	// failuresPerSecond is how many wrong tokens one address may send; each costs a TokenReview.
+	failuresPerSecond = 20
+	// maxGoodTokens bounds the tokens that are remembered, so that they are let through from an address that sends wrong
+	// tokens too.
+	maxGoodTokens = 4096
+	// sendersFactor is how much higher the rate of requests with events is: each event may be a request of its own.
+	sendersFactor = 50
+)
+
+type pageKey struct{}
+
+// pageCalls are the requests of one page to the API. They count as one request of the caller.
+type pageCalls struct {
+	once       sync.Once
+	retryAfter int
+	ok         bool
+}
+
+// takeOnce takes a request from the caller's rate, once for a page.
+func (s *Server) takeOnce(r *http.Request, caller string) (retryAfter int, ok bool) {
+	calls, ofPage := r.Context().Value(pageKey{}).(*pageCalls)
+	if !ofPage {
+		return s.ratesFor(r).Take(caller)
+	}
+	calls.once.Do(func() { calls.retryAfter, calls.ok = s.callers.Take(caller) })
+	return calls.retryAfter, calls.ok
+}
+
+// ratesFor returns the rates that a request counts against.
+func (s *Server) ratesFor(r *http.Request) *limit.Rates {
+	if bringsEvents(r) {
+		return s.senders
+	}
+	return s.callers
+}
+
+// tooManyStatus returns the status of a request over the limits. Clients that send events drop those that are answered
+// with 429.
+func tooManyStatus(r *http.Request) int {
+	if bringsEvents(r) {
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusTooManyRequests
+}

@@ -1,0 +1,172 @@
+package view
+
+import (
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+)
+
+// maxSuites bounds the suites of a summary, and maxRunsPerSuite the runs of each.
+const (
+	maxSuites       = 50
+	maxRunsPerSuite = 20
+)
+
+// countNotifications counts Notifications. There may be tens of thousands: nothing is allocated for one that was
+// delivered.
+func (m *Model) countNotifications(s *summing) {
+	for n := range m.Notifications.All() {
+		if !s.isIn(n.Namespace) {
+			continue
+		}
+		outcome := outcomeOf(n)
+		if outcome == outcomePending {
+			continue
+		}
+		at := timeOfDelivery(n)
+		if at.Before(s.from) {
+			continue
+		}
+		c := condition.Get(n, v1alpha1.ConditionDelivered)
+		switch {
+		case outcome == string(v1alpha1.OutcomeFailed):
+			s.traffic.addFailed(trafficKey{v1alpha1.KindSlackIntegration, m.deliveringIntegration(n)}, at)
+			s.needs.add(needKey{v1alpha1.KindNotification, n.Namespace, c.Type, c.Reason, c.Message},
+				neededBy{n.Name, m.titleOf(n), n.Spec.Event.Type, c.LastTransitionTime.UTC()})
+		case c.Reason == v1alpha1.ReasonSent: // one that was muted, or is in a digest, was no message
+			s.traffic.addSucceeded(trafficKey{v1alpha1.KindSlackIntegration, m.deliveringIntegration(n)}, at)
+		}
+	}
+}
+
+// countDefects counts Defects.
+func (m *Model) countDefects(s *summing) *DefectsSummary {
+	out := &DefectsSummary{BySeverity: map[v1alpha1.Severity]int{
+		v1alpha1.SeverityCritical: 0, v1alpha1.SeverityHigh: 0, v1alpha1.SeverityMedium: 0, v1alpha1.SeverityLow: 0,
+	}}
+	for d := range m.Defects.All() {
+		if !s.isIn(d.Namespace) {
+			continue
+		}
+		ticket := d.Status.Jira
+		isTicketed := ticket != nil && ticket.Key != ""
+		if isUnresolved(d) {
+			out.Open++
+			out.BySeverity[d.Spec.Severity]++
+			if !isTicketed {
+				out.Unticketed++
+			}
+		}
+		if isTicketed && ticket.CreatedTime != nil {
+			s.traffic.addSucceeded(trafficKey{v1alpha1.KindJiraIntegration, keyOf(ticket.Integration)}, ticket.CreatedTime.Time)
+		}
+		s.addStalled(d)
+	}
+	return out
+}
+
+// addStalled adds the need of a stalled Defect. A Defect also stalls when a Notification of it was given up: callers who
+// may list Notifications see that as the Notification's need.
+func (s *summing) addStalled(d *v1alpha1.Defect) {
+	stalled := condition.Get(d, v1alpha1.ConditionStalled)
+	if stalled == nil || s.see.Notifications && stalled.Reason == v1alpha1.ReasonDeliveryFailed {
+		return
+	}
+	key := needKey{v1alpha1.KindDefect, d.Namespace, unmetCondition(d, stalled.Reason), stalled.Reason, stalled.Message}
+	s.needs.add(key, neededBy{name: d.Name, title: d.Spec.Title, since: stalled.LastTransitionTime.UTC()})
+}
+
+// unmetCondition returns the condition of a Defect that has a reason.
+func unmetCondition(d *v1alpha1.Defect, reason string) string {
+	for _, name := range []string{v1alpha1.ConditionTicketed, v1alpha1.ConditionSynced} {
+		if condition.Is(d, name, metav1.ConditionFalse, reason) {
+			return name
+		}
+	}
+	return v1alpha1.ConditionReady
+}
+
+// countRules adds the needs of rules that do not work.
+func (m *Model) countRules(s *summing) {
+	for _, r := range m.Rules.In(s.namespace) {
+		for _, name := range []string{v1alpha1.ConditionAccepted, v1alpha1.ConditionResolvedRefs} {
+			if c := condition.Get(r, name); c != nil && c.Status == metav1.ConditionFalse {
+				s.needs.add(needKey{v1alpha1.KindNotificationRule, r.Namespace, c.Type, c.Reason, c.Message},
+					neededBy{name: r.Name, title: r.Name, since: c.LastTransitionTime.UTC()})
+				break
+			}
+		}
+	}
+}
+
+// countIntegrations returns the integrations that the caller may see, with their traffic, and adds their needs.
+func (m *Model) countIntegrations(s *summing) []IntegrationSummary {
+	out := []IntegrationSummary{}
+	if s.see.Slack {
+		for _, o := range m.Slack.In(s.namespace) {
+			one := IntegrationSummary{IntegrationStatus: slackStatus(o)}
+			s.needs.addIntegration(o, &one.IntegrationStatus)
+			if s.see.Notifications {
+				one.Hours = s.traffic.of(keyOfTraffic(&one.IntegrationStatus))
+			}
+			out = append(out, one)
+		}
+	}
+	if !s.see.Jira {
+		return out
+	}
+	for _, o := range m.Jira.In(s.namespace) {
+		one := IntegrationSummary{IntegrationStatus: jiraStatus(o)}
+		key := keyOfTraffic(&one.IntegrationStatus)
+		for _, a := range o.Status.Activities {
+			if a.Outcome == v1alpha1.OutcomeFailed {
+				s.traffic.addFailed(key, a.Time.Time)
+			}
+		}
+		s.needs.addIntegration(o, &one.IntegrationStatus)
+		if s.see.Defects {
+			one.Hours = s.traffic.of(key)
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+func keyOfTraffic(s *IntegrationStatus) trafficKey {
+	return trafficKey{s.Kind, types.NamespacedName{Namespace: s.Namespace, Name: s.Name}}
+}
+
+// suiteSummaries returns the suites that ran last, with their last runs.
+func (m *Model) suiteSummaries(namespace string) []SuiteSummary {
+	index := map[types.NamespacedName]int{}
+	var out []SuiteSummary
+	for _, j := range m.lastRuns(namespace) {
+		id := suiteOf(j)
+		at, known := index[id]
+		if !known {
+			at = len(out)
+			index[id] = at
+			out = append(out, SuiteSummary{Namespace: id.Namespace, Suite: id.Name})
+		}
+		out[at].Runs = append(out[at].Runs, m.RunRecord(j))
+	}
+	return out
+}
+
+// lastRuns returns the newest runs of the suites that ran last, the newest first.
+func (m *Model) lastRuns(namespace string) []*batchv1.Job {
+	count := map[types.NamespacedName]int{}
+	var out []*batchv1.Job
+	for _, j := range m.Runs.In(namespace) {
+		id := suiteOf(j)
+		if n, known := count[id]; n == maxRunsPerSuite || !known && len(count) == maxSuites {
+			continue
+		}
+		count[id]++
+		out = append(out, j)
+	}
+	return out
+}

@@ -1,0 +1,95 @@
+package view
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/rule"
+)
+
+// DryRun is whether a rule matches an event.
+type DryRun struct {
+	Matches bool         `json:"matches" doc:"Whether the rule matches this event."`
+	Why     string       `json:"why" doc:"Why, or why not."`
+	Message *MessageBody `json:"message,omitempty" doc:"What Slack would get, whether it matches or not; none when the rule is not valid."`
+}
+
+// DryRun evaluates a rule for an event. Nothing is sent.
+func (m *Model) DryRun(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) DryRun {
+	compiled, err := rule.Compile(r)
+	if err != nil {
+		return DryRun{Why: "The rule is not valid: " + err.Error()}
+	}
+	var out DryRun
+	out.Matches, out.Why = verdict(ctx, r, compiled, e)
+	if out.Matches {
+		out.Why += delayReason(r, compiled, e)
+	}
+	out.Message = messageBodyOf(render.Message(e, render.Options{
+		Channel: string(r.Spec.Channel), Mentions: r.Spec.Mentions, Template: compiled.Template(), DashboardURL: m.dashboardURL,
+	}))
+	return out
+}
+
+// verdict reports whether a rule matches an event, and why, or the first condition that is not met.
+func verdict(ctx context.Context, r *v1alpha1.NotificationRule, compiled *rule.Compiled, e *event.Event) (bool, string) {
+	ok, err := compiled.Matches(ctx, rule.NewInput(e))
+	spec := &r.Spec
+	switch {
+	case err != nil:
+		return false, err.Error()
+	case spec.Suspend:
+		return false, "spec.suspend is true: the rule matches nothing until it is false"
+	case ok:
+		return true, "The event meets every condition of the rule"
+	case !slices.Contains(spec.EventTypes, e.Type):
+		return false, fmt.Sprintf("spec.eventTypes has no %s", e.Type)
+	case spec.MinSeverity != "" && e.Severity != "" && e.Severity.Rank() < spec.MinSeverity.Rank():
+		return false, fmt.Sprintf("Its severity, %s, is lower than spec.minSeverity, %s", e.Severity, spec.MinSeverity)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(spec.Selector.AsMeta())
+	if spec.Selector != nil && err == nil && !selector.Matches(labels.Set(e.Labels)) {
+		return false, "spec.selector does not match its labels"
+	}
+	return false, "spec.when is false for it"
+}
+
+// delayReason returns, as a further sentence, why the message of an event that matches is not sent at once; empty when
+// it is.
+func delayReason(r *v1alpha1.NotificationRule, compiled *rule.Compiled, e *event.Event) string {
+	if end, muted := compiled.MutedUntil(e.Time); muted {
+		return fmt.Sprintf(". The rule is muted until %s: until then a Notification is recorded and not sent",
+			end.UTC().Format(time.RFC3339))
+	}
+	_, window, grouped := compiled.GroupKey(e)
+	if !grouped {
+		return ""
+	}
+	group := "all events of the rule"
+	if len(r.Spec.Grouping.By) > 0 {
+		group = fmt.Sprintf("the events of the same %v", r.Spec.Grouping.By)
+	}
+	return fmt.Sprintf(". It is sent together with %s, %s after the first of them", group, window)
+}
+
+// RecentEvent returns the newest event of a namespace, of those with a Notification that selects. ok is false when there
+// is none.
+func (m *Model) RecentEvent(
+	namespace string, selects func(*v1alpha1.Notification) bool,
+) (e event.Event, ok bool, err error) {
+	for _, n := range m.Notifications.Newest() {
+		if n.Namespace == namespace && selects(n) {
+			e, err = event.FromAPI(n.Spec.Event)
+			return e, true, err
+		}
+	}
+	return event.Event{}, false, nil
+}

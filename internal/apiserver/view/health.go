@@ -1,0 +1,165 @@
+package view
+
+import (
+	"cmp"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+)
+
+// SlackHealth and JiraHealth have the fields that the framework's clients expect.
+type SlackHealth struct {
+	Configured         bool       `json:"configured" doc:"Whether there is such an integration."`
+	LastSuccessfulSend *time.Time `json:"last_successful_send" doc:"When Slack last accepted a call; null before the first time."`
+	LastError          *string    `json:"last_error" doc:"What is wrong; null when nothing is."`
+	Status             string     `json:"status" enum:"healthy,degraded,error,unconfigured,disabled" doc:"The health of the integration."`
+}
+
+// JiraHealth is the health of a Jira integration.
+type JiraHealth struct {
+	Configured         bool       `json:"configured" doc:"Whether there is such an integration."`
+	LastSuccessfulCall *time.Time `json:"last_successful_call" doc:"When Jira last accepted a call; null before the first time."`
+	LastError          *string    `json:"last_error" doc:"What is wrong; null when nothing is."`
+	Status             string     `json:"status" enum:"healthy,degraded,error,unconfigured,disabled" doc:"The health of the integration."`
+}
+
+// IntegrationStatus is an integration in a list.
+type IntegrationStatus struct {
+	Kind            string                    `json:"kind" enum:"SlackIntegration,JiraIntegration" doc:"Its kind."`
+	Namespace       string                    `json:"namespace" doc:"Its namespace."`
+	Name            string                    `json:"name" doc:"Its name."`
+	Status          string                    `json:"status" enum:"healthy,degraded,error,disabled" doc:"Its health."`
+	Message         string                    `json:"message" doc:"Why, in words."`
+	Target          string                    `json:"target,omitempty" doc:"The workspace or project."`
+	LastSuccessTime *metav1.Time              `json:"lastSuccessTime,omitempty" doc:"When the other side last accepted a call."`
+	LastErrorTime   *metav1.Time              `json:"lastErrorTime,omitempty" doc:"When a call last failed."`
+	LastError       string                    `json:"lastError,omitempty" doc:"The error of that call."`
+	SucceededTotal  int64                     `json:"succeededTotal" doc:"Messages sent, or tickets created."`
+	FailedTotal     int64                     `json:"failedTotal" doc:"Calls that failed."`
+	Conditions      []metav1.Condition        `json:"conditions,omitempty" doc:"The resource's conditions."`
+	LastTest        *v1alpha1.IntegrationTest `json:"lastTest,omitempty" doc:"The result of the last test."`
+}
+
+// The values of an integration's status.
+const (
+	healthy      = "healthy"
+	degraded     = "degraded"
+	broken       = "error"
+	unconfigured = "unconfigured"
+	disabled     = "disabled"
+)
+
+// SlackHealth returns the health of a Slack integration.
+func (m *Model) SlackHealth(key types.NamespacedName) *SlackHealth {
+	o, ok := m.Slack.Get(key)
+	if !ok {
+		return &SlackHealth{Status: unconfigured}
+	}
+	status, problem := healthOf(slackHealthInput(o))
+	return &SlackHealth{
+		Configured: true, LastSuccessfulSend: timeOf(o.Status.LastSuccessTime), Status: status, LastError: problem,
+	}
+}
+
+// JiraHealth returns the health of a Jira integration.
+func (m *Model) JiraHealth(key types.NamespacedName) *JiraHealth {
+	o, ok := m.Jira.Get(key)
+	if !ok {
+		return &JiraHealth{Status: unconfigured}
+	}
+	status, problem := healthOf(jiraHealthInput(o))
+	return &JiraHealth{
+		Configured: true, LastSuccessfulCall: timeOf(o.Status.LastSuccessTime), Status: status, LastError: problem,
+	}
+}
+
+// ListIntegrations returns the integrations of a namespace that a caller may see, the newest of each kind first; of all
+// namespaces when it is empty.
+func (m *Model) ListIntegrations(namespace string, see Visibility) []IntegrationStatus {
+	out := []IntegrationStatus{}
+	if see.Slack {
+		for _, o := range m.Slack.In(namespace) {
+			out = append(out, slackStatus(o))
+		}
+	}
+	if see.Jira {
+		for _, o := range m.Jira.In(namespace) {
+			out = append(out, jiraStatus(o))
+		}
+	}
+	return out
+}
+
+func slackStatus(o *v1alpha1.SlackIntegration) IntegrationStatus {
+	out := statusOf(v1alpha1.KindSlackIntegration, slackHealthInput(o))
+	out.Target = o.Status.Team
+	out.SucceededTotal = o.Status.SentTotal
+	out.FailedTotal = o.Status.FailedTotal
+	out.LastTest = o.Status.LastTest
+	return out
+}
+
+func jiraStatus(o *v1alpha1.JiraIntegration) IntegrationStatus {
+	out := statusOf(v1alpha1.KindJiraIntegration, jiraHealthInput(o))
+	out.Target = o.Spec.ProjectKey
+	out.SucceededTotal = o.Status.CreatedTotal
+	out.FailedTotal = o.Status.FailedTotal
+	out.LastTest = o.Status.LastTest
+	return out
+}
+
+func statusOf(kind string, in healthInput) IntegrationStatus {
+	status, problem := healthOf(in)
+	out := IntegrationStatus{
+		Kind: kind, Namespace: in.object.GetNamespace(), Name: in.object.GetName(), Status: status,
+		LastSuccessTime: in.health.LastSuccessTime, LastErrorTime: in.health.LastErrorTime, LastError: in.health.LastError,
+		Conditions: *in.object.GetConditions(),
+	}
+	if problem != nil {
+		out.Message = *problem
+	} else if ready := condition.Get(in.object, v1alpha1.ConditionReady); ready != nil {
+		out.Message = ready.Message
+	}
+	return out
+}
+
+// healthInput is what the health of an integration follows from.
+type healthInput struct {
+	object    condition.Object
+	suspended bool
+	health    v1alpha1.Health
+}
+
+func slackHealthInput(o *v1alpha1.SlackIntegration) healthInput {
+	return healthInput{o, o.Spec.Suspend, o.Status.Health}
+}
+
+func jiraHealthInput(o *v1alpha1.JiraIntegration) healthInput {
+	return healthInput{o, o.Spec.Suspend, o.Status.Health}
+}
+
+// healthOf returns the status of an integration, and what is wrong with it; nil when nothing is.
+func healthOf(in healthInput) (status string, problem *string) {
+	ready := condition.Get(in.object, v1alpha1.ConditionReady)
+	health := condition.Get(in.object, v1alpha1.ConditionHealthy)
+	switch {
+	case in.suspended:
+		return disabled, nil
+	case ready == nil:
+		message := "The operator has not checked it yet"
+		return degraded, &message
+	case ready.Status == metav1.ConditionTrue && (health == nil || health.Reason != v1alpha1.ReasonDegraded):
+		return healthy, nil
+	case ready.Status == metav1.ConditionTrue:
+		return degraded, &health.Message
+	}
+	message := cmp.Or(ready.Message, in.health.LastError)
+	if ready.Reason == v1alpha1.ReasonProgressing || ready.Reason == v1alpha1.ReasonRateLimited {
+		return degraded, &message
+	}
+	return broken, &message
+}

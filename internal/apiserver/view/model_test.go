@@ -1,0 +1,173 @@
+package view
+
+import (
+	"slices"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/rule"
+)
+
+func TestRunResults(t *testing.T) {
+	for text, want := range map[string]*RunResults{
+		`{"passed":3,"failed":1,"total":4,"durationSeconds":2.5,"reportURL":"https://reports.example.com/1"}`: {
+			3, 1, 0, 4, 2.5, "https://reports.example.com/1",
+		},
+		`{"passed":3,"failed":1}`:             {3, 1, 0, 4, 0, ""},
+		`{"passed":-3}`:                       nil,
+		`{"reportURL":"javascript:alert(1)"}`: nil,
+		`[]`:                                  nil,
+	} {
+		j := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.ResultsAnnotation: text}}}
+		got := newModel().RunRecord(j).Results
+		if (got == nil) != (want == nil) || got != nil && *got != *want {
+			t.Errorf("%s: got %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestHealthOf(t *testing.T) {
+	type slack = v1alpha1.SlackIntegration
+	notReady := func(state condition.Progress, reason, message string) func(*slack) {
+		return func(o *slack) { condition.NotReady(o, state, reason, message) }
+	}
+	ready := func(o *slack) { condition.Ready(o, v1alpha1.ReasonReady, "ok") }
+	for name, c := range map[string]struct {
+		change        func(*slack)
+		suspended     bool
+		want, problem string
+	}{
+		"not checked yet": {func(*slack) {}, false, degraded, "The operator has not checked it yet"},
+		"being checked":   {notReady(condition.Reconciling, v1alpha1.ReasonProgressing, "checking"), false, degraded, "checking"},
+		"suspended":       {ready, true, disabled, ""},
+		"healthy":         {ready, false, healthy, ""},
+		"degraded": {func(o *slack) {
+			condition.True(o, v1alpha1.ConditionHealthy, v1alpha1.ReasonDegraded, "no scope")
+			ready(o)
+		}, false, degraded, "no scope"},
+		"rate limited": {notReady(condition.Reconciling, v1alpha1.ReasonRateLimited, "20 s"), false, degraded, "20 s"},
+		"unavailable":  {notReady(condition.Reconciling, v1alpha1.ReasonUnavailable, "timeout"), false, broken, "timeout"},
+		"refused":      {notReady(condition.Stalled, v1alpha1.ReasonUnauthorized, "401"), false, broken, "401"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &slack{}
+			c.change(o)
+			o.Spec.Suspend = c.suspended
+			got, problem := healthOf(slackHealthInput(o))
+			if got != c.want || c.problem == "" != (problem == nil) || problem != nil && *problem != c.problem {
+				t.Errorf("got %s %v, want %s %q", got, problem, c.want, c.problem)
+			}
+		})
+	}
+}
+
+func TestChannelNames(t *testing.T) {
+	m := newModel()
+	m.Slack.Put(&v1alpha1.SlackIntegration{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "slack"},
+		Status: v1alpha1.SlackIntegrationStatus{
+			Channels: []v1alpha1.KnownChannel{{Name: "#other", ID: "C0"}, {Name: "#alerts", ID: "C1"}},
+		},
+	})
+	for name, c := range map[string]struct {
+		channel, lists, want string
+	}{
+		"known":                       {"C1", "qa", "#alerts"},
+		"unknown":                     {"C2", "qa", ""},
+		"integration may not be seen": {"C1", "team", ""},
+	} {
+		n := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}, Status: v1alpha1.NotificationStatus{
+			Message: &v1alpha1.PostedMessage{Integration: "qa/slack", Channel: c.channel},
+		}}
+		e := m.entry(logSource{notification: n}, func(namespace string) bool { return namespace == c.lists })
+		if e.Channel != c.channel || e.ChannelName != c.want {
+			t.Errorf("%s: got %q, %q, want %q", name, e.Channel, e.ChannelName, c.want)
+		}
+	}
+}
+
+// TestActivityForAnotherNamespace has an activity for a Notification of another namespace: it is in the log whether or
+// not that Notification still exists, which callers in this namespace may not learn.
+func TestActivityForAnotherNamespace(t *testing.T) {
+	m := newModel()
+	objects := []string{"Notification/qa/own", "Notification/prod/there", "Notification/prod/gone"}
+	shared := &v1alpha1.SlackIntegration{ObjectMeta: metaOf("qa", "slack")}
+	for _, object := range objects {
+		shared.Status.Activities = append(shared.Status.Activities, v1alpha1.Activity{
+			Action: "PostMessage", Object: object, Outcome: v1alpha1.OutcomeSucceeded,
+		})
+	}
+	m.Slack.Put(shared)
+	m.Notifications.Put(notificationOf("qa", "own", "qa/slack", v1alpha1.ReasonSent, noon))
+	m.Notifications.Put(notificationOf("prod", "there", "qa/slack", v1alpha1.ReasonSent, noon))
+	for _, namespace := range []string{"qa", ""} {
+		log, err := m.ListLogs(LogQuery{Namespace: namespace, See: everything, ListsSlack: func(string) bool { return true }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range log.Items {
+			got = append(got, e.Object)
+		}
+		slices.Sort(got)
+		if want := slices.Sorted(slices.Values(objects)); !slices.Equal(got, want) || log.Total != len(want) {
+			t.Errorf("in the log of %q: got %d, %q, want each once: %q", namespace, log.Total, got, want)
+		}
+	}
+}
+
+func TestDelayReason(t *testing.T) {
+	for want, change := range map[string]func(*v1alpha1.NotificationRuleSpec){
+		"": func(*v1alpha1.NotificationRuleSpec) {},
+		". The rule is muted until 2026-03-04T14:00:00Z: until then a Notification is recorded and not sent": func(s *v1alpha1.NotificationRuleSpec) {
+			s.MuteWindows = []v1alpha1.MuteWindow{{Start: "12:00", End: "14:00"}}
+		},
+		". It is sent together with the events of the same [severity], 1m0s after the first of them": func(s *v1alpha1.NotificationRuleSpec) {
+			s.Grouping = &v1alpha1.Grouping{By: []v1alpha1.GroupKey{"severity"}, WindowSeconds: 60}
+		},
+		". It is sent together with all events of the rule, 1m0s after the first of them": func(s *v1alpha1.NotificationRuleSpec) {
+			s.Grouping = &v1alpha1.Grouping{WindowSeconds: 60}
+		},
+	} {
+		r := &v1alpha1.NotificationRule{Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}}
+		change(&r.Spec)
+		compiled, err := rule.Compile(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := delayReason(r, compiled, &event.Event{Time: noon}); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestLogSearch(t *testing.T) {
+	n := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "sent"}, Spec: v1alpha1.NotificationSpec{
+		Rule: v1alpha1.RuleReference{Name: "nightly"}, Channel: "#alerts", Event: v1alpha1.NotificationEvent{
+			Type: v1alpha1.EventDefectCreated, Subject: &v1alpha1.EventSubject{Kind: "Defect", Namespace: "qa", Name: "hangs-up"},
+			Data: &runtime.RawExtension{Raw: []byte(`{"title":"The agent talks over people"}`)},
+		},
+	}}
+	condition.False(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonRejected, "Slack says channel_not_found")
+	a := &v1alpha1.Activity{Action: "CreateIssue", Object: "Defect/qa/repeats", Detail: "VOICE-7"}
+	for text, want := range map[string][2]bool{
+		"": {true, true}, "DEFECT/QA/": {true, true}, "defectcreated": {true, false}, "Nightly": {true, false},
+		"#ALERTS": {true, false}, "channel_not": {true, false}, "rejected": {true, false}, "voice-7": {false, true},
+		"repeats": {false, true}, "TALKS over": {true, false}, "nowhere": {false, false},
+	} {
+		m := newModel()
+		search := newSearch(text)
+		for range 2 { // the second time from memory
+			got := [2]bool{m.contains(logSource{notification: n}, search), m.contains(logSource{activity: a}, search)}
+			if got != want {
+				t.Errorf("%q: got %v, want %v", text, got, want)
+			}
+		}
+	}
+}

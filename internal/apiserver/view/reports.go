@@ -1,0 +1,96 @@
+package view
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/lru"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+)
+
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list
+
+const (
+	// maxReports bounds how many reports are kept: those of the runs that were viewed last.
+	maxReports = 4096
+	// maxRunsPerCall bounds the runs whose Pods are listed in one call, and maxPods the Pods in its answer.
+	maxRunsPerCall = 100
+	maxPods        = 1000
+)
+
+// reports are the termination messages of finished runs that have no annotation. The Pods of a finished run do not
+// change: they are listed once, and the report outlives them.
+type reports struct {
+	known *lru.Cache // text by types.UID; empty when there is none
+	// version is how often any was loaded.
+	version atomic.Uint64
+}
+
+func newReports() *reports { return &reports{known: lru.New(maxReports)} }
+
+// text returns the report of a run; empty when there is none, or when it was not loaded.
+func (r *reports) text(j *batchv1.Job) string {
+	if text := j.Annotations[v1alpha1.ResultsAnnotation]; text != "" {
+		return text
+	}
+	text, _ := r.known.Get(j.UID)
+	out, _ := text.(string)
+	return out
+}
+
+// loadReports loads the reports of those runs that need it. Where that fails they are shown without, and loaded the next
+// time.
+func (m *Model) loadReports(ctx context.Context, runs []*batchv1.Job) {
+	missing := map[string][]types.UID{}
+	for _, j := range runs {
+		if finished, _, _, _ := event.RunFinished(j); !finished || j.Annotations[v1alpha1.ResultsAnnotation] != "" {
+			continue
+		}
+		if _, known := m.reports.known.Get(j.UID); !known {
+			missing[j.Namespace] = append(missing[j.Namespace], j.UID)
+		}
+	}
+	for namespace, uids := range missing {
+		for some := range slices.Chunk(uids, maxRunsPerCall) {
+			if err := m.loadSome(ctx, namespace, some); err != nil {
+				ctrl.LoggerFrom(ctx).Error(err, "Loading the reports of runs", "Namespace", namespace)
+			}
+		}
+	}
+}
+
+func (m *Model) loadSome(ctx context.Context, namespace string, uids []types.UID) error {
+	texts := make([]string, 0, len(uids))
+	for _, uid := range uids {
+		texts = append(texts, string(uid))
+	}
+	ofRuns, err := labels.NewRequirement(batchv1.ControllerUidLabel, selection.In, texts)
+	if err != nil {
+		return err
+	}
+	pods := &corev1.PodList{}
+	selector := client.MatchingLabelsSelector{Selector: labels.NewSelector().Add(*ofRuns)}
+	if err := m.live.List(ctx, pods, client.InNamespace(namespace), selector, client.Limit(maxPods)); err != nil {
+		return err
+	}
+	byRun := map[types.UID][]corev1.Pod{}
+	for _, p := range pods.Items {
+		uid := types.UID(p.Labels[batchv1.ControllerUidLabel])
+		byRun[uid] = append(byRun[uid], p)
+	}
+	for _, uid := range uids {
+		m.reports.known.Add(uid, event.TerminationMessage(byRun[uid]))
+	}
+	m.reports.version.Add(1)
+	return nil
+}
