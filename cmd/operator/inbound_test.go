@@ -43,7 +43,8 @@ var _ = Describe("Alerts and events from outside", func() {
 		return res.StatusCode
 	}
 	alert := func(status string, start time.Time) string {
-		return strings.NewReplacer("STATUS", status, "START", start.UTC().Format(time.RFC3339), "END", start.Add(time.Second).UTC().Format(time.RFC3339)).Replace(alertBody)
+		return strings.NewReplacer("STATUS", status, "START", start.UTC().Format(time.RFC3339), "END", start.Add(time.Second).UTC().Format(time.RFC3339)).
+			Replace(alertBody)
 	}
 
 	BeforeEach(func() {
@@ -53,13 +54,27 @@ var _ = Describe("Alerts and events from outside", func() {
 		Expect(kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
 		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "alertmanager"}}
 		Expect(kube.Create(ctx, account)).To(Succeed())
-		Expect(kube.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "s"}, StringData: map[string]string{"slack": slack.BotToken}})).To(Succeed())
-		integration := &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{
-			Default: true, DefaultChannel: "#voice-ai-alerts", APIURL: v1alpha1.HTTPURL(address + "/api/"),
-			Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "slack"}},
-		}}
-		rule := &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "alerts"}, Spec: v1alpha1.NotificationRuleSpec{
-			EventTypes: []v1alpha1.EventType{v1alpha1.EventSystemAlertFiring, v1alpha1.EventSystemAlertResolved}}}
+		Expect(
+			kube.Create(
+				ctx,
+				&corev1.Secret{
+					ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "s"},
+					StringData: map[string]string{"slack": slack.BotToken},
+				},
+			),
+		).To(Succeed())
+		integration := &v1alpha1.SlackIntegration{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "slack"},
+			Spec: v1alpha1.SlackIntegrationSpec{
+				Default: true, DefaultChannel: "#voice-ai-alerts", APIURL: v1alpha1.HTTPURL(address + "/api/"),
+				Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "slack"}},
+			},
+		}
+		rule := &v1alpha1.NotificationRule{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "alerts"},
+			Spec: v1alpha1.NotificationRuleSpec{
+				EventTypes: []v1alpha1.EventType{v1alpha1.EventSystemAlertFiring, v1alpha1.EventSystemAlertResolved}},
+		}
 		Expect(kube.Create(ctx, integration)).To(Succeed())
 		Expect(kube.Create(ctx, rule)).To(Succeed())
 		shows(integration, v1alpha1.ConditionReady, "True/Ready", "")
@@ -85,7 +100,10 @@ var _ = Describe("Alerts and events from outside", func() {
 		}).Should(BeNumerically("<", 300))
 		Eventually(func() int { return len(box.Slack().Messages(slack.AlertsChannel)) }).Should(Equal(1))
 
-		Expect(post("/api/v1/webhooks/alertmanager", "application/json", alert("firing", begin), token)).To(BeNumerically("<", 300)) // as after repeat_interval
+		Expect(
+			post("/api/v1/webhooks/alertmanager", "application/json", alert("firing", begin), token),
+		).To(BeNumerically("<", 300))
+		// as after repeat_interval
 		Expect(post("/api/v1/webhooks/alertmanager", "application/json", alert("resolved", begin), token)).To(BeNumerically("<", 300))
 		Eventually(func() int { return len(box.Slack().Messages(slack.AlertsChannel)) }).Should(Equal(2))
 		list := &v1alpha1.NotificationList{}
@@ -96,7 +114,9 @@ var _ = Describe("Alerts and events from outside", func() {
 		}
 
 		By("taking a CloudEvent too")
-		event := `{"specversion":"1.0","id":"1","source":"test","type":"dev.voiceai.system.alert.firing","time":"` + begin.UTC().Format(time.RFC3339) + `","data":{"title":"Latency"}}`
+		event := `{"specversion":"1.0","id":"1","source":"test","type":"dev.voiceai.system.alert.firing","time":"` + begin.UTC().
+			Format(time.RFC3339) +
+			`","data":{"title":"Latency"}}`
 		Expect(post("/api/v1/events", "application/cloudevents+json", event, token)).To(BeNumerically("<", 300))
 		Eventually(func() int { return len(box.Slack().Messages(slack.AlertsChannel)) }).Should(Equal(3))
 	})

@@ -53,7 +53,10 @@ var _ = BeforeSuite(func() {
 	scheme := runtime.NewScheme()
 	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
 	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true}
+	environment := &envtest.Environment{
+		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases")},
+		ErrorIfCRDPathMissing: true,
+	}
 	config, err := environment.Start()
 	Expect(err).NotTo(HaveOccurred(), "the control plane is built by make controlplane")
 	DeferCleanup(environment.Stop)
@@ -71,12 +74,16 @@ var _ = BeforeSuite(func() {
 	}
 	probes, edgeAddress, apiAddress := free(), free(), free()
 	edgeURL, apiURL = "http://"+edgeAddress, "http://"+apiAddress
-	mgr, err := ctrl.NewManager(config, ctrl.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: probes})
+	mgr, err := ctrl.NewManager(
+		config,
+		ctrl.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: probes},
+	)
 	Expect(err).NotTo(HaveOccurred())
 	running, stop := context.WithCancel(ctx)
-	always := func() error { return nil }
-	Expect(setup(running, mgr, flags{api: apiFlags{address: apiAddress}, edge: edgeAddress, maxEventAge: time.Hour, expiry: time.Hour, keep: 2 * time.Hour},
-		always, func() time.Time { return time.Time{} })).To(Succeed())
+	Expect(setup(running, mgr, flags{
+		api: apiFlags{listenerFlags: listenerFlags{address: apiAddress}}, edge: listenerFlags{address: edgeAddress},
+		maxEventAge: time.Hour, expiry: time.Hour, retention: 2 * time.Hour,
+	}, leader{fence: func() error { return nil }, since: func() time.Time { return time.Time{} }})).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(running) }()
 	DeferCleanup(func() { stop(); Expect(<-ended).To(Succeed()) })
@@ -153,7 +160,10 @@ var _ = Describe("On a bad day", func() {
 		count++
 		namespace = fmt.Sprintf("bad-day-%d", count)
 		Expect(kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
-		credentials = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "s"}, StringData: map[string]string{"slack": "xoxb-sandbox", "jira": "jira-sandbox"}}
+		credentials = &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Name: "s"},
+			StringData: map[string]string{"slack": "xoxb-sandbox", "jira": "jira-sandbox"},
+		}
 		slack = &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{
 			Default: true, DefaultChannel: "#voice-ai-alerts", APIURL: v1alpha1.HTTPURL(address + "/api/"),
 			Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "slack"}},
@@ -163,7 +173,10 @@ var _ = Describe("On a bad day", func() {
 			Basic:      &v1alpha1.JiraBasicAuth{Username: "bot@example.com", TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "jira"}},
 			AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
 		}}
-		defect = &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Name: "defect"}, Spec: v1alpha1.DefectSpec{Title: "It is <!channel> broken", Severity: v1alpha1.SeverityHigh}}
+		defect = &v1alpha1.Defect{
+			ObjectMeta: metav1.ObjectMeta{Name: "defect"},
+			Spec:       v1alpha1.DefectSpec{Title: "It is <!channel> broken", Severity: v1alpha1.SeverityHigh},
+		}
 		create(credentials, &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "rule"},
 			Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}})
 	})
@@ -200,7 +213,14 @@ var _ = Describe("On a bad day", func() {
 	It("posts by incoming webhook", func() {
 		slack.Spec.Bot, slack.Spec.APIURL, slack.Spec.DefaultChannel = nil, "", ""
 		slack.Spec.Webhook = &v1alpha1.SlackWebhook{URLSecretRef: v1alpha1.SecretKeyReference{Name: "hook", Key: "url"}}
-		create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "hook"}, StringData: map[string]string{"url": address + "/services/T0SANDBOX/B0SANDBOX/sandbox"}}, slack, defect)
+		create(
+			&corev1.Secret{
+				ObjectMeta: metav1.ObjectMeta{Name: "hook"},
+				StringData: map[string]string{"url": address + "/services/T0SANDBOX/B0SANDBOX/sandbox"},
+			},
+			slack,
+			defect,
+		)
 		shows(slack, v1alpha1.ConditionAuthenticated, "True/Unverified", "first message will tell")
 		shows(notification(), v1alpha1.ConditionDelivered, "True/Sent", "")
 		Expect(slack.Status.Delivery).To(Equal(v1alpha1.DeliveryAtLeastOnce))
@@ -215,7 +235,9 @@ var _ = Describe("On a bad day", func() {
 		shows(slack, v1alpha1.ConditionAuthenticated, "False/Unauthorized", "token_revoked")
 		shows(notification(), v1alpha1.ConditionDelivered, "False/IntegrationPaused", "put its new token into the Secret")
 		shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
-		Expect(box.PutCredential(sandbox.Credential{Service: sandbox.Slack, Token: "xoxb-new", State: "valid", Scopes: []string{"chat:write"}})).To(Succeed())
+		Expect(
+			box.PutCredential(sandbox.Credential{Service: sandbox.Slack, Token: "xoxb-new", State: "valid", Scopes: []string{"chat:write"}}),
+		).To(Succeed())
 		credentials.StringData = map[string]string{"slack": "xoxb-new"}
 		Expect(kube.Update(ctx, credentials)).To(Succeed())
 		shows(defect, v1alpha1.ConditionReady, "True/Ready", "")
@@ -243,7 +265,8 @@ var _ = Describe("On a bad day", func() {
 		Entry("archived", "#old-stuff", "Channel #old-stuff is archived"),
 	)
 
-	DescribeTable("shows a Jira in trouble on integration and Defect, and files one ticket when it is over",
+	DescribeTable(
+		"shows a Jira in trouble on integration and Defect, and files one ticket when it is over",
 		func(f sandbox.Fault, reason, says string) {
 			f.Service = sandbox.Jira
 			fails(f)
@@ -257,7 +280,12 @@ var _ = Describe("On a bad day", func() {
 			Expect(box.State().Jira.Counts.Creates).To(Equal(1))
 		},
 		Entry("down", sandbox.Fault{Status: 503, Body: "x"}, "Unavailable", "(503)"),
-		Entry("a page instead of JSON", sandbox.Fault{Status: 200, Body: "<html>sign in</html>", ContentType: "text/html"}, "Unavailable", "a proxy is in between"),
+		Entry(
+			"a page instead of JSON",
+			sandbox.Fault{Status: 200, Body: "<html>sign in</html>", ContentType: "text/html"},
+			"Unavailable",
+			"a proxy is in between",
+		),
 		Entry("gone", sandbox.Fault{Drop: sandbox.DropBefore}, "Unavailable", "did not answer"),
 	)
 
@@ -295,7 +323,8 @@ var _ = Describe("On a bad day", func() {
 		shows(defect, v1alpha1.ConditionTicketed, "True/FiledWithoutPriority", "without the priority")
 	})
 
-	DescribeTable("says what of the Jira configuration is wrong, and goes on when it is mended",
+	DescribeTable(
+		"says what of the Jira configuration is wrong, and goes on when it is mended",
 		func(spoil, mend func(*v1alpha1.JiraIntegrationSpec), conditionType, want, says string) {
 			spoil(&jira.Spec)
 			create(jira, defect)
@@ -310,13 +339,37 @@ var _ = Describe("On a bad day", func() {
 			}).Should(Succeed())
 			shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
 		},
-		Entry("project", func(s *v1alpha1.JiraIntegrationSpec) { s.ProjectKey = "NOPE" }, func(s *v1alpha1.JiraIntegrationSpec) { s.ProjectKey = "VOICE" },
-			v1alpha1.ConditionHealthy, "False/NotFound", `Project "NOPE" does not exist`),
-		Entry("issue type", func(s *v1alpha1.JiraIntegrationSpec) { s.IssueType = "Saga" }, func(s *v1alpha1.JiraIntegrationSpec) { s.IssueType = "Task" },
-			v1alpha1.ConditionHealthy, "False/NotFound", `no issue type "Saga"`),
-		Entry("user", func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.Username = "someone" }, func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.Username = "bot@example.com" },
-			v1alpha1.ConditionAuthenticated, "False/Unauthorized", "rejected the credentials"),
-		Entry("key of the Secret", func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.TokenSecretRef.Key = "x" }, func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.TokenSecretRef.Key = "jira" },
-			v1alpha1.ConditionAuthenticated, "False/SecretKeyNotFound", `no value for key "x"`),
+		Entry(
+			"project",
+			func(s *v1alpha1.JiraIntegrationSpec) { s.ProjectKey = "NOPE" },
+			func(s *v1alpha1.JiraIntegrationSpec) { s.ProjectKey = "VOICE" },
+			v1alpha1.ConditionHealthy,
+			"False/NotFound",
+			`Project "NOPE" does not exist`,
+		),
+		Entry(
+			"issue type",
+			func(s *v1alpha1.JiraIntegrationSpec) { s.IssueType = "Saga" },
+			func(s *v1alpha1.JiraIntegrationSpec) { s.IssueType = "Task" },
+			v1alpha1.ConditionHealthy,
+			"False/NotFound",
+			`no issue type "Saga"`,
+		),
+		Entry(
+			"user",
+			func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.Username = "someone" },
+			func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.Username = "bot@example.com" },
+			v1alpha1.ConditionAuthenticated,
+			"False/Unauthorized",
+			"rejected the credentials",
+		),
+		Entry(
+			"key of the Secret",
+			func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.TokenSecretRef.Key = "x" },
+			func(s *v1alpha1.JiraIntegrationSpec) { s.Basic.TokenSecretRef.Key = "jira" },
+			v1alpha1.ConditionAuthenticated,
+			"False/SecretKeyNotFound",
+			`no value for key "x"`,
+		),
 	)
 })

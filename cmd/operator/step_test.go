@@ -49,17 +49,25 @@ var _ = DescribeTableSubtree("In step with Jira", func(mode jira.Mode) {
 		count++
 		namespace := fmt.Sprintf("step-%d", count)
 		Expect(kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
-		integration = &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "jira"}, Spec: v1alpha1.JiraIntegrationSpec{
-			Default: true, APIURL: v1alpha1.HTTPURL(server.URL + "/jira"), ProjectKey: "VOICE", SettleSeconds: 1, PollIntervalSeconds: 86400,
-			WebhookSecretRef: &v1alpha1.SecretKeyReference{Name: "s", Key: "webhook"},
-			Bearer:           &v1alpha1.JiraBearerAuth{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "jira"}},
-			AutoCreate:       &v1alpha1.JiraAutoCreate{Enabled: true},
-		}}
-		d = &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "defect"}, Spec: v1alpha1.DefectSpec{Title: "It is broken", Severity: v1alpha1.SeverityHigh}}
+		integration = &v1alpha1.JiraIntegration{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "jira"},
+			Spec: v1alpha1.JiraIntegrationSpec{
+				Default: true, APIURL: v1alpha1.HTTPURL(server.URL + "/jira"), ProjectKey: "VOICE", SettleSeconds: 1, PollIntervalSeconds: 86400,
+				WebhookSecretRef: &v1alpha1.SecretKeyReference{Name: "s", Key: "webhook"},
+				Bearer:           &v1alpha1.JiraBearerAuth{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "jira"}},
+				AutoCreate:       &v1alpha1.JiraAutoCreate{Enabled: true},
+			},
+		}
+		d = &v1alpha1.Defect{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "defect"},
+			Spec:       v1alpha1.DefectSpec{Title: "It is broken", Severity: v1alpha1.SeverityHigh},
+		}
 		Expect(kube.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "s"},
 			StringData: map[string]string{"jira": jira.BearerToken, "webhook": "a-good-secret"}})).To(Succeed())
 		Expect(kube.Create(ctx, integration)).To(Succeed())
-		Expect(site.SetWebhook(jira.Webhook{URL: edgeURL + "/api/v1/webhooks/jira/" + namespace + "/jira", Secret: "a-good-secret", RetryMS: 50})).To(Succeed())
+		Expect(
+			site.SetWebhook(jira.Webhook{URL: edgeURL + "/api/v1/webhooks/jira/" + namespace + "/jira", Secret: "a-good-secret", RetryMS: 50}),
+		).To(Succeed())
 		shows(integration, v1alpha1.ConditionReady, "True/Ready", "")
 		Expect(kube.Create(ctx, d)).To(Succeed())
 		shows(d, v1alpha1.ConditionReady, "True/Ready", "VOICE-1")

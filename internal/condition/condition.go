@@ -94,3 +94,9 @@ func summarise(o Object, ready metav1.ConditionStatus, next, reason, message str
 		}
 	}
 }
+
+// IsSettled reports whether nothing more is to be sent for a Notification: it was delivered or muted, or it expired.
+func IsSettled(n *v1alpha1.Notification) bool {
+	return Is(n, v1alpha1.ConditionDelivered, metav1.ConditionTrue, "") ||
+		Is(n, v1alpha1.ConditionDelivered, metav1.ConditionFalse, v1alpha1.ReasonExpired)
+}

@@ -113,22 +113,24 @@ var _ = Describe("Delivery", func() {
 		Expect(w.slack.Calls()).To(BeZero())
 	})
 
-	DescribeTable("says that a message was sent, though its rule was muted and its integration removed before that was written down", func(by func(*v1alpha1.SlackIntegrationSpec)) {
-		release := make(chan struct{})
-		w.run(longAgo)
-		i, r := slackBot(), ruleFor(v1alpha1.EventDefectCreated)
-		by(&i.Spec)
-		w.create(w.secret("slack", map[string]string{"token": "xoxb-1", "url": "https://hooks.slack.example.com/services/T0/B0/x"}), i, r)
-		w.slack.OnPost(func(chat.Message) error { <-release; return nil })
-		w.create(defect(v1alpha1.SeverityHigh))
-		Eventually(w.slack.Calls).Should(Equal(1))
-		amend(r, func(r *v1alpha1.NotificationRule) {
-			r.Spec.MuteWindows = []v1alpha1.MuteWindow{{Start: "00:00", End: "24:00"}}
-		})
-		Expect(kube.Delete(ctx, i)).To(Succeed())
-		close(release)
-		Expect(delivered(1)).To(Equal(map[string]int{v1alpha1.ReasonSent: 1}))
-	},
+	DescribeTable(
+		"says that a message was sent, though its rule was muted and its integration removed before that was written down",
+		func(by func(*v1alpha1.SlackIntegrationSpec)) {
+			release := make(chan struct{})
+			w.run(longAgo)
+			i, r := slackBot(), ruleFor(v1alpha1.EventDefectCreated)
+			by(&i.Spec)
+			w.create(w.secret("slack", map[string]string{"token": "xoxb-1", "url": "https://hooks.slack.example.com/services/T0/B0/x"}), i, r)
+			w.slack.OnPost(func(chat.Message) error { <-release; return nil })
+			w.create(defect(v1alpha1.SeverityHigh))
+			Eventually(w.slack.Calls).Should(Equal(1))
+			amend(r, func(r *v1alpha1.NotificationRule) {
+				r.Spec.MuteWindows = []v1alpha1.MuteWindow{{Start: "00:00", End: "24:00"}}
+			})
+			Expect(kube.Delete(ctx, i)).To(Succeed())
+			close(release)
+			Expect(delivered(1)).To(Equal(map[string]int{v1alpha1.ReasonSent: 1}))
+		},
 		Entry("by bot", func(*v1alpha1.SlackIntegrationSpec) {}),
 		Entry("by incoming webhook", func(s *v1alpha1.SlackIntegrationSpec) {
 			s.Bot, s.Webhook = nil, &v1alpha1.SlackWebhook{URLSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "url"}}

@@ -64,9 +64,13 @@ var _ = Describe("Defect and ticket in step", func() {
 	It("links the ticket back to the Defect", func() {
 		ready(nil)
 		_, _, links := w.jira.Issue("VOICE-1")
-		Expect(links).To(Equal([]ticket.Link{{
-			GlobalID: d.Marker(), URL: "https://voice.example.com/defects/" + w.namespace + "/" + d.Name, Title: "Defect " + w.namespace + "/" + d.Name,
-		}}))
+		Expect(links).To(Equal([]ticket.Link{
+			{
+				GlobalID: d.Marker(),
+				URL:      "https://voice.example.com/defects/" + w.namespace + "/" + d.Name,
+				Title:    "Defect " + w.namespace + "/" + d.Name,
+			},
+		}))
 	})
 
 	It("moves the ticket when spec.state changes, once, and says who wanted it", func() {

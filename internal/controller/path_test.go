@@ -226,7 +226,8 @@ var _ = Describe("From a Defect to a ticket and a message", func() {
 		Expect(w.jira.Creates()).To(Equal(1))
 	})
 
-	DescribeTable("a message that Slack does not take says why",
+	DescribeTable(
+		"a message that Slack does not take says why",
 		func(f *fault.Fault, want, message string) {
 			w.slack.OnPost(func(chat.Message) error { return f })
 			w.run(longAgo)
@@ -242,9 +243,24 @@ var _ = Describe("From a Defect to a ticket and a message", func() {
 			eventually(d, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
 			Expect(condition.Is(d, v1alpha1.ConditionNotified, metav1.ConditionFalse, "")).To(BeTrue())
 		},
-		Entry("channel not found", &fault.Fault{Kind: fault.NotFound, Scope: fault.Endpoint, Message: "channel #alerts does not exist"}, "False/Rejected", "#alerts does not exist"),
-		Entry("bot not in channel", &fault.Fault{Kind: fault.NotFound, Scope: fault.Endpoint, Message: "the bot is not in channel #alerts"}, "False/Rejected", "not in channel"),
+		Entry(
+			"channel not found",
+			&fault.Fault{Kind: fault.NotFound, Scope: fault.Endpoint, Message: "channel #alerts does not exist"},
+			"False/Rejected",
+			"#alerts does not exist",
+		),
+		Entry(
+			"bot not in channel",
+			&fault.Fault{Kind: fault.NotFound, Scope: fault.Endpoint, Message: "the bot is not in channel #alerts"},
+			"False/Rejected",
+			"not in channel",
+		),
 		Entry("down", fault.New(fault.Unavailable, "Slack could not be reached"), "False/Retrying", "could not be reached"),
-		Entry("asks to wait", &fault.Fault{Kind: fault.RateLimited, Message: "Slack asks to wait", RetryAfter: time.Minute}, "False/RateLimited", "asks to wait"),
+		Entry(
+			"asks to wait",
+			&fault.Fault{Kind: fault.RateLimited, Message: "Slack asks to wait", RetryAfter: time.Minute},
+			"False/RateLimited",
+			"asks to wait",
+		),
 	)
 })

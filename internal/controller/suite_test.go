@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/util/workqueue"
-	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,12 +24,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/chat/chattest"
-	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
-	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket/tickettest"
 )
 
@@ -62,17 +58,19 @@ var _ = BeforeSuite(func() {
 
 var _ = AfterSuite(func() { Expect(environment.Stop()).To(Succeed()) })
 
-// world is an operator that runs in a namespace of its own, between a fake Slack and a fake Jira.
+// world is an operator in a namespace of its own, between a fake Slack and a fake Jira.
 type world struct {
 	namespace string
 	slack     *chattest.Fake
 	jira      *tickettest.Fake
-	stop      func()
+	// outbox is that of the operator that runs.
+	outbox *outbox.Outbox
+	stop   func()
 }
 
 var worlds int
 
-// newWorld has a namespace. run starts the operator.
+// newWorld returns a world with a namespace; run starts the operator.
 func newWorld() *world {
 	worlds++
 	w := &world{namespace: fmt.Sprintf("world-%d", worlds), slack: &chattest.Fake{}, jira: &tickettest.Fake{}}
@@ -80,48 +78,33 @@ func newWorld() *world {
 	return w
 }
 
-// run starts the operator, which took over at a time.
-func (w *world) run(tookOver time.Time) {
+// run starts the operator, which has led since a time.
+func (w *world) run(leaderSince time.Time) {
 	ctx, cancel := context.WithCancel(context.Background())
-	skipNames := true
 	mgr, err := ctrl.NewManager(environment.Config, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"},
 		Cache: cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(controller.Index(ctx, mgr)).To(Succeed())
-
-	var wakeSlack, wakeJira, wakeDefect, wakeNotification connection.Enqueuer
-	var news controller.PendingUpdates
-	now := clock.RealClock{}
-	slack := connection.NewPool[controller.SlackClient, chat.Posted](connection.Options{Clock: now, EnqueueItem: wakeNotification.Enqueue, EnqueueIntegration: wakeSlack.Enqueue, CountedAction: controller.ActionPost})
-	jira := connection.NewPool[controller.JiraClient, ticket.Ticket](connection.Options{Clock: now, EnqueueItem: wakeDefect.Enqueue, EnqueueIntegration: wakeJira.Enqueue, CountedAction: controller.ActionCreate})
-	Expect(mgr.Add(slack)).To(Succeed())
-	Expect(mgr.Add(jira)).To(Succeed())
-	at := func() time.Time { return tookOver }
-	tally := &controller.RuleStats{Client: mgr.GetClient(), Clock: now}
-	box := &outbox.Outbox{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: now, LeaderSince: at, MaxEventAge: time.Hour, OnMatch: tally.RecordMatch, OnEvalError: tally.RecordEvalError}
-	options := crcontroller.Options{
-		MaxConcurrentReconciles: 4, SkipNameValidation: &skipNames,
-		RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, time.Second),
+	skipNames := true
+	options := controller.Options{
+		DialSlack:             w.slack.Dial,
+		DialJira:              w.jira.Dial,
+		LeaderSince:           func() time.Time { return leaderSince },
+		MaxEventAge:           time.Hour,
+		NotificationExpiry:    time.Hour,
+		NotificationRetention: 2 * time.Hour,
+		DashboardURL:          "https://voice.example.com/",
+		AuditEvery:            2,
+		Controller: func(int) crcontroller.Options {
+			return crcontroller.Options{
+				MaxConcurrentReconciles: 4, SkipNameValidation: &skipNames,
+				RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, time.Second),
+			}
+		},
 	}
-	recorder := mgr.GetEventRecorder("test")
-	for _, r := range []interface {
-		SetupWithManager(ctrl.Manager, crcontroller.Options) error
-	}{
-		&controller.SlackIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Slack: slack, Outbox: box, Enqueuer: &wakeSlack, Dial: w.slack.Dial},
-		&controller.JiraIntegrationReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Clock: now, Jira: jira, Outbox: box, Enqueuer: &wakeJira, Dial: w.jira.Dial,
-			PendingUpdates: &news, EnqueueDefect: wakeDefect.Enqueue, AuditEvery: 2, LeaderSince: at},
-		&controller.NotificationRuleReconciler{Client: mgr.GetClient(), Recorder: recorder, Outbox: box, Stats: tally},
-		tally,
-		&controller.RunReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: now, Outbox: box},
-		&controller.DefectReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Outbox: box, Jira: jira, Enqueuer: &wakeDefect, LeaderSince: at,
-			PendingUpdates: &news, DashboardURL: "https://voice.example.com/"},
-		&controller.NotificationReconciler{Client: mgr.GetClient(), Recorder: recorder, Clock: now, Slack: slack, Outbox: box, Enqueuer: &wakeNotification, LeaderSince: at,
-			Expiry: time.Hour, Retention: 2 * time.Hour, RecordDelivery: tally.RecordDelivery},
-	} {
-		Expect(r.SetupWithManager(mgr, options)).To(Succeed())
-	}
+	w.outbox = controller.NewOutbox(mgr, options)
+	Expect(controller.Setup(ctx, mgr, w.outbox, options)).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
 	w.stop = func() {
@@ -156,8 +139,14 @@ func slackBot() *v1alpha1.SlackIntegration {
 
 func jiraCloud() *v1alpha1.JiraIntegration {
 	return &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Name: "jira"}, Spec: v1alpha1.JiraIntegrationSpec{
-		Default: true, APIURL: "https://jira.example.com", ProjectKey: "VOICE", SettleSeconds: 1,
-		Basic:      &v1alpha1.JiraBasicAuth{Username: "bot@example.com", TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"}},
+		Default:       true,
+		APIURL:        "https://jira.example.com",
+		ProjectKey:    "VOICE",
+		SettleSeconds: 1,
+		Basic: &v1alpha1.JiraBasicAuth{
+			Username:       "bot@example.com",
+			TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"},
+		},
 		AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true, MinSeverity: v1alpha1.SeverityHigh},
 	}}
 }
@@ -167,17 +156,20 @@ func ruleFor(types ...v1alpha1.EventType) *v1alpha1.NotificationRule {
 }
 
 func defect(severity v1alpha1.Severity) *v1alpha1.Defect {
-	return &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{GenerateName: "defect-"}, Spec: v1alpha1.DefectSpec{Title: "It is broken", Severity: severity}}
+	return &v1alpha1.Defect{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "defect-"},
+		Spec:       v1alpha1.DefectSpec{Title: "It is broken", Severity: severity},
+	}
 }
 
-// all of what an operator needs to work, and nothing to do.
+// furnish creates all that an operator needs to work, and nothing for it to do.
 func (w *world) furnish() {
 	GinkgoHelper()
 	w.create(w.secret("slack", map[string]string{"token": "xoxb-1"}), w.secret("jira", map[string]string{"token": "t-1"}),
 		slackBot(), jiraCloud(), ruleFor(v1alpha1.EventDefectCreated))
 }
 
-// amend changes an object as people do, whatever the operator writes into its status meanwhile.
+// amend changes an object as people do, whatever the operator writes to its status meanwhile.
 func amend[T client.Object](o T, change func(T)) {
 	GinkgoHelper()
 	ctx := context.Background()

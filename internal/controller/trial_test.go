@@ -68,10 +68,17 @@ var _ = Describe("A test that somebody asks for", func() {
 		}
 		good, bad := v1alpha1.OutcomeSucceeded, v1alpha1.OutcomeFailed
 		ask(i, time.Now())
-		Eventually(checks).Should(Equal(map[string]v1alpha1.Outcome{"Credentials": good, "Project": good, "IssueType": good, "Priorities": good, "Fields": good}))
+		Eventually(
+			checks,
+		).Should(Equal(map[string]v1alpha1.Outcome{"Credentials": good, "Project": good, "IssueType": good, "Priorities": good, "Fields": good}))
 		Expect(i.Status.LastTest.Outcome).To(Equal(good))
 		w.jira.OnProbe(func(ticket.Config) (ticket.Project, error) {
-			return ticket.Project{}, &fault.Fault{Kind: fault.NotFound, Scope: fault.Connection, Field: "Project", Message: "project VOICE does not exist"}
+			return ticket.Project{}, &fault.Fault{
+				Kind:    fault.NotFound,
+				Scope:   fault.Connection,
+				Field:   "Project",
+				Message: "project VOICE does not exist",
+			}
 		})
 		ask(i, time.Now())
 		Eventually(checks).Should(Equal(map[string]v1alpha1.Outcome{"Credentials": good, "Project": bad}))

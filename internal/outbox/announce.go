@@ -113,9 +113,6 @@ func (ev *evaluation) store(ctx context.Context, r *v1alpha1.NotificationRule) e
 	}
 	if result == stored {
 		matchesTotal.WithLabelValues(string(ev.event.Type)).Inc()
-		if ev.outbox.OnMatch != nil {
-			ev.outbox.OnMatch(client.ObjectKeyFromObject(r), ev.outbox.Clock.Now())
-		}
 	}
 	if result != shownByCache {
 		ev.created = append(ev.created, NotificationName(r, ev.event.ID))

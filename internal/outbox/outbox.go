@@ -31,8 +31,6 @@ type Outbox struct {
 	LeaderSince func() time.Time
 	// MaxEventAge is how old an event may be to match. Notifications must be kept for longer.
 	MaxEventAge time.Duration
-	// OnMatch is called for each Notification that was stored. It may be nil.
-	OnMatch func(rule types.NamespacedName, at time.Time)
 	// OnEvalError is called for each event for which a rule's expression could not be evaluated. It may be nil.
 	OnEvalError func(r *v1alpha1.NotificationRule, e *event.Event, at time.Time, evalErr error)
 

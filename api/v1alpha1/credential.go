@@ -1,0 +1,25 @@
+package v1alpha1
+
+// CredentialRef returns the reference to the credential of the integration's client, and the path of the field that
+// holds it.
+func (i *SlackIntegration) CredentialRef() (ref SecretKeyReference, field string) {
+	switch {
+	case i.Spec.Webhook != nil:
+		return i.Spec.Webhook.URLSecretRef, "spec.webhook.urlSecretRef"
+	case i.Spec.Bot != nil:
+		return i.Spec.Bot.TokenSecretRef, "spec.bot.tokenSecretRef"
+	}
+	return SecretKeyReference{}, ""
+}
+
+// CredentialRef returns the reference to the credential of the integration's client, and the path of the field that
+// holds it.
+func (i *JiraIntegration) CredentialRef() (ref SecretKeyReference, field string) {
+	switch {
+	case i.Spec.Bearer != nil:
+		return i.Spec.Bearer.TokenSecretRef, "spec.bearer.tokenSecretRef"
+	case i.Spec.Basic != nil:
+		return i.Spec.Basic.TokenSecretRef, "spec.basic.tokenSecretRef"
+	}
+	return SecretKeyReference{}, ""
+}

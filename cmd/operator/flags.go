@@ -1,0 +1,76 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"time"
+)
+
+// flags are the settings of the operator.
+type flags struct {
+	metrics, probes, pprof string
+	leader                 leaderFlags
+	// maxEventAge, expiry and retention bound how old events and Notifications get.
+	maxEventAge, expiry, retention time.Duration
+	dashboardURL                   string
+	edge                           listenerFlags
+	api                            apiFlags
+}
+
+// leaderFlags are the settings of leader election.
+type leaderFlags struct {
+	elect         bool
+	namespace     string
+	leaseDuration time.Duration
+}
+
+// listenerFlags are the settings of one listener.
+type listenerFlags struct {
+	address, cert, key string
+}
+
+// isOff reports whether the listener is turned off.
+func (f listenerFlags) isOff() bool { return f.address == "" || f.address == "0" }
+
+// apiFlags are the settings of the API.
+type apiFlags struct {
+	listenerFlags
+	namespace, slack, jira string
+	requestsPerSecond      float64
+}
+
+// register defines the flags in a set.
+func (f *flags) register(set *flag.FlagSet) {
+	set.StringVar(&f.metrics, "metrics-bind-address", "0", "The address of the metrics endpoint; 0 turns it off.")
+	set.StringVar(&f.probes, "health-probe-bind-address", ":8081", "The address of /healthz and /readyz; 0 turns them off.")
+	set.StringVar(&f.pprof, "pprof-bind-address", "0", "The address of Go's profiles of CPU and memory; 0 turns it off.")
+	set.BoolVar(&f.leader.elect, "leader-elect", false, "Elect a leader by a lease, so that only one of several replicas acts.")
+	set.StringVar(&f.leader.namespace, "leader-election-namespace", "", "The namespace of the lease; the Pod's own when empty.")
+	set.DurationVar(&f.leader.leaseDuration, "lease-duration", 15*time.Second, "How long after its last renewal another replica may take the lease.")
+	set.DurationVar(&f.maxEventAge, "max-event-age", 24*time.Hour, "How old an event may be and still match a rule.")
+	set.DurationVar(&f.expiry, "notification-expiry", 24*time.Hour, "How old a Notification may be and still be sent.")
+	set.DurationVar(&f.retention, "notification-retention", 72*time.Hour,
+		"How long a Notification is kept; must be longer than --max-event-age and --notification-expiry.")
+	set.StringVar(&f.dashboardURL, "dashboard-url", "", "Where people reach the dashboard. Tickets link to their Defect there; no links when empty.")
+	set.StringVar(&f.edge.address, "edge-bind-address", "0",
+		"The address of the listener for signed webhooks, which may face the internet; 0 turns it off.")
+	set.StringVar(&f.edge.cert, "edge-tls-cert-file", "", "The TLS certificate of that listener; plain HTTP when empty.")
+	set.StringVar(&f.edge.key, "edge-tls-key-file", "", "The key of that certificate.")
+	set.StringVar(&f.api.address, "api-bind-address", "0", "The address of the REST API and the dashboard, for clients inside the cluster; 0 turns it off.")
+	set.StringVar(&f.api.cert, "api-tls-cert-file", "", "The TLS certificate of the API; plain HTTP when empty.")
+	set.StringVar(&f.api.key, "api-tls-key-file", "", "The key of that certificate.")
+	set.StringVar(&f.api.namespace, "api-default-namespace", "default", "The namespace of API requests that name none.")
+	set.StringVar(&f.api.slack, "api-default-slack", "slack", "The SlackIntegration of API requests that name none.")
+	set.StringVar(&f.api.jira, "api-default-jira", "jira", "The JiraIntegration of API requests that name none.")
+	set.Float64Var(&f.api.requestsPerSecond, "api-requests-per-second", 100,
+		"How many requests a second one client of the API may make; 50 times as many may bring events.")
+}
+
+// validate returns an error when flags contradict each other.
+func (f *flags) validate() error {
+	if f.retention <= f.maxEventAge || f.retention <= f.expiry {
+		return fmt.Errorf("--notification-retention (%s) must be longer than --max-event-age (%s) and --notification-expiry (%s): "+
+			"an event can match again once its Notification was removed", f.retention, f.maxEventAge, f.expiry)
+	}
+	return nil
+}

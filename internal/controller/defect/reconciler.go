@@ -1,0 +1,231 @@
+// Package defect files a ticket for each Defect that is to have one, keeps both in sync, and announces what happens
+// to the Defect.
+package defect
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	kevent "sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
+	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
+	"github.com/voiceai-dev/integrations-operator/internal/once"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects,verbs=get;list;watch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects/status,verbs=get;update
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notifications,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// firstStatusDelay is how long the first status may wait for Notifications that have no outcome yet, so that both are
+// written at once.
+const firstStatusDelay = 5 * time.Minute
+
+// Reconciler brings Defects up to date.
+type Reconciler struct {
+	Client   client.Client
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+	Outbox   *outbox.Outbox
+	Jira     *connection.JiraPool
+	// Enqueuer enqueues the Defects whose calls to Jira were answered.
+	Enqueuer *kit.Enqueuer
+	// LeaderSince is when this process became the leader. A former leader may have filed a ticket for an older Defect.
+	LeaderSince func() time.Time
+	// PendingUpdates holds what polls found about tickets.
+	PendingUpdates *kit.PendingUpdates
+	// DashboardURL is where Defects have their pages; empty when there is no dashboard.
+	DashboardURL string
+
+	// lookups has the Defects that may have a ticket already, by integration.
+	lookups once.Lookups[types.NamespacedName, ticket.Ticket]
+}
+
+// scope is one reconcile of a Defect.
+type scope struct {
+	// before is the Defect as it was read.
+	before, defect *v1alpha1.Defect
+	now            time.Time
+	// next is when to reconcile again, 0 for never.
+	next time.Duration
+	// ticket, follow and notify are the outcomes of the phases; nil for one that is done.
+	ticket, follow, notify *kit.Outcome
+	// answerSoon is set when the first answer is due any moment: until then the status stays unwritten, to be written
+	// once.
+	answerSoon bool
+	// noOutcome is set when notifications are under way and none of them has an outcome yet.
+	noOutcome bool
+	// filed is the ticket when it was created or adopted just now.
+	filed *ticket.Ticket
+}
+
+// Reconcile brings one Defect up to date.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	d := &v1alpha1.Defect{}
+	if err := r.Client.Get(ctx, req.NamespacedName, d); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.forget(req.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !d.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	s := &scope{before: d.DeepCopy(), defect: d, now: r.Clock.Now()}
+	lifecycle.Observe(d, s.now)
+	s.ticket = r.fileTicket(ctx, s)
+	s.follow = r.followTicket(ctx, s)
+	s.notify = r.notify(ctx, s)
+	return r.finish(ctx, s)
+}
+
+// forget drops what is kept of a Defect that was deleted.
+func (r *Reconciler) forget(d types.NamespacedName) {
+	r.Jira.Forget(d)
+	r.PendingUpdates.Drop(d)
+	r.PendingUpdates.ResolveDoubt(d)
+	r.lookups.Release(d)
+}
+
+// finish sums up the phases and writes the status.
+func (r *Reconciler) finish(ctx context.Context, s *scope) (ctrl.Result, error) {
+	err := s.firstError()
+	if s.notify != nil && s.notify.Err != nil && s.supersedesUnsentChange() {
+		return ctrl.Result{}, err // the status already says why the former change was not announced
+	}
+	if err == nil && s.before.Status.ObservedGeneration < 0 { // the first status is not written yet
+		if s.answerSoon {
+			return kit.RequeueBehindNew(s.next), nil
+		}
+		if age := s.now.Sub(s.defect.CreationTimestamp.Time); s.onlyDelivers() && age < firstStatusDelay {
+			return kit.RequeueBehindNew(kit.Sooner(s.next, firstStatusDelay)), nil // a Notification with an outcome enqueues the Defect
+		}
+	}
+	s.reportMove()
+	s.summarise()
+	result, writeErr := kit.StatusWriter{Client: r.Client, Recorder: r.Recorder}.
+		Write(ctx, s.before, s.defect, kit.RequeueBehindNew(s.next), s.measure)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return result, writeErr
+}
+
+func (s *scope) firstError() error {
+	for _, o := range []*kit.Outcome{s.ticket, s.follow, s.notify} {
+		if o != nil && o.Err != nil {
+			return o.Err
+		}
+	}
+	return nil
+}
+
+// onlyDelivers reports whether nothing is under way but notifications without an outcome.
+func (s *scope) onlyDelivers() bool {
+	return s.ticket == nil && s.follow == nil && s.noOutcome && (s.defect.Status.Jira == nil || s.defect.Status.Jira.Key == "")
+}
+
+// summarise derives Ready from the outcomes of the phases.
+func (s *scope) summarise() {
+	for _, o := range []*kit.Outcome{s.ticket, s.follow, s.notify} {
+		if o != nil {
+			condition.NotReady(s.defect, o.Progress, o.Reason, o.Message)
+			return
+		}
+	}
+	message := "Up to date"
+	if j := s.defect.Status.Jira; j != nil && j.Key != "" {
+		message = "The ticket is " + j.Key
+	}
+	condition.Ready(s.defect, v1alpha1.ReasonReady, message)
+}
+
+// SetupWithManager registers the reconciler.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.Defect{}).
+		Watches(&v1alpha1.Notification{}, kit.HandleBehindNew(handler.EnqueueRequestsFromMapFunc(defectOfNotification))).
+		Watches(&v1alpha1.JiraIntegration{}, handler.EnqueueRequestsFromMapFunc(r.enqueueForIntegration),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.NotificationRule{}, handler.EnqueueRequestsFromMapFunc(r.enqueueRecentDefects), builder.WithPredicates(predicate.Funcs{
+			UpdateFunc: func(kevent.UpdateEvent) bool { return false },
+			DeleteFunc: func(kevent.DeleteEvent) bool { return false },
+		})).
+		WatchesRawSource(r.Enqueuer.Source()).
+		WithOptions(options).
+		Complete(r)
+}
+
+// defectOfNotification enqueues the Defect that a Notification is about.
+func defectOfNotification(_ context.Context, o client.Object) []reconcile.Request {
+	n, ok := o.(*v1alpha1.Notification)
+	if !ok || n.Spec.Event.Subject == nil || n.Spec.Event.Subject.Kind != v1alpha1.KindDefect {
+		return nil
+	}
+	s := n.Spec.Event.Subject
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: s.Namespace, Name: s.Name}}}
+}
+
+// enqueueForIntegration enqueues the Defects that a new or changed JiraIntegration may affect: those without a
+// ticket, and those whose ticket was filed with it and is not in sync.
+func (r *Reconciler) enqueueForIntegration(ctx context.Context, o client.Object) []reconcile.Request {
+	list := &v1alpha1.DefectList{}
+	if err := r.Client.List(ctx, list, client.MatchingFields{index.DefectByTicketed: "false"}); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects without a ticket", "JiraIntegration", client.ObjectKeyFromObject(o))
+		return nil
+	}
+	filed := &v1alpha1.DefectList{}
+	if err := r.Client.List(
+		ctx,
+		filed,
+		client.MatchingFields{index.DefectByJiraIntegration: client.ObjectKeyFromObject(o).String()},
+	); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects with a ticket", "JiraIntegration", client.ObjectKeyFromObject(o))
+		return nil
+	}
+	for i := range filed.Items {
+		if !condition.Is(&filed.Items[i], v1alpha1.ConditionSynced, metav1.ConditionTrue, "") {
+			list.Items = append(list.Items, filed.Items[i])
+		}
+	}
+	return kit.Requests(kit.Pointers(list.Items))
+}
+
+// enqueueRecentDefects enqueues the Defects that are no older than a new rule. Their events may have been announced
+// before the cache showed the rule.
+func (r *Reconciler) enqueueRecentDefects(ctx context.Context, o client.Object) []reconcile.Request {
+	if r.Clock.Since(o.GetCreationTimestamp().Time) > kit.ReannounceFor {
+		return nil
+	}
+	list := &v1alpha1.DefectList{}
+	if err := r.Client.List(ctx, list, client.InNamespace(o.GetNamespace())); err != nil {
+		ctrl.LoggerFrom(ctx).
+			Error(err, "Listing the Defects that are no older than a rule", "NotificationRule", client.ObjectKeyFromObject(o))
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		if !list.Items[i].CreationTimestamp.Time.Before(o.GetCreationTimestamp().Time) {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+		}
+	}
+	return out
+}

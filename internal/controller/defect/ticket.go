@@ -1,0 +1,322 @@
+package defect
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
+	"github.com/voiceai-dev/integrations-operator/internal/once"
+	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+// createLane is the lane of creates. Calls to tickets that exist have a lane of their own: each of Jira's endpoints
+// has a limit of its own.
+const createLane = "create"
+
+// answer is how far a call to Jira is.
+type answer = connection.Answer[ticket.Ticket]
+
+// fileTicket files exactly one ticket for a Defect that is to have one.
+func (r *Reconciler) fileTicket(ctx context.Context, s *scope) *kit.Outcome {
+	d := s.defect
+	key := client.ObjectKeyFromObject(d)
+	if j := d.Status.Jira; j != nil && j.Key != "" {
+		r.forgetFiling(key, d)
+		return nil
+	}
+	integration, why, err := r.ticketIntegration(ctx, d)
+	if err != nil {
+		o := kit.OutcomeOf(err)
+		s.next = o.RequeueAfter()
+		return s.notTicketed(o)
+	}
+	if integration == nil {
+		condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonNotWanted, why)
+		return nil
+	}
+	name := client.ObjectKeyFromObject(integration)
+	lane := r.Jira.Get(name).Lane(createLane)
+	if a, ok := lane.Peek(key, d.UID); ok && fault.Is(a.Err, fault.Ambiguous) {
+		if o := s.recordDoubt(integration, a); o != nil {
+			return s.notTicketed(o)
+		}
+	}
+	f := filing{key: key, uid: d.UID, integration: integration, since: r.intentOf(d).Since()}
+	if !f.since.IsZero() {
+		f.lookup = r.lookups.Hold(name, key, d.Marker(), d.CreationTimestamp.Time)
+		if due := f.lookupDue(); s.now.Before(due) {
+			s.next = kit.Until(due, s.now)
+			return s.notTicketed(&kit.Outcome{Reason: v1alpha1.ReasonSearching, Message: fmt.Sprintf(
+				"The Defect may have a ticket already. Jira is searched for it at %s, when its search has settled.",
+				due.UTC().Format(time.TimeOnly+" UTC"))})
+		}
+	}
+	return r.filingOutcome(s, integration, lane.Submit(connection.Request[connection.JiraClient, ticket.Ticket]{
+		Key: key, UID: d.UID, Operation: "create",
+		Version: fmt.Sprintf("%d/%d/%d", d.Generation, integration.Generation, f.since.Unix()),
+		Call:    r.fileCall(f),
+	}))
+}
+
+// filingOutcome returns the outcome of the call that files a ticket.
+func (r *Reconciler) filingOutcome(s *scope, integration *v1alpha1.JiraIntegration, a answer) *kit.Outcome {
+	switch {
+	case a.Done && a.Err == nil:
+		r.recordTicket(s, integration, a)
+		return nil
+	case a.Done:
+		if !a.RetryAt.IsZero() {
+			s.next = kit.Until(a.RetryAt, s.now)
+		}
+		return s.notTicketed(kit.OutcomeOf(a.Err))
+	case a.Pause != nil:
+		return s.notTicketed(kit.PausedOutcome(v1alpha1.KindJiraIntegration, client.ObjectKeyFromObject(integration).String(), a.Pause))
+	case a.Slow:
+		return s.notTicketed(&kit.Outcome{Reason: v1alpha1.ReasonFiling, Message: "Waiting for Jira to create the ticket"})
+	default:
+		s.answerSoon = true
+		return s.notTicketed(&kit.Outcome{Reason: v1alpha1.ReasonFiling, Message: "The ticket is being created"})
+	}
+}
+
+// recordDoubt records that a create ended in doubt, before anything else is tried, so that whoever tries next looks
+// the ticket up. It returns nil when the status says so already.
+func (s *scope) recordDoubt(integration *v1alpha1.JiraIntegration, a answer) *kit.Outcome {
+	at := metav1.NewTime(a.At.Truncate(time.Second))
+	if j := s.defect.Status.Jira; j != nil && j.UncertainSince != nil && j.UncertainSince.Equal(&at) {
+		return nil
+	}
+	settle := once.SettleTime(integration.Spec.SettleSeconds)
+	s.jira().UncertainSince = &at
+	s.jira().Integration = client.ObjectKeyFromObject(integration).String()
+	s.next = kit.Until(at.Add(settle), s.now)
+	return &kit.Outcome{
+		Reason:  v1alpha1.ReasonAmbiguous,
+		Message: fmt.Sprintf("%v. Jira is searched for the ticket in %s.", a.Err, settle),
+	}
+}
+
+// ticketIntegration returns the integration with which a Defect gets its ticket, or nil and why it gets none. A
+// create that is under way or in doubt comes first, whatever the Defect asks for now.
+func (r *Reconciler) ticketIntegration(
+	ctx context.Context,
+	d *v1alpha1.Defect,
+) (i *v1alpha1.JiraIntegration, why string, err error) {
+	i, err = r.inFlightIntegration(ctx, d)
+	if i != nil || err != nil {
+		return i, "", err
+	}
+	return r.wantedIntegration(ctx, d)
+}
+
+// inFlightIntegration returns the integration with which a ticket is being created or may have been created already,
+// or nil.
+func (r *Reconciler) inFlightIntegration(ctx context.Context, d *v1alpha1.Defect) (*v1alpha1.JiraIntegration, error) {
+	key := client.ObjectKeyFromObject(d)
+	name, _, ok := r.Jira.InFlight(key, d.UID, followLane)
+	if j := d.Status.Jira; !ok && j != nil && j.UncertainSince != nil && j.Integration != "" {
+		name = parseName(j.Integration)
+		ok = true
+	}
+	if !ok {
+		return nil, nil
+	}
+	integration := &v1alpha1.JiraIntegration{}
+	err := r.Client.Get(ctx, name, integration)
+	switch {
+	case client.IgnoreNotFound(err) != nil:
+		return nil, fmt.Errorf("reading JiraIntegration %s: %w", name, err)
+	case err == nil:
+		return integration, nil
+	}
+	// The integration was deleted. A ticket that it created is recorded all the same, for which its name is enough.
+	if a, answered := r.Jira.Get(name).Lane(createLane).Peek(key, d.UID); !answered || a.Err != nil {
+		return nil, nil
+	}
+	return &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}, nil
+}
+
+// intentOf returns what is known about the Defect's ticket.
+func (r *Reconciler) intentOf(d *v1alpha1.Defect) once.Intent {
+	intent := once.Intent{Created: d.CreationTimestamp.Time, LeaderSince: r.LeaderSince()}
+	if j := d.Status.Jira; j != nil && j.UncertainSince != nil {
+		intent.UncertainSince = j.UncertainSince.Time
+	}
+	return intent
+}
+
+// filing is one ticket to file.
+type filing struct {
+	key         types.NamespacedName
+	uid         types.UID
+	integration *v1alpha1.JiraIntegration
+	// since is since when a ticket may exist already, and lookup looks it up; zero and nil when there cannot be one.
+	since  time.Time
+	lookup *once.Lookup[ticket.Ticket]
+}
+
+// lookupDue returns when Jira's search has settled.
+func (f filing) lookupDue() time.Time {
+	return f.since.Add(once.SettleTime(f.integration.Spec.SettleSeconds))
+}
+
+// fileCall returns the call that adopts the ticket that exists, or creates one.
+func (r *Reconciler) fileCall(f filing) connection.Call[connection.JiraClient, ticket.Ticket] {
+	record := r.Jira.Get(client.ObjectKeyFromObject(f.integration)).Record
+	key := f.key
+	uid := f.uid
+	spec := f.integration.Spec // not the whole integration: many calls may wait
+	lookup := f.lookup
+	due := f.lookupDue()
+	return func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
+		d := &v1alpha1.Defect{}
+		if err := r.Client.Get(ctx, key, d); client.IgnoreNotFound(err) != nil {
+			return ticket.Ticket{}, fault.New(fault.Unavailable, "reading Defect %s: %v", key, err)
+		} else if err != nil || d.UID != uid {
+			return ticket.Ticket{}, fault.New(fault.NotFound, "Defect %s was deleted", key)
+		}
+		create := func(ctx context.Context) (ticket.Ticket, error) {
+			t, err := createTicket(ctx, c, d, &spec)
+			record.Add(connection.ActionCreate, objectOf(d), t.Key, err)
+			return t, err
+		}
+		if lookup == nil {
+			return create(ctx)
+		}
+		created := false
+		t, adopted, err := lookup.FindOrDo(ctx, c.Find, key, due, r.Clock.Now, func(ctx context.Context) (ticket.Ticket, error) {
+			created = true
+			return create(ctx)
+		})
+		if !created {
+			record.Add(connection.ActionLookup, objectOf(d), t.Key, err)
+		}
+		t.Found = adopted
+		return t, err
+	}
+}
+
+// createTicket creates a ticket. A field that Jira refuses is left out: a refused create created nothing.
+func createTicket(
+	ctx context.Context,
+	c connection.JiraClient,
+	d *v1alpha1.Defect,
+	spec *v1alpha1.JiraIntegrationSpec,
+) (ticket.Ticket, error) {
+	draft, omitted := render.Draft(d, spec, c.Project.Priorities)
+	t, err := c.Create(ctx, draft)
+	for f := fault.From(err); f != nil && f.Kind == fault.Invalid; f = fault.From(err) {
+		switch {
+		case f.Field == "priority" && draft.Priority != "":
+			draft.Priority = ""
+		case draft.Fields[f.Field] != "":
+			omitted = append(omitted, fmt.Sprintf("%s: %v", f.Field, f))
+			delete(draft.Fields, f.Field)
+		default:
+			return t, err
+		}
+		t, err = c.Create(ctx, draft)
+	}
+	t.Priority = draft.Priority
+	t.Omitted = append(omitted, t.Omitted...)
+	return t, err
+}
+
+// forgetFiling drops what is kept of filing a ticket that the status shows.
+func (r *Reconciler) forgetFiling(key types.NamespacedName, d *v1alpha1.Defect) {
+	j := d.Status.Jira
+	if name, ok := integrationOf(j); ok {
+		r.Jira.Get(name).Lane(createLane).Forget(key)
+		r.lookups.Release(key)
+	}
+	j.TicketRequestedAt = requestedAt(d)
+	if !condition.Is(d, v1alpha1.ConditionTicketed, metav1.ConditionTrue, "") {
+		condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled, "The ticket is "+j.Key)
+	}
+}
+
+// recordTicket writes the ticket to the status.
+func (r *Reconciler) recordTicket(s *scope, i *v1alpha1.JiraIntegration, a answer) {
+	d := s.defect
+	t := a.Result
+	name := client.ObjectKeyFromObject(i)
+	j := s.jira()
+	lifecycle.Filed(d, i.Spec.States, t, a.At)
+	j.Integration = name.String()
+	j.UncertainSince = nil
+	j.TicketRequestedAt = requestedAt(d)
+	s.filed = &t
+	switch {
+	case t.Found || t.Priority != "" && len(t.Omitted) == 0:
+		condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled, "The ticket is "+t.Key)
+	case len(t.Omitted) > 0:
+		condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiledWithoutFields, fmt.Sprintf(
+			"The ticket is %s, without some of spec.fields of JiraIntegration %s: %s", t.Key, name, strings.Join(t.Omitted, "; ")))
+	default:
+		condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiledWithoutPriority, fmt.Sprintf(
+			"The ticket is %s, without the priority %q, which the project does not have for this issue type. Fix spec.priorities of JiraIntegration %s.",
+			t.Key,
+			i.Spec.Priorities.For(d.Spec.Severity),
+			name,
+		))
+	}
+}
+
+// reportMove reports that the ticket has another key than before: a person moved it to another project, or it was
+// converted.
+func (s *scope) reportMove() {
+	was := s.before.Status.Jira
+	is := s.defect.Status.Jira
+	if was != nil && was.Key != "" && is.Key != was.Key {
+		condition.True(s.defect, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled,
+			fmt.Sprintf("The ticket is %s, which was %s before it was moved in Jira", is.Key, was.Key))
+	}
+}
+
+func requestedAt(d *v1alpha1.Defect) string {
+	return text.Truncate(d.Annotations[v1alpha1.TicketRequestedAtAnnotation], 64)
+}
+
+// jira returns the ticket's part of the status, which it creates when it is missing.
+func (s *scope) jira() *v1alpha1.DefectTicket {
+	if s.defect.Status.Jira == nil {
+		s.defect.Status.Jira = &v1alpha1.DefectTicket{}
+	}
+	return s.defect.Status.Jira
+}
+
+func (s *scope) notTicketed(o *kit.Outcome) *kit.Outcome {
+	condition.False(s.defect, v1alpha1.ConditionTicketed, o.Reason, o.Message)
+	return o
+}
+
+// parseName returns the name that a status holds as namespace/name.
+func parseName(s string) types.NamespacedName {
+	namespace, name, _ := strings.Cut(s, "/")
+	return types.NamespacedName{Namespace: namespace, Name: name}
+}
+
+// integrationOf returns the integration with which a ticket was filed, and whether there is a ticket.
+func integrationOf(j *v1alpha1.DefectTicket) (types.NamespacedName, bool) {
+	if j == nil || j.Key == "" {
+		return types.NamespacedName{}, false
+	}
+	return parseName(j.Integration), true
+}
+
+func objectOf(d *v1alpha1.Defect) string {
+	return v1alpha1.KindDefect + "/" + d.Namespace + "/" + d.Name
+}

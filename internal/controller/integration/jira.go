@@ -1,0 +1,249 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
+	"time"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=jiraintegrations,verbs=get;list;watch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=jiraintegrations/status,verbs=get;update
+
+// defaultIssueType is spec.issueType when empty.
+const defaultIssueType = "Bug"
+
+// JiraReconciler keeps the connection to a Jira project and reports whether it works.
+type JiraReconciler struct {
+	Client   client.Client
+	Live     client.Reader
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+	Jira     *connection.JiraPool
+	// Outbox announces that an integration stopped working, or works again.
+	Outbox *outbox.Outbox
+	// Enqueuer enqueues the integrations whose connections changed.
+	Enqueuer *kit.Enqueuer
+	// Dial makes a client. It does not call Jira.
+	Dial func(ticket.Config) (ticket.Tracker, error)
+	// PendingUpdates takes what polls find, EnqueueDefect enqueues the Defect.
+	PendingUpdates *kit.PendingUpdates
+	EnqueueDefect  func(types.NamespacedName)
+	// AuditEvery is which query of an integration looks for some of its tickets, see audit; 5 when zero.
+	AuditEvery int
+	// LeaderSince is when this process became the leader.
+	LeaderSince func() time.Time
+
+	// polls has the *pollState of each integration.
+	polls sync.Map
+	pacer kit.Pacer
+}
+
+// Reconcile brings one JiraIntegration up to date.
+func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	i := &v1alpha1.JiraIntegration{}
+	if err := r.Client.Get(ctx, req.NamespacedName, i); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.Jira.Close(req.NamespacedName)
+			r.pacer.Forget(req.NamespacedName)
+			r.polls.Delete(req.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !i.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	if wait := kit.UntilNextSecond(r.LeaderSince(), r.Clock.Now()); wait > 0 {
+		return ctrl.Result{RequeueAfter: wait}, nil // a Defect that is created once this is Ready needs no lookup
+	}
+	before := i.DeepCopy()
+	record := r.Jira.Get(req.NamespacedName).Record
+	record.Load(i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal)
+
+	p := prober[connection.JiraClient, ticket.Ticket]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Jira}
+	next, err := p.reconcile(ctx, r.target(i))
+	if err == nil {
+		again, f := r.poll(ctx, i)
+		if f != nil {
+			fail(i, f)
+		}
+		next = kit.Sooner(next, again)
+	}
+	i.Status.LastTest = r.test(ctx, i)
+	i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal = record.Snapshot()
+	i.Status.UnhealthySince = before.Status.UnhealthySince
+	again, announceErr := announceHealth(ctx, r.Outbox, i, v1alpha1.KindJiraIntegration, &i.Status.UnhealthySince, r.Clock.Now())
+	err = errors.Join(err, announceErr)
+	result, writeErr := r.pacer.Write(ctx, kit.StatusWriter{Client: r.Client, Recorder: r.Recorder}, kit.PacedWrite{
+		Before: before, After: i, Now: r.Clock.Now(), RequeueAfter: kit.Sooner(next, again),
+		ClearCounts: func(o kit.Object) {
+			s := &o.(*v1alpha1.JiraIntegration).Status
+			s.Health = v1alpha1.Health{}
+			s.CreatedTotal = 0
+			s.FailedTotal = 0
+			if err != nil {
+				s.LastProbeTime = nil // a failed probe is soon repeated
+			}
+		},
+	})
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return result, writeErr
+}
+
+func (r *JiraReconciler) target(i *v1alpha1.JiraIntegration) target[connection.JiraClient] {
+	secret, field := i.CredentialRef()
+	return target[connection.JiraClient]{
+		object:          i,
+		suspend:         i.Spec.Suspend,
+		secret:          secret,
+		secretField:     field,
+		intervalSeconds: i.Spec.ProbeIntervalSeconds,
+		pollFault:       r.pollStateOf(client.ObjectKeyFromObject(i)).fault,
+		lastProbe:       &i.Status.LastProbeTime,
+		limits: func(c connection.JiraClient) connection.Limits {
+			return jiraLimits(i.Spec.RateLimit, c.Project.Deployment)
+		},
+		dial: func(secret string) (connection.JiraClient, error) {
+			t, err := r.Dial(jiraConfig(i, secret))
+			return connection.JiraClient{Tracker: t}, err
+		},
+		probe: func(ctx context.Context, c connection.JiraClient) (probeResult[connection.JiraClient], error) {
+			return r.probe(ctx, i, c)
+		},
+	}
+}
+
+func jiraConfig(i *v1alpha1.JiraIntegration, token string) ticket.Config {
+	config := ticket.Config{
+		APIURL: string(i.Spec.APIURL), SiteURL: string(i.Spec.SiteURL), Deployment: ticket.Deployment(i.Spec.Deployment),
+		Token: token, Project: i.Spec.ProjectKey, IssueType: i.Spec.IssueType,
+	}
+	if config.IssueType == "" {
+		config.IssueType = defaultIssueType
+	}
+	for _, f := range i.Spec.Fields {
+		config.Fields = append(config.Fields, ticket.Field{Name: f.Name, Type: ticket.FieldType(f.Type)})
+	}
+	if i.Spec.Basic != nil {
+		config.Username = i.Spec.Basic.Username
+	}
+	return config
+}
+
+// probe probes a project and writes what it found to the status.
+func (r *JiraReconciler) probe(
+	ctx context.Context,
+	i *v1alpha1.JiraIntegration,
+	c connection.JiraClient,
+) (probeResult[connection.JiraClient], error) {
+	found, err := c.Probe(ctx)
+	if err != nil {
+		return probeResult[connection.JiraClient]{client: c, verified: true}, err
+	}
+	c.Project = found
+	s := &i.Status
+	s.Deployment = v1alpha1.JiraDeployment(found.Deployment)
+	s.Version = text.Truncate(found.Version, 64)
+	s.Account = text.Truncate(found.Account, 255)
+	s.AccountID = text.Truncate(found.AccountID, 255)
+	var notes []string
+	if note := fieldProblems(i, found.Problems); note != "" {
+		notes = append(notes, note)
+	}
+	if ref := i.Spec.WebhookSecretRef; ref != nil {
+		if _, err := connection.ReadPassphrase(ctx, r.Live, i.Namespace, "spec.webhookSecretRef", *ref); err != nil {
+			notes = append(notes, "Webhooks are refused: "+err.Error())
+		}
+	}
+	if note := unknownPriorities(i, found.Priorities); note != "" {
+		notes = append(notes, note)
+	}
+	return probeResult[connection.JiraClient]{client: c, note: strings.Join(notes, "; "), verified: true}, nil
+}
+
+// fieldProblems returns what is wrong with spec.fields; empty when nothing is. found is what the probe found.
+func fieldProblems(i *v1alpha1.JiraIntegration, found []string) string {
+	return strings.Join(append(render.CheckFields(i.Spec.Fields), found...), "; ")
+}
+
+// unknownPriorities returns which priorities of the map the project does not have; empty when it has all. known is
+// nil when Jira does not say.
+func unknownPriorities(i *v1alpha1.JiraIntegration, known []string) string {
+	if known == nil {
+		return ""
+	}
+	if len(known) == 0 {
+		return "Tickets are created without a priority: the issue type has no such field on its create screen"
+	}
+	var unknown []string
+	for _, s := range []v1alpha1.Severity{v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityLow} {
+		if p := i.Spec.Priorities.For(s); !slices.Contains(known, p) && !slices.Contains(unknown, p) {
+			unknown = append(unknown, p)
+		}
+	}
+	if len(unknown) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(
+		"The project does not have the priority %s, so such tickets are created without one. It has %s. Fix spec.priorities.",
+		strings.Join(unknown, ", "),
+		strings.Join(known[:min(len(known), 20)], ", "),
+	)
+}
+
+// jiraLimits returns the limits of each lane, which is those of each endpoint that takes many calls. Cloud takes 100
+// a second at each (https://developer.atlassian.com/cloud/jira/platform/rate-limiting/); rate and burst together stay
+// just below. Data Center has no limit unless its admins set one.
+func jiraLimits(l *v1alpha1.JiraRateLimit, d ticket.Deployment) connection.Limits {
+	out := connection.Limits{Concurrency: 32}
+	if d == ticket.Cloud {
+		out.LanePerSecond = 97
+		out.LaneBurst = 3
+	}
+	if l != nil && l.Concurrency > 0 {
+		out.Concurrency = int(l.Concurrency)
+	}
+	if l != nil && l.RequestsPerSecond > 0 {
+		out.LanePerSecond = float64(l.RequestsPerSecond)
+		out.LaneBurst = max(1, int(l.RequestsPerSecond/30))
+	}
+	return out
+}
+
+// SetupWithManager registers the reconciler.
+func (r *JiraReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.JiraIntegration{}, orTestRequested()).
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(integrationsForSecret(r.Client, jiraIntegrations))).
+		WatchesRawSource(r.Enqueuer.Source()).
+		WithOptions(options).
+		Complete(r)
+}
+
+func jiraIntegrations() (client.ObjectList, func() []client.Object) {
+	l := &v1alpha1.JiraIntegrationList{}
+	return l, func() []client.Object { return kit.Pointers(l.Items) }
+}

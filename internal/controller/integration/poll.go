@@ -1,0 +1,171 @@
+package integration
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
+	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
+	"github.com/voiceai-dev/integrations-operator/internal/once"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+const (
+	// defaultPollInterval is spec.pollIntervalSeconds when empty.
+	defaultPollInterval = 60 * time.Second
+	// firstPollBack is how far back the first poll of an integration searches.
+	firstPollBack = 24 * time.Hour
+	// maxPollBack bounds how far back a poll searches after a long pause.
+	maxPollBack = 30 * 24 * time.Hour
+	// pollTimeout bounds all calls of one poll.
+	pollTimeout = time.Minute
+)
+
+// pollState is how far the polls of an integration are. One reconcile at a time uses it.
+type pollState struct {
+	// count is how many polls were made, lastAt when the last one was.
+	count  int
+	lastAt time.Time
+	// auditedTo is the last Defect that an audit looked at, as namespace/name.
+	auditedTo string
+	// fault is why the last poll failed, until one succeeds; retryAt is when to poll again then.
+	fault   *fault.Fault
+	retryAt time.Time
+}
+
+func (r *JiraReconciler) pollStateOf(integration types.NamespacedName) *pollState {
+	s, _ := r.polls.LoadOrStore(integration, &pollState{})
+	return s.(*pollState)
+}
+
+// poll queries Jira, when it is time, for the tickets that changed, and enqueues their Defects. It catches what
+// webhooks missed, with one query however many Defects there are. Now and then that query is an audit instead. It
+// returns when to poll next, 0 for never.
+func (r *JiraReconciler) poll(ctx context.Context, i *v1alpha1.JiraIntegration) (time.Duration, *fault.Fault) {
+	name := client.ObjectKeyFromObject(i)
+	now := r.Clock.Now()
+	conn := r.Jira.Get(name)
+	state := r.pollStateOf(name)
+	c, ok := conn.Client()
+	if !ok || i.Spec.Suspend || conn.PauseFault() != nil {
+		return 0, nil
+	}
+	if state.fault != nil && now.Before(state.retryAt) {
+		return state.retryAt.Sub(now), state.fault
+	}
+	interval := pollInterval(i)
+	last := state.lastAt
+	if p := i.Status.LastPollTime; p != nil && p.After(last) {
+		last = p.Time
+	}
+	if next := last.Add(interval); now.Before(next) {
+		return kit.Until(next, now), nil
+	}
+	filed := &v1alpha1.DefectList{}
+	if err := r.Client.List(
+		ctx,
+		filed,
+		client.MatchingFields{index.DefectByJiraIntegration: name.String()},
+		client.Limit(1),
+	); err != nil {
+		return 0, fault.From(err)
+	}
+	if len(filed.Items) == 0 { // tickets that are filed from now on are newer than this
+		i.Status.LastPollTime = &metav1.Time{Time: now}
+		return interval, nil
+	}
+	if err := r.query(ctx, i, c, state); err != nil {
+		conn.Record.Add(connection.ActionPoll, "", "", err)
+		state.fault = fault.From(err)
+		if state.fault.Scope == fault.Connection {
+			conn.ProbeFailed(state.fault)
+		}
+		wait := max(interval, state.fault.RetryAfter)
+		state.retryAt = now.Add(wait)
+		return wait, state.fault
+	}
+	state.fault = nil
+	return interval, nil
+}
+
+func pollInterval(i *v1alpha1.JiraIntegration) time.Duration {
+	if i.Spec.PollIntervalSeconds > 0 {
+		return time.Duration(i.Spec.PollIntervalSeconds) * time.Second
+	}
+	return defaultPollInterval
+}
+
+// query makes one poll's query: an audit when it is the turn of one and there is something to audit, or else what
+// changed.
+func (r *JiraReconciler) query(
+	ctx context.Context,
+	i *v1alpha1.JiraIntegration,
+	c connection.JiraClient,
+	state *pollState,
+) error {
+	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
+	defer cancel()
+	state.count++
+	state.lastAt = r.Clock.Now()
+	if state.count%cmp.Or(r.AuditEvery, defaultAuditEvery) == 0 {
+		if audited, err := r.audit(ctx, i, c, state); audited || err != nil {
+			return err
+		}
+	}
+	return r.queryChanges(ctx, i, c, state.lastAt)
+}
+
+// queryChanges queries Jira for what changed since the last poll.
+func (r *JiraReconciler) queryChanges(
+	ctx context.Context,
+	i *v1alpha1.JiraIntegration,
+	c connection.JiraClient,
+	now time.Time,
+) error {
+	back := firstPollBack
+	if last := i.Status.LastPollTime; last != nil {
+		back = min(now.Sub(last.Time), maxPollBack)
+	}
+	// What Jira's search did not show at the last poll it shows by now. What was seen before is recognised.
+	changed, err := c.Changed(ctx, back+once.SettleTime(i.Spec.SettleSeconds)+once.Margin)
+	if err != nil {
+		return err
+	}
+	for _, t := range changed {
+		if err := r.enqueueDefects(ctx, client.ObjectKeyFromObject(i), t); err != nil {
+			return err
+		}
+	}
+	i.Status.LastPollTime = &metav1.Time{Time: now}
+	return nil
+}
+
+// enqueueDefects enqueues the Defects of a ticket when Jira reports something new about it.
+func (r *JiraReconciler) enqueueDefects(ctx context.Context, integration types.NamespacedName, t ticket.Ticket) error {
+	found, err := index.DefectsWithTicket(ctx, r.Client, integration, t.ID)
+	if err != nil {
+		return err
+	}
+	for _, d := range found {
+		key := client.ObjectKeyFromObject(d)
+		switch age := lifecycle.Age(d.Status.Jira, t); {
+		case age > 0:
+			r.PendingUpdates.Put(key, d.UID, t)
+		case age == 0 && lifecycle.Differs(d.Status.Jira, t): // two changes in one second: only reading the ticket tells which was later
+			r.PendingUpdates.AddDoubt(key, d.UID, r.Clock.Now())
+		default:
+			continue
+		}
+		r.EnqueueDefect(key)
+	}
+	return nil
+}

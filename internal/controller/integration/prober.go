@@ -1,0 +1,289 @@
+// Package integration keeps the connections to Slack and Jira: it makes their clients, probes them, polls Jira, and
+// reports in the status of SlackIntegrations and JiraIntegrations whether they work.
+package integration
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+)
+
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
+
+const (
+	// defaultProbeInterval is spec.probeIntervalSeconds when empty.
+	defaultProbeInterval = 300 * time.Second
+	// stalledProbeInterval is how often an integration is probed that a person has to fix on the other side.
+	stalledProbeInterval = time.Minute
+	// probeTimeout bounds all calls of one probe.
+	probeTimeout = 45 * time.Second
+	// rateLimitedProbeDelay is how soon a probe is repeated that the other side rate-limited without saying for how
+	// long.
+	rateLimitedProbeDelay = 30 * time.Second
+)
+
+// prober keeps the connections of one kind of integration: it makes the client from spec and Secret, probes it,
+// pauses and resumes.
+type prober[C, R any] struct {
+	cache client.Reader
+	// live reads Secrets past the cache: their values are not kept in memory.
+	live  client.Reader
+	clock clock.PassiveClock
+	pool  *connection.Pool[C, R]
+}
+
+// target is an integration in the terms of a prober.
+type target[C any] struct {
+	object      kit.Object
+	suspend     bool
+	secret      v1alpha1.SecretKeyReference
+	secretField string
+	// intervalSeconds is how often to probe; 0 for the default.
+	intervalSeconds int32
+	// pollFault is why polling fails though probes succeed; nil when it does not.
+	pollFault *fault.Fault
+	lastProbe **metav1.Time
+	// limits returns the limits for a client that was probed.
+	limits func(C) connection.Limits
+	dial   func(secret string) (C, error)
+	probe  func(context.Context, C) (probeResult[C], error)
+}
+
+// probeResult is what a probe found.
+type probeResult[C any] struct {
+	client C
+	// note says what falls short of the spec; empty when nothing does.
+	note string
+	// verified is false when the credentials cannot be checked without a side effect.
+	verified bool
+}
+
+// reconcile brings the connection of an integration and its conditions up to date, and returns when to reconcile
+// again; 0 for never.
+func (p *prober[C, R]) reconcile(ctx context.Context, in target[C]) (time.Duration, error) {
+	o := in.object
+	conn := p.pool.Get(client.ObjectKeyFromObject(o))
+	if in.suspend {
+		suspend(o, conn)
+		return 0, nil
+	}
+	version, err := p.version(ctx, o, in.secret)
+	if err != nil {
+		return 0, err
+	}
+	changed := conn.Version() != version
+	paused := conn.PauseFault()
+	if !changed && paused == nil {
+		if wait := p.untilProbe(in, conn); wait > 0 {
+			return wait, nil
+		}
+	}
+	if !changed && paused != nil && paused.Kind == fault.RateLimited && conn.IsResuming() {
+		unhealthy(o, paused)
+		return time.Second, nil // the connection resumes by itself
+	}
+	c, _ := conn.Client()
+	if changed {
+		dialled, refused, err := p.dial(ctx, in, conn)
+		if refused || err != nil {
+			return 0, err // a watch enqueues the integration when its Secret or spec changes
+		}
+		c = dialled
+	}
+	return p.probe(ctx, in, attempt[C]{client: c, version: version, changed: changed, paused: paused})
+}
+
+// suspender is the part of a connection that suspend needs.
+type suspender interface{ Pause(*fault.Fault) }
+
+func suspend(o kit.Object, conn suspender) {
+	const message = "spec.suspend is true: nothing is called until it is false"
+	conn.Pause(&fault.Fault{Kind: fault.Unavailable, Code: v1alpha1.ReasonSuspended, Message: message})
+	condition.Unknown(o, v1alpha1.ConditionAuthenticated, v1alpha1.ReasonSuspended, message)
+	condition.Unknown(o, v1alpha1.ConditionHealthy, v1alpha1.ReasonSuspended, message)
+	condition.NotReady(o, condition.Resting, v1alpha1.ReasonSuspended, message)
+}
+
+// untilProbe returns how long it is until the next probe of an integration whose calls go on; 0 when it is due.
+func (p *prober[C, R]) untilProbe(in target[C], conn *connection.Connection[C, R]) time.Duration {
+	ready := condition.Is(in.object, v1alpha1.ConditionReady, metav1.ConditionTrue, "")
+	if conn.IsProbeFailing() || !ready && in.pollFault == nil || *in.lastProbe == nil {
+		return 0
+	}
+	now := p.clock.Now()
+	next := (*in.lastProbe).Add(in.interval())
+	if !now.Before(next) {
+		return 0
+	}
+	return kit.Until(next, now)
+}
+
+func (in target[C]) interval() time.Duration {
+	if in.intervalSeconds > 0 {
+		return time.Duration(in.intervalSeconds) * time.Second
+	}
+	return defaultProbeInterval
+}
+
+// dial makes a client from the Secret. It reports whether Secret or spec were refused; the conditions say why.
+func (p *prober[C, R]) dial(ctx context.Context, in target[C], conn *connection.Connection[C, R]) (c C, refused bool, err error) {
+	secret, err := connection.ReadSecret(ctx, p.live, in.object.GetNamespace(), in.secretField, in.secret)
+	var refusal *connection.Refusal
+	if errors.As(err, &refusal) {
+		conn.Pause(&fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Code: refusal.Reason, Message: refusal.Message})
+		unauthenticated(in.object, kit.OutcomeOf(refusal))
+		return c, true, nil
+	}
+	if err != nil {
+		return c, false, err
+	}
+	c, err = in.dial(secret)
+	if err != nil {
+		f := fault.From(err)
+		conn.Pause(f)
+		unauthenticated(in.object, kit.OutcomeOf(f))
+		return c, true, nil
+	}
+	return c, false, nil
+}
+
+// attempt is one probe that is to be made.
+type attempt[C any] struct {
+	client C
+	// version is what the client was made from, changed whether it is new.
+	version string
+	changed bool
+	// paused is why calls are paused; nil when they are not.
+	paused *fault.Fault
+}
+
+// probe probes an integration, sets its conditions and pauses or resumes its connection. It returns when to probe
+// again.
+func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (time.Duration, error) {
+	o := in.object
+	conn := p.pool.Get(client.ObjectKeyFromObject(o))
+	probeCtx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	found, err := in.probe(probeCtx, a.client)
+	*in.lastProbe = &metav1.Time{Time: p.clock.Now()}
+	if err == nil && !found.verified && !a.changed && a.paused != nil && a.paused.Kind.Permanent() {
+		// Only traffic tells whether an unverified client works: it is tried again after a while.
+		if f := conn.PauseFault(); p.clock.Since(conn.PausedAt()) < defaultProbeInterval {
+			fail(o, f)
+			return stalledProbeInterval, nil
+		}
+	}
+	if found.verified || err != nil {
+		conn.Record.RecordProbe(err)
+	}
+	if err != nil {
+		return p.probeFailed(o, conn, a, fault.From(err))
+	}
+	conn.Connect(found.client, a.version, in.limits(found.client))
+	conn.Resume()
+	if f := conn.UnresolvedFault(); f != nil { // the credentials are accepted, and calls are not; a call that succeeds enqueues the integration
+		unhealthy(o, f)
+		return stalledProbeInterval, nil
+	}
+	healthy(o, found.note, found.verified)
+	return in.interval(), nil
+}
+
+// probeFailed decides what a failed probe leads to, and returns when to probe again. It returns an error when the
+// queue is to retry with growing delay.
+func (p *prober[C, R]) probeFailed(
+	o kit.Object,
+	conn *connection.Connection[C, R],
+	a attempt[C],
+	f *fault.Fault,
+) (time.Duration, error) {
+	if a.changed || a.paused != nil || conn.ProbeFailed(f) {
+		conn.Pause(f)
+		fail(o, f)
+	}
+	switch {
+	case f.Kind.Permanent():
+		return stalledProbeInterval, nil
+	case f.Kind == fault.RateLimited:
+		return cmp.Or(f.RetryAfter, rateLimitedProbeDelay), nil
+	}
+	return 0, fmt.Errorf("probing: %w", f)
+}
+
+// version returns what the client is made from, without reading the Secret's value.
+func (p *prober[C, R]) version(ctx context.Context, o kit.Object, ref v1alpha1.SecretKeyReference) (string, error) {
+	s := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}}
+	err := p.cache.Get(ctx, types.NamespacedName{Namespace: o.GetNamespace(), Name: ref.Name}, s)
+	if client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("reading the metadata of Secret %s: %w", ref.Name, err)
+	}
+	secret := "none"
+	if !apierrors.IsNotFound(err) {
+		secret = string(s.UID) + "@" + s.ResourceVersion
+	}
+	return fmt.Sprintf("%s/%d/%s", o.GetUID(), o.GetGeneration(), secret), nil
+}
+
+// healthy sets the conditions of an integration that works, with what falls short of its spec.
+func healthy(o kit.Object, note string, verified bool) {
+	authenticated := v1alpha1.ReasonAccepted
+	reason := v1alpha1.ReasonHealthy
+	message := "Credentials and target were accepted"
+	if !verified {
+		authenticated = v1alpha1.ReasonUnverified
+		reason = v1alpha1.ReasonUnverified
+		message = "An incoming webhook cannot be checked without posting: the first message shows whether it works"
+	}
+	condition.True(o, v1alpha1.ConditionAuthenticated, authenticated, message)
+	if note != "" {
+		reason = v1alpha1.ReasonDegraded
+		message = note
+	}
+	condition.True(o, v1alpha1.ConditionHealthy, reason, message)
+	condition.Ready(o, v1alpha1.ReasonReady, message)
+}
+
+// fail sets the conditions of an integration whose probe or calls failed.
+func fail(o kit.Object, f *fault.Fault) {
+	if f.Kind == fault.Unauthorized {
+		unauthenticated(o, kit.OutcomeOf(f))
+		return
+	}
+	unhealthy(o, f)
+}
+
+// unauthenticated sets the conditions of an integration whose credentials are missing or were refused.
+func unauthenticated(o kit.Object, because *kit.Outcome) {
+	condition.False(o, v1alpha1.ConditionAuthenticated, because.Reason, because.Message)
+	condition.Unknown(o, v1alpha1.ConditionHealthy, v1alpha1.ReasonNotAuthenticated, "Not known before the credentials are accepted")
+	condition.NotReady(o, because.Progress, because.Reason, because.Message)
+}
+
+// unhealthy sets the conditions of an integration that does not work for another reason than its credentials.
+func unhealthy(o kit.Object, f *fault.Fault) {
+	because := kit.OutcomeOf(f)
+	if !condition.Is(o, v1alpha1.ConditionAuthenticated, metav1.ConditionTrue, "") {
+		if f.Kind.Permanent() { // the other side refused something else, so it accepted the credentials
+			condition.True(o, v1alpha1.ConditionAuthenticated, v1alpha1.ReasonAccepted, "The credentials were accepted")
+		} else {
+			condition.Unknown(o, v1alpha1.ConditionAuthenticated, v1alpha1.ReasonUnavailable, "Not known before there is an answer")
+		}
+	}
+	condition.False(o, v1alpha1.ConditionHealthy, because.Reason, because.Message)
+	condition.NotReady(o, because.Progress, because.Reason, because.Message)
+}

@@ -1,0 +1,209 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
+)
+
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations,verbs=get;list;watch
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations/status,verbs=get;update
+
+// SlackReconciler keeps the connection to a Slack workspace and reports whether it works.
+type SlackReconciler struct {
+	Client   client.Client
+	Live     client.Reader
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+	Slack    *connection.SlackPool
+	// Outbox announces that an integration stopped working, or works again.
+	Outbox *outbox.Outbox
+	// Enqueuer enqueues the integrations whose connections changed.
+	Enqueuer *kit.Enqueuer
+	// Dial makes a client. It does not call Slack.
+	Dial func(chat.Config) (chat.Poster, error)
+
+	pacer kit.Pacer
+}
+
+// Reconcile brings one SlackIntegration up to date.
+func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	i := &v1alpha1.SlackIntegration{}
+	if err := r.Client.Get(ctx, req.NamespacedName, i); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			r.Slack.Close(req.NamespacedName)
+			r.pacer.Forget(req.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !i.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil
+	}
+	before := i.DeepCopy()
+	record := r.Slack.Get(req.NamespacedName).Record
+	record.Load(i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal)
+	for _, c := range i.Status.Channels {
+		record.RecordChannel(c.Name, c.ID)
+	}
+
+	p := prober[connection.SlackClient, chat.Posted]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Slack}
+	next, err := p.reconcile(ctx, r.target(i))
+	r.limitDelivery(i)
+	i.Status.LastTest = r.test(ctx, i)
+	i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal = record.Snapshot()
+	i.Status.Channels = record.KnownChannels()
+	i.Status.UnhealthySince = before.Status.UnhealthySince
+	again, announceErr := announceHealth(ctx, r.Outbox, i, v1alpha1.KindSlackIntegration, &i.Status.UnhealthySince, r.Clock.Now())
+	err = errors.Join(err, announceErr)
+	result, writeErr := r.pacer.Write(ctx, kit.StatusWriter{Client: r.Client, Recorder: r.Recorder}, kit.PacedWrite{
+		Before: before, After: i, Now: r.Clock.Now(), RequeueAfter: kit.Sooner(next, again),
+		ClearCounts: func(o kit.Object) {
+			s := &o.(*v1alpha1.SlackIntegration).Status
+			s.Health = v1alpha1.Health{}
+			s.SentTotal = 0
+			s.FailedTotal = 0
+			if err != nil {
+				s.LastProbeTime = nil // a failed probe is soon repeated
+			}
+		},
+	})
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	return result, writeErr
+}
+
+// limitDelivery reports at-least-once delivery, and why, when a channel's history cannot be read.
+func (r *SlackReconciler) limitDelivery(i *v1alpha1.SlackIntegration) {
+	why := r.historyWarning(i)
+	if why == "" || i.Status.Delivery != v1alpha1.DeliveryExactlyOnce {
+		return
+	}
+	i.Status.Delivery = v1alpha1.DeliveryAtLeastOnce
+	if condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, "") {
+		condition.True(i, v1alpha1.ConditionHealthy, v1alpha1.ReasonDegraded, why)
+		condition.Ready(i, v1alpha1.ReasonReady, why)
+	}
+}
+
+func (r *SlackReconciler) target(i *v1alpha1.SlackIntegration) target[connection.SlackClient] {
+	secret, field := i.CredentialRef()
+	return target[connection.SlackClient]{
+		object: i, suspend: i.Spec.Suspend, secret: secret, secretField: field,
+		intervalSeconds: i.Spec.ProbeIntervalSeconds, lastProbe: &i.Status.LastProbeTime,
+		limits: func(connection.SlackClient) connection.Limits { return slackLimits(i.Spec.RateLimit) },
+		dial: func(secret string) (connection.SlackClient, error) {
+			config := chat.Config{Token: secret, APIURL: string(i.Spec.APIURL)}
+			if i.Spec.Webhook != nil {
+				config = chat.Config{WebhookURL: secret}
+			}
+			p, err := r.Dial(config)
+			return connection.SlackClient{Poster: p}, err
+		},
+		probe: func(ctx context.Context, c connection.SlackClient) (probeResult[connection.SlackClient], error) {
+			return probeSlack(ctx, i, c)
+		},
+	}
+}
+
+// probeSlack probes a workspace and writes what it found to the status.
+func probeSlack(
+	ctx context.Context,
+	i *v1alpha1.SlackIntegration,
+	c connection.SlackClient,
+) (probeResult[connection.SlackClient], error) {
+	w, err := c.Probe(ctx)
+	if err != nil {
+		return probeResult[connection.SlackClient]{client: c, verified: true}, err
+	}
+	c.Workspace = w
+	i.Status.Team = text.Truncate(w.Team, 255)
+	i.Status.TeamID = text.Truncate(w.TeamID, 64)
+	i.Status.BotUserID = text.Truncate(w.BotUserID, 64)
+	i.Status.Delivery = v1alpha1.DeliveryAtLeastOnce
+	if w.CanFind {
+		i.Status.Delivery = v1alpha1.DeliveryExactlyOnce
+	}
+	return probeResult[connection.SlackClient]{client: c, note: scopeWarning(w), verified: w.Verified}, nil
+}
+
+// scopeWarning returns which scope a token lacks and what that costs; empty when it lacks none.
+func scopeWarning(w chat.Workspace) string {
+	switch {
+	case w.Verified && len(w.Scopes) > 0 && !slices.Contains(w.Scopes, "chat:write"):
+		return "The token lacks the scope chat:write, so posting will fail. It has " + strings.Join(w.Scopes, ", ") +
+			". Add the scope to the app and install it again."
+	case w.Verified && !w.CanFind:
+		return "The token lacks the scope channels:history, so a message may be posted twice after a broken connection. Add it to the app and install it again."
+	}
+	return ""
+}
+
+// historyWarning returns which channel's history cannot be read although the token may read channels, and what that
+// costs; empty when all can be.
+func (r *SlackReconciler) historyWarning(i *v1alpha1.SlackIntegration) string {
+	conn := r.Slack.Get(client.ObjectKeyFromObject(i))
+	const cost = "a message may be posted there twice after a broken connection"
+	if name := conn.Record.UnreadableChannel(); name != "" {
+		return fmt.Sprintf("The history of channel %s could not be read, so %s. Give the app channels:history and channels:read "+
+			"(groups:history and groups:read for a private channel), and invite the bot.", name, cost)
+	}
+	c, ok := conn.Client()
+	name := string(i.Spec.DefaultChannel)
+	if !ok || !strings.HasPrefix(name, "#") || conn.Record.ChannelID(name) != "" || len(c.Workspace.Scopes) == 0 ||
+		slices.Contains(c.Workspace.Scopes, "channels:read") || slices.Contains(c.Workspace.Scopes, "groups:read") {
+		return ""
+	}
+	return fmt.Sprintf("The token lacks the scope channels:read, so %s cannot be looked up before the first message there, and %s. "+
+		"Add the scope, or name the channel by its ID.", name, cost)
+}
+
+// slackLimits returns Slack's own limits unless the integration sets others: one message a second in a channel with
+// short bursts, several hundred a minute in a workspace (https://docs.slack.dev/apis/web-api/rate-limits).
+func slackLimits(l *v1alpha1.SlackRateLimit) connection.Limits {
+	out := connection.Limits{Concurrency: 1, PerSecond: 5, Burst: 20, LanePerSecond: 1, LaneBurst: 3}
+	if l != nil && l.WorkspaceMessagesPerMinute > 0 {
+		out.PerSecond = float64(l.WorkspaceMessagesPerMinute) / 60
+		out.Burst = max(20, int(l.WorkspaceMessagesPerMinute/60))
+	}
+	if l != nil && l.ChannelMessagesPerMinute > 0 {
+		out.LanePerSecond = float64(l.ChannelMessagesPerMinute) / 60
+		out.LaneBurst = max(3, int(l.ChannelMessagesPerMinute/60))
+		out.Concurrency = min(1+int(l.ChannelMessagesPerMinute/120), 16)
+	}
+	return out
+}
+
+// SetupWithManager registers the reconciler.
+func (r *SlackReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.SlackIntegration{}, orTestRequested()).
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(integrationsForSecret(r.Client, slackIntegrations))).
+		WatchesRawSource(r.Enqueuer.Source()).
+		WithOptions(options).
+		Complete(r)
+}
+
+func slackIntegrations() (client.ObjectList, func() []client.Object) {
+	l := &v1alpha1.SlackIntegrationList{}
+	return l, func() []client.Object { return kit.Pointers(l.Items) }
+}

@@ -1,0 +1,133 @@
+package kit
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
+)
+
+// Object is a resource of ours.
+type Object interface {
+	client.Object
+	condition.Object
+}
+
+// conflictDelay is how soon an object is reconciled again whose status could not be written because the cache was
+// behind.
+const conflictDelay = 250 * time.Millisecond
+
+// StatusWriter writes statuses, and records an event for each transition that a person should see.
+type StatusWriter struct {
+	Client client.Client
+	// Recorder may be nil.
+	Recorder events.EventRecorder
+}
+
+// Write writes the status of an object when it differs from before, and returns result. A conflict is no error: the
+// object is reconciled again. The functions in written are called when the status was written.
+func (w StatusWriter) Write(
+	ctx context.Context,
+	before, after Object,
+	result ctrl.Result,
+	written ...func(),
+) (ctrl.Result, error) {
+	if equality.Semantic.DeepEqual(before, after) {
+		return result, nil
+	}
+	// An update costs the API server a seventh less than a patch, and its resourceVersion guards it as well.
+	switch err := w.Client.Status().Update(ctx, after); {
+	case apierrors.IsConflict(err):
+		return ctrl.Result{RequeueAfter: conflictDelay}, nil
+	case apierrors.IsNotFound(err):
+		return ctrl.Result{}, nil
+	case err != nil:
+		return ctrl.Result{}, fmt.Errorf("writing status: %w", err)
+	}
+	recordTransition(w.Recorder, before, after)
+	for _, do := range written {
+		do()
+	}
+	return result, nil
+}
+
+// paceInterval is how often an integration's status is written when only its counts and times changed.
+const paceInterval = 5 * time.Second
+
+// Pacer limits how often the status of a busy or failing integration is written. The zero value is ready for use.
+type Pacer struct{ last sync.Map }
+
+// PacedWrite is one status write that a Pacer may put off.
+type PacedWrite struct {
+	Before, After Object
+	Now           time.Time
+	// RequeueAfter is when to reconcile again anyway; 0 for never.
+	RequeueAfter time.Duration
+	// ClearCounts removes from an object what may wait: counts and times.
+	ClearCounts func(Object)
+}
+
+// Write writes a status, unless the last write was less than paceInterval ago and only counts changed: then it
+// returns when to write.
+func (p *Pacer) Write(ctx context.Context, to StatusWriter, w PacedWrite) (ctrl.Result, error) {
+	key := client.ObjectKeyFromObject(w.After)
+	if at, ok := p.last.Load(key); ok && w.Now.Sub(at.(time.Time)) < paceInterval {
+		was := w.Before.DeepCopyObject().(Object)
+		is := w.After.DeepCopyObject().(Object)
+		w.ClearCounts(was)
+		w.ClearCounts(is)
+		if equality.Semantic.DeepEqual(was, is) && !equality.Semantic.DeepEqual(w.Before, w.After) {
+			return ctrl.Result{RequeueAfter: Sooner(w.RequeueAfter, Until(at.(time.Time).Add(paceInterval), w.Now))}, nil
+		}
+	}
+	return to.Write(ctx, w.Before, w.After, ctrl.Result{RequeueAfter: w.RequeueAfter}, func() { p.last.Store(key, w.Now) })
+}
+
+// Forget drops what is kept of an object that was deleted.
+func (p *Pacer) Forget(name types.NamespacedName) { p.last.Delete(name) }
+
+// recordTransition records an event when an object stalls, or stalls for another reason than before, and when it
+// recovers; and when an integration has been unhealthy for long enough to be announced, and when it is healthy again.
+// Everything else is only in the status: a thousand objects that become ready at once are not a thousand events.
+func recordTransition(recorder events.EventRecorder, before, after Object) {
+	was := condition.Get(before, v1alpha1.ConditionStalled)
+	is := condition.Get(after, v1alpha1.ConditionStalled)
+	wasDown := isUnhealthy(before)
+	isDown := isUnhealthy(after)
+	ready := condition.Get(after, v1alpha1.ConditionReady)
+	record := func(eventType, reason, message string) {
+		recorder.Eventf(after, nil, eventType, reason, "Reconcile", "%s", text.Truncate(message, 1000))
+	}
+	switch {
+	case recorder == nil || ready == nil:
+	case is != nil && (was == nil || was.Reason != is.Reason):
+		record(corev1.EventTypeWarning, is.Reason, is.Message)
+	case is == nil && isDown && !wasDown:
+		record(corev1.EventTypeWarning, ready.Reason, ready.Message)
+	case is == nil && was != nil, wasDown && !isDown:
+		record(corev1.EventTypeNormal, ready.Reason, ready.Message)
+	}
+}
+
+// isUnhealthy reports whether an object is an integration whose failure was announced.
+func isUnhealthy(o Object) bool {
+	switch i := o.(type) {
+	case *v1alpha1.SlackIntegration:
+		return i.Status.UnhealthySince != nil
+	case *v1alpha1.JiraIntegration:
+		return i.Status.UnhealthySince != nil
+	}
+	return false
+}

@@ -1,0 +1,276 @@
+package notification
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/rule"
+)
+
+// answer is how far a call to Slack is.
+type answer = connection.Answer[chat.Posted]
+
+// scope is one reconcile of a Notification.
+type scope struct {
+	before, notification *v1alpha1.Notification
+	now                  time.Time
+	// next is when to reconcile again, 0 for never.
+	next time.Duration
+
+	event    event.Event
+	rule     *rule.Compiled // nil when the rule was deleted since
+	mentions []v1alpha1.Mention
+	// integration and channel are where the message goes.
+	integration *v1alpha1.SlackIntegration
+	channel     string
+	// inFlight is where a call for the Notification is under way or was answered; nil when there is none.
+	inFlight *lanePlace
+}
+
+// lanePlace is a lane of an integration's connection.
+type lanePlace struct {
+	integration types.NamespacedName
+	lane        string
+}
+
+func (s *scope) key() types.NamespacedName { return client.ObjectKeyFromObject(s.notification) }
+
+// deliver sends the message, and returns the outcome; nil when it was delivered or is not to be sent.
+func (r *Reconciler) deliver(ctx context.Context, s *scope) *kit.Outcome {
+	n := s.notification
+	if integration, lane, ok := r.Slack.InFlight(s.key(), n.UID, lookupLane); ok {
+		s.inFlight = &lanePlace{integration, lane}
+	}
+	if r.recordIfSent(s) {
+		return nil
+	}
+	if s.now.Sub(n.CreationTimestamp.Time) >= r.Expiry {
+		return r.expire(s)
+	}
+	s.next = kit.Until(n.CreationTimestamp.Add(r.Expiry), s.now)
+	if o := r.resolve(ctx, s); o != nil {
+		return o
+	}
+	if why := muteReason(s); why != "" {
+		r.mute(s, why)
+		return nil
+	}
+	if o, certain := r.lookUp(ctx, s); !certain {
+		return o
+	}
+	if isDigest(n) {
+		return r.send(ctx, s)
+	}
+	if waits, err := r.waitsForEarlier(ctx, s); err != nil {
+		return kit.Retry(err)
+	} else if waits {
+		return kit.Waiting()
+	}
+	if d, ok := r.digestOf(ctx, s); ok {
+		return r.followDigest(s, d)
+	}
+	if o, held := r.holdForDigest(ctx, s); held {
+		return o
+	}
+	return r.send(ctx, s)
+}
+
+// recordIfSent records that Slack accepted the message, and reports whether it did. That counts, whatever became of
+// the rule, the integration or the expiry meanwhile.
+func (r *Reconciler) recordIfSent(s *scope) bool {
+	if s.inFlight == nil {
+		return false
+	}
+	a, ok := r.Slack.Get(s.inFlight.integration).Lane(s.inFlight.lane).Peek(s.key(), s.notification.UID)
+	if !ok || a.Err != nil {
+		return false
+	}
+	s.countAttempts(a)
+	r.recordSent(s, s.inFlight.integration, a)
+	r.probeHistory(s, a.Result)
+	return true
+}
+
+// expire gives up a Notification that is too old to be sent.
+func (r *Reconciler) expire(s *scope) *kit.Outcome {
+	why := "it was not tried"
+	if c := condition.Get(s.notification, v1alpha1.ConditionDelivered); c != nil {
+		why = "last: " + c.Message
+	}
+	r.forget(s.key())
+	r.requeueForRemoval(s)
+	return &kit.Outcome{
+		Progress: condition.Stalled,
+		Reason:   v1alpha1.ReasonExpired,
+		Message:  fmt.Sprintf("Given up after %s; %s", r.Expiry, why),
+	}
+}
+
+// requeueForRemoval requeues a settled Notification for when it is to be removed.
+func (r *Reconciler) requeueForRemoval(s *scope) {
+	s.next = kit.Until(s.notification.CreationTimestamp.Add(r.Retention), s.now)
+}
+
+// resolve finds the integration, the channel, the event and the rule.
+func (r *Reconciler) resolve(ctx context.Context, s *scope) *kit.Outcome {
+	var err error
+	n := s.notification
+	if s.integration, err = connection.ResolveSlack(ctx, r.Client, n.Namespace, n.Spec.IntegrationRef); err != nil {
+		o := kit.OutcomeOf(err)
+		s.next = kit.Sooner(o.RequeueAfter(), s.next)
+		return o
+	}
+	if s.channel, err = connection.ChannelFor(s.integration, n.Spec.Channel); err != nil {
+		return kit.OutcomeOf(err)
+	}
+	if err := r.keepPlace(ctx, s); err != nil {
+		return kit.OutcomeOf(err)
+	}
+	if s.event, err = event.FromAPI(n.Spec.Event); err != nil {
+		return &kit.Outcome{Progress: condition.Stalled, Reason: v1alpha1.ReasonRejected, Message: err.Error()}
+	}
+	definition := &v1alpha1.NotificationRule{}
+	err = r.Client.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name}, definition)
+	switch {
+	case client.IgnoreNotFound(err) != nil:
+		return kit.OutcomeOf(fmt.Errorf("reading NotificationRule %s: %w", n.Spec.Rule.Name, err))
+	case err == nil && string(definition.UID) == n.Spec.Rule.UID:
+		s.mentions = definition.Spec.Mentions
+		s.rule, _ = r.Outbox.Compile(definition) // an invalid rule says so itself; what it matched before is delivered all the same
+	}
+	return nil
+}
+
+// keepPlace keeps a delivery that is under way where it is, although the default integration changed meanwhile.
+func (r *Reconciler) keepPlace(ctx context.Context, s *scope) error {
+	in := s.inFlight
+	if in == nil || in.lane == s.channel && in.integration == client.ObjectKeyFromObject(s.integration) {
+		return nil
+	}
+	integration := &v1alpha1.SlackIntegration{}
+	if err := r.Client.Get(ctx, in.integration, integration); err == nil {
+		s.integration = integration
+		s.channel = in.lane
+	} else if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading SlackIntegration %s: %w", in.integration, err)
+	}
+	return nil
+}
+
+// mute records that the message is not sent, and why.
+func (r *Reconciler) mute(s *scope, why string) {
+	condition.True(s.notification, v1alpha1.ConditionDelivered, v1alpha1.ReasonMuted, why)
+	r.requeueForRemoval(s)
+}
+
+// muteReason returns why nothing is to be sent; empty when the message is.
+func muteReason(s *scope) string {
+	subject := s.event.Subject
+	if s.event.Type == v1alpha1.EventIntegrationUnhealthy && subject != nil && subject.UID == string(s.integration.UID) {
+		return "An integration that does not work cannot announce that itself"
+	}
+	if s.rule == nil || isDigest(s.notification) { // the members of a digest were each let through by their own rule
+		return ""
+	}
+	// What happened before the window is sent, however late: nothing is dropped because something else took long.
+	if end, muted := s.rule.MutedUntil(s.notification.CreationTimestamp.Time); muted {
+		return fmt.Sprintf("Muted by rule %s until %s", s.notification.Spec.Rule.Name, end.UTC().Format(time.RFC3339))
+	}
+	return ""
+}
+
+// callOutcome returns the outcome of a call to Slack for the message.
+func (r *Reconciler) callOutcome(s *scope, a answer) *kit.Outcome {
+	n := s.notification
+	integration := client.ObjectKeyFromObject(s.integration)
+	s.countAttempts(a)
+	n.Status.NextAttemptTime = nil
+	switch {
+	case a.Done && a.Err == nil:
+		r.recordSent(s, integration, a)
+		return nil
+	case a.Retrying:
+		n.Status.NextAttemptTime = s.before.Status.NextAttemptTime
+		return kit.Waiting()
+	case a.Done:
+		return s.callFailed(a)
+	case a.Pause != nil:
+		return kit.PausedOutcome(v1alpha1.KindSlackIntegration, integration.String(), a.Pause)
+	case a.Slow:
+		return &kit.Outcome{Reason: v1alpha1.ReasonPending, Message: "Waiting for Slack to accept the message"}
+	default:
+		return kit.Waiting()
+	}
+}
+
+// callFailed returns the outcome of a call that failed, and when it is retried.
+func (s *scope) callFailed(a answer) *kit.Outcome {
+	o := kit.OutcomeOf(a.Err)
+	o.Reason = deliveryReason(fault.From(a.Err))
+	if a.RetryAt.IsZero() {
+		return o
+	}
+	if o.Progress == condition.Reconciling {
+		s.notification.Status.NextAttemptTime = &metav1.Time{Time: a.RetryAt}
+	}
+	s.next = kit.Sooner(kit.Until(a.RetryAt, s.now), s.next)
+	return o
+}
+
+// countAttempts records how many calls were made.
+func (s *scope) countAttempts(a answer) {
+	status := &s.notification.Status
+	status.Attempts = max(status.Attempts, int32(min(a.Attempts, 1<<30)))
+}
+
+// recordSent records where the message is that was sent with an integration.
+func (r *Reconciler) recordSent(s *scope, by types.NamespacedName, a answer) {
+	status := &s.notification.Status
+	status.UncertainSince = nil
+	status.NextAttemptTime = nil
+	status.Message = &v1alpha1.PostedMessage{
+		Integration: by.String(),
+		Channel:     a.Result.Channel,
+		TS:          a.Result.TS,
+		Permalink:   a.Result.Permalink,
+		Time:        &metav1.Time{Time: a.At},
+	}
+	condition.True(s.notification, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Slack accepted the message")
+	r.requeueForRemoval(s)
+}
+
+// deliveryReason returns a fault as the reason of the Delivered condition.
+func deliveryReason(f *fault.Fault) string {
+	switch f.Kind {
+	case fault.RateLimited:
+		return v1alpha1.ReasonRateLimited
+	case fault.Unavailable, fault.Ambiguous, fault.Conflict:
+		return v1alpha1.ReasonRetrying
+	default:
+		return v1alpha1.ReasonRejected
+	}
+}
+
+func (r *Reconciler) lane(s *scope) *connection.Lane[connection.SlackClient, chat.Posted] {
+	return r.Slack.Get(client.ObjectKeyFromObject(s.integration)).Lane(s.channel)
+}
+
+func (r *Reconciler) record(s *scope) *connection.Record {
+	return r.Slack.Get(client.ObjectKeyFromObject(s.integration)).Record
+}
+
+func objectOf(n *v1alpha1.Notification) string {
+	return v1alpha1.KindNotification + "/" + n.Namespace + "/" + n.Name
+}

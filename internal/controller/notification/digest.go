@@ -1,0 +1,287 @@
+package notification
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/digest"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
+)
+
+// maxMentions bounds how many users and groups a digest mentions.
+const maxMentions = 10
+
+// digestOf returns the digest that has a Notification as a member, if there is one. The cache owns it: callers must
+// not change it. A digest that the cache does not show yet has only its name.
+func (r *Reconciler) digestOf(ctx context.Context, s *scope) (*v1alpha1.Notification, bool) {
+	if found, err := index.DigestsWith(ctx, r.Client, s.notification.Namespace, s.notification.Name); err == nil && len(found) > 0 {
+		return found[0], true
+	}
+	if name, ok := r.groups.AssignedTo(s.key()); ok {
+		return &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}, true
+	}
+	return nil, false
+}
+
+// followDigest copies the outcome of a digest to its member.
+func (r *Reconciler) followDigest(s *scope, d *v1alpha1.Notification) *kit.Outcome {
+	r.lane(s).Forget(s.key()) // from which it was withdrawn; if the digest is deleted the member is sent alone
+	n := s.notification
+	n.Status.Digest = d.Name
+	c := condition.Get(d, v1alpha1.ConditionDelivered)
+	switch {
+	case c == nil || c.Status != metav1.ConditionTrue && condition.Get(d, v1alpha1.ConditionStalled) == nil:
+		if d.UID == "" {
+			s.next = kit.Sooner(s.next, digest.CacheLag)
+		}
+		if s.before.Status.Digest == "" { // the digest's name is written together with its outcome
+			n.Status.Digest = ""
+		}
+		return kit.Waiting()
+	case c.Status != metav1.ConditionTrue:
+		return &kit.Outcome{Progress: condition.Stalled, Reason: c.Reason, Message: fmt.Sprintf("In digest %s: %s", d.Name, c.Message)}
+	case c.Reason == v1alpha1.ReasonSent:
+		n.Status.Message = d.Status.Message.DeepCopy()
+		condition.True(
+			n,
+			v1alpha1.ConditionDelivered,
+			v1alpha1.ReasonDigested,
+			fmt.Sprintf("Sent in digest %s, together with others", d.Name),
+		)
+	default:
+		condition.True(n, v1alpha1.ConditionDelivered, c.Reason, c.Message)
+	}
+	r.groups.Remove(s.key())
+	r.requeueForRemoval(s)
+	return nil
+}
+
+// holdForDigest holds a Notification to be sent together with others, when its rule groups or when its channel has a
+// larger backlog than it sends in time. It reports whether the Notification is held.
+func (r *Reconciler) holdForDigest(ctx context.Context, s *scope) (o *kit.Outcome, held bool) {
+	lane := r.lane(s)
+	if lane.Has(s.key(), s.notification.UID) {
+		return nil, false
+	}
+	capacity := lane.Capacity(digest.StormAfter)
+	key, due, grouped := r.groupOf(s)
+	if !grouped && !r.groups.Contains(s.key()) && lane.Backlog() < capacity && !r.groups.IsStorming(key) {
+		return nil, false
+	}
+	waiting := kit.Waiting()
+	integration := client.ObjectKeyFromObject(s.integration)
+	if f := r.Slack.Get(integration).PauseFault(); f != nil {
+		waiting = kit.PausedOutcome(v1alpha1.KindSlackIntegration, integration.String(), f)
+	}
+	if !r.groups.Add(key, s.key(), due) {
+		return waiting, true
+	}
+	if lane.PriorityBacklog() > 0 ||
+		grouped && lane.Backlog() >= capacity { // the next digest waits for the last one; more may join it meanwhile
+		r.groups.Postpone(key, s.now.Add(digest.Window))
+		return waiting, true
+	}
+	if err := r.storeDigests(ctx, s, key); err != nil {
+		r.groups.Postpone(key, s.now.Add(digest.Window))
+		return kit.Retry(err), true
+	}
+	_, assigned := r.groups.AssignedTo(s.key())
+	return kit.Waiting(), assigned
+}
+
+// groupOf returns the group in which a Notification waits, until when, and whether its rule asks for it.
+func (r *Reconciler) groupOf(s *scope) (key digest.Key, due time.Time, grouped bool) {
+	key = digest.Key{Namespace: s.notification.Namespace, Integration: client.ObjectKeyFromObject(s.integration), Channel: s.channel}
+	if s.rule != nil {
+		if group, window, ok := s.rule.GroupKey(&s.event); ok {
+			window = min(window, r.Expiry-r.Expiry/8) // what waits longer would expire
+			key.RuleUID = s.notification.Spec.Rule.UID
+			key.RuleGroup = group
+			return key, s.notification.CreationTimestamp.Add(window), true
+		}
+	}
+	return key, s.now.Add(digest.Window), false
+}
+
+// storeDigests stores digests of all Notifications that wait in a group and, in a storm, of those that wait in the
+// channel's lane to be sent alone. A single one is sent alone.
+func (r *Reconciler) storeDigests(ctx context.Context, s *scope, key digest.Key) error {
+	names := r.groups.Take(key)
+	defer r.groups.Release(names)
+	if key.RuleUID == "" {
+		withdrawn := r.lane(s).Withdraw(func(n types.NamespacedName) bool { return n.Namespace == s.notification.Namespace })
+		names = append(names, withdrawn...)
+		defer r.resubmitUnassigned(s, withdrawn)
+	}
+	waiting, err := r.undelivered(ctx, names)
+	if err != nil {
+		r.regroup(key, names, s.now)
+		return err
+	}
+	for part := range slices.Chunk(waiting, digest.MaxMembers) {
+		if len(part) == 1 {
+			r.Enqueuer.EnqueueFirst(client.ObjectKeyFromObject(part[0])) // by now there is room for it
+			continue
+		}
+		d := newDigest(part)
+		err := r.Client.Create(ctx, d)
+		if err != nil && !apierrors.IsAlreadyExists(err) {
+			r.regroup(key, names, s.now)
+			return fmt.Errorf("storing digest %s: %w", d.Name, err)
+		}
+		if err == nil { // otherwise it was counted before, and the answer was lost
+			digestSizes.Observe(float64(len(part)))
+		}
+		members := make([]types.NamespacedName, len(part))
+		for i, n := range part {
+			members[i] = client.ObjectKeyFromObject(n)
+		}
+		r.groups.Assign(key, client.ObjectKeyFromObject(d), members)
+	}
+	return nil
+}
+
+// resubmitUnassigned enqueues the Notifications that were withdrawn from a lane and are in no digest.
+func (r *Reconciler) resubmitUnassigned(s *scope, withdrawn []types.NamespacedName) {
+	lane := r.lane(s)
+	for _, n := range withdrawn {
+		if _, assigned := r.groups.AssignedTo(n); !assigned {
+			lane.Forget(n)
+			r.Enqueuer.EnqueueFirst(n)
+		}
+	}
+}
+
+// undelivered returns those of some Notifications that are still to be sent and are in no digest, in the order of
+// their creation.
+func (r *Reconciler) undelivered(ctx context.Context, names []types.NamespacedName) ([]*v1alpha1.Notification, error) {
+	var out []*v1alpha1.Notification
+	for _, name := range names {
+		if _, assigned := r.groups.AssignedTo(name); assigned {
+			continue
+		}
+		n := &v1alpha1.Notification{}
+		err := r.Client.Get(ctx, name, n)
+		if err == nil && !condition.IsSettled(n) && n.DeletionTimestamp.IsZero() {
+			out = append(out, n)
+		} else if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("reading Notification %s: %w", name, err)
+		}
+	}
+	slices.SortFunc(out, func(a, b *v1alpha1.Notification) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
+	})
+	return out, nil
+}
+
+// regroup adds Notifications that are in no digest to their group again.
+func (r *Reconciler) regroup(key digest.Key, names []types.NamespacedName, now time.Time) {
+	for _, n := range names {
+		if _, assigned := r.groups.AssignedTo(n); !assigned {
+			r.groups.Add(key, n, now.Add(digest.Window))
+		}
+	}
+}
+
+// newDigest returns the Notification that sends others together. Its name depends on the members alone.
+func newDigest(members []*v1alpha1.Notification) *v1alpha1.Notification {
+	first := members[0]
+	newest := first
+	worst := first.Spec.Event.Severity
+	hash := sha256.New()
+	d := &v1alpha1.Notification{
+		ObjectMeta: metav1.ObjectMeta{Namespace: first.Namespace, Labels: map[string]string{v1alpha1.DigestLabel: "true"}},
+	}
+	for _, m := range members {
+		d.Spec.Members = append(d.Spec.Members, v1alpha1.NotificationName(m.Name))
+		_, _ = hash.Write([]byte(m.UID))
+		if m.Spec.Event.Severity.Rank() > worst.Rank() {
+			worst = m.Spec.Event.Severity
+		}
+		if m.Spec.Event.Time.After(newest.Spec.Event.Time.Time) {
+			newest = m
+		}
+	}
+	slices.Sort(d.Spec.Members) // index.DigestsWith searches them
+	sum := hex.EncodeToString(hash.Sum(nil)[:10])
+	d.Name = "digest-" + sum
+	d.Spec.Rule = first.Spec.Rule
+	d.Spec.IntegrationRef = first.Spec.IntegrationRef
+	d.Spec.Channel = first.Spec.Channel
+	d.Spec.Event = v1alpha1.NotificationEvent{
+		ID: v1alpha1.EventID("digest." + sum), Type: newest.Spec.Event.Type, Time: newest.Spec.Event.Time, Severity: worst,
+	}
+	return d
+}
+
+// membersEvents returns the events of a digest's members, each once, and whom the rules that matched them mention. It
+// leaves out members that were deleted or delivered otherwise.
+func (r *Reconciler) membersEvents(
+	ctx context.Context,
+	d *v1alpha1.Notification,
+) (out []event.Event, mentions []v1alpha1.Mention, err error) {
+	known := map[v1alpha1.EventID]bool{}
+	rules := map[string]bool{}
+	for _, name := range d.Spec.Members {
+		n := &v1alpha1.Notification{}
+		err := r.Client.Get(ctx, types.NamespacedName{Namespace: d.Namespace, Name: string(name)}, n)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading Notification %s of a digest: %w", name, err)
+		}
+		if condition.IsSettled(n) && n.Status.Digest != d.Name {
+			continue
+		}
+		if !known[n.Spec.Event.ID] {
+			known[n.Spec.Event.ID] = true
+			e, err := event.FromAPI(n.Spec.Event)
+			if err != nil {
+				return nil, nil, err
+			}
+			out = append(out, e)
+		}
+		if !rules[n.Spec.Rule.Name] {
+			rules[n.Spec.Rule.Name] = true
+			if mentions, err = r.addMentions(ctx, n, mentions); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	return out, mentions, nil
+}
+
+// addMentions appends whom the rule of a Notification mentions, each once and no more than maxMentions.
+func (r *Reconciler) addMentions(
+	ctx context.Context,
+	n *v1alpha1.Notification,
+	mentions []v1alpha1.Mention,
+) ([]v1alpha1.Mention, error) {
+	rule := &v1alpha1.NotificationRule{}
+	err := r.Client.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name}, rule)
+	if client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("reading NotificationRule %s: %w", n.Spec.Rule.Name, err)
+	}
+	for _, m := range rule.Spec.Mentions {
+		if !slices.Contains(mentions, m) && len(mentions) < maxMentions {
+			mentions = append(mentions, m)
+		}
+	}
+	return mentions, nil
+}

@@ -1,0 +1,165 @@
+package notification
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
+)
+
+// isThreaded reports whether a Notification belongs to a thread: for each rule, a bot posts one message about a
+// Defect and replies to it.
+func isThreaded(s *scope) bool {
+	subject := s.event.Subject
+	return s.integration.Spec.Bot != nil && subject != nil && subject.Kind == v1alpha1.KindDefect && subject.UID != "" &&
+		!isDigest(s.notification)
+}
+
+// threadID returns what identifies the thread that a Notification starts or replies to; empty when it has none.
+func threadID(s *scope) string {
+	if !isThreaded(s) {
+		return ""
+	}
+	return s.notification.Spec.Rule.UID + "/" + s.event.Subject.UID
+}
+
+// thread returns the first message of a Notification's thread, and whether there is one. The Defect's status says
+// where it is; what was posted a moment ago is remembered until it does.
+func (r *Reconciler) thread(ctx context.Context, s *scope) (chat.Posted, bool) {
+	if !isThreaded(s) {
+		return chat.Posted{}, false
+	}
+	if found, ok := r.threads.Get(threadID(s)); ok {
+		return found.(chat.Posted), true
+	}
+	by := client.ObjectKeyFromObject(s.integration).String()
+	if d, ok := r.defect(ctx, s); ok {
+		i := slices.IndexFunc(d.Status.Messages, func(m v1alpha1.DefectMessage) bool {
+			return m.Rule == s.notification.Spec.Rule.Name && m.Integration == by && m.TS != ""
+		})
+		if i >= 0 {
+			m := d.Status.Messages[i]
+			return chat.Posted{Channel: m.Channel, TS: m.TS, Permalink: m.Permalink}, true
+		}
+	}
+	return r.threadOfSiblings(ctx, s, by)
+}
+
+// threadOfSiblings returns the first message of the thread as the Notifications' statuses show it, before the
+// Defect's status does.
+func (r *Reconciler) threadOfSiblings(ctx context.Context, s *scope, by string) (chat.Posted, bool) {
+	siblings, err := r.siblings(ctx, s.notification)
+	if err != nil {
+		return chat.Posted{}, false
+	}
+	var first *v1alpha1.Notification
+	for _, o := range siblings {
+		m := o.Status.Message
+		if m != nil && m.TS != "" && m.Integration == by && o.Status.Digest == "" && (first == nil || isEarlier(o, first)) {
+			first = o
+		}
+	}
+	if first == nil {
+		return chat.Posted{}, false
+	}
+	m := first.Status.Message
+	return chat.Posted{Channel: m.Channel, TS: m.TS, Permalink: m.Permalink}, true
+}
+
+// presentEvent returns the event of a Defect as it is now, or the Notification's own when the Defect was deleted. The
+// Notification may be newer than the cache.
+func (r *Reconciler) presentEvent(ctx context.Context, s *scope) event.Event {
+	d, ok := r.defect(ctx, s)
+	if !ok {
+		return s.event
+	}
+	now := event.DefectNow(d)
+	if c := d.Status.StateChange; s.event.Type == v1alpha1.EventDefectStateChanged &&
+		(c == nil || c.Time.Time.Before(s.event.Time)) {
+		now.Data["state"] = s.event.Data["state"]
+		now.Data["cause"] = s.event.Data["cause"]
+	}
+	for _, name := range []string{"ticketKey", "ticketURL"} {
+		if value, ok := s.event.Data[name]; ok && now.Data[name] == nil {
+			now.Data[name] = value
+		}
+	}
+	return now
+}
+
+// defect returns the Defect that a Notification is about, from the cache.
+func (r *Reconciler) defect(ctx context.Context, s *scope) (*v1alpha1.Defect, bool) {
+	d := &v1alpha1.Defect{}
+	err := r.Client.Get(ctx, types.NamespacedName{Namespace: s.event.Subject.Namespace, Name: s.event.Subject.Name}, d)
+	return d, err == nil && string(d.UID) == s.event.Subject.UID
+}
+
+// waitsForEarlier reports whether an earlier Notification of the same thread is still to be sent: a thread keeps the
+// order of events.
+func (r *Reconciler) waitsForEarlier(ctx context.Context, s *scope) (bool, error) {
+	if !isThreaded(s) {
+		return false, nil
+	}
+	siblings, err := r.siblings(ctx, s.notification)
+	for _, o := range siblings {
+		if !condition.IsSettled(o) && condition.Get(o, v1alpha1.ConditionStalled) == nil && isEarlier(o, s.notification) {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// siblings returns the other Notifications of the same rule about the same Defect. The cache owns them: callers must
+// not change them.
+func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.Notification) ([]*v1alpha1.Notification, error) {
+	list, err := index.NotificationsAbout(ctx, r.Client, n.Namespace, n.Spec.Event.Subject.UID)
+	if err != nil {
+		return nil, fmt.Errorf("listing the Notifications of %s %s: %w", n.Spec.Event.Subject.Kind, n.Spec.Event.Subject.Name, err)
+	}
+	return slices.DeleteFunc(list, func(o *v1alpha1.Notification) bool {
+		return o.Name == n.Name || o.Spec.Rule.UID != n.Spec.Rule.UID
+	}), nil
+}
+
+// isEarlier reports whether a comes before b in a thread.
+func isEarlier(a, b *v1alpha1.Notification) bool {
+	rank := func(n *v1alpha1.Notification) int {
+		if n.Spec.Event.Type == v1alpha1.EventDefectCreated || n.Spec.Event.Type == v1alpha1.EventEdgeCaseDiscovered {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(
+		cmp.Compare(rank(a), rank(b)),
+		a.Spec.Event.Time.Compare(b.Spec.Event.Time.Time),
+		strings.Compare(a.Name, b.Name),
+	) < 0
+}
+
+// enqueueSiblings enqueues the Notifications that may wait for one whose outcome changed.
+func (r *Reconciler) enqueueSiblings(ctx context.Context, o client.Object) []reconcile.Request {
+	n, ok := o.(*v1alpha1.Notification)
+	if !ok || n.Spec.Event.Subject == nil || n.Spec.Event.Subject.Kind != v1alpha1.KindDefect {
+		return nil
+	}
+	siblings, err := r.siblings(ctx, n)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).
+			Error(err, "Finding the Notifications that wait for another", "Notification", client.ObjectKeyFromObject(o))
+		return nil
+	}
+	return kit.Requests(slices.DeleteFunc(siblings, condition.IsSettled))
+}

@@ -1,0 +1,238 @@
+// Package run announces when test runs end. A run is a Job with the label of a suite; the reconciler never changes
+// one.
+package run
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	kevent "sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+)
+
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list
+
+// Reconciler announces test runs that ended.
+type Reconciler struct {
+	Client client.Client
+	// Live reads Pods past the cache: they are needed once for each run.
+	Live   client.Reader
+	Clock  clock.PassiveClock
+	Outbox *outbox.Outbox
+
+	mu sync.Mutex
+	// deleted holds runs that were deleted, as they were last seen, until they are announced.
+	deleted map[types.NamespacedName][]*batchv1.Job
+}
+
+// Reconcile announces one run if it ended, and the runs of the same name that were deleted meanwhile, as by their TTL
+// or a CronJob's history limit.
+func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	for job := r.nextDeleted(req.NamespacedName); job != nil; job = r.nextDeleted(req.NamespacedName) {
+		if !r.Outbox.Announced(job.Namespace, event.RunCompletedID(job)) {
+			if _, err := r.announce(ctx, job); err != nil {
+				return ctrl.Result{}, err
+			}
+		}
+		r.dropDeleted(req.NamespacedName)
+	}
+	job := &batchv1.Job{}
+	if err := r.Client.Get(ctx, req.NamespacedName, job); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	return r.announce(ctx, job)
+}
+
+// rememberDeleted keeps a run that was deleted until it is announced: it may have ended just before.
+func (r *Reconciler) rememberDeleted(
+	_ context.Context,
+	e kevent.DeleteEvent,
+	q workqueue.TypedRateLimitingInterface[reconcile.Request],
+) {
+	job, ok := e.Object.(*batchv1.Job)
+	if !ok {
+		return
+	}
+	name := client.ObjectKeyFromObject(job)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.deleted == nil {
+		r.deleted = map[types.NamespacedName][]*batchv1.Job{}
+	}
+	r.deleted[name] = append(r.deleted[name], job)
+	q.Add(reconcile.Request{NamespacedName: name})
+}
+
+// nextDeleted returns the first deleted run of a name that is still to be announced, or nil.
+func (r *Reconciler) nextDeleted(name types.NamespacedName) *batchv1.Job {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.deleted[name]) == 0 {
+		delete(r.deleted, name)
+		return nil
+	}
+	return r.deleted[name][0]
+}
+
+// dropDeleted forgets the run that nextDeleted returned.
+func (r *Reconciler) dropDeleted(name types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deleted[name] = r.deleted[name][1:]
+}
+
+// announce announces a run if it ended and is not too old. Announcing it twice does no harm.
+func (r *Reconciler) announce(ctx context.Context, job *batchv1.Job) (ctrl.Result, error) {
+	finished, _, _, at := event.RunFinished(job)
+	age := r.Clock.Since(at)
+	if !finished || age > r.Outbox.MaxEventAge {
+		return ctrl.Result{}, nil
+	}
+	rules := &v1alpha1.NotificationRuleList{}
+	if err := r.Client.List(ctx, rules, client.InNamespace(job.Namespace), client.Limit(1)); err != nil || len(rules.Items) == 0 {
+		return reannounce(age), err
+	}
+	result, malformed, err := r.result(ctx, job)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	previous, err := r.previousOutcome(ctx, job, at)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	e := event.RunCompleted(job, result, malformed, previous)
+	_, err = kit.Announce(ctx, r.Outbox, job.Namespace, &e)
+	return reannounce(age), err
+}
+
+// reannounce returns a result that announces a run of an age once more, see kit.ReannounceFor.
+func reannounce(age time.Duration) ctrl.Result {
+	if age < kit.ReannounceFor {
+		return ctrl.Result{RequeueAfter: kit.ReannounceFor}
+	}
+	return ctrl.Result{}
+}
+
+// result returns the result that a run reported, from the Job's annotation or the termination message of a Pod.
+// malformed is why a result that was reported cannot be read.
+func (r *Reconciler) result(ctx context.Context, job *batchv1.Job) (result event.Result, malformed, err error) {
+	reported := job.Annotations[v1alpha1.ResultsAnnotation]
+	if reported == "" {
+		pods := &corev1.PodList{}
+		err := r.Live.List(
+			ctx,
+			pods,
+			client.InNamespace(job.Namespace),
+			client.MatchingLabels{batchv1.ControllerUidLabel: string(job.UID)},
+			client.Limit(100),
+		)
+		if err != nil {
+			return result, nil, fmt.Errorf("listing the Pods of Job %s: %w", job.Name, err)
+		}
+		reported = event.TerminationMessage(pods.Items)
+	}
+	if reported == "" {
+		return result, nil, nil
+	}
+	result, malformed = event.ParseResult(reported)
+	return result, malformed, nil
+}
+
+// previousOutcome returns how the suite's run before this one ended, as RunCompleted reports it; empty when that is
+// not known. The outcome of a run that was deleted since is in the Notification that announced it.
+func (r *Reconciler) previousOutcome(ctx context.Context, job *batchv1.Job, at time.Time) (string, error) {
+	last, lastAt, err := r.previousJob(ctx, job, at)
+	if err != nil {
+		return "", err
+	}
+	outcome, err := r.notifiedOutcome(ctx, job, lastAt, at)
+	if err != nil || outcome != "" || last == nil {
+		return outcome, err
+	}
+	result, malformed, err := r.result(ctx, last)
+	if err != nil {
+		return "", err
+	}
+	e := event.RunCompleted(last, result, malformed, "")
+	return e.Text("result"), nil
+}
+
+// previousJob returns the suite's run that ended last before a time, other than job itself, and when it ended.
+func (r *Reconciler) previousJob(
+	ctx context.Context,
+	job *batchv1.Job,
+	before time.Time,
+) (last *batchv1.Job, lastAt time.Time, err error) {
+	list := &batchv1.JobList{}
+	of := client.MatchingLabels{v1alpha1.SuiteLabel: job.Labels[v1alpha1.SuiteLabel]}
+	if err := r.Client.List(ctx, list, client.InNamespace(job.Namespace), of); err != nil {
+		return nil, time.Time{}, fmt.Errorf("listing the runs of the suite: %w", err)
+	}
+	for i := range list.Items {
+		other := &list.Items[i]
+		finished, _, _, ended := event.RunFinished(other)
+		if finished && other.UID != job.UID && !ended.After(before) && (last == nil || ended.After(lastAt)) {
+			last = other
+			lastAt = ended
+		}
+	}
+	return last, lastAt, nil
+}
+
+// notifiedOutcome returns the outcome of the suite's last run between two times, other than job itself, of which a
+// Notification exists; empty when there is none.
+func (r *Reconciler) notifiedOutcome(ctx context.Context, job *batchv1.Job, after, before time.Time) (string, error) {
+	list := &v1alpha1.NotificationList{} // shared with the cache: it is only read
+	err := r.Client.List(ctx, list, client.InNamespace(job.Namespace), client.UnsafeDisableDeepCopy, client.MatchingLabels{
+		v1alpha1.SuiteLabel:     job.Labels[v1alpha1.SuiteLabel],
+		v1alpha1.EventTypeLabel: string(v1alpha1.EventTestRunCompleted),
+	})
+	if err != nil {
+		return "", fmt.Errorf("listing the Notifications about the suite: %w", err)
+	}
+	outcome := ""
+	for i := range list.Items {
+		n := &list.Items[i].Spec.Event
+		if string(n.ID) == event.RunCompletedID(job) || n.Time.After(before) || !n.Time.After(after) {
+			continue
+		}
+		e, err := event.FromAPI(*n)
+		if result := e.Text("result"); err == nil && (result == event.Passed || result == event.Failed) {
+			outcome = result
+			after = n.Time.Time
+		}
+	}
+	return outcome, nil
+}
+
+// SetupWithManager registers the reconciler.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	runs := builder.WithPredicates(
+		predicate.NewPredicateFuncs(func(o client.Object) bool { return o.GetLabels()[v1alpha1.SuiteLabel] != "" }),
+	)
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("run").
+		For(&batchv1.Job{}, runs).
+		Watches(&batchv1.Job{}, handler.Funcs{DeleteFunc: r.rememberDeleted}, runs).
+		WithOptions(options).
+		Complete(r)
+}

@@ -1,0 +1,177 @@
+package run
+
+import (
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	testingclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	kevent "sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// ended returns a run that ended, with a result.
+func ended(name string, at time.Time, result string) *batchv1.Job {
+	return &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:   "voice",
+			Name:        name,
+			UID:         types.UID("uid-of-" + name),
+			Labels:      map[string]string{v1alpha1.SuiteLabel: "booking"},
+			Annotations: map[string]string{v1alpha1.ResultsAnnotation: result},
+		},
+		Status: batchv1.JobStatus{
+			Conditions: []batchv1.JobCondition{{Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(at)}},
+		},
+	}
+}
+
+const (
+	passed = `{"passed":1,"failed":0}`
+	failed = `{"passed":0,"failed":1}`
+)
+
+// newReconciler returns a reconciler in a cluster with one rule, for every run.
+func newReconciler(t *testing.T, objects ...client.Object) *Reconciler {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rule := &v1alpha1.NotificationRule{Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventTestRunCompleted}}}
+	rule.ObjectMeta = metav1.ObjectMeta{
+		Namespace:         "voice",
+		Name:              "runs",
+		UID:               "rule",
+		CreationTimestamp: metav1.NewTime(noon.Add(-20 * time.Hour)),
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(rule).WithObjects(objects...).Build()
+	now := testingclock.NewFakeClock(noon)
+	return &Reconciler{Client: c, Live: c, Clock: now,
+		Outbox: &outbox.Outbox{Client: c, Live: c, Clock: now, MaxEventAge: 24 * time.Hour, LeaderSince: func() time.Time { return noon }}}
+}
+
+// announced returns the results that were announced, with those of the runs before, by run.
+func announced(t *testing.T, r *Reconciler) map[string]string {
+	t.Helper()
+	list := &v1alpha1.NotificationList{}
+	if err := r.Client.List(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for i := range list.Items {
+		e, err := event.FromAPI(list.Items[i].Spec.Event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[e.Text("run")] = e.Text("result") + " after " + e.Text("previousResult")
+	}
+	return out
+}
+
+// TestDeletedRuns has runs deleted before they are reconciled.
+func TestDeletedRuns(t *testing.T) {
+	again := ended("run", noon, failed)
+	again.UID = "another"
+	running := ended("running", noon, passed)
+	running.Status = batchv1.JobStatus{}
+	r := newReconciler(t, again)
+	q := priorityqueue.New[reconcile.Request]("test")
+	t.Cleanup(q.ShutDown)
+	for _, job := range []*batchv1.Job{ended("run", noon.Add(-time.Minute), passed), ended("old", noon.Add(-25*time.Hour), passed), running} {
+		r.rememberDeleted(t.Context(), kevent.DeleteEvent{Object: job}, q)
+		req, _ := q.Get()
+		if _, err := r.Reconcile(t.Context(), req); err != nil || req.Name != job.Name {
+			t.Errorf("%s: %v, %v", job.Name, req, err)
+		}
+		q.Done(req)
+	}
+	list := &v1alpha1.NotificationList{}
+	if err := r.Client.List(t.Context(), list); err != nil || len(list.Items) != 2 {
+		t.Fatalf("%d were announced, %v, want the one that was deleted and the later one of its name", len(list.Items), err)
+	}
+	if len(r.deleted) != 0 {
+		t.Errorf("%v are kept although they were announced", r.deleted)
+	}
+}
+
+// TestFirstRun evaluates a rule that compares with the previous result, as in the documentation, on the first run of
+// a suite.
+func TestFirstRun(t *testing.T) {
+	r := newReconciler(t, ended("first", noon, failed))
+	rule := &v1alpha1.NotificationRule{Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventTestRunCompleted},
+		When: `event.data.result == "Failed" && event.data.previousResult == "Passed"`}}
+	rule.ObjectMeta = metav1.ObjectMeta{Namespace: "voice", Name: "turns"}
+	if err := r.Client.Create(t.Context(), rule); err != nil {
+		t.Fatal(err)
+	}
+	r.Outbox.OnEvalError = func(r *v1alpha1.NotificationRule, _ *event.Event, _ time.Time, evalErr error) {
+		t.Errorf("%s: %v", r.Name, evalErr)
+	}
+	if _, err := r.Reconcile(
+		t.Context(),
+		reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "voice", Name: "first"}},
+	); err != nil {
+		t.Fatal(err)
+	}
+	if got := announced(t, r); len(got) != 1 {
+		t.Errorf("announced %v, want the run, by the other rule", got)
+	}
+}
+
+// TestPreviousOutcome has the previous run deleted, so that only its Notification is left.
+func TestPreviousOutcome(t *testing.T) {
+	ago := func(minutes time.Duration) time.Time { return noon.Add(-minutes * time.Minute) }
+	for name, c := range map[string]struct {
+		before, deleted []*batchv1.Job
+		want            string
+	}{
+		"none":                {nil, nil, "Failed after "},
+		"still there":         {[]*batchv1.Job{ended("b", ago(2), passed)}, nil, "Failed after Passed"},
+		"deleted":             {nil, []*batchv1.Job{ended("b", ago(2), passed)}, "Failed after Passed"},
+		"deleted, of two":     {[]*batchv1.Job{ended("a", ago(3), passed)}, []*batchv1.Job{ended("b", ago(2), failed)}, "Failed after Failed"},
+		"there, of two":       {[]*batchv1.Job{ended("b", ago(2), failed)}, []*batchv1.Job{ended("a", ago(3), passed)}, "Failed after Failed"},
+		"of two deleted":      {nil, []*batchv1.Job{ended("a", ago(3), failed), ended("b", ago(2), passed)}, "Failed after Passed"},
+		"one that came after": {nil, []*batchv1.Job{ended("c", ago(-1), passed)}, "Failed after "},
+	} {
+		r := newReconciler(t)
+		reconcileRun := func(job *batchv1.Job) {
+			t.Helper()
+			if err := r.Client.Create(t.Context(), job); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(job)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, job := range c.before {
+			reconcileRun(job)
+		}
+		for _, job := range c.deleted {
+			reconcileRun(job)
+			if err := r.Client.Delete(t.Context(), job); err != nil {
+				t.Fatal(err)
+			}
+		}
+		reconcileRun(ended("run", noon, failed))
+		if got := announced(t, r)["run"]; got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}

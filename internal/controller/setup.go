@@ -1,0 +1,174 @@
+// Package controller registers the reconcilers of all kinds with a manager. Each kind has a package of its own below
+// this one; what they share is in kit.
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	crcontroller "sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/defect"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/integration"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/notification"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/notificationrule"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/run"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+// Options are what the reconcilers need from the program that runs them.
+type Options struct {
+	// DialSlack and DialJira make clients, without calling the other side.
+	DialSlack func(chat.Config) (chat.Poster, error)
+	DialJira  func(ticket.Config) (ticket.Tracker, error)
+	// Fence returns an error when this process must not act any more. It is called right before each call to the other
+	// side; nil means it always may.
+	Fence func() error
+	// LeaderSince returns when this process became the leader.
+	LeaderSince func() time.Time
+	// MaxEventAge is how old an event may be and still match a rule.
+	MaxEventAge time.Duration
+	// NotificationExpiry is how old a Notification may be and still be sent, NotificationRetention how old it gets
+	// before it is removed.
+	NotificationExpiry, NotificationRetention time.Duration
+	// DashboardURL is where people reach the dashboard; empty when there is none.
+	DashboardURL string
+	// AuditEvery is which query of a JiraIntegration looks for deleted tickets; 0 for the default.
+	AuditEvery int
+	// Controller returns the options of a controller with so many workers; nil for the defaults.
+	Controller func(workers int) crcontroller.Options
+}
+
+// NewOutbox returns the outbox of a manager. Setup and whoever else announces events share one.
+func NewOutbox(mgr ctrl.Manager, o Options) *outbox.Outbox {
+	return &outbox.Outbox{
+		Client:      mgr.GetClient(),
+		Live:        mgr.GetAPIReader(),
+		Clock:       clock.RealClock{},
+		LeaderSince: o.LeaderSince,
+		MaxEventAge: o.MaxEventAge,
+	}
+}
+
+// registration is one reconciler, and how many objects it reconciles at once. Only the reconcilers of integrations
+// wait for calls, see connection.Lane.
+type registration struct {
+	name    string
+	workers int
+	setup   func(ctrl.Manager, crcontroller.Options) error
+}
+
+// Setup registers the indexes, the connections and the reconcilers with a manager. It sets box.OnEvalError.
+func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options) error {
+	if o.Controller == nil {
+		o.Controller = controllerOptions
+	}
+	if err := index.Setup(ctx, mgr); err != nil {
+		return err
+	}
+	p := newPools(o)
+	for _, runnable := range []interface{ Start(context.Context) error }{p.slack, p.jira} {
+		if err := mgr.Add(runnable); err != nil {
+			return err
+		}
+	}
+	stats := notificationrule.NewStats(p.clock)
+	box.OnEvalError = stats.RecordEvalError
+	notifications := &notification.Reconciler{
+		Client: mgr.GetClient(), Recorder: recorder(mgr), Clock: p.clock, Slack: p.slack, Outbox: box, Enqueuer: &p.notifications,
+		LeaderSince: o.LeaderSince, Expiry: o.NotificationExpiry, Retention: o.NotificationRetention,
+		RecordDelivery: stats.RecordDelivery, DashboardURL: o.DashboardURL,
+	}
+	if err := p.registerMetrics(notifications.Metrics()); err != nil {
+		return err
+	}
+	var pending kit.PendingUpdates
+	for _, r := range []registration{
+		{v1alpha1.KindSlackIntegration, 64, (&integration.SlackReconciler{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder(mgr), Clock: p.clock, Slack: p.slack, Outbox: box,
+			Enqueuer: &p.slackIntegrations, Dial: notification.CountPosts(o.DialSlack),
+		}).SetupWithManager},
+		{v1alpha1.KindJiraIntegration, 64, (&integration.JiraReconciler{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder(mgr), Clock: p.clock, Jira: p.jira, Outbox: box,
+			Enqueuer: &p.jiraIntegrations, Dial: o.DialJira, PendingUpdates: &pending, EnqueueDefect: p.defects.Enqueue,
+			AuditEvery: o.AuditEvery, LeaderSince: o.LeaderSince,
+		}).SetupWithManager},
+		{v1alpha1.KindNotificationRule, 4, (&notificationrule.Reconciler{
+			Client: mgr.GetClient(), Recorder: recorder(mgr), Outbox: box, Stats: stats,
+		}).SetupWithManager},
+		{v1alpha1.KindDefect, 12, (&defect.Reconciler{
+			Client: mgr.GetClient(), Recorder: recorder(mgr), Clock: p.clock, Outbox: box, Jira: p.jira, Enqueuer: &p.defects,
+			LeaderSince: o.LeaderSince, PendingUpdates: &pending, DashboardURL: o.DashboardURL,
+		}).SetupWithManager},
+		// Two, because they record what was done: more would keep the API server from storing what is new.
+		{v1alpha1.KindNotification, 2, notifications.SetupWithManager},
+		{"test runs", 4, (&run.Reconciler{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: p.clock, Outbox: box,
+		}).SetupWithManager},
+	} {
+		if err := r.setup(mgr, o.Controller(r.workers)); err != nil {
+			return fmt.Errorf("setting up the controller of %s: %w", r.name, err)
+		}
+	}
+	return nil
+}
+
+func recorder(mgr ctrl.Manager) events.EventRecorder {
+	return mgr.GetEventRecorder("voiceai-integrations")
+}
+
+// controllerOptions returns the options of a controller with so many workers.
+func controllerOptions(workers int) crcontroller.Options {
+	return crcontroller.Options{
+		MaxConcurrentReconciles: workers,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, 5*time.Minute),
+		ReconciliationTimeout:   2 * time.Minute,
+	}
+}
+
+// pools holds the connections, and what enqueues the objects that wait for their calls.
+type pools struct {
+	clock clock.RealClock
+	slack *connection.SlackPool
+	jira  *connection.JiraPool
+
+	slackIntegrations, jiraIntegrations, defects, notifications kit.Enqueuer
+}
+
+func newPools(o Options) *pools {
+	p := &pools{notifications: kit.Enqueuer{Priority: kit.BehindNew}}
+	p.slack = connection.NewSlackPool(connection.Options{
+		Clock: p.clock, Fence: o.Fence, EnqueueItem: p.notifications.Enqueue, EnqueueIntegration: p.slackIntegrations.Enqueue,
+	})
+	p.jira = connection.NewJiraPool(connection.Options{
+		Clock: p.clock, Fence: o.Fence, EnqueueItem: p.defects.Enqueue, EnqueueIntegration: p.jiraIntegrations.Enqueue,
+	})
+	return p
+}
+
+// registerMetrics registers the metrics of the pools and others. A program has one manager; tests have several, of
+// which the first is measured.
+func (p *pools) registerMetrics(others ...prometheus.Collector) error {
+	for _, c := range append(others, p.slack.Metrics(v1alpha1.KindSlackIntegration), p.jira.Metrics(v1alpha1.KindJiraIntegration)) {
+		var registered prometheus.AlreadyRegisteredError
+		if err := metrics.Registry.Register(c); err != nil && !errors.As(err, &registered) {
+			return fmt.Errorf("registering metrics: %w", err)
+		}
+	}
+	return nil
+}

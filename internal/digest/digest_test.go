@@ -1,0 +1,226 @@
+package digest_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"github.com/voiceai-dev/integrations-operator/internal/digest"
+)
+
+var (
+	slack = types.NamespacedName{Namespace: "voice", Name: "slack"}
+	storm = digest.Key{Namespace: "voice", Integration: slack, Channel: "#alerts"}
+	group = digest.Key{Namespace: "voice", Integration: slack, Channel: "#alerts", RuleUID: "r1", RuleGroup: "suite"}
+)
+
+func named(name string) types.NamespacedName {
+	return types.NamespacedName{Namespace: "voice", Name: name}
+}
+
+// machine is Groups in a bubble of synctest, and how often each member was enqueued.
+type machine struct {
+	*digest.Groups
+	*testing.T
+	start time.Time
+
+	mu       sync.Mutex
+	enqueued map[string]int
+}
+
+// inBubble runs a test of a machine on a fake clock.
+func inBubble(t *testing.T, test func(m *machine, start time.Time)) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &machine{T: t, enqueued: map[string]int{}}
+		m.Groups = digest.New(clock.RealClock{}, func(n types.NamespacedName) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.enqueued[n.Name]++
+		})
+		test(m, time.Now())
+	})
+}
+
+// step lets time pass.
+func (m *machine) step(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// counts returns how often each member was enqueued, and how often any was.
+func (m *machine) counts() (by map[string]int, total int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, times := range m.enqueued {
+		total += times
+	}
+	return maps.Clone(m.enqueued), total
+}
+
+func (m *machine) total() int {
+	_, total := m.counts()
+	return total
+}
+
+func names(of []types.NamespacedName) string {
+	var out []string
+	for _, n := range of {
+		out = append(out, n.Name)
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
+func TestAGroupIsDueByItsFirstMember(t *testing.T) {
+	inBubble(t, func(m *machine, start time.Time) {
+		due := start.Add(time.Minute)
+		if m.Add(group, named("a"), due) || m.Add(group, named("b"), start) {
+			m.Error("due before the first member's time")
+		}
+		m.step(time.Minute - 1)
+		if m.total() != 0 || m.Add(group, named("c"), due) {
+			m.Errorf("due a moment early: %v", m.enqueued)
+		}
+		m.step(1)
+		if m.total() != 1 || !m.Add(group, named("c"), due.Add(time.Hour)) {
+			m.Errorf("not due on time: %v", m.enqueued)
+		}
+		if got := names(m.Take(group)); got != "a b c" {
+			m.Errorf("took %q", got)
+		}
+		if got := m.Take(group); got != nil {
+			m.Errorf("took %v again", got)
+		}
+	})
+}
+
+// TestADueGroupEnqueuesUntilItIsTaken covers a member that stores no digest when it is enqueued, because it was muted
+// or deleted.
+func TestADueGroupEnqueuesUntilItIsTaken(t *testing.T) {
+	inBubble(t, func(m *machine, start time.Time) {
+		for _, n := range []string{"a", "b"} {
+			m.Add(group, named(n), start.Add(time.Second))
+		}
+		m.step(time.Second)
+		by, _ := m.counts()
+		for first := range by {
+			m.Remove(named(first))
+		}
+		m.step(digest.Window)
+		if by, _ = m.counts(); !maps.Equal(by, map[string]int{"a": 1, "b": 1}) {
+			m.Errorf("enqueued %v, want each once", m.enqueued)
+		}
+		m.Take(group)
+		m.step(time.Hour)
+		if m.total() != 2 {
+			m.Errorf("enqueued %v after the group was taken", m.enqueued)
+		}
+	})
+}
+
+func TestPostpone(t *testing.T) {
+	inBubble(t, func(m *machine, start time.Time) {
+		m.Add(storm, named("a"), start.Add(time.Second))
+		m.Postpone(storm, start.Add(time.Minute))
+		m.Postpone(group, start) // does not exist
+		m.step(time.Minute - 1)
+		if m.total() != 0 || m.Add(storm, named("a"), start) {
+			m.Errorf("due before the time it was postponed to: %v", m.enqueued)
+		}
+		m.step(1)
+		if m.total() != 1 {
+			m.Errorf("enqueued %v", m.enqueued)
+		}
+	})
+}
+
+func TestContains(t *testing.T) {
+	inBubble(t, func(m *machine, start time.Time) {
+		if m.Contains(named("a")) {
+			m.Error("contains what was not added")
+		}
+		m.Add(storm, named("a"), start)
+		m.Add(storm, named("b"), start)
+		taken := m.Take(storm)
+		if !m.Contains(named("a")) || !m.Contains(named("b")) {
+			m.Error("lost a member that was taken and not released")
+		}
+		m.Add(storm, named("b"), start) // again
+		m.Release(taken)
+		if m.Contains(named("a")) || !m.Contains(named("b")) {
+			m.Error("released what waits again, or kept what does not")
+		}
+		m.Remove(named("b"))
+		m.Remove(named("unknown"))
+		if m.Contains(named("b")) || m.IsStorming(storm) {
+			m.Error("the last member's removal left a group behind")
+		}
+		m.step(time.Hour)
+		if m.total() != 0 {
+			m.Errorf("an empty group enqueued %v", m.enqueued)
+		}
+	})
+}
+
+func TestIsStorming(t *testing.T) {
+	inBubble(t, func(m *machine, start time.Time) {
+		if m.IsStorming(storm) {
+			m.Error("storming from the start")
+		}
+		m.Add(storm, named("a"), start)
+		if !m.IsStorming(storm) {
+			m.Error("calm while something waits")
+		}
+		m.Release(m.Take(storm))
+		if m.IsStorming(storm) {
+			m.Error("storming though no digest was stored")
+		}
+		m.Assign(storm, named("digest-1"), []types.NamespacedName{named("a")})
+		m.Assign(group, named("digest-2"), []types.NamespacedName{named("b")})
+		m.step(2*digest.Window - 1)
+		if !m.IsStorming(storm) || m.IsStorming(group) {
+			m.Error("calm right after a digest, or a rule's group storms")
+		}
+		m.step(1)
+		if m.IsStorming(storm) {
+			m.Error("storming long after the last digest")
+		}
+	})
+}
+
+func TestAssignedTo(t *testing.T) {
+	inBubble(t, func(m *machine, start time.Time) {
+		m.Assign(group, named("digest-1"), []types.NamespacedName{named("a"), named("b")})
+		m.step(digest.CacheLag)
+		if got, ok := m.AssignedTo(named("a")); !ok || got != named("digest-1") {
+			m.Errorf("got %v, %v", got, ok)
+		}
+		m.Remove(named("b"))
+		if _, ok := m.AssignedTo(named("b")); ok {
+			m.Error("assigned though it was removed")
+		}
+		m.step(1)
+		if got, ok := m.AssignedTo(named("a")); ok || got != (types.NamespacedName{}) {
+			m.Errorf("still assigned to %v when the cache shows the digest", got)
+		}
+	})
+}
+
+func TestBacklog(t *testing.T) {
+	inBubble(t, func(m *machine, start time.Time) {
+		m.Add(storm, named("a"), start)
+		m.Add(group, named("b"), start)
+		m.Add(digest.Key{Namespace: "voice", Integration: slack, Channel: "#other"}, named("c"), start)
+		want := map[digest.Place]int{{Integration: slack, Channel: "#alerts"}: 2, {Integration: slack, Channel: "#other"}: 1}
+		if got := m.Backlog(); !maps.Equal(got, want) {
+			m.Errorf("got %v, want %v", got, want)
+		}
+	})
+}

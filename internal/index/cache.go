@@ -1,0 +1,134 @@
+package index
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/lru"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+// StripForCache returns an object as the cache keeps it: without managed fields, with repeated texts shared and lists
+// without spare capacity. Ten thousand Defects and Notifications repeat a few dozen texts, and decoded lists have
+// spare capacity that is a fifth of their memory.
+func StripForCache(in any) (any, error) {
+	o, ok := in.(client.Object)
+	if !ok {
+		return in, nil // a tombstone
+	}
+	o.SetManagedFields(nil)
+	switch o := o.(type) {
+	case *v1alpha1.Defect:
+		stripDefect(o)
+	case *v1alpha1.Notification:
+		stripNotification(o)
+	}
+	return in, nil
+}
+
+func stripDefect(o *v1alpha1.Defect) {
+	stripMeta(&o.ObjectMeta)
+	intern(&o.Spec.Severity)
+	intern(&o.Spec.Category)
+	intern(&o.Spec.State)
+	intern(&o.Spec.Suite)
+	intern(&o.Spec.Run)
+	intern(&o.Status.State)
+	intern(&o.Status.WantedState)
+	internConditions(&o.Status.Conditions)
+	o.Status.Events = clip(o.Status.Events)
+	o.Status.Messages = clip(o.Status.Messages)
+	for i := range o.Status.Messages {
+		m := &o.Status.Messages[i]
+		intern(&m.Rule)
+		intern(&m.Integration)
+		intern(&m.Channel)
+	}
+	if j := o.Status.Jira; j != nil {
+		intern(&j.Integration)
+		intern(&j.Status)
+		intern(&j.StatusCategory)
+		intern(&j.Resolution)
+		intern(&j.Assignee)
+	}
+}
+
+func stripNotification(o *v1alpha1.Notification) {
+	stripMeta(&o.ObjectMeta)
+	intern(&o.Spec.Rule.Name)
+	intern(&o.Spec.Rule.UID)
+	intern(&o.Spec.Channel)
+	e := &o.Spec.Event
+	intern(&e.Type)
+	intern(&e.Severity)
+	internMap(&e.Labels)
+	if s := e.Subject; s != nil {
+		intern(&s.Kind)
+		intern(&s.Namespace)
+	}
+	o.Spec.Members = clip(o.Spec.Members)
+	slices.Sort(o.Spec.Members) // as they are written; whoever writes others must not lead digestsOf astray
+	internConditions(&o.Status.Conditions)
+	intern(&o.Status.Digest)
+	if m := o.Status.Message; m != nil {
+		intern(&m.Integration)
+		intern(&m.Channel)
+		intern(&m.TS) // which the members of a digest share
+		intern(&m.Permalink)
+	}
+}
+
+func stripMeta(m *metav1.ObjectMeta) {
+	intern(&m.Namespace)
+	internMap(&m.Labels)
+	for i := range m.OwnerReferences {
+		intern(&m.OwnerReferences[i].APIVersion)
+		intern(&m.OwnerReferences[i].Kind)
+	}
+}
+
+func internMap[V ~string](m *map[string]V) {
+	if *m == nil {
+		return
+	}
+	out := make(map[string]V, len(*m))
+	for k, v := range *m {
+		intern(&k)
+		intern(&v)
+		out[k] = v
+	}
+	*m = out
+}
+
+func internConditions(conditions *[]metav1.Condition) {
+	*conditions = clip(*conditions)
+	for i := range *conditions {
+		c := &(*conditions)[i]
+		intern(&c.Type)
+		intern(&c.Status)
+		intern(&c.Reason)
+		intern(&c.Message)
+	}
+}
+
+// texts holds the texts that were read last, each once.
+var texts = lru.New(4096)
+
+// intern replaces a text by the equal one that is shared, so that equal texts take memory once.
+func intern[T ~string](text *T) {
+	if known, ok := texts.Get(string(*text)); ok {
+		*text = T(known.(string))
+		return
+	}
+	texts.Add(string(*text), string(*text))
+}
+
+// clip returns a list without spare capacity.
+func clip[T any](list []T) []T {
+	if len(list) == cap(list) {
+		return list
+	}
+	return append(make([]T, 0, len(list)), list...)
+}

@@ -1,0 +1,101 @@
+package index
+
+import (
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"unsafe"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+// full sets every field of an object: texts to distinct values, lists and maps to two entries with spare capacity.
+func full(v reflect.Value, path string) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		full(v.Elem(), path)
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[metav1.Time]() {
+			v.Set(reflect.ValueOf(metav1.Unix(int64(len(path)), 0)))
+			return
+		}
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() && f.Type.Kind() != reflect.Interface {
+				full(v.Field(i), path+"."+f.Name)
+			}
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 4))
+		for i := range 2 {
+			full(v.Index(i), path)
+		}
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for _, key := range []string{"a", "b"} {
+			k, e := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			full(k, path+key)
+			full(e, path)
+			v.SetMapIndex(k, e)
+		}
+	case reflect.String:
+		v.SetString(strings.Clone(path))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int32, reflect.Int64:
+		v.SetInt(int64(len(path)))
+	case reflect.Uint8:
+		v.SetUint(uint64(len(path) % 256))
+	}
+}
+
+// TestStripForCache checks that the cache keeps the same object, in less memory.
+func TestStripForCache(t *testing.T) {
+	defect := func() *v1alpha1.Defect { d := &v1alpha1.Defect{}; full(reflect.ValueOf(d).Elem(), ""); return d }
+	notification := func() *v1alpha1.Notification {
+		n := &v1alpha1.Notification{}
+		full(reflect.ValueOf(n).Elem(), "")
+		return n
+	}
+	for _, o := range []client.Object{defect(), notification()} {
+		want := o.DeepCopyObject().(client.Object)
+		want.SetManagedFields(nil)
+		got, err := StripForCache(o)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %v, %v, want %v", got, err, want)
+		}
+	}
+
+	a, b := defect(), defect()
+	for _, d := range []*v1alpha1.Defect{a, b} {
+		if _, err := StripForCache(d); err != nil {
+			t.Fatal(err)
+		}
+		runtime.GC()
+	}
+	if cap(a.Status.Messages) != 2 || cap(a.Status.Conditions) != 2 || cap(a.Status.Events) != 2 {
+		t.Errorf(
+			"lists have capacity for %d messages, %d conditions and %d events",
+			cap(a.Status.Messages),
+			cap(a.Status.Conditions),
+			cap(a.Status.Events),
+		)
+	}
+	if unsafe.StringData(a.Status.Conditions[0].Reason) != unsafe.StringData(b.Status.Conditions[0].Reason) {
+		t.Error("two Defects do not share the same reason")
+	}
+	digest := &v1alpha1.Notification{Spec: v1alpha1.NotificationSpec{Members: []v1alpha1.NotificationName{"c", "a", "b"}}}
+	if _, err := StripForCache(digest); err != nil || !slices.IsSorted(digest.Spec.Members) {
+		t.Errorf("members %v, %v", digest.Spec.Members, err)
+	}
+	gone := cache.DeletedFinalStateUnknown{Key: "voice/gone"}
+	if got, err := StripForCache(gone); err != nil || got != any(gone) {
+		t.Errorf("got %v, %v for a tombstone", got, err)
+	}
+}

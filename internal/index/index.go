@@ -1,0 +1,96 @@
+// Package index holds what the reconcilers find objects by: the fields that the cache indexes, the finders that use
+// them, and the transform that keeps the cache small.
+package index
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+)
+
+// Fields by which objects are found in the cache.
+const (
+	// IntegrationBySecret indexes SlackIntegrations and JiraIntegrations by the name of the Secret that holds their
+	// credential.
+	IntegrationBySecret = "secret"
+	// DefectByTicketed indexes Defects by whether they have a ticket, "true" or "false".
+	DefectByTicketed = "ticketed"
+	// DefectByJiraName indexes Defects by the hash buckets of what names them in Jira, see jiraNames.
+	DefectByJiraName = "jira-name"
+	// DefectByJiraIntegration indexes Defects with a ticket by the JiraIntegration it was filed with, as namespace/name.
+	DefectByJiraIntegration = "jira-integration"
+	// NotificationBySubject indexes Notifications by the hash bucket of the UID of the object they are about.
+	NotificationBySubject = "subject"
+	// DigestByMember indexes digests by the hash buckets of their members' names.
+	DigestByMember = "member"
+	// NotificationByUndelivered indexes Notifications that still have to be delivered; the value is "true".
+	NotificationByUndelivered = "undelivered"
+)
+
+// Field is one index of the cache: Values returns the values under which an object of Object's type is found.
+type Field struct {
+	Object client.Object
+	Name   string
+	Values client.IndexerFunc
+}
+
+// Fields returns every index that the reconcilers use. Tests register them with a fake client.
+func Fields() []Field {
+	return []Field{
+		{&v1alpha1.SlackIntegration{}, connection.DefaultIndex, isDefault},
+		{&v1alpha1.JiraIntegration{}, connection.DefaultIndex, isDefault},
+		{&v1alpha1.SlackIntegration{}, IntegrationBySecret, secretNames},
+		{&v1alpha1.JiraIntegration{}, IntegrationBySecret, secretNames},
+		{&v1alpha1.Defect{}, DefectByTicketed, isTicketed},
+		{&v1alpha1.Defect{}, DefectByJiraName, bucketed(jiraNames)},
+		{&v1alpha1.Defect{}, DefectByJiraIntegration, jiraIntegration},
+		{&v1alpha1.Notification{}, NotificationBySubject, bucketed(subjectUID)},
+		{&v1alpha1.Notification{}, DigestByMember, bucketed(memberNames)},
+		{&v1alpha1.Notification{}, NotificationByUndelivered, isUndelivered},
+	}
+}
+
+// Setup registers all fields with the manager's cache.
+func Setup(ctx context.Context, mgr ctrl.Manager) error {
+	for _, f := range Fields() {
+		if err := mgr.GetFieldIndexer().IndexField(ctx, f.Object, f.Name, f.Values); err != nil {
+			return fmt.Errorf("indexing %T by %s: %w", f.Object, f.Name, err)
+		}
+	}
+	return nil
+}
+
+func isDefault(o client.Object) []string {
+	switch i := o.(type) {
+	case *v1alpha1.SlackIntegration:
+		return []string{strconv.FormatBool(i.Spec.Default)}
+	case *v1alpha1.JiraIntegration:
+		return []string{strconv.FormatBool(i.Spec.Default)}
+	}
+	return nil
+}
+
+// secretNames returns the name of the Secret from which an integration's client is made.
+func secretNames(o client.Object) []string {
+	if i, ok := o.(interface {
+		CredentialRef() (v1alpha1.SecretKeyReference, string)
+	}); ok {
+		ref, _ := i.CredentialRef()
+		return []string{ref.Name}
+	}
+	return nil
+}
+
+func isUndelivered(o client.Object) []string {
+	if n, ok := o.(*v1alpha1.Notification); ok && !condition.IsSettled(n) {
+		return []string{"true"}
+	}
+	return nil
+}

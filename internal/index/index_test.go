@@ -1,0 +1,174 @@
+package index_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
+)
+
+func newClient(t *testing.T, objects ...client.Object) client.Client {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...)
+	for _, f := range index.Fields() {
+		b = b.WithIndex(f.Object, f.Name, f.Values)
+	}
+	return b.Build()
+}
+
+func meta(namespace, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(name)}
+}
+
+func TestDefectsOf(t *testing.T) {
+	defect := func(namespace, name string, j *v1alpha1.DefectTicket) *v1alpha1.Defect {
+		return &v1alpha1.Defect{ObjectMeta: meta(namespace, name), Status: v1alpha1.DefectStatus{Jira: j}}
+	}
+	c := newClient(t,
+		defect("voice", "filed", &v1alpha1.DefectTicket{Integration: "voice/jira", ID: "10042", Key: "VOICE-42"}),
+		defect("other", "guest", &v1alpha1.DefectTicket{Integration: "voice/jira", ID: "10043", Key: "VOICE-43"}),
+		defect("voice", "elsewhere", &v1alpha1.DefectTicket{Integration: "voice/second", ID: "10042", Key: "VOICE-42"}),
+		defect("voice", "new", nil),
+		defect("other", "foreign", nil),
+		defect("other", "uncertain", &v1alpha1.DefectTicket{Integration: "voice/jira"}),
+	)
+	for name, test := range map[string]struct {
+		issue index.Issue
+		want  string
+	}{
+		"by ID":                             {index.Issue{ID: "10042"}, "voice/filed"},
+		"by ID, moved to another project":   {index.Issue{ID: "10042", Key: "OPS-1"}, "voice/filed"},
+		"by key":                            {index.Issue{Key: "VOICE-43"}, "other/guest"},
+		"by both, once":                     {index.Issue{ID: "10042", Key: "VOICE-42"}, "voice/filed"},
+		"by marker":                         {index.Issue{ID: "99999", Key: "X-9", Labels: []string{"voice-ai-testing", "defect-filed"}}, "voice/filed"},
+		"by marker, no ticket yet":          {index.Issue{ID: "10044", Key: "VOICE-44", Labels: []string{"defect-new"}}, "voice/new"},
+		"by marker, ticket uncertain":       {index.Issue{Labels: []string{"defect-uncertain"}}, "other/uncertain"},
+		"ID before marker":                  {index.Issue{ID: "10042", Labels: []string{"defect-new"}}, "voice/filed"},
+		"ticket of another integration":     {index.Issue{Labels: []string{"defect-elsewhere"}}, ""},
+		"new Defect of another namespace":   {index.Issue{Labels: []string{"defect-foreign"}}, ""},
+		"label without the marker's prefix": {index.Issue{Labels: []string{"filed", "new"}}, ""},
+		"unknown":                           {index.Issue{ID: "1", Key: "VOICE-1", Labels: []string{"defect-x"}}, ""},
+		"empty":                             {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, err := index.DefectsOf(t.Context(), c, types.NamespacedName{Namespace: "voice", Name: "jira"}, test.issue)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, name := range found {
+				got = append(got, name.String())
+			}
+			if strings.Join(got, " ") != test.want {
+				t.Errorf("found %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// TestNotificationsAbout has more Notifications than hash buckets, so that buckets are shared.
+func TestNotificationsAbout(t *testing.T) {
+	objects := []client.Object{&v1alpha1.Notification{ObjectMeta: meta("voice", "of-nothing")}}
+	for i := range 4096 {
+		n := &v1alpha1.Notification{ObjectMeta: meta("voice", fmt.Sprintf("n%d", i))}
+		n.Spec.Event.Subject = &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect, UID: fmt.Sprintf("u%d", i/2)}
+		objects = append(objects, n)
+	}
+	c := newClient(t, objects...)
+	for uid, want := range map[string]string{"u7": "n14 n15", "u": "", "": ""} {
+		found, err := index.NotificationsAbout(t.Context(), c, "voice", uid)
+		if got := names(found); err != nil || got != want {
+			t.Errorf("about %q: got %s, %v, want %s", uid, got, err, want)
+		}
+	}
+	if found, err := index.NotificationsAbout(t.Context(), c, "other", "u7"); err != nil || len(found) != 0 {
+		t.Errorf("got %s, %v in another namespace", names(found), err)
+	}
+}
+
+func names(of []*v1alpha1.Notification) string {
+	var out []string
+	for _, n := range of {
+		out = append(out, n.Name)
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
+func TestDigestsWith(t *testing.T) {
+	digest := func(namespace, name string, members ...v1alpha1.NotificationName) *v1alpha1.Notification {
+		return &v1alpha1.Notification{ObjectMeta: meta(namespace, name), Spec: v1alpha1.NotificationSpec{Members: members}}
+	}
+	c := newClient(
+		t,
+		digest("voice", "first", "a", "b"),
+		digest("voice", "second", "c"),
+		digest("other", "third", "a"),
+		digest("voice", "a"),
+	)
+	for member, want := range map[string]string{"a": "first", "b": "first", "c": "second", "d": ""} {
+		found, err := index.DigestsWith(t.Context(), c, "voice", member)
+		if got := names(found); err != nil || got != want {
+			t.Errorf("with %s: got %q, %v, want %q", member, got, err, want)
+		}
+	}
+}
+
+func TestFields(t *testing.T) {
+	ref := func(name string) v1alpha1.SecretKeyReference {
+		return v1alpha1.SecretKeyReference{Name: name, Key: "k"}
+	}
+	filed := v1alpha1.DefectStatus{Jira: &v1alpha1.DefectTicket{Integration: "voice/jira", Key: "VOICE-1"}}
+	delivered := func(status metav1.ConditionStatus, reason string) v1alpha1.NotificationStatus {
+		return v1alpha1.NotificationStatus{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionDelivered, Status: status, Reason: reason}}}
+	}
+	for name, test := range map[string]struct {
+		object client.Object
+		field  string
+		want   string
+	}{
+		"a default Slack":       {&v1alpha1.SlackIntegration{Spec: v1alpha1.SlackIntegrationSpec{Default: true}}, connection.DefaultIndex, "true"},
+		"another Slack":         {&v1alpha1.SlackIntegration{}, connection.DefaultIndex, "false"},
+		"a default Jira":        {&v1alpha1.JiraIntegration{Spec: v1alpha1.JiraIntegrationSpec{Default: true}}, connection.DefaultIndex, "true"},
+		"a webhook's Secret":    {&v1alpha1.SlackIntegration{Spec: v1alpha1.SlackIntegrationSpec{Webhook: &v1alpha1.SlackWebhook{URLSecretRef: ref("hook")}}}, index.IntegrationBySecret, "hook"},
+		"a bot's Secret":        {&v1alpha1.SlackIntegration{Spec: v1alpha1.SlackIntegrationSpec{Bot: &v1alpha1.SlackBot{TokenSecretRef: ref("bot")}}}, index.IntegrationBySecret, "bot"},
+		"a basic Secret":        {&v1alpha1.JiraIntegration{Spec: v1alpha1.JiraIntegrationSpec{Basic: &v1alpha1.JiraBasicAuth{TokenSecretRef: ref("basic")}}}, index.IntegrationBySecret, "basic"},
+		"a bearer Secret":       {&v1alpha1.JiraIntegration{Spec: v1alpha1.JiraIntegrationSpec{Bearer: &v1alpha1.JiraBearerAuth{TokenSecretRef: ref("pat")}}}, index.IntegrationBySecret, "pat"},
+		"a Defect":              {&v1alpha1.Defect{}, index.DefectByTicketed, "false"},
+		"an uncertain Defect":   {&v1alpha1.Defect{Status: v1alpha1.DefectStatus{Jira: &v1alpha1.DefectTicket{Integration: "voice/jira"}}}, index.DefectByTicketed, "false"},
+		"a filed Defect":        {&v1alpha1.Defect{Status: filed}, index.DefectByTicketed, "true"},
+		"its integration":       {&v1alpha1.Defect{Status: filed}, index.DefectByJiraIntegration, "voice/jira"},
+		"no integration":        {&v1alpha1.Defect{}, index.DefectByJiraIntegration, ""},
+		"a new Notification":    {&v1alpha1.Notification{}, index.NotificationByUndelivered, "true"},
+		"one that is retried":   {&v1alpha1.Notification{Status: delivered(metav1.ConditionFalse, v1alpha1.ReasonRetrying)}, index.NotificationByUndelivered, "true"},
+		"one that is delivered": {&v1alpha1.Notification{Status: delivered(metav1.ConditionTrue, v1alpha1.ReasonSent)}, index.NotificationByUndelivered, ""},
+		"one that expired":      {&v1alpha1.Notification{Status: delivered(metav1.ConditionFalse, v1alpha1.ReasonExpired)}, index.NotificationByUndelivered, ""},
+	} {
+		found := false
+		for _, f := range index.Fields() {
+			if f.Name == test.field && fmt.Sprintf("%T", f.Object) == fmt.Sprintf("%T", test.object) {
+				found = true
+				if got := strings.Join(f.Values(test.object), " "); got != test.want {
+					t.Errorf("%s: got %q, want %q", name, got, test.want)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%s: %T has no field %s", name, test.object, test.field)
+		}
+	}
+}

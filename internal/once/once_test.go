@@ -1,0 +1,219 @@
+package once_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/voiceai-dev/integrations-operator/internal/once"
+)
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func TestSettleTime(t *testing.T) {
+	for seconds, want := range map[int32]time.Duration{0: once.DefaultSettle, 1: time.Second, 600: 10 * time.Minute} {
+		if got := once.SettleTime(seconds); got != want {
+			t.Errorf("SettleTime(%d) = %s, want %s", seconds, got, want)
+		}
+	}
+}
+
+func TestSince(t *testing.T) {
+	at := func(seconds float64) time.Time { return start.Add(time.Duration(seconds * float64(time.Second))) }
+	for name, test := range map[string]struct {
+		intent once.Intent
+		want   time.Time
+	}{
+		"newer than the leader":                  {once.Intent{Created: at(1), LeaderSince: at(0)}, time.Time{}},
+		"of the leader's first second":           {once.Intent{Created: at(0), LeaderSince: at(0.5)}, at(0.5)},
+		"at the very time":                       {once.Intent{Created: at(0), LeaderSince: at(0)}, at(0)},
+		"older than the leader":                  {once.Intent{Created: at(0), LeaderSince: at(9)}, at(9)},
+		"newer, with a call in doubt":            {once.Intent{Created: at(1), LeaderSince: at(0), UncertainSince: at(5)}, at(5)},
+		"older, with a call in doubt since":      {once.Intent{Created: at(0), LeaderSince: at(1), UncertainSince: at(5)}, at(5)},
+		"older, with a former leader's in doubt": {once.Intent{Created: at(0), LeaderSince: at(5), UncertainSince: at(1)}, at(5)},
+	} {
+		if got := test.intent.Since(); !got.Equal(test.want) {
+			t.Errorf("%s: got %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+// place is the other side: what exists there, and which searches it answered.
+type place struct {
+	exists   map[string]string
+	searches []string
+	err      error
+	// slow blocks a search until it is closed, when it is not nil.
+	slow chan struct{}
+}
+
+func (p *place) search(ctx context.Context, markers []string, back time.Duration) (map[string]string, error) {
+	p.searches = append(p.searches, strings.Join(slices.Sorted(slices.Values(markers)), "+")+" "+back.String())
+	found := maps.Clone(p.exists)
+	if p.slow != nil {
+		select {
+		case <-p.slow:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return found, p.err
+}
+
+func named(name string) types.NamespacedName { return types.NamespacedName{Namespace: "n", Name: name} }
+
+func TestFindOrDo(t *testing.T) {
+	for name, test := range map[string]struct {
+		exists       map[string]string
+		searchErr    error
+		doErr        error
+		want         string
+		adopted, did bool
+		err          bool
+	}{
+		"adopts what exists":          {exists: map[string]string{"a": "A"}, want: "A", adopted: true},
+		"creates what does not":       {exists: map[string]string{"b": "B"}, want: "new", did: true},
+		"creates nothing in the dark": {searchErr: errors.New("no answer"), err: true},
+		"returns a failed create":     {doErr: errors.New("refused"), did: true, err: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var lookups once.Lookups[string, string]
+			p := &place{exists: test.exists, err: test.searchErr}
+			did := false
+			got, adopted, err := lookups.Hold("jira", named("a"), "a", start).
+				FindOrDo(t.Context(), p.search, named("a"), start, func() time.Time { return start },
+					func(context.Context) (string, error) {
+						did = true
+						if test.doErr != nil {
+							return "", test.doErr
+						}
+						return "new", nil
+					})
+			if got != test.want || adopted != test.adopted || did != test.did || (err != nil) != test.err {
+				t.Errorf("got %q, adopted %v, created %v, %v", got, adopted, did, err)
+			}
+		})
+	}
+}
+
+// TestFindSharesSearches walks one Lookup through time: a search answers for all that are held, as long as it is
+// young and wide enough.
+func TestFindSharesSearches(t *testing.T) {
+	var lookups once.Lookups[string, string]
+	p := &place{exists: map[string]string{"a": "A", "b": "B"}}
+	now := start
+	find := func(object string, earliest, due time.Time) string {
+		t.Helper()
+		got, ok, err := lookups.Hold("jira", named(object), object, earliest).
+			Find(t.Context(), p.search, named(object), due, func() time.Time { return now })
+		if err != nil || ok != (got != "") {
+			t.Fatalf("%q, %v, %v", got, ok, err)
+		}
+		return got
+	}
+	lookups.Hold("jira", named("b"), "b", start.Add(-time.Hour))
+	lookups.Hold("jira", named("c"), "c", start.Add(-time.Minute))
+	for _, step := range []struct {
+		object        string
+		earliest, due time.Duration
+		want          string
+		searches      int
+	}{
+		{"a", 0, 0, "A", 1},                             // searches for all three
+		{"b", -time.Hour, 0, "B", 1},                    // the same search answers
+		{"c", -time.Minute, 0, "", 1},                   // also that there is none
+		{"c", -time.Minute, time.Nanosecond, "", 2},     // that search began too early
+		{"d", -time.Minute, 0, "", 3},                   // that one did not look for it
+		{"d", -time.Hour - 2*time.Minute, 0, "", 3},     // just wide enough, with the margin
+		{"d", -time.Hour - 2*time.Minute - 1, 0, "", 4}, // not wide enough
+	} {
+		if got := find(step.object, start.Add(step.earliest), now.Add(step.due)); got != step.want || len(p.searches) != step.searches {
+			t.Errorf("%+v: got %q after %d searches", step, got, len(p.searches))
+		}
+		if step.due > 0 {
+			now = now.Add(step.due)
+		}
+	}
+	if p.searches[0] != "a+b+c 1h2m0s" {
+		t.Errorf("searched for %s", p.searches[0])
+	}
+}
+
+func TestMarkerFromTheFutureIsSearchedWithinTheMargin(t *testing.T) {
+	var lookups once.Lookups[string, string]
+	p := &place{}
+	if _, _, err := lookups.Hold("jira", named("a"), "a", start.Add(time.Hour)).
+		Find(t.Context(), p.search, named("a"), start, func() time.Time { return start }); err != nil {
+		t.Fatal(err)
+	}
+	if p.searches[0] != "a 2m0s" {
+		t.Errorf("searched for %s", p.searches[0])
+	}
+}
+
+func TestConcurrentFindsMakeOneSearch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lookups once.Lookups[string, string]
+		p := &place{exists: map[string]string{"b": "B"}, slow: make(chan struct{})}
+		lookups.Hold("jira", named("a"), "a", time.Now())
+		in := lookups.Hold("jira", named("b"), "b", time.Now())
+		due := time.Now()
+		answers := make(chan string, 2)
+		for _, name := range []string{"a", "b"} {
+			go func() {
+				got, _, err := in.Find(t.Context(), p.search, named(name), due, time.Now)
+				if err != nil {
+					got = err.Error()
+				}
+				answers <- name + "=" + got
+			}()
+		}
+		synctest.Wait()
+		given, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, _, err := in.Find(given, p.search, named("a"), due, time.Now); !errors.Is(err, context.Canceled) {
+			t.Errorf("waiting for another's search ended with %v", err)
+		}
+		close(p.slow)
+		got := []string{<-answers, <-answers}
+		slices.Sort(got)
+		if !slices.Equal(got, []string{"a=", "b=B"}) || len(p.searches) != 1 {
+			t.Errorf("got %v by %d searches", got, len(p.searches))
+		}
+	})
+}
+
+func TestRelease(t *testing.T) {
+	var lookups once.Lookups[string, string]
+	p := &place{exists: map[string]string{"a": "A"}}
+	now := func() time.Time { return start }
+	in := lookups.Hold("jira", named("a"), "a", start)
+	lookups.Hold("jira", named("b"), "b", start)
+	lookups.Hold("other", named("a"), "a", start)
+	if _, _, err := in.Find(t.Context(), p.search, named("a"), start, now); err != nil {
+		t.Fatal(err)
+	}
+	lookups.Release(named("a"))
+	if lookups.Len() != 1 {
+		t.Errorf("%d places, want only the one at which b is held", lookups.Len())
+	}
+	// What was found for a released object is not the answer for a new one of the same name.
+	again := lookups.Hold("jira", named("a"), "a", start)
+	delete(p.exists, "a")
+	if got, ok, err := again.Find(t.Context(), p.search, named("a"), start, now); ok || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	lookups.Release(named("a"))
+	lookups.Release(named("b"))
+	lookups.Release(named("unknown"))
+	if lookups.Len() != 0 {
+		t.Errorf("%d places after the last release", lookups.Len())
+	}
+}
