@@ -245,3 +245,24 @@ func TestEveryTypeHasALook(t *testing.T) {
 		t.Errorf("an unknown type looks like %+v", got)
 	}
 }
+
+func TestRank(t *testing.T) {
+	for name, c := range map[string]struct {
+		eventType v1alpha1.EventType
+		severity  v1alpha1.Severity
+		want      int
+	}{
+		"critical":                    {v1alpha1.EventDefectCreated, v1alpha1.SeverityCritical, 5},
+		"low":                         {v1alpha1.EventDefectCreated, v1alpha1.SeverityLow, 2},
+		"an alert without a severity": {v1alpha1.EventSystemAlertFiring, "", 1},
+		"a failed run":                {v1alpha1.EventTestRunCompleted, "", 1},
+		"no severity":                 {v1alpha1.EventDefectCreated, "", 0},
+		"a resolved alert":            {v1alpha1.EventSystemAlertResolved, v1alpha1.SeverityCritical, 0},
+	} {
+		e := Example(c.eventType)
+		e.Severity = c.severity
+		if got := rank(&e); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
