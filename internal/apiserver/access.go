@@ -7,10 +7,11 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/paths"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 )
-
-const accessPath = "/api/v1/access"
 
 type accessInput struct{ Across }
 
@@ -25,8 +26,8 @@ type accessOutput struct {
 }
 
 func (s *Server) routeAccess(api huma.API) {
-	route(api, huma.Operation{
-		OperationID: "get-access", Method: http.MethodGet, Path: accessPath, Tags: []string{"Access"},
+	openapi.Register(api, huma.Operation{
+		OperationID: "get-access", Method: http.MethodGet, Path: paths.Access, Tags: []string{"Access"},
 		Summary: "Who you are and what you may do",
 		Description: "As Kubernetes RBAC decides it, for whole namespaces: rights to single objects by name are not included. " +
 			"Every authenticated caller may read this.",
@@ -35,12 +36,12 @@ func (s *Server) routeAccess(api huma.API) {
 
 func (s *Server) access(ctx context.Context, i *accessInput) (*accessOutput, error) {
 	namespace := s.namespaces(i.Across)
-	rights, err := s.accessCache.Get(ctx, callerOf(ctx), namespace)
+	rights, err := s.accessCache.Get(ctx, caller.Of(ctx), namespace)
 	if err != nil {
 		return nil, problem.From(ctx, err, "finding out what you may do")
 	}
 	out := &accessOutput{}
-	out.Body.Caller = callerOf(ctx).GetName()
+	out.Body.Caller = caller.Of(ctx).GetName()
 	out.Body.Namespace = cmp.Or(namespace, "*")
 	out.Body.Rights = rights.Verbs
 	out.Body.Everywhere = rights.Everywhere

@@ -12,6 +12,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
 )
@@ -110,13 +111,13 @@ var jiraProvider = provider[*v1alpha1.JiraIntegration, v1alpha1.JiraIntegrationS
 func (s *Server) routeConfig(api huma.API) {
 	routeProvider(api, s, slackProvider)
 	routeProvider(api, s, jiraProvider)
-	route(api, putOperation("slack"), func(ctx context.Context, i *slackPut) (*putOutput[v1alpha1.SlackIntegrationSpec], error) {
+	openapi.Register(api, putOperation("slack"), func(ctx context.Context, i *slackPut) (*putOutput[v1alpha1.SlackIntegrationSpec], error) {
 		return putConfig(ctx, s, slackProvider, configPut[v1alpha1.SlackIntegrationSpec]{
 			key: slackProvider.key(s, i.Named), match: i.Match, noneMatch: i.NoneMatch,
 			spec: v1alpha1.SlackIntegrationSpec(i.Body.Spec), given: i.Body.Credentials.given(),
 		})
 	})
-	route(api, putOperation("jira"), func(ctx context.Context, i *jiraPut) (*putOutput[v1alpha1.JiraIntegrationSpec], error) {
+	openapi.Register(api, putOperation("jira"), func(ctx context.Context, i *jiraPut) (*putOutput[v1alpha1.JiraIntegrationSpec], error) {
 		return putConfig(ctx, s, jiraProvider, configPut[v1alpha1.JiraIntegrationSpec]{
 			key: jiraProvider.key(s, i.Named), match: i.Match, noneMatch: i.NoneMatch,
 			spec: v1alpha1.JiraIntegrationSpec(i.Body.Spec), given: i.Body.Credentials.given(),
@@ -137,12 +138,12 @@ func putOperation(title string) huma.Operation {
 func configPath(title string) string { return "/api/v1/integrations/" + title + "/config" }
 
 func routeProvider[T client.Object, S any](api huma.API, s *Server, p provider[T, S]) {
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "get-" + p.title + "-config", Method: http.MethodGet, Path: configPath(p.title),
 		Tags: []string{"Integrations"}, Summary: "The configuration of " + p.title,
 	}, func(ctx context.Context, i *configInput) (*configOutput[S], error) {
 		key := p.key(s, i.Named)
-		if err := s.require(ctx, "get", p.resource, key); err != nil {
+		if err := s.permissions.Require(ctx, "get", p.resource, key); err != nil {
 			return nil, err
 		}
 		o, err := p.get(ctx, s, key)
@@ -155,13 +156,13 @@ func routeProvider[T client.Object, S any](api huma.API, s *Server, p provider[T
 		}
 		return &configOutput[S]{ETag: specTag(o), Body: body}, nil
 	})
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "delete-" + p.title + "-config", Method: http.MethodDelete, Path: configPath(p.title),
 		Tags: []string{"Integrations"}, Summary: "Disconnect " + p.title, DefaultStatus: http.StatusNoContent,
 		Description: "Deletes the integration, and with it the Secret that was created for it here.",
 	}, func(ctx context.Context, i *deleteConfigInput) (*struct{}, error) {
 		key := p.key(s, i.Named)
-		if err := s.require(ctx, "delete", p.resource, key); err != nil {
+		if err := s.permissions.Require(ctx, "delete", p.resource, key); err != nil {
 			return nil, err
 		}
 		o, err := p.get(ctx, s, key)

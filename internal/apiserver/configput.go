@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
 )
@@ -24,11 +25,11 @@ type configPut[S any] struct {
 
 // putConfig creates or changes an integration, and the Secret with its credentials.
 func putConfig[T client.Object, S any](ctx context.Context, s *Server, p provider[T, S], put configPut[S]) (*putOutput[S], error) {
-	if err := s.requireChange(ctx, p.resource, put.key); err != nil {
+	if err := s.permissions.RequireChange(ctx, p.resource, put.key); err != nil {
 		return nil, err
 	}
 	if len(put.given.Secret()) > 0 {
-		if err := s.requireChange(ctx, action.Secrets, credential.SecretOf(put.key)); err != nil {
+		if err := s.permissions.RequireChange(ctx, action.Secrets, credential.SecretOf(put.key)); err != nil {
 			return nil, err
 		}
 	}
@@ -87,19 +88,19 @@ func putConfigOnce[T client.Object, S any](
 // requireReads returns a problem unless the caller may read the Secrets that slots refer to.
 func (s *Server) requireReads(ctx context.Context, namespace string, slots []credential.Slot) error {
 	for _, slot := range slots {
-		ok, err := s.may(ctx, "get", action.Secrets, types.NamespacedName{Namespace: namespace, Name: slot.Ref.Name})
+		ok, err := s.permissions.May(ctx, "get", action.Secrets, types.NamespacedName{Namespace: namespace, Name: slot.Ref.Name})
 		if err != nil {
 			return err
 		}
 		if !ok {
 			return problem.New(http.StatusForbidden, "%s would be read from Secret %s/%s, which %s may not get: "+
 				"give it anew with this change, or bind a Role that allows it",
-				slot.Name, namespace, slot.Ref.Name, callerOf(ctx).GetName())
+				slot.Name, namespace, slot.Ref.Name, caller.Of(ctx).GetName())
 		}
 	}
 	return nil
 }
 
 func (s *Server) requireSecret(ctx context.Context, verb string, key types.NamespacedName) error {
-	return s.require(ctx, verb, action.Secrets, key)
+	return s.permissions.Require(ctx, verb, action.Secrets, key)
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
@@ -83,11 +85,11 @@ type ticketOutput struct {
 func (s *Server) routeDefects(api huma.API) {
 	tags := []string{"Defects"}
 	const path = "/api/v1/defects"
-	route(api, huma.Operation{OperationID: "list-defects", Method: http.MethodGet, Path: path, Tags: tags, Summary: "Defects"},
+	openapi.Register(api, huma.Operation{OperationID: "list-defects", Method: http.MethodGet, Path: path, Tags: tags, Summary: "Defects"},
 		func(ctx context.Context, i *defectsInput) (*defectList, error) {
 			return s.listDefects(ctx, i.Across, view.DefectQuery{DefectFilter: i.DefectFilter, Params: i.Params, Category: i.Category})
 		})
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "list-edge-cases", Method: http.MethodGet, Path: "/api/v1/edge-cases", Tags: tags,
 		Summary: "Defects of category EdgeCase",
 	}, func(ctx context.Context, i *edgeCasesInput) (*defectList, error) {
@@ -95,18 +97,18 @@ func (s *Server) routeDefects(api huma.API) {
 			DefectFilter: i.DefectFilter, Params: i.Params, Category: v1alpha1.CategoryEdgeCase,
 		})
 	})
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "create-defect", Method: http.MethodPost, Path: path, Tags: tags, Summary: "Create a defect",
 		DefaultStatus: http.StatusCreated,
 	}, s.createDefect)
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "get-defect", Method: http.MethodGet, Path: path + "/{name}", Tags: tags, Summary: "One defect",
 	}, s.getDefect)
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "move-defect", Method: http.MethodPatch, Path: path + "/{name}", Tags: tags,
 		Summary: "Move a defect to another state",
 	}, s.moveDefect)
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "create-ticket", Method: http.MethodPost, Path: path + "/{name}/jira", Tags: tags,
 		Summary: "Create the Jira ticket",
 		Description: "Answers the ticket's key if it exists, and otherwise 202 and where it will appear. " +
@@ -117,7 +119,7 @@ func (s *Server) routeDefects(api huma.API) {
 
 func (s *Server) listDefects(ctx context.Context, a Across, q view.DefectQuery) (*defectList, error) {
 	q.Namespace = s.namespaces(a)
-	err := s.require(ctx, "list", action.Defects, in(q.Namespace))
+	err := s.permissions.Require(ctx, "list", action.Defects, caller.In(q.Namespace))
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +132,7 @@ func (s *Server) listDefects(ctx context.Context, a Across, q view.DefectQuery) 
 
 func (s *Server) createDefect(ctx context.Context, i *newDefect) (*defectOutput, error) {
 	namespace := s.namespace(i.Within)
-	if err := s.require(ctx, "create", action.Defects, in(namespace)); err != nil {
+	if err := s.permissions.Require(ctx, "create", action.Defects, caller.In(namespace)); err != nil {
 		return nil, err
 	}
 	d := &v1alpha1.Defect{
@@ -163,7 +165,7 @@ func flattenFields(err error) error {
 
 func (s *Server) getDefect(ctx context.Context, i *ByName) (*defectOutput, error) {
 	key := s.key(*i)
-	if err := s.require(ctx, "get", action.Defects, key); err != nil {
+	if err := s.permissions.Require(ctx, "get", action.Defects, key); err != nil {
 		return nil, err
 	}
 	d, err := s.view.Defect(ctx, key)
@@ -183,7 +185,7 @@ func defectAnswer(d *v1alpha1.Defect) *defectOutput {
 func (s *Server) moveDefect(ctx context.Context, i *moveDefect) (*defectOutput, error) {
 	key := s.key(i.ByName)
 	d, err := s.actions.MoveDefect(ctx, action.Move{
-		Target: action.Target{Caller: callerOf(ctx), NamespacedName: key}, State: i.Body.State,
+		Target: action.Target{Caller: caller.Of(ctx), NamespacedName: key}, State: i.Body.State,
 		Check: func(d *v1alpha1.Defect) error { return checkMatch(i.IfMatch, wholeTag(d)) },
 	})
 	if err != nil {
@@ -194,7 +196,7 @@ func (s *Server) moveDefect(ctx context.Context, i *moveDefect) (*defectOutput, 
 
 func (s *Server) createTicket(ctx context.Context, i *ByName) (*ticketOutput, error) {
 	key := s.key(*i)
-	ticket, err := s.actions.RequestTicket(ctx, action.Target{Caller: callerOf(ctx), NamespacedName: key})
+	ticket, err := s.actions.RequestTicket(ctx, action.Target{Caller: caller.Of(ctx), NamespacedName: key})
 	if err != nil {
 		return nil, problem.From(ctx, err, "requesting a ticket for Defect "+key.String())
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
@@ -38,7 +39,7 @@ const (
 
 func (s *Server) testRule(ctx context.Context, i *testRule) (*testRuleOutput, error) {
 	key := s.key(i.ByName)
-	if err := s.require(ctx, "get", action.Rules, key); err != nil {
+	if err := s.permissions.Require(ctx, "get", action.Rules, key); err != nil {
 		return nil, err
 	}
 	r, err := s.readRule(ctx, key)
@@ -70,7 +71,7 @@ func (s *Server) eventFor(ctx context.Context, i *testRule, r *v1alpha1.Notifica
 		e, err := s.eventWithID(ctx, r.Namespace, i.Body.EventID)
 		return e, sourceRecent, err
 	}
-	see, err := s.visibility(ctx, r.Namespace, action.Notifications)
+	see, err := s.permissions.Visibility(ctx, r.Namespace, action.Notifications)
 	if err != nil {
 		return none, "", err
 	}
@@ -87,7 +88,7 @@ func (s *Server) eventFor(ctx context.Context, i *testRule, r *v1alpha1.Notifica
 
 // eventWithID returns the event of a Notification in a namespace.
 func (s *Server) eventWithID(ctx context.Context, namespace, id string) (event.Event, error) {
-	if err := s.require(ctx, "list", action.Notifications, in(namespace)); err != nil {
+	if err := s.permissions.Require(ctx, "list", action.Notifications, caller.In(namespace)); err != nil {
 		return event.Event{}, err
 	}
 	e, ok, err := s.view.RecentEvent(namespace, func(n *v1alpha1.Notification) bool { return string(n.Spec.Event.ID) == id })

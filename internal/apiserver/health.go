@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
 
@@ -35,11 +37,11 @@ type statusOutput struct {
 
 func (s *Server) routeHealth(api huma.API) {
 	tags := []string{"Integrations"}
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "get-health", Method: http.MethodGet, Path: "/api/v1/integrations/health", Tags: tags,
 		Summary: "Whether Slack and Jira work",
 	}, s.health)
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "list-integrations", Method: http.MethodGet, Path: "/api/v1/integrations/status", Tags: tags,
 		Summary: "Every integration and its health",
 	}, s.status)
@@ -49,16 +51,16 @@ func (s *Server) health(ctx context.Context, i *healthInput) (*healthOutput, err
 	namespace := s.namespace(i.Within)
 	slackKey := types.NamespacedName{Namespace: namespace, Name: cmp.Or(i.Slack, s.o.SlackName)}
 	jiraKey := types.NamespacedName{Namespace: namespace, Name: cmp.Or(i.Jira, s.o.JiraName)}
-	getsSlack, err := s.may(ctx, "get", action.SlackIntegrations, slackKey)
+	getsSlack, err := s.permissions.May(ctx, "get", action.SlackIntegrations, slackKey)
 	if err != nil {
 		return nil, err
 	}
-	getsJira, err := s.may(ctx, "get", action.JiraIntegrations, jiraKey)
+	getsJira, err := s.permissions.May(ctx, "get", action.JiraIntegrations, jiraKey)
 	if err != nil {
 		return nil, err
 	}
 	if !getsSlack && !getsJira {
-		return nil, s.require(ctx, "get", action.SlackIntegrations, slackKey)
+		return nil, s.permissions.Require(ctx, "get", action.SlackIntegrations, slackKey)
 	}
 	out := &healthOutput{}
 	if getsSlack {
@@ -72,12 +74,12 @@ func (s *Server) health(ctx context.Context, i *healthInput) (*healthOutput, err
 
 func (s *Server) status(ctx context.Context, i *statusInput) (*statusOutput, error) {
 	namespace := s.namespaces(i.Across)
-	see, err := s.visibility(ctx, namespace, action.SlackIntegrations, action.JiraIntegrations)
+	see, err := s.permissions.Visibility(ctx, namespace, action.SlackIntegrations, action.JiraIntegrations)
 	if err != nil {
 		return nil, err
 	}
 	if see == (view.Visibility{}) {
-		return nil, s.require(ctx, "list", action.SlackIntegrations, in(namespace))
+		return nil, s.permissions.Require(ctx, "list", action.SlackIntegrations, caller.In(namespace))
 	}
 	out := &statusOutput{}
 	out.Body.Items = s.view.ListIntegrations(namespace, see)

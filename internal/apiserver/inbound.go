@@ -11,20 +11,13 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/paths"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
-
-const (
-	eventsPath       = "/api/v1/events"
-	alertmanagerPath = "/api/v1/webhooks/alertmanager"
-)
-
-// bringsEvents reports whether a request brings events.
-func bringsEvents(r *http.Request) bool {
-	return r.URL.Path == eventsPath || r.URL.Path == alertmanagerPath
-}
 
 type alertmanagerInput struct {
 	Within
@@ -57,8 +50,8 @@ func (s *Server) routeInbound(api huma.API) {
 	tags := []string{"Events"}
 	const safe = " It is answered once all Notifications are stored, and is safe to repeat. " +
 		"You must be allowed to create Notifications."
-	route(api, huma.Operation{
-		OperationID: "alertmanager-webhook", Method: http.MethodPost, Path: alertmanagerPath, Tags: tags,
+	openapi.Register(api, huma.Operation{
+		OperationID: "alertmanager-webhook", Method: http.MethodPost, Path: paths.Alertmanager, Tags: tags,
 		Summary: "Alertmanager's webhook, version 4", RequestBody: bodyOf("application/json"),
 		Description: "Each alert is an event SystemAlertFiring or SystemAlertResolved." + safe, MaxBodyBytes: maxEventsBody,
 	}, func(ctx context.Context, i *alertmanagerInput) (*inboundOutput, error) {
@@ -66,8 +59,8 @@ func (s *Server) routeInbound(api huma.API) {
 			return event.DecodeAlertmanager(i.RawBody, s.o.Clock.Now())
 		})
 	})
-	route(api, huma.Operation{
-		OperationID: "post-events", Method: http.MethodPost, Path: eventsPath, Tags: tags,
+	openapi.Register(api, huma.Operation{
+		OperationID: "post-events", Method: http.MethodPost, Path: paths.Events, Tags: tags,
 		Summary:     "CloudEvents 1.0: structured, binary or a batch",
 		RequestBody: bodyOf("application/cloudevents+json", "application/cloudevents-batch+json", "application/json"),
 		Description: "Each is an event of the type that it names." + safe, MaxBodyBytes: maxEventsBody,
@@ -90,7 +83,7 @@ func bodyOf(contentTypes ...string) *huma.RequestBody {
 // receive announces events to the rules of a namespace.
 func (s *Server) receive(ctx context.Context, w Within, decode func() ([]event.Event, error)) (*inboundOutput, error) {
 	namespace := s.namespace(w)
-	if err := s.require(ctx, "create", action.Notifications, in(namespace)); err != nil {
+	if err := s.permissions.Require(ctx, "create", action.Notifications, caller.In(namespace)); err != nil {
 		return nil, err
 	}
 	events, err := decode()

@@ -20,6 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/guard"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/paths"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
@@ -84,7 +86,7 @@ func TestARefusedEventHidesNoOther(t *testing.T) {
 			}
 			return nil
 		})
-		w := post(s, eventsPath, "application/cloudevents-batch+json", "["+alertEvent("one")+","+alertEvent("two")+","+alertEvent("three")+"]")
+		w := post(s, paths.Events, "application/cloudevents-batch+json", "["+alertEvent("one")+","+alertEvent("two")+","+alertEvent("three")+"]")
 		list := &v1alpha1.NotificationList{}
 		if err := kept.List(t.Context(), list); err != nil {
 			t.Fatal(err)
@@ -98,16 +100,16 @@ func TestARefusedEventHidesNoOther(t *testing.T) {
 // TestSendersHaveAHigherRate has a caller send each event by itself. Such clients drop what is answered with 4xx.
 func TestSendersHaveAHigherRate(t *testing.T) {
 	s, kept := receiving(t, nil) // one request a second, with bursts of two
-	for i := range 2 * sendersFactor {
-		if w := post(s, eventsPath, "application/cloudevents+json", alertEvent(fmt.Sprint(i))); w.Code != http.StatusOK {
+	for i := range 2 * guard.SendersFactor {
+		if w := post(s, paths.Events, "application/cloudevents+json", alertEvent(fmt.Sprint(i))); w.Code != http.StatusOK {
 			t.Fatalf("event %d: got %d: %s", i, w.Code, w.Body)
 		}
 	}
 	list := &v1alpha1.NotificationList{}
-	if err := kept.List(t.Context(), list); err != nil || len(list.Items) != 2*sendersFactor {
-		t.Errorf("%d are stored, %v, want %d", len(list.Items), err, 2*sendersFactor)
+	if err := kept.List(t.Context(), list); err != nil || len(list.Items) != 2*guard.SendersFactor {
+		t.Errorf("%d are stored, %v, want %d", len(list.Items), err, 2*guard.SendersFactor)
 	}
-	for _, path := range []string{eventsPath, alertmanagerPath} {
+	for _, path := range []string{paths.Events, paths.Alertmanager} {
 		if w := post(s, path, "application/json", "{}"); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" {
 			t.Errorf("one too many to %s: got %d, Retry-After %q, want 503 and 1", path, w.Code, w.Header().Get("Retry-After"))
 		}
@@ -116,9 +118,9 @@ func TestSendersHaveAHigherRate(t *testing.T) {
 		t.Errorf("got %d, want 200: events do not count against other requests", w.Code)
 	}
 
-	wrong := httptest.NewRequest(http.MethodPost, alertmanagerPath, nil)
+	wrong := httptest.NewRequest(http.MethodPost, paths.Alertmanager, nil)
 	wrong.Header.Set("Authorization", "Bearer wrong")
-	for range 2 * failuresPerSecond {
+	for range 2 * guard.FailuresPerSecond {
 		s.handler.ServeHTTP(httptest.NewRecorder(), wrong)
 	}
 	w := httptest.NewRecorder()

@@ -11,6 +11,8 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 )
 
@@ -41,7 +43,7 @@ type jiraTestInput struct{ Named }
 func (s *Server) routeTests(api huma.API) {
 	slack := testOperation("slack", "Sends a test message to a channel, waits up to 10 s and returns the result. "+
 		"202 when there is no answer by then.")
-	route(api, slack, func(ctx context.Context, i *slackTestInput) (*testOutput, error) {
+	openapi.Register(api, slack, func(ctx context.Context, i *slackTestInput) (*testOutput, error) {
 		channel := ""
 		if i.Body != nil {
 			channel = i.Body.Channel
@@ -50,7 +52,7 @@ func (s *Server) routeTests(api huma.API) {
 	})
 	jira := testOperation("jira", "Checks credentials, project, issue type, priorities and fields, and names what is wrong with each. "+
 		"202 when there is no answer within 10 s.")
-	route(api, jira, func(ctx context.Context, i *jiraTestInput) (*testOutput, error) {
+	openapi.Register(api, jira, func(ctx context.Context, i *jiraTestInput) (*testOutput, error) {
 		return testIntegration(ctx, s, jiraProvider, i.Named, "")
 	})
 }
@@ -68,7 +70,7 @@ func testIntegration[T client.Object, S any](
 	ctx context.Context, s *Server, p provider[T, S], n Named, channel string,
 ) (*testOutput, error) {
 	key := p.key(s, n)
-	caller := callerOf(ctx)
+	caller := caller.Of(ctx)
 	// Changes are followed from before the request on, so that the result cannot be missed.
 	w, err := s.hub.Join("test of "+caller.GetName(), key.Namespace, p.kind)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/guard"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/limit"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
@@ -95,11 +96,11 @@ func TestWrongTokensAreLimited(t *testing.T) {
 		}
 		return w
 	}
-	for range 5 * failuresPerSecond {
+	for range 5 * guard.FailuresPerSecond {
 		send("", http.StatusUnauthorized) // costs nothing, and does not count
 	}
 	send("Bearer good", http.StatusOK)
-	for range 2 * failuresPerSecond {
+	for range 2 * guard.FailuresPerSecond {
 		send("Bearer wrong", http.StatusUnauthorized)
 	}
 	if w := send("Bearer wrong", http.StatusTooManyRequests); w.Header().Get("Retry-After") != "1" {

@@ -7,6 +7,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
@@ -23,7 +25,7 @@ type logsOutput struct {
 }
 
 func (s *Server) routeLogs(api huma.API) {
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "list-logs", Method: http.MethodGet, Path: "/api/v1/integrations/logs", Tags: []string{"Integrations"},
 		Summary: "The log of all integrations, newest first",
 		Description: "Every delivery to Slack that has a Notification, and the last activities of each integration, " +
@@ -33,16 +35,16 @@ func (s *Server) routeLogs(api huma.API) {
 
 func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error) {
 	namespace := s.namespaces(i.Across)
-	see, err := s.visibility(ctx, namespace, action.Notifications, action.SlackIntegrations, action.JiraIntegrations)
+	see, err := s.permissions.Visibility(ctx, namespace, action.Notifications, action.SlackIntegrations, action.JiraIntegrations)
 	if err != nil {
 		return nil, err
 	}
 	if see == (view.Visibility{}) {
-		return nil, s.require(ctx, "list", action.Notifications, in(namespace))
+		return nil, s.permissions.Require(ctx, "list", action.Notifications, caller.In(namespace))
 	}
 	out := &logsOutput{}
 	out.Body.List, err = s.view.ListLogs(view.LogQuery{
-		Namespace: namespace, See: see, ListsSlack: s.listsSlack(ctx), LogFilter: i.LogFilter, Params: i.Params,
+		Namespace: namespace, See: see, ListsSlack: s.permissions.ListsSlack(ctx), LogFilter: i.LogFilter, Params: i.Params,
 	})
 	if err != nil {
 		return nil, problem.From(ctx, err, "listing the log")
@@ -56,7 +58,7 @@ type deliveryOutput struct {
 }
 
 func (s *Server) routeDelivery(api huma.API) {
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "get-notification", Method: http.MethodGet, Path: "/api/v1/notifications/{name}",
 		Tags: []string{"Integrations"}, Summary: "One delivery to Slack",
 		Description: "The event, the attempts and the message. /api/v1/integrations/logs lists them.",
@@ -65,7 +67,7 @@ func (s *Server) routeDelivery(api huma.API) {
 
 func (s *Server) getDelivery(ctx context.Context, i *ByName) (*deliveryOutput, error) {
 	key := s.key(*i)
-	if err := s.require(ctx, "get", action.Notifications, key); err != nil {
+	if err := s.permissions.Require(ctx, "get", action.Notifications, key); err != nil {
 		return nil, err
 	}
 	n, err := s.view.Notification(ctx, key)
@@ -73,6 +75,6 @@ func (s *Server) getDelivery(ctx context.Context, i *ByName) (*deliveryOutput, e
 		return nil, problem.From(ctx, err, "reading Notification "+key.String())
 	}
 	out := &deliveryOutput{ETag: wholeTag(n)}
-	out.Body.Delivery = s.view.Delivery(n, s.listsSlack(ctx))
+	out.Body.Delivery = s.view.Delivery(n, s.permissions.ListsSlack(ctx))
 	return out, nil
 }

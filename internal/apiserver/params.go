@@ -2,13 +2,8 @@ package apiserver
 
 import (
 	"cmp"
-	"context"
 
 	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/voiceai-dev/integrations-operator/internal/action"
-	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
-	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
 
 // Within are the parameters of what is about one namespace.
@@ -46,28 +41,6 @@ func (s *Server) namespaces(a Across) string {
 func (s *Server) key(n ByName) types.NamespacedName {
 	return types.NamespacedName{Namespace: s.namespace(n.Within), Name: n.Name}
 }
-
-type callerKey struct{}
-
-// callerOf returns the caller of a request. Every request to /api/ has one.
-func callerOf(ctx context.Context) identity.Caller {
-	caller, _ := ctx.Value(callerKey{}).(identity.Caller)
-	return caller
-}
-
-// may reports whether the caller may do something to a resource.
-func (s *Server) may(ctx context.Context, verb string, r action.Resource, key types.NamespacedName) (bool, error) {
-	ok, err := action.Allowed(ctx, s.o.Identity, callerOf(ctx), r.Access(verb, key))
-	return ok, problem.From(ctx, err, "")
-}
-
-// require returns a problem, 403, when the caller may not do something to a resource.
-func (s *Server) require(ctx context.Context, verb string, r action.Resource, key types.NamespacedName) error {
-	return problem.From(ctx, action.Require(ctx, s.o.Identity, callerOf(ctx), r.Access(verb, key)), "")
-}
-
-// in returns the key of what has no name: a list, or an object to create.
-func in(namespace string) types.NamespacedName { return types.NamespacedName{Namespace: namespace} }
 
 // linkTo returns the path of an object in a collection, such as defects.
 func linkTo(collection string, key types.NamespacedName) string {

@@ -9,18 +9,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 )
-
-// requireChange returns a problem, 403, to callers who may neither create nor update an object, so that they do not
-// learn whether it exists.
-func (s *Server) requireChange(ctx context.Context, r action.Resource, key types.NamespacedName) error {
-	ok, err := s.may(ctx, "update", r, key)
-	if err != nil || ok {
-		return err
-	}
-	return s.require(ctx, "create", r, in(key.Namespace))
-}
 
 // putOf is an object to create or change.
 type putOf struct {
@@ -37,9 +28,9 @@ func (s *Server) checkPut(ctx context.Context, r action.Resource, p putOf) error
 		if p.match.IfMatch != "" {
 			return problem.New(http.StatusPreconditionFailed, "%s does not exist any more: leave out If-Match to create it", p.key)
 		}
-		return s.require(ctx, "create", r, in(p.key.Namespace))
+		return s.permissions.Require(ctx, "create", r, caller.In(p.key.Namespace))
 	}
-	if err := s.require(ctx, "update", r, p.key); err != nil {
+	if err := s.permissions.Require(ctx, "update", r, p.key); err != nil {
 		return err
 	}
 	if p.noneMatch.IfNoneMatch == "*" {

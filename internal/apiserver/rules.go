@@ -12,6 +12,8 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
@@ -59,21 +61,21 @@ type deleteRule struct {
 func (s *Server) routeRules(api huma.API) {
 	tags := []string{"Rules"}
 	const path = "/api/v1/rules/{name}"
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "list-rules", Method: http.MethodGet, Path: "/api/v1/rules", Tags: tags, Summary: "Rules",
 	}, s.listRules)
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "get-rule", Method: http.MethodGet, Path: path, Tags: tags, Summary: "One rule",
 	}, s.getRule)
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "put-rule", Method: http.MethodPut, Path: path, Tags: tags, Summary: "Create or change a rule",
 		Responses: map[string]*huma.Response{"201": {Description: "Created."}},
 	}, s.putRule)
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "delete-rule", Method: http.MethodDelete, Path: path, Tags: tags, Summary: "Delete a rule",
 		DefaultStatus: http.StatusNoContent,
 	}, s.deleteRule)
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "test-rule", Method: http.MethodPost, Path: path + "/test", Tags: tags,
 		Summary: "Whether a rule matches an event, and what Slack would get",
 		Description: "Nothing is sent. Evaluates the event that is given, or one that happened; otherwise the newest of the " +
@@ -83,7 +85,7 @@ func (s *Server) routeRules(api huma.API) {
 
 func (s *Server) listRules(ctx context.Context, i *rulesInput) (*ruleList, error) {
 	namespace := s.namespaces(i.Across)
-	err := s.require(ctx, "list", action.Rules, in(namespace))
+	err := s.permissions.Require(ctx, "list", action.Rules, caller.In(namespace))
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +106,7 @@ func (s *Server) readRule(ctx context.Context, key types.NamespacedName) (*v1alp
 
 func (s *Server) getRule(ctx context.Context, i *ByName) (*ruleOutput, error) {
 	key := s.key(*i)
-	if err := s.require(ctx, "get", action.Rules, key); err != nil {
+	if err := s.permissions.Require(ctx, "get", action.Rules, key); err != nil {
 		return nil, err
 	}
 	r, err := s.readRule(ctx, key)
@@ -122,7 +124,7 @@ func ruleAnswer(r *v1alpha1.NotificationRule, status int) *ruleOutput {
 
 func (s *Server) putRule(ctx context.Context, i *putRule) (*ruleOutput, error) {
 	key := s.key(i.ByName)
-	if err := s.requireChange(ctx, action.Rules, key); err != nil {
+	if err := s.permissions.RequireChange(ctx, action.Rules, key); err != nil {
 		return nil, err
 	}
 	out, err := retryConflicts(func() (*ruleOutput, error) { return s.putRuleOnce(ctx, key, i) })
@@ -152,7 +154,7 @@ func (s *Server) putRuleOnce(ctx context.Context, key types.NamespacedName, i *p
 
 func (s *Server) deleteRule(ctx context.Context, i *deleteRule) (*struct{}, error) {
 	key := s.key(i.ByName)
-	if err := s.require(ctx, "delete", action.Rules, key); err != nil {
+	if err := s.permissions.Require(ctx, "delete", action.Rules, key); err != nil {
 		return nil, err
 	}
 	r, err := s.readRule(ctx, key)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
@@ -48,31 +50,31 @@ type runOutput struct {
 
 func (s *Server) routeRuns(api huma.API) {
 	tags := []string{"Suites and runs"}
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "list-suites", Method: http.MethodGet, Path: "/api/v1/suites", Tags: tags,
 		Summary: "Suites: CronJobs with the suite label",
 	}, s.listSuites)
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "start-run", Method: http.MethodPost, Path: "/api/v1/suites/{suite}/runs", Tags: tags,
 		Summary: "Start a run", DefaultStatus: http.StatusCreated,
 		Description: "Creates a Job from the CronJob's template. 200 instead of 201 when the Idempotency-Key was used before.",
 		Responses:   map[string]*huma.Response{"200": {Description: "It was started before."}},
 	}, s.startRun)
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "list-runs", Method: http.MethodGet, Path: "/api/v1/runs", Tags: tags,
 		Summary: "Runs: Jobs with the suite label",
 	}, s.listRuns)
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "get-run", Method: http.MethodGet, Path: "/api/v1/runs/{name}", Tags: tags, Summary: "One run",
 	}, s.getRun)
 }
 
 func (s *Server) listSuites(ctx context.Context, i *suitesInput) (*suitesOutput, error) {
 	namespace := s.namespaces(i.Across)
-	if err := s.require(ctx, "list", action.CronJobs, in(namespace)); err != nil {
+	if err := s.permissions.Require(ctx, "list", action.CronJobs, caller.In(namespace)); err != nil {
 		return nil, err
 	}
-	see, err := s.visibility(ctx, namespace, action.Jobs)
+	see, err := s.permissions.Visibility(ctx, namespace, action.Jobs)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +85,7 @@ func (s *Server) listSuites(ctx context.Context, i *suitesInput) (*suitesOutput,
 
 func (s *Server) listRuns(ctx context.Context, i *runsInput) (*runList, error) {
 	namespace := s.namespaces(i.Across)
-	err := s.require(ctx, "list", action.Jobs, in(namespace))
+	err := s.permissions.Require(ctx, "list", action.Jobs, caller.In(namespace))
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +98,7 @@ func (s *Server) listRuns(ctx context.Context, i *runsInput) (*runList, error) {
 
 func (s *Server) getRun(ctx context.Context, i *ByName) (*runOutput, error) {
 	key := s.key(*i)
-	if err := s.require(ctx, "get", action.Jobs, key); err != nil {
+	if err := s.permissions.Require(ctx, "get", action.Jobs, key); err != nil {
 		return nil, err
 	}
 	j, ok, err := s.view.Run(ctx, key)
@@ -111,7 +113,7 @@ func (s *Server) getRun(ctx context.Context, i *ByName) (*runOutput, error) {
 
 func (s *Server) startRun(ctx context.Context, i *startRun) (*runOutput, error) {
 	j, created, err := s.actions.StartRun(ctx, action.Start{
-		Caller: callerOf(ctx), Namespace: s.namespace(i.Within), Suite: i.Suite, CronJob: i.Name, IdempotencyKey: i.Key,
+		Caller: caller.Of(ctx), Namespace: s.namespace(i.Within), Suite: i.Suite, CronJob: i.Name, IdempotencyKey: i.Key,
 	})
 	if err != nil {
 		return nil, problem.From(ctx, err, "starting a run of suite "+i.Suite)

@@ -5,25 +5,21 @@ package apiserver
 import (
 	"cmp"
 	"context"
-	"maps"
 	"net/http"
-	"reflect"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/klauspost/compress/gzhttp"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/access"
-	"github.com/voiceai-dev/integrations-operator/internal/apiserver/limit"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/guard"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
-	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/watch"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
@@ -34,7 +30,6 @@ import (
 
 const (
 	requestTimeout = 30 * time.Second
-	maxBody        = 256 << 10
 	maxEventsBody  = 4 << 20
 )
 
@@ -96,13 +91,7 @@ type Server struct {
 	view        *view.Model
 	hub         *watch.Hub
 	accessCache *access.Cache
-
-	// callers are the rates of callers, senders those of callers that send events, and failures those of addresses that
-	// send wrong tokens.
-	callers, senders, failures *limit.Rates
-	goodTokens                 *lru.Cache // by hash
-	inFlight                   *limit.InFlight
-	callerQueue                *limit.CallerQueue
+	permissions caller.Permissions
 
 	stopping chan struct{} // closed when the server stops
 }
@@ -121,16 +110,11 @@ func New(o Options) (*Server, error) {
 		view:        view.New(o.Live, o.DashboardURL),
 		hub:         watch.NewHub(),
 		accessCache: access.NewCache(o.Clock, o.Identity),
-		callers:     limit.NewRates(o.Clock, o.RequestsPerSecond),
-		senders:     limit.NewRates(o.Clock, sendersFactor*o.RequestsPerSecond),
-		failures:    limit.NewRates(o.Clock, failuresPerSecond),
-		goodTokens:  lru.New(maxGoodTokens),
-		inFlight:    limit.NewInFlight(),
+		permissions: caller.Permissions{Authorizer: o.Identity},
 		stopping:    make(chan struct{}),
 	}
-	s.callerQueue = limit.NewCallerQueue(s.inFlight)
 	mux := http.NewServeMux()
-	api := humago.New(mux, config())
+	api := humago.New(mux, openapi.Config())
 	for _, add := range []func(huma.API){
 		s.routeConfig, s.routeTests, s.routeHealth, s.routeLogs, s.routeDefects, s.routeRules, s.routeRuns, s.routeInbound,
 		s.routeWatch, s.routeAccess, s.routeDelivery, s.routeSummary,
@@ -145,7 +129,9 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	var pages http.Handler
-	s.handler = s.guard(mux, func() http.Handler { return pages })
+	s.handler = guard.New(guard.Options{
+		Identity: o.Identity, Clock: o.Clock, RequestsPerSecond: o.RequestsPerSecond, Hub: s.hub,
+	}).Handler(mux, func() http.Handler { return pages })
 	if o.Pages != nil {
 		pages = o.Pages(s.handler)
 	}
@@ -155,73 +141,6 @@ func New(o Options) (*Server, error) {
 	s.AnswerTimeout = requestTimeout
 	s.OnShutdown = func() { close(s.stopping) } // streams of changes would not end by themselves
 	return s, nil
-}
-
-const bearer = "bearer"
-
-// config returns the configuration of the framework.
-func config() huma.Config {
-	return huma.Config{
-		OpenAPI: &huma.OpenAPI{
-			OpenAPI: "3.1.0",
-			Info: &huma.Info{Title: "Voice AI integrations", Version: "v1",
-				Description: "Slack and Jira for a Voice AI testing framework. Everything here is a resource of Kubernetes, " +
-					"and Kubernetes RBAC decides who may do what."},
-			Servers: []*huma.Server{{URL: "/"}}, // where the document is
-			Components: &huma.Components{SecuritySchemes: map[string]*huma.SecurityScheme{
-				bearer: {Type: "http", Scheme: "bearer", Description: "A token of this cluster, such as one of `kubectl create token`."},
-			}},
-		},
-		Formats: huma.DefaultFormats, DefaultFormat: "application/json", Transformers: []huma.Transformer{addPosition},
-	}
-}
-
-// route adds an operation, with what all operations have in common. Its other statuses have the same answer as its usual
-// one. A request body that the operation brings along is documented as it is, and is not validated.
-func route[I, O any](api huma.API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
-	op.Security = []map[string][]string{{bearer: {}}}
-	op.MaxBodyBytes = cmp.Or(op.MaxBodyBytes, maxBody)
-	// The framework's own timeout, 5 s, counts for requests without a body too, and ends a handler that takes longer.
-	op.BodyReadTimeout = listener.ReadTimeout
-	op.RejectUnknownQueryParameters = true // a misspelled filter would select everything
-	op.DefaultStatus = cmp.Or(op.DefaultStatus, http.StatusOK)
-	if op.Responses == nil {
-		op.Responses = map[string]*huma.Response{}
-	}
-	var body map[string]*huma.MediaType
-	if op.RequestBody != nil {
-		body = maps.Clone(op.RequestBody.Content)
-		op.SkipValidateBody = true
-	}
-	huma.Register(api, op, handler)
-	if op.RequestBody != nil {
-		op.RequestBody.Content = body
-	}
-	describeAnswers(api, &op)
-}
-
-// describeAnswers completes the documentation of an operation's answers.
-func describeAnswers(api huma.API, op *huma.Operation) {
-	usual := op.Responses[strconv.Itoa(op.DefaultStatus)]
-	if op.Method == http.MethodGet && op.Path != watchPath && op.Path != accessPath {
-		if usual.Headers == nil {
-			usual.Headers = map[string]*huma.Param{}
-		}
-		usual.Headers[positionHeader] = &huma.Param{
-			Description: "The position of " + watchPath + " before this was read: with it as since, no later change is missed.",
-			Schema:      &huma.Schema{Type: huma.TypeString},
-		}
-	}
-	for _, other := range op.Responses {
-		if other.Content == nil {
-			other.Content = usual.Content
-			other.Headers = usual.Headers
-		}
-	}
-	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[problem.Problem](), true, "Problem")
-	op.Responses["default"] = &huma.Response{
-		Description: "A problem (RFC 9457).", Content: map[string]*huma.MediaType{problem.ContentType: {Schema: schema}},
-	}
 }
 
 // OpenAPI returns the OpenAPI document that the server serves.

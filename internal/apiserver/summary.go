@@ -7,6 +7,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
 
@@ -17,7 +19,7 @@ type summaryOutput struct {
 }
 
 func (s *Server) routeSummary(api huma.API) {
-	route(api, huma.Operation{
+	openapi.Register(api, huma.Operation{
 		OperationID: "get-summary", Method: http.MethodGet, Path: "/api/v1/summary", Tags: []string{"Integrations"},
 		Summary: "What an overview shows, in one call", Description: "It has what you may list.",
 	}, s.summary)
@@ -25,13 +27,13 @@ func (s *Server) routeSummary(api huma.API) {
 
 func (s *Server) summary(ctx context.Context, i *summaryInput) (*summaryOutput, error) {
 	namespace := s.namespaces(i.Across)
-	see, err := s.visibility(ctx, namespace, action.SlackIntegrations, action.JiraIntegrations, action.Rules,
+	see, err := s.permissions.Visibility(ctx, namespace, action.SlackIntegrations, action.JiraIntegrations, action.Rules,
 		action.Defects, action.Notifications, action.Jobs)
 	if err != nil {
 		return nil, err
 	}
 	if see == (view.Visibility{}) {
-		return nil, s.require(ctx, "list", action.SlackIntegrations, in(namespace))
+		return nil, s.permissions.Require(ctx, "list", action.SlackIntegrations, caller.In(namespace))
 	}
 	out := &summaryOutput{}
 	out.Body.Summary = s.view.Summary(ctx, namespace, see, s.o.Clock.Now())

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// maxInFlight bounds the requests that are handled at once, and MaxInFlightPerCaller those of one caller.
-	maxInFlight          = 256
+	// maxInFlight bounds the requests that are handled at once.
+	maxInFlight = 256
+	// MaxInFlightPerCaller bounds those of one caller.
 	MaxInFlightPerCaller = 32
 	// queueTimeout is how long a request waits in a CallerQueue.
 	queueTimeout = 5 * time.Second

@@ -1,4 +1,4 @@
-package apiserver
+package caller
 
 import (
 	"context"
@@ -7,8 +7,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
 
-// visibility returns which of some kinds the caller may list in a namespace.
-func (s *Server) visibility(ctx context.Context, namespace string, kinds ...action.Resource) (view.Visibility, error) {
+// Visibility returns which of some kinds the caller may list in a namespace.
+func (p Permissions) Visibility(ctx context.Context, namespace string, kinds ...action.Resource) (view.Visibility, error) {
 	var out view.Visibility
 	fields := map[action.Resource]*bool{
 		action.SlackIntegrations: &out.Slack,
@@ -19,7 +19,7 @@ func (s *Server) visibility(ctx context.Context, namespace string, kinds ...acti
 		action.Jobs:              &out.Runs,
 	}
 	for _, kind := range kinds {
-		ok, err := s.may(ctx, "list", kind, in(namespace))
+		ok, err := p.May(ctx, "list", kind, In(namespace))
 		if err != nil {
 			return view.Visibility{}, err
 		}
@@ -28,14 +28,14 @@ func (s *Server) visibility(ctx context.Context, namespace string, kinds ...acti
 	return out, nil
 }
 
-// listsSlack returns a function that reports whether the caller may list SlackIntegrations in a namespace, and checks
+// ListsSlack returns a function that reports whether the caller may list SlackIntegrations in a namespace, and checks
 // that once for each.
-func (s *Server) listsSlack(ctx context.Context) func(namespace string) bool {
+func (p Permissions) ListsSlack(ctx context.Context) func(namespace string) bool {
 	known := map[string]bool{}
 	return func(namespace string) bool {
 		ok, checked := known[namespace]
 		if !checked {
-			ok, _ = s.may(ctx, "list", action.SlackIntegrations, in(namespace)) // without an answer less is shown
+			ok, _ = p.May(ctx, "list", action.SlackIntegrations, In(namespace)) // without an answer less is shown
 			known[namespace] = ok
 		}
 		return ok

@@ -1,4 +1,5 @@
-package apiserver
+// Package guard lets requests through to the REST API that are well-formed, from a known caller, and within its limits.
+package guard
 
 import (
 	"context"
@@ -12,18 +13,64 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"k8s.io/utils/clock"
+	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/limit"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/paths"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/watch"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
 
 // noContentPolicy is the content security policy of answers that are not pages.
 const noContentPolicy = "default-src 'none'; frame-ancestors 'none'"
 
-// guard passes requests to the routes that are well-formed, from a known caller, and within its limits. Paths that are
-// not the API's go to pages.
-func (s *Server) guard(mux *http.ServeMux, pages func() http.Handler) http.Handler {
+// Authenticator authenticates callers.
+type Authenticator interface {
+	Authenticate(ctx context.Context, token string) (identity.Caller, error)
+}
+
+// Options are the options of a Guard.
+type Options struct {
+	Identity Authenticator
+	Clock    clock.PassiveClock
+	// RequestsPerSecond is the rate of each caller.
+	RequestsPerSecond float64
+	Hub               *watch.Hub
+}
+
+// Guard checks requests. It is safe for use by several goroutines.
+type Guard struct {
+	identity Authenticator
+	hub      *watch.Hub
+	// callers are the rates of callers, senders those of callers that send events, and failures those of addresses that
+	// send wrong tokens.
+	callers, senders, failures *limit.Rates
+	goodTokens                 *lru.Cache // by hash
+	inFlight                   *limit.InFlight
+	callerQueue                *limit.CallerQueue
+}
+
+// New returns a Guard.
+func New(o Options) *Guard {
+	inFlight := limit.NewInFlight()
+	return &Guard{
+		identity:    o.Identity,
+		hub:         o.Hub,
+		callers:     limit.NewRates(o.Clock, o.RequestsPerSecond),
+		senders:     limit.NewRates(o.Clock, SendersFactor*o.RequestsPerSecond),
+		failures:    limit.NewRates(o.Clock, FailuresPerSecond),
+		goodTokens:  lru.New(maxGoodTokens),
+		inFlight:    inFlight,
+		callerQueue: limit.NewCallerQueue(inFlight),
+	}
+}
+
+// Handler passes requests on to the routes of mux. Paths that are not the API's go to pages.
+func (g *Guard) Handler(mux *http.ServeMux, pages func() http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -38,13 +85,13 @@ func (s *Server) guard(mux *http.ServeMux, pages func() http.Handler) http.Handl
 		}
 		isAPI := strings.HasPrefix(r.URL.Path, "/api/")
 		if isAPI {
-			admitted, release, refused := s.admit(r)
+			admitted, release, refused := g.admit(r)
 			if refused != nil {
 				refused.Write(w)
 				return
 			}
 			defer release()
-			r = admitted.WithContext(context.WithValue(admitted.Context(), positionKey{}, s.hub.Position()))
+			r = admitted.WithContext(watch.WithPosition(admitted.Context(), g.hub.Position()))
 		} else {
 			r = r.WithContext(context.WithValue(r.Context(), pageKey{}, &pageCalls{}))
 		}
@@ -52,7 +99,7 @@ func (s *Server) guard(mux *http.ServeMux, pages func() http.Handler) http.Handl
 		switch {
 		case pattern == "" && !isAPI && pages() != nil && allowedMethods(mux, r) == "":
 			pages().ServeHTTP(w, r)
-		case pattern == "", r.Method == http.MethodHead && r.URL.Path == watchPath:
+		case pattern == "", r.Method == http.MethodHead && r.URL.Path == paths.Watch:
 			unrouted(mux, w, r)
 		default:
 			mux.ServeHTTP(w, r)
@@ -66,14 +113,14 @@ func isClean(p string) bool {
 
 // admit authenticates the caller of a request and checks its limits. The returned request carries the caller. release
 // is to be called when the request was answered.
-func (s *Server) admit(r *http.Request) (admitted *http.Request, release func(), refused *problem.Problem) {
-	caller, refused := s.authenticate(r)
+func (g *Guard) admit(r *http.Request) (admitted *http.Request, release func(), refused *problem.Problem) {
+	who, refused := g.authenticate(r)
 	if refused != nil {
 		return nil, nil, refused
 	}
-	if seconds, ok := s.takeOnce(r, caller.GetName()); !ok {
+	if seconds, ok := g.takeOnce(r, who.GetName()); !ok {
 		return nil, nil, problem.Temporary(tooManyStatus(r), seconds,
-			"you send more than %g requests a second; wait %d s", s.ratesFor(r).PerSecond(), seconds)
+			"you send more than %g requests a second; wait %d s", g.ratesFor(r).PerSecond(), seconds)
 	}
 	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // the framework would leave out what it cannot parse
 		return nil, nil, problem.Invalid("query", "the query is malformed: %v", err)
@@ -83,19 +130,19 @@ func (s *Server) admit(r *http.Request) (admitted *http.Request, release func(),
 	}
 	release = func() {}
 	switch {
-	case bringsEvents(r):
-		release, refused = s.callerQueue.Acquire(r.Context(), caller.GetName())
-	case r.URL.Path != watchPath:
-		release, refused = s.inFlight.Acquire(caller.GetName())
+	case paths.BringsEvents(r):
+		release, refused = g.callerQueue.Acquire(r.Context(), who.GetName())
+	case r.URL.Path != paths.Watch:
+		release, refused = g.inFlight.Acquire(who.GetName())
 	}
 	if refused != nil {
 		return nil, nil, refused
 	}
-	return r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)), release, nil
+	return r.WithContext(caller.With(r.Context(), who)), release, nil
 }
 
 // authenticate returns the caller of a request.
-func (s *Server) authenticate(r *http.Request) (identity.Caller, *problem.Problem) {
+func (g *Guard) authenticate(r *http.Request) (identity.Caller, *problem.Problem) {
 	token := identity.BearerToken(r)
 	if token == "" {
 		return identity.Caller{}, unauthenticated()
@@ -105,26 +152,26 @@ func (s *Server) authenticate(r *http.Request) (identity.Caller, *problem.Proble
 		address = r.RemoteAddr
 	}
 	hash := sha256.Sum256([]byte(token))
-	if seconds, exhausted := s.failures.Exhausted(address); exhausted {
+	if seconds, exhausted := g.failures.Exhausted(address); exhausted {
 		// Other callers may have the same address: that of a proxy.
-		if _, good := s.goodTokens.Get(hash); !good {
+		if _, good := g.goodTokens.Get(hash); !good {
 			return identity.Caller{}, problem.Temporary(tooManyStatus(r), seconds,
 				"too many wrong tokens from your address; wait %d s", seconds)
 		}
 	}
-	caller, err := s.o.Identity.Authenticate(r.Context(), token)
+	who, err := g.identity.Authenticate(r.Context(), token)
 	switch {
 	case errors.Is(err, identity.ErrUnauthenticated):
-		s.goodTokens.Remove(hash)
-		s.failures.Take(address)
+		g.goodTokens.Remove(hash)
+		g.failures.Take(address)
 		return identity.Caller{}, unauthenticated()
 	case err != nil:
 		ctrl.LoggerFrom(r.Context()).Error(err, "Authenticating a caller")
 		return identity.Caller{}, problem.Temporary(http.StatusServiceUnavailable, 5,
 			"Kubernetes did not answer who you are; try again")
 	}
-	s.goodTokens.Add(hash, nil)
-	return caller, nil
+	g.goodTokens.Add(hash, nil)
+	return who, nil
 }
 
 func unauthenticated() *problem.Problem {
@@ -134,7 +181,7 @@ func unauthenticated() *problem.Problem {
 
 // checkContentType refuses bodies that the routes cannot read. A form of another site never sends JSON.
 func checkContentType(r *http.Request) *problem.Problem {
-	if r.ContentLength == 0 || r.URL.Path == eventsPath {
+	if r.ContentLength == 0 || r.URL.Path == paths.Events {
 		return nil
 	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -148,7 +195,7 @@ func checkContentType(r *http.Request) *problem.Problem {
 // unrouted answers a request that has no route.
 func unrouted(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
 	methods := http.MethodGet
-	if r.URL.Path != watchPath {
+	if r.URL.Path != paths.Watch {
 		methods = allowedMethods(mux, r)
 	}
 	if methods == "" {

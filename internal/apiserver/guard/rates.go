@@ -1,20 +1,21 @@
-package apiserver
+package guard
 
 import (
 	"net/http"
 	"sync"
 
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/limit"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/paths"
 )
 
 const (
-	// failuresPerSecond is how many wrong tokens one address may send; each costs a TokenReview.
-	failuresPerSecond = 20
+	// FailuresPerSecond is how many wrong tokens one address may send; each costs a TokenReview.
+	FailuresPerSecond = 20
 	// maxGoodTokens bounds the tokens that are remembered, so that they are let through from an address that sends wrong
 	// tokens too.
 	maxGoodTokens = 4096
-	// sendersFactor is how much higher the rate of requests with events is: each event may be a request of its own.
-	sendersFactor = 50
+	// SendersFactor is how much higher the rate of requests with events is: each event may be a request of its own.
+	SendersFactor = 50
 )
 
 type pageKey struct{}
@@ -27,27 +28,27 @@ type pageCalls struct {
 }
 
 // takeOnce takes a request from the caller's rate, once for a page.
-func (s *Server) takeOnce(r *http.Request, caller string) (retryAfter int, ok bool) {
+func (g *Guard) takeOnce(r *http.Request, caller string) (retryAfter int, ok bool) {
 	calls, ofPage := r.Context().Value(pageKey{}).(*pageCalls)
 	if !ofPage {
-		return s.ratesFor(r).Take(caller)
+		return g.ratesFor(r).Take(caller)
 	}
-	calls.once.Do(func() { calls.retryAfter, calls.ok = s.callers.Take(caller) })
+	calls.once.Do(func() { calls.retryAfter, calls.ok = g.callers.Take(caller) })
 	return calls.retryAfter, calls.ok
 }
 
 // ratesFor returns the rates that a request counts against.
-func (s *Server) ratesFor(r *http.Request) *limit.Rates {
-	if bringsEvents(r) {
-		return s.senders
+func (g *Guard) ratesFor(r *http.Request) *limit.Rates {
+	if paths.BringsEvents(r) {
+		return g.senders
 	}
-	return s.callers
+	return g.callers
 }
 
 // tooManyStatus returns the status of a request over the limits. Clients that send events drop those that are answered
 // with 429.
 func tooManyStatus(r *http.Request) int {
-	if bringsEvents(r) {
+	if paths.BringsEvents(r) {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusTooManyRequests
