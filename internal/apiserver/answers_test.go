@@ -24,8 +24,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
-// another is a second server on the same cluster, with other options.
-func another(t *testing.T, change func(*apiserver.Options)) (*apiserver.Server, func() error) {
+// startServer starts a second server in the same cluster, with other options.
+func startServer(t *testing.T, change func(*apiserver.Options)) (*apiserver.Server, func() error) {
 	t.Helper()
 	o := options
 	change(&o)
@@ -45,8 +45,8 @@ func another(t *testing.T, change func(*apiserver.Options)) (*apiserver.Server, 
 	return s, end
 }
 
-// status writes the status of an object of ours, as the operator would, and waits until it is seen.
-func status[T client.Object](w *world, o T, change func(T)) {
+// setStatus writes the status of an object, as the operator would, and waits until the cache has it.
+func setStatus[T client.Object](w *world, o T, change func(T)) {
 	w.t.Helper()
 	change(o)
 	w.Expect(kube.Status().Update(w.t.Context(), o)).To(gomega.Succeed())
@@ -57,8 +57,8 @@ func status[T client.Object](w *world, o T, change func(T)) {
 	}).Should(gomega.Equal(o.GetResourceVersion()))
 }
 
-func TestATestIsAnsweredByTheLeader(t *testing.T) {
-	w := furnished(t)
+func TestIntegrationTest(t *testing.T) {
+	w := newFilledWorld(t)
 	key := types.NamespacedName{Namespace: w.namespace, Name: "slack"}
 	led := make(chan string, 1)
 	go func() { // the leader
@@ -78,7 +78,7 @@ func TestATestIsAnsweredByTheLeader(t *testing.T) {
 		}
 	}()
 	var got struct{ Outcome, Message, Channel string }
-	a := w.who("update slackintegrations").ask("POST", "/api/v1/integrations/slack/test", `{"channel":"#qa"}`).into(w, &got)
+	a := w.callerWith("update slackintegrations").ask("POST", "/api/v1/integrations/slack/test", `{"channel":"#qa"}`).into(w, &got)
 	w.Expect(a.status).To(gomega.Equal(http.StatusOK))
 	w.Expect(got.Outcome).To(gomega.Equal("Failed"))
 	w.Expect(got.Message).To(gomega.Equal("not_in_channel: invite the bot"))
@@ -88,10 +88,10 @@ func TestATestIsAnsweredByTheLeader(t *testing.T) {
 	w.Expect(at).To(gomega.BeTemporally("~", time.Now(), time.Hour))
 }
 
-func TestATestThatNobodyMakes(t *testing.T) {
-	w := furnished(t)
-	s, end := another(t, func(o *apiserver.Options) { o.TestTimeout = time.Millisecond })
-	c := w.all()
+func TestIntegrationTestWithoutLeader(t *testing.T) {
+	w := newFilledWorld(t)
+	s, end := startServer(t, func(o *apiserver.Options) { o.TestTimeout = time.Millisecond })
+	c := w.admin()
 	c.base = "http://" + s.Addr().String()
 	a := c.ask("POST", "/api/v1/integrations/jira/test", "")
 	w.Expect(a.status).To(gomega.Equal(http.StatusAccepted), a.body)
@@ -99,34 +99,35 @@ func TestATestThatNobodyMakes(t *testing.T) {
 	w.Expect(end()).To(gomega.Succeed())
 }
 
-// TestATestWithoutABodyIsWaitedFor takes longer than the framework waits for a body, and then asks again on the same connection.
-func TestATestWithoutABodyIsWaitedFor(t *testing.T) {
-	w := furnished(t)
-	s, end := another(t, func(o *apiserver.Options) { o.TestTimeout = 5500 * time.Millisecond })
-	c := w.all()
+// TestIntegrationTestWithoutBody takes longer than the framework waits for a body, and then sends another request on
+// the same connection.
+func TestIntegrationTestWithoutBody(t *testing.T) {
+	w := newFilledWorld(t)
+	s, end := startServer(t, func(o *apiserver.Options) { o.TestTimeout = 5500 * time.Millisecond })
+	c := w.admin()
 	connection, err := net.Dial("tcp", s.Addr().String())
 	w.Expect(err).NotTo(gomega.HaveOccurred())
 	defer func() { _ = connection.Close() }()
 	answers := bufio.NewReader(connection)
-	for _, asked := range []struct {
+	for _, request := range []struct {
 		method, path string
 		status       int
 	}{{"POST", "/api/v1/integrations/slack/test", http.StatusAccepted}, {"GET", "/api/v1/integrations/slack/config", http.StatusOK}} {
-		_, err := fmt.Fprintf(connection, "%s %s?namespace=%s HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer %s\r\n\r\n", asked.method, asked.path, w.namespace, c.token)
+		_, err := fmt.Fprintf(connection, "%s %s?namespace=%s HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer %s\r\n\r\n", request.method, request.path, w.namespace, c.token)
 		w.Expect(err).NotTo(gomega.HaveOccurred())
 		response, err := http.ReadResponse(answers, nil)
-		w.Expect(err).NotTo(gomega.HaveOccurred(), asked.path)
+		w.Expect(err).NotTo(gomega.HaveOccurred(), request.path)
 		body, err := io.ReadAll(response.Body)
 		w.Expect(err).NotTo(gomega.HaveOccurred())
 		response.Body.Close()
-		w.Expect(response.StatusCode).To(gomega.Equal(asked.status), "%s", body)
+		w.Expect(response.StatusCode).To(gomega.Equal(request.status), "%s", body)
 	}
 	w.Expect(end()).To(gomega.Succeed())
 }
 
-func TestHealthAsTheFrameworkWantsIt(t *testing.T) {
+func TestHealth(t *testing.T) {
 	w := newWorld(t)
-	c := w.all()
+	c := w.admin()
 	w.Expect(c.ask("GET", "/api/v1/integrations/health", "").body).To(gomega.MatchJSON(`{
 		"slack":{"configured":false,"last_successful_send":null,"last_error":null,"status":"unconfigured"},
 		"jira":{"configured":false,"last_successful_call":null,"last_error":null,"status":"unconfigured"}}`))
@@ -134,20 +135,20 @@ func TestHealthAsTheFrameworkWantsIt(t *testing.T) {
 	slack, jira := w.slack(), w.jira()
 	w.create(slack, jira)
 	sent := metav1.NewTime(time.Date(2024, 1, 15, 10, 30, 0, 0, time.UTC))
-	status(w, slack, func(o *v1alpha1.SlackIntegration) {
+	setStatus(w, slack, func(o *v1alpha1.SlackIntegration) {
 		o.Status.LastSuccessTime = &sent
 		o.Status.LastError = "an old one"
 		condition.True(o, v1alpha1.ConditionHealthy, v1alpha1.ReasonHealthy, "ok")
 		condition.Ready(o, v1alpha1.ReasonReady, "ok")
 	})
-	status(w, jira, func(o *v1alpha1.JiraIntegration) {
+	setStatus(w, jira, func(o *v1alpha1.JiraIntegration) {
 		condition.False(o, v1alpha1.ConditionAuthenticated, v1alpha1.ReasonUnauthorized, "401 Unauthorized")
 		condition.NotReady(o, condition.Stalled, v1alpha1.ReasonUnauthorized, "401 Unauthorized")
 	})
 	w.Eventually(func() string { return c.ask("GET", "/api/v1/integrations/health", "").body }).Should(gomega.MatchJSON(`{
 		"slack":{"configured":true,"last_successful_send":"2024-01-15T10:30:00Z","last_error":null,"status":"healthy"},
 		"jira":{"configured":true,"last_successful_call":null,"last_error":"401 Unauthorized","status":"error"}}`))
-	w.Expect(w.who("get slackintegrations").ask("GET", "/api/v1/integrations/health", "").body).NotTo(gomega.ContainSubstring("jira"))
+	w.Expect(w.callerWith("get slackintegrations").ask("GET", "/api/v1/integrations/health", "").body).NotTo(gomega.ContainSubstring("jira"))
 
 	var all struct {
 		Items []struct{ Kind, Name, Status, Message string }
@@ -156,9 +157,9 @@ func TestHealthAsTheFrameworkWantsIt(t *testing.T) {
 	w.Expect(fmt.Sprint(all.Items)).To(gomega.Equal("[{SlackIntegration slack healthy ok} {JiraIntegration jira error 401 Unauthorized}]"))
 }
 
-func TestDefectsComeInPages(t *testing.T) {
+func TestListDefects(t *testing.T) {
 	w := newWorld(t)
-	c := w.all()
+	c := w.admin()
 	severities := []v1alpha1.Severity{v1alpha1.SeverityLow, v1alpha1.SeverityCritical, v1alpha1.SeverityMedium}
 	for i := range 7 {
 		d := w.defect(fmt.Sprintf("d%d", i))
@@ -210,9 +211,9 @@ func TestDefectsComeInPages(t *testing.T) {
 	w.Expect(a.body).To(gomega.ContainSubstring("another order"))
 }
 
-func TestADefectAndItsTicket(t *testing.T) {
+func TestDefectAndTicket(t *testing.T) {
 	w := newWorld(t)
-	c := w.all()
+	c := w.admin()
 	a := c.ask("POST", "/api/v1/defects", `{"name":"d","title":"Hangs up","severity":"High","labels":{"team":"voice"}}`)
 	w.Expect(a.header.Get("Location")).To(gomega.Equal("/api/v1/defects/d?namespace=" + w.namespace))
 	a = c.ask("PATCH", "/api/v1/defects/d", `{"state":"InProgress"}`, "If-Match", a.header.Get("ETag"), "Content-Type", "application/merge-patch+json")
@@ -225,22 +226,22 @@ func TestADefectAndItsTicket(t *testing.T) {
 
 	w.Expect(c.ask("POST", "/api/v1/defects/d/jira", "").status).To(gomega.Equal(http.StatusAccepted))
 	w.Expect(kube.Get(t.Context(), key, d)).To(gomega.Succeed())
-	asked := d.Annotations[v1alpha1.TicketRequestedAtAnnotation]
-	w.Expect(asked).NotTo(gomega.BeEmpty())
+	requestedAt := d.Annotations[v1alpha1.TicketRequestedAtAnnotation]
+	w.Expect(requestedAt).NotTo(gomega.BeEmpty())
 	w.Expect(c.ask("POST", "/api/v1/defects/d/jira", "").status).To(gomega.Equal(http.StatusAccepted))
 	w.Expect(kube.Get(t.Context(), key, d)).To(gomega.Succeed())
-	w.Expect(d.Annotations[v1alpha1.TicketRequestedAtAnnotation]).To(gomega.Equal(asked), "asked once")
+	w.Expect(d.Annotations[v1alpha1.TicketRequestedAtAnnotation]).To(gomega.Equal(requestedAt), "requested once")
 
-	d.Status.Jira = &v1alpha1.DefectTicket{Key: "VOICE-7", URL: "https://example.atlassian.net/browse/VOICE-7", TicketRequestedAt: asked}
+	d.Status.Jira = &v1alpha1.DefectTicket{Key: "VOICE-7", URL: "https://example.atlassian.net/browse/VOICE-7", TicketRequestedAt: requestedAt}
 	w.Expect(kube.Status().Update(t.Context(), d)).To(gomega.Succeed())
 	a = c.ask("POST", "/api/v1/defects/d/jira", "")
 	w.Expect(a.status).To(gomega.Equal(http.StatusOK))
 	w.Expect(a.body).To(gomega.ContainSubstring("VOICE-7"))
 }
 
-func TestARunIsStartedOnce(t *testing.T) {
-	w := furnished(t)
-	c := w.who("create jobs")
+func TestStartRunOnce(t *testing.T) {
+	w := newFilledWorld(t)
+	c := w.callerWith("create jobs")
 	first := c.ask("POST", "/api/v1/suites/booking/runs", "", "Idempotency-Key", "k")
 	again := c.ask("POST", "/api/v1/suites/booking/runs", "", "Idempotency-Key", "k")
 	w.Expect(first.status).To(gomega.Equal(http.StatusCreated))
@@ -249,7 +250,7 @@ func TestARunIsStartedOnce(t *testing.T) {
 	w.Expect(c.ask("POST", "/api/v1/suites/booking/runs", "").status).To(gomega.Equal(http.StatusCreated))
 	jobs := &batchv1.JobList{}
 	w.Expect(kube.List(t.Context(), jobs, client.InNamespace(w.namespace), client.HasLabels{v1alpha1.SuiteLabel})).To(gomega.Succeed())
-	w.Expect(jobs.Items).To(gomega.HaveLen(3), "two, and the one that was there")
+	w.Expect(jobs.Items).To(gomega.HaveLen(3), "two, and the one that existed")
 	for _, j := range jobs.Items {
 		if j.Name != "monday" {
 			w.Expect(j.OwnerReferences[0].Kind).To(gomega.Equal("CronJob"))
@@ -261,12 +262,13 @@ func TestARunIsStartedOnce(t *testing.T) {
 	w.Expect(c.ask("POST", "/api/v1/suites/booking/runs?name=booking-two", "").status).To(gomega.Equal(http.StatusCreated))
 }
 
-// TestRunsReport has one run end well by Kubernetes' count, and say in a termination message that a test failed.
-func TestRunsReport(t *testing.T) {
-	w := furnished(t)
-	c := w.who("list jobs", "get jobs", "list cronjobs")
+// TestRunReports has a run that succeeded for Kubernetes, and reports a failed test in a termination message.
+func TestRunReports(t *testing.T) {
+	w := newFilledWorld(t)
+	c := w.callerWith("list jobs", "get jobs", "list cronjobs")
 	failed, silent := w.job("failed"), w.job("silent")
-	failed.Annotations, silent.Annotations = nil, nil
+	failed.Annotations = nil
+	silent.Annotations = nil
 	w.create(failed, silent)
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "failed-x", Labels: map[string]string{batchv1.ControllerUidLabel: string(failed.UID)}},
@@ -295,7 +297,7 @@ func TestRunsReport(t *testing.T) {
 	}).Should(gomega.Equal("Failed"))
 	w.Expect(one.Reason).To(gomega.Equal("TestsFailed"))
 	w.Expect(*one.Results).To(gomega.Equal(struct{ Passed, Failed, Total int64 }{2, 1, 3}))
-	w.Expect(kube.Delete(t.Context(), pod, client.GracePeriodSeconds(0))).To(gomega.Succeed()) // what is known outlives it
+	w.Expect(kube.Delete(t.Context(), pod, client.GracePeriodSeconds(0))).To(gomega.Succeed()) // the report outlives it
 
 	states := func(path string, items func(answer) []record) map[string]string {
 		out := map[string]string{}
@@ -319,9 +321,9 @@ func TestRunsReport(t *testing.T) {
 	})).To(gomega.Equal(all))
 }
 
-func TestWhatComesInIsStoredOnce(t *testing.T) {
-	w := furnished(t)
-	c := w.who("create notifications", "list notifications", "get notificationrules")
+func TestEventsAreStoredOnce(t *testing.T) {
+	w := newFilledWorld(t)
+	c := w.callerWith("create notifications", "list notifications", "get notificationrules")
 	var got struct{ Events, Notifications int }
 	var log struct {
 		Items []struct{ EventID, Outcome, Rule, Detail, Permalink, Action string }
@@ -351,7 +353,7 @@ func TestWhatComesInIsStoredOnce(t *testing.T) {
 
 	for i := range told.Items {
 		n := &told.Items[i]
-		status(w, n, func(n *v1alpha1.Notification) {
+		setStatus(w, n, func(n *v1alpha1.Notification) {
 			if string(n.Spec.Event.ID) == ids["one"] {
 				n.Status.Message = &v1alpha1.PostedMessage{Channel: "CALERTS", Permalink: "https://slack.example.com/p1", Time: ptrTo(metav1.Now())}
 				condition.True(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Sent")
@@ -386,13 +388,13 @@ func TestWhatComesInIsStoredOnce(t *testing.T) {
 	w.Expect(dry.Message.Text).NotTo(gomega.ContainSubstring("<!channel>"))
 }
 
-func TestAListOfRulesSaysWhatWentWrongWithThem(t *testing.T) {
+func TestListRulesShowsErrors(t *testing.T) {
 	w := newWorld(t)
 	rule := &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "alerts"}, Spec: v1alpha1.NotificationRuleSpec{
 		EventTypes: []v1alpha1.EventType{v1alpha1.EventSystemAlertFiring}, When: "event.data.minutes > 5",
 	}}
 	w.create(rule)
-	status(w, rule, func(r *v1alpha1.NotificationRule) {
+	setStatus(w, rule, func(r *v1alpha1.NotificationRule) {
 		r.Status.ErrorsTotal = 3
 		r.Status.LastError = &v1alpha1.RuleError{Time: metav1.Now(), EventID: "e1", EventType: v1alpha1.EventSystemAlertFiring, Message: "no such key: minutes"}
 	})
@@ -403,7 +405,7 @@ func TestAListOfRulesSaysWhatWentWrongWithThem(t *testing.T) {
 				ErrorsTotal     int64
 			}
 		}
-		w.all().ask("GET", "/api/v1/rules", "").into(w, &got)
+		w.admin().ask("GET", "/api/v1/rules", "").into(w, &got)
 		for _, r := range got.Items {
 			out = append(out, fmt.Sprintf("%s: %d, %s", r.Name, r.ErrorsTotal, r.LastError))
 		}
@@ -413,26 +415,26 @@ func TestAListOfRulesSaysWhatWentWrongWithThem(t *testing.T) {
 
 func ptrTo[T any](v T) *T { return &v }
 
-func TestActivitiesAreInTheLog(t *testing.T) {
+func TestLogHasActivities(t *testing.T) {
 	w := newWorld(t)
 	jira := w.jira()
 	w.create(jira)
-	status(w, jira, func(o *v1alpha1.JiraIntegration) {
+	setStatus(w, jira, func(o *v1alpha1.JiraIntegration) {
 		o.Status.Activities = []v1alpha1.Activity{{Time: metav1.Now(), Action: "CreateIssue", Object: "Defect/x/d", Outcome: v1alpha1.OutcomeSucceeded, Detail: "VOICE-1"}}
 	})
-	c := w.who("list jiraintegrations")
+	c := w.callerWith("list jiraintegrations")
 	w.Eventually(func() string { return c.ask("GET", "/api/v1/integrations/logs?integration=jira&object=d", "").body }).Should(gomega.ContainSubstring("VOICE-1"))
 	w.Expect(c.ask("GET", "/api/v1/integrations/logs?integration=other", "").body).NotTo(gomega.ContainSubstring("VOICE-1"))
-	w.Expect(w.who("list slackintegrations").ask("GET", "/api/v1/integrations/logs", "").body).NotTo(gomega.ContainSubstring("VOICE-1"))
+	w.Expect(w.callerWith("list slackintegrations").ask("GET", "/api/v1/integrations/logs", "").body).NotTo(gomega.ContainSubstring("VOICE-1"))
 }
 
-// follow opens a stream of changes and reads its lines.
-func (c *caller) follow(path string) (kind string, lines <-chan string) {
+// watch opens a stream of changes and reads its lines.
+func (c *caller) watch(path string) (kind string, lines <-chan string) {
 	c.w.t.Helper()
 	r, err := http.NewRequestWithContext(c.w.t.Context(), "GET", c.base+path, nil)
 	c.w.Expect(err).NotTo(gomega.HaveOccurred())
 	r.Header.Set("Authorization", "Bearer "+c.token)
-	response, err := http.DefaultClient.Do(r) //nolint:bodyclose // whoever reads the lines closes it
+	response, err := http.DefaultClient.Do(r) //nolint:bodyclose // the goroutine below closes it
 	c.w.Expect(err).NotTo(gomega.HaveOccurred())
 	c.w.Expect(response.StatusCode).To(gomega.Equal(http.StatusOK))
 	read := make(chan string, 100)
@@ -446,12 +448,12 @@ func (c *caller) follow(path string) (kind string, lines <-chan string) {
 	return response.Header.Get("Content-Type"), read
 }
 
-func TestChangesAreTold(t *testing.T) {
+func TestWatch(t *testing.T) {
 	w := newWorld(t)
-	s, end := another(t, func(*apiserver.Options) {})
-	c := w.who("watch defects", "watch notificationrules")
+	s, end := startServer(t, func(*apiserver.Options) {})
+	c := w.callerWith("watch defects", "watch notificationrules")
 	c.base = "http://" + s.Addr().String()
-	kind, lines := c.follow("/api/v1/watch?namespace=" + w.namespace)
+	kind, lines := c.watch("/api/v1/watch?namespace=" + w.namespace)
 	w.Expect(kind).To(gomega.Equal("text/event-stream"))
 	w.Eventually(lines).Should(gomega.Receive(gomega.Equal("retry: 2000")))
 	w.create(w.slack(), w.defect("d")) // the first may not be watched
@@ -459,7 +461,7 @@ func TestChangesAreTold(t *testing.T) {
 	w.Eventually(lines).Should(gomega.Receive(gomega.Equal(`data: {"kind":"Defect"}`)))
 	w.create(w.rule())
 	w.Eventually(lines).Should(gomega.Receive(gomega.Equal(`data: {"kind":"NotificationRule"}`)))
-	w.Expect(end()).To(gomega.Succeed(), "a stream keeps nobody from stopping")
+	w.Expect(end()).To(gomega.Succeed(), "a stream does not delay the stop")
 	w.Eventually(lines).Should(gomega.BeClosed())
 
 	c.base = base
@@ -468,16 +470,16 @@ func TestChangesAreTold(t *testing.T) {
 	a = c.ask("GET", "/api/v1/watch?kinds=Secret", "")
 	w.Expect(a.status).To(gomega.Equal(http.StatusUnprocessableEntity))
 	for range 16 {
-		_, lines := c.follow("/api/v1/watch?namespace=" + w.namespace)
+		_, lines := c.watch("/api/v1/watch?namespace=" + w.namespace)
 		w.Eventually(lines).Should(gomega.Receive())
 	}
 	w.Expect(c.ask("GET", "/api/v1/watch", "").status).To(gomega.Equal(http.StatusTooManyRequests))
 }
 
-// TestNothingIsMissedBetweenReadingAndFollowing changes something after an answer was given and before its changes are followed.
-func TestNothingIsMissedBetweenReadingAndFollowing(t *testing.T) {
+// TestWatchSincePosition changes an object after an answer was read and before its changes are watched.
+func TestWatchSincePosition(t *testing.T) {
 	w := newWorld(t)
-	c := w.who("list defects", "watch defects", "watch notificationrules")
+	c := w.callerWith("list defects", "watch defects", "watch notificationrules")
 	here := "?namespace=" + w.namespace
 	w.create(w.defect("before"))
 	var position string
@@ -489,35 +491,35 @@ func TestNothingIsMissedBetweenReadingAndFollowing(t *testing.T) {
 	w.create(w.defect("between"))
 	w.Eventually(func() string { return c.ask("GET", "/api/v1/defects"+here, "").body }).Should(gomega.ContainSubstring(`"between"`))
 
-	for name, since := range map[string]string{"by a page's first stream": "&since=" + position, "of another process": "&since=ELSEWHERE3", "that is none": "&since=x"} {
-		_, lines := c.follow("/api/v1/watch" + here + since)
+	for name, since := range map[string]string{"the first stream of a page": "&since=" + position, "of another process": "&since=ELSEWHERE3", "malformed": "&since=x"} {
+		_, lines := c.watch("/api/v1/watch" + here + since)
 		w.Eventually(lines).Should(gomega.Receive(gomega.Equal(`data: {"kind":"Defect"}`)), name)
 	}
 	after := c.ask("GET", "/api/v1/defects"+here, "").header.Get("Last-Event-ID")
-	_, lines := c.follow("/api/v1/watch" + here + "&since=" + after)
+	_, lines := c.watch("/api/v1/watch" + here + "&since=" + after)
 	w.Eventually(lines).Should(gomega.Receive(gomega.Equal("retry: 2000")))
 	w.create(w.rule())
 	var first string
 	w.Eventually(lines).Should(gomega.Receive(&first, gomega.HavePrefix("data:")))
-	w.Expect(first).To(gomega.Equal(`data: {"kind":"NotificationRule"}`), "what was read already is not told again")
+	w.Expect(first).To(gomega.Equal(`data: {"kind":"NotificationRule"}`), "what was read already is not sent again")
 
-	none := w.who()
-	w.Expect(none.ask("GET", "/api/v1/access"+here, "").header).NotTo(gomega.HaveKey("Last-Event-Id"), "who may see nothing does not learn that anything happens")
+	none := w.callerWith()
+	w.Expect(none.ask("GET", "/api/v1/access"+here, "").header).NotTo(gomega.HaveKey("Last-Event-Id"), "callers without permissions do not learn that anything changes")
 	w.Expect(none.ask("GET", "/api/v1/defects"+here, "").header).NotTo(gomega.HaveKey("Last-Event-Id"))
 }
 
-func TestWhoAsksTooOftenWaits(t *testing.T) {
+func TestRateLimit(t *testing.T) {
 	w := newWorld(t)
-	s, end := another(t, func(o *apiserver.Options) { o.RequestsPerSecond = 0.001 })
+	s, end := startServer(t, func(o *apiserver.Options) { o.RequestsPerSecond = 0.001 })
 	defer func() { w.Expect(end()).To(gomega.Succeed()) }()
-	one, two := w.all(), w.all()
+	one, two := w.admin(), w.admin()
 	one.base = "http://" + s.Addr().String()
 	two.base = one.base
 	w.Expect(one.ask("GET", "/api/v1/rules", "").status).To(gomega.Equal(http.StatusOK))
 	a := one.ask("GET", "/api/v1/rules", "")
 	w.Expect(a.status).To(gomega.Equal(http.StatusTooManyRequests))
 	w.Expect(a.header.Get("Retry-After")).To(gomega.MatchRegexp(`^(9\d\d|1000)$`))
-	w.Expect(two.ask("GET", "/api/v1/rules", "").status).To(gomega.Equal(http.StatusOK), "each has its own")
+	w.Expect(two.ask("GET", "/api/v1/rules", "").status).To(gomega.Equal(http.StatusOK), "each caller has its own rate")
 }
 
 func TestDocumentation(t *testing.T) {
@@ -538,7 +540,7 @@ func TestDocumentation(t *testing.T) {
 			w.Expect(string(body)).NotTo(gomega.MatchRegexp(`(src|href)="(https?:)?//`))
 		}
 		if strings.HasPrefix(path, "/docs/swagger") {
-			w.Expect(len(body)).To(gomega.BeNumerically(">", 50_000), "unpacked")
+			w.Expect(len(body)).To(gomega.BeNumerically(">", 50_000), "decompressed")
 		}
 	}
 }

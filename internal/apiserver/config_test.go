@@ -34,7 +34,7 @@ func (w *world) secret(name string) *corev1.Secret {
 
 func TestCredentialsAreStoredAndNeverShown(t *testing.T) {
 	w := newWorld(t)
-	c := w.who("get slackintegrations", "create slackintegrations", "update slackintegrations", "create secrets", "update secrets")
+	c := w.callerWith("get slackintegrations", "create slackintegrations", "update slackintegrations", "create secrets", "update secrets")
 	var first, second, third, fourth configured
 
 	a := c.ask("PUT", "/api/v1/integrations/slack/config", slackBody).into(w, &first)
@@ -48,7 +48,7 @@ func TestCredentialsAreStoredAndNeverShown(t *testing.T) {
 	w.Expect(s.OwnerReferences).To(gomega.HaveLen(1))
 	w.Expect(s.OwnerReferences[0].Kind).To(gomega.Equal("SlackIntegration"))
 
-	// A new token comes into use under a new key, together with the rest; the old key goes.
+	// A new token is used under a new key, together with the rest; the old key is removed.
 	a = c.ask("PUT", "/api/v1/integrations/slack/config", `{"spec":{"defaultChannel":"#other"},"credentials":{"botToken":"xoxb-s3cr3t-2","signingSecret":"s3cr3t"}}`,
 		"If-Match", a.header.Get("ETag")).into(w, &second)
 	w.Expect(a.status).To(gomega.Equal(http.StatusOK))
@@ -84,15 +84,17 @@ func TestCredentialsAreStoredAndNeverShown(t *testing.T) {
 	w.Expect(got.body).To(gomega.MatchJSON(a.body))
 }
 
-// TestCredentialsGoNowhereElse has somebody who may configure, and may not read Secrets, try to have credentials sent to themselves.
-func TestCredentialsGoNowhereElse(t *testing.T) {
+// TestCredentialsAreNotSentElsewhere has a caller that may configure, and may not read Secrets, try to have credentials
+// sent to an address of its own.
+func TestCredentialsAreNotSentElsewhere(t *testing.T) {
 	const at, elsewhere = "/api/v1/integrations/jira/config", `{"spec":{"apiURL":"https://elsewhere.example.com","projectKey":"VOICE"}}`
 	rights := []string{"get jiraintegrations", "create jiraintegrations", "update jiraintegrations", "create secrets", "update secrets"}
 	w := newWorld(t)
-	c, reader := w.who(rights...), w.who(append(rights, "get secrets")...)
+	c, reader := w.callerWith(rights...), w.callerWith(append(rights, "get secrets")...)
 	w.Expect(c.ask("PUT", at, jiraBody).status).To(gomega.Equal(http.StatusCreated))
 	other := &corev1.Secret{StringData: map[string]string{"token": "other"}}
-	other.Namespace, other.Name = w.namespace, "other"
+	other.Namespace = w.namespace
+	other.Name = "other"
 	w.Expect(kube.Create(t.Context(), other)).To(gomega.Succeed())
 
 	basic := func(url string) string {
@@ -115,10 +117,10 @@ func TestCredentialsGoNowhereElse(t *testing.T) {
 	w.Expect(c.ask("PUT", at, jiraBody).status).To(gomega.Equal(http.StatusOK), "the token is given anew")
 }
 
-// TestANameIsNoSecret has somebody who may not write Secrets change an integration, and the user's name with it.
-func TestANameIsNoSecret(t *testing.T) {
-	w := furnished(t)
-	c := w.who("update jiraintegrations")
+// TestUsernameIsNoSecret has a caller that may not write Secrets change an integration and its user's name.
+func TestUsernameIsNoSecret(t *testing.T) {
+	w := newFilledWorld(t)
+	c := w.callerWith("update jiraintegrations")
 	const at = "/api/v1/integrations/jira/config"
 	named := func(credentials string) answer {
 		return c.ask("PUT", at, `{"spec":{"apiURL":"https://example.atlassian.net","projectKey":"OTHER"},"credentials":`+credentials+`}`)
@@ -131,9 +133,9 @@ func TestANameIsNoSecret(t *testing.T) {
 	w.Expect(a.body).To(gomega.ContainSubstring("secrets"))
 }
 
-func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
-	w := furnished(t)
-	c := w.all()
+func TestRefusedChangeLeavesNothingBehind(t *testing.T) {
+	w := newFilledWorld(t)
+	c := w.admin()
 	a := c.ask("PUT", "/api/v1/integrations/slack/config", slackBody)
 	w.Expect(a.status).To(gomega.Equal(http.StatusOK))
 	before := w.secret("slack-credentials")
@@ -143,18 +145,19 @@ func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
 	w.Expect(w.secret("slack-credentials").Data).To(gomega.Equal(before.Data))
 }
 
-func TestASecretOfSomebodyElseIsLeftAlone(t *testing.T) {
-	w := furnished(t)
+func TestForeignSecretIsLeftAlone(t *testing.T) {
+	w := newFilledWorld(t)
 	theirs := &corev1.Secret{StringData: map[string]string{"token": "theirs"}}
-	theirs.Namespace, theirs.Name = w.namespace, "slack-credentials"
+	theirs.Namespace = w.namespace
+	theirs.Name = "slack-credentials"
 	w.Expect(kube.Create(t.Context(), theirs)).To(gomega.Succeed())
-	a := w.all().ask("PUT", "/api/v1/integrations/slack/config", slackBody)
+	a := w.admin().ask("PUT", "/api/v1/integrations/slack/config", slackBody)
 	w.Expect(a.status).To(gomega.Equal(http.StatusConflict))
 	w.Expect(a.body).To(gomega.ContainSubstring("was not created by this API"))
 	w.Expect(w.secret("slack-credentials").Data).To(gomega.HaveLen(1))
 }
 
-// updating does something before each update.
+// updating calls before each update.
 type updating struct {
 	client.Client
 	before func(client.Object)
@@ -165,12 +168,12 @@ func (u updating) Update(ctx context.Context, o client.Object, options ...client
 	return u.Client.Update(ctx, o, options...)
 }
 
-// TestASecretDoesNotGoWithTheIntegrationBefore removes an integration and makes it again before the garbage collector has come by. It comes in the
-// midst of it.
-func TestASecretDoesNotGoWithTheIntegrationBefore(t *testing.T) {
+// TestSecretOutlivesAnEarlierIntegration deletes an integration and creates it again before the garbage collector has
+// deleted its Secret. That happens during the second request.
+func TestSecretOutlivesAnEarlierIntegration(t *testing.T) {
 	w := newWorld(t)
 	collected := false
-	s, end := another(t, func(o *apiserver.Options) {
+	s, end := startServer(t, func(o *apiserver.Options) {
 		o.Client = updating{o.Client, func(o client.Object) {
 			if secret, ok := o.(*corev1.Secret); ok && !collected {
 				collected = true
@@ -179,10 +182,10 @@ func TestASecretDoesNotGoWithTheIntegrationBefore(t *testing.T) {
 			}
 		}}
 	})
-	c := w.all()
+	c := w.admin()
 	w.Expect(c.ask("PUT", "/api/v1/integrations/slack/config", slackBody).status).To(gomega.Equal(http.StatusCreated))
 	w.Expect(c.ask("DELETE", "/api/v1/integrations/slack/config", "").status).To(gomega.Equal(http.StatusNoContent))
-	w.Expect(w.secret("slack-credentials").OwnerReferences).To(gomega.HaveLen(1), "nothing collects garbage here")
+	w.Expect(w.secret("slack-credentials").OwnerReferences).To(gomega.HaveLen(1), "there is no garbage collector here")
 	c.base = "http://" + s.Addr().String()
 	var made configured
 	a := c.ask("PUT", "/api/v1/integrations/slack/config", slackBody).into(w, &made)
@@ -198,10 +201,11 @@ func TestASecretDoesNotGoWithTheIntegrationBefore(t *testing.T) {
 	w.Expect(end()).To(gomega.Succeed())
 }
 
-// TestCredentialsGoWithTheirIntegration has a Slack and a Jira of the same name, which share a Secret.
-func TestCredentialsGoWithTheirIntegration(t *testing.T) {
+// TestCredentialsAreDeletedWithTheirIntegration has a Slack and a Jira integration of the same name, which share a
+// Secret.
+func TestCredentialsAreDeletedWithTheirIntegration(t *testing.T) {
 	w := newWorld(t)
-	c := w.all()
+	c := w.admin()
 	w.Expect(c.ask("PUT", "/api/v1/integrations/slack/config?name=team", slackBody).status).To(gomega.Equal(http.StatusCreated))
 	w.Expect(c.ask("PUT", "/api/v1/integrations/jira/config?name=team", jiraBody).status).To(gomega.Equal(http.StatusCreated))
 	w.Expect(w.secret("team-credentials").Data).To(gomega.HaveLen(2))
@@ -209,9 +213,9 @@ func TestCredentialsGoWithTheirIntegration(t *testing.T) {
 	w.Expect(slices.Collect(maps.Keys(w.secret("team-credentials").Data))).To(gomega.ConsistOf(gomega.HavePrefix("jira-api-token-")))
 }
 
-func TestAStatusIsNoReasonToReadAgain(t *testing.T) {
-	w := furnished(t)
-	c := w.all()
+func TestETagIgnoresStatus(t *testing.T) {
+	w := newFilledWorld(t)
+	c := w.admin()
 	a := c.ask("GET", "/api/v1/integrations/slack/config", "")
 	o := w.slack()
 	o.Namespace = w.namespace
@@ -222,11 +226,11 @@ func TestAStatusIsNoReasonToReadAgain(t *testing.T) {
 	w.Expect(c.ask("PUT", "/api/v1/integrations/slack/config", slackBody, "If-Match", a.header.Get("ETag")).status).To(gomega.Equal(http.StatusPreconditionFailed))
 }
 
-func TestWhatOthersApplyIsTheirs(t *testing.T) {
+func TestManagedObjectsAreNotChanged(t *testing.T) {
 	for _, manager := range []string{"argocd-controller", "kustomize-controller", "kubectl"} {
 		t.Run(manager, func(t *testing.T) {
 			w := newWorld(t)
-			c := w.all()
+			c := w.admin()
 			apply := func(kind, name string, spec map[string]any) {
 				o := &unstructured.Unstructured{Object: map[string]any{
 					"apiVersion": v1alpha1.GroupVersion.String(), "kind": kind, "metadata": map[string]any{"namespace": w.namespace, "name": name}, "spec": spec,
@@ -250,12 +254,13 @@ func TestWhatOthersApplyIsTheirs(t *testing.T) {
 			}
 			w.Expect(c.ask("GET", "/api/v1/integrations/slack/config", "").body).To(gomega.ContainSubstring(`"managedBy":"` + manager + `"`))
 			noted := w.rule()
-			noted.Name, noted.Annotations = "noted", map[string]string{corev1.LastAppliedConfigAnnotation: `{"metadata":{},"spec":{"eventTypes":[]}}`}
+			noted.Name = "noted"
+			noted.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: `{"metadata":{},"spec":{"eventTypes":[]}}`}
 			w.create(noted)
 			a := c.ask("DELETE", "/api/v1/rules/noted", "")
 			w.Expect(a.status).To(gomega.Equal(http.StatusConflict), a.body)
 			w.Expect(a.body).To(gomega.ContainSubstring("managed by kubectl apply"))
-			w.Expect(c.ask("PATCH", "/api/v1/defects/free", `{"state":"Resolved"}`).status).To(gomega.Equal(http.StatusOK), "nobody else says where it is to stand")
+			w.Expect(c.ask("PATCH", "/api/v1/defects/free", `{"state":"Resolved"}`).status).To(gomega.Equal(http.StatusOK), "no tool applies its state")
 			secrets := &corev1.SecretList{}
 			w.Expect(kube.List(t.Context(), secrets, client.InNamespace(w.namespace))).To(gomega.Succeed())
 			w.Expect(secrets.Items).To(gomega.BeEmpty())

@@ -21,9 +21,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard"
 )
 
-// The dashboard on the API, in front of a real API server with RBAC on.
+// These tests have the dashboard on the REST API, and a real API server with RBAC.
 
-// visitor is somebody's browser.
+// visitor is a browser.
 type visitor struct {
 	w    *world
 	base string
@@ -32,7 +32,7 @@ type visitor struct {
 
 func withDashboard(t *testing.T) (address string) {
 	t.Helper()
-	s, end := another(t, func(o *apiserver.Options) {
+	s, end := startServer(t, func(o *apiserver.Options) {
 		o.Pages = func(api http.Handler) http.Handler { return dashboard.New(dashboard.Options{API: api}) }
 	})
 	t.Cleanup(func() {
@@ -43,8 +43,8 @@ func withDashboard(t *testing.T) (address string) {
 	return "http://" + s.Addr().String()
 }
 
-// visits signs somebody in.
-func (c *caller) visits(address string) *visitor {
+// signIn signs a caller in.
+func (c *caller) signIn(address string) *visitor {
 	c.w.t.Helper()
 	jar, err := cookiejar.New(nil)
 	c.w.Expect(err).NotTo(gomega.HaveOccurred())
@@ -80,27 +80,28 @@ func (v *visitor) post(path string, values url.Values) (int, string) {
 	return v.do(r)
 }
 
-func TestDashboardShowsAndDoesWhatOneMay(t *testing.T) {
-	w := furnished(t)
-	w.create(w.told("told"))
+func TestDashboardFollowsPermissions(t *testing.T) {
+	w := newFilledWorld(t)
+	w.create(w.notification("sent-one"))
 	address := withDashboard(t)
 	here := "?namespace=" + w.namespace
 	pages := map[string]string{
 		"/" + here: "Slack", "/defects" + here: "Books the wrong day", "/defects/" + w.namespace + "/found": "Create Jira ticket", "/activity" + here: "System alert firing",
-		"/activity/" + w.namespace + "/told": "Latency is high",
+		"/activity/" + w.namespace + "/sent-one": "Latency is high",
 	}
-	all, nobody := w.all().visits(address), w.who().visits(address)
+	all := w.admin().signIn(address)
+	none := w.callerWith().signIn(address)
 	for path, says := range pages {
 		code, page := all.open(path)
 		w.Expect(code).To(gomega.Equal(http.StatusOK), path)
 		w.Expect(page).To(gomega.ContainSubstring(says), path)
 		w.Expect(len(page)).To(gomega.BeNumerically("<", 100_000))
-		code, page = nobody.open(path)
+		code, page = none.open(path)
 		w.Expect(code).To(gomega.Equal(http.StatusForbidden), path)
 		w.Expect(page).To(gomega.ContainSubstring("bind a Role that allows it"))
 		w.Expect(page).NotTo(gomega.ContainSubstring(says))
 	}
-	code, page := w.who("get defects", "list defects").visits(address).open("/defects/" + w.namespace + "/found")
+	code, page := w.callerWith("get defects", "list defects").signIn(address).open("/defects/" + w.namespace + "/found")
 	w.Expect(code).To(gomega.Equal(http.StatusOK))
 	w.Expect(page).NotTo(gomega.ContainSubstring("Create Jira ticket"))
 
@@ -115,13 +116,13 @@ func TestDashboardShowsAndDoesWhatOneMay(t *testing.T) {
 	w.Expect(mgr.GetAPIReader().Get(t.Context(), client.ObjectKeyFromObject(d), d)).To(gomega.Succeed())
 	w.Expect(d.Spec.State).To(gomega.Equal(v1alpha1.StateResolved))
 	w.Expect(d.Annotations).To(gomega.HaveKey(v1alpha1.TicketRequestedAtAnnotation))
-	code, _ = nobody.post("/defects/"+w.namespace+"/found/ticket", nil)
+	code, _ = none.post("/defects/"+w.namespace+"/found/ticket", nil)
 	w.Expect(code).To(gomega.Equal(http.StatusForbidden))
 	code, page = all.post("/defects/"+w.namespace+"/found/state", url.Values{"state": {"Lost"}})
 	w.Expect(code).To(gomega.Equal(http.StatusUnprocessableEntity))
 	w.Expect(page).To(gomega.ContainSubstring("expected value to be one of"))
 
-	// The cookie is the dashboard's alone.
+	// The API does not accept the dashboard's cookie.
 	code, _ = all.open("/api/v1/defects" + here)
 	w.Expect(code).To(gomega.Equal(http.StatusUnauthorized))
 	_, page = all.post("/signout", nil)
@@ -130,15 +131,16 @@ func TestDashboardShowsAndDoesWhatOneMay(t *testing.T) {
 	w.Expect(page).To(gomega.ContainSubstring("kubectl create token"))
 }
 
-// TestTheFailuresOfACardAreInTheLog follows the card's link to what failed, which named no integration and so was for the default one.
-func TestTheFailuresOfACardAreInTheLog(t *testing.T) {
-	w := furnished(t)
-	n := w.told("refused")
+// TestFailuresOfACardAreInTheLog follows a card's link to the failed deliveries. They named no integration, and so were
+// for the default one.
+func TestFailuresOfACardAreInTheLog(t *testing.T) {
+	w := newFilledWorld(t)
+	n := w.notification("refused")
 	w.create(n)
-	status(w, n, func(n *v1alpha1.Notification) {
+	setStatus(w, n, func(n *v1alpha1.Notification) {
 		condition.False(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonRejected, "channel_not_found: invite the bot")
 	})
-	v := w.all().visits(withDashboard(t))
+	v := w.admin().signIn(withDashboard(t))
 	link := regexp.MustCompile(`<a href="([^"]+)">Failures</a>`)
 	var found []string
 	w.Eventually(func() []string {
@@ -150,13 +152,13 @@ func TestTheFailuresOfACardAreInTheLog(t *testing.T) {
 	w.Expect(page).To(gomega.ContainSubstring("channel_not_found: invite the bot"))
 
 	const filtered = "/api/v1/integrations/logs?integration=slack"
-	w.Expect(w.who("list notifications").ask("GET", filtered, "").body).To(gomega.ContainSubstring(`"total":0`), "which one is the default is not theirs to know")
-	w.Expect(w.who("list notifications", "list slackintegrations").ask("GET", filtered, "").body).To(gomega.ContainSubstring(`"integration":"SlackIntegration/` + w.namespace + `/slack"`))
+	w.Expect(w.callerWith("list notifications").ask("GET", filtered, "").body).To(gomega.ContainSubstring(`"total":0`), "which one is the default is not theirs to know")
+	w.Expect(w.callerWith("list notifications", "list slackintegrations").ask("GET", filtered, "").body).To(gomega.ContainSubstring(`"integration":"SlackIntegration/` + w.namespace + `/slack"`))
 }
 
-func TestDashboardHearsOfChanges(t *testing.T) {
-	w := furnished(t)
-	v := w.all().visits(withDashboard(t))
+func TestDashboardIsNotifiedOfChanges(t *testing.T) {
+	w := newFilledWorld(t)
+	v := w.admin().signIn(withDashboard(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.base+"/live?namespace="+w.namespace+"&kinds=Job&kinds=Defect", nil)

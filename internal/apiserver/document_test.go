@@ -13,7 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// apiDocument is the OpenAPI document that the server answers, as a JSON Schema to check its answers with.
+// apiDocument is the OpenAPI document that the server serves, as a JSON Schema to check its answers with.
 type apiDocument struct {
 	paths    map[string]map[string]operation
 	compiler *jsonschema.Compiler
@@ -50,9 +50,9 @@ func readDocument() (*apiDocument, error) {
 	return d, d.compiler.AddResource("http://api.test/openapi.json", whole)
 }
 
-// TestTheDocumentIsOpenAPI holds the document against the schema that the OpenAPI Initiative publishes for 3.1 (Apache License 2.0), and each schema
-// in it against JSON Schema's own. Nothing in it is left to be guessed.
-func TestTheDocumentIsOpenAPI(t *testing.T) {
+// TestDocumentIsOpenAPI validates the document against the schema that the OpenAPI Initiative publishes for 3.1 (Apache
+// License 2.0), and each schema in it against the schema of JSON Schema. Everything in it must be described.
+func TestDocumentIsOpenAPI(t *testing.T) {
 	w := gomega.NewWithT(t)
 	response, err := http.Get(base + "/openapi.json")
 	w.Expect(err).NotTo(gomega.HaveOccurred())
@@ -88,7 +88,7 @@ func TestTheDocumentIsOpenAPI(t *testing.T) {
 	})
 }
 
-// each goes through all objects in a value.
+// each calls do for all objects in a value.
 func each(value any, do func(map[string]any)) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -103,7 +103,7 @@ func each(value any, do func(map[string]any)) {
 	}
 }
 
-// template is the path of the document that a request's path is of.
+// template returns the path in the document that matches a request's path.
 func (d *apiDocument) template(path string) string {
 	parts := strings.Split(path, "/")
 	best := ""
@@ -120,7 +120,7 @@ func (d *apiDocument) template(path string) string {
 	return best
 }
 
-// check says what in an answer is not as the document has it.
+// check returns an error when an answer does not conform to the document.
 func (d *apiDocument) check(method, path string, a answer) error {
 	template := d.template(path)
 	if template == "" {

@@ -11,8 +11,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// TestTheDocumentListsTheEventTypes compares each enum of event types in the OpenAPI document with the table in package event.
-func TestTheDocumentListsTheEventTypes(t *testing.T) {
+// TestDocumentListsEventTypes compares each enum of event types in the OpenAPI document with the table in package
+// event.
+func TestDocumentListsEventTypes(t *testing.T) {
 	w := gomega.NewWithT(t)
 	response, err := http.Get(base + "/openapi.json")
 	w.Expect(err).NotTo(gomega.HaveOccurred())

@@ -227,7 +227,8 @@ func BenchmarkLists(b *testing.B) {
 	})
 }
 
-// BenchmarkSummary reads the summary of ten thousand Defects and as many Notifications, unchanged and with a change before each.
+// BenchmarkSummary reads the summary of ten thousand Defects and as many Notifications, unchanged and with a change
+// before each.
 func BenchmarkSummary(b *testing.B) {
 	for name, change := range map[string]bool{"unchanged": false, "after a change": true} {
 		b.Run(name, func(b *testing.B) {

@@ -8,7 +8,7 @@ import (
 	"github.com/onsi/gomega"
 )
 
-// endpoint is one of the API's, with just the rights that it takes, and what it answers to somebody who has them.
+// endpoint is an endpoint with the permissions that it takes, and its status for a caller that has just these.
 type endpoint struct {
 	method, path, body string
 	rights             []string
@@ -37,7 +37,7 @@ var endpoints = []endpoint{
 	{"PUT", "/api/v1/integrations/jira/config?name=new", jiraBody, []string{"create jiraintegrations", "create secrets"}, 201},
 	{"DELETE", "/api/v1/integrations/slack/config", "", []string{"delete slackintegrations"}, 204},
 	{"DELETE", "/api/v1/integrations/jira/config", "", []string{"delete jiraintegrations"}, 204},
-	{"POST", "/api/v1/integrations/slack/test?name=asleep", "", []string{"update slackintegrations"}, 409}, // suspended, see what it is to answer in trial_test.go
+	{"POST", "/api/v1/integrations/slack/test?name=asleep", "", []string{"update slackintegrations"}, 409}, // it is suspended
 	{"POST", "/api/v1/integrations/jira/test?name=asleep", "", []string{"update jiraintegrations"}, 409},
 	{"GET", "/api/v1/integrations/status", "", []string{"list slackintegrations"}, 200},
 	{"GET", "/api/v1/integrations/health", "", []string{"get jiraintegrations"}, 200},
@@ -58,31 +58,36 @@ var endpoints = []endpoint{
 	{"POST", "/api/v1/suites/booking/runs", "", []string{"create jobs"}, 201},
 	{"GET", "/api/v1/runs", "", []string{"list jobs"}, 200},
 	{"GET", "/api/v1/runs/monday", "", []string{"get jobs"}, 200},
-	{"GET", "/api/v1/notifications/told", "", []string{"get notifications"}, 200},
+	{"GET", "/api/v1/notifications/sent-one", "", []string{"get notifications"}, 200},
 	{"GET", "/api/v1/summary", "", []string{"list defects"}, 200},
 	{"POST", "/api/v1/webhooks/alertmanager", alerts("a"), []string{"create notifications"}, 200},
 	{"POST", "/api/v1/events", cloudEvent("b"), []string{"create notifications"}, 200},
 }
 
-// furnished is a world with everything that the endpoints are about.
-func furnished(t *testing.T) *world {
+// newFilledWorld returns a world with an object of each kind that the endpoints are about.
+func newFilledWorld(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
-	asleep, dozing := w.slack(), w.jira()
-	asleep.Name, asleep.Spec.Suspend, asleep.Spec.Default = "asleep", true, false
-	dozing.Name, dozing.Spec.Suspend, dozing.Spec.Default = "asleep", true, false
-	w.create(w.slack(), w.jira(), asleep, dozing, w.rule(), w.defect("found"), w.suite("booking"), w.job("monday"))
+	slack := w.slack()
+	slack.Name = "asleep"
+	slack.Spec.Suspend = true
+	slack.Spec.Default = false
+	jira := w.jira()
+	jira.Name = "asleep"
+	jira.Spec.Suspend = true
+	jira.Spec.Default = false
+	w.create(w.slack(), w.jira(), slack, jira, w.rule(), w.defect("found"), w.suite("booking"), w.job("monday"))
 	return w
 }
 
-func TestEveryEndpointAsksForItsRights(t *testing.T) {
+func TestEveryEndpointIsAuthorized(t *testing.T) {
 	listed := map[string]bool{}
 	for _, e := range endpoints {
 		path, _, _ := strings.Cut(e.path, "?")
 		listed[e.method+" "+document.template(path)] = true
 		t.Run(e.method+" "+e.path, func(t *testing.T) {
-			w := furnished(t)
-			w.create(w.told("told"))
+			w := newFilledWorld(t)
+			w.create(w.notification("sent-one"))
 			for _, c := range []struct {
 				name   string
 				caller *caller
@@ -90,8 +95,8 @@ func TestEveryEndpointAsksForItsRights(t *testing.T) {
 			}{
 				{"no token", &caller{w: w, base: base}, http.StatusUnauthorized},
 				{"a wrong token", &caller{w: w, base: base, token: "wrong"}, http.StatusUnauthorized},
-				{"no right", w.who(), http.StatusForbidden},
-				{"right", w.who(e.rights...), e.status},
+				{"no right", w.callerWith(), http.StatusForbidden},
+				{"right", w.callerWith(e.rights...), e.status},
 			} {
 				a := c.caller.ask(e.method, e.path, e.body, e.headers()...)
 				w.Expect(a.status).To(gomega.Equal(c.want), "%s: %s", c.name, a.body)
@@ -99,8 +104,8 @@ func TestEveryEndpointAsksForItsRights(t *testing.T) {
 					w.Expect(a.header.Get("WWW-Authenticate")).To(gomega.HavePrefix("Bearer"))
 				}
 			}
-			if len(e.rights) > 1 { // each of them counts
-				w.Expect(w.who(e.rights[:1]...).ask(e.method, e.path, e.body, e.headers()...).status).To(gomega.BeElementOf(http.StatusForbidden))
+			if len(e.rights) > 1 { // each of them is needed
+				w.Expect(w.callerWith(e.rights[:1]...).ask(e.method, e.path, e.body, e.headers()...).status).To(gomega.BeElementOf(http.StatusForbidden))
 			}
 		})
 	}
@@ -113,28 +118,29 @@ func TestEveryEndpointAsksForItsRights(t *testing.T) {
 	}
 }
 
-func TestWithoutRightsNothingIsLearnt(t *testing.T) {
-	w := furnished(t)
-	w.create(w.told("told"))
-	nobody := w.who()
+func TestForbiddenAnswersRevealNothing(t *testing.T) {
+	w := newFilledWorld(t)
+	w.create(w.notification("sent-one"))
+	none := w.callerWith()
 	for _, pair := range [][3]string{
 		{"GET", "/api/v1/defects/found", "/api/v1/defects/missing"},
 		{"GET", "/api/v1/integrations/slack/config?name=slack", "/api/v1/integrations/slack/config?name=missing"},
 		{"DELETE", "/api/v1/rules/alerts", "/api/v1/rules/missing"},
 		{"GET", "/api/v1/runs/monday", "/api/v1/runs/missing"},
-		{"GET", "/api/v1/notifications/told", "/api/v1/notifications/missing"},
+		{"GET", "/api/v1/notifications/sent-one", "/api/v1/notifications/missing"},
 	} {
-		there, missing := nobody.ask(pair[0], pair[1], ""), nobody.ask(pair[0], pair[2], "")
-		w.Expect(there.body).To(gomega.Equal(missing.body))
+		existing := none.ask(pair[0], pair[1], "")
+		missing := none.ask(pair[0], pair[2], "")
+		w.Expect(existing.body).To(gomega.Equal(missing.body))
 	}
 	for _, name := range []string{"alerts", "missing"} {
-		a := nobody.ask("PUT", "/api/v1/rules/"+name, ruleBody)
+		a := none.ask("PUT", "/api/v1/rules/"+name, ruleBody)
 		w.Expect(a.status).To(gomega.Equal(http.StatusForbidden))
 		w.Expect(a.body).To(gomega.ContainSubstring("may not create notificationrules"))
 	}
 }
 
-func TestWhatIsWrongIsNamed(t *testing.T) {
+func TestProblems(t *testing.T) {
 	for _, c := range []struct {
 		name, method, path, body string
 		headers                  []string
@@ -193,8 +199,8 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"a defect read long ago", "PATCH", "/api/v1/defects/found", `{"state":"Resolved"}`, []string{"If-Match", `"1"`}, 412, "read it again"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := furnished(t)
-			a := w.all().ask(c.method, c.path, c.body, c.headers...)
+			w := newFilledWorld(t)
+			a := w.admin().ask(c.method, c.path, c.body, c.headers...)
 			w.Expect(a.status).To(gomega.Equal(c.status), a.body)
 			w.Expect(a.header.Get("Content-Type")).To(gomega.Equal("application/problem+json"))
 			w.Expect(a.body).To(gomega.ContainSubstring(c.says))

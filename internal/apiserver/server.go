@@ -35,8 +35,8 @@ const (
 
 // Outbox stores the Notifications of events.
 type Outbox interface {
-	// Announce stores a Notification for each rule in a namespace that matches an event. All are stored when err is nil.
-	// evalErrs joins the errors of rules that could not be evaluated.
+	// Announce stores a Notification for each rule in a namespace that matches an event. All are stored when err is
+	// nil. evalErrs joins the errors of rules that could not be evaluated.
 	Announce(ctx context.Context, namespace string, e *event.Event) (created []string, evalErrs, err error)
 }
 
@@ -68,13 +68,13 @@ type Options struct {
 	// TestTimeout is how long a request waits for the result of a test; 10 s when zero. It must be less than
 	// listener.ReadTimeout, after which net/http gives a request up.
 	TestTimeout time.Duration
-	// RequestsPerSecond is the rate of each caller, with bursts of twice as many; 100 when zero. For requests with events
-	// it is 50 times as many.
+	// RequestsPerSecond is the rate of each caller, with bursts of twice as many; 100 when zero. For requests with
+	// events it is 50 times as many.
 	RequestsPerSecond float64
 	// DashboardURL is where people reach the dashboard, for the links of messages; none when empty.
 	DashboardURL string
-	// Pages returns the handler of all paths that are not the API's, such as a dashboard; none when nil. Its requests to
-	// the API for one request, with that request's context, count once against the rate of its caller.
+	// Pages returns the handler of all paths that are not the API's, such as a dashboard; none when nil. Its requests
+	// to the API for one request, with that request's context, count once against the rate of its caller.
 	Pages func(api http.Handler) http.Handler
 }
 

@@ -20,8 +20,8 @@ type accessAnswer struct {
 	Namespaces        []string
 }
 
-func TestAccessSaysWhatOneMayDo(t *testing.T) {
-	w := furnished(t)
+func TestAccess(t *testing.T) {
+	w := newFilledWorld(t)
 	for _, c := range []struct {
 		name   string
 		rights []string
@@ -32,7 +32,7 @@ func TestAccessSaysWhatOneMayDo(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got accessAnswer
-			a := w.who(c.rights...).ask("GET", "/api/v1/access", "").into(w, &got)
+			a := w.callerWith(c.rights...).ask("GET", "/api/v1/access", "").into(w, &got)
 			w.Expect(a.status).To(gomega.Equal(http.StatusOK))
 			w.Expect(got.Rights).To(gomega.Equal(c.want))
 			w.Expect(got.Namespace).To(gomega.Equal(w.namespace))
@@ -42,17 +42,17 @@ func TestAccessSaysWhatOneMayDo(t *testing.T) {
 		})
 	}
 	var got accessAnswer
-	w.all().ask("GET", "/api/v1/access?namespace=*", "").into(w, &got)
+	w.admin().ask("GET", "/api/v1/access?namespace=*", "").into(w, &got)
 	w.Expect(got.Namespace).To(gomega.Equal("*"))
 	w.Expect(got.Rights).To(gomega.BeEmpty()) // a Role is about one namespace
 	w.Expect((&caller{w: w, base: base}).ask("GET", "/api/v1/access", "").status).To(gomega.Equal(http.StatusUnauthorized))
 }
 
-func TestANotificationWithItsMessage(t *testing.T) {
-	w := furnished(t)
-	n := w.told("sent")
-	w.create(n, w.told("told"))
-	status(w, n, func(n *v1alpha1.Notification) {
+func TestNotificationWithMessage(t *testing.T) {
+	w := newFilledWorld(t)
+	n := w.notification("sent")
+	w.create(n, w.notification("sent-one"))
+	setStatus(w, n, func(n *v1alpha1.Notification) {
 		n.Status.Attempts = 2
 		n.Status.Message = &v1alpha1.PostedMessage{Integration: w.namespace + "/slack", Channel: "C1", TS: "1.2", Permalink: "https://example.slack.com/x"}
 		condition.True(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Slack accepted the message")
@@ -67,7 +67,7 @@ func TestANotificationWithItsMessage(t *testing.T) {
 			Blocks []struct{ Section string }
 		}
 	}
-	w.who("get notifications").ask("GET", "/api/v1/notifications/sent", "").into(w, &got)
+	w.callerWith("get notifications").ask("GET", "/api/v1/notifications/sent", "").into(w, &got)
 	w.Expect(got.Outcome).To(gomega.Equal("Succeeded"))
 	w.Expect(got.Attempts).To(gomega.Equal(2))
 	w.Expect(got.TS).To(gomega.Equal("1.2"))
@@ -77,16 +77,16 @@ func TestANotificationWithItsMessage(t *testing.T) {
 	w.Expect(got.Message.Text).To(gomega.ContainSubstring("Latency is high"))
 	w.Expect(got.Message.Blocks).NotTo(gomega.BeEmpty())
 
-	digest := w.told("digest")
-	digest.Spec.Members = []v1alpha1.NotificationName{"told", "sent", "gone"}
+	digest := w.notification("digest")
+	digest.Spec.Members = []v1alpha1.NotificationName{"sent-one", "sent", "gone"}
 	w.create(digest)
 	var together struct {
 		Members []string
 		Message struct{ Text string }
 	}
-	w.who("get notifications").ask("GET", "/api/v1/notifications/digest", "").into(w, &together)
-	w.Expect(together.Members).To(gomega.Equal([]string{w.namespace + "/told", w.namespace + "/sent", w.namespace + "/gone"}))
-	w.Expect(together.Message.Text).To(gomega.ContainSubstring("1 event")) // both tell the same one
+	w.callerWith("get notifications").ask("GET", "/api/v1/notifications/digest", "").into(w, &together)
+	w.Expect(together.Members).To(gomega.Equal([]string{w.namespace + "/sent-one", w.namespace + "/sent", w.namespace + "/gone"}))
+	w.Expect(together.Message.Text).To(gomega.ContainSubstring("1 event")) // both are of the same event
 }
 
 type summaryAnswer struct {
@@ -110,36 +110,36 @@ type summaryAnswer struct {
 }
 
 func TestSummary(t *testing.T) {
-	w := furnished(t)
-	sent := w.told("sent")
+	w := newFilledWorld(t)
+	sent := w.notification("sent")
 	w.create(sent)
-	status(w, sent, func(n *v1alpha1.Notification) {
+	setStatus(w, sent, func(n *v1alpha1.Notification) {
 		n.Status.Message = &v1alpha1.PostedMessage{Integration: w.namespace + "/slack", Time: &metav1.Time{Time: time.Now()}}
 		condition.True(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Slack accepted the message")
 	})
 	for _, name := range []string{"refused-1", "refused-2"} {
-		n := w.told(name)
+		n := w.notification(name)
 		w.create(n)
-		status(w, n, func(n *v1alpha1.Notification) {
+		setStatus(w, n, func(n *v1alpha1.Notification) {
 			condition.False(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonRejected, "channel_not_found: invite the bot")
 		})
 	}
 	d := w.defect("refused")
 	d.Spec.Severity = v1alpha1.SeverityCritical
 	w.create(d)
-	status(w, d, func(d *v1alpha1.Defect) {
+	setStatus(w, d, func(d *v1alpha1.Defect) {
 		condition.False(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonUnauthorized, "401: renew the token")
 		condition.NotReady(d, condition.Stalled, v1alpha1.ReasonUnauthorized, "401: renew the token")
 	})
 	filed := w.defect("filed")
 	w.create(filed)
-	status(w, filed, func(d *v1alpha1.Defect) {
+	setStatus(w, filed, func(d *v1alpha1.Defect) {
 		d.Status.State = v1alpha1.StateResolved
 		d.Status.Jira = &v1alpha1.DefectTicket{Integration: w.namespace + "/jira", Key: "VOICE-1", CreatedTime: &metav1.Time{Time: time.Now()}}
 	})
 
 	var got summaryAnswer
-	all := w.all()
+	all := w.admin()
 	w.Eventually(func() int {
 		got = summaryAnswer{}
 		all.ask("GET", "/api/v1/summary", "").into(w, &got)
@@ -172,9 +172,9 @@ func TestSummary(t *testing.T) {
 	w.Expect(got.Suites[0].Suite).To(gomega.Equal("booking"))
 	w.Expect(got.Suites[0].Runs).To(gomega.HaveLen(1))
 
-	// Everybody sees as much as they may list.
+	// Callers see what they may list.
 	got = summaryAnswer{}
-	w.who("list slackintegrations").ask("GET", "/api/v1/summary", "").into(w, &got)
+	w.callerWith("list slackintegrations").ask("GET", "/api/v1/summary", "").into(w, &got)
 	w.Expect(got.Defects).To(gomega.BeNil())
 	w.Expect(got.Attention).To(gomega.BeEmpty())
 	w.Expect(got.Suites).To(gomega.BeEmpty())

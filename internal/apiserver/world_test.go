@@ -37,7 +37,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
-// The API between real callers and a real API server with RBAC on.
+// These tests have real callers, and a real API server with RBAC.
 
 var (
 	kube     client.Client
@@ -72,19 +72,19 @@ func run(m *testing.M) (code int, err error) {
 	if kube, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
 		return 0, err
 	}
-	operator, err := asOperator(config)
+	operator, err := operatorConfig(config)
 	if err != nil {
 		return 0, err
 	}
 	if mgr, err = ctrl.NewManager(operator, ctrl.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}}); err != nil {
 		return 0, err
 	}
-	who, err := identity.New(operator)
+	authenticator, err := identity.New(operator)
 	if err != nil {
 		return 0, err
 	}
 	options = apiserver.Options{
-		Addr: "127.0.0.1:0", Identity: who, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Clock: clock.RealClock{},
+		Addr: "127.0.0.1:0", Identity: authenticator, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Clock: clock.RealClock{},
 		Outbox: &outbox.Outbox{Client: mgr.GetClient(), Clock: clock.RealClock{}, MaxEventAge: time.Hour},
 	}
 	server, err := apiserver.New(options)
@@ -111,8 +111,9 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// asOperator is the configuration of somebody who may do what the operator's ClusterRole, made of the markers in the code, allows.
-func asOperator(admin *rest.Config) (*rest.Config, error) {
+// operatorConfig returns the configuration of a client that has the operator's ClusterRole, which is generated from the
+// markers in the code.
+func operatorConfig(admin *rest.Config) (*rest.Config, error) {
 	raw, err := os.ReadFile(filepath.Join("..", "..", "config", "rbac", "role.yaml"))
 	if err != nil {
 		return nil, err
@@ -132,7 +133,7 @@ func asOperator(admin *rest.Config) (*rest.Config, error) {
 	}); err != nil {
 		return nil, err
 	}
-	token, err := tokenOf("default", "operator")
+	token, err := newToken("default", "operator")
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +143,8 @@ func asOperator(admin *rest.Config) (*rest.Config, error) {
 	return out, nil
 }
 
-// tokenOf makes a service account and a token for it.
-func tokenOf(namespace, name string) (string, error) {
+// newToken creates a service account, and returns a token of it.
+func newToken(namespace, name string) (string, error) {
 	ctx := context.Background()
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	if err := kube.Create(ctx, account); err != nil {
@@ -156,7 +157,7 @@ func tokenOf(namespace, name string) (string, error) {
 	return request.Status.Token, nil
 }
 
-// alerts is what Alertmanager sends of alerts that have just begun.
+// alerts returns what Alertmanager sends for alerts that fire now.
 func alerts(names ...string) string {
 	var all []map[string]any
 	for _, name := range names {
@@ -166,12 +167,12 @@ func alerts(names ...string) string {
 	return string(body)
 }
 
-// cloudEvent is an alert as a CloudEvent.
+// cloudEvent returns an alert as a CloudEvent.
 func cloudEvent(id string) string {
 	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"tests","type":"dev.voiceai.system.alert.firing","data":{"title":%q,"severity":"high"}}`, id, id)
 }
 
-// world is a namespace with one of everything.
+// world is a namespace of a test.
 type world struct {
 	*gomega.WithT
 	t         *testing.T
@@ -193,7 +194,7 @@ func (w *world) create(objects ...client.Object) {
 	w.t.Helper()
 	for _, o := range objects {
 		o.SetNamespace(w.namespace)
-		w.Expect(kube.Create(w.t.Context(), o, client.FieldOwner("somebody"))).To(gomega.Succeed())
+		w.Expect(kube.Create(w.t.Context(), o, client.FieldOwner("a-user"))).To(gomega.Succeed())
 		live, _ := o.DeepCopyObject().(client.Object)
 		w.Eventually(func() error { return mgr.GetClient().Get(w.t.Context(), client.ObjectKeyFromObject(o), live) }).Should(gomega.Succeed())
 	}
@@ -222,7 +223,7 @@ func (w *world) defect(name string) *v1alpha1.Defect {
 	return &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.DefectSpec{Title: "Books the wrong day", Severity: v1alpha1.SeverityHigh, Suite: "booking"}}
 }
 
-func (w *world) told(name string) *v1alpha1.Notification {
+func (w *world) notification(name string) *v1alpha1.Notification {
 	return &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.NotificationSpec{
 		Rule: v1alpha1.RuleReference{Name: "alerts", UID: "1"}, Channel: "#voice-ai-alerts",
 		Event: v1alpha1.NotificationEvent{ID: "e-1", Type: v1alpha1.EventSystemAlertFiring, Time: metav1.Now(), Severity: v1alpha1.SeverityHigh,
@@ -245,19 +246,19 @@ func (w *world) job(name string) *batchv1.Job {
 	}
 }
 
-// caller is somebody with a token.
+// caller is a client with a token.
 type caller struct {
 	w     *world
 	token string
 	base  string
 }
 
-// who makes somebody who may do just this, each as "verb resource", in the namespace.
-func (w *world) who(rights ...string) *caller {
+// callerWith returns a caller with just the given permissions in the namespace, each as "verb resource".
+func (w *world) callerWith(rights ...string) *caller {
 	w.t.Helper()
 	w.accounts++
 	name := fmt.Sprintf("caller-%d", w.accounts)
-	token, err := tokenOf(w.namespace, name)
+	token, err := newToken(w.namespace, name)
 	w.Expect(err).NotTo(gomega.HaveOccurred())
 	role := &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}}
 	for _, right := range rights {
@@ -276,7 +277,7 @@ func (w *world) who(rights ...string) *caller {
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.namespace, Name: name}},
 	})).To(gomega.Succeed())
-	for _, rule := range role.Rules { // the API server takes a moment to notice
+	for _, rule := range role.Rules { // the API server takes a moment to see them
 		w.Eventually(func() (bool, error) {
 			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 				User: "system:serviceaccount:" + w.namespace + ":" + name, ResourceAttributes: &authorizationv1.ResourceAttributes{
@@ -289,8 +290,8 @@ func (w *world) who(rights ...string) *caller {
 	return &caller{w: w, token: token, base: base}
 }
 
-// all is somebody who may do everything in the namespace.
-func (w *world) all() *caller { return w.who("* *", "* jobs", "* cronjobs", "* secrets") }
+// admin returns a caller that may do everything in the namespace.
+func (w *world) admin() *caller { return w.callerWith("* *", "* jobs", "* cronjobs", "* secrets") }
 
 type answer struct {
 	status int
@@ -298,17 +299,18 @@ type answer struct {
 	body   string
 }
 
-// into reads the answer.
+// into decodes the answer.
 func (a answer) into(w *world, v any) answer {
 	w.t.Helper()
 	w.Expect(json.Unmarshal([]byte(a.body), v)).To(gomega.Succeed(), a.body)
 	return a
 }
 
-// secretValue is in everything secret that these tests send: no answer may have it.
+// secretValue is part of every secret that these tests send. No answer may have it.
 const secretValue = "s3cr3t"
 
-// ask sends a request to the API, about the namespace, and checks that the answer is as the document says. headers are names and values.
+// ask sends a request about the namespace, and checks that the answer conforms to the document. headers are names and
+// values.
 func (c *caller) ask(method, path, body string, headers ...string) answer {
 	c.w.t.Helper()
 	if !strings.Contains(path, "namespace=") {

@@ -45,8 +45,8 @@ func NewCache(now clock.PassiveClock, a action.Authorizer) *Cache {
 	}}
 }
 
-// Get returns the rights of a caller in a namespace; in all of them when it is empty. Requests for the same rights at the
-// same time share a review, which outlives each of them.
+// Get returns the rights of a caller in a namespace; in all of them when it is empty. Requests for the same rights at
+// the same time share a review, which outlives each of them.
 func (c *Cache) Get(ctx context.Context, caller identity.Caller, namespace string) (Rights, error) {
 	who, err := json.Marshal([]any{caller.GetName(), caller.GetUID(), caller.GetGroups(), caller.GetExtra(), namespace})
 	if err != nil {

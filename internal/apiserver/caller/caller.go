@@ -41,8 +41,8 @@ func (p Permissions) Require(ctx context.Context, verb string, r action.Resource
 	return problem.From(ctx, action.Require(ctx, p.Authorizer, Of(ctx), r.Access(verb, key)), "")
 }
 
-// RequireChange returns a problem, 403, when the caller may neither create nor update an object, so that the caller does
-// not learn whether it exists.
+// RequireChange returns a problem, 403, when the caller may neither create nor update an object, so that the caller
+// does not learn whether it exists.
 func (p Permissions) RequireChange(ctx context.Context, r action.Resource, key types.NamespacedName) error {
 	ok, err := p.May(ctx, "update", r, key)
 	if err != nil || ok {

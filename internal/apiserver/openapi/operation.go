@@ -38,8 +38,8 @@ func Config() huma.Config {
 	}
 }
 
-// Register adds an operation, with what all operations have in common. Its other statuses have the same answer as its usual
-// one. A request body that the operation brings along is documented as it is, and is not validated.
+// Register adds an operation, with what all operations have in common. Its other statuses have the same answer as its
+// usual one. A request body that the operation brings along is documented as it is, and is not validated.
 func Register[I, O any](api huma.API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
 	op.Security = []map[string][]string{{bearer: {}}}
 	op.MaxBodyBytes = cmp.Or(op.MaxBodyBytes, maxBody)

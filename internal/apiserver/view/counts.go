@@ -8,7 +8,8 @@ import (
 // maxCounts bounds how many counts are kept.
 const maxCounts = 64
 
-// counts are the counts of one kind of object in a namespace. They are shared between requests: they must not be changed.
+// counts are the counts of one kind of object in a namespace. They are shared between requests: they must not be
+// changed.
 type counts struct {
 	traffic *traffic
 	needs   []Need // the newest, at most maxNeeds

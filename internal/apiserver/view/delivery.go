@@ -34,8 +34,8 @@ func (m *Model) Notification(ctx context.Context, key types.NamespacedName) (*v1
 	return n, m.live.Get(ctx, key, n)
 }
 
-// Delivery returns a Notification with its message. listsSlack reports whether the caller may list SlackIntegrations in a
-// namespace.
+// Delivery returns a Notification with its message. listsSlack reports whether the caller may list SlackIntegrations
+// in a namespace.
 func (m *Model) Delivery(n *v1alpha1.Notification, listsSlack func(namespace string) bool) Delivery {
 	out := Delivery{
 		LogEntry: m.entry(logSource{notification: n}, listsSlack), CreatedTime: n.CreationTimestamp, Conditions: n.Status.Conditions,
@@ -82,8 +82,8 @@ func (m *Model) messageOf(n *v1alpha1.Notification, e *event.Event) *MessageBody
 	return messageBodyOf(render.Message(e, o))
 }
 
-// isInThread reports whether a Notification goes into the thread of an earlier message about the same Defect, as those of
-// a bot do. The Defect knows which message came first. When it is gone, the type of the event decides.
+// isInThread reports whether a Notification goes into the thread of an earlier message about the same Defect, as
+// those of a bot do. The Defect knows which message came first. When it is gone, the type of the event decides.
 func (m *Model) isInThread(n *v1alpha1.Notification) bool {
 	subject := n.Spec.Event.Subject
 	posted := n.Status.Message

@@ -80,8 +80,8 @@ func delayReason(r *v1alpha1.NotificationRule, compiled *rule.Compiled, e *event
 	return fmt.Sprintf(". It is sent together with %s, %s after the first of them", group, window)
 }
 
-// RecentEvent returns the newest event of a namespace, of those with a Notification that selects. ok is false when there
-// is none.
+// RecentEvent returns the newest event of a namespace, of those with a Notification that selects. ok is false when
+// there is none.
 func (m *Model) RecentEvent(
 	namespace string, selects func(*v1alpha1.Notification) bool,
 ) (e event.Event, ok bool, err error) {

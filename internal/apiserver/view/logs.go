@@ -79,8 +79,9 @@ func (m *Model) ListLogs(q LogQuery) (page.List[LogEntry], error) {
 	return page.Collect(found, func(l logSource) LogEntry { return m.entry(l, q.ListsSlack) }), nil
 }
 
-// isListedNotification reports whether an activity was for a Notification that the list of a namespace, or of all when it
-// is empty, has as an entry of its own. Whether a Notification of another namespace exists makes no difference.
+// isListedNotification reports whether an activity was for a Notification that the list of a namespace, or of all
+// when it is empty, has as an entry of its own. Whether a Notification of another namespace exists makes no
+// difference.
 func (m *Model) isListedNotification(object, list string) bool {
 	name, ok := strings.CutPrefix(object, v1alpha1.KindNotification+"/")
 	if !ok {

@@ -48,8 +48,8 @@ func (r *reports) text(j *batchv1.Job) string {
 	return out
 }
 
-// loadReports loads the reports of those runs that need it. Where that fails they are shown without, and loaded the next
-// time.
+// loadReports loads the reports of those runs that need it. Where that fails they are shown without, and loaded the
+// next time.
 func (m *Model) loadReports(ctx context.Context, runs []*batchv1.Job) {
 	missing := map[string][]types.UID{}
 	for _, j := range runs {

@@ -71,8 +71,8 @@ func suiteOf(j *batchv1.Job) types.NamespacedName {
 	return types.NamespacedName{Namespace: j.Namespace, Name: j.Labels[v1alpha1.SuiteLabel]}
 }
 
-// ListSuites returns the suites of a namespace, or of all when it is empty. Their last runs are included when the caller
-// may see runs.
+// ListSuites returns the suites of a namespace, or of all when it is empty. Their last runs are included when the
+// caller may see runs.
 func (m *Model) ListSuites(ctx context.Context, namespace string, see Visibility) []Suite {
 	last := map[types.NamespacedName]*batchv1.Job{}
 	if see.Runs {

@@ -41,8 +41,8 @@ type Model struct {
 	reports      *reports
 }
 
-// New returns an empty Model. live reads from the API server what the Model does not hold. dashboardURL is for the links
-// of messages; none when empty.
+// New returns an empty Model. live reads from the API server what the Model does not hold. dashboardURL is for the
+// links of messages; none when empty.
 func New(live client.Reader, dashboardURL string) *Model {
 	return &Model{
 		Slack:         snapshot.New[*v1alpha1.SlackIntegration](nil),
