@@ -113,7 +113,8 @@ func TestIntegrationTestWithoutBody(t *testing.T) {
 		method, path string
 		status       int
 	}{{"POST", "/api/v1/integrations/slack/test", http.StatusAccepted}, {"GET", "/api/v1/integrations/slack/config", http.StatusOK}} {
-		_, err := fmt.Fprintf(connection, "%s %s?namespace=%s HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer %s\r\n\r\n", request.method, request.path, w.namespace, c.token)
+		_, err := fmt.Fprintf(connection, "%s %s?namespace=%s HTTP/1.1\r\nHost: api\r\nAuthorization: Bearer %s\r\n\r\n", request.method,
+			request.path, w.namespace, c.token)
 		w.Expect(err).NotTo(gomega.HaveOccurred())
 		response, err := http.ReadResponse(answers, nil)
 		w.Expect(err).NotTo(gomega.HaveOccurred(), request.path)
@@ -216,7 +217,8 @@ func TestDefectAndTicket(t *testing.T) {
 	c := w.admin()
 	a := c.ask("POST", "/api/v1/defects", `{"name":"d","title":"Hangs up","severity":"High","labels":{"team":"voice"}}`)
 	w.Expect(a.header.Get("Location")).To(gomega.Equal("/api/v1/defects/d?namespace=" + w.namespace))
-	a = c.ask("PATCH", "/api/v1/defects/d", `{"state":"InProgress"}`, "If-Match", a.header.Get("ETag"), "Content-Type", "application/merge-patch+json")
+	a = c.ask("PATCH", "/api/v1/defects/d", `{"state":"InProgress"}`, "If-Match", a.header.Get("ETag"),
+		"Content-Type", "application/merge-patch+json")
 	w.Expect(a.status).To(gomega.Equal(http.StatusOK), a.body)
 	d := &v1alpha1.Defect{}
 	key := types.NamespacedName{Namespace: w.namespace, Name: "d"}
@@ -232,7 +234,8 @@ func TestDefectAndTicket(t *testing.T) {
 	w.Expect(kube.Get(t.Context(), key, d)).To(gomega.Succeed())
 	w.Expect(d.Annotations[v1alpha1.TicketRequestedAtAnnotation]).To(gomega.Equal(requestedAt), "requested once")
 
-	d.Status.Jira = &v1alpha1.DefectTicket{Key: "VOICE-7", URL: "https://example.atlassian.net/browse/VOICE-7", TicketRequestedAt: requestedAt}
+	d.Status.Jira = &v1alpha1.DefectTicket{Key: "VOICE-7", URL: "https://example.atlassian.net/browse/VOICE-7",
+		TicketRequestedAt: requestedAt}
 	w.Expect(kube.Status().Update(t.Context(), d)).To(gomega.Succeed())
 	a = c.ask("POST", "/api/v1/defects/d/jira", "")
 	w.Expect(a.status).To(gomega.Equal(http.StatusOK))
@@ -258,7 +261,10 @@ func TestStartRunOnce(t *testing.T) {
 	}
 
 	w.create(w.suite("booking-two"))
-	w.Eventually(func() string { return c.ask("POST", "/api/v1/suites/booking/runs", "", "Idempotency-Key", "k").body }).Should(gomega.ContainSubstring("choose one of them"))
+	w.Eventually(func() string {
+		return c.ask("POST", "/api/v1/suites/booking/runs", "", "Idempotency-Key",
+			"k").body
+	}).Should(gomega.ContainSubstring("choose one of them"))
 	w.Expect(c.ask("POST", "/api/v1/suites/booking/runs?name=booking-two", "").status).To(gomega.Equal(http.StatusCreated))
 }
 
@@ -271,19 +277,23 @@ func TestRunReports(t *testing.T) {
 	silent.Annotations = nil
 	w.create(failed, silent)
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "failed-x", Labels: map[string]string{batchv1.ControllerUidLabel: string(failed.UID)}},
-		Spec:       failed.Spec.Template.Spec,
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "failed-x",
+			Labels: map[string]string{batchv1.ControllerUidLabel: string(failed.UID)}},
+		Spec: failed.Spec.Template.Spec,
 	}
 	w.Expect(kube.Create(t.Context(), pod)).To(gomega.Succeed())
-	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "run", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
-		Message: `{"passed":2,"failed":1}`, FinishedAt: metav1.Now(),
-	}}}}
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "run",
+		State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+			Message: `{"passed":2,"failed":1}`, FinishedAt: metav1.Now(),
+		}}}}
 	w.Expect(kube.Status().Update(t.Context(), pod)).To(gomega.Succeed())
 	now := metav1.Now()
 	for _, j := range []*batchv1.Job{failed, silent} {
-		j.Status = batchv1.JobStatus{StartTime: &now, CompletionTime: &now, Succeeded: 1, UncountedTerminatedPods: &batchv1.UncountedTerminatedPods{}, Conditions: []batchv1.JobCondition{
-			{Type: batchv1.JobSuccessCriteriaMet, Status: corev1.ConditionTrue, LastTransitionTime: now}, {Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: now},
-		}}
+		j.Status = batchv1.JobStatus{StartTime: &now, CompletionTime: &now, Succeeded: 1,
+			UncountedTerminatedPods: &batchv1.UncountedTerminatedPods{}, Conditions: []batchv1.JobCondition{
+				{Type: batchv1.JobSuccessCriteriaMet, Status: corev1.ConditionTrue,
+					LastTransitionTime: now}, {Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: now},
+			}}
 		w.Expect(kube.Status().Update(t.Context(), j)).To(gomega.Succeed())
 	}
 	type record struct {
@@ -341,7 +351,8 @@ func TestEventsAreStoredOnce(t *testing.T) {
 	w.Expect(told.Items).To(gomega.HaveLen(2))
 	w.Expect(c.ask("POST", "/api/v1/webhooks/alertmanager", body).body).To(gomega.MatchJSON(`{"events":2,"notifications":0}`))
 	batch := []string{"Content-Type", "application/cloudevents-batch+json"}
-	w.Expect(c.ask("POST", "/api/v1/events", "["+cloudEvent("three")+","+cloudEvent("three")+"]", batch...).status).To(gomega.Equal(http.StatusOK))
+	w.Expect(c.ask("POST", "/api/v1/events", "["+cloudEvent("three")+","+cloudEvent("three")+"]",
+		batch...).status).To(gomega.Equal(http.StatusOK))
 	w.Eventually(func() int {
 		c.ask("GET", "/api/v1/integrations/logs", "").into(w, &log)
 		return log.Total
@@ -355,7 +366,8 @@ func TestEventsAreStoredOnce(t *testing.T) {
 		n := &told.Items[i]
 		setStatus(w, n, func(n *v1alpha1.Notification) {
 			if string(n.Spec.Event.ID) == ids["one"] {
-				n.Status.Message = &v1alpha1.PostedMessage{Channel: "CALERTS", Permalink: "https://slack.example.com/p1", Time: ptrTo(metav1.Now())}
+				n.Status.Message = &v1alpha1.PostedMessage{Channel: "CALERTS",
+					Permalink: "https://slack.example.com/p1", Time: ptrTo(metav1.Now())}
 				condition.True(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Sent")
 			} else {
 				condition.False(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonRejected, "channel_not_found: create it")
@@ -382,7 +394,8 @@ func TestEventsAreStoredOnce(t *testing.T) {
 	w.Expect(dry.Matches).To(gomega.BeTrue())
 	w.Expect(dry.Source + " " + dry.Event.ID).To(gomega.Equal("Recent " + ids["two"]))
 	w.Expect(dry.Message.Text).To(gomega.ContainSubstring("two"))
-	c.ask("POST", "/api/v1/rules/alerts/test", `{"event":{"type":"SystemAlertFiring","severity":"Low","data":{"title":"<!channel>"}}}`).into(w, &dry)
+	c.ask("POST", "/api/v1/rules/alerts/test",
+		`{"event":{"type":"SystemAlertFiring","severity":"Low","data":{"title":"<!channel>"}}}`).into(w, &dry)
 	w.Expect(dry.Matches).To(gomega.BeFalse())
 	w.Expect(dry.Why).To(gomega.ContainSubstring("spec.minSeverity"))
 	w.Expect(dry.Message.Text).NotTo(gomega.ContainSubstring("<!channel>"))
@@ -396,7 +409,8 @@ func TestListRulesShowsErrors(t *testing.T) {
 	w.create(rule)
 	setStatus(w, rule, func(r *v1alpha1.NotificationRule) {
 		r.Status.ErrorsTotal = 3
-		r.Status.LastError = &v1alpha1.RuleError{Time: metav1.Now(), EventID: "e1", EventType: v1alpha1.EventSystemAlertFiring, Message: "no such key: minutes"}
+		r.Status.LastError = &v1alpha1.RuleError{Time: metav1.Now(), EventID: "e1",
+			EventType: v1alpha1.EventSystemAlertFiring, Message: "no such key: minutes"}
 	})
 	w.Eventually(func() (out []string) {
 		var got struct {
@@ -420,12 +434,17 @@ func TestLogHasActivities(t *testing.T) {
 	jira := w.jira()
 	w.create(jira)
 	setStatus(w, jira, func(o *v1alpha1.JiraIntegration) {
-		o.Status.Activities = []v1alpha1.Activity{{Time: metav1.Now(), Action: "CreateIssue", Object: "Defect/x/d", Outcome: v1alpha1.OutcomeSucceeded, Detail: "VOICE-1"}}
+		o.Status.Activities = []v1alpha1.Activity{{Time: metav1.Now(), Action: "CreateIssue", Object: "Defect/x/d",
+			Outcome: v1alpha1.OutcomeSucceeded, Detail: "VOICE-1"}}
 	})
 	c := w.callerWith("list jiraintegrations")
-	w.Eventually(func() string { return c.ask("GET", "/api/v1/integrations/logs?integration=jira&object=d", "").body }).Should(gomega.ContainSubstring("VOICE-1"))
+	w.Eventually(func() string {
+		return c.ask("GET", "/api/v1/integrations/logs?integration=jira&object=d",
+			"").body
+	}).Should(gomega.ContainSubstring("VOICE-1"))
 	w.Expect(c.ask("GET", "/api/v1/integrations/logs?integration=other", "").body).NotTo(gomega.ContainSubstring("VOICE-1"))
-	w.Expect(w.callerWith("list slackintegrations").ask("GET", "/api/v1/integrations/logs", "").body).NotTo(gomega.ContainSubstring("VOICE-1"))
+	w.Expect(w.callerWith("list slackintegrations").ask("GET", "/api/v1/integrations/logs",
+		"").body).NotTo(gomega.ContainSubstring("VOICE-1"))
 }
 
 // watch opens a stream of changes and reads its lines.
@@ -491,7 +510,8 @@ func TestWatchSincePosition(t *testing.T) {
 	w.create(w.defect("between"))
 	w.Eventually(func() string { return c.ask("GET", "/api/v1/defects"+here, "").body }).Should(gomega.ContainSubstring(`"between"`))
 
-	for name, since := range map[string]string{"the first stream of a page": "&since=" + position, "of another process": "&since=ELSEWHERE3", "malformed": "&since=x"} {
+	for name, since := range map[string]string{"the first stream of a page": "&since=" + position,
+		"of another process": "&since=ELSEWHERE3", "malformed": "&since=x"} {
 		_, lines := c.watch("/api/v1/watch" + here + since)
 		w.Eventually(lines).Should(gomega.Receive(gomega.Equal(`data: {"kind":"Defect"}`)), name)
 	}
@@ -504,7 +524,8 @@ func TestWatchSincePosition(t *testing.T) {
 	w.Expect(first).To(gomega.Equal(`data: {"kind":"NotificationRule"}`), "what was read already is not sent again")
 
 	none := w.callerWith()
-	w.Expect(none.ask("GET", "/api/v1/access"+here, "").header).NotTo(gomega.HaveKey("Last-Event-Id"), "callers without permissions do not learn that anything changes")
+	w.Expect(none.ask("GET", "/api/v1/access"+here, "").header).NotTo(gomega.HaveKey("Last-Event-Id"),
+		"callers without permissions do not learn that anything changes")
 	w.Expect(none.ask("GET", "/api/v1/defects"+here, "").header).NotTo(gomega.HaveKey("Last-Event-Id"))
 }
 
@@ -525,8 +546,9 @@ func TestRateLimit(t *testing.T) {
 func TestDocumentation(t *testing.T) {
 	w := newWorld(t)
 	for path, kind := range map[string]string{
-		"/docs": "text/html; charset=utf-8", "/docs/swagger-ui.css": "text/css; charset=utf-8", "/docs/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-		"/docs/start.js": "text/javascript; charset=utf-8", "/docs/favicon-32x32.png": "image/png", "/openapi.json": "application/json",
+		"/docs": "text/html; charset=utf-8", "/docs/swagger-ui.css": "text/css; charset=utf-8",
+		"/docs/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+		"/docs/start.js":             "text/javascript; charset=utf-8", "/docs/favicon-32x32.png": "image/png", "/openapi.json": "application/json",
 	} {
 		response, err := http.Get(base + path)
 		w.Expect(err).NotTo(gomega.HaveOccurred())

@@ -49,7 +49,8 @@ func TestCredentialsAreStoredAndNeverShown(t *testing.T) {
 	w.Expect(s.OwnerReferences[0].Kind).To(gomega.Equal("SlackIntegration"))
 
 	// A new token is used under a new key, together with the rest; the old key is removed.
-	a = c.ask("PUT", "/api/v1/integrations/slack/config", `{"spec":{"defaultChannel":"#other"},"credentials":{"botToken":"xoxb-s3cr3t-2","signingSecret":"s3cr3t"}}`,
+	a = c.ask("PUT", "/api/v1/integrations/slack/config",
+		`{"spec":{"defaultChannel":"#other"},"credentials":{"botToken":"xoxb-s3cr3t-2","signingSecret":"s3cr3t"}}`,
 		"If-Match", a.header.Get("ETag")).into(w, &second)
 	w.Expect(a.status).To(gomega.Equal(http.StatusOK))
 	w.Expect(second.Spec.Bot.TokenSecretRef.Key).NotTo(gomega.Equal(first.Spec.Bot.TokenSecretRef.Key))
@@ -66,14 +67,16 @@ func TestCredentialsAreStoredAndNeverShown(t *testing.T) {
 	w.Expect(w.secret("slack-credentials").Data).To(gomega.Equal(s.Data))
 
 	// The same twice is the same.
-	again := c.ask("PUT", "/api/v1/integrations/slack/config", `{"spec":{"defaultChannel":"#third"},"credentials":{"botToken":"xoxb-s3cr3t-2","signingSecret":"s3cr3t"}}`)
+	again := c.ask("PUT", "/api/v1/integrations/slack/config",
+		`{"spec":{"defaultChannel":"#third"},"credentials":{"botToken":"xoxb-s3cr3t-2","signingSecret":"s3cr3t"}}`)
 	w.Expect(again.status).To(gomega.Equal(http.StatusOK))
 	w.Expect(again.body).To(gomega.MatchJSON(a.body))
 	w.Expect(again.header.Get("ETag")).To(gomega.Equal(a.header.Get("ETag")))
 	w.Expect(w.secret("slack-credentials").ResourceVersion).To(gomega.Equal(s.ResourceVersion))
 
 	// From a bot to a webhook.
-	a = c.ask("PUT", "/api/v1/integrations/slack/config", `{"spec":{},"credentials":{"webhookURL":"https://hooks.example.com/s3cr3t"}}`).into(w, &fourth)
+	a = c.ask("PUT", "/api/v1/integrations/slack/config",
+		`{"spec":{},"credentials":{"webhookURL":"https://hooks.example.com/s3cr3t"}}`).into(w, &fourth)
 	w.Expect(a.status).To(gomega.Equal(http.StatusOK), a.body)
 	w.Expect(fourth.Credentials).NotTo(gomega.HaveKey("botToken"))
 	w.Expect(fourth.Credentials["webhookURL"].Set).To(gomega.BeTrue())
@@ -112,7 +115,8 @@ func TestCredentialsAreNotSentElsewhere(t *testing.T) {
 	}
 	w.Expect(c.ask("PUT", at+"?name=new", basic("https://elsewhere.example.com")).status).To(gomega.Equal(http.StatusForbidden))
 	w.Expect(w.secret("jira-credentials").Data).To(gomega.HaveLen(1))
-	w.Expect(c.ask("PUT", at, `{"spec":{"apiURL":"https://example.atlassian.net","projectKey":"OTHER"}}`).status).To(gomega.Equal(http.StatusOK))
+	w.Expect(c.ask("PUT", at,
+		`{"spec":{"apiURL":"https://example.atlassian.net","projectKey":"OTHER"}}`).status).To(gomega.Equal(http.StatusOK))
 	w.Expect(reader.ask("PUT", at, elsewhere).status).To(gomega.Equal(http.StatusOK))
 	w.Expect(c.ask("PUT", at, jiraBody).status).To(gomega.Equal(http.StatusOK), "the token is given anew")
 }
@@ -222,8 +226,10 @@ func TestETagIgnoresStatus(t *testing.T) {
 	w.Expect(kube.Get(t.Context(), client.ObjectKeyFromObject(o), o)).To(gomega.Succeed())
 	o.Status.SentTotal = 7
 	w.Expect(kube.Status().Update(t.Context(), o)).To(gomega.Succeed())
-	w.Expect(c.ask("PUT", "/api/v1/integrations/slack/config", slackBody, "If-Match", a.header.Get("ETag")).status).To(gomega.Equal(http.StatusOK))
-	w.Expect(c.ask("PUT", "/api/v1/integrations/slack/config", slackBody, "If-Match", a.header.Get("ETag")).status).To(gomega.Equal(http.StatusPreconditionFailed))
+	w.Expect(c.ask("PUT", "/api/v1/integrations/slack/config", slackBody, "If-Match",
+		a.header.Get("ETag")).status).To(gomega.Equal(http.StatusOK))
+	w.Expect(c.ask("PUT", "/api/v1/integrations/slack/config", slackBody, "If-Match",
+		a.header.Get("ETag")).status).To(gomega.Equal(http.StatusPreconditionFailed))
 }
 
 func TestManagedObjectsAreNotChanged(t *testing.T) {
@@ -233,12 +239,15 @@ func TestManagedObjectsAreNotChanged(t *testing.T) {
 			c := w.admin()
 			apply := func(kind, name string, spec map[string]any) {
 				o := &unstructured.Unstructured{Object: map[string]any{
-					"apiVersion": v1alpha1.GroupVersion.String(), "kind": kind, "metadata": map[string]any{"namespace": w.namespace, "name": name}, "spec": spec,
+					"apiVersion": v1alpha1.GroupVersion.String(), "kind": kind,
+					"metadata": map[string]any{"namespace": w.namespace, "name": name}, "spec": spec,
 				}}
-				w.Expect(kube.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(o), client.FieldOwner(manager))).To(gomega.Succeed())
+				w.Expect(kube.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(o),
+					client.FieldOwner(manager))).To(gomega.Succeed())
 			}
 			apply("NotificationRule", "alerts", map[string]any{"eventTypes": []any{"SystemAlertFiring"}})
-			apply("SlackIntegration", "slack", map[string]any{"defaultChannel": "#x", "bot": map[string]any{"tokenSecretRef": map[string]any{"name": "own", "key": "token"}}})
+			apply("SlackIntegration", "slack", map[string]any{"defaultChannel": "#x",
+				"bot": map[string]any{"tokenSecretRef": map[string]any{"name": "own", "key": "token"}}})
 			apply("Defect", "placed", map[string]any{"title": "x", "severity": "Low", "state": "Open"})
 			apply("Defect", "free", map[string]any{"title": "x", "severity": "Low"})
 			for _, r := range [][3]string{
@@ -260,7 +269,8 @@ func TestManagedObjectsAreNotChanged(t *testing.T) {
 			a := c.ask("DELETE", "/api/v1/rules/noted", "")
 			w.Expect(a.status).To(gomega.Equal(http.StatusConflict), a.body)
 			w.Expect(a.body).To(gomega.ContainSubstring("managed by kubectl apply"))
-			w.Expect(c.ask("PATCH", "/api/v1/defects/free", `{"state":"Resolved"}`).status).To(gomega.Equal(http.StatusOK), "no tool applies its state")
+			w.Expect(c.ask("PATCH", "/api/v1/defects/free",
+				`{"state":"Resolved"}`).status).To(gomega.Equal(http.StatusOK), "no tool applies its state")
 			secrets := &corev1.SecretList{}
 			w.Expect(kube.List(t.Context(), secrets, client.InNamespace(w.namespace))).To(gomega.Succeed())
 			w.Expect(secrets.Items).To(gomega.BeEmpty())

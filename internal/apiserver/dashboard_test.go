@@ -86,7 +86,8 @@ func TestDashboardFollowsPermissions(t *testing.T) {
 	address := withDashboard(t)
 	here := "?namespace=" + w.namespace
 	pages := map[string]string{
-		"/" + here: "Slack", "/defects" + here: "Books the wrong day", "/defects/" + w.namespace + "/found": "Create Jira ticket", "/activity" + here: "System alert firing",
+		"/" + here: "Slack", "/defects" + here: "Books the wrong day",
+		"/defects/" + w.namespace + "/found": "Create Jira ticket", "/activity" + here: "System alert firing",
 		"/activity/" + w.namespace + "/sent-one": "Latency is high",
 	}
 	all := w.admin().signIn(address)
@@ -152,8 +153,10 @@ func TestFailuresOfACardAreInTheLog(t *testing.T) {
 	w.Expect(page).To(gomega.ContainSubstring("channel_not_found: invite the bot"))
 
 	const filtered = "/api/v1/integrations/logs?integration=slack"
-	w.Expect(w.callerWith("list notifications").ask("GET", filtered, "").body).To(gomega.ContainSubstring(`"total":0`), "which one is the default is not theirs to know")
-	w.Expect(w.callerWith("list notifications", "list slackintegrations").ask("GET", filtered, "").body).To(gomega.ContainSubstring(`"integration":"SlackIntegration/` + w.namespace + `/slack"`))
+	w.Expect(w.callerWith("list notifications").ask("GET", filtered,
+		"").body).To(gomega.ContainSubstring(`"total":0`), "which one is the default is not theirs to know")
+	w.Expect(w.callerWith("list notifications", "list slackintegrations").ask("GET", filtered,
+		"").body).To(gomega.ContainSubstring(`"integration":"SlackIntegration/` + w.namespace + `/slack"`))
 }
 
 func TestDashboardIsNotifiedOfChanges(t *testing.T) {

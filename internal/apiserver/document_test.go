@@ -145,7 +145,8 @@ func (d *apiDocument) check(method, path string, a answer) error {
 		return fmt.Errorf("the document has no %s for status %d", kind, a.status)
 	}
 	escape := strings.NewReplacer("~", "~0", "/", "~1").Replace
-	schema, err := d.compiler.Compile(fmt.Sprintf("http://api.test/openapi.json#/paths/%s/%s/responses/%s/content/%s/schema", escape(template), strings.ToLower(method), status, escape(kind)))
+	schema, err := d.compiler.Compile(fmt.Sprintf("http://api.test/openapi.json#/paths/%s/%s/responses/%s/content/%s/schema",
+		escape(template), strings.ToLower(method), status, escape(kind)))
 	if err != nil {
 		return err
 	}

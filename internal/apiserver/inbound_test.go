@@ -76,7 +76,8 @@ func TestARefusedEventHidesNoOther(t *testing.T) {
 		refusal    error
 		want, kept int
 	}{
-		"refused":   {apierrors.NewForbidden(schema.GroupResource{Resource: "notifications"}, "n", errors.New("exceeded quota")), http.StatusForbidden, 2},
+		"refused": {apierrors.NewForbidden(schema.GroupResource{Resource: "notifications"}, "n",
+			errors.New("exceeded quota")), http.StatusForbidden, 2},
 		"no answer": {errors.New("connection refused"), http.StatusServiceUnavailable, 0},
 		"accepted":  {nil, http.StatusOK, 3},
 	} {
@@ -86,7 +87,8 @@ func TestARefusedEventHidesNoOther(t *testing.T) {
 			}
 			return nil
 		})
-		w := post(s, paths.Events, "application/cloudevents-batch+json", "["+alertEvent("one")+","+alertEvent("two")+","+alertEvent("three")+"]")
+		w := post(s, paths.Events, "application/cloudevents-batch+json",
+			"["+alertEvent("one")+","+alertEvent("two")+","+alertEvent("three")+"]")
 		list := &v1alpha1.NotificationList{}
 		if err := kept.List(t.Context(), list); err != nil {
 			t.Fatal(err)

@@ -178,7 +178,9 @@ func TestProblemsAreBounded(t *testing.T) {
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
 	var p problem.Problem
-	if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != http.StatusUnprocessableEntity || len(p.Errors) != problem.MaxDetails+1 || p.Errors[problem.MaxDetails].Message != "and 980 more" {
+	err := json.Unmarshal(w.Body.Bytes(), &p)
+	if err != nil || w.Code != http.StatusUnprocessableEntity || len(p.Errors) != problem.MaxDetails+1 ||
+		p.Errors[problem.MaxDetails].Message != "and 980 more" {
 		t.Errorf("got %d %s, %v", w.Code, w.Body, err)
 	}
 }
@@ -190,11 +192,15 @@ func full(b *testing.B) *Server {
 	now := time.Now().Truncate(time.Second)
 	severities := []v1alpha1.Severity{v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityLow}
 	for i := range 10_000 {
-		meta := metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprintf("d-%05d", i), CreationTimestamp: metav1.NewTime(now.Add(-time.Duration(i) * time.Second)), ResourceVersion: fmt.Sprint(i)}
+		meta := metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprintf("d-%05d", i),
+			CreationTimestamp: metav1.NewTime(now.Add(-time.Duration(i) * time.Second)), ResourceVersion: fmt.Sprint(i)}
 		s.view.Defects.Put(&v1alpha1.Defect{ObjectMeta: meta, Spec: v1alpha1.DefectSpec{
-			Title: "Books the wrong day, " + meta.Name, Severity: severities[i%4], Description: strings.Repeat("x", 500), Suite: "booking", TestCase: "by weekday"}})
+			Title: "Books the wrong day, " + meta.Name, Severity: severities[i%4], Description: strings.Repeat("x",
+				500), Suite: "booking", TestCase: "by weekday"}})
 		n := &v1alpha1.Notification{ObjectMeta: meta, Spec: v1alpha1.NotificationSpec{
-			Rule: v1alpha1.RuleReference{Name: "r"}, Event: v1alpha1.NotificationEvent{ID: v1alpha1.EventID(meta.Name), Subject: &v1alpha1.EventSubject{Kind: "Defect", Namespace: "default", Name: meta.Name}}}}
+			Rule: v1alpha1.RuleReference{Name: "r"}, Event: v1alpha1.NotificationEvent{
+				ID: v1alpha1.EventID(meta.Name), Subject: &v1alpha1.EventSubject{Kind: "Defect", Namespace: "default", Name: meta.Name},
+			}}}
 		condition.True(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Sent")
 		s.view.Notifications.Put(n)
 	}
@@ -204,7 +210,9 @@ func full(b *testing.B) *Server {
 func BenchmarkLists(b *testing.B) {
 	s := full(b)
 	for _, path := range []string{
-		"/api/v1/defects", "/api/v1/defects?sort=severity&limit=200", "/api/v1/defects?q=d-09999", "/api/v1/integrations/logs", "/api/v1/integrations/logs?q=d-09999", "/api/v1/integrations/health", "/api/v1/summary",
+		"/api/v1/defects", "/api/v1/defects?sort=severity&limit=200", "/api/v1/defects?q=d-09999",
+		"/api/v1/integrations/logs", "/api/v1/integrations/logs?q=d-09999",
+		"/api/v1/integrations/health", "/api/v1/summary",
 	} {
 		b.Run(path, func(b *testing.B) {
 			b.ReportAllocs()

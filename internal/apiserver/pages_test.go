@@ -13,17 +13,18 @@ import (
 // TestAPageCountsOnce has a page send three requests to the API, for a caller that may send one.
 func TestAPageCountsOnce(t *testing.T) {
 	var inner []int
-	s, err := New(Options{Identity: gate{}, Clock: testingclock.NewFakeClock(time.Now()), RequestsPerSecond: 0.5, Pages: func(api http.Handler) http.Handler {
-		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			for range 3 {
-				w := httptest.NewRecorder()
-				inside := httptest.NewRequestWithContext(r.Context(), http.MethodGet, "/api/v1/access", nil)
-				inside.Header.Set("Authorization", "Bearer token")
-				api.ServeHTTP(w, inside)
-				inner = append(inner, w.Code)
-			}
-		})
-	}})
+	s, err := New(Options{Identity: gate{}, Clock: testingclock.NewFakeClock(time.Now()), RequestsPerSecond: 0.5,
+		Pages: func(api http.Handler) http.Handler {
+			return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				for range 3 {
+					w := httptest.NewRecorder()
+					inside := httptest.NewRequestWithContext(r.Context(), http.MethodGet, "/api/v1/access", nil)
+					inside.Header.Set("Authorization", "Bearer token")
+					api.ServeHTTP(w, inside)
+					inner = append(inner, w.Code)
+				}
+			})
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}

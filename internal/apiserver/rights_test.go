@@ -24,8 +24,9 @@ func (e endpoint) headers() []string {
 
 const (
 	slackBody = `{"spec":{"default":true,"defaultChannel":"#voice-ai-alerts"},"credentials":{"botToken":"xoxb-s3cr3t"}}`
-	jiraBody  = `{"spec":{"apiURL":"https://example.atlassian.net","projectKey":"VOICE"},"credentials":{"username":"qa@example.com","apiToken":"s3cr3t"}}`
-	ruleBody  = `{"spec":{"eventTypes":["SystemAlertFiring"]}}`
+	jiraBody  = `{"spec":{"apiURL":"https://example.atlassian.net","projectKey":"VOICE"},` +
+		`"credentials":{"username":"qa@example.com","apiToken":"s3cr3t"}}`
+	ruleBody = `{"spec":{"eventTypes":["SystemAlertFiring"]}}`
 )
 
 var endpoints = []endpoint{
@@ -105,7 +106,8 @@ func TestEveryEndpointIsAuthorized(t *testing.T) {
 				}
 			}
 			if len(e.rights) > 1 { // each of them is needed
-				w.Expect(w.callerWith(e.rights[:1]...).ask(e.method, e.path, e.body, e.headers()...).status).To(gomega.BeElementOf(http.StatusForbidden))
+				w.Expect(w.callerWith(e.rights[:1]...).ask(e.method, e.path, e.body,
+					e.headers()...).status).To(gomega.BeElementOf(http.StatusForbidden))
 			}
 		})
 	}
@@ -165,19 +167,27 @@ func TestProblems(t *testing.T) {
 		{"a path with dots", "GET", "/api/v1/x/../defects", "", nil, 404, ""},
 
 		{"no JSON", "POST", "/api/v1/defects", `{`, nil, 400, "body"},
-		{"not said to be JSON", "POST", "/api/v1/defects", `{"title":"x","severity":"Low"}`, []string{"Content-Type", "text/plain"}, 415, "application/json"},
+		{"not said to be JSON", "POST", "/api/v1/defects", `{"title":"x","severity":"Low"}`,
+			[]string{"Content-Type", "text/plain"}, 415, "application/json"},
 		{"too large", "POST", "/api/v1/defects", `{"title":"` + strings.Repeat("x", 2<<20) + `"}`, nil, 413, "too large"},
 		{"no title", "POST", "/api/v1/defects", `{"severity":"Low"}`, nil, 422, "title"},
 		{"unknown severity", "POST", "/api/v1/defects", `{"title":"x","severity":"Awful"}`, nil, 422, `"location":"body.severity"`},
-		{"a name that is none", "POST", "/api/v1/defects", `{"name":"A B","title":"x","severity":"Low"}`, nil, 422, `"location":"body.name"`},
-		{"a label that is none", "POST", "/api/v1/defects", `{"labels":{"a":"a b"},"title":"x","severity":"Low"}`, nil, 422, `"location":"body.labels"`},
+		{"a name that is none", "POST", "/api/v1/defects", `{"name":"A B","title":"x","severity":"Low"}`, nil, 422,
+			`"location":"body.name"`},
+		{"a label that is none", "POST", "/api/v1/defects", `{"labels":{"a":"a b"},"title":"x","severity":"Low"}`,
+			nil, 422, `"location":"body.labels"`},
 		{"unknown field", "POST", "/api/v1/defects", `{"title":"x","severity":"Low","colour":"red"}`, nil, 422, "colour"},
-		{"a secret where none belongs", "POST", "/api/v1/defects", `{"title":"x","severity":"Low","botToken":"xoxb-s3cr3t"}`, nil, 422, "botToken"},
-		{"a secret that is a list", "PUT", "/api/v1/integrations/slack/config", `{"spec":{},"credentials":{"botToken":["s3cr3t"]}}`, nil, 422, "body.credentials.botToken"},
+		{"a secret where none belongs", "POST", "/api/v1/defects",
+			`{"title":"x","severity":"Low","botToken":"xoxb-s3cr3t"}`, nil, 422, "botToken"},
+		{"a secret that is a list", "PUT", "/api/v1/integrations/slack/config",
+			`{"spec":{},"credentials":{"botToken":["s3cr3t"]}}`, nil, 422, "body.credentials.botToken"},
 		{"unknown state", "PATCH", "/api/v1/defects/found", `{"state":"Done"}`, nil, 422, "body.state"},
-		{"no channel", "PUT", "/api/v1/integrations/slack/config?name=new", `{"spec":{},"credentials":{"botToken":"s3cr3t"}}`, nil, 422, "defaultChannel"},
-		{"neither bot nor webhook", "PUT", "/api/v1/integrations/slack/config?name=new", `{"spec":{"defaultChannel":"#x"}}`, nil, 422, "webhook"},
-		{"a token without a user", "PUT", "/api/v1/integrations/jira/config?name=new", `{"spec":{"apiURL":"https://x.example.com","projectKey":"VOICE"},"credentials":{"apiToken":"s3cr3t"}}`, nil, 422, "username"},
+		{"no channel", "PUT", "/api/v1/integrations/slack/config?name=new",
+			`{"spec":{},"credentials":{"botToken":"s3cr3t"}}`, nil, 422, "defaultChannel"},
+		{"neither bot nor webhook", "PUT", "/api/v1/integrations/slack/config?name=new",
+			`{"spec":{"defaultChannel":"#x"}}`, nil, 422, "webhook"},
+		{"a token without a user", "PUT", "/api/v1/integrations/jira/config?name=new",
+			`{"spec":{"apiURL":"https://x.example.com","projectKey":"VOICE"},"credentials":{"apiToken":"s3cr3t"}}`, nil, 422, "username"},
 		{"no event types", "PUT", "/api/v1/rules/alerts", `{"spec":{"eventTypes":[]}}`, nil, 422, "eventTypes"},
 		{"event and eventID", "POST", "/api/v1/rules/alerts/test", `{"eventID":"x","event":{"type":"DefectCreated"}}`, nil, 422, "not both"},
 		{"bad alerts", "POST", "/api/v1/webhooks/alertmanager", `{}`, nil, 422, "must be 4"},
@@ -194,9 +204,12 @@ func TestProblems(t *testing.T) {
 		{"a rule read long ago, to remove", "DELETE", "/api/v1/rules/alerts", "", []string{"If-Match", `"old-1"`}, 412, "read it again"},
 		{"a rule that is there", "PUT", "/api/v1/rules/alerts", ruleBody, []string{"If-None-Match", "*"}, 412, "exists already"},
 		{"a rule that is gone", "PUT", "/api/v1/rules/gone", ruleBody, []string{"If-Match", `"old-1"`}, 412, "does not exist any more"},
-		{"a configuration read long ago", "PUT", "/api/v1/integrations/slack/config", slackBody, []string{"If-Match", `"old-1"`}, 412, "read it again"},
-		{"a configuration read long ago, to remove", "DELETE", "/api/v1/integrations/jira/config", "", []string{"If-Match", `"old-1"`}, 412, "read it again"},
-		{"a defect read long ago", "PATCH", "/api/v1/defects/found", `{"state":"Resolved"}`, []string{"If-Match", `"1"`}, 412, "read it again"},
+		{"a configuration read long ago", "PUT", "/api/v1/integrations/slack/config", slackBody,
+			[]string{"If-Match", `"old-1"`}, 412, "read it again"},
+		{"a configuration read long ago, to remove", "DELETE", "/api/v1/integrations/jira/config", "",
+			[]string{"If-Match", `"old-1"`}, 412, "read it again"},
+		{"a defect read long ago", "PATCH", "/api/v1/defects/found", `{"state":"Resolved"}`,
+			[]string{"If-Match", `"1"`}, 412, "read it again"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newFilledWorld(t)

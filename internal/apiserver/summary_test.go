@@ -28,7 +28,8 @@ func TestAccess(t *testing.T) {
 		want   map[string][]string
 	}{
 		{"nothing", nil, map[string][]string{}},
-		{"some", []string{"list defects", "update defects", "create secrets"}, map[string][]string{"defects": {"list", "update"}, "secrets": {"create"}}},
+		{"some", []string{"list defects", "update defects", "create secrets"},
+			map[string][]string{"defects": {"list", "update"}, "secrets": {"create"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got accessAnswer
@@ -54,7 +55,8 @@ func TestNotificationWithMessage(t *testing.T) {
 	w.create(n, w.notification("sent-one"))
 	setStatus(w, n, func(n *v1alpha1.Notification) {
 		n.Status.Attempts = 2
-		n.Status.Message = &v1alpha1.PostedMessage{Integration: w.namespace + "/slack", Channel: "C1", TS: "1.2", Permalink: "https://example.slack.com/x"}
+		n.Status.Message = &v1alpha1.PostedMessage{Integration: w.namespace + "/slack", Channel: "C1", TS: "1.2",
+			Permalink: "https://example.slack.com/x"}
 		condition.True(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Slack accepted the message")
 	})
 	var got struct {
@@ -135,7 +137,8 @@ func TestSummary(t *testing.T) {
 	w.create(filed)
 	setStatus(w, filed, func(d *v1alpha1.Defect) {
 		d.Status.State = v1alpha1.StateResolved
-		d.Status.Jira = &v1alpha1.DefectTicket{Integration: w.namespace + "/jira", Key: "VOICE-1", CreatedTime: &metav1.Time{Time: time.Now()}}
+		d.Status.Jira = &v1alpha1.DefectTicket{Integration: w.namespace + "/jira", Key: "VOICE-1",
+			CreatedTime: &metav1.Time{Time: time.Now()}}
 	})
 
 	var got summaryAnswer

@@ -63,7 +63,8 @@ func run(m *testing.M) (code int, err error) {
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return 0, err
 	}
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd", "bases")}, ErrorIfCRDPathMissing: true}
+	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd",
+		"bases")}, ErrorIfCRDPathMissing: true}
 	config, err := environment.Start()
 	if err != nil {
 		return 0, err
@@ -84,7 +85,8 @@ func run(m *testing.M) (code int, err error) {
 		return 0, err
 	}
 	options = apiserver.Options{
-		Addr: "127.0.0.1:0", Identity: authenticator, Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Clock: clock.RealClock{},
+		Addr: "127.0.0.1:0", Identity: authenticator, Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
+		Cache: mgr.GetCache(), Clock: clock.RealClock{},
 		Outbox: &outbox.Outbox{Client: mgr.GetClient(), Clock: clock.RealClock{}, MaxEventAge: time.Hour},
 	}
 	server, err := apiserver.New(options)
@@ -128,7 +130,8 @@ func operatorConfig(admin *rest.Config) (*rest.Config, error) {
 		return nil, err
 	}
 	if err := kube.Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "operator"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+		ObjectMeta: metav1.ObjectMeta{Name: "operator"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName,
+			Kind: "ClusterRole", Name: role.Name},
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: "operator"}},
 	}); err != nil {
 		return nil, err
@@ -161,7 +164,8 @@ func newToken(namespace, name string) (string, error) {
 func alerts(names ...string) string {
 	var all []map[string]any
 	for _, name := range names {
-		all = append(all, map[string]any{"status": "firing", "startsAt": time.Now(), "fingerprint": name, "labels": map[string]string{"alertname": name, "severity": "high"}})
+		all = append(all, map[string]any{"status": "firing", "startsAt": time.Now(), "fingerprint": name,
+			"labels": map[string]string{"alertname": name, "severity": "high"}})
 	}
 	body, _ := json.Marshal(map[string]any{"version": "4", "groupKey": "g", "alerts": all})
 	return string(body)
@@ -169,7 +173,8 @@ func alerts(names ...string) string {
 
 // cloudEvent returns an alert as a CloudEvent.
 func cloudEvent(id string) string {
-	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"tests","type":"dev.voiceai.system.alert.firing","data":{"title":%q,"severity":"high"}}`, id, id)
+	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"tests","type":"dev.voiceai.system.alert.firing",`+
+		`"data":{"title":%q,"severity":"high"}}`, id, id)
 }
 
 // world is a namespace of a test.
@@ -196,13 +201,17 @@ func (w *world) create(objects ...client.Object) {
 		o.SetNamespace(w.namespace)
 		w.Expect(kube.Create(w.t.Context(), o, client.FieldOwner("a-user"))).To(gomega.Succeed())
 		live, _ := o.DeepCopyObject().(client.Object)
-		w.Eventually(func() error { return mgr.GetClient().Get(w.t.Context(), client.ObjectKeyFromObject(o), live) }).Should(gomega.Succeed())
+		w.Eventually(func() error {
+			return mgr.GetClient().Get(w.t.Context(), client.ObjectKeyFromObject(o),
+				live)
+		}).Should(gomega.Succeed())
 	}
 }
 
 func (w *world) slack() *v1alpha1.SlackIntegration {
 	return &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{
-		Default: true, DefaultChannel: "#voice-ai-alerts", Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "own", Key: "token"}},
+		Default: true, DefaultChannel: "#voice-ai-alerts",
+		Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "own", Key: "token"}},
 	}}
 }
 
@@ -220,29 +229,34 @@ func (w *world) rule() *v1alpha1.NotificationRule {
 }
 
 func (w *world) defect(name string) *v1alpha1.Defect {
-	return &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.DefectSpec{Title: "Books the wrong day", Severity: v1alpha1.SeverityHigh, Suite: "booking"}}
+	return &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: v1alpha1.DefectSpec{Title: "Books the wrong day", Severity: v1alpha1.SeverityHigh, Suite: "booking"}}
 }
 
 func (w *world) notification(name string) *v1alpha1.Notification {
 	return &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.NotificationSpec{
 		Rule: v1alpha1.RuleReference{Name: "alerts", UID: "1"}, Channel: "#voice-ai-alerts",
-		Event: v1alpha1.NotificationEvent{ID: "e-1", Type: v1alpha1.EventSystemAlertFiring, Time: metav1.Now(), Severity: v1alpha1.SeverityHigh,
-			Data: &runtime.RawExtension{Raw: []byte(`{"title":"Latency is high"}`)}},
+		Event: v1alpha1.NotificationEvent{ID: "e-1", Type: v1alpha1.EventSystemAlertFiring, Time: metav1.Now(),
+			Severity: v1alpha1.SeverityHigh,
+			Data:     &runtime.RawExtension{Raw: []byte(`{"title":"Latency is high"}`)}},
 	}}
 }
 
 func (w *world) suite(name string) *batchv1.CronJob {
-	pod := corev1.PodTemplateSpec{Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "run", Image: "tests"}}}}
+	pod := corev1.PodTemplateSpec{Spec: corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever,
+		Containers: []corev1.Container{{Name: "run", Image: "tests"}}}}
 	suspended := true
-	return &batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.SuiteLabel: "booking"}}, Spec: batchv1.CronJobSpec{
+	return &batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Name: name,
+		Labels: map[string]string{v1alpha1.SuiteLabel: "booking"}}, Spec: batchv1.CronJobSpec{
 		Schedule: "0 3 * * *", Suspend: &suspended, JobTemplate: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: pod}},
 	}}
 }
 
 func (w *world) job(name string) *batchv1.Job {
 	return &batchv1.Job{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.SuiteLabel: "booking"}, Annotations: map[string]string{v1alpha1.ResultsAnnotation: `{"passed":3,"total":3}`}},
-		Spec:       w.suite("").Spec.JobTemplate.Spec,
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.SuiteLabel: "booking"},
+			Annotations: map[string]string{v1alpha1.ResultsAnnotation: `{"passed":3,"total":3}`}},
+		Spec: w.suite("").Spec.JobTemplate.Spec,
 	}
 }
 
@@ -274,7 +288,8 @@ func (w *world) callerWith(rights ...string) *caller {
 	}
 	w.Expect(kube.Create(w.t.Context(), role)).To(gomega.Succeed())
 	w.Expect(kube.Create(w.t.Context(), &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace,
+			Name: name}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: w.namespace, Name: name}},
 	})).To(gomega.Succeed())
 	for _, rule := range role.Rules { // the API server takes a moment to see them

@@ -81,12 +81,15 @@ func TestMergeSlack(t *testing.T) {
 		given        Values
 		want         []string
 	}{
-		"left out":           {v1alpha1.SlackIntegrationSpec{}, bot, nil, []string{"botToken=own/bot", "signingSecret=own/signing"}},
-		"in the spec":        {webhook, bot, nil, []string{"signingSecret=own/signing", "webhookURL=own/url"}},
-		"to a webhook":       {v1alpha1.SlackIntegrationSpec{}, bot, Values{WebhookURL: "x"}, []string{"signingSecret=own/signing", "webhookURL=/"}},
-		"to a bot":           {v1alpha1.SlackIntegrationSpec{}, webhook, Values{BotToken: "x"}, []string{"botToken=/"}},
-		"OAuth, left out":    {v1alpha1.SlackIntegrationSpec{OAuth: &v1alpha1.SlackOAuth{}}, bot, nil, []string{"botToken=own/bot", "clientSecret=own/client", "signingSecret=own/signing"}},
-		"a new integration":  {v1alpha1.SlackIntegrationSpec{}, v1alpha1.SlackIntegrationSpec{}, Values{BotToken: "x"}, []string{"botToken=/"}},
+		"left out":    {v1alpha1.SlackIntegrationSpec{}, bot, nil, []string{"botToken=own/bot", "signingSecret=own/signing"}},
+		"in the spec": {webhook, bot, nil, []string{"signingSecret=own/signing", "webhookURL=own/url"}},
+		"to a webhook": {v1alpha1.SlackIntegrationSpec{}, bot, Values{WebhookURL: "x"},
+			[]string{"signingSecret=own/signing", "webhookURL=/"}},
+		"to a bot": {v1alpha1.SlackIntegrationSpec{}, webhook, Values{BotToken: "x"}, []string{"botToken=/"}},
+		"OAuth, left out": {v1alpha1.SlackIntegrationSpec{OAuth: &v1alpha1.SlackOAuth{}}, bot, nil,
+			[]string{"botToken=own/bot", "clientSecret=own/client", "signingSecret=own/signing"}},
+		"a new integration": {v1alpha1.SlackIntegrationSpec{}, v1alpha1.SlackIntegrationSpec{},
+			Values{BotToken: "x"}, []string{"botToken=/"}},
 		"nothing to go with": {v1alpha1.SlackIntegrationSpec{}, v1alpha1.SlackIntegrationSpec{}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,11 +115,13 @@ func TestMergeJira(t *testing.T) {
 		want         []string
 		username     string
 	}{
-		"left out":               {none, basic, nil, []string{"apiToken=own/api", "webhookSecret=own/webhook"}, "before"},
-		"another user":           {none, basic, Values{Username: "given"}, []string{"apiToken=own/api", "webhookSecret=own/webhook"}, "given"},
-		"a new token":            {none, basic, Values{APIToken: "x"}, []string{"apiToken=/", "webhookSecret=own/webhook"}, "before"},
-		"a new token, in spec":   {named, basic, Values{APIToken: "x"}, []string{"apiToken=/", "webhookSecret=own/webhook"}, "spec"},
-		"a new token and user":   {named, basic, Values{APIToken: "x", Username: "given"}, []string{"apiToken=/", "webhookSecret=own/webhook"}, "given"},
+		"left out": {none, basic, nil, []string{"apiToken=own/api", "webhookSecret=own/webhook"}, "before"},
+		"another user": {none, basic, Values{Username: "given"},
+			[]string{"apiToken=own/api", "webhookSecret=own/webhook"}, "given"},
+		"a new token":          {none, basic, Values{APIToken: "x"}, []string{"apiToken=/", "webhookSecret=own/webhook"}, "before"},
+		"a new token, in spec": {named, basic, Values{APIToken: "x"}, []string{"apiToken=/", "webhookSecret=own/webhook"}, "spec"},
+		"a new token and user": {named, basic, Values{APIToken: "x", Username: "given"},
+			[]string{"apiToken=/", "webhookSecret=own/webhook"}, "given"},
 		"to a bearer token":      {none, basic, Values{BearerToken: "x"}, []string{"bearerToken=/", "webhookSecret=own/webhook"}, ""},
 		"from a bearer token":    {none, bearer, Values{APIToken: "x", Username: "given"}, []string{"apiToken=/"}, "given"},
 		"a user, but no account": {none, bearer, Values{Username: "given"}, []string{"bearerToken=own/bearer"}, ""},

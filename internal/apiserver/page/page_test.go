@@ -21,7 +21,8 @@ func FuzzCursor(f *testing.F) {
 // TestPages reads a list page by page, in whatever order its items are added.
 func TestPages(t *testing.T) {
 	const items, limit = 7, 3
-	for name, order := range map[string][]int{"forward": {0, 1, 2, 3, 4, 5, 6}, "backward": {6, 5, 4, 3, 2, 1, 0}, "mixed": {3, 0, 6, 2, 5, 1, 4}} {
+	for name, order := range map[string][]int{"forward": {0, 1, 2, 3, 4, 5, 6}, "backward": {6, 5, 4, 3, 2, 1, 0},
+		"mixed": {3, 0, 6, 2, 5, 1, 4}} {
 		var got []int
 		cursor := ""
 		for pages := 0; pages == 0 || cursor != ""; pages++ {

@@ -18,7 +18,8 @@ func TestIsInThread(t *testing.T) {
 	m.Defects.Put(d)
 	about := func(uid, rule string, kind v1alpha1.EventType, posted *v1alpha1.PostedMessage) *v1alpha1.Notification {
 		n := &v1alpha1.Notification{ObjectMeta: metaOf("qa", "n"), Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: rule}}}
-		n.Spec.Event = v1alpha1.NotificationEvent{Type: kind, Subject: &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect, Namespace: "qa", Name: "d", UID: uid}}
+		n.Spec.Event = v1alpha1.NotificationEvent{Type: kind,
+			Subject: &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect, Namespace: "qa", Name: "d", UID: uid}}
 		n.Status.Message = posted
 		return n
 	}
@@ -52,9 +53,11 @@ func TestDigestMentionsThePeopleOfItsRules(t *testing.T) {
 	for name, mentions := range map[string][]v1alpha1.Mention{"r-1": {"here", "U1"}, "r-2": {"U1", "U2"}} {
 		m.Rules.Put(&v1alpha1.NotificationRule{ObjectMeta: metaOf("qa", name), Spec: v1alpha1.NotificationRuleSpec{Mentions: mentions}})
 	}
-	digest := &v1alpha1.Notification{ObjectMeta: metaOf("qa", "digest"), Spec: v1alpha1.NotificationSpec{Members: []v1alpha1.NotificationName{"n-1", "n-2", "gone"}}}
+	digest := &v1alpha1.Notification{ObjectMeta: metaOf("qa", "digest"),
+		Spec: v1alpha1.NotificationSpec{Members: []v1alpha1.NotificationName{"n-1", "n-2", "gone"}}}
 	for i, rule := range []string{"r-1", "r-2"} {
-		n := &v1alpha1.Notification{ObjectMeta: metaOf("qa", fmt.Sprint("n-", i+1)), Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: rule}}}
+		n := &v1alpha1.Notification{ObjectMeta: metaOf("qa", fmt.Sprint("n-", i+1)),
+			Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: rule}}}
 		n.Spec.Event = v1alpha1.NotificationEvent{ID: "same", Type: v1alpha1.EventSystemAlertFiring, Time: metav1.NewTime(noon)}
 		m.Notifications.Put(n)
 	}

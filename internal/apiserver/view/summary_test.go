@@ -57,7 +57,8 @@ var versions int
 
 func metaOf(namespace, name string) metav1.ObjectMeta {
 	versions++
-	return metav1.ObjectMeta{Namespace: namespace, Name: name, ResourceVersion: fmt.Sprint(versions), CreationTimestamp: metav1.NewTime(noon.Add(-48 * time.Hour))}
+	return metav1.ObjectMeta{Namespace: namespace, Name: name, ResourceVersion: fmt.Sprint(versions),
+		CreationTimestamp: metav1.NewTime(noon.Add(-48 * time.Hour))}
 }
 
 // notificationOf returns a Notification with a reason of its condition Delivered.
@@ -71,7 +72,8 @@ func notificationOf(namespace, name, integration, reason string, at time.Time) *
 	case v1alpha1.ReasonRejected, v1alpha1.ReasonExpired, v1alpha1.ReasonRetrying:
 		status = metav1.ConditionFalse
 	}
-	n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionDelivered, Status: status, Reason: reason, Message: reason, LastTransitionTime: metav1.NewTime(at)}}
+	n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionDelivered, Status: status, Reason: reason,
+		Message: reason, LastTransitionTime: metav1.NewTime(at)}}
 	return n
 }
 
@@ -136,7 +138,8 @@ func TestHoursAreCounted(t *testing.T) {
 func TestWhatNeedsAttention(t *testing.T) {
 	m := newModel()
 	stalled := func(name, reason string, at time.Time) {
-		d := &v1alpha1.Defect{ObjectMeta: metaOf("qa", name), Spec: v1alpha1.DefectSpec{Title: "Title of " + name, Severity: v1alpha1.SeverityHigh}}
+		d := &v1alpha1.Defect{ObjectMeta: metaOf("qa", name),
+			Spec: v1alpha1.DefectSpec{Title: "Title of " + name, Severity: v1alpha1.SeverityHigh}}
 		condition.NotReady(d, condition.Stalled, reason, reason)
 		condition.Get(d, v1alpha1.ConditionStalled).LastTransitionTime = metav1.NewTime(at)
 		m.Defects.Put(d)
@@ -149,10 +152,12 @@ func TestWhatNeedsAttention(t *testing.T) {
 	m.Notifications.Put(notificationOf("qa", "long ago", "", v1alpha1.ReasonRejected, noon.Add(-30*time.Hour)))
 	m.Notifications.Put(notificationOf("qa", "sent", "", v1alpha1.ReasonSent, noon))
 	bad := &v1alpha1.NotificationRule{ObjectMeta: metaOf("qa", "bad")}
-	bad.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionFalse, Reason: "Invalid", Message: "spec.when", LastTransitionTime: metav1.NewTime(noon.Add(-5 * time.Hour))}}
+	bad.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionFalse,
+		Reason: "Invalid", Message: "spec.when", LastTransitionTime: metav1.NewTime(noon.Add(-5 * time.Hour))}}
 	m.Rules.Put(bad)
 	down := slackNamed("qa", "down", true)
-	down.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonUnauthorized, Message: "renew the token", LastTransitionTime: metav1.NewTime(noon)}}
+	down.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse,
+		Reason: v1alpha1.ReasonUnauthorized, Message: "renew the token", LastTransitionTime: metav1.NewTime(noon)}}
 	m.Slack.Put(down)
 
 	got := summed(m, "qa")
@@ -187,10 +192,12 @@ func TestOpenDefectsAndRuns(t *testing.T) {
 		state    v1alpha1.State
 		key      string
 	}{
-		"new": {v1alpha1.SeverityCritical, "", ""}, "open": {v1alpha1.SeverityCritical, v1alpha1.StateOpen, "V-1"}, "worked on": {v1alpha1.SeverityLow, v1alpha1.StateInProgress, ""},
+		"new": {v1alpha1.SeverityCritical, "", ""}, "open": {v1alpha1.SeverityCritical, v1alpha1.StateOpen,
+			"V-1"}, "worked on": {v1alpha1.SeverityLow, v1alpha1.StateInProgress, ""},
 		"resolved": {v1alpha1.SeverityHigh, v1alpha1.StateResolved, ""}, "closed": {v1alpha1.SeverityHigh, v1alpha1.StateClosed, "V-2"},
 	} {
-		d := &v1alpha1.Defect{ObjectMeta: metaOf("qa", name), Spec: v1alpha1.DefectSpec{Severity: c.severity}, Status: v1alpha1.DefectStatus{State: c.state}}
+		d := &v1alpha1.Defect{ObjectMeta: metaOf("qa", name), Spec: v1alpha1.DefectSpec{Severity: c.severity},
+			Status: v1alpha1.DefectStatus{State: c.state}}
 		if c.key != "" {
 			d.Status.Jira = &v1alpha1.DefectTicket{Key: c.key}
 		}
@@ -214,13 +221,15 @@ func TestOpenDefectsAndRuns(t *testing.T) {
 	}
 
 	got := summed(m, "qa")
-	if d := got.Defects; d.Open != 3 || d.Unticketed != 2 || !reflect.DeepEqual(d.BySeverity, map[v1alpha1.Severity]int{"Critical": 2, "High": 0, "Medium": 0, "Low": 1}) {
+	if d := got.Defects; d.Open != 3 || d.Unticketed != 2 || !reflect.DeepEqual(d.BySeverity,
+		map[v1alpha1.Severity]int{"Critical": 2, "High": 0, "Medium": 0, "Low": 1}) {
 		t.Errorf("got %+v", d)
 	}
 	if len(got.Suites) != 1 || len(got.Suites[0].Runs) != maxRunsPerSuite {
 		t.Fatalf("got %+v, want one suite with %d runs", got.Suites, maxRunsPerSuite)
 	}
-	if runs := got.Suites[0].Runs; runs[0].Name != fmt.Sprint("run-", maxRunsPerSuite+4) || runs[4].State != "Failed" || runs[5].State != "Passed" {
+	if runs := got.Suites[0].Runs; runs[0].Name != fmt.Sprint("run-",
+		maxRunsPerSuite+4) || runs[4].State != "Failed" || runs[5].State != "Passed" {
 		t.Errorf("got %+v, want the newest first", runs)
 	}
 	if many := summed(m, "many"); len(many.Suites) != maxSuites {
