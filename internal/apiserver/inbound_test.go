@@ -37,7 +37,10 @@ func receiving(t *testing.T, onCreate func(*v1alpha1.Notification) error) (*Serv
 	}
 	now := testingclock.NewFakeClock(noon)
 	r := &v1alpha1.NotificationRule{Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventSystemAlertFiring}}}
-	r.Namespace, r.Name, r.UID, r.CreationTimestamp = "default", "alerts", "r", metav1.NewTime(noon.Add(-time.Hour))
+	r.Namespace = "default"
+	r.Name = "alerts"
+	r.UID = "r"
+	r.CreationTimestamp = metav1.NewTime(noon.Add(-time.Hour))
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(r).WithInterceptorFuncs(interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, options ...client.CreateOption) error {
 			if n, ok := o.(*v1alpha1.Notification); ok && onCreate != nil {

@@ -52,7 +52,7 @@ type Values map[Name]Value
 // Keys are the keys of credentials in the Secret of their integration.
 type Keys map[Name]Key
 
-// keyTexts are the parts of keys that tell what they hold.
+// keyTexts are the parts of keys that name what they hold.
 var keyTexts = map[Name]string{
 	BotToken:      "bot-token",
 	WebhookURL:    "webhook-url",
@@ -78,8 +78,8 @@ func Given(all Values) Values {
 	return out
 }
 
-// Kind is a kind of integration. An integration of each kind with the same name share a Secret: prefix tells their
-// keys apart.
+// Kind is a kind of integration. Two integrations of different kinds and the same name
+// share a Secret: prefix distinguishes their keys.
 type Kind struct{ prefix, kind string }
 
 // The kinds of integrations.

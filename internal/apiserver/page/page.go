@@ -16,7 +16,7 @@ const (
 
 // Errors of a cursor that a caller sent.
 var (
-	ErrCursor      = errors.New("this is no cursor: send nextCursor as it was answered, or leave it out to begin at the start")
+	ErrCursor      = errors.New("the cursor is not valid: send nextCursor as it was answered, or leave it out to begin at the start")
 	ErrCursorOrder = errors.New("this cursor belongs to a list in another order: leave it out to begin at the start")
 )
 

@@ -46,7 +46,7 @@ func (p *Problem) GetHeaders() http.Header { return p.header }
 // ContentType returns the media type of a problem.
 func (p *Problem) ContentType(string) string { return ContentType }
 
-// New returns a problem with a detail that tells what to do.
+// New returns a problem with a detail, which says what to do.
 func New(status int, format string, args ...any) *Problem {
 	return &Problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: fmt.Sprintf(format, args...),

@@ -42,9 +42,10 @@ const (
 	// unresolved selects the Defects that are Open or InProgress.
 	unresolved = "Unresolved"
 	// anyTicket and noTicket select by whether there is a ticket.
-	anyTicket, noTicket = "any", "none"
-	bySeverity          = "severity"
-	byLastSeen          = "lastSeen"
+	anyTicket  = "any"
+	noTicket   = "none"
+	bySeverity = "severity"
+	byLastSeen = "lastSeen"
 )
 
 // DefectQuery is a query for Defects.

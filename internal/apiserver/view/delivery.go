@@ -50,7 +50,7 @@ func (m *Model) Delivery(n *v1alpha1.Notification, listsSlack func(namespace str
 		out.TS = n.Status.Message.TS
 	}
 	e, err := event.FromAPI(n.Spec.Event)
-	if err != nil { // its delivery was refused, and its condition tells why
+	if err != nil { // its delivery was refused, and its condition has the reason
 		out.Event = EventBodyOf(&event.Event{
 			ID: string(n.Spec.Event.ID), Type: n.Spec.Event.Type, Time: n.Spec.Event.Time.Time,
 		})

@@ -32,15 +32,15 @@ func TestIsInThread(t *testing.T) {
 		n    *v1alpha1.Notification
 		want bool
 	}{
-		"the first message":              {about("u", "r", v1alpha1.EventDefectCreated, by("1.0")), false},
-		"first, though of a later event": {about("u", "r", v1alpha1.EventDefectStateChanged, by("1.0")), false},
-		"a later one":                    {about("u", "r", v1alpha1.EventDefectStateChanged, by("2.0")), true},
-		"a later one, not posted yet":    {about("u", "r", v1alpha1.EventDefectStateChanged, nil), true},
-		"by incoming webhook":            {about("u", "r", v1alpha1.EventDefectStateChanged, by("")), false},
-		"of another rule":                {about("u", "other", v1alpha1.EventDefectStateChanged, by("2.0")), false},
-		"of a Defect that is gone":       {about("before", "r", v1alpha1.EventDefectStateChanged, by("2.0")), true},
-		"created, of one that is gone":   {about("before", "r", v1alpha1.EventDefectCreated, by("2.0")), false},
-		"about no Defect":                {alert, false},
+		"the first message":            {about("u", "r", v1alpha1.EventDefectCreated, by("1.0")), false},
+		"first, of a later event":      {about("u", "r", v1alpha1.EventDefectStateChanged, by("1.0")), false},
+		"a later one":                  {about("u", "r", v1alpha1.EventDefectStateChanged, by("2.0")), true},
+		"a later one, not posted yet":  {about("u", "r", v1alpha1.EventDefectStateChanged, nil), true},
+		"by incoming webhook":          {about("u", "r", v1alpha1.EventDefectStateChanged, by("")), false},
+		"of another rule":              {about("u", "other", v1alpha1.EventDefectStateChanged, by("2.0")), false},
+		"of a deleted Defect":          {about("before", "r", v1alpha1.EventDefectStateChanged, by("2.0")), true},
+		"created, of a deleted Defect": {about("before", "r", v1alpha1.EventDefectCreated, by("2.0")), false},
+		"about no Defect":              {alert, false},
 	} {
 		if got := m.isInThread(c.n); got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)

@@ -81,7 +81,7 @@ func slackNamed(namespace, name string, isDefault bool) *v1alpha1.SlackIntegrati
 	return &v1alpha1.SlackIntegration{ObjectMeta: metaOf(namespace, name), Spec: v1alpha1.SlackIntegrationSpec{Default: isDefault}}
 }
 
-func TestHoursAreCounted(t *testing.T) {
+func TestSummaryHours(t *testing.T) {
 	m := newModel()
 	m.Slack.Put(slackNamed("qa", "main", true))
 	m.Slack.Put(slackNamed("qa", "other", false))
@@ -92,12 +92,12 @@ func TestHoursAreCounted(t *testing.T) {
 		notificationOf("qa", "", "qa/main", v1alpha1.ReasonSent, noon.Add(-31*time.Minute)),
 		notificationOf("qa", "", "qa/main", v1alpha1.ReasonSent, first),
 		notificationOf("qa", "", "qa/main", v1alpha1.ReasonSent, first.Add(-time.Second)), // too long ago
-		notificationOf("qa", "", "qa/main", v1alpha1.ReasonDigested, noon),                // told by the digest, which counts itself
+		notificationOf("qa", "", "qa/main", v1alpha1.ReasonDigested, noon),                // in a digest, which counts itself
 		notificationOf("qa", "", "qa/main", v1alpha1.ReasonMuted, noon),
 		notificationOf("qa", "", "qa/other", v1alpha1.ReasonSent, noon),
-		notificationOf("qa", "", "", v1alpha1.ReasonRejected, noon), // never posted: the default one would have
+		notificationOf("qa", "", "", v1alpha1.ReasonRejected, noon), // never posted: the default integration would have
 		notificationOf("qa", "", "", v1alpha1.ReasonRetrying, noon),
-		notificationOf("prod", "", "qa/main", v1alpha1.ReasonSent, noon), // by the integration, in a namespace that was not asked for
+		notificationOf("prod", "", "qa/main", v1alpha1.ReasonSent, noon), // by this integration, in another namespace
 	} {
 		n.Name = fmt.Sprint("n-", at)
 		m.Notifications.Put(n)
@@ -105,7 +105,7 @@ func TestHoursAreCounted(t *testing.T) {
 	tracker := &v1alpha1.JiraIntegration{ObjectMeta: metaOf("qa", "jira")}
 	tracker.Status.Activities = []v1alpha1.Activity{
 		{Time: metav1.NewTime(noon), Outcome: v1alpha1.OutcomeFailed, Action: "CreateIssue"},
-		{Time: metav1.NewTime(noon), Outcome: v1alpha1.OutcomeSucceeded, Action: "CreateIssue"}, // counted of the Defect
+		{Time: metav1.NewTime(noon), Outcome: v1alpha1.OutcomeSucceeded, Action: "CreateIssue"}, // counted with the Defect
 	}
 	m.Jira.Put(tracker)
 	for at, made := range []time.Time{noon, noon.Add(-time.Hour), noon.Add(-25 * time.Hour)} {
@@ -113,7 +113,7 @@ func TestHoursAreCounted(t *testing.T) {
 			Jira: &v1alpha1.DefectTicket{Integration: "qa/jira", Key: "V-1", CreatedTime: &metav1.Time{Time: made}}}})
 	}
 
-	for range 2 { // counted, and remembered
+	for range 2 { // counted, and cached
 		got := summed(m, "qa")
 		for _, i := range got.Integrations {
 			if len(i.Hours) != 24 || !i.Hours[0].Time.Equal(first) {
@@ -135,7 +135,7 @@ func TestHoursAreCounted(t *testing.T) {
 	}
 }
 
-func TestWhatNeedsAttention(t *testing.T) {
+func TestSummaryNeeds(t *testing.T) {
 	m := newModel()
 	stalled := func(name, reason string, at time.Time) {
 		d := &v1alpha1.Defect{ObjectMeta: metaOf("qa", name),
@@ -145,7 +145,7 @@ func TestWhatNeedsAttention(t *testing.T) {
 		m.Defects.Put(d)
 	}
 	stalled("unticketed", v1alpha1.ReasonUnauthorized, noon.Add(-time.Hour))
-	stalled("untold", v1alpha1.ReasonDeliveryFailed, noon) // is there as its Notification
+	stalled("undelivered", v1alpha1.ReasonDeliveryFailed, noon) // listed as its Notification
 	m.Notifications.Put(notificationOf("qa", "rejected-1", "", v1alpha1.ReasonRejected, noon.Add(-3*time.Hour)))
 	m.Notifications.Put(notificationOf("qa", "rejected-2", "", v1alpha1.ReasonRejected, noon.Add(-2*time.Hour)))
 	m.Notifications.Put(notificationOf("qa", "expired", "", v1alpha1.ReasonExpired, noon.Add(-4*time.Hour)))
@@ -173,11 +173,11 @@ func TestWhatNeedsAttention(t *testing.T) {
 		t.Errorf("got %d: %q\nwant 6: %q", got.Needs, have, want)
 	}
 	if elsewhere := summed(m, "prod"); elsewhere.Needs != 0 || elsewhere.Attention == nil || elsewhere.Suites == nil {
-		t.Errorf("in another namespace: got %+v, want nothing, and that as lists", elsewhere)
+		t.Errorf("in another namespace: got %+v, want empty lists", elsewhere)
 	}
 	for i := range 100 {
 		d := &v1alpha1.Defect{ObjectMeta: metaOf("many", fmt.Sprint("d-", i))}
-		condition.NotReady(d, condition.Stalled, v1alpha1.ReasonRejected, fmt.Sprint("each another ", i))
+		condition.NotReady(d, condition.Stalled, v1alpha1.ReasonRejected, fmt.Sprint("another reason ", i))
 		m.Defects.Put(d)
 	}
 	if many := summed(m, "many"); many.Needs != 100 || len(many.Attention) != maxNeeds {
@@ -185,7 +185,7 @@ func TestWhatNeedsAttention(t *testing.T) {
 	}
 }
 
-func TestOpenDefectsAndRuns(t *testing.T) {
+func TestSummaryDefectsAndRuns(t *testing.T) {
 	m := newModel()
 	for name, c := range map[string]struct {
 		severity v1alpha1.Severity
@@ -237,7 +237,7 @@ func TestOpenDefectsAndRuns(t *testing.T) {
 	}
 }
 
-// TestCountsAreNeverOutOfDate changes each thing that a remembered count is of.
+// TestCountsAreNeverOutOfDate changes each object that a cached count is of.
 func TestCountsAreNeverOutOfDate(t *testing.T) {
 	m := newModel()
 	m.Slack.Put(slackNamed("qa", "a", true))
@@ -251,21 +251,21 @@ func TestCountsAreNeverOutOfDate(t *testing.T) {
 	m.Slack.Put(slackNamed("qa", "a", false))
 	m.Slack.Put(slackNamed("qa", "b", true))
 	if got := summed(m, "qa"); len(hoursOf(got, "SlackIntegration", "a")) != 0 || len(hoursOf(got, "SlackIntegration", "b")) != 1 {
-		t.Errorf("another integration is the default one: got %+v", got.Integrations)
+		t.Errorf("after the default integration changed: got %+v", got.Integrations)
 	}
 	m.Defects.Delete(d)
 	if got := summed(m, "qa"); got.Defects.Open != 0 {
-		t.Errorf("a Defect is gone: got %d open", got.Defects.Open)
+		t.Errorf("after a Defect was deleted: got %d open", got.Defects.Open)
 	}
 	m.Notifications.Put(notificationOf("qa", "n", "", v1alpha1.ReasonSent, noon))
 	if got := summed(m, "qa"); got.Needs != 0 {
-		t.Errorf("a Notification was sent after all: got %d needs", got.Needs)
+		t.Errorf("after a Notification was sent: got %d needs", got.Needs)
 	}
 	j := &batchv1.Job{ObjectMeta: metaOf("qa", "j")}
 	j.Labels = map[string]string{v1alpha1.SuiteLabel: "booking"}
 	m.Runs.Put(j)
 	if got := summed(m, "qa"); len(got.Suites) != 1 {
-		t.Errorf("a run began: got %d suites", len(got.Suites))
+		t.Errorf("after a run began: got %d suites", len(got.Suites))
 	}
 	if got := summedAt(m, "qa", noon.Add(24*time.Hour)); len(hoursOf(got, "SlackIntegration", "b")) != 0 {
 		t.Errorf("a day later: got %+v", got.Integrations)

@@ -22,7 +22,7 @@ const (
 
 // Hub notifies watchers. It is safe for use by several goroutines.
 type Hub struct {
-	// positions encrypts positions, so that only this process can read them. The number of changes tells how much
+	// positions encrypts positions, so that only this process can read them. The number of changes shows how much
 	// happens in namespaces that a caller may not see.
 	positions cipher.AEAD
 

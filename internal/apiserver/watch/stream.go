@@ -64,7 +64,7 @@ func (s *Stream) Serve(ctx context.Context, out http.ResponseWriter) {
 	}
 }
 
-// changeEvents returns the events that tell a client which kinds changed. Only the last has the position: a client that
+// changeEvents returns the events for the kinds that changed. Only the last has the position: a client that
 // loses the stream before it has not received all.
 func changeEvents(kinds []string, position string) string {
 	var text strings.Builder
