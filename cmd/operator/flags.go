@@ -46,17 +46,20 @@ func (f *flags) register(set *flag.FlagSet) {
 	set.StringVar(&f.pprof, "pprof-bind-address", "0", "The address of Go's profiles of CPU and memory; 0 turns it off.")
 	set.BoolVar(&f.leader.elect, "leader-elect", false, "Elect a leader by a lease, so that only one of several replicas acts.")
 	set.StringVar(&f.leader.namespace, "leader-election-namespace", "", "The namespace of the lease; the Pod's own when empty.")
-	set.DurationVar(&f.leader.leaseDuration, "lease-duration", 15*time.Second, "How long after its last renewal another replica may take the lease.")
+	set.DurationVar(&f.leader.leaseDuration, "lease-duration", 15*time.Second,
+		"How long after its last renewal another replica may take the lease.")
 	set.DurationVar(&f.maxEventAge, "max-event-age", 24*time.Hour, "How old an event may be and still match a rule.")
 	set.DurationVar(&f.expiry, "notification-expiry", 24*time.Hour, "How old a Notification may be and still be sent.")
 	set.DurationVar(&f.retention, "notification-retention", 72*time.Hour,
 		"How long a Notification is kept; must be longer than --max-event-age and --notification-expiry.")
-	set.StringVar(&f.dashboardURL, "dashboard-url", "", "Where people reach the dashboard. Tickets link to their Defect there; no links when empty.")
+	set.StringVar(&f.dashboardURL, "dashboard-url", "",
+		"Where people reach the dashboard. Tickets link to their Defect there; no links when empty.")
 	set.StringVar(&f.edge.address, "edge-bind-address", "0",
 		"The address of the listener for signed webhooks, which may face the internet; 0 turns it off.")
 	set.StringVar(&f.edge.cert, "edge-tls-cert-file", "", "The TLS certificate of that listener; plain HTTP when empty.")
 	set.StringVar(&f.edge.key, "edge-tls-key-file", "", "The key of that certificate.")
-	set.StringVar(&f.api.address, "api-bind-address", "0", "The address of the REST API and the dashboard, for clients inside the cluster; 0 turns it off.")
+	set.StringVar(&f.api.address, "api-bind-address", "0",
+		"The address of the REST API and the dashboard, for clients inside the cluster; 0 turns it off.")
 	set.StringVar(&f.api.cert, "api-tls-cert-file", "", "The TLS certificate of the API; plain HTTP when empty.")
 	set.StringVar(&f.api.key, "api-tls-key-file", "", "The key of that certificate.")
 	set.StringVar(&f.api.namespace, "api-default-namespace", "default", "The namespace of API requests that name none.")

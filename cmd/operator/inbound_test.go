@@ -20,7 +20,8 @@ import (
 )
 
 // alertBody is what Alertmanager sends of one alert.
-const alertBody = `{"version":"4","groupKey":"{}:{alertname=\"Down\"}","status":"STATUS","receiver":"voice","externalURL":"http://am.example.com",
+const alertBody = `{"version":"4","groupKey":"{}:{alertname=\"Down\"}","status":"STATUS","receiver":"voice",
+"externalURL":"http://am.example.com",
 "alerts":[{"status":"STATUS","labels":{"alertname":"Down","severity":"critical"},"annotations":{"summary":"The <!channel> agent is down"},
 "startsAt":"START","endsAt":"END","generatorURL":"http://prom.example.com/graph","fingerprint":"c1c1"}]}`
 
@@ -43,7 +44,9 @@ var _ = Describe("Alerts and events from outside", func() {
 		return res.StatusCode
 	}
 	alert := func(status string, start time.Time) string {
-		return strings.NewReplacer("STATUS", status, "START", start.UTC().Format(time.RFC3339), "END", start.Add(time.Second).UTC().Format(time.RFC3339)).
+		return strings.NewReplacer(
+			"STATUS", status, "START", start.UTC().Format(time.RFC3339), "END", start.Add(time.Second).UTC().Format(time.RFC3339),
+		).
 			Replace(alertBody)
 	}
 

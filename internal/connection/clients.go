@@ -59,7 +59,8 @@ func ChannelFor(i *v1alpha1.SlackIntegration, wanted v1alpha1.SlackChannel) (str
 	switch {
 	case i.Spec.Webhook != nil && wanted != "" && wanted != i.Spec.DefaultChannel:
 		return "", &Refusal{Reason: v1alpha1.ReasonInvalidChannel, Message: fmt.Sprintf(
-			"SlackIntegration %s is an incoming webhook, which posts to its own channel only, not to %s. Leave spec.channel empty, or use a bot token.",
+			"SlackIntegration %s is an incoming webhook, which posts to its own channel only, not to %s. "+
+				"Leave spec.channel empty, or use a bot token.",
 			client.ObjectKeyFromObject(i),
 			wanted,
 		)}

@@ -29,7 +29,6 @@ func named(name string) types.NamespacedName {
 type machine struct {
 	*digest.Groups
 	*testing.T
-	start time.Time
 
 	mu       sync.Mutex
 	enqueued map[string]int

@@ -54,7 +54,7 @@ func TestDefectsOf(t *testing.T) {
 		"by ID, moved to another project":   {index.Issue{ID: "10042", Key: "OPS-1"}, "voice/filed"},
 		"by key":                            {index.Issue{Key: "VOICE-43"}, "other/guest"},
 		"by both, once":                     {index.Issue{ID: "10042", Key: "VOICE-42"}, "voice/filed"},
-		"by marker":                         {index.Issue{ID: "99999", Key: "X-9", Labels: []string{"voice-ai-testing", "defect-filed"}}, "voice/filed"},
+		"by marker":                         {index.Issue{ID: "99999", Key: "X-9", Labels: []string{"x", "defect-filed"}}, "voice/filed"},
 		"by marker, no ticket yet":          {index.Issue{ID: "10044", Key: "VOICE-44", Labels: []string{"defect-new"}}, "voice/new"},
 		"by marker, ticket uncertain":       {index.Issue{Labels: []string{"defect-uncertain"}}, "other/uncertain"},
 		"ID before marker":                  {index.Issue{ID: "10042", Labels: []string{"defect-new"}}, "voice/filed"},
@@ -129,6 +129,21 @@ func TestDigestsWith(t *testing.T) {
 }
 
 func TestFields(t *testing.T) {
+	slack := func(s v1alpha1.SlackIntegrationSpec) client.Object { return &v1alpha1.SlackIntegration{Spec: s} }
+	jira := func(s v1alpha1.JiraIntegrationSpec) client.Object { return &v1alpha1.JiraIntegration{Spec: s} }
+	defect := func(s v1alpha1.DefectStatus) client.Object { return &v1alpha1.Defect{Status: s} }
+	sent := func(s v1alpha1.NotificationStatus) client.Object { return &v1alpha1.Notification{Status: s} }
+	const bySecret = index.IntegrationBySecret
+	hook := func(r v1alpha1.SecretKeyReference) *v1alpha1.SlackWebhook {
+		return &v1alpha1.SlackWebhook{URLSecretRef: r}
+	}
+	basic := func(r v1alpha1.SecretKeyReference) *v1alpha1.JiraBasicAuth {
+		return &v1alpha1.JiraBasicAuth{TokenSecretRef: r}
+	}
+	bearer := func(r v1alpha1.SecretKeyReference) *v1alpha1.JiraBearerAuth {
+		return &v1alpha1.JiraBearerAuth{TokenSecretRef: r}
+	}
+	uncertain := v1alpha1.DefectStatus{Jira: &v1alpha1.DefectTicket{Integration: "voice/jira"}}
 	ref := func(name string) v1alpha1.SecretKeyReference {
 		return v1alpha1.SecretKeyReference{Name: name, Key: "k"}
 	}
@@ -141,22 +156,22 @@ func TestFields(t *testing.T) {
 		field  string
 		want   string
 	}{
-		"a default Slack":       {&v1alpha1.SlackIntegration{Spec: v1alpha1.SlackIntegrationSpec{Default: true}}, connection.DefaultIndex, "true"},
-		"another Slack":         {&v1alpha1.SlackIntegration{}, connection.DefaultIndex, "false"},
-		"a default Jira":        {&v1alpha1.JiraIntegration{Spec: v1alpha1.JiraIntegrationSpec{Default: true}}, connection.DefaultIndex, "true"},
-		"a webhook's Secret":    {&v1alpha1.SlackIntegration{Spec: v1alpha1.SlackIntegrationSpec{Webhook: &v1alpha1.SlackWebhook{URLSecretRef: ref("hook")}}}, index.IntegrationBySecret, "hook"},
-		"a bot's Secret":        {&v1alpha1.SlackIntegration{Spec: v1alpha1.SlackIntegrationSpec{Bot: &v1alpha1.SlackBot{TokenSecretRef: ref("bot")}}}, index.IntegrationBySecret, "bot"},
-		"a basic Secret":        {&v1alpha1.JiraIntegration{Spec: v1alpha1.JiraIntegrationSpec{Basic: &v1alpha1.JiraBasicAuth{TokenSecretRef: ref("basic")}}}, index.IntegrationBySecret, "basic"},
-		"a bearer Secret":       {&v1alpha1.JiraIntegration{Spec: v1alpha1.JiraIntegrationSpec{Bearer: &v1alpha1.JiraBearerAuth{TokenSecretRef: ref("pat")}}}, index.IntegrationBySecret, "pat"},
+		"a default Slack":       {slack(v1alpha1.SlackIntegrationSpec{Default: true}), connection.DefaultIndex, "true"},
+		"another Slack":         {slack(v1alpha1.SlackIntegrationSpec{}), connection.DefaultIndex, "false"},
+		"a default Jira":        {jira(v1alpha1.JiraIntegrationSpec{Default: true}), connection.DefaultIndex, "true"},
+		"a webhook's Secret":    {slack(v1alpha1.SlackIntegrationSpec{Webhook: hook(ref("hook"))}), bySecret, "hook"},
+		"a bot's Secret":        {slack(v1alpha1.SlackIntegrationSpec{Bot: &v1alpha1.SlackBot{TokenSecretRef: ref("bot")}}), bySecret, "bot"},
+		"a basic Secret":        {jira(v1alpha1.JiraIntegrationSpec{Basic: basic(ref("basic"))}), bySecret, "basic"},
+		"a bearer Secret":       {jira(v1alpha1.JiraIntegrationSpec{Bearer: bearer(ref("pat"))}), bySecret, "pat"},
 		"a Defect":              {&v1alpha1.Defect{}, index.DefectByTicketed, "false"},
-		"an uncertain Defect":   {&v1alpha1.Defect{Status: v1alpha1.DefectStatus{Jira: &v1alpha1.DefectTicket{Integration: "voice/jira"}}}, index.DefectByTicketed, "false"},
-		"a filed Defect":        {&v1alpha1.Defect{Status: filed}, index.DefectByTicketed, "true"},
-		"its integration":       {&v1alpha1.Defect{Status: filed}, index.DefectByJiraIntegration, "voice/jira"},
+		"an uncertain Defect":   {defect(uncertain), index.DefectByTicketed, "false"},
+		"a filed Defect":        {defect(filed), index.DefectByTicketed, "true"},
+		"its integration":       {defect(filed), index.DefectByJiraIntegration, "voice/jira"},
 		"no integration":        {&v1alpha1.Defect{}, index.DefectByJiraIntegration, ""},
 		"a new Notification":    {&v1alpha1.Notification{}, index.NotificationByUndelivered, "true"},
-		"one that is retried":   {&v1alpha1.Notification{Status: delivered(metav1.ConditionFalse, v1alpha1.ReasonRetrying)}, index.NotificationByUndelivered, "true"},
-		"one that is delivered": {&v1alpha1.Notification{Status: delivered(metav1.ConditionTrue, v1alpha1.ReasonSent)}, index.NotificationByUndelivered, ""},
-		"one that expired":      {&v1alpha1.Notification{Status: delivered(metav1.ConditionFalse, v1alpha1.ReasonExpired)}, index.NotificationByUndelivered, ""},
+		"one that is retried":   {sent(delivered(metav1.ConditionFalse, v1alpha1.ReasonRetrying)), index.NotificationByUndelivered, "true"},
+		"one that is delivered": {sent(delivered(metav1.ConditionTrue, v1alpha1.ReasonSent)), index.NotificationByUndelivered, ""},
+		"one that expired":      {sent(delivered(metav1.ConditionFalse, v1alpha1.ReasonExpired)), index.NotificationByUndelivered, ""},
 	} {
 		found := false
 		for _, f := range index.Fields() {

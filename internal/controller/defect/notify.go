@@ -114,7 +114,8 @@ func (r *Reconciler) summariseDelivery(ctx context.Context, s *scope, created []
 		return o
 	case n.total > 0:
 		condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNotified, deliveredMessage(n.total))
-	case condition.Is(d, v1alpha1.ConditionNotified, metav1.ConditionFalse, v1alpha1.ReasonDeliveryFailed): // the Notification was removed since
+	case condition.Is(d, v1alpha1.ConditionNotified, metav1.ConditionFalse, v1alpha1.ReasonDeliveryFailed):
+		// The Notification that failed was removed since.
 		return &kit.Outcome{
 			Progress: condition.Stalled,
 			Reason:   v1alpha1.ReasonDeliveryFailed,

@@ -267,7 +267,8 @@ func (r *Reconciler) recordTicket(s *scope, i *v1alpha1.JiraIntegration, a answe
 			"The ticket is %s, without some of spec.fields of JiraIntegration %s: %s", t.Key, name, strings.Join(t.Omitted, "; ")))
 	default:
 		condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiledWithoutPriority, fmt.Sprintf(
-			"The ticket is %s, without the priority %q, which the project does not have for this issue type. Fix spec.priorities of JiraIntegration %s.",
+			"The ticket is %s, without the priority %q, which the project does not have for this issue type. "+
+				"Fix spec.priorities of JiraIntegration %s.",
 			t.Key,
 			i.Spec.Priorities.For(d.Spec.Severity),
 			name,

@@ -196,7 +196,8 @@ func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (t
 	}
 	conn.Connect(found.client, a.version, in.limits(found.client))
 	conn.Resume()
-	if f := conn.UnresolvedFault(); f != nil { // the credentials are accepted, and calls are not; a call that succeeds enqueues the integration
+	if f := conn.UnresolvedFault(); f != nil {
+		// The credentials are accepted and calls are not. A call that succeeds enqueues the integration.
 		unhealthy(o, f)
 		return stalledProbeInterval, nil
 	}

@@ -153,7 +153,8 @@ func scopeWarning(w chat.Workspace) string {
 		return "The token lacks the scope chat:write, so posting will fail. It has " + strings.Join(w.Scopes, ", ") +
 			". Add the scope to the app and install it again."
 	case w.Verified && !w.CanFind:
-		return "The token lacks the scope channels:history, so a message may be posted twice after a broken connection. Add it to the app and install it again."
+		return "The token lacks the scope channels:history, so a message may be posted twice after a broken connection. " +
+			"Add it to the app and install it again."
 	}
 	return ""
 }

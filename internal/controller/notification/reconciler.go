@@ -136,13 +136,14 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		For(&v1alpha1.Notification{}).
 		Watches(&v1alpha1.SlackIntegration{}, handler.EnqueueRequestsFromMapFunc(r.enqueueUndelivered),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Notification{}, kit.HandleBehindNew(handler.EnqueueRequestsFromMapFunc(membersOf)), builder.WithPredicates(predicate.Funcs{
-			CreateFunc: func(e event.CreateEvent) bool { return isDigest(e.Object) },
-			UpdateFunc: func(e event.UpdateEvent) bool {
-				return isDigest(e.ObjectNew) && outcomeChanged(e.ObjectOld, e.ObjectNew)
-			},
-			DeleteFunc: func(e event.DeleteEvent) bool { return isDigest(e.Object) },
-		})).
+		Watches(&v1alpha1.Notification{}, kit.HandleBehindNew(handler.EnqueueRequestsFromMapFunc(membersOf)),
+			builder.WithPredicates(predicate.Funcs{
+				CreateFunc: func(e event.CreateEvent) bool { return isDigest(e.Object) },
+				UpdateFunc: func(e event.UpdateEvent) bool {
+					return isDigest(e.ObjectNew) && outcomeChanged(e.ObjectOld, e.ObjectNew)
+				},
+				DeleteFunc: func(e event.DeleteEvent) bool { return isDigest(e.Object) },
+			})).
 		Watches(&v1alpha1.Notification{}, handler.EnqueueRequestsFromMapFunc(r.enqueueSiblings), builder.WithPredicates(predicate.Funcs{
 			CreateFunc: func(event.CreateEvent) bool { return false },
 			UpdateFunc: func(e event.UpdateEvent) bool { return outcomeChanged(e.ObjectOld, e.ObjectNew) },

@@ -143,7 +143,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.NotificationRule{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.SlackIntegration{}, handler.EnqueueRequestsFromMapFunc(allRules), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.SlackIntegration{}, handler.EnqueueRequestsFromMapFunc(allRules),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Notification{}, r.observeNotifications()).
 		WatchesRawSource(r.Stats.enqueuer.Source()).
 		WithOptions(options).

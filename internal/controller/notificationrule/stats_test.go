@@ -229,6 +229,8 @@ func TestObserveNotifications(t *testing.T) {
 	ofDefect.Spec.Event.Subject = &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect}
 	ofFormerRule := notification("f", time.Hour)
 	ofFormerRule.Spec.Rule.UID = "r0"
+	ofDeletedRule := notification("x", time.Hour)
+	ofDeletedRule.Spec.Rule.Name = "x"
 	counted := func(n *v1alpha1.NotificationRule) { n.Status.LastMatchTime = &metav1.Time{Time: noon} }
 	for test, c := range map[string]struct {
 		n       *v1alpha1.Notification
@@ -242,7 +244,7 @@ func TestObserveNotifications(t *testing.T) {
 		"existed, later than the last count":        {notification("a", time.Second), counted, true, 1},
 		"existed, of a rule that never counted":     {notification("a", 0), func(*v1alpha1.NotificationRule) {}, true, 1},
 		"existed, of a former rule of the name":     {ofFormerRule, counted, true, 0},
-		"existed, of a rule that was deleted":       {func() *v1alpha1.Notification { n := notification("a", 1); n.Spec.Rule.Name = "x"; return n }(), counted, true, 0},
+		"existed, of a rule that was deleted":       {ofDeletedRule, counted, true, 0},
 		"created, of an object that is no Defect's": {ofDefect, counted, false, 1},
 	} {
 		w := newWorld(t, c.change)
