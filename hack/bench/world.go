@@ -300,7 +300,7 @@ func ticketedStatus(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, k int, now 
 	}
 	d.Status = s
 	condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled, "The ticket is "+key)
-	condition.True(d, v1alpha1.ConditionSynced, v1alpha1.ReasonInStep, "Defect and ticket agree")
+	condition.True(d, v1alpha1.ConditionSynced, v1alpha1.ReasonInStep, "Defect and ticket are in sync")
 	condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNoRuleMatched, "No rule of this namespace matched")
 	condition.Ready(d, v1alpha1.ReasonReady, "The ticket is "+key)
 	return d.Status

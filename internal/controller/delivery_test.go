@@ -228,7 +228,7 @@ var _ = Describe("Delivery", func() {
 		Expect(i.Status.Delivery).To(Equal(v1alpha1.DeliveryExactlyOnce))
 		w.create(defect(v1alpha1.SeverityHigh))
 		delivered(1)
-		eventually(i, v1alpha1.ConditionHealthy, "True/Degraded", "#alerts could not be asked")
+		eventually(i, v1alpha1.ConditionHealthy, "True/Degraded", "#alerts could not be read")
 		Expect(i.Status.Delivery).To(Equal(v1alpha1.DeliveryAtLeastOnce))
 	},
 		Entry("from the first message on", int32(0)),

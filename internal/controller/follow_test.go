@@ -58,7 +58,7 @@ var _ = Describe("Defect and ticket in step", func() {
 		d = defect(v1alpha1.SeverityCritical)
 		w.create(d)
 		eventually(d, v1alpha1.ConditionReady, "True/Ready", "VOICE-1")
-		eventually(d, v1alpha1.ConditionSynced, "True/InStep", "agree")
+		eventually(d, v1alpha1.ConditionSynced, "True/InStep", "in sync")
 	}
 
 	It("links the ticket back to the Defect", func() {
@@ -98,7 +98,7 @@ var _ = Describe("Defect and ticket in step", func() {
 		Eventually(func() v1alpha1.State { return status().State }).Should(Equal(v1alpha1.StateInProgress))
 		Expect(d.Status.Jira.Assignee).To(Equal("Ann"))
 		Expect(d.Status.StateChange.Cause).To(Equal(v1alpha1.CauseJira))
-		eventually(d, v1alpha1.ConditionSynced, "True/InStep", "agree")
+		eventually(d, v1alpha1.ConditionSynced, "True/InStep", "in sync")
 		_, comments, _ := w.jira.Issue("VOICE-1")
 		Expect(comments).To(BeEmpty())
 	})
@@ -150,7 +150,7 @@ var _ = Describe("Defect and ticket in step", func() {
 		}).WithTimeout(time.Minute).Should(Equal("VOICE-1"))
 		eventually(d, v1alpha1.ConditionSynced, "False/TicketMissing", "does not have VOICE-1 any more")
 		Eventually(func() int { return w.jira.Gets("VOICE-2") }).WithTimeout(time.Minute).Should(BeNumerically(">", 0))
-		eventually(other, v1alpha1.ConditionSynced, "True/InStep", "agree")
+		eventually(other, v1alpha1.ConditionSynced, "True/InStep", "in sync")
 	})
 
 	DescribeTable("a defect that comes back",

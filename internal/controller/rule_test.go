@@ -43,9 +43,9 @@ var _ = Describe("A rule", func() {
 		amend(r, func(r *v1alpha1.NotificationRule) {
 			r.Spec.When = `has(event.data.colour) && event.data.colour == "red"`
 		})
-		eventually(r, v1alpha1.ConditionAccepted, "True/Accepted", "The rule makes sense")
+		eventually(r, v1alpha1.ConditionAccepted, "True/Accepted", "The rule is valid")
 		Eventually(func() *v1alpha1.RuleError { return observed(r).LastError }).Should(BeNil())
-		Expect(condition.Get(r, v1alpha1.ConditionAccepted).Message).To(Equal("The rule makes sense"))
+		Expect(condition.Get(r, v1alpha1.ConditionAccepted).Message).To(Equal("The rule is valid"))
 		Expect(r.Status.ErrorsTotal).To(Equal(int64(2)))
 	})
 

@@ -107,7 +107,7 @@ var _ = Describe("In an upheaval", func() {
 		d := defect(v1alpha1.SeverityCritical)
 		w.create(d)
 		eventually(d, v1alpha1.ConditionReady, "True/Ready", "VOICE-1")
-		w.jira.OnWrite(func(string) error { return fault.New(fault.Invalid, "no transition: mend spec.transitions") })
+		w.jira.OnWrite(func(string) error { return fault.New(fault.Invalid, "no transition: fix spec.transitions") })
 		amend(d, func(d *v1alpha1.Defect) { d.Spec.State = v1alpha1.StateClosed })
 		eventually(d, v1alpha1.ConditionSynced, "False/Invalid", "no transition")
 		w.jira.OnWrite(nil)
