@@ -37,7 +37,7 @@ var _ = Describe("A rule", func() {
 		Eventually(func() int64 { return observed(r).ErrorsTotal }).Should(Equal(int64(2)))
 		Expect(r.Status.LastError.EventType).To(Equal(v1alpha1.EventDefectCreated))
 		Expect(r.Status.LastError.Message).To(ContainSubstring("no such key: colour"))
-		eventually(r, v1alpha1.ConditionAccepted, "True/Accepted", "but not for every event, last for a DefectCreated")
+		eventually(r, v1alpha1.ConditionAccepted, "True/Accepted", "but could not be evaluated for every event. Last error, for a DefectCreated")
 		Expect(r.Status.MatchedTotal).To(BeZero())
 
 		amend(r, func(r *v1alpha1.NotificationRule) {
