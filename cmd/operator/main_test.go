@@ -221,7 +221,7 @@ var _ = Describe("On a bad day", func() {
 			slack,
 			defect,
 		)
-		shows(slack, v1alpha1.ConditionAuthenticated, "True/Unverified", "first message will tell")
+		shows(slack, v1alpha1.ConditionAuthenticated, "True/Unverified", "first message shows whether it works")
 		shows(notification(), v1alpha1.ConditionDelivered, "True/Sent", "")
 		Expect(slack.Status.Delivery).To(Equal(v1alpha1.DeliveryAtLeastOnce))
 		Expect(box.State().Slack.Counts.WebhookPosts).To(Equal(1))
@@ -311,7 +311,7 @@ var _ = Describe("On a bad day", func() {
 		shows(jira, v1alpha1.ConditionReady, "True/Ready", "")
 		fails(sandbox.Fault{Service: sandbox.Jira, Route: "POST /issue", Times: 1, DelayMS: 10_000})
 		create(defect)
-		shows(defect, v1alpha1.ConditionTicketed, "False/Filing", "has not answered yet")
+		shows(defect, v1alpha1.ConditionTicketed, "False/Filing", "Waiting for Jira")
 		shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
 		Expect(box.State().Jira.Counts.Creates).To(Equal(1))
 	})

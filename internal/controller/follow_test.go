@@ -210,9 +210,9 @@ var _ = Describe("Defect and ticket in step", func() {
 		}
 		ready(nil) // without the link
 		c := condition.Get(d, v1alpha1.ConditionSynced)
-		Expect(c.Message).To(And(ContainSubstring("could not be made"), ContainSubstring("VOICE-1 is there, but")))
+		Expect(c.Message).To(And(ContainSubstring("could not be created"), ContainSubstring("VOICE-1 exists, but")))
 		edit(func() { d.Spec.State = v1alpha1.StateResolved })
-		eventually(d, v1alpha1.ConditionSynced, "False/Invalid", "VOICE-1 is there, but")
+		eventually(d, v1alpha1.ConditionSynced, "False/Invalid", "VOICE-1 exists, but")
 		Expect(d.Status.Jira.MissingSince).To(BeNil())
 		w.jira.OnWrite(nil)
 		w.jira.Edit("VOICE-1", "To Do", "new", func(t *ticket.Ticket) { t.Assignee = "Ann" })

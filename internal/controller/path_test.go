@@ -219,7 +219,7 @@ var _ = Describe("From a Defect to a ticket and a message", func() {
 		w.furnish()
 		i := jiraCloud()
 		i.Namespace = w.namespace
-		eventually(i, v1alpha1.ConditionHealthy, "True/Degraded", "does not take the priority Highest")
+		eventually(i, v1alpha1.ConditionHealthy, "True/Degraded", "does not have the priority Highest")
 		d := defect(v1alpha1.SeverityCritical)
 		w.create(d)
 		eventually(d, v1alpha1.ConditionTicketed, "True/FiledWithoutPriority", `without the priority "Highest"`)
