@@ -130,8 +130,8 @@ type DefectJira struct {
 	Labels []JiraLabel `json:"labels,omitempty"`
 }
 
-// Defect is one finding of a test. It can have a Jira ticket and messages in Slack; its status shows the state of all of
-// them.
+// Defect is one finding of a test. It can have a Jira ticket and messages in Slack; its status shows the state of all
+// of them.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:categories=voiceai

@@ -1,9 +1,9 @@
 // Package v1alpha1 defines the integrations.voiceai.dev API: integrations with Slack and Jira, notification rules,
 // defects and notifications.
 //
-// Every status, and the spec of a Notification, is atomic: each has one writer, the operator. Tracking the ownership of
-// its fields in metadata.managedFields took a quarter of the API server's time for a write and a third of the object's
-// size.
+// Every status, and the spec of a Notification, is atomic: each has one writer, the operator. Tracking the ownership
+// of its fields in metadata.managedFields took a quarter of the API server's time for a write and a third of the
+// object's size.
 // +kubebuilder:object:generate=true
 // +groupName=integrations.voiceai.dev
 package v1alpha1

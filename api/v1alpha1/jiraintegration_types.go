@@ -229,8 +229,8 @@ type JiraIntegrationStatus struct {
 	Health `json:",inline"`
 }
 
-// JiraIntegration connects to one Jira project and selects the Defects that get a ticket there. Its status shows whether
-// the connection works.
+// JiraIntegration connects to one Jira project and selects the Defects that get a ticket there. Its status shows
+// whether the connection works.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:categories=voiceai,shortName=jira

@@ -28,8 +28,8 @@ const (
 )
 
 // NotificationRuleSpec selects events and their destination. An event matches if its type is listed and it meets
-// selector, minSeverity and when, as far as they are set. Events older than the rule never match. Neither do runs that
-// ended before the spec last changed.
+// selector, minSeverity and when, as far as they are set. Events older than the rule never match. Neither do runs
+// that ended before the spec last changed.
 type NotificationRuleSpec struct {
 	// eventTypes are the types of events that can match: TestRunCompleted, DefectCreated, DefectTicketed,
 	// DefectStateChanged, EdgeCaseDiscovered, SystemAlertFiring, SystemAlertResolved, IntegrationUnhealthy or

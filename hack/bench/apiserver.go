@@ -10,8 +10,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// apiServerMetrics returns the number of requests that the API server has served, by verb, resource and status code, and
-// its processor time in seconds.
+// apiServerMetrics returns the number of requests that the API server has served, by verb, resource and status code,
+// and its processor time in seconds.
 func (w *world) apiServerMetrics(ctx context.Context) (calls map[string]int, cpu float64, err error) {
 	set, err := kubernetes.NewForConfig(w.config)
 	if err != nil {

@@ -28,8 +28,8 @@ type scenario struct {
 	run  func(context.Context, *world) (figures, error)
 }
 
-// figures are the results of a scenario. Unless a name says otherwise, times are in milliseconds since the first create.
-// Sizes are in MB (10⁶ bytes).
+// figures are the results of a scenario. Unless a name says otherwise, times are in milliseconds since the first
+// create. Sizes are in MB (10⁶ bytes).
 type figures struct {
 	Scenario string         `json:"scenario"`
 	What     string         `json:"what"`

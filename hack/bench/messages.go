@@ -197,8 +197,8 @@ func (b burst) create(ctx context.Context, w *world, delivered <-chan struct{}) 
 	return created, nil
 }
 
-// latencies returns the time until Slack received each message about a single Defect, in milliseconds. It counts from the
-// create of the Defect for one client, and from the start of the burst for several.
+// latencies returns the time until Slack received each message about a single Defect, in milliseconds. It counts from
+// the create of the Defect for one client, and from the start of the burst for several.
 func (b burst) latencies(created []time.Time, got *receipts, began time.Time) []float64 {
 	var took []float64
 	for k, from := range created {

@@ -190,7 +190,8 @@ func (b ticketBurst) run(ctx context.Context, w *world) (f figures, err error) {
 	return f, nil
 }
 
-// ticketRest measures the operator with 10,000 Defects that have tickets, as after a restart: until it is ready, and idle.
+// ticketRest measures the operator with 10,000 Defects that have tickets, as after a restart: until it is ready, and
+// idle.
 func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 	const n = 10_000
 	w.startSandbox(sandbox.Options{Latency: 20 * time.Millisecond})
@@ -241,8 +242,8 @@ func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 	return f, nil
 }
 
-// restartUntilTicket starts another operator and waits until a new Defect has a ticket. That Defect shows that the older
-// ones were reconciled, or at least do not delay it.
+// restartUntilTicket starts another operator and waits until a new Defect has a ticket. That Defect shows that the
+// older ones were reconciled, or at least do not delay it.
 func (w *world) restartUntilTicket(ctx context.Context) (err error) {
 	if w.operator, err = w.stage.Operator(ctx, "operator-2", nil, extraFlags()...); err != nil {
 		return err

@@ -124,8 +124,8 @@ func (w *world) createSlackWithRule(ctx context.Context, name, url string) (*v1a
 	return i, errors.Join(w.client.Create(ctx, i), w.client.Create(ctx, r))
 }
 
-// measureOneByOne creates Defects, each after Slack has received the message about the one before. It returns the time
-// each took, in milliseconds.
+// measureOneByOne creates Defects, each after Slack has received the message about the one before. It returns the
+// time each took, in milliseconds.
 func (w *world) measureOneByOne(ctx context.Context, got *receipts, from int) ([]float64, error) {
 	var took []float64
 	for k := from; k < from+defectsPerPhase; k++ {

@@ -36,8 +36,8 @@ type world struct {
 	dir    string
 	stage  *stage.Stage
 	client client.WithWatch
-	// watches has a connection of its own. On a shared one, events queue behind the responses to 32 other clients, and the
-	// API server ends the watch.
+	// watches has a connection of its own. On a shared one, events queue behind the responses to 32 other clients, and
+	// the API server ends the watch.
 	watches  client.WithWatch
 	config   *rest.Config
 	sandbox  *sandbox.Sandbox
@@ -171,7 +171,8 @@ func parallel(n, workers int, do func(i int) error) error {
 	return <-errs
 }
 
-// watchEach watches the objects of a list and calls each for every change until each returns true. wait waits for that.
+// watchEach watches the objects of a list and calls each for every change until each returns true. wait waits for
+// that.
 func watchEach[T client.Object](
 	ctx context.Context, w *world, list client.ObjectList, each func(T, time.Time) bool,
 ) (wait func() error, err error) {
@@ -199,9 +200,9 @@ func watchEach[T client.Object](
 	return func() error { return <-done }, nil
 }
 
-// follow calls each for every change that a watch delivers, and records the last resource version in since. It reports
-// whether it is finished: each returned true, or there was an error. Otherwise the API server ended the watch because it
-// fell behind, which happens when all processes share two processors.
+// follow calls each for every change that a watch delivers, and records the last resource version in since. It
+// reports whether it is finished: each returned true, or there was an error. Otherwise the API server ended the watch
+// because it fell behind, which happens when all processes share two processors.
 func follow[T client.Object](
 	ctx context.Context, w *world, watching watch.Interface, since *string, each func(T, time.Time) bool,
 ) (finished bool, err error) {

@@ -33,8 +33,8 @@ func (d *dashboard) flags(ctx context.Context) ([]string, error) {
 	}, nil
 }
 
-// createAccount creates a ServiceAccount that may use everything on the dashboard in the demo's namespace. It checks that
-// the dashboard serves the sign-in page and accepts the token.
+// createAccount creates a ServiceAccount that may use everything on the dashboard in the demo's namespace. It checks
+// that the dashboard serves the sign-in page and accepts the token.
 func (d *dashboard) createAccount(ctx context.Context, c client.Client) error {
 	verbs := []string{"get", "list", "watch", "create", "update", "patch", "delete"}
 	var err error

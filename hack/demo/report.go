@@ -59,8 +59,8 @@ type block struct {
 	Elements []struct{ Text string }
 }
 
-// report prints the ticket and the messages of the Defect. It returns an error unless the sandbox received exactly one
-// ticket and one message for each Notification.
+// report prints the ticket and the messages of the Defect. It returns an error unless the sandbox received exactly
+// one ticket and one message for each Notification.
 func report(ctx context.Context, c client.Client, v *services, d *v1alpha1.Defect) error {
 	j := d.Status.Jira
 	step("Ticket: %s  %s", j.Key, j.URL)

@@ -55,8 +55,8 @@ func startServices(ctx context.Context, s *stage.Stage) (*services, error) {
 	return v, err
 }
 
-// apply configures the samples for the services, creates them and waits until all are Ready. It returns the Defect, which
-// it does not create.
+// apply configures the samples for the services, creates them and waits until all are Ready. It returns the Defect,
+// which it does not create.
 func apply(ctx context.Context, c client.Client, v *services) (*v1alpha1.Defect, error) {
 	objects, err := samples(c)
 	if err != nil {
@@ -103,8 +103,8 @@ func apply(ctx context.Context, c client.Client, v *services) (*v1alpha1.Defect,
 			return nil, err
 		}
 	}
-	// Creation times have whole seconds. A Defect created in the second in which the operator became leader could be older,
-	// and the operator would look up its ticket first.
+	// Creation times have whole seconds. A Defect created in the second in which the operator became leader could be
+	// older, and the operator would look up its ticket first.
 	now := time.Now()
 	select {
 	case <-ctx.Done():

@@ -16,8 +16,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// KillAPIServer kills the API server, as a power failure would, and leaves etcd running. The returned function restarts
-// the API server and waits until it is ready.
+// KillAPIServer kills the API server, as a power failure would, and leaves etcd running. The returned function
+// restarts the API server and waits until it is ready.
 func (s *Stage) KillAPIServer(ctx context.Context, config *rest.Config) (restart func() error, err error) {
 	pid, argv, err := findChild("kube-apiserver")
 	if err != nil {

@@ -57,7 +57,8 @@ func (a *Actions) RequestTest(ctx context.Context, t Test) (time.Time, error) {
 	return at, err
 }
 
-// TestResult returns the result of a test that was requested at a time, or of a later one; nil when there is none yet.
+// TestResult returns the result of a test that was requested at a time, or of a later one; nil when there is none
+// yet.
 func (a *Actions) TestResult(
 	ctx context.Context, kindName string, key types.NamespacedName, requestedAt time.Time,
 ) (*v1alpha1.IntegrationTest, error) {

@@ -149,7 +149,8 @@ func TestHealth(t *testing.T) {
 	w.Eventually(func() string { return c.ask("GET", "/api/v1/integrations/health", "").body }).Should(gomega.MatchJSON(`{
 		"slack":{"configured":true,"last_successful_send":"2024-01-15T10:30:00Z","last_error":null,"status":"healthy"},
 		"jira":{"configured":true,"last_successful_call":null,"last_error":"401 Unauthorized","status":"error"}}`))
-	w.Expect(w.callerWith("get slackintegrations").ask("GET", "/api/v1/integrations/health", "").body).NotTo(gomega.ContainSubstring("jira"))
+	w.Expect(w.callerWith("get slackintegrations").ask("GET", "/api/v1/integrations/health", "").body).
+		NotTo(gomega.ContainSubstring("jira"))
 
 	var all struct {
 		Items []struct{ Kind, Name, Status, Message string }

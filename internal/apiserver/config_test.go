@@ -87,8 +87,8 @@ func TestCredentialsAreStoredAndNeverShown(t *testing.T) {
 	w.Expect(got.body).To(gomega.MatchJSON(a.body))
 }
 
-// TestCredentialsAreNotSentElsewhere has a caller that may configure, and may not read Secrets, try to have credentials
-// sent to an address of its own.
+// TestCredentialsAreNotSentElsewhere has a caller that may configure, and may not read Secrets, try to have
+// credentials sent to an address of its own.
 func TestCredentialsAreNotSentElsewhere(t *testing.T) {
 	const at, elsewhere = "/api/v1/integrations/jira/config", `{"spec":{"apiURL":"https://elsewhere.example.com","projectKey":"VOICE"}}`
 	rights := []string{"get jiraintegrations", "create jiraintegrations", "update jiraintegrations", "create secrets", "update secrets"}

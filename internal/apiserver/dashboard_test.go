@@ -132,8 +132,8 @@ func TestDashboardFollowsPermissions(t *testing.T) {
 	w.Expect(page).To(gomega.ContainSubstring("kubectl create token"))
 }
 
-// TestFailuresOfACardAreInTheLog follows a card's link to the failed deliveries. They named no integration, and so were
-// for the default one.
+// TestFailuresOfACardAreInTheLog follows a card's link to the failed deliveries. They named no integration, and so
+// were for the default one.
 func TestFailuresOfACardAreInTheLog(t *testing.T) {
 	w := newFilledWorld(t)
 	n := w.notification("refused")

@@ -148,7 +148,8 @@ func (s *Server) createDefect(ctx context.Context, i *newDefect) (*defectOutput,
 	return defectAnswer(d), nil
 }
 
-// flattenFields renames the invalid fields of a Defect as the body of its creation has them: spec and metadata in one.
+// flattenFields renames the invalid fields of a Defect as the body of its creation has them: spec and metadata in
+// one.
 func flattenFields(err error) error {
 	var refused *apierrors.StatusError
 	if !errors.As(err, &refused) || refused.ErrStatus.Details == nil {

@@ -50,8 +50,8 @@ func readDocument() (*apiDocument, error) {
 	return d, d.compiler.AddResource("http://api.test/openapi.json", whole)
 }
 
-// TestDocumentIsOpenAPI validates the document against the schema that the OpenAPI Initiative publishes for 3.1 (Apache
-// License 2.0), and each schema in it against the schema of JSON Schema. Everything in it must be described.
+// TestDocumentIsOpenAPI validates the document against the schema that the OpenAPI Initiative publishes for 3.1
+// (Apache License 2.0), and each schema in it against the schema of JSON Schema. Everything in it must be described.
 func TestDocumentIsOpenAPI(t *testing.T) {
 	w := gomega.NewWithT(t)
 	response, err := http.Get(base + "/openapi.json")

@@ -72,8 +72,8 @@ func alertEvent(id string) string {
 	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"tests","type":"dev.voiceai.system.alert.firing","data":{"title":%q}}`, id, id)
 }
 
-// TestARefusedEventHidesNoOther has the API server refuse one of three events, or not answer: then the sender sends all
-// again.
+// TestARefusedEventHidesNoOther has the API server refuse one of three events, or not answer: then the sender sends
+// all again.
 func TestARefusedEventHidesNoOther(t *testing.T) {
 	for name, c := range map[string]struct {
 		refusal    error

@@ -20,8 +20,8 @@ type NoneMatch struct {
 	IfNoneMatch string `header:"If-None-Match" enum:"*" doc:"Only create: 412 when it exists already."`
 }
 
-// specTag returns the ETag of an object's spec. Unlike the resourceVersion it stays when only the status changes, which
-// for an integration is all the time: an edit is not out of date because a message was sent meanwhile.
+// specTag returns the ETag of an object's spec. Unlike the resourceVersion it stays when only the status changes,
+// which for an integration is all the time: an edit is not out of date because a message was sent meanwhile.
 func specTag(o client.Object) string {
 	uid := string(o.GetUID())
 	return fmt.Sprintf(`"%s-%d"`, uid[:min(8, len(uid))], o.GetGeneration())

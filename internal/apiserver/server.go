@@ -1,5 +1,5 @@
-// Package apiserver is the REST API, for people and programs without kubectl. It reads and writes the same resources as
-// kubectl, with the caller's permissions, and never talks to Slack or Jira.
+// Package apiserver is the REST API, for people and programs without kubectl. It reads and writes the same resources
+// as kubectl, with the caller's permissions, and never talks to Slack or Jira.
 package apiserver
 
 import (
@@ -146,7 +146,8 @@ func New(o Options) (*Server, error) {
 // OpenAPI returns the OpenAPI document that the server serves.
 func (s *Server) OpenAPI() []byte { return s.document }
 
-// Start serves until the context ends; requests in flight then have 5 seconds to finish. A Server can be started once.
+// Start serves until the context ends; requests in flight then have 5 seconds to finish. A Server can be started
+// once.
 func (s *Server) Start(ctx context.Context) error {
 	if err := s.view.Follow(ctx, s.o.Cache, s.hub.Notify); err != nil {
 		return err

@@ -113,8 +113,8 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// operatorConfig returns the configuration of a client that has the operator's ClusterRole, which is generated from the
-// markers in the code.
+// operatorConfig returns the configuration of a client that has the operator's ClusterRole, which is generated from
+// the markers in the code.
 func operatorConfig(admin *rest.Config) (*rest.Config, error) {
 	raw, err := os.ReadFile(filepath.Join("..", "..", "config", "rbac", "role.yaml"))
 	if err != nil {

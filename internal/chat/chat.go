@@ -9,17 +9,21 @@ import (
 
 // Poster posts messages to one workspace. Its errors are faults (package fault) and never contain a credential.
 type Poster interface {
-	// Probe checks the credentials without posting. An incoming webhook cannot be checked: its Workspace is not Verified.
+	// Probe checks the credentials without posting. An incoming webhook cannot be checked: its Workspace is not
+	// Verified.
 	Probe(ctx context.Context) (Workspace, error)
 	// Post posts a message. After an Ambiguous fault the message may have been posted.
 	Post(ctx context.Context, m Message) (Posted, error)
-	// Update replaces a message. It returns ErrUnsupported for an incoming webhook, and where the server has no such method.
+	// Update replaces a message. It returns ErrUnsupported for an incoming webhook, and where the server has no such
+	// method.
 	Update(ctx context.Context, at Posted, m Message) (Posted, error)
-	// Find returns, by delivery ID, the messages that were posted to a channel at or after since. With a threadTS it returns the
-	// replies to that message instead, or the channel's messages if that message is gone. The result may include earlier messages.
+	// Find returns, by delivery ID, the messages that were posted to a channel at or after since. With a threadTS it
+	// returns the replies to that message instead, or the channel's messages if that message is gone. The result may
+	// include earlier messages.
 	//
-	// It makes one call for every two hundred messages, whoever posted them. The first time that a channel is given by name, it
-	// also makes the calls that look up the channel's ID. It returns ErrUnsupported where messages cannot be read.
+	// It makes one call for every two hundred messages, whoever posted them. The first time that a channel is given by
+	// name, it also makes the calls that look up the channel's ID. It returns ErrUnsupported where messages cannot be
+	// read.
 	Find(ctx context.Context, channel, threadTS string, since time.Time) (map[string]Posted, error)
 }
 

@@ -1,5 +1,5 @@
-// Package condition sets the conditions of a resource and summarises them in Ready, so that kstatus, kubectl wait, Argo CD
-// and Flux read them the same way for every kind.
+// Package condition sets the conditions of a resource and summarises them in Ready, so that kstatus, kubectl wait,
+// Argo CD and Flux read them the same way for every kind.
 package condition
 
 import (
@@ -81,8 +81,8 @@ func NotReady(o Object, progress Progress, reason, message string) {
 	summarise(o, metav1.ConditionFalse, next, reason, message)
 }
 
-// summarise sets Ready, and of Reconciling and Stalled the one named next. A condition that keeps its status keeps its
-// transition time, so that the same summary again changes nothing.
+// summarise sets Ready, and of Reconciling and Stalled the one named next. A condition that keeps its status keeps
+// its transition time, so that the same summary again changes nothing.
 func summarise(o Object, ready metav1.ConditionStatus, next, reason, message string) {
 	o.SetObservedGeneration(o.GetGeneration())
 	Set(o, v1alpha1.ConditionReady, ready, reason, message)

@@ -104,8 +104,8 @@ func (r *Record) setReadable(channel string, readable bool) bool {
 	return true
 }
 
-// UnreadableChannel returns the first channel, by name, whose history could not be read when it was last probed. It is
-// empty when there is none.
+// UnreadableChannel returns the first channel, by name, whose history could not be read when it was last probed. It
+// is empty when there is none.
 func (r *Record) UnreadableChannel() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -87,8 +87,8 @@ func (l *Lane[C, R]) reserve(now time.Time, unmetered bool) time.Duration {
 	return 0
 }
 
-// hold stops the lane until a time and throttles it from then on: it makes single calls, a little slower than the limits
-// allow, because the limits or the bursts were too much for Slack or Jira.
+// hold stops the lane until a time and throttles it from then on: it makes single calls, a little slower than the
+// limits allow, because the limits or the bursts were too much for Slack or Jira.
 func (l *Lane[C, R]) hold(until time.Time) {
 	l.heldUntil = until
 	if !l.throttled && l.limiter.Limit() != rate.Inf {

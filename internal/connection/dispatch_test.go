@@ -58,8 +58,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestHeldLane makes sure that after a rate limit neither metered nor unmetered calls of a lane are made for its time,
-// while other lanes go on.
+// TestHeldLane makes sure that after a rate limit neither metered nor unmetered calls of a lane are made for its
+// time, while other lanes go on.
 func TestHeldLane(t *testing.T) {
 	for _, unmetered := range []bool{false, true} {
 		t.Run(fmt.Sprintf("unmetered %t", unmetered), func(t *testing.T) {

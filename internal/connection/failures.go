@@ -23,9 +23,9 @@ const (
 	maxBackoff = 5 * time.Minute
 )
 
-// ProbeFailed records a failed probe and reports whether calls have to be paused for it. A transient failure while calls
-// are made does not pause them the first time: the probe is repeated first. A used-up quota pauses calls here, for as
-// long as Slack or Jira asks.
+// ProbeFailed records a failed probe and reports whether calls have to be paused for it. A transient failure while
+// calls are made does not pause them the first time: the probe is repeated first. A used-up quota pauses calls here,
+// for as long as Slack or Jira asks.
 func (c *Connection[C, R]) ProbeFailed(f *fault.Fault) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -92,8 +92,8 @@ func (c *Connection[C, R]) resetFailures() {
 	}
 }
 
-// tryPause pauses calls, unless they are paused already, and enqueues the integration to be probed. It reports whether
-// it paused them. The caller holds mu.
+// tryPause pauses calls, unless they are paused already, and enqueues the integration to be probed. It reports
+// whether it paused them. The caller holds mu.
 func (c *Connection[C, R]) tryPause(p *pause) bool {
 	if c.pause.Load() != nil {
 		return false

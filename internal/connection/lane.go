@@ -33,9 +33,10 @@ type Lane[C, R any] struct {
 	timer     clock.Timer
 }
 
-// Submit returns the answer to the call of an object, and queues the call if there is none. The object is enqueued when
-// the answer changes. A waiting call is replaced by the submitted one. A call that succeeded is not made again before
-// Forget, unless the operation is another one. A call that failed is, once its version changes or RetryAt has come.
+// Submit returns the answer to the call of an object, and queues the call if there is none. The object is enqueued
+// when the answer changes. A waiting call is replaced by the submitted one. A call that succeeded is not made again
+// before Forget, unless the operation is another one. A call that failed is, once its version changes or RetryAt has
+// come.
 func (l *Lane[C, R]) Submit(r Request[C, R]) Answer[R] {
 	c := l.conn
 	c.mu.Lock()
@@ -128,9 +129,9 @@ func (l *Lane[C, R]) count(matches func(*entry[C, R]) bool) int {
 	return n
 }
 
-// Withdraw removes the calls of matching objects from the queue and returns the objects. It leaves calls that go first
-// and calls that were made before. A withdrawn call is not made, even if it is submitted again, until its object is
-// forgotten.
+// Withdraw removes the calls of matching objects from the queue and returns the objects. It leaves calls that go
+// first and calls that were made before. A withdrawn call is not made, even if it is submitted again, until its
+// object is forgotten.
 func (l *Lane[C, R]) Withdraw(matches func(types.NamespacedName) bool) []types.NamespacedName {
 	l.conn.mu.Lock()
 	defer l.conn.mu.Unlock()

@@ -349,8 +349,8 @@ func TestForgottenCallIsNotMade(t *testing.T) {
 	})
 }
 
-// TestForgottenCallsLeaveTheOthers makes sure that what waits through a long pause is called once and in order, however
-// many calls are replaced meanwhile.
+// TestForgottenCallsLeaveTheOthers makes sure that what waits through a long pause is called once and in order,
+// however many calls are replaced meanwhile.
 func TestForgottenCallsLeaveTheOthers(t *testing.T) {
 	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
 		r.conn.Pause(refused())

@@ -6,7 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics returns a collector of the number of waiting calls in each of the pool's lanes. kind is the kind of integration.
+// Metrics returns a collector of the number of waiting calls in each of the pool's lanes. kind is the kind of
+// integration.
 func (p *Pool[C, R]) Metrics(kind string) prometheus.Collector {
 	return backlogCollector[C, R]{pool: p, desc: prometheus.NewDesc(
 		"voiceai_lane_backlog", "Calls waiting in a lane, by kind of integration, integration and lane.",

@@ -9,8 +9,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
-// pauseAfter is the number of failures in a row after which a connection is paused and probed. Without the pause every
-// waiting object would try it.
+// pauseAfter is the number of failures in a row after which a connection is paused and probed. Without the pause
+// every waiting object would try it.
 const pauseAfter = 5
 
 // pause is the reason why no calls are made.
@@ -41,8 +41,8 @@ func (c *Connection[C, R]) Pause(f *fault.Fault) {
 	c.enqueueAll(c.setPause(&pause{fault: f}))
 }
 
-// Resume lets calls start again. After a pause because of failures, one call is tried first. Each time that fails, the
-// pause gets longer, even if a probe succeeds in between. Resume does nothing before Connect.
+// Resume lets calls start again. After a pause because of failures, one call is tried first. Each time that fails,
+// the pause gets longer, even if a probe succeeds in between. Resume does nothing before Connect.
 func (c *Connection[C, R]) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,8 +126,8 @@ func (c *Connection[C, R]) setPause(p *pause) []types.NamespacedName {
 	return waiting
 }
 
-// isSameCause reports whether two pauses have the same cause, so that objects that know of one need not be enqueued for
-// the other. All failures that pass by themselves count as one cause.
+// isSameCause reports whether two pauses have the same cause, so that objects that know of one need not be enqueued
+// for the other. All failures that pass by themselves count as one cause.
 func isSameCause(a, b *fault.Fault) bool {
 	switch {
 	case a == nil || b == nil:

@@ -129,8 +129,8 @@ func TestFailuresPauseOnce(t *testing.T) {
 	})
 }
 
-// TestQuota makes sure that a used-up quota pauses the connection for its Retry-After, or for 30 seconds, or for an hour
-// at most.
+// TestQuota makes sure that a used-up quota pauses the connection for its Retry-After, or for 30 seconds, or for an
+// hour at most.
 func TestQuota(t *testing.T) {
 	for after, want := range map[time.Duration]time.Duration{
 		time.Minute: time.Minute, 1: 1, 0: 30 * time.Second, time.Hour: time.Hour, 2 * time.Hour: time.Hour,
@@ -170,8 +170,8 @@ func TestQuotaThenPause(t *testing.T) {
 	})
 }
 
-// TestProbesSucceedButCallsFail makes sure that calls get rarer while each probe resumes the connection, and that all are
-// made once one succeeds.
+// TestProbesSucceedButCallsFail makes sure that calls get rarer while each probe resumes the connection, and that all
+// are made once one succeeds.
 func TestProbesSucceedButCallsFail(t *testing.T) {
 	for name, err := range map[string]*fault.Fault{"down": down(), "refused": refused()} {
 		t.Run(name, func(t *testing.T) {
@@ -272,7 +272,8 @@ func TestResumeLate(t *testing.T) {
 	})
 }
 
-// TestRecoveryReleasesAllLanes makes sure that after a pause one call is tried in all lanes, and all once it succeeds.
+// TestRecoveryReleasesAllLanes makes sure that after a pause one call is tried in all lanes, and all once it
+// succeeds.
 func TestRecoveryReleasesAllLanes(t *testing.T) {
 	inBubble(t, connection.Limits{Concurrency: 2}, func(t *testing.T, r *rig) {
 		r.submit("a", "refused", 0, refused())
@@ -338,7 +339,8 @@ func TestFailureAfterPause(t *testing.T) {
 	})
 }
 
-// TestPauseIsReportedOnce makes sure that waiting objects are enqueued once for a cause, however often it is seen again.
+// TestPauseIsReportedOnce makes sure that waiting objects are enqueued once for a cause, however often it is seen
+// again.
 func TestPauseIsReportedOnce(t *testing.T) {
 	inBubble(t, connection.Limits{Concurrency: 10}, func(t *testing.T, r *rig) {
 		for n := range 50 {

@@ -54,8 +54,8 @@ func NewPool[C, R any](o Options) *Pool[C, R] {
 	}
 }
 
-// Get returns the connection of an integration. It makes a paused one if there is none, so that objects can wait for an
-// integration that has not been reconciled yet.
+// Get returns the connection of an integration. It makes a paused one if there is none, so that objects can wait for
+// an integration that has not been reconciled yet.
 func (p *Pool[C, R]) Get(name types.NamespacedName) *Connection[C, R] {
 	p.mu.Lock()
 	defer p.mu.Unlock()

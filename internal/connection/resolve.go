@@ -35,8 +35,8 @@ const DefaultIndex = "spec.default"
 // maxNamed is the number of default integrations that a message names.
 const maxNamed = 5
 
-// ResolveSlack returns the SlackIntegration that an object in a namespace refers to, or the namespace's default one if
-// ref is nil. The error is a *Refusal if the reference cannot be used.
+// ResolveSlack returns the SlackIntegration that an object in a namespace refers to, or the namespace's default one
+// if ref is nil. The error is a *Refusal if the reference cannot be used.
 func ResolveSlack(
 	ctx context.Context, c client.Reader, namespace string, ref *v1alpha1.IntegrationReference,
 ) (*v1alpha1.SlackIntegration, error) {
@@ -143,8 +143,8 @@ func (n named) resolve(
 	return nil
 }
 
-// refuse returns the same Refusal for an integration that does not exist and for one that the namespace may not use: a
-// user who may not use an integration must not learn whether it exists.
+// refuse returns the same Refusal for an integration that does not exist and for one that the namespace may not use:
+// a user who may not use an integration must not learn whether it exists.
 func (n named) refuse(key types.NamespacedName) *Refusal {
 	return newRefusal(v1alpha1.ReasonIntegrationNotAllowed,
 		"%s %s does not exist, or its spec.allowedNamespaces does not include namespace %s. "+

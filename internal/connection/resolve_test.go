@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,7 +179,7 @@ func TestResolveDefault(t *testing.T) {
 			r.kind + `!IntegrationAmbiguous: 5 (v, w, x, y, z)`,
 			r.kind + `!IntegrationAmbiguous: 6 (u, v, w, x, y)`,
 		} {
-			all := append(objects, r.object("voice", "another", nil, false), r.object("other", "default", nil, true))
+			all := append(slices.Clone(objects), r.object("voice", "another", nil, false), r.object("other", "default", nil, true))
 			got, err := r.resolve(t.Context(), newReader(t, "", all...), nil)
 			var refusal *connection.Refusal
 			if errors.As(err, &refusal) {

@@ -105,10 +105,10 @@ func (r *rig) submit(lane, name string, takes time.Duration, err error) answer {
 	return r.conn.Lane(lane).Submit(r.request(name, takes, err))
 }
 
-func (r *rig) submitVersion(lane, name, version string, err error) answer {
+func (r *rig) submitVersion(lane, name, version string, err error) {
 	q := r.request(name, 0, err)
 	q.Version = version
-	return r.conn.Lane(lane).Submit(q)
+	r.conn.Lane(lane).Submit(q)
 }
 
 // pass lets time pass and waits until all that was due has run.

@@ -33,8 +33,8 @@ func ReadSecret(ctx context.Context, c client.Reader, namespace, field string, r
 	return value, nil
 }
 
-// ReadPassphrase reads a text that a person made up and entered in Slack or Jira too, such as the secret of a webhook.
-// It works like ReadSecret, but keeps spaces. It drops the line break that an editor adds at the end.
+// ReadPassphrase reads a text that a person made up and entered in Slack or Jira too, such as the secret of a
+// webhook. It works like ReadSecret, but keeps spaces. It drops the line break that an editor adds at the end.
 func ReadPassphrase(ctx context.Context, c client.Reader, namespace, field string, ref v1alpha1.SecretKeyReference) (string, error) {
 	value, err := readValue(ctx, c, namespace, field, ref)
 	if err != nil {

@@ -337,8 +337,8 @@ var _ = Describe("Delivery", func() {
 	})
 })
 
-// finish makes a run that has ended, with a result.
-func finish(w *world, name, result string) *batchv1.Job {
+// finish creates a run that has ended, with a result.
+func finish(w *world, name, result string) {
 	GinkgoHelper()
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.SuiteLabel: "booking"},
 		Annotations: map[string]string{v1alpha1.ResultsAnnotation: result}},
@@ -346,11 +346,12 @@ func finish(w *world, name, result string) *batchv1.Job {
 			Containers: []corev1.Container{{Name: "c", Image: "i"}}}}}}
 	w.create(job)
 	at := metav1.Now()
-	job.Status.StartTime, job.Status.CompletionTime, job.Status.Succeeded = &at, &at, 1
+	job.Status.StartTime = &at
+	job.Status.CompletionTime = &at
+	job.Status.Succeeded = 1
 	job.Status.Conditions = []batchv1.JobCondition{
 		{Type: batchv1.JobSuccessCriteriaMet, Status: corev1.ConditionTrue, LastTransitionTime: at},
 		{Type: batchv1.JobComplete, Status: corev1.ConditionTrue, LastTransitionTime: at},
 	}
 	Expect(kube.Status().Update(context.Background(), job)).To(Succeed())
-	return job
 }

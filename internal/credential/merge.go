@@ -2,8 +2,8 @@ package credential
 
 import "github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 
-// MergeSlack makes room in a new spec for the credentials that are given, and copies the references that it leaves out
-// from the spec before.
+// MergeSlack makes room in a new spec for the credentials that are given, and copies the references that it leaves
+// out from the spec before.
 func MergeSlack(spec, before *v1alpha1.SlackIntegrationSpec, given Values) {
 	hasBot := given[BotToken] != ""
 	hasWebhook := given[WebhookURL] != ""

@@ -199,8 +199,8 @@ func (s *Store) Discard(ctx context.Context, c *Change) {
 	})
 }
 
-// Prune removes the values that the integration used before a change and uses no more, and those that earlier requests
-// left behind. after are the slots of the stored integration.
+// Prune removes the values that the integration used before a change and uses no more, and those that earlier
+// requests left behind. after are the slots of the stored integration.
 func (s *Store) Prune(ctx context.Context, c *Change, integration client.Object, after []Slot) {
 	key := SecretOf(c.Integration)
 	inUse := slices.Collect(maps.Values(usedKeys(after, key.Name)))
@@ -213,8 +213,8 @@ func (s *Store) Prune(ctx context.Context, c *Change, integration client.Object,
 	})
 }
 
-// Forget removes the values of a deleted integration from a Secret that stays, because an integration of the other kind
-// has the same name.
+// Forget removes the values of a deleted integration from a Secret that stays, because an integration of the other
+// kind has the same name.
 func (s *Store) Forget(ctx context.Context, kind Kind, deleted client.Object) {
 	s.clean(ctx, SecretOf(client.ObjectKeyFromObject(deleted)), func(secret *corev1.Secret) {
 		isOther := func(r metav1.OwnerReference) bool { return r.UID != deleted.GetUID() }

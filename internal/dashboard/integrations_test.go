@@ -153,7 +153,8 @@ func TestRejectedFormKeepsItsInput(t *testing.T) {
 	d.hasNot(w.Body.String(), "If-None-Match")
 }
 
-// TestFormWithoutSecrets shows the form to a user who may not write Secrets: without their fields, but with the others.
+// TestFormWithoutSecrets shows the form to a user who may not write Secrets: without their fields, but with the
+// others.
 func TestFormWithoutSecrets(t *testing.T) {
 	answers := slackAnswers()
 	rights := allRights()

@@ -53,9 +53,9 @@ type alertmanagerAlert struct {
 	Fingerprint  string            `json:"fingerprint"`
 }
 
-// DecodeAlertmanager returns an event for each alert in the body of a call of Alertmanager's webhook. An alert has the
-// same id however often Alertmanager sends it. An alert without a plausible time is given now. The error says what is
-// wrong with the body.
+// DecodeAlertmanager returns an event for each alert in the body of a call of Alertmanager's webhook. An alert has
+// the same id however often Alertmanager sends it. An alert without a plausible time is given now. The error says
+// what is wrong with the body.
 func DecodeAlertmanager(body []byte, now time.Time) ([]Event, error) {
 	var in alertmanagerBody
 	if err := json.Unmarshal(body, &in); err != nil {

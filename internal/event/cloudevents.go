@@ -48,9 +48,9 @@ type cloudEvent struct {
 var ErrContentType = errors.New("the content type must be application/cloudevents+json, application/cloudevents-batch+json, " +
 	"or application/json with ce- headers")
 
-// DecodeCloudEvents returns the events in a request in the structured, batched or binary mode of CloudEvents over HTTP.
-// An event without a time, or with one in the future, is given now. The error says what is wrong with the request; it
-// is ErrContentType when it is in none of these modes.
+// DecodeCloudEvents returns the events in a request in the structured, batched or binary mode of CloudEvents over
+// HTTP. An event without a time, or with one in the future, is given now. The error says what is wrong with the
+// request; it is ErrContentType when it is in none of these modes.
 func DecodeCloudEvents(contentType string, header http.Header, body []byte, now time.Time) ([]Event, error) {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil {

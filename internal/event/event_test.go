@@ -44,7 +44,7 @@ func checkFits(t *testing.T, e *event.Event) {
 // have.
 func checkData(t *testing.T, e *event.Event, want map[string]any) {
 	t.Helper()
-	if !maps.EqualFunc(e.Data, want, func(a, b any) bool { return reflect.DeepEqual(a, b) }) {
+	if !maps.EqualFunc(e.Data, want, reflect.DeepEqual) {
 		t.Errorf("data is\n%v, want\n%v", e.Data, want)
 	}
 	row, _ := event.TypeOf(e.Type)

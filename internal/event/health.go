@@ -9,8 +9,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// IntegrationUnhealthy returns the event that an integration has not worked since a time. reason and message are those
-// of its Ready condition.
+// IntegrationUnhealthy returns the event that an integration has not worked since a time. reason and message are
+// those of its Ready condition.
 func IntegrationUnhealthy(kind string, o metav1.Object, reason, message string, since time.Time) Event {
 	e := integrationEvent(kind, o, reason, message, since)
 	e.ID = fmt.Sprintf("%s.unhealthy.%d", o.GetUID(), since.Unix())

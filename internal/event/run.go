@@ -22,7 +22,8 @@ const (
 	Failed = "Failed"
 )
 
-// RunFinished reports whether a Job ended for good, whether it succeeded, the reason if it did not, and when it ended.
+// RunFinished reports whether a Job ended for good, whether it succeeded, the reason if it did not, and when it
+// ended.
 func RunFinished(job *batchv1.Job) (finished, ok bool, reason string, at time.Time) {
 	for _, c := range job.Status.Conditions {
 		if c.Status != corev1.ConditionTrue {
@@ -39,8 +40,8 @@ func RunFinished(job *batchv1.Job) (finished, ok bool, reason string, at time.Ti
 }
 
 // TerminationMessage returns the termination message that a run's Pods left: that of the last container to end among
-// those that left a result, or else among those that left any message. A sidecar may end later than the tests, and its
-// message may be the end of its log.
+// those that left a result, or else among those that left any message. A sidecar may end later than the tests, and
+// its message may be the end of its log.
 func TerminationMessage(pods []corev1.Pod) string {
 	var last, lastResult *corev1.ContainerStateTerminated
 	for i := range pods {

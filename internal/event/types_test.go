@@ -180,8 +180,8 @@ func texts(list any) []string {
 	return out
 }
 
-// TestDocs compares docs/events.md with the table. With -update it rewrites the parts of the page that are made of the
-// table.
+// TestDocs compares docs/events.md with the table. With -update it rewrites the parts of the page that are made of
+// the table.
 func TestDocs(t *testing.T) {
 	const path = "../../docs/events.md"
 	raw, err := os.ReadFile(path)

@@ -1,6 +1,6 @@
 // Package identity authenticates callers and authorizes what they do. Kubernetes decides both: a TokenReview
-// authenticates a bearer token, and a SubjectAccessReview authorizes an act. There is no second permission system. Answers
-// are cached for a few seconds.
+// authenticates a bearer token, and a SubjectAccessReview authorizes an act. There is no second permission system.
+// Answers are cached for a few seconds.
 package identity
 
 import (
@@ -117,8 +117,8 @@ func BearerToken(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// Authenticate returns the caller to whom a token belongs. The error is ErrUnauthenticated if the token is not valid, and
-// another one if the API server could not be reached.
+// Authenticate returns the caller to whom a token belongs. The error is ErrUnauthenticated if the token is not valid,
+// and another one if the API server could not be reached.
 func (a *Authenticator) Authenticate(ctx context.Context, token string) (Caller, error) {
 	if token == "" || len(token) > maxToken {
 		return Caller{}, ErrUnauthenticated
@@ -142,8 +142,8 @@ func isUnanswered(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// Allowed reports whether RBAC, or another authorizer of the cluster, allows a caller an act. It returns an error if the
-// API server could not be reached.
+// Allowed reports whether RBAC, or another authorizer of the cluster, allows a caller an act. It returns an error if
+// the API server could not be reached.
 func (a *Authenticator) Allowed(ctx context.Context, caller Caller, access Access) (bool, error) {
 	if caller.Info == nil {
 		return false, nil

@@ -12,12 +12,12 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
-// Times are the times of a lease. A leader that could not renew it for Deadline gives up. Another replica may acquire it
-// Duration after the last renewal.
+// Times are the times of a lease. A leader that could not renew it for Deadline gives up. Another replica may acquire
+// it Duration after the last renewal.
 type Times struct{ Duration, Deadline, Period time.Duration }
 
-// TimesOf returns the times of a lease of a duration, in the proportions of 15, 10 and 2 seconds that the components of
-// Kubernetes have.
+// TimesOf returns the times of a lease of a duration, in the proportions of 15, 10 and 2 seconds that the components
+// of Kubernetes have.
 func TimesOf(duration time.Duration) Times {
 	return Times{Duration: duration, Deadline: duration * 10 / 15, Period: duration * 2 / 15}
 }
@@ -29,8 +29,8 @@ const (
 	noLease = -1
 )
 
-// Lock is a lock for leader election that remembers when it was last renewed. It also works in a process that was frozen,
-// because its clock goes on in the meantime.
+// Lock is a lock for leader election that remembers when it was last renewed. It also works in a process that was
+// frozen, because its clock goes on in the meantime.
 type Lock struct {
 	resourcelock.Interface
 	duration time.Duration
@@ -55,7 +55,8 @@ type vacancy struct {
 	term int
 }
 
-// NewLock returns a Lock on top of another, whose lease has a duration. now returns the time with a monotonic reading.
+// NewLock returns a Lock on top of another, whose lease has a duration. now returns the time with a monotonic
+// reading.
 func NewLock(lock resourcelock.Interface, duration time.Duration, now func() time.Time) *Lock {
 	return &Lock{Interface: lock, duration: duration, now: now}
 }
@@ -116,8 +117,8 @@ func (l *Lock) recordWrite(r resourcelock.LeaderElectionRecord, write func() err
 }
 
 // othersInactiveSince returns since when no other replica can have acted, if this one acquires the lease at a time. A
-// holder whose lease expired was kept from acting by its Fence for the last part of the lease. A holder that released its
-// lease may have acted until then.
+// holder whose lease expired was kept from acting by its Fence for the last part of the lease. A holder that released
+// its lease may have acted until then.
 func (l *Lock) othersInactiveSince(acquired time.Time) time.Time {
 	if v := l.vacant.Load(); v != nil { // the lease was written over as it was last read
 		return v.since

@@ -30,8 +30,8 @@ const (
 	maxCategory = 64
 )
 
-// maxAhead is how far the clock of a test run may be ahead. An occurrence later than that is ignored: it would hide all
-// that follow.
+// maxAhead is how far the clock of a test run may be ahead. An occurrence later than that is ignored: it would hide
+// all that follow.
 const maxAhead = 5 * time.Minute
 
 // Observe updates a Defect's status for what is new in its spec: the Defect itself, an occurrence, a change of state.
@@ -126,8 +126,8 @@ func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.T
 	return true
 }
 
-// Age reports whether a ticket is newer than the one recorded (1), as old (0) or older (-1). A ticket that was missing
-// is newer.
+// Age reports whether a ticket is newer than the one recorded (1), as old (0) or older (-1). A ticket that was
+// missing is newer.
 func Age(j *v1alpha1.DefectTicket, t ticket.Ticket) int {
 	if j.MissingSince != nil || j.UpdatedTime == nil {
 		return 1

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// perAddressLimiter closes new connections from an address that has too many open. A /64 of IPv6 counts as one address,
-// as it is what one customer gets.
+// perAddressLimiter closes new connections from an address that has too many open. A /64 of IPv6 counts as one
+// address, as it is what one customer gets.
 type perAddressLimiter struct {
 	net.Listener
 	max int
@@ -54,7 +54,8 @@ func (l *perAddressLimiter) release(address netip.Prefix) {
 	}
 }
 
-// addressOf returns the prefix that counts as one address. Everything that is not an IP address counts as the same one.
+// addressOf returns the prefix that counts as one address. Everything that is not an IP address counts as the same
+// one.
 func addressOf(a net.Addr) netip.Prefix {
 	at, err := netip.ParseAddrPort(a.String())
 	if err != nil {

@@ -19,14 +19,16 @@ const (
 	maxPercent = 500
 )
 
-// AdaptGC sets how much the heap may grow, now and after each collection. It does nothing if the environment sets GOGC.
+// AdaptGC sets how much the heap may grow, now and after each collection. It does nothing if the environment sets
+// GOGC.
 func AdaptGC() {
 	if os.Getenv("GOGC") == "" {
 		adapt(0)
 	}
 }
 
-// adapt sets how much the heap may grow, and is called again after the next collection. percent is what was set before.
+// adapt sets how much the heap may grow, and is called again after the next collection. percent is what was set
+// before.
 func adapt(percent int) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)

@@ -33,11 +33,11 @@ type evaluation struct {
 	rejections error
 }
 
-// Announce stores a Notification for each rule in a namespace that matches an event. If it returns no error, all of them
-// are stored. It may be called again for the same event: then it evaluates the rules that are new since. A rule whose
-// expression cannot be evaluated does not match; evalErrs joins these errors. Neither such a rule nor a Notification
-// that the API server refuses keeps other rules from being evaluated. created names the Notifications that were just
-// stored: a cache may not show them yet.
+// Announce stores a Notification for each rule in a namespace that matches an event. If it returns no error, all of
+// them are stored. It may be called again for the same event: then it evaluates the rules that are new since. A rule
+// whose expression cannot be evaluated does not match; evalErrs joins these errors. Neither such a rule nor a
+// Notification that the API server refuses keeps other rules from being evaluated. created names the Notifications
+// that were just stored: a cache may not show them yet.
 func (o *Outbox) Announce(ctx context.Context, namespace string, e *event.Event) (created []string, evalErrs, err error) {
 	begin := o.Clock.Now()
 	key := announcementKey(namespace, e.ID)

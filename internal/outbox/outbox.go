@@ -1,5 +1,5 @@
-// Package outbox turns events into Notifications: one for each rule that matches, with a name derived from the rule and
-// the event. A Notification that exists marks the event as handled, across restarts and replicas.
+// Package outbox turns events into Notifications: one for each rule that matches, with a name derived from the rule
+// and the event. A Notification that exists marks the event as handled, across restarts and replicas.
 package outbox
 
 import (
@@ -107,8 +107,8 @@ func (o *Outbox) lastAnnouncement(key string) announcement {
 
 func announcementKey(namespace, id string) string { return namespace + "/" + id }
 
-// MayRecur reports whether the event of a Notification may be announced again, which would bring the Notification back
-// after a user deleted it. Events of Defects do not recur: a Defect's status records them.
+// MayRecur reports whether the event of a Notification may be announced again, which would bring the Notification
+// back after a user deleted it. Events of Defects do not recur: a Defect's status records them.
 func (o *Outbox) MayRecur(n *v1alpha1.Notification) bool {
 	e := n.Spec.Event
 	if len(n.Spec.Members) > 0 || o.Clock.Since(e.Time.Time) > o.MaxEventAge {

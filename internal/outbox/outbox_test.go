@@ -19,8 +19,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
-// TestRejection makes sure that a Notification that the API server refuses does not keep those of other rules from being
-// stored, and is stored when the event is announced again.
+// TestRejection makes sure that a Notification that the API server refuses does not keep those of other rules from
+// being stored, and is stored when the event is announced again.
 func TestRejection(t *testing.T) {
 	w := newWorld(t, ruleFor("a", alert), ruleFor("b", alert))
 	for name, refusal := range map[string]error{
@@ -128,8 +128,8 @@ func TestAge(t *testing.T) {
 	}
 }
 
-// TestChangedRule makes sure that a new leader, which announces the runs of the last day again, notifies of none of them
-// by a rule whose spec was another one when they ended.
+// TestChangedRule makes sure that a new leader, which announces the runs of the last day again, notifies of none of
+// them by a rule whose spec was another one when they ended.
 func TestChangedRule(t *testing.T) {
 	changed := now.Add(-time.Hour)
 	edited := func(status v1alpha1.NotificationRuleStatus) *v1alpha1.NotificationRule {
@@ -210,8 +210,8 @@ func TestChangedRuleUnreadable(t *testing.T) {
 	}
 }
 
-// TestEvaluationErrors makes sure that an expression that cannot be evaluated is reported, stops no other rule, and is
-// not evaluated for runs from before it was written.
+// TestEvaluationErrors makes sure that an expression that cannot be evaluated is reported, stops no other rule, and
+// is not evaluated for runs from before it was written.
 func TestEvaluationErrors(t *testing.T) {
 	changed := metav1.NewTime(now.Add(-time.Hour))
 	r := ruleFor("runs", v1alpha1.EventTestRunCompleted)
@@ -238,8 +238,8 @@ func TestEvaluationErrors(t *testing.T) {
 	}
 }
 
-// TestCancelled makes sure that a Notification that a user deleted is not stored again, even by a process that does not
-// remember having announced the event.
+// TestCancelled makes sure that a Notification that a user deleted is not stored again, even by a process that does
+// not remember having announced the event.
 func TestCancelled(t *testing.T) {
 	r := ruleFor("runs", v1alpha1.EventTestRunCompleted)
 	r.Status.CalledOff = []v1alpha1.EventID{"deleted"}

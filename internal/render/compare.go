@@ -8,8 +8,8 @@ import (
 	"text/template"
 )
 
-// count is a number of an event as templates see it. It is a float64, which templates cannot range over, and is written
-// without an exponent.
+// count is a number of an event as templates see it. It is a float64, which templates cannot range over, and is
+// written without an exponent.
 type count float64
 
 // String returns the number in at most 32 characters.

@@ -76,8 +76,8 @@ func bySeverity(counts map[v1alpha1.Severity]int) string {
 	return strings.Join(out, ", ")
 }
 
-// byType lists how many events there are with each headline, most frequent first. There are few headlines, so that the
-// list is short.
+// byType lists how many events there are with each headline, most frequent first. There are few headlines, so that
+// the list is short.
 func byType(counts map[string]int) string {
 	names := make([]string, 0, len(counts))
 	for name := range counts {

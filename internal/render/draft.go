@@ -1,5 +1,5 @@
-// Package render words tickets and messages: Defects as tickets, events as messages. It is pure and deterministic, and
-// the only place that escapes text from outside.
+// Package render words tickets and messages: Defects as tickets, events as messages. It is pure and deterministic,
+// and the only place that escapes text from outside.
 package render
 
 import (
@@ -24,8 +24,8 @@ const (
 )
 
 // Draft returns the ticket for a Defect. A priority that is not among knownPriorities, those of the project, is left
-// out. nil means that they are not known, and no priority is left out. omitted says which further fields are left out,
-// and why.
+// out. nil means that they are not known, and no priority is left out. omitted says which further fields are left
+// out, and why.
 func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPriorities []string) (out ticket.Draft, omitted []string) {
 	out = ticket.Draft{
 		Summary:     text.Truncate(oneLine(d.Spec.Title), maxSummary),

@@ -67,8 +67,8 @@ func fieldValue(f v1alpha1.JiraField, data map[string]any) (string, error) {
 	return strings.TrimSpace(value), err
 }
 
-// fieldMarkup returns the value of a field as wiki markup. What actions write is escaped, the text between them is not.
-// Values are escaped when they are written, so that comparisons see them as they are.
+// fieldMarkup returns the value of a field as wiki markup. What actions write is escaped, the text between them is
+// not. Values are escaped when they are written, so that comparisons see them as they are.
 func fieldMarkup(f v1alpha1.JiraField, data map[string]any) (string, error) {
 	t, err := ParseTemplate(f.Template)
 	if err != nil {
@@ -93,8 +93,8 @@ func escapeActions(n parse.Node) {
 	}
 }
 
-// defectData returns what a field's template sees of a Defect. All names are always there, so that a misspelt one is an
-// error.
+// defectData returns what a field's template sees of a Defect. All names are always there, so that a misspelt one is
+// an error.
 func defectData(d *v1alpha1.Defect) map[string]any {
 	labels := d.Labels
 	if labels == nil {

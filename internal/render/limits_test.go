@@ -24,8 +24,8 @@ func allTypes() []v1alpha1.EventType {
 	return out
 }
 
-// problems compares a message with the limits in https://docs.slack.dev/reference/block-kit/blocks, and all of it with
-// 10,000 characters, which are safely below what Slack rejects. Slack counts code points.
+// problems compares a message with the limits in https://docs.slack.dev/reference/block-kit/blocks, and all of it
+// with 10,000 characters, which are safely below what Slack rejects. Slack counts code points.
 func problems(m chat.Message) []string {
 	var out []string
 	total := 0

@@ -40,8 +40,8 @@ var messageFunctions = func() template.FuncMap {
 }()
 
 // ParseMessageTemplate parses a rule's templates and tests them with two events of each type: one with all data that
-// such an event can have, and one without data. The error begins with the field, title or body, and says what is wrong
-// where.
+// such an event can have, and one without data. The error begins with the field, title or body, and says what is
+// wrong where.
 func ParseMessageTemplate(t v1alpha1.MessageTemplate, types []v1alpha1.EventType) (*MessageTemplate, error) {
 	out := &MessageTemplate{}
 	for _, part := range []struct {
@@ -139,8 +139,8 @@ func (t *MessageTemplate) Preview(eventType v1alpha1.EventType) string {
 	return strings.TrimSpace(w.title + "\n" + w.body)
 }
 
-// messageData returns what a template sees of an event. Each member of known is there and of the same kind, as an empty
-// text or 0 if the event does not have it. A template that works for one event so works for all.
+// messageData returns what a template sees of an event. Each member of known is there and of the same kind, as an
+// empty text or 0 if the event does not have it. A template that works for one event so works for all.
 func messageData(e *event.Event, known map[string]any) map[string]any {
 	labels := make(map[string]any, len(e.Labels))
 	for k, v := range e.Labels {

@@ -59,7 +59,8 @@ func fit(text string, limit int) string {
 // fitLine returns a text as one line of mrkdwn of at most limit characters.
 func fitLine(text string, limit int) string { return fit(oneLine(prefix(text, 32*limit)), limit) }
 
-// link returns a label, which is escaped already, as a link. It returns the label alone when the URL cannot be linked.
+// link returns a label, which is escaped already, as a link. It returns the label alone when the URL cannot be
+// linked.
 func link(url, label string) string {
 	if len(url) > maxURL || !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
 		return label

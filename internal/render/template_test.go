@@ -66,7 +66,8 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
-// Unlike those of text/template, comparisons treat all numbers alike, and a missing label is equal to nothing but another.
+// Unlike those of text/template, comparisons treat all numbers alike, and a missing label is equal to nothing but
+// another.
 func TestComparisons(t *testing.T) {
 	for values, want := range map[string]string{ // for eq, ne, lt, le, gt and ge
 		"1 2":         "n y y y n n",

@@ -18,8 +18,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// costLimit bounds the cost of one evaluation. It is reached in well under a millisecond. An ordinary expression costs
-// less than a hundred.
+// costLimit bounds the cost of one evaluation. It is reached in well under a millisecond. An ordinary expression
+// costs less than a hundred.
 const costLimit = 100_000
 
 var environment = sync.OnceValues(func() (*cel.Env, error) {
@@ -72,8 +72,8 @@ func compileExpression(text string) (*expression, error) {
 	return &expression{program, cheap}, nil
 }
 
-// growing lists functions whose result can be far larger than their arguments, before any cost is counted. No condition
-// needs them.
+// growing lists functions whose result can be far larger than their arguments, before any cost is counted. No
+// condition needs them.
 var growing = []string{"replace", "join", "format"}
 
 // checkCalls returns an error that names the first call of a growing function.

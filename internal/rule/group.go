@@ -9,8 +9,8 @@ import (
 )
 
 // GroupKey returns the key of the digest that an event belongs to, and how long events are collected for it. A key
-// looks like severity=High&suite=smoke and does not depend on the order in spec.grouping.by. grouped is false when the
-// rule sends a message for each event.
+// looks like severity=High&suite=smoke and does not depend on the order in spec.grouping.by. grouped is false when
+// the rule sends a message for each event.
 func (c *Compiled) GroupKey(e *event.Event) (key string, window time.Duration, grouped bool) {
 	if c.grouping == nil {
 		return "", 0, false

@@ -75,9 +75,9 @@ func (w window) covers(t time.Time) (until time.Time, ok bool) {
 	return until, ok
 }
 
-// clockShows returns when a clock in the window's zone first and last shows a time. They differ where the clock is put
-// back and shows the time twice. Where it is put forward and never shows the time, both are the moment at which it is
-// put forward.
+// clockShows returns when a clock in the window's zone first and last shows a time. They differ where the clock is
+// put back and shows the time twice. Where it is put forward and never shows the time, both are the moment at which
+// it is put forward.
 func (w window) clockShows(year int, month time.Month, day, minute int) (first, last time.Time) {
 	wanted := time.Date(year, month, day, 0, minute, 0, 0, time.UTC)
 	reads := func(t time.Time) time.Time { // what the clock shows, as if it were UTC

@@ -75,8 +75,8 @@ func Compile(r *v1alpha1.NotificationRule) (*Compiled, error) {
 // Template returns the rule's template, or nil. It was tested with an example of each of the rule's types of event.
 func (c *Compiled) Template() *render.MessageTemplate { return c.template }
 
-// Preview returns the message that the template makes of an example of the rule's first type of event, as mrkdwn of at
-// most 3,201 characters. It is empty without a template.
+// Preview returns the message that the template makes of an example of the rule's first type of event, as mrkdwn of
+// at most 3,201 characters. It is empty without a template.
 func (c *Compiled) Preview() string {
 	if c.template == nil {
 		return ""

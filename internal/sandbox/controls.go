@@ -38,8 +38,8 @@ type CountedRoutes struct {
 	Count int `json:"count"`
 }
 
-// Credential is a bot token, an API token or the path of an incoming webhook, with its state: valid or revoked, for Slack also
-// inactive, for Jira also forbidden.
+// Credential is a bot token, an API token or the path of an incoming webhook, with its state: valid or revoked, for
+// Slack also inactive, for Jira also forbidden.
 type Credential struct {
 	Service Service  `json:"service"`
 	Token   string   `json:"token"`

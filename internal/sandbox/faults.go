@@ -37,8 +37,8 @@ const (
 // Fault is a scripted failure. The first one in the list that matches a request applies to it.
 type Fault struct {
 	Service Service `json:"service"`
-	// Route is the end of the path, with or without a method: "chat.postMessage", "POST /issue", "issue/*/transitions". A * matches one
-	// segment. An empty route matches every request.
+	// Route is the end of the path, with or without a method: "chat.postMessage", "POST /issue", "issue/*/transitions".
+	// A * matches one segment. An empty route matches every request.
 	Route string `json:"route,omitempty"`
 	// Times is the number of requests that the fault applies to. 0 means until it is cleared.
 	Times int `json:"times,omitempty"`
@@ -47,7 +47,8 @@ type Fault struct {
 	Body        string            `json:"body,omitempty"`
 	ContentType string            `json:"contentType,omitempty"`
 	Headers     map[string]string `json:"headers,omitempty"`
-	// Accept makes the service handle the request before the fault's answer. Otherwise the service does not see the request.
+	// Accept makes the service handle the request before the fault's answer. Otherwise the service does not see the
+	// request.
 	Accept bool `json:"accept,omitempty"`
 	// DelayMS is the time to wait in milliseconds: with Accept after the request was handled, otherwise before.
 	DelayMS int `json:"delayMs,omitempty"`

@@ -20,8 +20,8 @@ type JiraState struct {
 	Deliveries jira.DeliveryCounts `json:"deliveries"`
 }
 
-// JiraRoute counts the calls of a route of Jira's REST API: those that succeeded, those that were refused with status 429, by the built-in
-// rate limit or by a fault, and the others.
+// JiraRoute counts the calls of a route of Jira's REST API: those that succeeded, those that were refused with status
+// 429, by the built-in rate limit or by a fault, and the others.
 type JiraRoute struct {
 	Route    string `json:"route"`
 	Accepted int    `json:"accepted"`

@@ -1,5 +1,6 @@
-// Package sandbox is a local Slack and Jira for demonstrations and tests. It answers like the real services, is as strict as they
-// are, fails as scripted, and shows what happened on web pages. It neither stores data permanently nor protects it.
+// Package sandbox is a local Slack and Jira for demonstrations and tests. It answers like the real services, is as
+// strict as they are, fails as scripted, and shows what happened on web pages. It neither stores data permanently nor
+// protects it.
 package sandbox
 
 import (
@@ -39,7 +40,8 @@ type Sandbox struct {
 	handler http.Handler
 }
 
-// New returns a sandbox with the channels, projects and credentials that the constants of packages slack and jira name.
+// New returns a sandbox with the channels, projects and credentials that the constants of packages slack and jira
+// name.
 func New(o Options) *Sandbox {
 	s := &Sandbox{
 		slack:  slack.New(slack.Options{Clock: o.Clock, RatePerSecond: o.SlackRate, Burst: o.SlackBurst}),

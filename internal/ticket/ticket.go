@@ -1,4 +1,5 @@
-// Package ticket is the port to the issue tracker: it describes the tickets that the operator files, independently of Jira's API.
+// Package ticket is the port to the issue tracker: it describes the tickets that the operator files, independently of
+// Jira's API.
 package ticket
 
 import (
@@ -6,28 +7,31 @@ import (
 	"time"
 )
 
-// Tracker files tickets in one project and follows them. Its errors are faults (package fault) and never contain a credential. A ticket is
-// identified by its ID, which it keeps when it moves to another project.
+// Tracker files tickets in one project and follows them. Its errors are faults (package fault) and never contain a
+// credential. A ticket is identified by its ID, which it keeps when it moves to another project.
 type Tracker interface {
-	// Probe checks the credentials, the project, the issue type and the configured fields. The Field of its fault names the part that
-	// was refused: Credentials, Project or IssueType.
+	// Probe checks the credentials, the project, the issue type and the configured fields. The Field of its fault names
+	// the part that was refused: Credentials, Project or IssueType.
 	Probe(ctx context.Context) (Project, error)
-	// Create files a ticket. After an Ambiguous fault the ticket may have been filed. The Field of an Invalid fault names the field that
-	// was refused.
+	// Create files a ticket. After an Ambiguous fault the ticket may have been filed. The Field of an Invalid fault
+	// names the field that was refused.
 	Create(ctx context.Context, d Draft) (Ticket, error)
-	// Find returns the tickets that carry one of the markers, by marker. If several carry the same one, it returns the oldest. The
-	// result may include tickets with other markers.
+	// Find returns the tickets that carry one of the markers, by marker. If several carry the same one, it returns the
+	// oldest. The result may include tickets with other markers.
 	//
-	// With more than MaxMarkers markers, the result may lack tickets that were created longer ago than within. A ticket that was
-	// created a moment ago may not be found yet. Find makes a few searches, and one more for every hundred or more tickets found.
+	// With more than MaxMarkers markers, the result may lack tickets that were created longer ago than within. A ticket
+	// that was created a moment ago may not be found yet. Find makes a few searches, and one more for every hundred or
+	// more tickets found.
 	Find(ctx context.Context, markers []string, within time.Duration) (map[string]Ticket, error)
-	// Changed returns the tickets that changed within the given time, whatever their marker, with the oldest change first. A change
-	// made a moment ago may be missing. If there are too many to read, it returns those with the newest changes.
+	// Changed returns the tickets that changed within the given time, whatever their marker, with the oldest change
+	// first. A change made a moment ago may be missing. If there are too many to read, it returns those with the newest
+	// changes.
 	Changed(ctx context.Context, within time.Duration) ([]Ticket, error)
 	// Get reads a ticket. The result is always current.
 	Get(ctx context.Context, id string) (Ticket, error)
-	// Move transitions a ticket to a status unless it already has it, and returns the updated ticket. It returns an Invalid fault if no
-	// transition leads to the status, or only one that requires fields. A repeated call does no harm.
+	// Move transitions a ticket to a status unless it already has it, and returns the updated ticket. It returns an
+	// Invalid fault if no transition leads to the status, or only one that requires fields. A repeated call does no
+	// harm.
 	Move(ctx context.Context, id string, to Target) (Ticket, error)
 	// Comment adds a comment, unless the ticket has one with the same Ref.
 	Comment(ctx context.Context, id string, c Comment) error
@@ -38,8 +42,9 @@ type Tracker interface {
 // CommonLabel is a label that every ticket carries in addition to its marker.
 const CommonLabel = "voice-ai-testing"
 
-// MaxMarkers is the maximum number of markers in one query. That makes 10 KB, which is fine in a body, though not in a URL, and well below
-// Cloud's limit of 1,000 values (https://developer.atlassian.com/platform/forge/working-around-jql-1000-limit).
+// MaxMarkers is the maximum number of markers in one query. That makes 10 KB, which is fine in a body, though not in
+// a URL, and well below Cloud's limit of 1,000 values
+// (https://developer.atlassian.com/platform/forge/working-around-jql-1000-limit).
 const MaxMarkers = 200
 
 // MarkerPrefix is the prefix of every marker.
@@ -77,8 +82,8 @@ type Config struct {
 // FieldType is the format of a field's value.
 type FieldType string
 
-// The types of fields. The values of a MultiOption are separated by commas. A User is an account ID on Cloud and a name on Data Center. A
-// Date has the form 2006-01-02.
+// The types of fields. The values of a MultiOption are separated by commas. A User is an account ID on Cloud and a
+// name on Data Center. A Date has the form 2006-01-02.
 const (
 	Text        FieldType = "Text"
 	Number      FieldType = "Number"
@@ -104,10 +109,11 @@ type Project struct {
 	AccountID string
 	// Name is the name of the project.
 	Name string
-	// Priorities are the names that the issue type allows. They are empty if it has no priority, and nil if they are unknown.
+	// Priorities are the names that the issue type allows. They are empty if it has no priority, and nil if they are
+	// unknown.
 	Priorities []string
-	// Problems describes, for people, problems with Config.Fields, with required fields that are not among them, and with fields that
-	// every ticket has. Fields with problems are omitted from tickets.
+	// Problems describes, for people, problems with Config.Fields, with required fields that are not among them, and
+	// with fields that every ticket has. Fields with problems are omitted from tickets.
 	Problems []string
 }
 
@@ -151,7 +157,8 @@ type Ticket struct {
 	Found bool
 }
 
-// Target is the status to move a ticket to: the one named Status, or any of Category (new, indeterminate or done) if Status is empty.
+// Target is the status to move a ticket to: the one named Status, or any of Category (new, indeterminate or done) if
+// Status is empty.
 type Target struct {
 	Status, Category string
 }

@@ -1,5 +1,5 @@
-// Package transport makes the HTTP clients with which the adapters call Slack and Jira, and reports whether a call that
-// failed had been sent.
+// Package transport makes the HTTP clients with which the adapters call Slack and Jira, and reports whether a call
+// that failed had been sent.
 package transport
 
 import (
@@ -17,12 +17,13 @@ import (
 )
 
 const (
-	// timeout bounds a whole call. A busy Jira takes many seconds to create an issue. Waiting for a late answer is better
-	// than having to look up what the call did.
+	// timeout bounds a whole call. A busy Jira takes many seconds to create an issue. Waiting for a late answer is
+	// better than having to look up what the call did.
 	timeout = 30 * time.Second
 	// connectTimeout bounds each step before a request is sent. It can be short, as nothing is ambiguous by then.
 	connectTimeout = 10 * time.Second
-	// maxAnswer bounds the body of an answer, in bytes. The longest ones are pages of a search or of a channel's history.
+	// maxAnswer bounds the body of an answer, in bytes. The longest ones are pages of a search or of a channel's
+	// history.
 	maxAnswer = 8 << 20
 	// maxAnswerHeader bounds the header of an answer, in bytes.
 	maxAnswerHeader = 256 << 10
@@ -32,9 +33,9 @@ const (
 
 // New returns a client that follows no redirect to another host, so that credentials stay where they belong.
 //
-// The client calls fence right before it writes to a connection, and writes nothing if fence returns an error. Much time
-// may pass between the decision to call and that moment, on a busy machine or one that was frozen. A nil fence allows
-// every write.
+// The client calls fence right before it writes to a connection, and writes nothing if fence returns an error. Much
+// time may pass between the decision to call and that moment, on a busy machine or one that was frozen. A nil fence
+// allows every write.
 func New(fence func() error) *http.Client {
 	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
 	dial := dialer.DialContext
@@ -89,8 +90,8 @@ func (c *fencedConn) Write(p []byte) (int, error) {
 }
 
 // refuseLinkLocal returns an error for an address that is valid on one machine or network segment only. Clouds serve
-// credentials to any client at such addresses, for example 169.254.169.254. Other addresses inside a cluster are allowed,
-// because a Jira may be there.
+// credentials to any client at such addresses, for example 169.254.169.254. Other addresses inside a cluster are
+// allowed, because a Jira may be there.
 func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -121,8 +122,8 @@ func (b boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// Trace returns a context for one call, and a function that reports whether any of the request was written. A request of
-// which nothing was written cannot have had an effect.
+// Trace returns a context for one call, and a function that reports whether any of the request was written. A request
+// of which nothing was written cannot have had an effect.
 func Trace(ctx context.Context) (traced context.Context, sent func() bool) {
 	var wrote atomic.Bool
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

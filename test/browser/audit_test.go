@@ -53,7 +53,8 @@ func (p *tab) look(name string) {
 	p.window(1280, 900, "light")
 }
 
-// window sets the size of the window and the preferred colour scheme. Animations are off, so that pictures are stable.
+// window sets the size of the window and the preferred colour scheme. Animations are off, so that pictures are
+// stable.
 func (p *tab) window(width, height int64, scheme string) {
 	p.Helper()
 	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{

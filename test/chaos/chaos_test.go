@@ -1,5 +1,5 @@
-// Package chaos_test runs the operator as a process between a real API server and the sandbox, and kills it, freezes it and drops its answers.
-// What counts is what the other side received: one ticket for each Defect, none missing.
+// Package chaos_test runs the operator as a process between a real API server and the sandbox, and kills it, freezes
+// it and drops its answers. What counts is what the other side received: one ticket for each Defect, none missing.
 package chaos_test
 
 import (
@@ -92,7 +92,8 @@ type world struct {
 	jira      *jira.Site
 	slack     *slack.Workspace
 	server    *httptest.Server
-	// on is called at each moment of each call that creates a ticket or posts a message, and returns whether the connection breaks there.
+	// on is called at each moment of each call that creates a ticket or posts a message, and returns whether the
+	// connection breaks there.
 	on       atomic.Pointer[func(n int64, m moment) bool]
 	calls    atomic.Int64
 	defects  int
@@ -117,12 +118,26 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) addJira() {
 	w.t.Helper()
-	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jira"}, StringData: map[string]string{"token": jira.BotToken}})
-	w.create(&v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jira"}, Spec: v1alpha1.JiraIntegrationSpec{
-		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.JiraPath), ProjectKey: jira.VoiceProject, SettleSeconds: settle, PollIntervalSeconds: 86_400, // a poll is a search too, which is not what is counted here
-		Basic:      &v1alpha1.JiraBasicAuth{Username: jira.BotUser, TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"}},
-		AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
-	}})
+	w.create(
+		&corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jira"},
+			StringData: map[string]string{"token": jira.BotToken},
+		},
+	)
+	w.create(
+		&v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jira"}, Spec: v1alpha1.JiraIntegrationSpec{
+			Default:             true,
+			APIURL:              v1alpha1.HTTPURL(w.server.URL + sandbox.JiraPath),
+			ProjectKey:          jira.VoiceProject,
+			SettleSeconds:       settle,
+			PollIntervalSeconds: 86_400, // a poll is a search too, which is not what is counted here
+			Basic: &v1alpha1.JiraBasicAuth{
+				Username:       jira.BotUser,
+				TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"},
+			},
+			AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
+		}},
+	)
 }
 
 // newSlackWorld has no Jira, and a rule that tells of every Defect.
@@ -135,11 +150,18 @@ func newSlackWorld(t *testing.T, limit *v1alpha1.SlackRateLimit) *world {
 
 func (w *world) addSlack(limit *v1alpha1.SlackRateLimit) {
 	w.t.Helper()
-	w.create(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "slack"}, StringData: map[string]string{"token": slack.BotToken}})
-	w.create(&v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{
-		Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.SlackAPIPath), DefaultChannel: slack.AlertsChannel, RateLimit: limit,
-		Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "token"}},
-	}})
+	w.create(
+		&corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "slack"},
+			StringData: map[string]string{"token": slack.BotToken},
+		},
+	)
+	w.create(
+		&v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{
+			Default: true, APIURL: v1alpha1.HTTPURL(w.server.URL + sandbox.SlackAPIPath), DefaultChannel: slack.AlertsChannel, RateLimit: limit,
+			Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "token"}},
+		}},
+	)
 	w.create(&v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "all"},
 		Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}})
 }
@@ -150,7 +172,8 @@ func newBareWorld(t *testing.T) *world {
 	box.Jira().SetSearchLag(lag)
 	w := &world{t: t, namespace: "chaos-" + strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), jira: box.Jira(), slack: box.Slack()}
 	w.server = httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/rest/api/2/issue") && !strings.HasSuffix(r.URL.Path, "/chat.postMessage") {
+		if r.Method != http.MethodPost ||
+			!strings.HasSuffix(r.URL.Path, "/rest/api/2/issue") && !strings.HasSuffix(r.URL.Path, "/chat.postMessage") {
 			box.ServeHTTP(out, r)
 			return
 		}
@@ -269,7 +292,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	w.judge()
 }
 
-// killAtAnyMoment kills twenty operators, each in the middle of a call: at each moment of the first three, and at random ones of a burst.
+// killAtAnyMoment kills twenty operators, each in the middle of a call: at each moment of the first three, and at
+// random ones of a burst.
 func (w *world) killAtAnyMoment() {
 	w.t.Helper()
 	moments := []moment{arrived, done, answered}
@@ -365,8 +389,8 @@ func signal(t *testing.T, p *stage.Process, s syscall.Signal) {
 	}
 }
 
-// TestReadyMeansNoWaiting: a Defect that is created once the integration is Ready is surely nobody else's, though that may be within the second
-// of the take-over.
+// TestReadyMeansNoWaiting: a Defect that is created once the integration is Ready is surely nobody else's, though
+// that may be within the second of the take-over.
 func TestReadyMeansNoWaiting(t *testing.T) {
 	w := newBareWorld(t)
 	w.addJira()

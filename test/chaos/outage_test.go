@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestTheAPIServerIsKilled: tickets and messages that are made while nothing can be written down are written down later, and are not made again.
+// TestTheAPIServerIsKilled: tickets and messages that are made while nothing can be written down are written down
+// later, and are not made again.
 func TestTheAPIServerIsKilled(t *testing.T) {
 	w := newBareWorld(t)
 	w.addJira()

@@ -16,8 +16,8 @@ import (
 // fast is a Slack that takes everything at once, so that nothing leaves in digests.
 var fast = &v1alpha1.SlackRateLimit{ChannelMessagesPerMinute: 60_000, WorkspaceMessagesPerMinute: 60_000}
 
-// told waits until every Defect's Notification is delivered, and fails unless the channel has exactly one message for each that was sent alone
-// or as a digest, and each of the others is in exactly one digest.
+// told waits until every Defect's Notification is delivered, and fails unless the channel has exactly one message for
+// each that was sent alone or as a digest, and each of the others is in exactly one digest.
 func (w *world) told() (digests int) {
 	w.t.Helper()
 	list := &v1alpha1.NotificationList{}
@@ -70,7 +70,13 @@ func (w *world) told() (digests int) {
 			want = 0
 		}
 		if messages[string(n.UID)] != want || memberOf[n.Name] != 1-want && len(n.Spec.Members) == 0 {
-			w.t.Errorf("%s: %d messages, in %d digests: %v", n.Name, messages[string(n.UID)], memberOf[n.Name], condition.Get(n, v1alpha1.ConditionDelivered))
+			w.t.Errorf(
+				"%s: %d messages, in %d digests: %v",
+				n.Name,
+				messages[string(n.UID)],
+				memberOf[n.Name],
+				condition.Get(n, v1alpha1.ConditionDelivered),
+			)
 		}
 		if len(n.Spec.Members) > 0 {
 			digests++
@@ -114,7 +120,8 @@ func TestMessagesOfTwoReplicas(t *testing.T) {
 	w.told()
 }
 
-// TestAStorm: more than a channel takes leaves in digests, and an operator that is killed meanwhile neither loses nor doubles any.
+// TestAStorm: more than a channel takes leaves in digests, and an operator that is killed meanwhile neither loses nor
+// doubles any.
 func TestAStorm(t *testing.T) {
 	w := newSlackWorld(t, &v1alpha1.SlackRateLimit{ChannelMessagesPerMinute: 120, WorkspaceMessagesPerMinute: 600})
 	p := w.operator()

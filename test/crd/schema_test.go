@@ -144,7 +144,9 @@ func bounded(path string, schema map[string]any) (complaints []string) {
 }
 
 // isDuration knows the names of spans of time, but not rates such as messagesPerMinute.
-var isDuration = regexp.MustCompile(`(?i)(interval|timeout|delay|duration|ttl|within|settle|window|period|retention|(^|[^r])(millis|milliseconds|minutes|hours|days)$)`)
+var isDuration = regexp.MustCompile(
+	`(?i)(interval|timeout|delay|duration|ttl|within|settle|window|period|retention|(^|[^r])(millis|milliseconds|minutes|hours|days)$)`,
+)
 
 // The walk itself must find what it is there to find.
 func TestWalkFindsWhatIsUnbounded(t *testing.T) {

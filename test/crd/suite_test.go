@@ -31,7 +31,9 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) (code int, err error) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		return 1, errors.New("KUBEBUILDER_ASSETS is not set: run make controlplane, then set it to bin/k8s by its absolute path, or run make test")
+		return 1, errors.New(
+			"KUBEBUILDER_ASSETS is not set: run make controlplane, then set it to bin/k8s by its absolute path, or run make test",
+		)
 	}
 	ctrl.SetLogger(zap.New(zap.WriteTo(os.Stderr)))
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{bases}, ErrorIfCRDPathMissing: true}

@@ -1,7 +1,8 @@
 //go:build e2e
 
-// Package e2e_test deploys the operator from config/default into the cluster of KUBECONFIG and has it file a ticket and send a message. IMG
-// and SANDBOX_IMG are the images of operator and sandbox, which the cluster's nodes must have or be able to pull.
+// Package e2e_test deploys the operator from config/default into the cluster of KUBECONFIG and has it file a ticket
+// and send a message. IMG and SANDBOX_IMG are the images of operator and sandbox, which the cluster's nodes must have
+// or be able to pull.
 package e2e_test
 
 import (
@@ -117,11 +118,20 @@ var _ = Describe("The operator as a Pod", func() {
 			Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "token"}},
 		}}
 		jira := &v1alpha1.JiraIntegration{ObjectMeta: meta("jira"), Spec: v1alpha1.JiraIntegrationSpec{
-			Default: true, APIURL: v1alpha1.HTTPURL(services + "/jira"), ProjectKey: "VOICE", SettleSeconds: 1,
-			Basic:      &v1alpha1.JiraBasicAuth{Username: "bot@example.com", TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"}},
+			Default:       true,
+			APIURL:        v1alpha1.HTTPURL(services + "/jira"),
+			ProjectKey:    "VOICE",
+			SettleSeconds: 1,
+			Basic: &v1alpha1.JiraBasicAuth{
+				Username:       "bot@example.com",
+				TokenSecretRef: v1alpha1.SecretKeyReference{Name: "jira", Key: "token"},
+			},
 			AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
 		}}
-		rule := &v1alpha1.NotificationRule{ObjectMeta: meta("rule"), Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}}
+		rule := &v1alpha1.NotificationRule{
+			ObjectMeta: meta("rule"),
+			Spec:       v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}},
+		}
 		for _, o := range []client.Object{secret("slack", "token", "xoxb-sandbox"), secret("jira", "token", "jira-sandbox"), slack, jira, rule} {
 			Expect(kube.Create(ctx, o)).To(Succeed())
 		}
@@ -130,7 +140,10 @@ var _ = Describe("The operator as a Pod", func() {
 		}
 
 		By("creating a Defect")
-		defect := &v1alpha1.Defect{ObjectMeta: meta("defect"), Spec: v1alpha1.DefectSpec{Title: "It is broken", Severity: v1alpha1.SeverityCritical}}
+		defect := &v1alpha1.Defect{
+			ObjectMeta: meta("defect"),
+			Spec:       v1alpha1.DefectSpec{Title: "It is broken", Severity: v1alpha1.SeverityCritical},
+		}
 		Expect(kube.Create(ctx, defect)).To(Succeed())
 		ready(defect)
 		Expect(defect.Status.Jira.Key).To(HavePrefix("VOICE-"))
@@ -155,7 +168,9 @@ var _ = Describe("The operator as a Pod", func() {
 		Eventually(func() int { // until the rights of the kinds are part of edit
 			return status(http.MethodGet, at+"/api/v1/defects/defect?namespace="+namespace, token, nil)
 		}).Should(Equal(http.StatusOK))
-		Expect(status(http.MethodPatch, at+"/api/v1/defects/defect?namespace="+namespace, token, []byte(`{"state":"Resolved"}`))).To(Equal(http.StatusOK))
+		Expect(
+			status(http.MethodPatch, at+"/api/v1/defects/defect?namespace="+namespace, token, []byte(`{"state":"Resolved"}`)),
+		).To(Equal(http.StatusOK))
 		jar, err := cookiejar.New(nil)
 		Expect(err).NotTo(HaveOccurred())
 		browser := &http.Client{Jar: jar}
@@ -167,7 +182,9 @@ var _ = Describe("The operator as a Pod", func() {
 
 		By("looking at the Pod itself")
 		pods := &corev1.PodList{}
-		Expect(kube.List(ctx, pods, client.InNamespace(system), client.MatchingLabels{"app.kubernetes.io/name": "integrations-operator"})).To(Succeed())
+		Expect(
+			kube.List(ctx, pods, client.InNamespace(system), client.MatchingLabels{"app.kubernetes.io/name": "integrations-operator"}),
+		).To(Succeed())
 		Expect(pods.Items).To(HaveLen(1))
 		pod := pods.Items[0]
 		Expect(pod.Spec.ServiceAccountName).To(Equal(operator))
@@ -203,7 +220,9 @@ func somebody(role string) string {
 		ObjectMeta: me, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: me.Name}},
 	})).To(Succeed())
-	request, err := core.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, me.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	request, err := core.CoreV1().
+		ServiceAccounts(namespace).
+		CreateToken(ctx, me.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	return request.Status.Token
 }
@@ -253,8 +272,13 @@ func sandbox() string {
 			Name: "sandbox", Image: os.Getenv("SANDBOX_IMG"), ImagePullPolicy: corev1.PullIfNotPresent,
 			Args: []string{fmt.Sprintf("--listen=0.0.0.0:%d", port)},
 			SecurityContext: &corev1.SecurityContext{
-				RunAsNonRoot: &yes, AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes,
-				Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}, SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+				RunAsNonRoot:             &yes,
+				AllowPrivilegeEscalation: &no,
+				ReadOnlyRootFilesystem:   &yes,
+				Capabilities: &corev1.Capabilities{
+					Drop: []corev1.Capability{"ALL"},
+				},
+				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 		}},
 	}}

@@ -1,4 +1,5 @@
-// Package guard lets requests through to the REST API that are well-formed, from a known caller, and within its limits.
+// Package guard lets requests through to the REST API that are well-formed, from a known caller, and within its
+// limits.
 package guard
 
 import (

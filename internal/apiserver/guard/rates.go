@@ -45,8 +45,8 @@ func (g *Guard) ratesFor(r *http.Request) *limit.Rates {
 	return g.callers
 }
 
-// tooManyStatus returns the status of a request over the limits. Clients that send events drop those that are answered
-// with 429.
+// tooManyStatus returns the status of a request over the limits. Clients that send events drop those that are
+// answered with 429.
 func tooManyStatus(r *http.Request) int {
 	if paths.BringsEvents(r) {
 		return http.StatusServiceUnavailable

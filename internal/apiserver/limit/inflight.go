@@ -52,8 +52,8 @@ func (f *InFlight) Acquire(caller string) (release func(), refused *problem.Prob
 	}, nil
 }
 
-// CallerQueue lets MaxInFlightPerCaller requests of each caller through at once. The others wait, and their bodies are
-// not read meanwhile. It is safe for use by several goroutines.
+// CallerQueue lets MaxInFlightPerCaller requests of each caller through at once. The others wait, and their bodies
+// are not read meanwhile. It is safe for use by several goroutines.
 type CallerQueue struct {
 	// inFlight counts them among all requests.
 	inFlight *InFlight

@@ -33,8 +33,8 @@ type List[T any] struct {
 	NextCursor string `json:"nextCursor,omitempty" doc:"Where the next page begins; none when this is the last."`
 }
 
-// Place is the position of an item in a list. A list is ordered by falling rank, then falling time, then namespace and
-// name.
+// Place is the position of an item in a list. A list is ordered by falling rank, then falling time, then namespace
+// and name.
 type Place struct {
 	Sort      string `json:"s,omitempty"`
 	Rank      int64  `json:"r,omitempty"`
@@ -77,8 +77,8 @@ type placed[T any] struct {
 	item T
 }
 
-// Pager picks a page out of all items that are added, and holds no more than that. A cursor stays valid when items are
-// added or removed.
+// Pager picks a page out of all items that are added, and holds no more than that. A cursor stays valid when items
+// are added or removed.
 type Pager[T any] struct {
 	order string
 	limit int

@@ -16,8 +16,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
 )
 
-// From returns the problem that an error means to the caller; nil when there is none. doing names what failed, such as
-// "creating Defect d", for errors of the API server.
+// From returns the problem that an error means to the caller; nil when there is none. doing names what failed, such
+// as "creating Defect d", for errors of the API server.
 func From(ctx context.Context, err error, doing string) error {
 	if err == nil {
 		return nil

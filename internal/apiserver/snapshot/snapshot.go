@@ -112,8 +112,8 @@ func (c *Collection[T]) Delete(item T) bool {
 	return true
 }
 
-// unshare copies sorted if it was returned to a caller. Copying the order of ten thousand objects takes a hundredth of
-// the time that sorting them takes.
+// unshare copies sorted if it was returned to a caller. Copying the order of ten thousand objects takes a hundredth
+// of the time that sorting them takes.
 func (c *Collection[T]) unshare() {
 	if c.shared {
 		c.sorted = slices.Clone(c.sorted)
@@ -155,8 +155,8 @@ func (c *Collection[T]) Get(key types.NamespacedName) (T, bool) {
 	return item, ok
 }
 
-// All iterates over the objects, in no order. The collection is locked meanwhile: the loop must be quick, and must not
-// use this collection.
+// All iterates over the objects, in no order. The collection is locked meanwhile: the loop must be quick, and must
+// not use this collection.
 func (c *Collection[T]) All() iter.Seq[T] {
 	return func(yield func(T) bool) {
 		c.mu.Lock()

@@ -13,8 +13,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// TestCollectionStaysInOrder puts and deletes objects at random, and reads the order in between. What was read must not
-// change afterwards.
+// TestCollectionStaysInOrder puts and deletes objects at random, and reads the order in between. What was read must
+// not change afterwards.
 func TestCollectionStaysInOrder(t *testing.T) {
 	const seed1, seed2 = 7, 11
 	random := rand.New(rand.NewPCG(seed1, seed2)) //nolint:gosec // the same each time

@@ -33,7 +33,8 @@ type versionedCounts struct {
 }
 
 // countCache keeps counts until an object changes. Counting ten thousand objects takes about a millisecond, so that
-// counts out of date are never returned: a page that reads again because of a change would show the old count for good.
+// counts out of date are never returned: a page that reads again because of a change would show the old count for
+// good.
 type countCache struct {
 	mu  sync.Mutex
 	all map[countKey]versionedCounts

@@ -12,7 +12,7 @@ import (
 // TestCountsAreOfTheirVisibility has callers of different permissions read the same summary one after another.
 func TestCountsAreOfTheirVisibility(t *testing.T) {
 	m := newModel()
-	m.Slack.Put(slackNamed("qa", "slack", true))
+	m.Slack.Put(slackNamed("slack", true))
 	m.Notifications.Put(notificationOf("qa", "n", "", v1alpha1.ReasonRejected, noon))
 	d := &v1alpha1.Defect{ObjectMeta: metaOf("qa", "d"), Spec: v1alpha1.DefectSpec{Severity: v1alpha1.SeverityLow}}
 	condition.NotReady(d, condition.Stalled, v1alpha1.ReasonDeliveryFailed, "Slack refused it")

@@ -62,8 +62,8 @@ func verdict(ctx context.Context, r *v1alpha1.NotificationRule, compiled *rule.C
 	return false, "spec.when is false for it"
 }
 
-// delayReason returns, as a further sentence, why the message of an event that matches is not sent at once; empty when
-// it is.
+// delayReason returns, as a further sentence, why the message of an event that matches is not sent at once; empty
+// when it is.
 func delayReason(r *v1alpha1.NotificationRule, compiled *rule.Compiled, e *event.Event) string {
 	if end, muted := compiled.MutedUntil(e.Time); muted {
 		return fmt.Sprintf(". The rule is muted until %s: until then a Notification is recorded and not sent",

@@ -77,8 +77,8 @@ func (m *Model) JiraHealth(key types.NamespacedName) *JiraHealth {
 	}
 }
 
-// ListIntegrations returns the integrations of a namespace that a caller may see, the newest of each kind first; of all
-// namespaces when it is empty.
+// ListIntegrations returns the integrations of a namespace that a caller may see, the newest of each kind first; of
+// all namespaces when it is empty.
 func (m *Model) ListIntegrations(namespace string, see Visibility) []IntegrationStatus {
 	out := []IntegrationStatus{}
 	if see.Slack {

@@ -72,8 +72,8 @@ func (l logSource) object() string {
 	return v1alpha1.KindNotification + "/" + l.notification.Namespace + "/" + l.notification.Name
 }
 
-// entry returns the entry of a source. Which integration is the default one, and the name that it has for a channel, is
-// shown to callers who may list SlackIntegrations in its namespace.
+// entry returns the entry of a source. Which integration is the default one, and the name that it has for a channel,
+// is shown to callers who may list SlackIntegrations in its namespace.
 func (m *Model) entry(l logSource, listsSlack func(namespace string) bool) LogEntry {
 	if a := l.activity; a != nil {
 		return LogEntry{

@@ -31,8 +31,8 @@ type LogQuery struct {
 	page.Params
 }
 
-// logSource is what an entry of the log comes from: a Notification, or an activity of an integration, which is written
-// as Kind/namespace/name.
+// logSource is what an entry of the log comes from: a Notification, or an activity of an integration, which is
+// written as Kind/namespace/name.
 type logSource struct {
 	notification *v1alpha1.Notification
 	activity     *v1alpha1.Activity

@@ -92,8 +92,8 @@ func TestChannelNames(t *testing.T) {
 	}
 }
 
-// TestActivityForAnotherNamespace has an activity for a Notification of another namespace: it is in the log whether or
-// not that Notification still exists, which callers in this namespace may not learn.
+// TestActivityForAnotherNamespace has an activity for a Notification of another namespace: it is in the log whether
+// or not that Notification still exists, which callers in this namespace may not learn.
 func TestActivityForAnotherNamespace(t *testing.T) {
 	m := newModel()
 	objects := []string{"Notification/qa/own", "Notification/prod/there", "Notification/prod/gone"}
@@ -125,7 +125,8 @@ func TestActivityForAnotherNamespace(t *testing.T) {
 func TestDelayReason(t *testing.T) {
 	for want, change := range map[string]func(*v1alpha1.NotificationRuleSpec){
 		"": func(*v1alpha1.NotificationRuleSpec) {},
-		". The rule is muted until 2026-03-04T14:00:00Z: until then a Notification is recorded and not sent": func(s *v1alpha1.NotificationRuleSpec) {
+		". The rule is muted until 2026-03-04T14:00:00Z: " +
+			"until then a Notification is recorded and not sent": func(s *v1alpha1.NotificationRuleSpec) {
 			s.MuteWindows = []v1alpha1.MuteWindow{{Start: "12:00", End: "14:00"}}
 		},
 		". It is sent together with the events of the same [severity], 1m0s after the first of them": func(s *v1alpha1.NotificationRuleSpec) {

@@ -15,8 +15,8 @@ import (
 // outcomePending is the outcome of a delivery that has not ended.
 const outcomePending = "Pending"
 
-// outcomeOf returns the outcome of the delivery of a Notification. One that Slack refused for good, or that is too old,
-// has failed.
+// outcomeOf returns the outcome of the delivery of a Notification. One that Slack refused for good, or that is too
+// old, has failed.
 func outcomeOf(n *v1alpha1.Notification) string {
 	c := condition.Get(n, v1alpha1.ConditionDelivered)
 	switch {

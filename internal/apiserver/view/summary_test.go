@@ -77,14 +77,14 @@ func notificationOf(namespace, name, integration, reason string, at time.Time) *
 	return n
 }
 
-func slackNamed(namespace, name string, isDefault bool) *v1alpha1.SlackIntegration {
-	return &v1alpha1.SlackIntegration{ObjectMeta: metaOf(namespace, name), Spec: v1alpha1.SlackIntegrationSpec{Default: isDefault}}
+func slackNamed(name string, isDefault bool) *v1alpha1.SlackIntegration {
+	return &v1alpha1.SlackIntegration{ObjectMeta: metaOf("qa", name), Spec: v1alpha1.SlackIntegrationSpec{Default: isDefault}}
 }
 
 func TestSummaryHours(t *testing.T) {
 	m := newModel()
-	m.Slack.Put(slackNamed("qa", "main", true))
-	m.Slack.Put(slackNamed("qa", "other", false))
+	m.Slack.Put(slackNamed("main", true))
+	m.Slack.Put(slackNamed("other", false))
 	first := noon.Truncate(time.Hour).Add(-23 * time.Hour)
 	for at, n := range []*v1alpha1.Notification{
 		notificationOf("qa", "", "qa/main", v1alpha1.ReasonSent, noon),
@@ -155,7 +155,7 @@ func TestSummaryNeeds(t *testing.T) {
 	bad.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionFalse,
 		Reason: "Invalid", Message: "spec.when", LastTransitionTime: metav1.NewTime(noon.Add(-5 * time.Hour))}}
 	m.Rules.Put(bad)
-	down := slackNamed("qa", "down", true)
+	down := slackNamed("down", true)
 	down.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse,
 		Reason: v1alpha1.ReasonUnauthorized, Message: "renew the token", LastTransitionTime: metav1.NewTime(noon)}}
 	m.Slack.Put(down)
@@ -240,16 +240,16 @@ func TestSummaryDefectsAndRuns(t *testing.T) {
 // TestCountsAreNeverOutOfDate changes each object that a cached count is of.
 func TestCountsAreNeverOutOfDate(t *testing.T) {
 	m := newModel()
-	m.Slack.Put(slackNamed("qa", "a", true))
-	m.Slack.Put(slackNamed("qa", "b", false))
+	m.Slack.Put(slackNamed("a", true))
+	m.Slack.Put(slackNamed("b", false))
 	m.Notifications.Put(notificationOf("qa", "n", "", v1alpha1.ReasonRejected, noon))
 	d := &v1alpha1.Defect{ObjectMeta: metaOf("qa", "d"), Spec: v1alpha1.DefectSpec{Severity: v1alpha1.SeverityLow}}
 	m.Defects.Put(d)
 	if got := summed(m, "qa"); got.Needs != 1 || got.Defects.Open != 1 || len(hoursOf(got, "SlackIntegration", "a")) != 1 {
 		t.Fatalf("got %+v", got)
 	}
-	m.Slack.Put(slackNamed("qa", "a", false))
-	m.Slack.Put(slackNamed("qa", "b", true))
+	m.Slack.Put(slackNamed("a", false))
+	m.Slack.Put(slackNamed("b", true))
 	if got := summed(m, "qa"); len(hoursOf(got, "SlackIntegration", "a")) != 0 || len(hoursOf(got, "SlackIntegration", "b")) != 1 {
 		t.Errorf("after the default integration changed: got %+v", got.Integrations)
 	}

@@ -1,5 +1,5 @@
-// Package view is the read model of the REST API: what callers see of the resources, counted, searched and in pages. It
-// knows neither callers nor HTTP. What a caller may see is a parameter.
+// Package view is the read model of the REST API: what callers see of the resources, counted, searched and in pages.
+// It knows neither callers nor HTTP. What a caller may see is a parameter.
 package view
 
 import (

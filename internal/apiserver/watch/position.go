@@ -19,8 +19,8 @@ func WithPosition(ctx context.Context, position string) context.Context {
 	return context.WithValue(ctx, positionKey{}, position)
 }
 
-// AddPosition adds to an answer the position from which later changes can be watched. Callers without any permission do
-// not learn that anything changes.
+// AddPosition adds to an answer the position from which later changes can be watched. Callers without any permission
+// do not learn that anything changes.
 func AddPosition(ctx huma.Context, status string, answer any) (any, error) {
 	position, ok := ctx.Context().Value(positionKey{}).(string)
 	if ok && strings.HasPrefix(status, "2") && ctx.Operation().Path != paths.Access {

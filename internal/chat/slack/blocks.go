@@ -6,8 +6,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 )
 
-// content returns the options for what a message shows. The first block is at the top, because mentions notify there, and the rest is
-// beside the coloured bar. With blocks at the top, Slack uses the text for notifications and screen readers only.
+// content returns the options for what a message shows. The first block is at the top, because mentions notify there,
+// and the rest is beside the coloured bar. With blocks at the top, Slack uses the text for notifications and screen
+// readers only.
 func content(m chat.Message) []slack.MsgOption {
 	top, rest := parts(m)
 	options := []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(top...)}

@@ -34,8 +34,8 @@ var (
 	perhaps    = meaning{kind: fault.Ambiguous, message: "Slack had an internal error and may have posted the message"}
 )
 
-// codes are the errors of chat.postMessage (https://docs.slack.dev/reference/methods/chat.postMessage#errors) and of incoming webhooks
-// (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors).
+// codes are the errors of chat.postMessage (https://docs.slack.dev/reference/methods/chat.postMessage#errors) and of
+// incoming webhooks (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors).
 var codes = map[string]meaning{
 	"channel_not_found": {fault.NotFound, fault.Endpoint, "Channel %s does not exist, or is private and the bot is not in it",
 		"Check the name, or invite the bot with /invite."},

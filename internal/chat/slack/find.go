@@ -82,7 +82,8 @@ func (b *bot) Find(ctx context.Context, channel, threadTS string, since time.Tim
 		channel, maxPages*pageSize, since.UTC().Format(time.RFC3339))
 }
 
-// readFault classifies a failure to read. It returns ErrUnsupported if the token is valid and a retry would fail in the same way.
+// readFault classifies a failure to read. It returns ErrUnsupported if the token is valid and a retry would fail in
+// the same way.
 func readFault(err error, channel string) error {
 	if err == nil {
 		return nil
@@ -97,9 +98,9 @@ func readFault(err error, channel string) error {
 	return f
 }
 
-// channelID returns the ID of a channel that is given by ID or by its name with #. It looks up a name once, by one call of
-// conversations.list for every thousand channels of the workspace. It returns ErrUnsupported if the token may not list channels
-// or does not see the channel.
+// channelID returns the ID of a channel that is given by ID or by its name with #. It looks up a name once, by one
+// call of conversations.list for every thousand channels of the workspace. It returns ErrUnsupported if the token may
+// not list channels or does not see the channel.
 func (b *bot) channelID(ctx context.Context, channel string) (string, error) {
 	name, isName := strings.CutPrefix(channel, "#")
 	if !isName {
@@ -158,8 +159,8 @@ func (b *bot) history(ctx context.Context, at place, cursor string) (page, error
 	return page{r.Messages, r.ResponseMetaData.NextCursor}, nil
 }
 
-// replies reads a page of a thread from its beginning. The result always includes the thread's first message, which tells an answer
-// from an empty one.
+// replies reads a page of a thread from its beginning. The result always includes the thread's first message, which
+// tells an answer from an empty one.
 func (b *bot) replies(ctx context.Context, at place, cursor string) (page, error) {
 	messages, more, next, err := b.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
 		ChannelID: at.channel, Timestamp: at.threadTS, IncludeAllMetadata: true, Limit: pageSize, Cursor: cursor,

@@ -22,8 +22,8 @@ import (
 // defaultAPIURL is the base of the Web API; GovSlack has another (https://docs.slack.dev/govslack).
 const defaultAPIURL = "https://slack.com/api/"
 
-// eventType is the type of the metadata that a message carries (https://docs.slack.dev/messaging/message-metadata). Other apps of the
-// workspace can read its payload.
+// eventType is the type of the metadata that a message carries (https://docs.slack.dev/messaging/message-metadata).
+// Other apps of the workspace can read its payload.
 const eventType = "voiceai_notification"
 
 // invalidWebhook is the message of a fault for an incoming webhook that is not a URL.
@@ -31,7 +31,8 @@ const invalidWebhook = "The incoming webhook in the Secret is not a URL. It must
 
 // Dialer makes clients.
 type Dialer struct {
-	// Fence is called right before each request, which is not sent if Fence returns an error. nil lets every request through.
+	// Fence is called right before each request, which is not sent if Fence returns an error. nil lets every request
+	// through.
 	Fence func() error
 }
 
@@ -100,7 +101,8 @@ func (b *bot) Post(ctx context.Context, m chat.Message) (chat.Posted, error) {
 			options = append(options, slack.MsgOptionBroadcast())
 		}
 	}
-	// Slack sometimes drops a second message with the same client_msg_id. That is not documented, and nothing relies on it.
+	// Slack sometimes drops a second message with the same client_msg_id. That is not documented, and nothing relies on
+	// it.
 	options = append(options, slack.UnsafeMsgOptionEndpoint(b.base+"chat.postMessage", func(v url.Values) {
 		v.Set("client_msg_id", clientMessageID(m.DeliveryID))
 	}))

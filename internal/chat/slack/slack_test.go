@@ -235,8 +235,8 @@ func TestUnsupported(t *testing.T) {
 	}
 }
 
-// TestFindInAThread checks that a reply is found however much later than its parent it was posted, and that the channel is read when
-// the parent is gone.
+// TestFindInAThread checks that a reply is found however much later than its parent it was posted, and that the
+// channel is read when the parent is gone.
 func TestFindInAThread(t *testing.T) {
 	oldest := ""
 	api := sandbox.New(sandbox.Options{}).API()
@@ -334,7 +334,8 @@ func TestWebhookIsPostOnly(t *testing.T) {
 	}
 }
 
-// TestFindByName checks that a channel's ID is looked up once, and that a kind of channel that the token may not list is skipped.
+// TestFindByName checks that a channel's ID is looked up once, and that a kind of channel that the token may not list
+// is skipped.
 func TestFindByName(t *testing.T) {
 	var lists atomic.Int32
 	serveChannels := func(t *testing.T, private string) (chat.Poster, *string) {
@@ -389,7 +390,8 @@ func TestFindByName(t *testing.T) {
 	}
 }
 
-// TestProbeWithPartialIdentity checks that one member of the identity is enough: some services compatible with Slack have no teams.
+// TestProbeWithPartialIdentity checks that one member of the identity is enough: some services compatible with Slack
+// have no teams.
 func TestProbeWithPartialIdentity(t *testing.T) {
 	for _, member := range []string{"team_id", "team", "user_id", "bot_id"} {
 		p := dial(t, chat.Config{Token: secret, APIURL: serve(t, answer{200, nil, `{"ok":true,"` + member + `":"X1"}`})})

@@ -17,8 +17,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
-// webhook posts by incoming webhook. It does not use slack-go's functions, which drop Slack's answer and put the URL, a secret, into
-// their errors.
+// webhook posts by incoming webhook. It does not use slack-go's functions, which drop Slack's answer and put the URL,
+// a secret, into their errors.
 type webhook struct {
 	url    string
 	client *http.Client
@@ -79,8 +79,8 @@ func (w *webhook) Post(ctx context.Context, m chat.Message) (chat.Posted, error)
 	return chat.Posted{}, webhookFault(res, strings.TrimSpace(string(answer)))
 }
 
-// webhookFault classifies a webhook's answer by its word, or by its status if the word is not known. It returns nil if the message was
-// accepted.
+// webhookFault classifies a webhook's answer by its word, or by its status if the word is not known. It returns nil
+// if the message was accepted.
 func webhookFault(res *http.Response, word string) error {
 	status := res.StatusCode
 	if status == http.StatusOK && word == "ok" {

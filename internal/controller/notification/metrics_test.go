@@ -56,8 +56,15 @@ func values(t *testing.T, c ...prometheus.Collector) []string {
 func TestMeasure(t *testing.T) {
 	registered := deliverySeconds
 	t.Cleanup(func() { deliverySeconds = registered; notificationsTotal.Reset() })
-	sent, digested, muted, rejected, expired := v1alpha1.ReasonSent, v1alpha1.ReasonDigested, v1alpha1.ReasonMuted, v1alpha1.ReasonRejected, v1alpha1.ReasonExpired
-	retrying, paused := v1alpha1.ReasonRetrying, v1alpha1.ReasonIntegrationPaused
+	const (
+		sent     = v1alpha1.ReasonSent
+		digested = v1alpha1.ReasonDigested
+		muted    = v1alpha1.ReasonMuted
+		rejected = v1alpha1.ReasonRejected
+		expired  = v1alpha1.ReasonExpired
+		retrying = v1alpha1.ReasonRetrying
+		paused   = v1alpha1.ReasonIntegrationPaused
+	)
 	for name, c := range map[string]struct {
 		reasons []string
 		digest  bool
@@ -117,7 +124,10 @@ func TestCountPosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, failure := range []error{nil, fault.New(fault.RateLimited, "wait"), fault.New(fault.Ambiguous, "no answer"), fault.New(fault.Unavailable, "down"), fault.New(fault.NotFound, "no channel"), nil} {
+	for _, failure := range []error{
+		nil, fault.New(fault.RateLimited, "wait"), fault.New(fault.Ambiguous, "no answer"), fault.New(fault.Unavailable, "down"),
+		fault.New(fault.NotFound, "no channel"), nil,
+	} {
 		slack.OnPost(func(chat.Message) error { return failure })
 		if _, err := p.Post(context.Background(), chat.Message{}); (err == nil) != (failure == nil) {
 			t.Errorf("got %v, want %v", err, failure)

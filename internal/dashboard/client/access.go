@@ -21,7 +21,8 @@ func (c *Client) Access(namespace string) (*Access, error) {
 	return a, c.get("/api/v1/access", Query("namespace", namespace), a)
 }
 
-// May reports whether the caller may use a verb on a resource, such as update on defects, in the namespace of the page.
+// May reports whether the caller may use a verb on a resource, such as update on defects, in the namespace of the
+// page.
 func (a *Access) May(verb, resource string) bool {
 	return a != nil && slices.Contains(a.Rights[resource], verb)
 }

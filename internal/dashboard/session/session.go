@@ -26,7 +26,8 @@ func Token(r *http.Request) string {
 	return c.Value
 }
 
-// Check returns why a text that a user pasted cannot be a token, in a sentence for the user; empty when it can be one.
+// Check returns why a text that a user pasted cannot be a token, in a sentence for the user; empty when it can be
+// one.
 func Check(token string) string {
 	switch {
 	case token == "":

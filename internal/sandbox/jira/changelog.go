@@ -38,7 +38,8 @@ func (s *Site) userValue(name string) value {
 	return value{u.AccountID, u.Display}
 }
 
-// changes returns the changed fields between two versions of an issue. A changelog does not include comments and properties.
+// changes returns the changed fields between two versions of an issue. A changelog does not include comments and
+// properties.
 func (s *Site) changes(old, is *Issue) []changeItem {
 	var items []changeItem
 	compare := func(field, id string, from, to value) {

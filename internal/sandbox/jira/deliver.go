@@ -278,7 +278,8 @@ func (s *Site) DeliveryCounts() DeliveryCounts {
 	return s.hook.counts
 }
 
-// WaitForDeliveries waits until no call of the webhook is pending. It returns the context's error if the context ends before.
+// WaitForDeliveries waits until no call of the webhook is pending. It returns the context's error if the context ends
+// before.
 func (s *Site) WaitForDeliveries(ctx context.Context) error {
 	s.hook.mu.Lock()
 	idle := s.hook.idle

@@ -25,8 +25,8 @@ type transitionRef struct {
 	ID string `json:"id"`
 }
 
-// decodeIssue reads the body of create and edit. According to Atlassian's OpenAPI description, a field may be in "fields" or in
-// "update", not in both.
+// decodeIssue reads the body of create and edit. According to Atlassian's OpenAPI description, a field may be in
+// "fields" or in "update", not in both.
 func (r *request) decodeIssue() (issueInput, *problem) {
 	var in issueInput
 	if p := r.decode(&in); p != nil {
@@ -110,7 +110,8 @@ func (s *Site) edit(r *request) (int, any, *problem) {
 	return http.StatusNoContent, nil, nil
 }
 
-// updateFields applies the verbs of "update", and adds errors to errs. Labels can be added, removed and set, other fields only set.
+// updateFields applies the verbs of "update", and adds errors to errs. Labels can be added, removed and set, other
+// fields only set.
 func (s *Site) updateFields(is *Issue, update map[string]json.RawMessage, errs map[string]string) {
 	for _, id := range slices.Sorted(maps.Keys(update)) {
 		var verbs []map[string]json.RawMessage
@@ -167,7 +168,8 @@ func (s *Site) get(r *request) (int, any, *problem) {
 // selfLink returns the URL of an issue.
 func selfLink(base string, is *Issue) string { return base + "/rest/api/2/issue/" + is.ID }
 
-// issueView returns an issue with the wanted fields as the REST API shows it. *all and *navigable mean all fields, -x means all but x.
+// issueView returns an issue with the wanted fields as the REST API shows it. *all and *navigable mean all fields, -x
+// means all but x.
 func (s *Site) issueView(base string, is *Issue, wanted, properties []string) object {
 	v := object{"expand": "renderedFields,names,schema,transitions", "id": is.ID, "key": is.Key, "self": selfLink(base, is)}
 	all := s.fieldsView(base, is)

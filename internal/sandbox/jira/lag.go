@@ -11,8 +11,8 @@ const (
 	maxVersionBytes = 64 << 20
 )
 
-// past stores the former versions of issues for searches that lag behind. Jira's index lags by seconds to minutes, according to
-// Atlassian's page on searching and reconciling. The site's lock guards it.
+// past stores the former versions of issues for searches that lag behind. Jira's index lags by seconds to minutes,
+// according to Atlassian's page on searching and reconciling. The site's lock guards it.
 type past struct {
 	lag      time.Duration
 	versions []version // oldest first

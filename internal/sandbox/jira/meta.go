@@ -169,7 +169,8 @@ func optionViews(base string, f field) []object {
 // maxMetaPage is the maximum size of a page of the createmeta resources.
 const maxMetaPage = 200
 
-// page returns a page of a list as the createmeta resources do: under the given name on Cloud, under "values" on Data Center.
+// page returns a page of a list as the createmeta resources do: under the given name on Cloud, under "values" on Data
+// Center.
 func (s *Site) page(r *request, name string, all []object) object {
 	start := r.number("startAt", 0, len(all))
 	size := r.number("maxResults", 50, maxMetaPage)

@@ -35,8 +35,8 @@ func (s *Site) act(key, as, event string, edit func(*Issue) *problem) error {
 	return nil
 }
 
-// Edit edits an issue as a person does on its screen. It uses Summary, Description, Labels, Priority and Assignee (the name of a
-// user, or empty) from the edited copy, and ignores its other members. It fails as in Jira.
+// Edit edits an issue as a person does on its screen. It uses Summary, Description, Labels, Priority and Assignee
+// (the name of a user, or empty) from the edited copy, and ignores its other members. It fails as in Jira.
 func (s *Site) Edit(key, as string, edit func(*Issue)) error {
 	return s.act(key, as, eventUpdated, func(is *Issue) *problem {
 		edited := *is
@@ -93,8 +93,8 @@ func (s *Site) Comment(key, as, body string) error {
 	return s.act(key, as, eventCommented, func(is *Issue) *problem { return s.addComment(is, u, body) })
 }
 
-// MoveToProject moves an issue to another project and returns its new key. The ID stays, and the former key still finds the
-// issue. The priority is removed if the other project has none.
+// MoveToProject moves an issue to another project and returns its new key. The ID stays, and the former key still
+// finds the issue. The priority is removed if the other project has none.
 func (s *Site) MoveToProject(key, project, as string) (string, error) {
 	to, found := findProject(project)
 	if !found {

@@ -12,8 +12,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/jql"
 )
 
-// query returns the issues that match a query, as they were before the search lag, and the maximum size of a page. A strict query
-// must not name projects, keys or other values that do not exist.
+// query returns the issues that match a query, as they were before the search lag, and the maximum size of a page. A
+// strict query must not name projects, keys or other values that do not exist.
 func (s *Site) query(text string, strict bool, most int) ([]*Issue, int, *problem) {
 	q, err := jql.Parse(text)
 	if err != nil {
@@ -73,7 +73,8 @@ func (s *Site) checkValues(q jql.Query) *problem {
 	return nil
 }
 
-// isKnownValue reports whether a value of a field exists. The values of keys, labels, users and times are not checked.
+// isKnownValue reports whether a value of a field exists. The values of keys, labels, users and times are not
+// checked.
 func isKnownValue(field, value string) (known bool) {
 	switch field {
 	case "project":

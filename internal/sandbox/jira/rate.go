@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// limiter limits the requests to each route in any second, like the burst limit on Atlassian's page on rate limiting. A route is
-// a method and a template of a path.
+// limiter limits the requests to each route in any second, like the burst limit on Atlassian's page on rate limiting.
+// A route is a method and a template of a path.
 type limiter struct {
 	mu        sync.Mutex
 	perSecond int // 0 for no limit

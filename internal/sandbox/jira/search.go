@@ -62,7 +62,8 @@ func (r *request) cloudSearch() (cloudSearch, *problem) {
 	return in, nil
 }
 
-// searchJQL implements Cloud's search: it returns no total, pages by token, and only IDs unless the caller names fields.
+// searchJQL implements Cloud's search: it returns no total, pages by token, and only IDs unless the caller names
+// fields.
 func (s *Site) searchJQL(r *request) (int, any, *problem) {
 	if s.mode != Cloud {
 		return 0, nil, errNoResource(r)

@@ -180,8 +180,8 @@ func (s *Site) Reset() {
 // Mode returns the kind of Jira.
 func (s *Site) Mode() Mode { return s.mode }
 
-// PutToken adds a token for basic authentication with BotUser and for bearer authentication, or updates the state of one.
-// BotToken remains for basic and BearerToken for bearer authentication only.
+// PutToken adds a token for basic authentication with BotUser and for bearer authentication, or updates the state of
+// one. BotToken remains for basic and BearerToken for bearer authentication only.
 func (s *Site) PutToken(token string, state State) error {
 	if token == "" || len(token) > 255 {
 		return fmt.Errorf("token must have 1 to 255 characters")

@@ -87,8 +87,8 @@ func (s *Site) drop(is *Issue) {
 	s.bytes -= is.size()
 }
 
-// change replaces an issue by an edited copy, so that readers of the old one are not affected. If edit refuses, nothing changes.
-// event is the webhook's name for the change; an empty one is not announced. It needs the lock.
+// change replaces an issue by an edited copy, so that readers of the old one are not affected. If edit refuses,
+// nothing changes. event is the webhook's name for the change; an empty one is not announced. It needs the lock.
 func (s *Site) change(old *Issue, by user, event string, edit func(*Issue) *problem) *problem {
 	is := *old
 	if p := edit(&is); p != nil {

@@ -9,7 +9,8 @@ import (
 type Webhook struct {
 	// URL receives a POST for each change. Empty means no webhook.
 	URL string `json:"url"`
-	// Secret signs the body: X-Hub-Signature is "sha256=" and the hexadecimal HMAC. Empty means no signature, as in old versions of Jira.
+	// Secret signs the body: X-Hub-Signature is "sha256=" and the hexadecimal HMAC. Empty means no signature, as in old
+	// versions of Jira.
 	Secret string `json:"secret,omitempty"`
 	// RetryMS is the time before each retry in milliseconds. 0 means a second. The real Jira waits 5 to 15 minutes.
 	RetryMS int `json:"retryMs,omitempty"`

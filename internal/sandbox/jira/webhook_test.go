@@ -22,7 +22,8 @@ type received struct {
 	body   map[string]any
 }
 
-// listen sets a webhook whose receiver gives the answers in turn and repeats the last one. It returns a function that returns the requests.
+// listen sets a webhook whose receiver gives the answers in turn and repeats the last one. It returns a function that
+// returns the requests.
 func listen(t *testing.T, s *Site, secret string, answers ...int) func() []received {
 	t.Helper()
 	var mu sync.Mutex

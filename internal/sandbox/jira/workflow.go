@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Workflow is the workflow of a project. In all of them, an issue gets a resolution when it moves to Done, and loses it when it moves away.
+// Workflow is the workflow of a project. In all of them, an issue gets a resolution when it moves to Done, and loses
+// it when it moves away.
 type Workflow string
 
 // The workflows.

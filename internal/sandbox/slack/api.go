@@ -138,7 +138,8 @@ func (f *refusal) setRetryAfter(h http.Header) {
 	h.Set("Retry-After", strconv.Itoa(int(math.Ceil(f.retryAfter.Seconds()))))
 }
 
-// authorize returns the scopes of a token, and refuses a call whose scope it lacks. The scopes of an invalid token are nil.
+// authorize returns the scopes of a token, and refuses a call whose scope it lacks. The scopes of an invalid token
+// are nil.
 func (w *Workspace) authorize(token, scope string) ([]string, *refusal) {
 	if token == "" {
 		return nil, refuse("not_authed")
@@ -161,8 +162,8 @@ func (w *Workspace) authorize(token, scope string) ([]string, *refusal) {
 	return granted, nil
 }
 
-// arguments reads the arguments and the token. As with the real Slack, the token is in the form or the Authorization header,
-// never in JSON or the query.
+// arguments reads the arguments and the token. As with the real Slack, the token is in the form or the Authorization
+// header, never in JSON or the query.
 func arguments(r *http.Request) (args, string, *refusal) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

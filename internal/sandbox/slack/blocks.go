@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of blocks, in Unicode code points (docs.slack.dev, block kit reference). maxTotal is not documented: it is about the
-// total at which Slack answers msg_blocks_too_long.
+// Limits of blocks, in Unicode code points (docs.slack.dev, block kit reference). maxTotal is not documented: it is
+// about the total at which Slack answers msg_blocks_too_long.
 const (
 	maxBlocks   = 50
 	maxTotal    = 13_200

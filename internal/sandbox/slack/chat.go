@@ -30,8 +30,8 @@ func (w *Workspace) postMessage(a args) (reply, *refusal) {
 	return reply{"channel": ch.ID, "ts": m.TS, "message": m.view()}, nil
 }
 
-// store adds a message to a channel. As with the real Slack, a reply to a reply joins its thread, and a reply to a message that
-// does not exist becomes an ordinary message. It needs the lock.
+// store adds a message to a channel. As with the real Slack, a reply to a reply joins its thread, and a reply to a
+// message that does not exist becomes an ordinary message. It needs the lock.
 func (w *Workspace) store(ch *channel, c content, m Message) *Message {
 	if m.ThreadTS != "" {
 		i, found := ch.at(m.ThreadTS)

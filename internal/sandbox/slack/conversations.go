@@ -15,7 +15,8 @@ const (
 // cursorPrefix is the prefix of cursors.
 const cursorPrefix = "next_ts:"
 
-// history implements conversations.history: a channel's messages without replies that were not broadcast, newest first.
+// history implements conversations.history: a channel's messages without replies that were not broadcast, newest
+// first.
 func (w *Workspace) history(a args) (reply, *refusal) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

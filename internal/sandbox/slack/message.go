@@ -28,7 +28,8 @@ type Message struct {
 	Edited string `json:"edited,omitempty"`
 	// Edits is the number of edits.
 	Edits int `json:"edits,omitempty"`
-	// Pings are the mentions in this and all former versions that would notify people, such as <!channel> and <@U0BOT>, in order.
+	// Pings are the mentions in this and all former versions that would notify people, such as <!channel> and <@U0BOT>,
+	// in order.
 	Pings []string `json:"pings,omitempty"`
 }
 

@@ -34,8 +34,8 @@ var emoji = map[string]string{
 	"test_tube": "🧪", "information_source": "ℹ️", "heavy_check_mark": "✔️", "eyes": "👀",
 }
 
-// RenderMrkdwn renders mrkdwn as HTML. Mentions that would notify people have the class ping. Links lead to http, https and mailto only.
-// HTML in the text is escaped.
+// RenderMrkdwn renders mrkdwn as HTML. Mentions that would notify people have the class ping. Links lead to http,
+// https and mailto only. HTML in the text is escaped.
 func RenderMrkdwn(s string) template.HTML {
 	return template.HTML(mrkdwn(s)) //nolint:gosec // every piece of the text went through html.EscapeString
 }
@@ -63,7 +63,8 @@ func mrkdwn(s string) string {
 	return out.String()
 }
 
-// markup renders the markup at the beginning of a text, and returns its length in the text. The length is 0 if there is none.
+// markup renders the markup at the beginning of a text, and returns its length in the text. The length is 0 if there
+// is none.
 func markup(s string, start bool) (string, int) {
 	switch s[0] {
 	case '<':

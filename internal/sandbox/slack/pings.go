@@ -11,8 +11,8 @@ var pingPattern = regexp.MustCompile(`<(!(?:channel|here|everyone|group)|!subtea
 // namePattern matches names that Slack turns into mentions if a call has link_names.
 var namePattern = regexp.MustCompile(`@(?:channel|here|everyone)\b`)
 
-// pings returns the mentions in a message that would notify people. It includes doubtful ones, so that a test that finds none can
-// rely on it.
+// pings returns the mentions in a message that would notify people. It includes doubtful ones, so that a test that
+// finds none can rely on it.
 func (c content) pings(m *Message) []string {
 	f := &pingFinder{linkNames: c.linkNames}
 	f.scan(m.Text)

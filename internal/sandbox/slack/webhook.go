@@ -76,7 +76,8 @@ func (w *Workspace) postByHook(r *http.Request) *refusal {
 	return nil
 }
 
-// hookArguments reads the arguments from the JSON in the body or, as old clients send it, in the form field "payload".
+// hookArguments reads the arguments from the JSON in the body or, as old clients send it, in the form field
+// "payload".
 func hookArguments(r *http.Request) (args, bool) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

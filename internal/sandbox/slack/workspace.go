@@ -1,5 +1,5 @@
-// Package slack is the sandbox's Slack: one workspace with the Web API and incoming webhooks, as strict as the real one.
-// Limits and error codes follow docs.slack.dev (chat.postMessage, block kit reference, incoming webhooks).
+// Package slack is the sandbox's Slack: one workspace with the Web API and incoming webhooks, as strict as the real
+// one. Limits and error codes follow docs.slack.dev (chat.postMessage, block kit reference, incoming webhooks).
 package slack
 
 import (
@@ -18,7 +18,8 @@ const (
 	BotID    = "B0BOT"
 	BotToken = "xoxb-sandbox"
 
-	// The bot is a member of AlertsChannel, DevChannel, GeneralChannel and OldChannel, which is archived, but not of SecretChannel.
+	// The bot is a member of AlertsChannel, DevChannel, GeneralChannel and OldChannel, which is archived, but not of
+	// SecretChannel.
 	AlertsChannel  = "C0ALERTS"
 	DevChannel     = "C0DEV"
 	GeneralChannel = "C0GENERAL"
@@ -189,8 +190,8 @@ func (w *Workspace) PutToken(token string, t Token) error {
 	return nil
 }
 
-// SetWebhook sets the state of the incoming webhook with a path such as WebhookPath. A revoked one answers no_service, an inactive one
-// no_active_hooks.
+// SetWebhook sets the state of the incoming webhook with a path such as WebhookPath. A revoked one answers
+// no_service, an inactive one no_active_hooks.
 func (w *Workspace) SetWebhook(path string, s State) error {
 	switch s {
 	case Valid, Revoked, Inactive:

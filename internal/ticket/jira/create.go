@@ -33,8 +33,8 @@ type property struct {
 	Value map[string]string `json:"value"`
 }
 
-// Create files a ticket by one call. If there are fields to fill in and the create screen is not known yet, it also makes the
-// calls of Probe that read it. A fault's Field is the configured name of a configured field.
+// Create files a ticket by one call. If there are fields to fill in and the create screen is not known yet, it also
+// makes the calls of Probe that read it. A fault's Field is the configured name of a configured field.
 func (t *tracker) Create(ctx context.Context, d ticket.Draft) (ticket.Ticket, error) {
 	meta, err := t.metadataWithForm(ctx)
 	if err != nil {

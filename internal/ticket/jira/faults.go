@@ -49,8 +49,8 @@ func classify(res *jira.Response, err error, sent func() bool) error {
 	return f
 }
 
-// refusal fills in the fault of an answer with a status of 400 or more. unclear is the kind of those that do not tell whether the request
-// had an effect.
+// refusal fills in the fault of an answer with a status of 400 or more. unclear is the kind of those that do not tell
+// whether the request had an effect.
 func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 	code := res.StatusCode
 	explanation, field := explain(res)
@@ -95,7 +95,8 @@ func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 	}
 }
 
-// isMalformed reports whether an answer was read and is not of the expected form, such as an empty one. It is false if reading failed.
+// isMalformed reports whether an answer was read and is not of the expected form, such as an empty one. It is false
+// if reading failed.
 func isMalformed(err error) bool {
 	return !errors.As(err, new(*http.MaxBytesError)) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, new(net.Error))
 }

@@ -72,8 +72,8 @@ func isReached(to ticket.Target, status, category string) bool {
 	return strings.EqualFold(to.Category, category)
 }
 
-// Move reads the ticket. Unless it has reached the target, Move reads its transitions, makes one and reads the ticket again: one
-// call or four. A call without an answer is Unavailable, because a retry starts by reading the ticket.
+// Move reads the ticket. Unless it has reached the target, Move reads its transitions, makes one and reads the ticket
+// again: one call or four. A call without an answer is Unavailable, because a retry starts by reading the ticket.
 func (t *tracker) Move(ctx context.Context, id string, to ticket.Target) (ticket.Ticket, error) {
 	if to == (ticket.Target{}) {
 		return ticket.Ticket{}, fault.New(fault.Invalid, "The target has neither a status nor a category")
@@ -171,8 +171,8 @@ func (t *tracker) Comment(ctx context.Context, id string, c ticket.Comment) erro
 	return t.add(ctx, path, body, "comment")
 }
 
-// hasLine reports whether a text contains a line. It ignores markup around the line, and the escapes that Cloud adds when it
-// converts the text from its own format.
+// hasLine reports whether a text contains a line. It ignores markup around the line, and the escapes that Cloud adds
+// when it converts the text from its own format.
 func hasLine(text, line string) bool {
 	for l := range strings.Lines(text) {
 		if strings.Trim(strings.ReplaceAll(l, `\`, ""), "~{}* \t\r\n") == line {
@@ -199,7 +199,8 @@ func (t *tracker) Link(ctx context.Context, id string, l ticket.Link) error {
 	return t.add(ctx, path+"/remotelink", body, "link")
 }
 
-// add posts an object that may be posted twice. The answer must contain its ID, which tells Jira's answer from a proxy's page.
+// add posts an object that may be posted twice. The answer must contain its ID, which tells Jira's answer from a
+// proxy's page.
 func (t *tracker) add(ctx context.Context, path string, body any, what string) error {
 	var got struct{ ID json.RawMessage }
 	if err := t.call(ctx, http.MethodPost, path, body, &got); err != nil {

@@ -242,8 +242,8 @@ func TestEmailAddressIsNotAnAccountID(t *testing.T) {
 	}
 }
 
-// TestCreateReadsTheScreen checks that Create reads the screen once if there are fields to fill in and Probe was not called. If that fails,
-// no ticket is filed.
+// TestCreateReadsTheScreen checks that Create reads the screen once if there are fields to fill in and Probe was not
+// called. If that fails, no ticket is filed.
 func TestCreateReadsTheScreen(t *testing.T) {
 	config := ticket.Config{Token: secret, Project: "VOICE", IssueType: "Bug",
 		Fields: []ticket.Field{{Name: "Occurrences", Type: ticket.Number}}}

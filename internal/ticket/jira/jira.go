@@ -1,5 +1,6 @@
-// Package jira files tickets in Jira, Cloud or Data Center, and follows them. It is the only package that imports go-jira. It uses go-jira
-// for requests, with bodies of its own: go-jira's have members that Jira's schema forbids, and none for entity properties.
+// Package jira files tickets in Jira, Cloud or Data Center, and follows them. It is the only package that imports
+// go-jira. It uses go-jira for requests, with bodies of its own: go-jira's have members that Jira's schema forbids,
+// and none for entity properties.
 package jira
 
 import (
@@ -25,7 +26,8 @@ var (
 
 // Dialer makes clients.
 type Dialer struct {
-	// Fence is called right before each request, which is not sent if Fence returns an error. nil lets every request through.
+	// Fence is called right before each request, which is not sent if Fence returns an error. nil lets every request
+	// through.
 	Fence func() error
 }
 
@@ -89,7 +91,8 @@ func (t *tracker) call(ctx context.Context, method, path string, body, into any)
 	return t.send(ctx, method, path, body, into, func() bool { return false })
 }
 
-// callOnce makes a request that must not be repeated: its fault is Ambiguous if the request was sent and not answered.
+// callOnce makes a request that must not be repeated: its fault is Ambiguous if the request was sent and not
+// answered.
 func (t *tracker) callOnce(ctx context.Context, method, path string, body, into any) error {
 	ctx, sent := transport.Trace(ctx)
 	return t.send(ctx, method, path, body, into, sent)

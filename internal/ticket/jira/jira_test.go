@@ -44,7 +44,8 @@ type answer struct {
 // ok returns an answer with status 200.
 func ok(body string) answer { return answer{status: http.StatusOK, body: body} }
 
-// script is a server with a list of answers for each route "METHOD /path?query". It repeats the last answer, and records the requests.
+// script is a server with a list of answers for each route "METHOD /path?query". It repeats the last answer, and
+// records the requests.
 type script struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -357,7 +358,8 @@ func TestProbeWithoutServerInfo(t *testing.T) {
 	is(t, err, fault.Unavailable, "503")
 }
 
-// TestProbeWithoutCreateScreen checks that a probe succeeds with a problem if Jira does not describe the create screen.
+// TestProbeWithoutCreateScreen checks that a probe succeeds with a problem if Jira does not describe the create
+// screen.
 func TestProbeWithoutCreateScreen(t *testing.T) {
 	fields := []ticket.Field{{Name: "Occurrences", Type: ticket.Number}}
 	const absent = `Jira has no such object, or the account may not see it (404): No such resource`

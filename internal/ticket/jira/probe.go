@@ -20,7 +20,8 @@ const (
 	maxPages = 20
 )
 
-// Probe reads the server's information, the account, the project, and the issue type with its create screen: five calls.
+// Probe reads the server's information, the account, the project, and the issue type with its create screen: five
+// calls.
 func (t *tracker) Probe(ctx context.Context) (ticket.Project, error) {
 	server, err := t.server(ctx)
 	if err != nil {
@@ -92,8 +93,8 @@ type server struct {
 	version    string
 }
 
-// server reads the server's information. The configured deployment takes precedence. A server that refuses the request is what the
-// configuration says: the next call finds out whether the credentials are valid.
+// server reads the server's information. The configured deployment takes precedence. A server that refuses the
+// request is what the configuration says: the next call finds out whether the credentials are valid.
 func (t *tracker) server(ctx context.Context) (server, error) {
 	var info struct{ DeploymentType, Version string }
 	if err := t.get(ctx, "rest/api/2/serverInfo", &info); err != nil {
@@ -144,8 +145,8 @@ func (t *tracker) metadataWithForm(ctx context.Context) (*metadata, error) {
 	return t.readMetadata(ctx, deployment)
 }
 
-// readMetadata reads how to fill in tickets, and stores it. Old servers do not describe the create screen. Their issue type is
-// used by name.
+// readMetadata reads how to fill in tickets, and stores it. Old servers do not describe the create screen. Their
+// issue type is used by name.
 func (t *tracker) readMetadata(ctx context.Context, d ticket.Deployment) (*metadata, error) {
 	id, screen, err := t.createScreen(ctx)
 	meta := &metadata{deployment: d, issueTypeID: id}
@@ -161,7 +162,8 @@ func (t *tracker) readMetadata(ctx context.Context, d ticket.Deployment) (*metad
 	return meta, nil
 }
 
-// isUndescribed reports whether f is Jira's refusal to describe the create screen. A fault without a code is createScreen's own.
+// isUndescribed reports whether f is Jira's refusal to describe the create screen. A fault without a code is
+// createScreen's own.
 func isUndescribed(f *fault.Fault) bool {
 	return f.Code != "" && (f.Kind == fault.NotFound || f.Kind == fault.Unauthorized && f.Scope != fault.Connection)
 }

@@ -20,9 +20,10 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
-// allowed are the requests that the adapter makes, with their parameters and the members of their bodies, as documented at
-// https://developer.atlassian.com/cloud/jira/platform/rest/v2/intro/ and
-// https://developer.atlassian.com/server/jira/platform/rest/. Only the creation of an issue writes its fields: edits of people are kept.
+// allowed are the requests that the adapter makes, with their parameters and the members of their bodies, as
+// documented at https://developer.atlassian.com/cloud/jira/platform/rest/v2/intro/ and
+// https://developer.atlassian.com/server/jira/platform/rest/. Only the creation of an issue writes its fields: edits
+// of people are kept.
 var allowed = map[string]struct{ query, body string }{
 	"GET /rest/api/2/serverInfo":                                    {},
 	"GET /rest/api/2/myself":                                        {},

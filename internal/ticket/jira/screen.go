@@ -74,7 +74,8 @@ func (c *choice) UnmarshalJSON(raw []byte) error {
 // label returns the text of a choice.
 func (c choice) label() string { return cmp.Or(c.Value, c.Name) }
 
-// priorities returns the names that a screen allows. They are empty if it has no priority, and nil if it does not list them.
+// priorities returns the names that a screen allows. They are empty if it has no priority, and nil if it does not
+// list them.
 func priorities(screen []screenField) []string {
 	i := slices.IndexFunc(screen, func(f screenField) bool { return f.id() == "priority" })
 	if i < 0 {

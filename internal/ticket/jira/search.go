@@ -75,9 +75,9 @@ func parseTime(s string) time.Time {
 	return out
 }
 
-// Find searches by label. For more than maxByLabel queries' worth of labels, it first searches by creation time, and falls back
-// on the labels if that finds too much or is refused. It returns all tickets or an error, because the caller would take a part
-// for all.
+// Find searches by label. For more than maxByLabel queries' worth of labels, it first searches by creation time, and
+// falls back on the labels if that finds too much or is refused. It returns all tickets or an error, because the
+// caller would take a part for all.
 func (t *tracker) Find(ctx context.Context, markers []string, within time.Duration) (map[string]ticket.Ticket, error) {
 	out := map[string]ticket.Ticket{}
 	add := func(i *issue) {
@@ -122,8 +122,8 @@ func compareAge(a, b ticket.Ticket) int {
 	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
 }
 
-// Changed searches by update time. If the search is refused or takes too long after some pages, it returns those: a retry would
-// fail in the same way, with even more to read, and the newest changes are better than none.
+// Changed searches by update time. If the search is refused or takes too long after some pages, it returns those: a
+// retry would fail in the same way, with even more to read, and the newest changes are better than none.
 func (t *tracker) Changed(ctx context.Context, within time.Duration) ([]ticket.Ticket, error) {
 	byID := map[string]ticket.Ticket{}
 	_, err := t.search(ctx, query("updated", within), func(i *issue) {
@@ -141,9 +141,10 @@ func (t *tracker) Changed(ctx context.Context, within time.Duration) ([]ticket.T
 	}), nil
 }
 
-// query returns the JQL for the operator's tickets that were created or updated within the given time. The time is relative, so
-// that the clocks and time zones of server and operator need not agree. The order is newest first: an issue that arrives between
-// two pages then shows another one twice, whereas with the oldest first one could be skipped.
+// query returns the JQL for the operator's tickets that were created or updated within the given time. The time is
+// relative, so that the clocks and time zones of server and operator need not agree. The order is newest first: an
+// issue that arrives between two pages then shows another one twice, whereas with the oldest first one could be
+// skipped.
 func query(field string, within time.Duration) string {
 	minutes := int64((max(within, 0) + margin + time.Minute - 1) / time.Minute)
 	since := fmt.Sprintf("-%dm", minutes)
@@ -155,8 +156,8 @@ var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`)
 // quote returns a value as a string of JQL.
 func quote(value string) string { return `"` + escapes.Replace(value) + `"` }
 
-// search reads the issues that a query finds, and reports whether there are more than it reads. It uses the endpoint of the
-// deployment: Cloud has removed /search, and Data Center has no /search/jql.
+// search reads the issues that a query finds, and reports whether there are more than it reads. It uses the endpoint
+// of the deployment: Cloud has removed /search, and Data Center has no /search/jql.
 func (t *tracker) search(ctx context.Context, jql string, each func(*issue)) (more bool, err error) {
 	deployment, err := t.deployment(ctx)
 	if err != nil {
@@ -191,8 +192,8 @@ func (t *tracker) search(ctx context.Context, jql string, each func(*issue)) (mo
 	return true, nil
 }
 
-// adviseDeployment adds advice to the fault of a server without the search of its deployment: it may be the other one, and Jira
-// does not say so.
+// adviseDeployment adds advice to the fault of a server without the search of its deployment: it may be the other
+// one, and Jira does not say so.
 func adviseDeployment(err error, deployment ticket.Deployment) error {
 	f := fault.From(err)
 	if f.Kind != fault.NotFound {

@@ -23,7 +23,8 @@ const (
 	requestedFields = `"fields":["labels","status","resolution","assignee","created","updated"]`
 )
 
-// found returns an issue as a search returns it. It was created at 10 o'clock and the minute, and changed an hour later.
+// found returns an issue as a search returns it. It was created at 10 o'clock and the minute, and changed an hour
+// later.
 func found(id, minute int, labels ...string) string {
 	raw, _ := json.Marshal(labels)
 	return fmt.Sprintf(`{"id":"%d","key":"VOICE-%d","fields":{"created":"2026-11-01T10:%02d:00.000+0000",`+
@@ -119,8 +120,8 @@ func TestChanged(t *testing.T) {
 	s.expect(t, cloudSearch+" "+body+"}", cloudSearch+" "+body+`,"nextPageToken":"t1"}`)
 }
 
-// TestSearchReadsTheDeployment checks that a search queries the server for its kind once, if that is not configured and Probe was
-// not called.
+// TestSearchReadsTheDeployment checks that a search queries the server for its kind once, if that is not configured
+// and Probe was not called.
 func TestSearchReadsTheDeployment(t *testing.T) {
 	for kind, route := range map[string]string{"Cloud": cloudSearch, "Server": serverSearch} {
 		s := serve(t, map[string][]answer{
@@ -198,8 +199,8 @@ func TestSearchIsComplete(t *testing.T) {
 	}
 }
 
-// pages starts a server that has n pages of one ticket each for every query, newest first, and records the queries. It does not answer
-// requests for pages after the first hang pages.
+// pages starts a server that has n pages of one ticket each for every query, newest first, and records the queries.
+// It does not answer requests for pages after the first hang pages.
 func pages(t *testing.T, d ticket.Deployment, n, hang int, label func(jql string, at int) string) (url string, queries *[]string) {
 	t.Helper()
 	queries = &[]string{}
@@ -233,7 +234,8 @@ func pages(t *testing.T, d ticket.Deployment, n, hang int, label func(jql string
 // noHang makes pages answer every request.
 const noHang = 1 << 20
 
-// TestSearchIsBounded checks that a search reads 200 pages. With one more, Find searches by label, and Changed returns the newest.
+// TestSearchIsBounded checks that a search reads 200 pages. With one more, Find searches by label, and Changed
+// returns the newest.
 func TestSearchIsBounded(t *testing.T) {
 	for _, d := range []ticket.Deployment{ticket.Cloud, ticket.DataCenter} {
 		for n, more := range map[int]bool{200: false, 201: true} {

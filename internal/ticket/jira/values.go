@@ -25,8 +25,8 @@ const (
 // maxListed is the maximum number of names in a message.
 const maxListed = 20
 
-// singleLine are the types of custom fields with a text of one line, which Jira shows literally. Others, and Jira's own fields, have many
-// lines, which Jira renders as wiki markup.
+// singleLine are the types of custom fields with a text of one line, which Jira shows literally. Others, and Jira's
+// own fields, have many lines, which Jira renders as wiki markup.
 var singleLine = []string{
 	"com.atlassian.jira.plugin.system.customfieldtypes:textfield",
 	"com.atlassian.jira.plugin.system.customfieldtypes:url",
@@ -35,7 +35,8 @@ var singleLine = []string{
 // accountID is the format of Atlassian's account IDs.
 var accountID = regexp.MustCompile(`^[A-Za-z0-9:_-]{1,128}$`)
 
-// fill returns a field's ID and its value as Jira expects it, or the problem with it. markup is the value of a text as wiki markup.
+// fill returns a field's ID and its value as Jira expects it, or the problem with it. markup is the value of a text
+// as wiki markup.
 func (m *form) fill(f ticket.Field, value, markup string, d ticket.Deployment) (id string, encoded any, problem string) {
 	on, ok := m.fields[f.Name]
 	if !ok {

@@ -51,12 +51,10 @@ type parser struct {
 func (p *parser) peek() token { return p.tokens[p.i] }
 
 // next consumes a token.
-func (p *parser) next() token {
-	t := p.tokens[p.i]
-	if t.kind != endToken {
+func (p *parser) next() {
+	if p.tokens[p.i].kind != endToken {
 		p.i++
 	}
-	return t
 }
 
 // word consumes a keyword, and reports whether it is the next token.

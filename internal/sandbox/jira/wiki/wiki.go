@@ -37,8 +37,8 @@ var (
 	entityPattern = regexp.MustCompile(`^&#?[0-9A-Za-z]{1,31};`)
 )
 
-// Render renders wiki markup as HTML: headings, bold, italic, monospace, rules, lists, links, code and noformat. Other markup is
-// shown literally, and HTML in the text is escaped.
+// Render renders wiki markup as HTML: headings, bold, italic, monospace, rules, lists, links, code and noformat.
+// Other markup is shown literally, and HTML in the text is escaped.
 func Render(text string) template.HTML {
 	r := &renderer{}
 	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
@@ -128,8 +128,8 @@ func inline(s string) string {
 	return out.String()
 }
 
-// markup renders the markup at the beginning of a text, and returns its length in the text. The length is 0 if there is none. A
-// backslash escapes the character after it.
+// markup renders the markup at the beginning of a text, and returns its length in the text. The length is 0 if there
+// is none. A backslash escapes the character after it.
 func markup(s string, start bool) (string, int) {
 	switch s[0] {
 	case '\\':
@@ -165,8 +165,8 @@ func isWord(r rune) bool {
 	return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r > 127
 }
 
-// Active returns the parts of a text that Jira acts on, in order: mentions that notify people, macros and embedded images. It
-// ignores the content of code and noformat, whatever follows a backslash, and {{monospace}}.
+// Active returns the parts of a text that Jira acts on, in order: mentions that notify people, macros and embedded
+// images. It ignores the content of code and noformat, whatever follows a backslash, and {{monospace}}.
 func Active(text string) []string {
 	var found []string
 	lines := strings.Split(text, "\n")
