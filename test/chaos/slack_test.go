@@ -13,15 +13,51 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
-// fast is a Slack that takes everything at once, so that nothing leaves in digests.
-var fast = &v1alpha1.SlackRateLimit{ChannelMessagesPerMinute: 60_000, WorkspaceMessagesPerMinute: 60_000}
+// noLimit is so high a limit that no message is delayed, and so none becomes part of a digest.
+var noLimit = &v1alpha1.SlackRateLimit{ChannelMessagesPerMinute: 60_000, WorkspaceMessagesPerMinute: 60_000}
 
-// told waits until every Defect's Notification is delivered, and fails unless the channel has exactly one message for
-// each that was sent alone or as a digest, and each of the others is in exactly one digest.
-func (w *world) told() (digests int) {
+// expectEachDelivered waits until the Notification of every Defect is delivered, and returns the number of digests.
+// It fails unless the channel has exactly one message for each Notification that was sent by itself and for each
+// digest, and each other Notification is part of exactly one digest.
+func (w *world) expectEachDelivered() (digests int) {
+	w.t.Helper()
+	notifications := w.waitForDelivery()
+	messages := w.messagesByNotification()
+	memberOf := map[string]int{}
+	for _, n := range notifications {
+		for _, m := range n.Spec.Members {
+			memberOf[string(m)]++
+		}
+	}
+	for i := range notifications {
+		n := &notifications[i]
+		isDigest := len(n.Spec.Members) > 0
+		wantMessages := 1
+		if condition.Is(n, v1alpha1.ConditionDelivered, metav1.ConditionTrue, v1alpha1.ReasonDigested) {
+			wantMessages = 0
+		}
+		got := messages[string(n.UID)]
+		if got != wantMessages || memberOf[n.Name] != 1-wantMessages && !isDigest {
+			w.t.Errorf("%s: %d messages, in %d digests: %v",
+				n.Name, got, memberOf[n.Name], condition.Get(n, v1alpha1.ConditionDelivered))
+		}
+		if isDigest {
+			digests++
+		}
+		delete(messages, string(n.UID))
+	}
+	if len(messages) > 0 {
+		w.t.Errorf("messages of no Notification: %v", messages)
+	}
+	return digests
+}
+
+// waitForDelivery waits until there is a Notification for every Defect and all are delivered, and returns them with
+// the digests.
+func (w *world) waitForDelivery() []v1alpha1.Notification {
 	w.t.Helper()
 	list := &v1alpha1.NotificationList{}
-	err := here.Poll(w.t.Context(), "all to be told", func() (bool, error) {
+	err := testbed.Poll(w.t.Context(), "all Notifications to be delivered", func() (bool, error) {
 		if err := cluster.List(w.t.Context(), list, client.InNamespace(w.namespace)); err != nil {
 			return false, err
 		}
@@ -37,14 +73,22 @@ func (w *world) told() (digests int) {
 		}
 		return events == w.defects, nil
 	})
-	if err != nil {
-		for i := range list.Items {
-			if c := condition.Get(&list.Items[i], v1alpha1.ConditionDelivered); c == nil || c.Status != metav1.ConditionTrue {
-				w.t.Logf("%s: %+v", list.Items[i].Name, c)
-			}
-		}
-		w.t.Fatalf("%v: %d Notifications for %d Defects", err, len(list.Items), w.defects)
+	if err == nil {
+		return list.Items
 	}
+	for i := range list.Items {
+		c := condition.Get(&list.Items[i], v1alpha1.ConditionDelivered)
+		if c == nil || c.Status != metav1.ConditionTrue {
+			w.t.Logf("%s: %+v", list.Items[i].Name, c)
+		}
+	}
+	w.t.Fatalf("%v: %d Notifications for %d Defects", err, len(list.Items), w.defects)
+	return nil
+}
+
+// messagesByNotification returns the number of messages in the channel by the UID of their Notification.
+func (w *world) messagesByNotification() map[string]int {
+	w.t.Helper()
 	messages := map[string]int{}
 	for _, m := range w.slack.Messages(slack.AlertsChannel) {
 		var metadata struct {
@@ -57,82 +101,52 @@ func (w *world) told() (digests int) {
 		}
 		messages[metadata.Payload.DeliveryID]++
 	}
-	memberOf := map[string]int{}
-	for _, n := range list.Items {
-		for _, m := range n.Spec.Members {
-			memberOf[string(m)]++
-		}
-	}
-	for i := range list.Items {
-		n := &list.Items[i]
-		want := 1
-		if condition.Is(n, v1alpha1.ConditionDelivered, metav1.ConditionTrue, v1alpha1.ReasonDigested) {
-			want = 0
-		}
-		if messages[string(n.UID)] != want || memberOf[n.Name] != 1-want && len(n.Spec.Members) == 0 {
-			w.t.Errorf(
-				"%s: %d messages, in %d digests: %v",
-				n.Name,
-				messages[string(n.UID)],
-				memberOf[n.Name],
-				condition.Get(n, v1alpha1.ConditionDelivered),
-			)
-		}
-		if len(n.Spec.Members) > 0 {
-			digests++
-		}
-		delete(messages, string(n.UID))
-	}
-	if len(messages) > 0 {
-		w.t.Errorf("messages that no Notification accounts for: %v", messages)
-	}
-	return digests
+	return messages
 }
 
-func TestMessagesWhoseAnswersAreLost(t *testing.T) {
-	w := newSlackWorld(t, fast)
-	lost := func(n int64, m moment) bool { return n%5 == 0 && m == done || n%7 == 0 && m == arrived }
-	w.on.Store(&lost)
-	w.operator()
-	w.find(60)
-	w.told()
+func TestMessagesWithLostAnswers(t *testing.T) {
+	w := newSlackWorld(t, noLimit)
+	loseSome := func(n int64, m moment) bool { return n%5 == 0 && m == done || n%7 == 0 && m == arrived }
+	w.onCall.Store(&loseSome)
+	w.startOperator()
+	w.createDefects(60)
+	w.expectEachDelivered()
 }
 
 func TestMessagesKilledAtAnyMoment(t *testing.T) {
-	w := newSlackWorld(t, fast)
+	w := newSlackWorld(t, noLimit)
 	w.killAtAnyMoment()
-	w.told()
+	w.expectEachDelivered()
 }
 
 func TestMessagesOfTwoReplicas(t *testing.T) {
-	w := newSlackWorld(t, fast)
-	flags := []string{"--leader-elect", "--leader-election-namespace=" + w.namespace, "--lease-duration=" + lease.String()}
-	first := w.operator(flags...)
-	w.find(20)
-	w.operator(flags...)
-	w.find(20)
+	w := newSlackWorld(t, noLimit)
+	first := w.startReplica()
+	w.createDefects(20)
+	w.startReplica()
+	w.createDefects(20)
 	first.ExpectExit()
-	signal(t, first, syscall.SIGSTOP)
-	w.find(20)
-	w.told()
-	signal(t, first, syscall.SIGCONT)
-	w.find(20)
-	w.told()
+	w.signal(first, syscall.SIGSTOP)
+	w.createDefects(20)
+	w.expectEachDelivered()
+	w.signal(first, syscall.SIGCONT)
+	w.createDefects(20)
+	w.expectEachDelivered()
 }
 
-// TestAStorm: more than a channel takes leaves in digests, and an operator that is killed meanwhile neither loses nor
-// doubles any.
-func TestAStorm(t *testing.T) {
+// TestStorm creates more Defects than the channel may receive messages, which leave in digests. It kills the operator
+// meanwhile: each event must be delivered once.
+func TestStorm(t *testing.T) {
 	w := newSlackWorld(t, &v1alpha1.SlackRateLimit{ChannelMessagesPerMinute: 120, WorkspaceMessagesPerMinute: 600})
-	p := w.operator()
-	w.find(100)
+	p := w.startOperator()
+	w.createDefects(100)
 	p.Kill()
-	w.operator()
-	w.find(200)
-	if digests := w.told(); digests == 0 || digests > 40 {
-		t.Errorf("%d digests for 300 events", digests)
+	w.startOperator()
+	w.createDefects(200)
+	if digests := w.expectEachDelivered(); digests == 0 || digests > 40 {
+		t.Errorf("%d digests for 300 events, want 1 to 40", digests)
 	}
 	if n := len(w.slack.Messages(slack.AlertsChannel)); n > 100 {
-		t.Errorf("%d messages for 300 events: nobody reads that", n)
+		t.Errorf("%d messages for 300 events, want at most 100", n)
 	}
 }
