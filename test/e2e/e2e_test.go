@@ -1,8 +1,8 @@
 //go:build e2e
 
-// Package e2e_test deploys the operator from config/default into the cluster of KUBECONFIG and has it file a ticket
-// and send a message. IMG and SANDBOX_IMG are the images of operator and sandbox, which the cluster's nodes must have
-// or be able to pull.
+// Package e2e_test deploys the operator from config/default into the cluster of KUBECONFIG, and checks that it creates
+// a ticket and sends a message. IMG and SANDBOX_IMG are the images of the operator and the sandbox. The cluster's nodes
+// must have them or be able to pull them.
 package e2e_test
 
 import (
@@ -32,6 +32,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -60,6 +61,7 @@ var (
 	core kubernetes.Interface
 )
 
+// run runs a command in the root directory of the project.
 func run(name string, args ...string) {
 	GinkgoHelper()
 	c := exec.CommandContext(ctx, name, args...)
@@ -92,7 +94,7 @@ var _ = BeforeSuite(func() {
 })
 
 var _ = Describe("The operator as a Pod", func() {
-	It("becomes Ready, files one ticket and sends one message", func() {
+	It("becomes available, creates one ticket and sends one message", func() {
 		By("waiting for the Deployment")
 		Eventually(func(g Gomega) {
 			d := &appsv1.Deployment{}
@@ -101,25 +103,25 @@ var _ = Describe("The operator as a Pod", func() {
 		}).Should(Succeed())
 
 		By("starting the sandbox as a Pod")
-		services := sandbox()
+		sandboxURL := startSandbox()
 		DeferCleanup(func() {
 			if CurrentSpecReport().Failed() {
 				run("sh", "-c", "kubectl -n "+system+" logs deploy/"+operator+" >&2")
 			}
 		})
 
-		By("declaring the integrations and a rule")
-		secret := func(name, key, value string) *corev1.Secret {
-			return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: namespace}, StringData: map[string]string{key: value}}
-		}
+		By("creating the integrations and a rule")
 		meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Name: name, Namespace: namespace} }
+		secret := func(name, token string) *corev1.Secret {
+			return &corev1.Secret{ObjectMeta: meta(name), StringData: map[string]string{"token": token}}
+		}
 		slack := &v1alpha1.SlackIntegration{ObjectMeta: meta("slack"), Spec: v1alpha1.SlackIntegrationSpec{
-			Default: true, DefaultChannel: "#voice-ai-alerts", APIURL: v1alpha1.HTTPURL(services + "/api/"),
+			Default: true, DefaultChannel: "#voice-ai-alerts", APIURL: v1alpha1.HTTPURL(sandboxURL + "/api/"),
 			Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "token"}},
 		}}
 		jira := &v1alpha1.JiraIntegration{ObjectMeta: meta("jira"), Spec: v1alpha1.JiraIntegrationSpec{
 			Default:       true,
-			APIURL:        v1alpha1.HTTPURL(services + "/jira"),
+			APIURL:        v1alpha1.HTTPURL(sandboxURL + "/jira"),
 			ProjectKey:    "VOICE",
 			SettleSeconds: 1,
 			Basic: &v1alpha1.JiraBasicAuth{
@@ -132,11 +134,11 @@ var _ = Describe("The operator as a Pod", func() {
 			ObjectMeta: meta("rule"),
 			Spec:       v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}},
 		}
-		for _, o := range []client.Object{secret("slack", "token", "xoxb-sandbox"), secret("jira", "token", "jira-sandbox"), slack, jira, rule} {
+		for _, o := range []client.Object{secret("slack", "xoxb-sandbox"), secret("jira", "jira-sandbox"), slack, jira, rule} {
 			Expect(kube.Create(ctx, o)).To(Succeed())
 		}
 		for _, o := range []object{slack, jira, rule} {
-			ready(o)
+			expectReady(o)
 		}
 
 		By("creating a Defect")
@@ -145,12 +147,12 @@ var _ = Describe("The operator as a Pod", func() {
 			Spec:       v1alpha1.DefectSpec{Title: "It is broken", Severity: v1alpha1.SeverityCritical},
 		}
 		Expect(kube.Create(ctx, defect)).To(Succeed())
-		ready(defect)
+		expectReady(defect)
 		Expect(defect.Status.Jira.Key).To(HavePrefix("VOICE-"))
-		Expect(defect.Status.Jira.URL).To(Equal(services + "/jira/browse/" + defect.Status.Jira.Key))
+		Expect(defect.Status.Jira.URL).To(Equal(sandboxURL + "/jira/browse/" + defect.Status.Jira.Key))
 		Expect(condition.Is(defect, v1alpha1.ConditionTicketed, metav1.ConditionTrue, v1alpha1.ReasonFiled)).To(BeTrue())
 
-		By("asking the sandbox what it received")
+		By("checking what the sandbox received")
 		raw, err := core.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").
 			Name(fmt.Sprintf("sandbox:%d", port)).SubResource("proxy").Suffix("_sandbox/state").DoRaw(ctx)
 		Expect(err).NotTo(HaveOccurred())
@@ -162,25 +164,26 @@ var _ = Describe("The operator as a Pod", func() {
 		Expect(got.Jira.Counts.Creates).To(Equal(1))
 		Expect(got.Slack.Counts.Posts).To(Equal(1))
 
-		By("looking at the dashboard and the REST API through the Service")
-		token, at := somebody("edit"), forwarded("service/voiceai-integrations-api")
-		Expect(status(http.MethodGet, at+"/api/v1/defects?namespace="+namespace, "", nil)).To(Equal(http.StatusUnauthorized))
-		Eventually(func() int { // until the rights of the kinds are part of edit
-			return status(http.MethodGet, at+"/api/v1/defects/defect?namespace="+namespace, token, nil)
+		By("calling the REST API and the dashboard through the Service")
+		token := createToken("edit")
+		baseURL := forwardPort("service/voiceai-integrations-api")
+		defects := baseURL + "/api/v1/defects?namespace=" + namespace
+		thisDefect := baseURL + "/api/v1/defects/defect?namespace=" + namespace
+		Expect(statusOf(http.MethodGet, defects, "", nil)).To(Equal(http.StatusUnauthorized))
+		Eventually(func() int { // until ClusterRole edit aggregates the permissions for the kinds
+			return statusOf(http.MethodGet, thisDefect, token, nil)
 		}).Should(Equal(http.StatusOK))
-		Expect(
-			status(http.MethodPatch, at+"/api/v1/defects/defect?namespace="+namespace, token, []byte(`{"state":"Resolved"}`)),
-		).To(Equal(http.StatusOK))
+		Expect(statusOf(http.MethodPatch, thisDefect, token, []byte(`{"state":"Resolved"}`))).To(Equal(http.StatusOK))
 		jar, err := cookiejar.New(nil)
 		Expect(err).NotTo(HaveOccurred())
 		browser := &http.Client{Jar: jar}
-		page, err := browser.PostForm(at+"/signin", url.Values{"token": {token}, "to": {"/defects?namespace=" + namespace}})
+		page, err := browser.PostForm(baseURL+"/signin", url.Values{"token": {token}, "to": {"/defects?namespace=" + namespace}})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(page.StatusCode).To(Equal(http.StatusOK))
 		Expect(io.ReadAll(page.Body)).To(ContainSubstring("It is broken"))
 		Expect(page.Body.Close()).To(Succeed())
 
-		By("looking at the Pod itself")
+		By("inspecting the Pod")
 		pods := &corev1.PodList{}
 		Expect(
 			kube.List(ctx, pods, client.InNamespace(system), client.MatchingLabels{"app.kubernetes.io/name": "integrations-operator"}),
@@ -193,7 +196,7 @@ var _ = Describe("The operator as a Pod", func() {
 		Expect(pod.Status.ContainerStatuses[0].RestartCount).To(BeZero())
 		logs, err := core.CoreV1().Pods(system).GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(ctx)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(string(logs)).NotTo(ContainSubstring("forbidden"), "the ServiceAccount lacks a right")
+		Expect(string(logs)).NotTo(ContainSubstring("forbidden"), "the ServiceAccount lacks a permission")
 		Expect(string(logs)).NotTo(ContainSubstring("xoxb-sandbox"))
 	})
 })
@@ -203,7 +206,8 @@ type object interface {
 	condition.Object
 }
 
-func ready(o object) {
+// expectReady waits until an object is Ready.
+func expectReady(o object) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		g.Expect(kube.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
@@ -211,26 +215,27 @@ func ready(o object) {
 	}).Should(Succeed())
 }
 
-// somebody is the token of a ServiceAccount with a ClusterRole in the namespace.
-func somebody(role string) string {
+// createToken creates a ServiceAccount with a ClusterRole in the namespace, and returns a token of it.
+func createToken(role string) string {
 	GinkgoHelper()
-	me := metav1.ObjectMeta{Name: "me", Namespace: namespace}
-	Expect(kube.Create(ctx, &corev1.ServiceAccount{ObjectMeta: me})).To(Succeed())
+	meta := metav1.ObjectMeta{Name: "user", Namespace: namespace}
+	Expect(kube.Create(ctx, &corev1.ServiceAccount{ObjectMeta: meta})).To(Succeed())
 	Expect(kube.Create(ctx, &rbacv1.RoleBinding{
-		ObjectMeta: me, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: me.Name}},
+		ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: meta.Name}},
 	})).To(Succeed())
 	request, err := core.CoreV1().
 		ServiceAccounts(namespace).
-		CreateToken(ctx, me.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+		CreateToken(ctx, meta.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	return request.Status.Token
 }
 
-// forwarded is where kubectl port-forward makes something of the operator's namespace available.
-func forwarded(what string) string {
+// forwardPort forwards a local port to port 80 of a resource in the operator's namespace until the spec ends, and
+// returns the base URL.
+func forwardPort(resource string) string {
 	GinkgoHelper()
-	c := exec.CommandContext(ctx, "kubectl", "-n", system, "port-forward", what, ":80")
+	c := exec.CommandContext(ctx, "kubectl", "-n", system, "port-forward", resource, ":80")
 	c.Stderr = GinkgoWriter
 	out, err := c.StdoutPipe()
 	Expect(err).NotTo(HaveOccurred())
@@ -239,15 +244,15 @@ func forwarded(what string) string {
 		_ = c.Process.Kill()
 		_ = c.Wait()
 	})
-	first, err := bufio.NewReader(out).ReadString('\n')
+	line, err := bufio.NewReader(out).ReadString('\n')
 	Expect(err).NotTo(HaveOccurred())
-	found := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(first)
-	Expect(found).NotTo(BeEmpty(), first)
-	return "http://" + found
+	address := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(line)
+	Expect(address).NotTo(BeEmpty(), line)
+	return "http://" + address
 }
 
-// status is how a call of the REST API was answered.
-func status(method, address, token string, body []byte) int {
+// statusOf sends a request and returns the status code of the response.
+func statusOf(method, address, token string, body []byte) int {
 	GinkgoHelper()
 	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	Expect(err).NotTo(HaveOccurred())
@@ -257,28 +262,28 @@ func status(method, address, token string, body []byte) int {
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	answer, err := http.DefaultClient.Do(r)
+	response, err := http.DefaultClient.Do(r)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(answer.Body.Close()).To(Succeed())
-	return answer.StatusCode
+	Expect(response.Body.Close()).To(Succeed())
+	return response.StatusCode
 }
 
-// sandbox starts the sandbox and returns its URL. It is reached by address: a small cluster may have no DNS.
-func sandbox() string {
+// startSandbox starts the sandbox as a Pod and returns its URL, which has the Pod's address: a small cluster may have no
+// DNS.
+func startSandbox() string {
 	GinkgoHelper()
-	yes, no := true, false
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "sandbox", Namespace: namespace}, Spec: corev1.PodSpec{
 		Containers: []corev1.Container{{
-			Name: "sandbox", Image: os.Getenv("SANDBOX_IMG"), ImagePullPolicy: corev1.PullIfNotPresent,
-			Args: []string{fmt.Sprintf("--listen=0.0.0.0:%d", port)},
+			Name:            "sandbox",
+			Image:           os.Getenv("SANDBOX_IMG"),
+			ImagePullPolicy: corev1.PullIfNotPresent,
+			Args:            []string{fmt.Sprintf("--listen=0.0.0.0:%d", port)},
 			SecurityContext: &corev1.SecurityContext{
-				RunAsNonRoot:             &yes,
-				AllowPrivilegeEscalation: &no,
-				ReadOnlyRootFilesystem:   &yes,
-				Capabilities: &corev1.Capabilities{
-					Drop: []corev1.Capability{"ALL"},
-				},
-				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+				RunAsNonRoot:             ptr.To(true),
+				AllowPrivilegeEscalation: ptr.To(false),
+				ReadOnlyRootFilesystem:   ptr.To(true),
+				Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+				SeccompProfile:           &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 		}},
 	}}
