@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -19,16 +20,16 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
-// alertBody is what Alertmanager sends of one alert.
+// alertBody is a request body of Alertmanager with one alert. STATUS, START and END are placeholders.
 const alertBody = `{"version":"4","groupKey":"{}:{alertname=\"Down\"}","status":"STATUS","receiver":"voice",
 "externalURL":"http://am.example.com",
 "alerts":[{"status":"STATUS","labels":{"alertname":"Down","severity":"critical"},"annotations":{"summary":"The <!channel> agent is down"},
 "startsAt":"START","endsAt":"END","generatorURL":"http://prom.example.com/graph","fingerprint":"c1c1"}]}`
 
-var _ = Describe("Alerts and events from outside", func() {
+var _ = Describe("Inbound alerts and events", func() {
 	var namespace, token string
 
-	// post sends a body to the API and returns the status of the answer.
+	// post sends a request to the REST API and returns the status code of the response.
 	post := func(path, contentType, body, token string) int {
 		GinkgoHelper()
 		req, err := http.NewRequest(http.MethodPost, apiURL+path+"?namespace="+namespace, bytes.NewReader([]byte(body)))
@@ -43,34 +44,39 @@ var _ = Describe("Alerts and events from outside", func() {
 		GinkgoWriter.Println(path, res.StatusCode, string(text))
 		return res.StatusCode
 	}
-	alert := func(status string, start time.Time) string {
-		return strings.NewReplacer(
-			"STATUS", status, "START", start.UTC().Format(time.RFC3339), "END", start.Add(time.Second).UTC().Format(time.RFC3339),
-		).
-			Replace(alertBody)
+	postAlert := func(status string, start time.Time, token string) int {
+		GinkgoHelper()
+		body := strings.NewReplacer(
+			"STATUS", status,
+			"START", start.UTC().Format(time.RFC3339),
+			"END", start.Add(time.Second).UTC().Format(time.RFC3339),
+		).Replace(alertBody)
+		return post("/api/v1/webhooks/alertmanager", "application/json", body, token)
 	}
+	expectMessages := func(n int) {
+		GinkgoHelper()
+		Eventually(func() int { return len(box.Slack().Messages(slack.AlertsChannel)) }).Should(Equal(n))
+	}
+	beAccepted := BeNumerically("<", 300)
 
 	BeforeEach(func() {
 		box.Reset()
-		count++
-		namespace = "inbound-" + time.Now().Format("150405")
+		namespaces++
+		namespace = fmt.Sprintf("inbound-%d", namespaces)
 		Expect(kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
 		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "alertmanager"}}
 		Expect(kube.Create(ctx, account)).To(Succeed())
-		Expect(
-			kube.Create(
-				ctx,
-				&corev1.Secret{
-					ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "s"},
-					StringData: map[string]string{"slack": slack.BotToken},
-				},
-			),
-		).To(Succeed())
+		Expect(kube.Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "s"},
+			StringData: map[string]string{"slack": slack.BotToken},
+		})).To(Succeed())
 		integration := &v1alpha1.SlackIntegration{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "slack"},
 			Spec: v1alpha1.SlackIntegrationSpec{
-				Default: true, DefaultChannel: "#voice-ai-alerts", APIURL: v1alpha1.HTTPURL(address + "/api/"),
-				Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "slack"}},
+				Default:        true,
+				DefaultChannel: "#voice-ai-alerts",
+				APIURL:         v1alpha1.HTTPURL(sandboxURL + "/api/"),
+				Bot:            &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "slack"}},
 			},
 		}
 		rule := &v1alpha1.NotificationRule{
@@ -80,35 +86,40 @@ var _ = Describe("Alerts and events from outside", func() {
 		}
 		Expect(kube.Create(ctx, integration)).To(Succeed())
 		Expect(kube.Create(ctx, rule)).To(Succeed())
-		shows(integration, v1alpha1.ConditionReady, "True/Ready", "")
-		shows(rule, v1alpha1.ConditionReady, "True/Ready", "")
+		expectCondition(integration, v1alpha1.ConditionReady, "True/Ready", "")
+		expectCondition(rule, v1alpha1.ConditionReady, "True/Ready", "")
 		request := &authenticationv1.TokenRequest{}
 		Expect(kube.SubResource("token").Create(ctx, account, request)).To(Succeed())
 		token = request.Status.Token
 	})
 
-	It("tells of an alert once, when the sender may, and when it is resolved", func() {
-		begin := time.Now().Add(time.Second)
-		Expect(post("/api/v1/webhooks/alertmanager", "application/json", alert("firing", begin), "nonsense")).To(Equal(http.StatusUnauthorized))
-		Expect(post("/api/v1/webhooks/alertmanager", "application/json", alert("firing", begin), token)).To(Equal(http.StatusForbidden))
+	It("notifies once of a firing and of a resolved alert, if the sender is authorized", func() {
+		start := time.Now().Add(time.Second)
+		Expect(postAlert("firing", start, "nonsense")).To(Equal(http.StatusUnauthorized))
+		Expect(postAlert("firing", start, token)).To(Equal(http.StatusForbidden))
 
-		By("granting what it amounts to")
-		Expect(kube.Create(ctx, &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tell"}, Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"notifications"}, Verbs: []string{"create"}}}})).To(Succeed())
-		Expect(kube.Create(ctx, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "tell"},
-			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "tell"},
-			Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: namespace, Name: "alertmanager"}}})).To(Succeed())
-		Eventually(func() int {
-			return post("/api/v1/webhooks/alertmanager", "application/json", alert("firing", begin), token)
-		}).Should(BeNumerically("<", 300))
-		Eventually(func() int { return len(box.Slack().Messages(slack.AlertsChannel)) }).Should(Equal(1))
+		By("granting the permission to create Notifications")
+		meta := metav1.ObjectMeta{Namespace: namespace, Name: "alertmanager"}
+		Expect(kube.Create(ctx, &rbacv1.Role{
+			ObjectMeta: meta,
+			Rules: []rbacv1.PolicyRule{{
+				APIGroups: []string{v1alpha1.GroupVersion.Group},
+				Resources: []string{"notifications"},
+				Verbs:     []string{"create"},
+			}},
+		})).To(Succeed())
+		Expect(kube.Create(ctx, &rbacv1.RoleBinding{
+			ObjectMeta: meta,
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: meta.Name},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: meta.Name}},
+		})).To(Succeed())
+		Eventually(func() int { return postAlert("firing", start, token) }).Should(beAccepted)
+		expectMessages(1)
 
-		Expect(
-			post("/api/v1/webhooks/alertmanager", "application/json", alert("firing", begin), token),
-		).To(BeNumerically("<", 300))
-		// as after repeat_interval
-		Expect(post("/api/v1/webhooks/alertmanager", "application/json", alert("resolved", begin), token)).To(BeNumerically("<", 300))
-		Eventually(func() int { return len(box.Slack().Messages(slack.AlertsChannel)) }).Should(Equal(2))
+		By("sending the alert again, as Alertmanager does after its repeat_interval")
+		Expect(postAlert("firing", start, token)).To(beAccepted)
+		Expect(postAlert("resolved", start, token)).To(beAccepted)
+		expectMessages(2)
 		list := &v1alpha1.NotificationList{}
 		Expect(kube.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
 		Expect(list.Items).To(HaveLen(2))
@@ -116,11 +127,10 @@ var _ = Describe("Alerts and events from outside", func() {
 			Expect(m.Pings).To(BeEmpty())
 		}
 
-		By("taking a CloudEvent too")
-		event := `{"specversion":"1.0","id":"1","source":"test","type":"dev.voiceai.system.alert.firing","time":"` + begin.UTC().
-			Format(time.RFC3339) +
-			`","data":{"title":"Latency"}}`
-		Expect(post("/api/v1/events", "application/cloudevents+json", event, token)).To(BeNumerically("<", 300))
-		Eventually(func() int { return len(box.Slack().Messages(slack.AlertsChannel)) }).Should(Equal(3))
+		By("sending a CloudEvent")
+		event := `{"specversion":"1.0","id":"1","source":"test","type":"dev.voiceai.system.alert.firing","time":"` +
+			start.UTC().Format(time.RFC3339) + `","data":{"title":"Latency"}}`
+		Expect(post("/api/v1/events", "application/cloudevents+json", event, token)).To(beAccepted)
+		expectMessages(3)
 	})
 })

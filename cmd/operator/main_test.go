@@ -29,8 +29,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 )
 
-// The operator as main wires it, with the real adapters, between a real API server and the sandbox.
-
+// TestOperator runs the operator as main sets it up, with the real adapters, a real API server and the sandbox.
 func TestOperator(t *testing.T) {
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(time.Minute)
@@ -39,13 +38,14 @@ func TestOperator(t *testing.T) {
 }
 
 var (
-	ctx     = context.Background()
-	kube    client.Client
-	box     *sandbox.Sandbox
-	address string
-	edgeURL string
-	apiURL  string
-	count   int
+	ctx        = context.Background()
+	kube       client.Client
+	box        *sandbox.Sandbox
+	sandboxURL string
+	edgeURL    string
+	apiURL     string
+	// namespaces is the number of namespaces that the specs have created.
+	namespaces int
 )
 
 var _ = BeforeSuite(func() {
@@ -58,37 +58,47 @@ var _ = BeforeSuite(func() {
 		ErrorIfCRDPathMissing: true,
 	}
 	config, err := environment.Start()
-	Expect(err).NotTo(HaveOccurred(), "the control plane is built by make controlplane")
+	Expect(err).NotTo(HaveOccurred(), "run make controlplane to build the control plane")
 	DeferCleanup(environment.Stop)
 	kube, err = client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	box = sandbox.New(sandbox.Options{})
 	server := httptest.NewServer(box)
 	DeferCleanup(server.Close)
-	address = server.URL
+	sandboxURL = server.URL
 
-	free := func() string {
+	freeAddress := func() string {
 		port, err := stage.FreePort(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		return fmt.Sprintf("127.0.0.1:%d", port)
 	}
-	probes, edgeAddress, apiAddress := free(), free(), free()
-	edgeURL, apiURL = "http://"+edgeAddress, "http://"+apiAddress
-	mgr, err := ctrl.NewManager(
-		config,
-		ctrl.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: probes},
-	)
+	probeAddress := freeAddress()
+	edgeAddress := freeAddress()
+	apiAddress := freeAddress()
+	edgeURL = "http://" + edgeAddress
+	apiURL = "http://" + apiAddress
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                 scheme,
+		Metrics:                metricsserver.Options{BindAddress: "0"},
+		HealthProbeBindAddress: probeAddress,
+	})
 	Expect(err).NotTo(HaveOccurred())
 	running, stop := context.WithCancel(ctx)
 	Expect(setup(running, mgr, flags{
-		api: apiFlags{listenerFlags: listenerFlags{address: apiAddress}}, edge: listenerFlags{address: edgeAddress},
-		maxEventAge: time.Hour, expiry: time.Hour, retention: 2 * time.Hour,
+		api:         apiFlags{listenerFlags: listenerFlags{address: apiAddress}},
+		edge:        listenerFlags{address: edgeAddress},
+		maxEventAge: time.Hour,
+		expiry:      time.Hour,
+		retention:   2 * time.Hour,
 	}, leader{fence: func() error { return nil }, since: func() time.Time { return time.Time{} }})).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(running) }()
-	DeferCleanup(func() { stop(); Expect(<-ended).To(Succeed()) })
+	DeferCleanup(func() {
+		stop()
+		Expect(<-ended).To(Succeed())
+	})
 	Eventually(func(g Gomega) {
-		res, err := http.Get("http://" + probes + "/readyz")
+		res, err := http.Get("http://" + probeAddress + "/readyz")
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(res.Body.Close()).To(Succeed())
 		g.Expect(res.StatusCode).To(Equal(http.StatusOK))
@@ -100,19 +110,20 @@ type object interface {
 	condition.Object
 }
 
-// shows waits for a condition of an object, as type, status/reason, and what its message says.
-func shows(o object, conditionType, want, says string) {
+// expectCondition waits until a condition of an object has the given status/reason, and a message that contains the
+// given text.
+func expectCondition(o object, conditionType, want, message string) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		g.Expect(kube.Get(ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
 		c := condition.Get(o, conditionType)
 		g.Expect(c).NotTo(BeNil())
 		g.Expect(string(c.Status)+"/"+c.Reason).To(Equal(want), c.Message)
-		g.Expect(c.Message).To(ContainSubstring(says))
+		g.Expect(c.Message).To(ContainSubstring(message))
 	}).Should(Succeed())
 }
 
-// kstatusOf is what kubectl wait, Argo CD and Flux make of an object.
+// kstatusOf returns the status that kstatus computes for an object, as Argo CD and Flux do.
 func kstatusOf(o object) kstatus.Status {
 	GinkgoHelper()
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(o)
@@ -122,7 +133,7 @@ func kstatusOf(o object) kstatus.Status {
 	return result.Status
 }
 
-var _ = Describe("On a bad day", func() {
+var _ = Describe("The operator", func() {
 	var (
 		namespace   string
 		slack       *v1alpha1.SlackIntegration
@@ -146,31 +157,39 @@ var _ = Describe("On a bad day", func() {
 		}).Should(Succeed())
 		return &list.Items[0]
 	}
-	fails := func(f sandbox.Fault) {
+	setFault := func(f sandbox.Fault) {
 		GinkgoHelper()
 		Expect(box.Faults().Set(f)).To(Succeed())
 	}
-	works := func() {
+	clearFaults := func() {
 		GinkgoHelper()
 		Expect(box.Faults().Set()).To(Succeed())
 	}
 
 	BeforeEach(func() {
 		box.Reset()
-		count++
-		namespace = fmt.Sprintf("bad-day-%d", count)
+		namespaces++
+		namespace = fmt.Sprintf("operator-%d", namespaces)
 		Expect(kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
 		credentials = &corev1.Secret{
 			ObjectMeta: metav1.ObjectMeta{Name: "s"},
 			StringData: map[string]string{"slack": "xoxb-sandbox", "jira": "jira-sandbox"},
 		}
 		slack = &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{
-			Default: true, DefaultChannel: "#voice-ai-alerts", APIURL: v1alpha1.HTTPURL(address + "/api/"),
-			Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "slack"}},
+			Default:        true,
+			DefaultChannel: "#voice-ai-alerts",
+			APIURL:         v1alpha1.HTTPURL(sandboxURL + "/api/"),
+			Bot:            &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "slack"}},
 		}}
 		jira = &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Name: "jira"}, Spec: v1alpha1.JiraIntegrationSpec{
-			Default: true, APIURL: v1alpha1.HTTPURL(address + "/jira"), ProjectKey: "VOICE", SettleSeconds: 1,
-			Basic:      &v1alpha1.JiraBasicAuth{Username: "bot@example.com", TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "jira"}},
+			Default:       true,
+			APIURL:        v1alpha1.HTTPURL(sandboxURL + "/jira"),
+			ProjectKey:    "VOICE",
+			SettleSeconds: 1,
+			Basic: &v1alpha1.JiraBasicAuth{
+				Username:       "bot@example.com",
+				TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "jira"},
+			},
 			AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
 		}}
 		defect = &v1alpha1.Defect{
@@ -180,23 +199,23 @@ var _ = Describe("On a bad day", func() {
 		create(credentials, &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "rule"},
 			Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}})
 	})
-	AfterEach(func() { // the next day begins without this one's traffic
+	AfterEach(func() { // the operator must make no more calls to the sandbox, which the next spec counts
 		for _, o := range []client.Object{slack, jira} {
 			o.SetNamespace(namespace)
 			Expect(client.IgnoreNotFound(kube.Delete(ctx, o))).To(Succeed())
 		}
 	})
 
-	It("is a good day", func() {
+	It("creates one ticket and sends one message for a Defect", func() {
 		create(slack, jira)
-		shows(slack, v1alpha1.ConditionReady, "True/Ready", "")
+		expectCondition(slack, v1alpha1.ConditionReady, "True/Ready", "")
 		Expect(slack.Status.TeamID).To(Equal("T0SANDBOX"))
-		shows(jira, v1alpha1.ConditionReady, "True/Ready", "")
+		expectCondition(jira, v1alpha1.ConditionReady, "True/Ready", "")
 		Expect(jira.Status.Deployment).To(Equal(v1alpha1.JiraCloud))
 		create(defect)
-		shows(defect, v1alpha1.ConditionReady, "True/Ready", "VOICE-1")
+		expectCondition(defect, v1alpha1.ConditionReady, "True/Ready", "VOICE-1")
 		rule := &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "rule", Namespace: namespace}}
-		shows(rule, v1alpha1.ConditionReady, "True/Ready", "")
+		expectCondition(rule, v1alpha1.ConditionReady, "True/Ready", "")
 		for _, o := range []object{slack, jira, rule, defect, notification()} {
 			Expect(kstatusOf(o)).To(Equal(kstatus.CurrentStatus), "%T", o)
 		}
@@ -210,47 +229,48 @@ var _ = Describe("On a bad day", func() {
 		}
 	})
 
-	It("posts by incoming webhook", func() {
-		slack.Spec.Bot, slack.Spec.APIURL, slack.Spec.DefaultChannel = nil, "", ""
+	It("posts through an incoming webhook", func() {
+		slack.Spec.Bot = nil
+		slack.Spec.APIURL = ""
+		slack.Spec.DefaultChannel = ""
 		slack.Spec.Webhook = &v1alpha1.SlackWebhook{URLSecretRef: v1alpha1.SecretKeyReference{Name: "hook", Key: "url"}}
 		create(
 			&corev1.Secret{
 				ObjectMeta: metav1.ObjectMeta{Name: "hook"},
-				StringData: map[string]string{"url": address + "/services/T0SANDBOX/B0SANDBOX/sandbox"},
+				StringData: map[string]string{"url": sandboxURL + "/services/T0SANDBOX/B0SANDBOX/sandbox"},
 			},
 			slack,
 			defect,
 		)
-		shows(slack, v1alpha1.ConditionAuthenticated, "True/Unverified", "first message shows whether it works")
-		shows(notification(), v1alpha1.ConditionDelivered, "True/Sent", "")
+		expectCondition(slack, v1alpha1.ConditionAuthenticated, "True/Unverified", "first message shows whether it works")
+		expectCondition(notification(), v1alpha1.ConditionDelivered, "True/Sent", "")
 		Expect(slack.Status.Delivery).To(Equal(v1alpha1.DeliveryAtLeastOnce))
 		Expect(box.State().Slack.Counts.WebhookPosts).To(Equal(1))
 	})
 
-	It("says that the bot token was revoked, and goes on with a new one", func() {
+	It("reports a revoked bot token, and resumes with a new one", func() {
 		create(slack, jira)
-		shows(slack, v1alpha1.ConditionReady, "True/Ready", "")
+		expectCondition(slack, v1alpha1.ConditionReady, "True/Ready", "")
 		Expect(box.PutCredential(sandbox.Credential{Service: sandbox.Slack, Token: "xoxb-sandbox", State: "revoked"})).To(Succeed())
 		create(defect)
-		shows(slack, v1alpha1.ConditionAuthenticated, "False/Unauthorized", "token_revoked")
-		shows(notification(), v1alpha1.ConditionDelivered, "False/IntegrationPaused", "put its new token into the Secret")
-		shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
+		expectCondition(slack, v1alpha1.ConditionAuthenticated, "False/Unauthorized", "token_revoked")
+		expectCondition(notification(), v1alpha1.ConditionDelivered, "False/IntegrationPaused", "put its new token into the Secret")
+		expectCondition(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
 		Expect(
 			box.PutCredential(sandbox.Credential{Service: sandbox.Slack, Token: "xoxb-new", State: "valid", Scopes: []string{"chat:write"}}),
 		).To(Succeed())
 		credentials.StringData = map[string]string{"slack": "xoxb-new"}
 		Expect(kube.Update(ctx, credentials)).To(Succeed())
-		shows(defect, v1alpha1.ConditionReady, "True/Ready", "")
+		expectCondition(defect, v1alpha1.ConditionReady, "True/Ready", "")
 		Expect(box.State().Slack.Counts.Posts).To(Equal(1))
 	})
 
-	DescribeTable("says that a channel cannot be posted to, and goes on when the rule names another",
-		func(channel, says string) {
+	DescribeTable("reports a channel that cannot be posted to, and posts to another once it is configured",
+		func(channel, message string) {
 			slack.Spec.DefaultChannel = v1alpha1.SlackChannel(channel)
 			create(slack, defect)
-			shows(notification(), v1alpha1.ConditionDelivered, "False/Rejected", says)
-			shows(defect, v1alpha1.ConditionNotified, "False/DeliveryFailed", says)
-			slack.Spec.DefaultChannel = "#general"
+			expectCondition(notification(), v1alpha1.ConditionDelivered, "False/Rejected", message)
+			expectCondition(defect, v1alpha1.ConditionNotified, "False/DeliveryFailed", message)
 			Eventually(func() error {
 				if err := kube.Get(ctx, client.ObjectKeyFromObject(slack), slack); err != nil {
 					return err
@@ -258,7 +278,7 @@ var _ = Describe("On a bad day", func() {
 				slack.Spec.DefaultChannel = "#general"
 				return kube.Update(ctx, slack)
 			}).Should(Succeed())
-			shows(defect, v1alpha1.ConditionReady, "True/Ready", "")
+			expectCondition(defect, v1alpha1.ConditionReady, "True/Ready", "")
 		},
 		Entry("not found", "#nowhere", "Channel #nowhere does not exist"),
 		Entry("not a member", "#secret-room", "The bot is not in channel #secret-room (not_in_channel). Invite it"),
@@ -266,78 +286,80 @@ var _ = Describe("On a bad day", func() {
 	)
 
 	DescribeTable(
-		"shows a Jira in trouble on integration and Defect, and files one ticket when it is over",
-		func(f sandbox.Fault, reason, says string) {
+		"reports an outage of Jira on the integration and the Defect, and creates one ticket afterwards",
+		func(f sandbox.Fault, reason, message string) {
 			f.Service = sandbox.Jira
-			fails(f)
+			setFault(f)
 			create(slack, jira, defect)
-			shows(jira, v1alpha1.ConditionHealthy, "False/"+reason, says)
-			shows(defect, v1alpha1.ConditionTicketed, "False/IntegrationPaused", says)
-			shows(defect, v1alpha1.ConditionNotified, "True/Notified", "")
-			works()
-			shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
-			shows(jira, v1alpha1.ConditionReady, "True/Ready", "")
+			expectCondition(jira, v1alpha1.ConditionHealthy, "False/"+reason, message)
+			expectCondition(defect, v1alpha1.ConditionTicketed, "False/IntegrationPaused", message)
+			expectCondition(defect, v1alpha1.ConditionNotified, "True/Notified", "")
+			clearFaults()
+			expectCondition(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
+			expectCondition(jira, v1alpha1.ConditionReady, "True/Ready", "")
 			Expect(box.State().Jira.Counts.Creates).To(Equal(1))
 		},
-		Entry("down", sandbox.Fault{Status: 503, Body: "x"}, "Unavailable", "(503)"),
+		Entry("unavailable", sandbox.Fault{Status: 503, Body: "x"}, "Unavailable", "(503)"),
 		Entry(
 			"a page instead of JSON",
 			sandbox.Fault{Status: 200, Body: "<html>sign in</html>", ContentType: "text/html"},
 			"Unavailable",
 			"a proxy is in between",
 		),
-		Entry("gone", sandbox.Fault{Drop: sandbox.DropBefore}, "Unavailable", "did not answer"),
+		Entry("closes connections", sandbox.Fault{Drop: sandbox.DropBefore}, "Unavailable", "did not answer"),
 	)
 
-	DescribeTable("makes one ticket when only the creation fails",
+	DescribeTable("creates one ticket when only the create fails",
 		func(f sandbox.Fault) {
 			create(slack, jira)
-			shows(jira, v1alpha1.ConditionReady, "True/Ready", "")
-			f.Service, f.Route, f.Times = sandbox.Jira, "POST /issue", 1
-			fails(f)
+			expectCondition(jira, v1alpha1.ConditionReady, "True/Ready", "")
+			f.Service = sandbox.Jira
+			f.Route = "POST /issue"
+			f.Times = 1
+			setFault(f)
 			create(defect)
-			shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
+			expectCondition(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
 			Expect(box.State().Jira.Counts.Creates).To(Equal(1))
 		},
-		Entry("an error before it was made", sandbox.Fault{Status: 500, Body: "x"}),
-		Entry("an error after it was made", sandbox.Fault{Status: 500, Body: "x", Accept: true}),
-		Entry("no answer before it was made", sandbox.Fault{Drop: sandbox.DropBefore}),
-		Entry("no answer after it was made", sandbox.Fault{Drop: sandbox.DropAfter}),
-		Entry("asked to wait", sandbox.Fault{Status: 429, Headers: map[string]string{"Retry-After": "1"}}),
+		Entry("an error before it is created", sandbox.Fault{Status: 500, Body: "x"}),
+		Entry("an error after it is created", sandbox.Fault{Status: 500, Body: "x", Accept: true}),
+		Entry("no answer before it is created", sandbox.Fault{Drop: sandbox.DropBefore}),
+		Entry("no answer after it is created", sandbox.Fault{Drop: sandbox.DropAfter}),
+		Entry("too many requests", sandbox.Fault{Status: 429, Headers: map[string]string{"Retry-After": "1"}}),
 	)
 
-	It("says that Jira takes its time", func() {
+	It("reports that it waits for a slow Jira", func() {
 		create(slack, jira)
-		shows(jira, v1alpha1.ConditionReady, "True/Ready", "")
-		fails(sandbox.Fault{Service: sandbox.Jira, Route: "POST /issue", Times: 1, DelayMS: 10_000})
+		expectCondition(jira, v1alpha1.ConditionReady, "True/Ready", "")
+		setFault(sandbox.Fault{Service: sandbox.Jira, Route: "POST /issue", Times: 1, DelayMS: 10_000})
 		create(defect)
-		shows(defect, v1alpha1.ConditionTicketed, "False/Filing", "Waiting for Jira")
-		shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
+		expectCondition(defect, v1alpha1.ConditionTicketed, "False/Filing", "Waiting for Jira")
+		expectCondition(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
 		Expect(box.State().Jira.Counts.Creates).To(Equal(1))
 	})
 
-	It("files without a priority that the project has no field for", func() {
+	It("creates a ticket without priority in a project that has no priorities", func() {
 		jira.Spec.ProjectKey = "OPS"
 		create(jira, defect)
-		shows(jira, v1alpha1.ConditionHealthy, "True/Degraded", "no such field")
-		shows(defect, v1alpha1.ConditionTicketed, "True/FiledWithoutPriority", "without the priority")
+		expectCondition(jira, v1alpha1.ConditionHealthy, "True/Degraded", "no such field")
+		expectCondition(defect, v1alpha1.ConditionTicketed, "True/FiledWithoutPriority", "without the priority")
 	})
 
 	DescribeTable(
-		"says what of the Jira configuration is wrong, and goes on when it is mended",
-		func(spoil, mend func(*v1alpha1.JiraIntegrationSpec), conditionType, want, says string) {
-			spoil(&jira.Spec)
+		"reports what is wrong with the Jira configuration, and creates the ticket once it is fixed",
+		func(breakSpec, fixSpec func(*v1alpha1.JiraIntegrationSpec), conditionType, want, message string) {
+			breakSpec(&jira.Spec)
 			create(jira, defect)
-			shows(jira, conditionType, want, says)
+			expectCondition(jira, conditionType, want, message)
 			Expect(kstatusOf(jira)).To(Equal(kstatus.FailedStatus))
 			Eventually(func() error {
 				if err := kube.Get(ctx, client.ObjectKeyFromObject(jira), jira); err != nil {
 					return err
 				}
-				mend(&jira.Spec)
+				fixSpec(&jira.Spec)
 				return kube.Update(ctx, jira)
 			}).Should(Succeed())
-			shows(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
+			expectCondition(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
 		},
 		Entry(
 			"project",

@@ -15,28 +15,28 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
 )
 
-// In step with a Jira that tells by signed webhooks what happens there.
-var _ = DescribeTableSubtree("In step with Jira", func(mode jira.Mode) {
+// Jira sends signed webhooks. The poll interval is so long that the operator does not poll.
+var _ = DescribeTableSubtree("Synchronization with Jira", func(mode jira.Mode) {
 	var (
 		site        *jira.Site
 		integration *v1alpha1.JiraIntegration
-		d           *v1alpha1.Defect
+		defect      *v1alpha1.Defect
 	)
 	status := func() v1alpha1.DefectStatus {
 		GinkgoHelper()
-		Expect(kube.Get(ctx, client.ObjectKeyFromObject(d), d)).To(Succeed())
-		return d.Status
+		Expect(kube.Get(ctx, client.ObjectKeyFromObject(defect), defect)).To(Succeed())
+		return defect.Status
 	}
 	edit := func(change func()) {
 		GinkgoHelper()
-		Expect(kube.Get(ctx, client.ObjectKeyFromObject(d), d)).To(Succeed())
-		before := d.DeepCopy()
+		Expect(kube.Get(ctx, client.ObjectKeyFromObject(defect), defect)).To(Succeed())
+		before := defect.DeepCopy()
 		change()
-		Expect(kube.Patch(ctx, d, client.MergeFrom(before))).To(Succeed())
+		Expect(kube.Patch(ctx, defect, client.MergeFrom(before))).To(Succeed())
 	}
 	issue := func() *jira.Issue {
 		GinkgoHelper()
-		i, ok := site.Issue(d.Status.Jira.ID)
+		i, ok := site.Issue(defect.Status.Jira.ID)
 		Expect(ok).To(BeTrue())
 		return i
 	}
@@ -46,71 +46,81 @@ var _ = DescribeTableSubtree("In step with Jira", func(mode jira.Mode) {
 		site = box.Jira()
 		server := httptest.NewServer(box)
 		DeferCleanup(server.Close)
-		count++
-		namespace := fmt.Sprintf("step-%d", count)
+		namespaces++
+		namespace := fmt.Sprintf("sync-%d", namespaces)
 		Expect(kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
 		integration = &v1alpha1.JiraIntegration{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "jira"},
 			Spec: v1alpha1.JiraIntegrationSpec{
-				Default: true, APIURL: v1alpha1.HTTPURL(server.URL + "/jira"), ProjectKey: "VOICE", SettleSeconds: 1, PollIntervalSeconds: 86400,
-				WebhookSecretRef: &v1alpha1.SecretKeyReference{Name: "s", Key: "webhook"},
-				Bearer:           &v1alpha1.JiraBearerAuth{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "jira"}},
-				AutoCreate:       &v1alpha1.JiraAutoCreate{Enabled: true},
+				Default:             true,
+				APIURL:              v1alpha1.HTTPURL(server.URL + "/jira"),
+				ProjectKey:          "VOICE",
+				SettleSeconds:       1,
+				PollIntervalSeconds: 86400,
+				WebhookSecretRef:    &v1alpha1.SecretKeyReference{Name: "s", Key: "webhook"},
+				Bearer:              &v1alpha1.JiraBearerAuth{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "jira"}},
+				AutoCreate:          &v1alpha1.JiraAutoCreate{Enabled: true},
 			},
 		}
-		d = &v1alpha1.Defect{
+		defect = &v1alpha1.Defect{
 			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "defect"},
 			Spec:       v1alpha1.DefectSpec{Title: "It is broken", Severity: v1alpha1.SeverityHigh},
 		}
-		Expect(kube.Create(ctx, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "s"},
-			StringData: map[string]string{"jira": jira.BearerToken, "webhook": "a-good-secret"}})).To(Succeed())
+		Expect(kube.Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "s"},
+			StringData: map[string]string{"jira": jira.BearerToken, "webhook": "a-good-secret"},
+		})).To(Succeed())
 		Expect(kube.Create(ctx, integration)).To(Succeed())
-		Expect(
-			site.SetWebhook(jira.Webhook{URL: edgeURL + "/api/v1/webhooks/jira/" + namespace + "/jira", Secret: "a-good-secret", RetryMS: 50}),
-		).To(Succeed())
-		shows(integration, v1alpha1.ConditionReady, "True/Ready", "")
-		Expect(kube.Create(ctx, d)).To(Succeed())
-		shows(d, v1alpha1.ConditionReady, "True/Ready", "VOICE-1")
+		Expect(site.SetWebhook(jira.Webhook{
+			URL:     edgeURL + "/api/v1/webhooks/jira/" + namespace + "/jira",
+			Secret:  "a-good-secret",
+			RetryMS: 50,
+		})).To(Succeed())
+		expectCondition(integration, v1alpha1.ConditionReady, "True/Ready", "")
+		Expect(kube.Create(ctx, defect)).To(Succeed())
+		expectCondition(defect, v1alpha1.ConditionReady, "True/Ready", "VOICE-1")
 	})
 
-	It("follows people, and lets stand what they edit", func() {
+	It("follows changes in Jira, and does not overwrite edits", func() {
 		Expect(site.Edit("VOICE-1", jira.Tester, func(i *jira.Issue) {
-			i.Summary, i.Priority, i.Labels = "A better summary", "Low", append(i.Labels, "by-hand")
+			i.Summary = "A better summary"
+			i.Priority = "Low"
+			i.Labels = append(i.Labels, "by-hand")
 		})).To(Succeed())
 		Expect(site.Transition("VOICE-1", "In Progress", jira.Tester)).To(Succeed())
 		Eventually(func() v1alpha1.State { return status().State }).Should(Equal(v1alpha1.StateInProgress))
-		Expect(d.Status.Jira.Status).To(Equal("In Progress"))
+		Expect(defect.Status.Jira.Status).To(Equal("In Progress"))
 
-		By("moving it on from the Defect's side")
-		edit(func() { d.Spec.State = v1alpha1.StateResolved })
+		By("moving the ticket through spec.state")
+		edit(func() { defect.Spec.State = v1alpha1.StateResolved })
 		Eventually(func() string { return status().Jira.StatusCategory }).Should(Equal("done"))
-		shows(d, v1alpha1.ConditionSynced, "True/InStep", "")
+		expectCondition(defect, v1alpha1.ConditionSynced, "True/InStep", "")
 		Expect(issue().Summary).To(Equal("A better summary"))
 		Expect(issue().Priority).To(Equal("Low"))
 		Expect(issue().Labels).To(ContainElement("by-hand"))
 		Expect(issue().Comments).To(HaveLen(1))
 
-		By("hearing no echo of it")
+		By("ignoring the webhook about its own change")
 		before := site.Counts()
 		Expect(site.WaitForDeliveries(ctx)).To(Succeed())
-		edit(func() { metav1.SetMetaDataLabel(&d.ObjectMeta, "touched", "true") })
-		shows(d, v1alpha1.ConditionSynced, "True/InStep", "")
+		edit(func() { metav1.SetMetaDataLabel(&defect.ObjectMeta, "touched", "true") })
+		expectCondition(defect, v1alpha1.ConditionSynced, "True/InStep", "")
 		Expect(site.Counts()).To(Equal(before))
 		Expect(status().StateChange.Number).To(Equal(int64(2)))
 	})
 
-	It("notices a move and a deletion", func() {
+	It("detects that the ticket was moved or deleted", func() {
 		key, err := site.MoveToProject("VOICE-1", "OPS", jira.Tester)
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(func() string { return status().Jira.Key }).Should(Equal(key))
 		Expect(site.Delete(key)).To(BeTrue())
-		shows(d, v1alpha1.ConditionSynced, "False/TicketMissing", key)
+		expectCondition(defect, v1alpha1.ConditionSynced, "False/TicketMissing", key)
 	})
 
-	It("says which field a transition asks for, and goes on when it was filled in", func() {
+	It("reports the field that a transition requires, and moves the ticket once it is filled in", func() {
 		Expect(site.SetWorkflow("VOICE", jira.Strict)).To(Succeed())
-		edit(func() { d.Spec.State = v1alpha1.StateResolved })
-		shows(d, v1alpha1.ConditionSynced, "False/Invalid", "Resolution")
+		edit(func() { defect.Spec.State = v1alpha1.StateResolved })
+		expectCondition(defect, v1alpha1.ConditionSynced, "False/Invalid", "Resolution")
 		Expect(site.SetWorkflow("VOICE", jira.Simple)).To(Succeed())
 		Expect(site.Edit("VOICE-1", jira.Tester, func(i *jira.Issue) { i.Assignee = jira.OnCall })).To(Succeed())
 		Eventually(func() string { return status().Jira.StatusCategory }).Should(Equal("done"))
