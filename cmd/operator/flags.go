@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
 // flags are the settings of the operator.
@@ -12,6 +14,7 @@ type flags struct {
 	leader                 leaderFlags
 	// maxEventAge, expiry and retention bound how old events and Notifications get.
 	maxEventAge, expiry, retention time.Duration
+	callTimeout                    time.Duration
 	dashboardURL                   string
 	edge                           listenerFlags
 	api                            apiFlags
@@ -48,6 +51,7 @@ func (f *flags) register(set *flag.FlagSet) {
 	set.StringVar(&f.leader.namespace, "leader-election-namespace", "", "The namespace of the lease; the Pod's own when empty.")
 	set.DurationVar(&f.leader.leaseDuration, "lease-duration", 15*time.Second,
 		"How long after its last renewal another replica may take the lease.")
+	set.DurationVar(&f.callTimeout, "call-timeout", transport.DefaultTimeout, "How long a call to Slack or Jira may take.")
 	set.DurationVar(&f.maxEventAge, "max-event-age", 24*time.Hour, "How old an event may be and still match a rule.")
 	set.DurationVar(&f.expiry, "notification-expiry", 24*time.Hour, "How old a Notification may be and still be sent.")
 	set.DurationVar(&f.retention, "notification-retention", 72*time.Hour,
@@ -71,6 +75,9 @@ func (f *flags) register(set *flag.FlagSet) {
 
 // validate returns an error when flags contradict each other.
 func (f *flags) validate() error {
+	if f.callTimeout < time.Second {
+		return fmt.Errorf("--call-timeout must be at least 1s, not %s", f.callTimeout)
+	}
 	if f.retention <= f.maxEventAge || f.retention <= f.expiry {
 		return fmt.Errorf("--notification-retention (%s) must be longer than --max-event-age (%s) and --notification-expiry (%s): "+
 			"an event can match again once its Notification was removed", f.retention, f.maxEventAge, f.expiry)

@@ -24,16 +24,21 @@ const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 // leader is whether this process may act, and since when it is the leader.
 type leader struct {
 	fence func() error
-	since func() time.Time
+	since func() leadership.Start
 }
 
 // electLeader adds leader election to the options of the manager, if the flags ask for it. Otherwise this process
 // leads since started.
-func electLeader(ctx context.Context, config *rest.Config, f leaderFlags, started time.Time, o *ctrl.Options) (leader, error) {
+func electLeader(
+	ctx context.Context, config *rest.Config, f leaderFlags, clock *leadership.ServerClock, o *ctrl.Options,
+) (leader, error) {
 	if !f.elect {
-		return leader{fence: func() error { return nil }, since: func() time.Time { return started }}, nil
+		started := time.Now()
+		return leader{
+			fence: func() error { return nil }, since: func() leadership.Start { return clock.StartAt(started) },
+		}, nil
 	}
-	lock, err := newLock(config, f)
+	lock, err := newLock(config, f, clock)
 	if err != nil {
 		return leader{}, err
 	}
@@ -52,7 +57,7 @@ func electLeader(ctx context.Context, config *rest.Config, f leaderFlags, starte
 }
 
 // newLock returns the lock of the leader: a lease in the Pod's namespace, or in the one that the flags name.
-func newLock(config *rest.Config, f leaderFlags) (*leadership.Lock, error) {
+func newLock(config *rest.Config, f leaderFlags, clock *leadership.ServerClock) (*leadership.Lock, error) {
 	namespace := f.namespace
 	if namespace == "" {
 		raw, err := os.ReadFile(namespaceFile)
@@ -78,5 +83,5 @@ func newLock(config *rest.Config, f leaderFlags) (*leadership.Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up the lease: %w", err)
 	}
-	return leadership.NewLock(lock, f.leaseDuration, time.Now), nil
+	return leadership.NewLock(lock, f.leaseDuration, time.Now, clock), nil
 }

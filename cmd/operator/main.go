@@ -28,6 +28,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat/slack"
 	"github.com/voiceai-dev/integrations-operator/internal/controller"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
+	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/memory"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket/jira"
 )
@@ -57,6 +58,8 @@ func run(ctx context.Context, f flags) error {
 		return fmt.Errorf("finding the cluster: %w", err)
 	}
 	config.QPS = -1 // the API server's own priority and fairness decides
+	clock := leadership.NewServerClock(time.Now)
+	config.Wrap(clock.Wrap)
 
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
@@ -64,7 +67,6 @@ func run(ctx context.Context, f flags) error {
 			return fmt.Errorf("setting up the scheme: %w", err)
 		}
 	}
-	started := time.Now()
 	options := ctrl.Options{
 		Scheme:                 scheme,
 		Metrics:                metricsserver.Options{BindAddress: f.metrics},
@@ -72,7 +74,7 @@ func run(ctx context.Context, f flags) error {
 		PprofBindAddress:       f.pprof,
 		Cache:                  cacheOptions(),
 	}
-	lead, err := electLeader(ctx, config, f.leader, started, &options)
+	lead, err := electLeader(ctx, config, f.leader, clock, &options)
 	if err != nil {
 		return err
 	}
@@ -86,18 +88,19 @@ func run(ctx context.Context, f flags) error {
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return err
 	}
-	if err := mgr.AddReadyzCheck("started", startedBeforeThisSecond(started)); err != nil {
+	if err := mgr.AddReadyzCheck("leader", leadsNewObjects(lead)); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
 }
 
-// startedBeforeThisSecond returns a readiness check that fails in the second of the start. The API server gives whole
-// seconds: a Defect that is created in that second may be older than this process.
-func startedBeforeThisSecond(started time.Time) healthz.Checker {
+// leadsNewObjects returns a readiness check that fails while an object that is created may be older than this leader.
+func leadsNewObjects(lead leader) healthz.Checker {
+	started := time.Now()
 	return func(*http.Request) error {
-		if time.Now().Unix() == started.Unix() {
-			return errors.New("started in this second")
+		now := time.Now()
+		if since := lead.since(); now.Before(since.NewerFrom) || now.Unix() == started.Unix() {
+			return errors.New("an object that is created now may be older than this process")
 		}
 		return nil
 	}
@@ -119,8 +122,8 @@ func cacheOptions() cache.Options {
 // setup registers the reconcilers and the listeners with the manager.
 func setup(ctx context.Context, mgr ctrl.Manager, f flags, lead leader) error {
 	options := controller.Options{
-		DialSlack: slack.Dialer{Fence: lead.fence}.Dial, DialJira: jira.Dialer{Fence: lead.fence}.Dial,
-		Fence: lead.fence, LeaderSince: lead.since,
+		DialSlack: slack.Dialer{Fence: lead.fence, Timeout: f.callTimeout}.Dial, DialJira: jira.Dialer{Fence: lead.fence, Timeout: f.callTimeout}.Dial,
+		Fence: lead.fence, LeaderSince: lead.since, CallTimeout: f.callTimeout,
 		MaxEventAge: f.maxEventAge, NotificationExpiry: f.expiry, NotificationRetention: f.retention, DashboardURL: f.dashboardURL,
 	}
 	box := controller.NewOutbox(mgr, options)

@@ -26,6 +26,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 )
 
@@ -90,7 +91,7 @@ var _ = BeforeSuite(func() {
 		maxEventAge: time.Hour,
 		expiry:      time.Hour,
 		retention:   2 * time.Hour,
-	}, leader{fence: func() error { return nil }, since: func() time.Time { return time.Time{} }})).To(Succeed())
+	}, leader{fence: func() error { return nil }, since: func() leadership.Start { return leadership.Start{} }})).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(running) }()
 	DeferCleanup(func() {

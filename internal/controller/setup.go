@@ -27,6 +27,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/notificationrule"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/run"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
+	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
@@ -40,7 +41,9 @@ type Options struct {
 	// side; nil means it always may.
 	Fence func() error
 	// LeaderSince returns when this process became the leader.
-	LeaderSince func() time.Time
+	LeaderSince func() leadership.Start
+	// CallTimeout is the clients' timeout: a call of a former leader may have an effect for about as long.
+	CallTimeout time.Duration
 	// MaxEventAge is how old an event may be and still match a rule.
 	MaxEventAge time.Duration
 	// NotificationExpiry is how old a Notification may be and still be sent, NotificationRetention how old it gets
@@ -60,7 +63,7 @@ func NewOutbox(mgr ctrl.Manager, o Options) *outbox.Outbox {
 		Client:      mgr.GetClient(),
 		Live:        mgr.GetAPIReader(),
 		Clock:       clock.RealClock{},
-		LeaderSince: o.LeaderSince,
+		LeaderSince: func() time.Time { return o.LeaderSince().Server },
 		MaxEventAge: o.MaxEventAge,
 	}
 }
@@ -91,7 +94,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 	box.OnEvalError = stats.RecordEvalError
 	notifications := &notification.Reconciler{
 		Client: mgr.GetClient(), Recorder: recorder(mgr), Clock: p.clock, Slack: p.slack, Outbox: box, Enqueuer: &p.notifications,
-		LeaderSince: o.LeaderSince, Expiry: o.NotificationExpiry, Retention: o.NotificationRetention,
+		LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout, Expiry: o.NotificationExpiry, Retention: o.NotificationRetention,
 		RecordDelivery: stats.RecordDelivery, DashboardURL: o.DashboardURL,
 	}
 	if err := p.registerMetrics(notifications.Metrics()); err != nil {
@@ -106,14 +109,14 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 		{v1alpha1.KindJiraIntegration, 64, (&integration.JiraReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder(mgr), Clock: p.clock, Jira: p.jira, Outbox: box,
 			Enqueuer: &p.jiraIntegrations, Dial: o.DialJira, PendingUpdates: &pending, EnqueueDefect: p.defects.Enqueue,
-			AuditEvery: o.AuditEvery, LeaderSince: o.LeaderSince,
+			AuditEvery: o.AuditEvery, LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout,
 		}).SetupWithManager},
 		{v1alpha1.KindNotificationRule, 4, (&notificationrule.Reconciler{
 			Client: mgr.GetClient(), Recorder: recorder(mgr), Outbox: box, Stats: stats,
 		}).SetupWithManager},
 		{v1alpha1.KindDefect, 12, (&defect.Reconciler{
 			Client: mgr.GetClient(), Recorder: recorder(mgr), Clock: p.clock, Outbox: box, Jira: p.jira, Enqueuer: &p.defects,
-			LeaderSince: o.LeaderSince, PendingUpdates: &pending, DashboardURL: o.DashboardURL,
+			LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout, PendingUpdates: &pending, DashboardURL: o.DashboardURL,
 		}).SetupWithManager},
 		// Two, because they record what was done: more would keep the API server from storing what is new.
 		{v1alpha1.KindNotification, 2, notifications.SetupWithManager},

@@ -26,6 +26,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat/chattest"
 	"github.com/voiceai-dev/integrations-operator/internal/controller"
+	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket/tickettest"
 )
@@ -90,7 +91,7 @@ func (w *world) run(leaderSince time.Time) {
 	options := controller.Options{
 		DialSlack:             w.slack.Dial,
 		DialJira:              w.jira.Dial,
-		LeaderSince:           func() time.Time { return leaderSince },
+		LeaderSince:           func() leadership.Start { return leadership.Start{Local: leaderSince, Server: leaderSince} },
 		MaxEventAge:           time.Hour,
 		NotificationExpiry:    time.Hour,
 		NotificationRetention: 2 * time.Hour,

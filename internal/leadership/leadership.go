@@ -35,10 +35,11 @@ type Lock struct {
 	resourcelock.Interface
 	duration time.Duration
 	now      func() time.Time
+	clock    *ServerClock
 
 	// renewed is when the last successful renewal was sent; nil if this replica does not hold the lease.
 	renewed     atomic.Pointer[time.Time]
-	leaderSince atomic.Pointer[time.Time]
+	leaderSince atomic.Pointer[Start]
 	// term is how often the lease had changed hands when this replica acquired it.
 	term atomic.Int64
 	// lastRead is the lease as it was last read.
@@ -55,10 +56,10 @@ type vacancy struct {
 	term int
 }
 
-// NewLock returns a Lock on top of another, whose lease has a duration. now returns the time with a monotonic
-// reading.
-func NewLock(lock resourcelock.Interface, duration time.Duration, now func() time.Time) *Lock {
-	return &Lock{Interface: lock, duration: duration, now: now}
+// NewLock returns a Lock on top of another, whose lease has a duration. now returns the time with a monotonic reading,
+// clock knows the API server's.
+func NewLock(lock resourcelock.Interface, duration time.Duration, now func() time.Time, clock *ServerClock) *Lock {
+	return &Lock{Interface: lock, duration: duration, now: now, clock: clock}
 }
 
 // Get reads the lease and records since when it has had no holder.
@@ -110,7 +111,7 @@ func (l *Lock) recordWrite(r resourcelock.LeaderElectionRecord, write func() err
 	// This is a new term the first time, and after another replica held the lease.
 	if term := int64(r.LeaderTransitions); l.leaderSince.Load() == nil || l.term.Swap(term) != term {
 		l.term.Store(term)
-		since := l.othersInactiveSince(sent)
+		since := l.clock.StartAt(l.othersInactiveSince(sent))
 		l.leaderSince.Store(&since)
 	}
 	return nil
@@ -132,16 +133,31 @@ func (l *Lock) othersInactiveSince(acquired time.Time) time.Time {
 // Fence returns an error unless this replica surely holds the lease for long enough to make a call.
 func (l *Lock) Fence() error {
 	renewed := l.renewed.Load()
-	if renewed == nil || l.now().Sub(*renewed) > l.duration-l.duration/margin {
+	if renewed == nil || elapsed(*renewed, l.now()) > l.duration-l.duration/margin {
 		return fault.New(fault.Unavailable, "this replica has not renewed its lease in time: another may be the leader")
 	}
 	return nil
 }
 
-// LeaderSince returns since when no other replica can have acted; the zero time before this one held the lease.
-func (l *Lock) LeaderSince() time.Time {
-	if t := l.leaderSince.Load(); t != nil {
-		return *t
+// elapsed returns how long it is from one time to another, by the monotonic or the wall clock, whichever shows more.
+// The monotonic clock stands still while the machine is suspended, and the wall clock may be set back.
+func elapsed(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
+}
+
+// startSettles is how long after it became the leader further answers of the API server make a Start more exact.
+const startSettles = 10 * time.Second
+
+// LeaderSince returns since when no other replica can have acted; the zero value before this one held the lease.
+func (l *Lock) LeaderSince() Start {
+	s := l.leaderSince.Load()
+	if s == nil {
+		return Start{}
 	}
-	return time.Time{}
+	if l.now().Sub(s.Local) < startSettles {
+		now := l.clock.StartAt(s.Local)
+		l.leaderSince.CompareAndSwap(s, &now)
+		return now
+	}
+	return *s
 }

@@ -40,7 +40,7 @@ func TestFence(t *testing.T) {
 	released := resourcelock.LeaderElectionRecord{}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	inner := &lease{write: func() error { return nil }}
-	l := leadership.NewLock(inner, 15*time.Second, func() time.Time { return now })
+	l := leadership.NewLock(inner, 15*time.Second, func() time.Time { return now }, leadership.NewServerClock(func() time.Time { return now }))
 	wantAllowed := func(want bool, when string) {
 		t.Helper()
 		if err := l.Fence(); (err == nil) != want {
@@ -80,8 +80,8 @@ func TestFence(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantAllowed(false, "released")
-	if !l.LeaderSince().Equal(first) {
-		t.Errorf("leader since %v, want %v", l.LeaderSince(), first)
+	if !l.LeaderSince().Local.Equal(first) {
+		t.Errorf("leader since %v, want %v", l.LeaderSince().Local, first)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestLeaderSince(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			now := begin
 			inner := &lease{write: func() error { return nil }, read: c.before}
-			l := leadership.NewLock(inner, 15*time.Second, func() time.Time { return now })
+			l := leadership.NewLock(inner, 15*time.Second, func() time.Time { return now }, leadership.NewServerClock(func() time.Time { return now }))
 			read := func() {
 				if _, _, err := l.Get(t.Context()); err != nil {
 					t.Fatal(err)
@@ -115,7 +115,7 @@ func TestLeaderSince(t *testing.T) {
 			if err := l.Update(t.Context(), of("me", 5)); err != nil {
 				t.Fatal(err)
 			}
-			if got := l.LeaderSince().Sub(begin); got != c.want {
+			if got := l.LeaderSince().Local.Sub(begin); got != c.want {
 				t.Errorf("leader since %s, want %s", got, c.want)
 			}
 			now = now.Add(2 * time.Second)
@@ -124,7 +124,7 @@ func TestLeaderSince(t *testing.T) {
 			if err := l.Update(t.Context(), of("me", 5)); err != nil {
 				t.Fatal(err)
 			}
-			if got := l.LeaderSince().Sub(begin); got != c.want {
+			if got := l.LeaderSince().Local.Sub(begin); got != c.want {
 				t.Errorf("after a renewal: leader since %s, want %s", got, c.want)
 			}
 			now = now.Add(time.Minute) // frozen, while another replica held the lease and released it
@@ -133,7 +133,7 @@ func TestLeaderSince(t *testing.T) {
 			if err := l.Update(t.Context(), of("me", 7)); err != nil {
 				t.Fatal(err)
 			}
-			if got := l.LeaderSince(); !got.Equal(now) {
+			if got := l.LeaderSince().Local; !got.Equal(now) {
 				t.Errorf("after another replica held it: leader since %v, want %v", got, now)
 			}
 		})
@@ -162,7 +162,7 @@ func TestLeaderSinceOfAVacantLease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			now := begin
 			inner := &lease{write: func() error { return nil }}
-			l := leadership.NewLock(inner, 15*time.Second, func() time.Time { return now })
+			l := leadership.NewLock(inner, 15*time.Second, func() time.Time { return now }, leadership.NewServerClock(func() time.Time { return now }))
 			for _, inner.read = range c.reads {
 				if _, _, err := l.Get(t.Context()); err != nil && !apierrors.IsNotFound(err) {
 					t.Fatal(err)
@@ -172,7 +172,7 @@ func TestLeaderSinceOfAVacantLease(t *testing.T) {
 			if err := l.Update(t.Context(), record("me", inner.read.LeaderTransitions+1)); err != nil {
 				t.Fatal(err)
 			}
-			if got := l.LeaderSince().Sub(begin); got != c.want {
+			if got := l.LeaderSince().Local.Sub(begin); got != c.want {
 				t.Errorf("leader since %s, want %s", got, c.want)
 			}
 		})

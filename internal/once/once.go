@@ -15,31 +15,45 @@ const Margin = 2 * time.Minute
 // otherwise.
 const DefaultSettle = 180 * time.Second
 
-// SettleTime returns the settle time that an integration asks for in seconds, or DefaultSettle for 0.
-func SettleTime(seconds int32) time.Duration {
+// CallEnd returns how long after it began a call with a timeout can still have an effect: what was given up may be on
+// its way.
+func CallEnd(timeout time.Duration) time.Duration { return timeout + timeout/6 }
+
+// SettleTime returns how long after a call in doubt a lookup is conclusive: the settle time that an integration asks
+// for in seconds, or DefaultSettle for 0, and never less than a call may take.
+func SettleTime(seconds int32, callTimeout time.Duration) time.Duration {
+	settle := DefaultSettle
 	if seconds > 0 {
-		return time.Duration(seconds) * time.Second
+		settle = time.Duration(seconds) * time.Second
 	}
-	return DefaultSettle
+	return max(settle, CallEnd(callTimeout))
+}
+
+// Leader is the moment at which this process became the leader, on two clocks.
+type Leader struct {
+	// Since is by this machine's clock.
+	Since time.Time
+	// ServerTime is no earlier than the moment by the API server's clock, with a margin.
+	ServerTime time.Time
 }
 
 // Intent is what is known about one thing that is to exist exactly once.
 type Intent struct {
-	// Created is when the object that asks for it was created, in the API server's whole seconds.
+	// Created is when the object that asks for it was created, in whole seconds of the API server's clock.
 	Created time.Time
 	// UncertainSince is when a call ended without telling whether it succeeded; zero when none did.
 	UncertainSince time.Time
-	// LeaderSince is when this process became the leader. A former leader may have acted for objects that are not newer.
-	LeaderSince time.Time
+	// Leader is the leader that acts. A former leader may have acted for objects that are not newer.
+	Leader Leader
 }
 
-// Since returns the time since which the thing may exist without the object's status showing it, or the zero time
-// when it cannot.
+// Since returns the time since which the thing may exist without the object's status showing it, by this machine's
+// clock, or the zero time when it cannot.
 func (i Intent) Since() time.Time {
 	since := i.UncertainSince
 	// The API server gives whole seconds: only an object of a later second is certainly newer than the leader.
-	if !i.Created.After(i.LeaderSince) && i.LeaderSince.After(since) {
-		since = i.LeaderSince
+	if !i.Created.After(i.Leader.ServerTime) && i.Leader.Since.After(since) {
+		since = i.Leader.Since
 	}
 	return since
 }

@@ -18,8 +18,8 @@ import (
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func TestSettleTime(t *testing.T) {
-	for seconds, want := range map[int32]time.Duration{0: once.DefaultSettle, 1: time.Second, 600: 10 * time.Minute} {
-		if got := once.SettleTime(seconds); got != want {
+	for seconds, want := range map[int32]time.Duration{0: once.DefaultSettle, 1: 35 * time.Second, 35: 35 * time.Second, 36: 36 * time.Second, 600: 10 * time.Minute} {
+		if got := once.SettleTime(seconds, 30*time.Second); got != want {
 			t.Errorf("SettleTime(%d) = %s, want %s", seconds, got, want)
 		}
 	}
@@ -27,17 +27,21 @@ func TestSettleTime(t *testing.T) {
 
 func TestSince(t *testing.T) {
 	at := func(seconds float64) time.Time { return start.Add(time.Duration(seconds * float64(time.Second))) }
+	lead := func(t time.Time) once.Leader { return once.Leader{Since: t, ServerTime: t} }
+	skewed := once.Leader{Since: at(0), ServerTime: at(30)} // this machine is half a minute behind
 	for name, test := range map[string]struct {
 		intent once.Intent
 		want   time.Time
 	}{
-		"newer than the leader":                  {once.Intent{Created: at(1), LeaderSince: at(0)}, time.Time{}},
-		"of the leader's first second":           {once.Intent{Created: at(0), LeaderSince: at(0.5)}, at(0.5)},
-		"at the very time":                       {once.Intent{Created: at(0), LeaderSince: at(0)}, at(0)},
-		"older than the leader":                  {once.Intent{Created: at(0), LeaderSince: at(9)}, at(9)},
-		"newer, with a call in doubt":            {once.Intent{Created: at(1), LeaderSince: at(0), UncertainSince: at(5)}, at(5)},
-		"older, with a call in doubt since":      {once.Intent{Created: at(0), LeaderSince: at(1), UncertainSince: at(5)}, at(5)},
-		"older, with a former leader's in doubt": {once.Intent{Created: at(0), LeaderSince: at(5), UncertainSince: at(1)}, at(5)},
+		"newer than the leader":                  {once.Intent{Created: at(1), Leader: lead(at(0))}, time.Time{}},
+		"of the leader's first second":           {once.Intent{Created: at(0), Leader: lead(at(0.5))}, at(0.5)},
+		"at the very time":                       {once.Intent{Created: at(0), Leader: lead(at(0))}, at(0)},
+		"newer by this machine's clock only":     {once.Intent{Created: at(30), Leader: skewed}, at(0)},
+		"newer by the API server's clock":        {once.Intent{Created: at(31), Leader: skewed}, time.Time{}},
+		"older than the leader":                  {once.Intent{Created: at(0), Leader: lead(at(9))}, at(9)},
+		"newer, with a call in doubt":            {once.Intent{Created: at(1), Leader: lead(at(0)), UncertainSince: at(5)}, at(5)},
+		"older, with a call in doubt since":      {once.Intent{Created: at(0), Leader: lead(at(1)), UncertainSince: at(5)}, at(5)},
+		"older, with a former leader's in doubt": {once.Intent{Created: at(0), Leader: lead(at(5)), UncertainSince: at(1)}, at(5)},
 	} {
 		if got := test.intent.Since(); !got.Equal(test.want) {
 			t.Errorf("%s: got %s, want %s", name, got, test.want)

@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,9 +18,9 @@ import (
 )
 
 const (
-	// timeout bounds a whole call. A busy Jira takes many seconds to create an issue. Waiting for a late answer is
+	// DefaultTimeout bounds a whole call. A busy Jira takes many seconds to create an issue. Waiting for a late answer is
 	// better than having to look up what the call did.
-	timeout = 30 * time.Second
+	DefaultTimeout = 30 * time.Second
 	// connectTimeout bounds each step before a request is sent. It can be short, as nothing is ambiguous by then.
 	connectTimeout = 10 * time.Second
 	// maxAnswer bounds the body of an answer, in bytes. The longest ones are pages of a search or of a channel's
@@ -35,8 +36,8 @@ const (
 //
 // The client calls fence right before it writes to a connection, and writes nothing if fence returns an error. Much
 // time may pass between the decision to call and that moment, on a busy machine or one that was frozen. A nil fence
-// allows every write.
-func New(fence func() error) *http.Client {
+// allows every write. timeout bounds a whole call; 0 means DefaultTimeout.
+func New(fence func() error, timeout time.Duration) *http.Client {
 	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
 	dial := dialer.DialContext
 	if fence != nil {
@@ -49,7 +50,7 @@ func New(fence func() error) *http.Client {
 		}
 	}
 	return &http.Client{
-		Timeout: timeout,
+		Timeout: cmp.Or(timeout, DefaultTimeout),
 		Transport: boundedTransport{&http.Transport{
 			Proxy:                  http.ProxyFromEnvironment,
 			DialContext:            dial,

@@ -37,7 +37,7 @@ func TestSendsNothingWhileTheFenceIsUp(t *testing.T) {
 			return errors.New("another replica may be the leader")
 		}
 		return nil
-	})
+	}, 0)
 	send := func(reading func()) error {
 		ctx, sent := transport.Trace(t.Context())
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, body{strings.NewReader("{}"), reading})

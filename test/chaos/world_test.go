@@ -264,7 +264,7 @@ func (w *world) createDefects(n int) {
 func (w *world) startOperator(flags ...string) *stage.Process {
 	w.t.Helper()
 	w.replicas++
-	p, err := testbed.Operator(context.Background(), fmt.Sprintf("%s-%d", w.namespace, w.replicas), nil, flags...)
+	p, err := testbed.Operator(context.Background(), fmt.Sprintf("%s-%d", w.namespace, w.replicas), nil, append(flags, "--call-timeout=2s")...)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/slack-go/slack"
 
@@ -34,6 +35,8 @@ type Dialer struct {
 	// Fence is called right before each request, which is not sent if Fence returns an error. nil lets every request
 	// through.
 	Fence func() error
+	// Timeout bounds a call; 0 means transport.DefaultTimeout.
+	Timeout time.Duration
 }
 
 // Dial returns a client for a workspace. It does not call Slack. Its error is a fault.
@@ -44,14 +47,14 @@ func (d Dialer) Dial(c chat.Config) (chat.Poster, error) {
 			return nil, &fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Code: "SecretInvalid",
 				Message: invalidWebhook}
 		}
-		return &webhook{url: c.WebhookURL, client: transport.New(d.Fence)}, nil
+		return &webhook{url: c.WebhookURL, client: transport.New(d.Fence, d.Timeout)}, nil
 	}
 	base := c.APIURL
 	if base == "" {
 		base = defaultAPIURL
 	}
 	base = strings.TrimRight(base, "/") + "/"
-	api := slack.New(c.Token, slack.OptionAPIURL(base), slack.OptionHTTPClient(transport.New(d.Fence)))
+	api := slack.New(c.Token, slack.OptionAPIURL(base), slack.OptionHTTPClient(transport.New(d.Fence, d.Timeout)))
 	return &bot{api: api, base: base}, nil
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
+	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
 	"github.com/voiceai-dev/integrations-operator/internal/once"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
@@ -49,7 +50,9 @@ type Reconciler struct {
 	// Enqueuer enqueues the Defects whose calls to Jira were answered.
 	Enqueuer *kit.Enqueuer
 	// LeaderSince is when this process became the leader. A former leader may have filed a ticket for an older Defect.
-	LeaderSince func() time.Time
+	LeaderSince func() leadership.Start
+	// CallTimeout is how long a call may take.
+	CallTimeout time.Duration
 	// PendingUpdates holds what polls found about tickets.
 	PendingUpdates *kit.PendingUpdates
 	// DashboardURL is where Defects have their pages; empty when there is no dashboard.

@@ -18,6 +18,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
+	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
@@ -73,7 +74,7 @@ func TestStateChangeWaitsForTheFormer(t *testing.T) {
 		Client:         c,
 		Clock:          clock.RealClock{},
 		PendingUpdates: &kit.PendingUpdates{},
-		LeaderSince:    func() time.Time { return now.Add(-24 * time.Hour) },
+		LeaderSince:    func() leadership.Start { return leadership.Start{} },
 		Jira:           connection.NewJiraPool(connection.Options{Clock: clock.RealClock{}}),
 		Outbox: &outbox.Outbox{
 			Client:      c,

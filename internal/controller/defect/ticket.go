@@ -50,18 +50,19 @@ func (r *Reconciler) fileTicket(ctx context.Context, s *scope) *kit.Outcome {
 	name := client.ObjectKeyFromObject(integration)
 	lane := r.Jira.Get(name).Lane(createLane)
 	if a, ok := lane.Peek(key, d.UID); ok && fault.Is(a.Err, fault.Ambiguous) {
-		if o := s.recordDoubt(integration, a); o != nil {
+		if o := s.recordDoubt(integration, a, r.settleTime(integration)); o != nil {
 			return s.notTicketed(o)
 		}
 	}
 	f := filing{key: key, uid: d.UID, integration: integration, since: r.intentOf(d).Since()}
 	if !f.since.IsZero() {
 		f.lookup = r.lookups.Hold(name, key, d.Marker(), d.CreationTimestamp.Time)
-		if due := f.lookupDue(); s.now.Before(due) {
-			s.next = kit.Until(due, s.now)
+		f.due = f.since.Add(r.settleTime(integration))
+		if s.now.Before(f.due) {
+			s.next = kit.Until(f.due, s.now)
 			return s.notTicketed(&kit.Outcome{Reason: v1alpha1.ReasonSearching, Message: fmt.Sprintf(
 				"The Defect may have a ticket already. Jira is searched for it at %s, when its search has settled.",
-				due.UTC().Format(time.TimeOnly+" UTC"))})
+				f.due.UTC().Format(time.TimeOnly+" UTC"))})
 		}
 	}
 	return r.filingOutcome(s, integration, lane.Submit(connection.Request[connection.JiraClient, ticket.Ticket]{
@@ -94,12 +95,11 @@ func (r *Reconciler) filingOutcome(s *scope, integration *v1alpha1.JiraIntegrati
 
 // recordDoubt records that a create ended in doubt, before anything else is tried, so that whoever tries next looks
 // the ticket up. It returns nil when the status says so already.
-func (s *scope) recordDoubt(integration *v1alpha1.JiraIntegration, a answer) *kit.Outcome {
+func (s *scope) recordDoubt(integration *v1alpha1.JiraIntegration, a answer, settle time.Duration) *kit.Outcome {
 	at := metav1.NewTime(a.At.Truncate(time.Second))
 	if j := s.defect.Status.Jira; j != nil && j.UncertainSince != nil && j.UncertainSince.Equal(&at) {
 		return nil
 	}
-	settle := once.SettleTime(integration.Spec.SettleSeconds)
 	s.jira().UncertainSince = &at
 	s.jira().Integration = client.ObjectKeyFromObject(integration).String()
 	s.next = kit.Until(at.Add(settle), s.now)
@@ -151,7 +151,8 @@ func (r *Reconciler) inFlightIntegration(ctx context.Context, d *v1alpha1.Defect
 
 // intentOf returns what is known about the Defect's ticket.
 func (r *Reconciler) intentOf(d *v1alpha1.Defect) once.Intent {
-	intent := once.Intent{Created: d.CreationTimestamp.Time, LeaderSince: r.LeaderSince()}
+	start := r.LeaderSince()
+	intent := once.Intent{Created: d.CreationTimestamp.Time, Leader: once.Leader{Since: start.Local, ServerTime: start.Server}}
 	if j := d.Status.Jira; j != nil && j.UncertainSince != nil {
 		intent.UncertainSince = j.UncertainSince.Time
 	}
@@ -164,13 +165,15 @@ type filing struct {
 	uid         types.UID
 	integration *v1alpha1.JiraIntegration
 	// since is since when a ticket may exist already, and lookup looks it up; zero and nil when there cannot be one.
-	since  time.Time
+	since time.Time
+	// due is when Jira's search has settled.
+	due    time.Time
 	lookup *once.Lookup[ticket.Ticket]
 }
 
-// lookupDue returns when Jira's search has settled.
-func (f filing) lookupDue() time.Time {
-	return f.since.Add(once.SettleTime(f.integration.Spec.SettleSeconds))
+// settleTime returns how long after a call in doubt Jira's search shows what it did.
+func (r *Reconciler) settleTime(i *v1alpha1.JiraIntegration) time.Duration {
+	return once.SettleTime(i.Spec.SettleSeconds, r.CallTimeout)
 }
 
 // fileCall returns the call that adopts the ticket that exists, or creates one.
@@ -180,13 +183,16 @@ func (r *Reconciler) fileCall(f filing) connection.Call[connection.JiraClient, t
 	uid := f.uid
 	spec := f.integration.Spec // not the whole integration: many calls may wait
 	lookup := f.lookup
-	due := f.lookupDue()
+	due := f.due
 	return func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
 		d := &v1alpha1.Defect{}
 		if err := r.Client.Get(ctx, key, d); client.IgnoreNotFound(err) != nil {
 			return ticket.Ticket{}, fault.New(fault.Unavailable, "reading Defect %s: %v", key, err)
 		} else if err != nil || d.UID != uid {
 			return ticket.Ticket{}, fault.New(fault.NotFound, "Defect %s was deleted", key)
+		}
+		if j := d.Status.Jira; j != nil && j.Key != "" { // another process filed it while this call waited
+			return ticket.Ticket{}, fault.New(fault.Conflict, "Defect %s has the ticket %s already", key, j.Key)
 		}
 		create := func(ctx context.Context) (ticket.Ticket, error) {
 			t, err := createTicket(ctx, c, d, &spec)

@@ -40,7 +40,7 @@ func (r *JiraReconciler) audit(
 	if err != nil {
 		return false, err
 	}
-	part := nextToAudit(filed.Items, state.auditedTo, now.Add(-once.SettleTime(i.Spec.SettleSeconds)-once.Margin))
+	part := nextToAudit(filed.Items, state.auditedTo, now.Add(-once.SettleTime(i.Spec.SettleSeconds, r.CallTimeout)-once.Margin))
 	if len(part) == 0 {
 		return false, nil
 	}

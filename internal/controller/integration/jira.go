@@ -22,6 +22,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
@@ -53,7 +54,9 @@ type JiraReconciler struct {
 	// AuditEvery is which query of an integration looks for some of its tickets, see audit; 5 when zero.
 	AuditEvery int
 	// LeaderSince is when this process became the leader.
-	LeaderSince func() time.Time
+	LeaderSince func() leadership.Start
+	// CallTimeout is how long a call may take.
+	CallTimeout time.Duration
 
 	// polls has the *pollState of each integration.
 	polls sync.Map
@@ -74,7 +77,7 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if !i.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
-	if wait := kit.UntilNextSecond(r.LeaderSince(), r.Clock.Now()); wait > 0 {
+	if wait := r.LeaderSince().NewerFrom.Sub(r.Clock.Now()); wait > 0 {
 		return ctrl.Result{RequeueAfter: wait}, nil // a Defect that is created once this is Ready needs no lookup
 	}
 	before := i.DeepCopy()

@@ -136,7 +136,7 @@ func (r *JiraReconciler) queryChanges(
 		back = min(now.Sub(last.Time), maxPollBack)
 	}
 	// What Jira's search did not show at the last poll it shows by now. What was seen before is recognised.
-	changed, err := c.Changed(ctx, back+once.SettleTime(i.Spec.SettleSeconds)+once.Margin)
+	changed, err := c.Changed(ctx, back+once.SettleTime(i.Spec.SettleSeconds, r.CallTimeout)+once.Margin)
 	if err != nil {
 		return err
 	}

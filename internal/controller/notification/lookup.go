@@ -31,7 +31,7 @@ type slackCall = connection.Call[connection.SlackClient, chat.Posted]
 func (r *Reconciler) lookUp(ctx context.Context, s *scope) (o *kit.Outcome, certain bool) {
 	n := s.notification
 	if a, ok := r.lane(s).Peek(s.key(), n.UID); ok && fault.Is(a.Err, fault.Ambiguous) {
-		if o := s.recordDoubt(a); o != nil {
+		if o := s.recordDoubt(a, once.CallEnd(r.CallTimeout)); o != nil {
 			return o, false
 		}
 	}
@@ -47,6 +47,10 @@ func (r *Reconciler) lookUp(ctx context.Context, s *scope) (o *kit.Outcome, cert
 	channel := r.channelID(s, thread)
 	if channel == "" {
 		return nil, true // the integration's status says that delivery is at least once
+	}
+	if due := since.Add(once.CallEnd(r.CallTimeout)); s.now.Before(due) { // a former leader's post may still be on its way
+		s.next = kit.Sooner(s.next, kit.Until(due, s.now))
+		return kit.Waiting(), false
 	}
 	at := place{client.ObjectKeyFromObject(s.integration), channel, thread.TS}
 	a := r.Slack.Get(at.integration).Lane(lookupLane).Submit(connection.Request[connection.SlackClient, chat.Posted]{
@@ -73,7 +77,7 @@ func (r *Reconciler) lookUp(ctx context.Context, s *scope) (o *kit.Outcome, cert
 
 // recordDoubt records that a post ended in doubt, before anything else is tried. It returns nil when the status says
 // so already.
-func (s *scope) recordDoubt(a answer) *kit.Outcome {
+func (s *scope) recordDoubt(a answer, callEnd time.Duration) *kit.Outcome {
 	status := &s.notification.Status
 	at := metav1.NewTime(a.At.Truncate(time.Second))
 	if status.UncertainSince != nil && status.UncertainSince.Equal(&at) {
@@ -81,7 +85,7 @@ func (s *scope) recordDoubt(a answer) *kit.Outcome {
 	}
 	status.UncertainSince = &at
 	status.Attempts++
-	next := metav1.NewTime(at.Add(doubtBackoff(status.Attempts)))
+	next := metav1.NewTime(at.Add(max(doubtBackoff(status.Attempts), callEnd)))
 	status.NextAttemptTime = &next
 	s.next = kit.Until(next.Time, s.now)
 	return &kit.Outcome{
@@ -98,7 +102,8 @@ func doubtBackoff(attempts int32) time.Duration {
 
 // intentOf returns what is known about the Notification's message.
 func (r *Reconciler) intentOf(n *v1alpha1.Notification) once.Intent {
-	intent := once.Intent{Created: n.CreationTimestamp.Time, LeaderSince: r.LeaderSince()}
+	start := r.LeaderSince()
+	intent := once.Intent{Created: n.CreationTimestamp.Time, Leader: once.Leader{Since: start.Local, ServerTime: start.Server}}
 	if u := n.Status.UncertainSince; u != nil {
 		intent.UncertainSince = u.Add(time.Second) // the status has whole seconds: a lookup before this may have been too early
 	}

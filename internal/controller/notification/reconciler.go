@@ -27,6 +27,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/digest"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
+	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/once"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
@@ -47,7 +48,9 @@ type Reconciler struct {
 	// Enqueuer enqueues the Notifications whose calls to Slack were answered.
 	Enqueuer *kit.Enqueuer
 	// LeaderSince is when this process became the leader. A former leader may have sent an older Notification.
-	LeaderSince func() time.Time
+	LeaderSince func() leadership.Start
+	// CallTimeout is how long a call may take.
+	CallTimeout time.Duration
 	// Expiry is how old a Notification may be and still be sent, Retention how old it gets before it is removed.
 	Expiry, Retention time.Duration
 	// RecordDelivery is called when a rule's Notification reached Slack, or will not; it may be nil.
@@ -58,6 +61,8 @@ type Reconciler struct {
 	once    sync.Once
 	groups  *digest.Groups
 	threads *lru.Cache
+	// unconfirmed has the digest of a group whose create was not answered, by digest.Key.
+	unconfirmed sync.Map
 	// lookups has the Notifications that may have been posted already, by place.
 	lookups once.Lookups[place, chat.Posted]
 }

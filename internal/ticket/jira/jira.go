@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	jira "github.com/andygrunwald/go-jira"
 
@@ -29,6 +30,8 @@ type Dialer struct {
 	// Fence is called right before each request, which is not sent if Fence returns an error. nil lets every request
 	// through.
 	Fence func() error
+	// Timeout bounds a call; 0 means transport.DefaultTimeout.
+	Timeout time.Duration
 }
 
 // Dial returns a client for a project. It does not call Jira. Its error is a fault.
@@ -37,7 +40,7 @@ func (d Dialer) Dial(c ticket.Config) (ticket.Tracker, error) {
 	if u, err := url.Parse(base); err != nil || u.Host == "" {
 		return nil, fault.New(fault.Invalid, "apiURL %q is not a URL", c.APIURL)
 	}
-	client := transport.New(d.Fence)
+	client := transport.New(d.Fence, d.Timeout)
 	client.Transport = &authorizer{next: client.Transport, config: c}
 	api, err := jira.NewClient(client, base)
 	if err != nil {

@@ -1,0 +1,4 @@
+package leadership
+
+// Elapsed exposes elapsed.
+var Elapsed = elapsed
