@@ -1,9 +1,10 @@
 // Package digest holds the Notifications that wait to be sent together in one message: those that a rule groups, and
 // in a storm those that a channel cannot take one by one.
 //
-// It is a state machine in memory over a clock. A Notification is in no group, waits in one group, was taken out of
-// it to be stored in a digest, or is assigned to a digest that was stored. A restart loses nothing: the members of a
-// digest stand in the digest, which is stored before it is sent, and a Notification that is in none is added again.
+// It is a state machine in memory over a clock. A Notification is in no group, waits in one group, was taken out of it
+// while a digest is stored, or is assigned to a digest that was stored. It is in one of these states only, so that it is
+// in one digest only, in whichever order several workers call. A restart loses nothing: the members of a digest stand in
+// the digest, which is stored before it is sent, and a Notification that is in none is added again.
 package digest
 
 import (
@@ -48,8 +49,10 @@ type Groups struct {
 
 	mu    sync.Mutex
 	byKey map[Key]*group
-	// keys has the group of each Notification that waits or was taken.
+	// keys has the group of each Notification that waits.
 	keys map[types.NamespacedName]Key
+	// taken has the Notifications of which a digest is being stored.
+	taken map[types.NamespacedName]bool
 	// storms is when the last digest of a storm was stored. What is over is dropped when another is noted.
 	storms map[Key]time.Time
 	// assignments has the digests that were stored just now, by member: the cache may not show them yet.
@@ -76,16 +79,28 @@ func New(c clock.WithDelayedExecution, enqueue func(types.NamespacedName)) *Grou
 		enqueue:     enqueue,
 		byKey:       map[Key]*group{},
 		keys:        map[types.NamespacedName]Key{},
+		taken:       map[types.NamespacedName]bool{},
 		storms:      map[Key]time.Time{},
 		assignments: map[types.NamespacedName]assignment{},
 	}
 }
 
-// Add adds a Notification to a group and reports whether the group is due. due counts when the Notification is the
-// group's first.
+// Add adds a Notification to a group, and removes it from any other. It reports whether the group is due; one that was
+// taken waits for the digest that is being stored. due counts when the Notification is the group's first.
 func (g *Groups) Add(k Key, n types.NamespacedName, due time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.taken[n] {
+		return false
+	}
+	return g.add(k, n, due)
+}
+
+// add is Add with g.mu held.
+func (g *Groups) add(k Key, n types.NamespacedName, due time.Time) bool {
+	if former, ok := g.keys[n]; ok && former != k {
+		g.leave(n)
+	}
 	in := g.byKey[k]
 	if in == nil {
 		in = &group{members: map[types.NamespacedName]bool{}, due: due}
@@ -97,12 +112,27 @@ func (g *Groups) Add(k Key, n types.NamespacedName, due time.Time) bool {
 	return !g.clock.Now().Before(in.due)
 }
 
-// Contains reports whether a Notification waits in a group, or was taken out of one and not released.
+// leave removes a Notification from its group, and drops a group without members. The caller holds g.mu.
+func (g *Groups) leave(n types.NamespacedName) {
+	k, ok := g.keys[n]
+	if !ok {
+		return
+	}
+	delete(g.keys, n)
+	in := g.byKey[k]
+	delete(in.members, n)
+	if len(in.members) == 0 {
+		in.timer.Stop()
+		delete(g.byKey, k)
+	}
+}
+
+// Contains reports whether a Notification waits in a group or was taken.
 func (g *Groups) Contains(n types.NamespacedName) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	_, ok := g.keys[n]
-	return ok
+	_, waits := g.keys[n]
+	return waits || g.taken[n]
 }
 
 // IsStorming reports whether a storm goes on: something waits in its group, or a digest of it was stored just now.
@@ -146,40 +176,60 @@ func (g *Groups) arm(k Key, in *group, wait time.Duration) {
 	})
 }
 
-// Take dissolves a group and returns its members. Contains reports true for them until Release.
-func (g *Groups) Take(k Key) []types.NamespacedName {
+// Take dissolves a group and returns its members and, of some others that wait elsewhere, those that were not taken
+// already. Until Release they are in no group, and Add leaves them out.
+func (g *Groups) Take(k Key, others []types.NamespacedName) []types.NamespacedName {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	in := g.byKey[k]
-	if in == nil {
-		return nil
-	}
-	in.timer.Stop()
-	delete(g.byKey, k)
 	var out []types.NamespacedName
-	for n := range in.members {
-		out = append(out, n)
+	if in := g.byKey[k]; in != nil {
+		in.timer.Stop()
+		delete(g.byKey, k)
+		for n := range in.members {
+			delete(g.keys, n)
+			out = append(out, n)
+		}
+	}
+	for _, n := range others {
+		if !g.taken[n] {
+			g.leave(n)
+			out = append(out, n)
+		}
+	}
+	for _, n := range out {
+		g.taken[n] = true
 	}
 	return out
 }
 
-// Release forgets Notifications that were taken, unless they wait in a group again.
+// Release lets Notifications that were taken be added again.
 func (g *Groups) Release(names []types.NamespacedName) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, n := range names {
-		if in := g.byKey[g.keys[n]]; in == nil || !in.members[n] {
-			delete(g.keys, n)
+		delete(g.taken, n)
+	}
+}
+
+// Return puts those Notifications that were taken and are in no digest back into a group.
+func (g *Groups) Return(k Key, names []types.NamespacedName, due time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, n := range names {
+		if _, assigned := g.assignments[n]; g.taken[n] && !assigned {
+			delete(g.taken, n)
+			g.add(k, n, due)
 		}
 	}
 }
 
-// Assign records that a digest of Notifications of a group was stored.
+// Assign records that a digest of Notifications of a group was stored. They leave their group.
 func (g *Groups) Assign(k Key, digest types.NamespacedName, members []types.NamespacedName) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.clock.Now()
 	for _, n := range members {
+		g.leave(n)
 		g.assignments[n] = assignment{digest, now}
 	}
 	if !k.isStorm() {
@@ -211,20 +261,8 @@ func (g *Groups) Remove(n types.NamespacedName) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.assignments, n)
-	k, ok := g.keys[n]
-	if !ok {
-		return
-	}
-	delete(g.keys, n)
-	in := g.byKey[k]
-	if in == nil {
-		return
-	}
-	delete(in.members, n)
-	if len(in.members) == 0 {
-		in.timer.Stop()
-		delete(g.byKey, k)
-	}
+	delete(g.taken, n)
+	g.leave(n)
 }
 
 // Place is a channel of an integration.

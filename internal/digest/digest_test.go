@@ -1,6 +1,7 @@
 package digest_test
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -91,10 +92,10 @@ func TestAGroupIsDueByItsFirstMember(t *testing.T) {
 		if m.total() != 1 || !m.Add(group, named("c"), due.Add(time.Hour)) {
 			m.Errorf("not due on time: %v", m.enqueued)
 		}
-		if got := names(m.Take(group)); got != "a b c" {
+		if got := names(m.Take(group, nil)); got != "a b c" {
 			m.Errorf("took %q", got)
 		}
-		if got := m.Take(group); got != nil {
+		if got := m.Take(group, nil); got != nil {
 			m.Errorf("took %v again", got)
 		}
 	})
@@ -116,7 +117,7 @@ func TestADueGroupEnqueuesUntilItIsTaken(t *testing.T) {
 		if by, _ = m.counts(); !maps.Equal(by, map[string]int{"a": 1, "b": 1}) {
 			m.Errorf("enqueued %v, want each once", m.enqueued)
 		}
-		m.Take(group)
+		m.Take(group, nil)
 		m.step(time.Hour)
 		if m.total() != 2 {
 			m.Errorf("enqueued %v after the group was taken", m.enqueued)
@@ -147,15 +148,15 @@ func TestContains(t *testing.T) {
 		}
 		m.Add(storm, named("a"), start)
 		m.Add(storm, named("b"), start)
-		taken := m.Take(storm)
+		taken := m.Take(storm, nil)
 		if !m.Contains(named("a")) || !m.Contains(named("b")) {
 			m.Error("lost a member that was taken and not released")
 		}
-		m.Add(storm, named("b"), start) // again
 		m.Release(taken)
-		if m.Contains(named("a")) || !m.Contains(named("b")) {
-			m.Error("released what waits again, or kept what does not")
+		if m.Contains(named("a")) || m.Contains(named("b")) {
+			m.Error("kept what was released")
 		}
+		m.Add(storm, named("b"), start)
 		m.Remove(named("b"))
 		m.Remove(named("unknown"))
 		if m.Contains(named("b")) || m.IsStorming(storm) {
@@ -168,6 +169,136 @@ func TestContains(t *testing.T) {
 	})
 }
 
+func TestTake(t *testing.T) {
+	inBubble(t, func(m *machine, start time.Time) {
+		m.Add(storm, named("a"), start)
+		m.Add(group, named("b"), start)
+		// b waits elsewhere, in the lane too; c waits in the lane only.
+		if got := names(m.Take(storm, []types.NamespacedName{named("b"), named("c")})); got != "a b c" {
+			t.Errorf("took %q", got)
+		}
+		if got := names(m.Take(group, []types.NamespacedName{named("c")})); got != "" {
+			t.Errorf("took %q twice", got)
+		}
+		if m.Add(storm, named("a"), start) || m.Add(group, named("b"), start) || m.IsStorming(storm) {
+			t.Error("what was taken was added to a group")
+		}
+		m.Return(storm, []types.NamespacedName{named("a"), named("b"), named("x")}, start.Add(time.Minute))
+		if m.Add(storm, named("a"), start) || names(m.Take(storm, nil)) != "a b" {
+			t.Error("what was returned does not wait in the group, until its time")
+		}
+	})
+}
+
+func TestAddMovesBetweenGroups(t *testing.T) {
+	inBubble(t, func(m *machine, start time.Time) {
+		m.Add(group, named("a"), start)
+		m.Add(group, named("b"), start)
+		m.Add(storm, named("a"), start)
+		if got := names(m.Take(group, nil)); got != "b" {
+			t.Errorf("the former group has %q", got)
+		}
+		m.Assign(storm, named("digest-1"), []types.NamespacedName{named("a")})
+		if got := names(m.Take(storm, nil)); got != "" {
+			t.Errorf("the group still has %q, which is in a digest", got)
+		}
+	})
+}
+
+// worker returns the steps of a worker that handles Notifications of a due group, one after the other, as the reconciler
+// does. Between two steps another worker may act. sent counts how often each Notification is in a digest or sent alone.
+func worker(m *machine, due time.Time, handled []string, sent map[string]int) iter.Seq[struct{}] {
+	return func(yield func(struct{}) bool) {
+		step := func() bool { return yield(struct{}{}) }
+		for _, name := range handled {
+			n := named(name)
+			_, assigned := m.AssignedTo(n)
+			if !step() {
+				return
+			}
+			if assigned || !m.Add(group, n, due) {
+				continue
+			}
+			if !step() {
+				return
+			}
+			taken := m.Take(group, nil)
+			if !step() {
+				return
+			}
+			var waiting []types.NamespacedName
+			for _, n := range taken {
+				if _, assigned := m.AssignedTo(n); !assigned {
+					waiting = append(waiting, n)
+				}
+			}
+			for _, n := range waiting {
+				sent[n.Name]++
+			}
+			if len(waiting) > 1 {
+				m.Assign(group, named("digest-of-"+name), waiting)
+			}
+			if !step() {
+				return
+			}
+			m.Release(taken)
+		}
+	}
+}
+
+// TestEveryOrderOfTwoWorkers has two workers handle the Notifications of a group whose time has come, in every order of
+// their steps: none is sent twice.
+func TestEveryOrderOfTwoWorkers(t *testing.T) {
+	orders := 0
+	var explore func(order []int)
+	explore = func(order []int) {
+		var more bool
+		synctest.Test(t, func(t *testing.T) {
+			m := &machine{T: t, enqueued: map[string]int{}}
+			m.Groups = digest.New(clock.RealClock{}, func(types.NamespacedName) {})
+			for _, name := range []string{"a", "b", "c"} { // all were added before the time came
+				m.Add(group, named(name), time.Now())
+			}
+			sent := map[string]int{}
+			var next [2]func() (struct{}, bool)
+			var running [2]bool
+			for i, handled := range [][]string{{"a", "c"}, {"b"}} {
+				var stop func()
+				next[i], stop = iter.Pull(worker(m, time.Now(), handled, sent))
+				defer stop()
+				running[i] = true
+			}
+			for _, i := range order {
+				_, running[i] = next[i]()
+			}
+			more = running[0] && running[1]
+			for i := range next {
+				for ok := running[i]; ok && !more; {
+					_, ok = next[i]()
+				}
+			}
+			for name, times := range sent {
+				if times > 1 {
+					t.Errorf("order %v: %s is sent %d times", order, name, times)
+				}
+			}
+			for _, n := range []string{"a", "b", "c"} {
+				m.Remove(named(n)) // stops the timers
+			}
+		})
+		if !more {
+			orders++
+			return
+		}
+		explore(append(slices.Clone(order), 0))
+		explore(append(slices.Clone(order), 1))
+	}
+	explore(nil)
+	if orders < 100 {
+		t.Errorf("only %d orders", orders)
+	}
+}
+
 func TestIsStorming(t *testing.T) {
 	inBubble(t, func(m *machine, start time.Time) {
 		if m.IsStorming(storm) {
@@ -177,7 +308,7 @@ func TestIsStorming(t *testing.T) {
 		if !m.IsStorming(storm) {
 			m.Error("calm while something waits")
 		}
-		m.Release(m.Take(storm))
+		m.Release(m.Take(storm, nil))
 		if m.IsStorming(storm) {
 			m.Error("storming though no digest was stored")
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/digest"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
 // maxMentions bounds how many users and groups a digest mentions.
@@ -91,17 +92,16 @@ func (r *Reconciler) holdForDigest(ctx context.Context, s *scope) (o *kit.Outcom
 	if !r.groups.Add(key, s.key(), due) {
 		return waiting, true
 	}
-	if lane.PriorityBacklog() > 0 ||
-		grouped && lane.Backlog() >= capacity { // the next digest waits for the last one; more may join it meanwhile
+	if lane.PriorityBacklog() > 0 || grouped && lane.Backlog() >= capacity {
+		// The next digest waits for the last one. More may join it meanwhile.
 		r.groups.Postpone(key, s.now.Add(digest.Window))
 		return waiting, true
 	}
-	if err := r.storeDigests(ctx, s, key); err != nil {
-		r.groups.Postpone(key, s.now.Add(digest.Window))
+	alone, err := r.storeDigests(ctx, s, key)
+	if err != nil {
 		return kit.Retry(err), true
 	}
-	_, assigned := r.groups.AssignedTo(s.key())
-	return kit.Waiting(), assigned
+	return kit.Waiting(), !alone
 }
 
 // groupOf returns the group in which a Notification waits, until when, and whether its rule asks for it.
@@ -119,40 +119,75 @@ func (r *Reconciler) groupOf(s *scope) (key digest.Key, due time.Time, grouped b
 }
 
 // storeDigests stores digests of all Notifications that wait in a group and, in a storm, of those that wait in the
-// channel's lane to be sent alone. A single one is sent alone.
-func (r *Reconciler) storeDigests(ctx context.Context, s *scope, key digest.Key) error {
-	names := r.groups.Take(key)
-	defer r.groups.Release(names)
+// channel's lane to be sent alone. It reports whether the Notification of the scope is left to be sent alone.
+func (r *Reconciler) storeDigests(ctx context.Context, s *scope, key digest.Key) (alone bool, err error) {
+	if err := r.storeUnconfirmed(ctx, s, key); err != nil {
+		return false, err
+	}
+	var withdrawn []types.NamespacedName
 	if key.RuleUID == "" {
-		withdrawn := r.lane(s).Withdraw(func(n types.NamespacedName) bool { return n.Namespace == s.notification.Namespace })
-		names = append(names, withdrawn...)
+		withdrawn = r.lane(s).Withdraw(func(n types.NamespacedName) bool { return n.Namespace == s.notification.Namespace })
 		defer r.resubmitUnassigned(s, withdrawn)
 	}
-	waiting, err := r.undelivered(ctx, names)
+	names := r.groups.Take(key, withdrawn)
+	defer r.groups.Release(names)
+	waiting, err := r.undigested(ctx, names)
 	if err != nil {
-		r.regroup(key, names, s.now)
-		return err
+		r.groups.Return(key, names, s.now.Add(digest.Window))
+		return false, err
 	}
 	for part := range slices.Chunk(waiting, digest.MaxMembers) {
 		if len(part) == 1 {
-			r.Enqueuer.EnqueueFirst(client.ObjectKeyFromObject(part[0])) // by now there is room for it
+			if alone = part[0].Name == s.notification.Name; !alone {
+				r.Enqueuer.EnqueueFirst(client.ObjectKeyFromObject(part[0])) // by now there is room for it
+			}
 			continue
 		}
 		d := newDigest(part)
-		err := r.Client.Create(ctx, d)
-		if err != nil && !apierrors.IsAlreadyExists(err) {
-			r.regroup(key, names, s.now)
-			return fmt.Errorf("storing digest %s: %w", d.Name, err)
+		if err := r.storeDigest(ctx, key, d); err != nil {
+			if !outbox.IsRejected(err) {
+				r.unconfirmed.Store(key, d)
+			}
+			r.groups.Return(key, names, s.now.Add(digest.Window))
+			return false, err
 		}
-		if err == nil { // otherwise it was counted before, and the answer was lost
-			digestSizes.Observe(float64(len(part)))
-		}
-		members := make([]types.NamespacedName, len(part))
-		for i, n := range part {
-			members[i] = client.ObjectKeyFromObject(n)
-		}
-		r.groups.Assign(key, client.ObjectKeyFromObject(d), members)
 	}
+	return alone, nil
+}
+
+// storeUnconfirmed stores the digest of a group again that may have been stored, without the answer having arrived. It
+// must be the same one: its members could otherwise be in two.
+func (r *Reconciler) storeUnconfirmed(ctx context.Context, s *scope, key digest.Key) error {
+	d, ok := r.unconfirmed.Load(key)
+	if !ok {
+		return nil
+	}
+	err := r.storeDigest(ctx, key, d.(*v1alpha1.Notification).DeepCopy())
+	if err != nil && !outbox.IsRejected(err) {
+		r.groups.Postpone(key, s.now.Add(digest.Window))
+		return err
+	}
+	r.unconfirmed.Delete(key)
+	return nil
+}
+
+// storeDigest stores a digest, unless it is stored already, and assigns its members to it.
+func (r *Reconciler) storeDigest(ctx context.Context, key digest.Key, d *v1alpha1.Notification) error {
+	name := client.ObjectKeyFromObject(d)
+	members := make([]types.NamespacedName, len(d.Spec.Members))
+	for i, m := range d.Spec.Members {
+		members[i] = types.NamespacedName{Namespace: d.Namespace, Name: string(m)}
+	}
+	d.ResourceVersion = ""
+	d.UID = ""
+	err := r.Client.Create(ctx, d)
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("storing digest %s: %w", name, err)
+	}
+	if err == nil { // otherwise it was counted before, and the answer was lost
+		digestSizes.Observe(float64(len(members)))
+	}
+	r.groups.Assign(key, name, members)
 	return nil
 }
 
@@ -167,35 +202,30 @@ func (r *Reconciler) resubmitUnassigned(s *scope, withdrawn []types.NamespacedNa
 	}
 }
 
-// undelivered returns those of some Notifications that are still to be sent and are in no digest, in the order of
-// their creation.
-func (r *Reconciler) undelivered(ctx context.Context, names []types.NamespacedName) ([]*v1alpha1.Notification, error) {
+// undigested returns those of some Notifications that are still to be sent and are in no digest, in the order of their
+// creation.
+func (r *Reconciler) undigested(ctx context.Context, names []types.NamespacedName) ([]*v1alpha1.Notification, error) {
 	var out []*v1alpha1.Notification
 	for _, name := range names {
-		if _, assigned := r.groups.AssignedTo(name); assigned {
-			continue
-		}
 		n := &v1alpha1.Notification{}
-		err := r.Client.Get(ctx, name, n)
-		if err == nil && !condition.IsSettled(n) && n.DeletionTimestamp.IsZero() {
-			out = append(out, n)
-		} else if client.IgnoreNotFound(err) != nil {
+		if err := r.Client.Get(ctx, name, n); apierrors.IsNotFound(err) {
+			continue
+		} else if err != nil {
 			return nil, fmt.Errorf("reading Notification %s: %w", name, err)
+		}
+		digests, err := index.DigestsWith(ctx, r.Client, name.Namespace, name.Name)
+		if err != nil {
+			return nil, fmt.Errorf("finding the digest of Notification %s: %w", name, err)
+		}
+		_, assigned := r.groups.AssignedTo(name)
+		if !assigned && len(digests) == 0 && !condition.IsSettled(n) && n.DeletionTimestamp.IsZero() {
+			out = append(out, n)
 		}
 	}
 	slices.SortFunc(out, func(a, b *v1alpha1.Notification) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
 	})
 	return out, nil
-}
-
-// regroup adds Notifications that are in no digest to their group again.
-func (r *Reconciler) regroup(key digest.Key, names []types.NamespacedName, now time.Time) {
-	for _, n := range names {
-		if _, assigned := r.groups.AssignedTo(n); !assigned {
-			r.groups.Add(key, n, now.Add(digest.Window))
-		}
-	}
 }
 
 // newDigest returns the Notification that sends others together. Its name depends on the members alone.
