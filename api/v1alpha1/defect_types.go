@@ -8,13 +8,13 @@ import (
 )
 
 // DefectSpec describes one finding of a test, as reported by a person or a Job.
-// +kubebuilder:validation:XValidation:rule="has(self.fingerprint) == has(oldSelf.fingerprint) && (!has(self.fingerprint) || self.fingerprint == oldSelf.fingerprint)",message="fingerprint is immutable: it says which defect this is; create another Defect instead",fieldPath=".fingerprint"
+// +kubebuilder:validation:XValidation:rule="has(self.fingerprint) == has(oldSelf.fingerprint) && (!has(self.fingerprint) || self.fingerprint == oldSelf.fingerprint)",message="fingerprint is immutable because it identifies the defect; create another Defect instead",fieldPath=".fingerprint"
 type DefectSpec struct {
 	// title summarizes the problem in one line. It becomes the ticket's summary, shortened to 255 characters.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule="self.matches('[^\\\\s\\\\p{Z}]')",message="must not be blank: say in one line what is wrong"
+	// +kubebuilder:validation:XValidation:rule="self.matches('[^\\\\s\\\\p{Z}]')",message="must not be blank; summarize the problem in one line"
 	Title string `json:"title"`
 
 	// severity is Critical, High, Medium or Low.
@@ -50,7 +50,7 @@ type DefectSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$')",message="must be a suite's id, that is a label value: letters, digits, '-', '_' and '.', starting and ending with a letter or digit"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$')",message="must be the ID of a suite, which is a label value: letters, digits, '-', '_' and '.', starting and ending with a letter or digit"
 	Suite string `json:"suite,omitempty"`
 
 	// run is the name of the Job that found the defect.
@@ -146,7 +146,7 @@ type DefectJira struct {
 // +kubebuilder:printcolumn:name="Jira Status",type=string,JSONPath=`.status.jira.status`,priority=1
 // +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.jira.url`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.jira) || !has(oldSelf.status.jira.key) || (has(self.spec.jira) && has(self.spec.jira.integrationRef)) == (has(oldSelf.spec.jira) && has(oldSelf.spec.jira.integrationRef)) && (!has(self.spec.jira) || !has(self.spec.jira.integrationRef) || self.spec.jira.integrationRef == oldSelf.spec.jira.integrationRef)",message="spec.jira.integrationRef cannot change once there is a ticket: status.jira.key names it",fieldPath=".spec.jira.integrationRef"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.jira) || !has(oldSelf.status.jira.key) || (has(self.spec.jira) && has(self.spec.jira.integrationRef)) == (has(oldSelf.spec.jira) && has(oldSelf.spec.jira.integrationRef)) && (!has(self.spec.jira) || !has(self.spec.jira.integrationRef) || self.spec.jira.integrationRef == oldSelf.spec.jira.integrationRef)",message="spec.jira.integrationRef is immutable once the Defect has a ticket; status.jira.key names the ticket",fieldPath=".spec.jira.integrationRef"
 type Defect struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object metadata.

@@ -36,7 +36,7 @@ type JiraIntegrationSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=2
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Z0-9_]+$')",message="must be a project key such as VOICE: upper case letters, digits and '_', starting with a letter"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Z0-9_]+$')",message="must be a project key such as VOICE: uppercase letters, digits and '_', starting with a letter"
 	ProjectKey string `json:"projectKey"`
 
 	// issueType is the name of the tickets' issue type. Defaults to Bug.
@@ -143,7 +143,7 @@ type JiraBasicAuth struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=255
-	// +kubebuilder:validation:XValidation:rule="!self.matches('[:\\\\s[:cntrl:]]')",message="must be an e-mail address or user name, without spaces and ':'"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[:\\\\s[:cntrl:]]')",message="must be an e-mail address or a user name, without spaces or ':'"
 	Username string `json:"username"`
 
 	// tokenSecretRef names the Secret key that holds the API token or password.

@@ -3,7 +3,7 @@ package v1alpha1
 // JiraLabel is a label of a Jira issue.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=255
-// +kubebuilder:validation:XValidation:rule="!self.matches('[\\\\s\\\\p{Z}[:cntrl:]]')",message="must not contain spaces or control characters: Jira refuses them in labels"
+// +kubebuilder:validation:XValidation:rule="!self.matches('[\\\\s\\\\p{Z}[:cntrl:]]')",message="must not contain spaces or control characters, which Jira does not allow in labels"
 type JiraLabel string
 
 // JiraName is the name of a Jira status, priority or resolution.

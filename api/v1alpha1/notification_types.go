@@ -6,7 +6,7 @@ import (
 )
 
 // NotificationSpec describes one delivery: the event, the rule that matched it, and the destination. It is immutable.
-// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec is immutable: a Notification records what is to be delivered; delete it to call it off"
+// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec is immutable because it records what the operator delivers; to cancel the delivery, delete the Notification"
 type NotificationSpec struct {
 	// rule is the rule that matched the event.
 	// +required
@@ -74,7 +74,7 @@ type NotificationEvent struct {
 	// labels are the labels of the object that the event is about.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317)",message="a key may have at most 317 characters"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317)",message="a key must have at most 317 characters"
 	Labels map[string]EventLabel `json:"labels,omitempty"`
 
 	// subject is the object that the event is about, if there is one.

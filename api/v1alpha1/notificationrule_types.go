@@ -139,8 +139,8 @@ type GroupKey string
 type Weekday string
 
 // MuteWindow is a daily period. It may cross midnight and belongs to the day on which it starts.
-// +kubebuilder:validation:XValidation:rule="self.start != self.end",message="start and end must differ: for a whole day use 00:00 to 24:00",fieldPath=".end"
-// +kubebuilder:validation:XValidation:rule="self.start != '24:00'",message="start must be before 24:00, which is the end of the day: use 00:00",fieldPath=".start"
+// +kubebuilder:validation:XValidation:rule="self.start != self.end",message="start and end must differ; for a whole day, use 00:00 to 24:00",fieldPath=".end"
+// +kubebuilder:validation:XValidation:rule="self.start != '24:00'",message="start must be before 24:00; for the beginning of a day, use 00:00",fieldPath=".start"
 type MuteWindow struct {
 	// days are the days on which the window starts, Monday to Sunday. If empty, every day.
 	// +optional
@@ -167,7 +167,7 @@ type MuteWindow struct {
 // TimeOfDay is a time of day in hours and minutes.
 // +kubebuilder:validation:MinLength=5
 // +kubebuilder:validation:MaxLength=5
-// +kubebuilder:validation:XValidation:rule="self.matches('^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$')",message="must be a time of day as 15:04, from 00:00 to 24:00"
+// +kubebuilder:validation:XValidation:rule="self.matches('^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$')",message="must be a time of day such as 15:04, from 00:00 to 24:00"
 type TimeOfDay string
 
 // Condition types of a NotificationRule, both always present.

@@ -4,8 +4,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // SlackIntegrationSpec configures the connection to one Slack workspace.
 // +kubebuilder:validation:ExactlyOneOf=webhook;bot
-// +kubebuilder:validation:XValidation:rule="!has(self.bot) || has(self.defaultChannel)",message="defaultChannel is required with bot: name the channel that messages go to when a rule names none",fieldPath=".defaultChannel"
-// +kubebuilder:validation:XValidation:rule="!has(self.oauth) || has(self.bot)",message="oauth needs bot: bot.tokenSecretRef says where the installed token is kept",fieldPath=".oauth"
+// +kubebuilder:validation:XValidation:rule="!has(self.bot) || has(self.defaultChannel)",message="defaultChannel is required with bot; set it to the channel for rules that name no channel",fieldPath=".defaultChannel"
+// +kubebuilder:validation:XValidation:rule="!has(self.oauth) || has(self.bot)",message="oauth requires bot; bot.tokenSecretRef names the Secret key that the operator writes the token to",fieldPath=".oauth"
 type SlackIntegrationSpec struct {
 	// default makes this the integration of all rules in this namespace that name none. Set it on at most one
 	// integration in a namespace: with two, such rules get the reason IntegrationAmbiguous.
@@ -69,7 +69,7 @@ type SlackIntegrationSpec struct {
 // SlackChannel is the name of a channel with its #, or the ID of a channel or user.
 // +kubebuilder:validation:MinLength=2
 // +kubebuilder:validation:MaxLength=81
-// +kubebuilder:validation:XValidation:rule="self.matches('^(#[\\\\p{Ll}\\\\p{Lo}\\\\p{Lm}\\\\p{N}_-]{1,80}|[CGDUW][A-Z0-9]{2,24})$')",message="must be a channel name such as #voice-ai-alerts (lower case, no spaces) or an ID such as C0123456789"
+// +kubebuilder:validation:XValidation:rule="self.matches('^(#[\\\\p{Ll}\\\\p{Lo}\\\\p{Lm}\\\\p{N}_-]{1,80}|[CGDUW][A-Z0-9]{2,24})$')",message="must be a channel name such as #voice-ai-alerts (lowercase, no spaces) or an ID such as C0123456789"
 type SlackChannel string
 
 // HTTPURL is an absolute http or https URL without credentials, query or fragment.

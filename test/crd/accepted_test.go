@@ -9,31 +9,31 @@ import (
 )
 
 const (
-	slack  = "SlackIntegration"
-	jira   = "JiraIntegration"
-	rule   = "NotificationRule"
-	defect = "Defect"
-	notif  = "Notification"
+	slack        = "SlackIntegration"
+	jira         = "JiraIntegration"
+	rule         = "NotificationRule"
+	defect       = "Defect"
+	notification = "Notification"
 
-	bot      = "bot: {tokenSecretRef: {name: s, key: k}}\n  defaultChannel: \"#alerts\""
-	webhook  = "webhook: {urlSecretRef: {name: s, key: k}}"
-	basic    = "basic: {username: bot@example.com, tokenSecretRef: {name: s, key: k}}"
-	jiraSpec = "apiURL: https://jira.example.com\n  projectKey: VOICE\n  " + basic
-	ruleSpec = "eventTypes: [DefectCreated]"
-	bug      = "title: It is broken\n  severity: High"
-	event    = `event: {id: e1, type: DefectCreated, time: "2026-03-01T12:00:00Z"}`
-	told     = "rule: {name: r, uid: u}\n  " + event
+	bot              = "bot: {tokenSecretRef: {name: s, key: k}}\n  defaultChannel: \"#alerts\""
+	webhook          = "webhook: {urlSecretRef: {name: s, key: k}}"
+	basic            = "basic: {username: bot@example.com, tokenSecretRef: {name: s, key: k}}"
+	jiraSpec         = "apiURL: https://jira.example.com\n  projectKey: VOICE\n  " + basic
+	ruleSpec         = "eventTypes: [DefectCreated]"
+	defectSpec       = "title: It is broken\n  severity: High"
+	event            = `event: {id: e1, type: DefectCreated, time: "2026-03-01T12:00:00Z"}`
+	notificationSpec = "rule: {name: r, uid: u}\n  " + event
 )
 
-// and puts lines of a spec together.
-func and(lines ...string) string { return strings.Join(lines, "\n  ") }
+// lines joins lines of a spec.
+func lines(lines ...string) string { return strings.Join(lines, "\n  ") }
 
-// many is a list of an item n times.
-func many(n int, item string) string {
+// repeat returns a list that contains an item n times.
+func repeat(n int, item string) string {
 	return "[" + strings.TrimSuffix(strings.Repeat(item+", ", n), ", ") + "]"
 }
 
-// numbered are n different items.
+// numbered returns a list of n different items.
 func numbered(n int, prefix string) string {
 	var items []string
 	for i := range n {
@@ -42,7 +42,7 @@ func numbered(n int, prefix string) string {
 	return "[" + strings.Join(items, ", ") + "]"
 }
 
-// keys is a map of n keys.
+// keys returns a map with n keys.
 func keys(n int) string {
 	var entries []string
 	for i := range n {
@@ -51,39 +51,42 @@ func keys(n int) string {
 	return "{" + strings.Join(entries, ", ") + "}"
 }
 
-// toldWith is a notification whose event has one thing more.
-func toldWith(more string) string { return strings.TrimSuffix(told, "}") + ", " + more + "}" }
+// notificationSpecWith returns the spec of a Notification whose event has one more field.
+func notificationSpecWith(field string) string {
+	return strings.TrimSuffix(notificationSpec, "}") + ", " + field + "}"
+}
 
+// long returns a string of n characters.
 func long(n int) string { return strings.Repeat("a", n) }
 
 func TestAccepted(t *testing.T) {
 	for name, c := range map[string]struct{ kind, spec string }{
-		"a bot":                              {slack, bot},
-		"a webhook":                          {slack, webhook},
-		"a bot with everything":              {slack, and(bot, "default: true", "signingSecretRef: {name: s, key: k}", "appTokenSecretRef: {name: s, key: k}", "oauth: {clientID: c, clientSecretRef: {name: s, key: k}}", "apiURL: https://slack-gov.com/api/", "rateLimit: {channelMessagesPerMinute: 30, workspaceMessagesPerMinute: 200}", "allowedNamespaces: {from: Selector, selector: {matchLabels: {team: a}}}", "probeIntervalSeconds: 60", "suspend: true")},
-		"a channel by ID":                    {slack, and("bot: {tokenSecretRef: {name: s, key: k}}", "defaultChannel: C0123456789")},
-		"a channel in another script":        {slack, and("bot: {tokenSecretRef: {name: s, key: k}}", `defaultChannel: "#アラート"`)},
-		"a loopback URL with a port":         {slack, and(bot, "apiURL: http://127.0.0.1:8080/api/")},
-		"an app that is yet to be installed": {slack, and(bot, "oauth: {clientID: c, clientSecretRef: {name: s, key: k}}")},
-		"all namespaces":                     {slack, and(bot, "allowedNamespaces: {from: All}")},
-		"namespaces by an empty selector":    {slack, and(bot, "allowedNamespaces: {from: Selector, selector: {}}")},
-		"a channel of the greatest length":   {slack, and(webhook, `defaultChannel: "#`+long(80)+`"`)},
-		"basic":                              {jira, jiraSpec},
-		"a gateway":                          {jira, and("apiURL: https://api.atlassian.com/ex/jira/0a1b2c3d-0000-0000-0000-000000000000", "siteURL: https://example.atlassian.net", "projectKey: VOICE", basic)},
-		"as many labels as may be":           {jira, and(jiraSpec, "labels: "+numbered(20, "l"))},
-		"bearer":                             {jira, and("apiURL: https://jira.example.com", "projectKey: A1_B", "bearer: {tokenSecretRef: {name: s, key: k}}")},
-		"a Jira with everything":             {jira, and(jiraSpec, "siteURL: https://example.atlassian.net", "deployment: Cloud", "issueType: Bug", "labels: [a, b]", "priorities: {critical: P1}", `fields: [{name: customfield_10010, type: Option, template: "{{ .suite }}"}]`, "autoCreate: {enabled: true, minSeverity: High, categories: [Defect, EdgeCase], selector: {matchExpressions: [{key: a, operator: In, values: [b]}]}}", "states: [{status: Done, state: Closed}]", "transitions: [{state: Open, status: To Do}]", "reopen: {policy: Reopen, withinSeconds: 3600, exceptResolutions: [Duplicate]}", "pollIntervalSeconds: 60", "settleSeconds: 10", "webhookSecretRef: {name: s, key: k}", "rateLimit: {requestsPerSecond: 10, concurrency: 4}")},
-		"a rule":                             {rule, ruleSpec},
-		"a rule with everything":             {rule, and("eventTypes: [DefectCreated, SystemAlertFiring]", "selector: {matchExpressions: [{key: a, operator: Exists}]}", "minSeverity: Medium", `when: event.severity == "High"`, "integrationRef: {name: slack, namespace: platform}", `channel: "#dev"`, "mentions: [here, channel, U0123456789, S0123456789]", `template: {title: "{{ .title }}", body: b}`, "grouping: {by: [suite], windowSeconds: 60}", `muteWindows: [{days: [Saturday, Sunday], start: "00:00", end: "24:00", timeZone: Europe/Berlin}]`)},
-		"a mute window over midnight":        {rule, and(ruleSpec, `muteWindows: [{start: "22:00", end: "06:00"}]`)},
-		"labels with and without a domain":   {rule, and(ruleSpec, `selector: {matchLabels: {team: a, example.com/tier: ""}, matchExpressions: [{key: example.com/x, operator: NotIn, values: [a.b_c-d]}, {key: gone, operator: DoesNotExist}]}`)},
-		"every type of event":                {rule, "eventTypes: [TestRunCompleted, DefectCreated, DefectTicketed, DefectStateChanged, EdgeCaseDiscovered, SystemAlertFiring, SystemAlertResolved, IntegrationUnhealthy, IntegrationRecovered]"},
-		"a defect":                           {defect, bug},
-		"a title in another script":          {defect, "title: 予約が確認されない\n  severity: Low"},
-		"a defect with everything":           {defect, and(bug, "category: EdgeCase", "description: |\n    two\n    lines", "stepsToReproduce: s", "expectedResult: e", "actualResult: a", "suite: smoke", "run: smoke-1", "testCase: t", "fingerprint: a/b:c=1", `occurrence: {time: "2026-03-01T12:00:00Z", run: smoke-1}`, "state: InProgress", "jira: {integrationRef: {name: jira}, create: Always, labels: [x]}")},
-		"the longest title":                  {defect, "title: " + long(512) + "\n  severity: Low"},
-		"a notification":                     {notif, told},
-		"a notification with all data":       {notif, and("rule: {name: r, uid: u}", `channel: "#a"`, "integrationRef: {name: i}", `event: {id: e1, type: DefectCreated, time: "2026-03-01T12:00:00Z", severity: High, labels: {a: b}, subject: {kind: Defect, name: d}, data: {n: 1, list: [a], deep: {x: true}}}`)},
+		"a bot":                            {slack, bot},
+		"a webhook":                        {slack, webhook},
+		"a bot with all fields":            {slack, lines(bot, "default: true", "signingSecretRef: {name: s, key: k}", "appTokenSecretRef: {name: s, key: k}", "oauth: {clientID: c, clientSecretRef: {name: s, key: k}}", "apiURL: https://slack-gov.com/api/", "rateLimit: {channelMessagesPerMinute: 30, workspaceMessagesPerMinute: 200}", "allowedNamespaces: {from: Selector, selector: {matchLabels: {team: a}}}", "probeIntervalSeconds: 60", "suspend: true")},
+		"a channel by ID":                  {slack, lines("bot: {tokenSecretRef: {name: s, key: k}}", "defaultChannel: C0123456789")},
+		"a channel in another script":      {slack, lines("bot: {tokenSecretRef: {name: s, key: k}}", `defaultChannel: "#アラート"`)},
+		"a loopback URL with a port":       {slack, lines(bot, "apiURL: http://127.0.0.1:8080/api/")},
+		"an app before its installation":   {slack, lines(bot, "oauth: {clientID: c, clientSecretRef: {name: s, key: k}}")},
+		"all namespaces":                   {slack, lines(bot, "allowedNamespaces: {from: All}")},
+		"namespaces by an empty selector":  {slack, lines(bot, "allowedNamespaces: {from: Selector, selector: {}}")},
+		"the longest channel name":         {slack, lines(webhook, `defaultChannel: "#`+long(80)+`"`)},
+		"basic":                            {jira, jiraSpec},
+		"a gateway":                        {jira, lines("apiURL: https://api.atlassian.com/ex/jira/0a1b2c3d-0000-0000-0000-000000000000", "siteURL: https://example.atlassian.net", "projectKey: VOICE", basic)},
+		"the most labels":                  {jira, lines(jiraSpec, "labels: "+numbered(20, "l"))},
+		"bearer":                           {jira, lines("apiURL: https://jira.example.com", "projectKey: A1_B", "bearer: {tokenSecretRef: {name: s, key: k}}")},
+		"a Jira with all fields":           {jira, lines(jiraSpec, "siteURL: https://example.atlassian.net", "deployment: Cloud", "issueType: Bug", "labels: [a, b]", "priorities: {critical: P1}", `fields: [{name: customfield_10010, type: Option, template: "{{ .suite }}"}]`, "autoCreate: {enabled: true, minSeverity: High, categories: [Defect, EdgeCase], selector: {matchExpressions: [{key: a, operator: In, values: [b]}]}}", "states: [{status: Done, state: Closed}]", "transitions: [{state: Open, status: To Do}]", "reopen: {policy: Reopen, withinSeconds: 3600, exceptResolutions: [Duplicate]}", "pollIntervalSeconds: 60", "settleSeconds: 10", "webhookSecretRef: {name: s, key: k}", "rateLimit: {requestsPerSecond: 10, concurrency: 4}")},
+		"a rule":                           {rule, ruleSpec},
+		"a rule with all fields":           {rule, lines("eventTypes: [DefectCreated, SystemAlertFiring]", "selector: {matchExpressions: [{key: a, operator: Exists}]}", "minSeverity: Medium", `when: event.severity == "High"`, "integrationRef: {name: slack, namespace: platform}", `channel: "#dev"`, "mentions: [here, channel, U0123456789, S0123456789]", `template: {title: "{{ .title }}", body: b}`, "grouping: {by: [suite], windowSeconds: 60}", `muteWindows: [{days: [Saturday, Sunday], start: "00:00", end: "24:00", timeZone: Europe/Berlin}]`)},
+		"a mute window over midnight":      {rule, lines(ruleSpec, `muteWindows: [{start: "22:00", end: "06:00"}]`)},
+		"labels with and without a domain": {rule, lines(ruleSpec, `selector: {matchLabels: {team: a, example.com/tier: ""}, matchExpressions: [{key: example.com/x, operator: NotIn, values: [a.b_c-d]}, {key: gone, operator: DoesNotExist}]}`)},
+		"every type of event":              {rule, "eventTypes: [TestRunCompleted, DefectCreated, DefectTicketed, DefectStateChanged, EdgeCaseDiscovered, SystemAlertFiring, SystemAlertResolved, IntegrationUnhealthy, IntegrationRecovered]"},
+		"a defect":                         {defect, defectSpec},
+		"a title in another script":        {defect, "title: 予約が確認されない\n  severity: Low"},
+		"a defect with all fields":         {defect, lines(defectSpec, "category: EdgeCase", "description: |\n    two\n    lines", "stepsToReproduce: s", "expectedResult: e", "actualResult: a", "suite: smoke", "run: smoke-1", "testCase: t", "fingerprint: a/b:c=1", `occurrence: {time: "2026-03-01T12:00:00Z", run: smoke-1}`, "state: InProgress", "jira: {integrationRef: {name: jira}, create: Always, labels: [x]}")},
+		"the longest title":                {defect, "title: " + long(512) + "\n  severity: Low"},
+		"a notification":                   {notification, notificationSpec},
+		"a notification with all fields":   {notification, lines("rule: {name: r, uid: u}", `channel: "#a"`, "integrationRef: {name: i}", `event: {id: e1, type: DefectCreated, time: "2026-03-01T12:00:00Z", severity: High, labels: {a: b}, subject: {kind: Defect, name: d}, data: {n: 1, list: [a], deep: {x: true}}}`)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := object(t, c.kind, c.spec)
@@ -91,7 +94,7 @@ func TestAccepted(t *testing.T) {
 			if err := create(t, o); err != nil {
 				t.Fatal(err)
 			}
-			kept(t, "spec", given.Object["spec"], o.Object["spec"])
+			expectKept(t, "spec", given.Object["spec"], o.Object["spec"])
 			if g, _, _ := unstructured.NestedInt64(o.Object, "status", "observedGeneration"); g != -1 {
 				t.Errorf("status.observedGeneration is %d before the first status, want -1", g)
 			}
@@ -99,8 +102,8 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// kept checks that everything that was given is there as it was given.
-func kept(t *testing.T, path string, given, got any) {
+// expectKept checks that the API server kept all given values.
+func expectKept(t *testing.T, path string, given, got any) {
 	t.Helper()
 	switch given := given.(type) {
 	case map[string]any:
@@ -110,7 +113,7 @@ func kept(t *testing.T, path string, given, got any) {
 			return
 		}
 		for k, v := range given {
-			kept(t, path+"."+k, v, m[k])
+			expectKept(t, path+"."+k, v, m[k])
 		}
 	case []any:
 		l, ok := got.([]any)
@@ -119,7 +122,7 @@ func kept(t *testing.T, path string, given, got any) {
 			return
 		}
 		for i, v := range given {
-			kept(t, fmt.Sprintf("%s[%d]", path, i), v, l[i])
+			expectKept(t, fmt.Sprintf("%s[%d]", path, i), v, l[i])
 		}
 	default:
 		if got != given {

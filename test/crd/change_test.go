@@ -6,15 +6,16 @@ import (
 	"testing"
 )
 
-// change is one line of a spec that is replaced after the object was made; "" leaves a spec without that line.
+// A change replaces one line of a spec. "" means that the spec lacks the line.
 type change struct{ before, after string }
 
 var (
-	ticketed    = map[string]any{"jira": map[string]any{"key": "VOICE-1"}}
-	refA, refB  = "jira: {integrationRef: {name: a}}", "jira: {integrationRef: {name: b}}"
-	printA      = "fingerprint: a"
-	channelA    = `channel: "#a"`
-	integration = "spec.jira.integrationRef"
+	ticketed       = map[string]any{"jira": map[string]any{"key": "VOICE-1"}}
+	refA           = "jira: {integrationRef: {name: a}}"
+	refB           = "jira: {integrationRef: {name: b}}"
+	fingerprintA   = "fingerprint: a"
+	channelA       = `channel: "#a"`
+	integrationRef = "spec.jira.integrationRef"
 )
 
 func TestChange(t *testing.T) {
@@ -22,28 +23,28 @@ func TestChange(t *testing.T) {
 		kind, spec string
 		status     map[string]any
 		change     change
-		// field and says are "" where the change is accepted.
-		field, says string
+		// field and message are "" if the change is accepted.
+		field, message string
 	}{
-		"a defect's fingerprint changes":            {defect, bug, nil, change{printA, "fingerprint: b"}, "spec.fingerprint", "fingerprint is immutable"},
-		"a defect's fingerprint comes":              {defect, bug, nil, change{"", printA}, "spec.fingerprint", "fingerprint is immutable"},
-		"a defect's fingerprint goes":               {defect, bug, nil, change{printA, ""}, "spec.fingerprint", "fingerprint is immutable"},
-		"a ticketed defect's integration changes":   {defect, bug, ticketed, change{refA, refB}, integration, "cannot change once there is a ticket"},
-		"a ticketed defect's integration comes":     {defect, bug, ticketed, change{"", refA}, integration, "cannot change once there is a ticket"},
-		"a ticketed defect's integration goes":      {defect, bug, ticketed, change{refA, ""}, integration, "cannot change once there is a ticket"},
-		"a ticketed defect's namespace comes":       {defect, bug, ticketed, change{refA, "jira: {integrationRef: {name: a, namespace: other}}"}, integration, "cannot change once there is a ticket"},
-		"a ticketed defect's labels change":         {defect, bug, ticketed, change{refA, "jira: {integrationRef: {name: a}, labels: [x]}"}, "", ""},
-		"a ticketed defect gets jira without a ref": {defect, bug, ticketed, change{"", "jira: {create: Never}"}, "", ""},
-		"a ticketed defect's state changes":         {defect, bug, ticketed, change{"state: Open", "state: Closed"}, "", ""},
-		"a defect's integration without a ticket":   {defect, bug, nil, change{refA, refB}, "", ""},
-		"a notification's channel changes":          {notif, told, nil, change{channelA, `channel: "#b"`}, "spec", "spec is immutable"},
-		"a notification's channel goes":             {notif, told, nil, change{channelA, ""}, "spec", "spec is immutable"},
-		"a rule's channel changes":                  {rule, ruleSpec, nil, change{channelA, `channel: "#b"`}, "", ""},
-		"an integration's way in changes":           {slack, `defaultChannel: "#a"`, nil, change{webhook, "bot: {tokenSecretRef: {name: s, key: k}}"}, "", ""},
-		"an integration gets a second way in":       {slack, bot, nil, change{"", webhook}, "spec", "exactly one of the fields in [webhook bot] must be set"},
+		"a defect's fingerprint is changed":                         {defect, defectSpec, nil, change{fingerprintA, "fingerprint: b"}, "spec.fingerprint", "fingerprint is immutable"},
+		"a defect's fingerprint is added":                           {defect, defectSpec, nil, change{"", fingerprintA}, "spec.fingerprint", "fingerprint is immutable"},
+		"a defect's fingerprint is removed":                         {defect, defectSpec, nil, change{fingerprintA, ""}, "spec.fingerprint", "fingerprint is immutable"},
+		"the integration of a ticketed defect is changed":           {defect, defectSpec, ticketed, change{refA, refB}, integrationRef, "is immutable once the Defect has a ticket"},
+		"the integration of a ticketed defect is added":             {defect, defectSpec, ticketed, change{"", refA}, integrationRef, "is immutable once the Defect has a ticket"},
+		"the integration of a ticketed defect is removed":           {defect, defectSpec, ticketed, change{refA, ""}, integrationRef, "is immutable once the Defect has a ticket"},
+		"the integration's namespace of a ticketed defect is added": {defect, defectSpec, ticketed, change{refA, "jira: {integrationRef: {name: a, namespace: other}}"}, integrationRef, "is immutable once the Defect has a ticket"},
+		"the labels of a ticketed defect are changed":               {defect, defectSpec, ticketed, change{refA, "jira: {integrationRef: {name: a}, labels: [x]}"}, "", ""},
+		"jira without integrationRef is added to a ticketed defect": {defect, defectSpec, ticketed, change{"", "jira: {create: Never}"}, "", ""},
+		"the state of a ticketed defect is changed":                 {defect, defectSpec, ticketed, change{"state: Open", "state: Closed"}, "", ""},
+		"the integration of a defect without a ticket is changed":   {defect, defectSpec, nil, change{refA, refB}, "", ""},
+		"a notification's channel is changed":                       {notification, notificationSpec, nil, change{channelA, `channel: "#b"`}, "spec", "spec is immutable"},
+		"a notification's channel is removed":                       {notification, notificationSpec, nil, change{channelA, ""}, "spec", "spec is immutable"},
+		"a rule's channel is changed":                               {rule, ruleSpec, nil, change{channelA, `channel: "#b"`}, "", ""},
+		"an integration's webhook becomes a bot":                    {slack, `defaultChannel: "#a"`, nil, change{webhook, "bot: {tokenSecretRef: {name: s, key: k}}"}, "", ""},
+		"a webhook is added to a bot":                               {slack, bot, nil, change{"", webhook}, "spec", "exactly one of the fields in [webhook bot] must be set"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := object(t, c.kind, and(c.spec, c.change.before))
+			o := object(t, c.kind, lines(c.spec, c.change.before))
 			if err := create(t, o); err != nil {
 				t.Fatal(err)
 			}
@@ -53,22 +54,22 @@ func TestChange(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			after := object(t, c.kind, and(c.spec, c.change.after))
+			after := object(t, c.kind, lines(c.spec, c.change.after))
 			o.Object["spec"] = after.Object["spec"]
 			err := kube.Update(t.Context(), o)
 			switch {
-			case c.says != "":
-				refused(t, err, c.field, c.says)
+			case c.message != "":
+				expectRefusal(t, err, c.field, c.message)
 			case err != nil:
 				t.Error(err)
 			default:
-				kept(t, "spec", after.Object["spec"], o.Object["spec"])
+				expectKept(t, "spec", after.Object["spec"], o.Object["spec"])
 			}
 		})
 	}
 }
 
-// conditions are n conditions of the same form, of different types.
+// conditions returns n conditions of different types.
 func conditions(n int) string {
 	one := `{type: T#, status: "True", reason: R, message: "", lastTransitionTime: "2026-03-01T12:00:00Z"}`
 	var all []string
@@ -80,28 +81,28 @@ func conditions(n int) string {
 
 func TestStatus(t *testing.T) {
 	activity := `{time: "2026-03-01T12:00:00Z", action: PostMessage, outcome: Succeeded}`
-	for name, c := range map[string]struct{ kind, spec, status, field, says string }{
-		"all that Slack's may say":    {slack, bot, and(conditions(16), "observedGeneration: 1", "team: t", "delivery: ExactlyOnce", "sentTotal: 1", "activities: "+many(20, activity)), "", ""},
-		"all that a defect's may say": {defect, bug, and(conditions(5), "state: Resolved", "events: "+numbered(16, "e"), "occurrences: 2", "jira: {integration: default/jira, key: VOICE-1, id: \"10001\"}", `messages: [{rule: r, channel: C1, ts: "1.2"}]`), "", ""},
+	for name, c := range map[string]struct{ kind, spec, status, field, message string }{
+		"all fields, Slack":  {slack, bot, lines(conditions(16), "observedGeneration: 1", "team: t", "delivery: ExactlyOnce", "sentTotal: 1", "activities: "+repeat(20, activity)), "", ""},
+		"all fields, defect": {defect, defectSpec, lines(conditions(5), "state: Resolved", "events: "+numbered(16, "e"), "occurrences: 2", "jira: {integration: default/jira, key: VOICE-1, id: \"10001\"}", `messages: [{rule: r, channel: C1, ts: "1.2"}]`), "", ""},
 
-		"a condition too many, Slack":           {slack, bot, conditions(17), "status.conditions", "must have at most 16 items"},
-		"a condition too many, Jira":            {jira, jiraSpec, conditions(17), "status.conditions", "must have at most 16 items"},
-		"a condition too many, rule":            {rule, ruleSpec, conditions(17), "status.conditions", "must have at most 16 items"},
-		"a condition too many, defect":          {defect, bug, conditions(17), "status.conditions", "must have at most 16 items"},
-		"a condition too many, notification":    {notif, told, conditions(17), "status.conditions", "must have at most 16 items"},
-		"a condition without a reason":          {defect, bug, `conditions: [{type: Ready, status: "True", message: "", lastTransitionTime: "2026-03-01T12:00:00Z"}]`, "status.conditions[0].reason", "Required value"},
-		"an activity too many":                  {slack, bot, "activities: " + many(21, activity), "status.activities", "must have at most 20 items"},
-		"an activity that is still going on":    {jira, jiraSpec, `activities: [{time: "2026-03-01T12:00:00Z", action: CreateIssue, outcome: Running}]`, "status.activities[0].outcome", `supported values: "Succeeded", "Failed"`},
-		"an error that is too long":             {jira, jiraSpec, "lastError: " + long(1025), "status.lastError", "may not be more than 1024"},
-		"a guarantee that nobody gives":         {slack, webhook, "delivery: AtMostOnce", "status.delivery", `supported values: "ExactlyOnce", "AtLeastOnce"`},
-		"an unknown state":                      {defect, bug, "state: Done", "status.state", `supported values: "Open", "InProgress", "Resolved", "Closed"`},
-		"too many events":                       {defect, bug, "events: " + numbered(17, "e"), "status.events", "must have at most 16 items"},
-		"two messages of one rule":              {defect, bug, "messages: [{rule: r}, {rule: r}]", "status.messages[1]", "Duplicate value"},
-		"a message of no rule":                  {defect, bug, "messages: [{channel: C1}]", "status.messages[0].rule", "Required value"},
-		"a URL that is too long":                {defect, bug, "jira: {url: https://example.com/" + long(2048) + "}", "status.jira.url", "may not be more than 2048"},
-		"a preview that is too long":            {rule, ruleSpec, "preview: " + long(4097), "status.preview", "may not be more than 4096"},
-		"a digest of a name that is too long":   {notif, told, "digest: " + long(254), "status.digest", "may not be more than 253"},
-		"a next attempt at a time that is none": {notif, told, "nextAttemptTime: soon", "status.nextAttemptTime", "must be of type date-time"},
+		"too many conditions, Slack":          {slack, bot, conditions(17), "status.conditions", "must have at most 16 items"},
+		"too many conditions, Jira":           {jira, jiraSpec, conditions(17), "status.conditions", "must have at most 16 items"},
+		"too many conditions, rule":           {rule, ruleSpec, conditions(17), "status.conditions", "must have at most 16 items"},
+		"too many conditions, defect":         {defect, defectSpec, conditions(17), "status.conditions", "must have at most 16 items"},
+		"too many conditions, notification":   {notification, notificationSpec, conditions(17), "status.conditions", "must have at most 16 items"},
+		"a condition without a reason":        {defect, defectSpec, `conditions: [{type: Ready, status: "True", message: "", lastTransitionTime: "2026-03-01T12:00:00Z"}]`, "status.conditions[0].reason", "Required value"},
+		"too many activities":                 {slack, bot, "activities: " + repeat(21, activity), "status.activities", "must have at most 20 items"},
+		"an activity with an unknown outcome": {jira, jiraSpec, `activities: [{time: "2026-03-01T12:00:00Z", action: CreateIssue, outcome: Running}]`, "status.activities[0].outcome", `supported values: "Succeeded", "Failed"`},
+		"an error that is too long":           {jira, jiraSpec, "lastError: " + long(1025), "status.lastError", "may not be more than 1024"},
+		"an unknown delivery guarantee":       {slack, webhook, "delivery: AtMostOnce", "status.delivery", `supported values: "ExactlyOnce", "AtLeastOnce"`},
+		"an unknown state":                    {defect, defectSpec, "state: Done", "status.state", `supported values: "Open", "InProgress", "Resolved", "Closed"`},
+		"too many events":                     {defect, defectSpec, "events: " + numbered(17, "e"), "status.events", "must have at most 16 items"},
+		"two messages of one rule":            {defect, defectSpec, "messages: [{rule: r}, {rule: r}]", "status.messages[1]", "Duplicate value"},
+		"a message without a rule":            {defect, defectSpec, "messages: [{channel: C1}]", "status.messages[0].rule", "Required value"},
+		"a URL that is too long":              {defect, defectSpec, "jira: {url: https://example.com/" + long(2048) + "}", "status.jira.url", "may not be more than 2048"},
+		"a preview that is too long":          {rule, ruleSpec, "preview: " + long(4097), "status.preview", "may not be more than 4096"},
+		"a digest name that is too long":      {notification, notificationSpec, "digest: " + long(254), "status.digest", "may not be more than 253"},
+		"an invalid time":                     {notification, notificationSpec, "nextAttemptTime: soon", "status.nextAttemptTime", "must be of type date-time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := object(t, c.kind, c.spec)
@@ -112,12 +113,12 @@ func TestStatus(t *testing.T) {
 			o.Object["status"] = status
 			err := kube.Status().Update(t.Context(), o)
 			switch {
-			case c.says != "":
-				refused(t, err, c.field, c.says)
+			case c.message != "":
+				expectRefusal(t, err, c.field, c.message)
 			case err != nil:
 				t.Error(err)
 			default:
-				kept(t, "status", status, o.Object["status"])
+				expectKept(t, "status", status, o.Object["status"])
 			}
 		})
 	}

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// samples are the objects that kubectl apply -k config/samples applies.
+// samples returns the objects that kubectl apply -k config/samples applies.
 func samples(t *testing.T) []*unstructured.Unstructured {
 	t.Helper()
 	dir := filepath.Join("..", "..", "config", "samples")
@@ -49,7 +49,7 @@ func TestSamplesApply(t *testing.T) {
 	for _, o := range samples(t) {
 		kinds[o.GetKind()]++
 		if o.GetNamespace() != "" {
-			t.Errorf("%s %s sets a namespace: that is for whoever applies it", o.GetKind(), o.GetName())
+			t.Errorf("%s %s sets a namespace, which the user should choose", o.GetKind(), o.GetName())
 		}
 		given := o.DeepCopy()
 		o.SetNamespace("default")
@@ -58,7 +58,7 @@ func TestSamplesApply(t *testing.T) {
 			continue
 		}
 		if spec, ok := given.Object["spec"]; ok {
-			kept(t, o.GetKind()+" "+o.GetName()+": spec", spec, o.Object["spec"])
+			expectKept(t, o.GetKind()+" "+o.GetName()+": spec", spec, o.Object["spec"])
 		}
 	}
 	for _, kind := range []string{slack, jira, rule, defect} {
@@ -66,12 +66,13 @@ func TestSamplesApply(t *testing.T) {
 			t.Errorf("there is no sample of a %s", kind)
 		}
 	}
-	if kinds[notif] != 0 {
-		t.Error("there is a sample of a Notification: the operator makes those")
+	if kinds[notification] != 0 {
+		t.Error("there is a sample of a Notification, which only the operator creates")
 	}
 }
 
-// What the samples refer to is among them, so that only credentials are left to be filled in.
+// TestSamplesFitTogether checks that each integration and Secret that a sample refers to is a sample too, so that users
+// need to fill in only credentials.
 func TestSamplesFitTogether(t *testing.T) {
 	have := map[string]bool{}
 	var refs []string
@@ -81,7 +82,7 @@ func TestSamplesFitTogether(t *testing.T) {
 		for key, value := range data {
 			have["Secret "+o.GetName()+" "+key] = true
 			if !strings.Contains(value, "put") {
-				t.Errorf("key %s of Secret %s does not say that it is to be put in", key, o.GetName())
+				t.Errorf("the value of key %s of Secret %s does not ask to put in a credential", key, o.GetName())
 			}
 		}
 		integration := slack
@@ -95,12 +96,12 @@ func TestSamplesFitTogether(t *testing.T) {
 	}
 	for _, ref := range refs {
 		if !have[ref] {
-			t.Errorf("no sample is %s, to which another refers", ref)
+			t.Errorf("a sample refers to %s, which is not a sample", ref)
 		}
 	}
 }
 
-// references are the Secret keys and integrations that a part of a spec names.
+// references returns the Secret keys and integrations that a part of a spec refers to.
 func references(part any, integration string) (out []string) {
 	switch part := part.(type) {
 	case map[string]any:

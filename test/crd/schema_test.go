@@ -15,7 +15,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// definitions are the CRDs in config/crd/bases, by kind.
+// definitions returns the CRDs in config/crd/bases by kind.
 func definitions(t *testing.T) map[string]map[string]any {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(bases, "*.yaml"))
@@ -32,7 +32,7 @@ func definitions(t *testing.T) map[string]map[string]any {
 		kind, _, _ := unstructured.NestedString(crd, "spec", "names", "kind")
 		found[kind] = crd
 	}
-	for _, kind := range []string{slack, jira, rule, defect, notif} {
+	for _, kind := range []string{slack, jira, rule, defect, notification} {
 		if found[kind] == nil {
 			t.Errorf("%s has no kind %s", bases, kind)
 		}
@@ -43,7 +43,7 @@ func definitions(t *testing.T) map[string]map[string]any {
 	return found
 }
 
-// version is the one version of a CRD.
+// version returns the only version of a CRD.
 func version(t *testing.T, crd map[string]any) map[string]any {
 	t.Helper()
 	versions, _, _ := unstructured.NestedSlice(crd, "spec", "versions")
@@ -63,12 +63,12 @@ func TestEveryFieldIsBoundedAndDescribed(t *testing.T) {
 				if !ok {
 					t.Fatalf("no %s", part)
 				}
-				for _, complaint := range described(part, field) {
-					t.Error(complaint)
+				for _, problem := range checkField(part, field) {
+					t.Error(problem)
 				}
 			}
 			if status := fields["status"].(map[string]any); status["x-kubernetes-map-type"] != "atomic" {
-				t.Error("status is not atomic: the API server keeps a book of each of its fields, which takes a quarter of the time of writing it")
+				t.Error("status is not atomic: the API server tracks the manager of each field, which takes a quarter of the time of a write")
 			}
 			if d, _ := schema["description"].(string); d == "" {
 				t.Error("the kind has no description")
@@ -77,111 +77,113 @@ func TestEveryFieldIsBoundedAndDescribed(t *testing.T) {
 	}
 }
 
-// described is what is wrong with a field: its description, and its bounds and those of all below it.
-func described(path string, field map[string]any) []string {
+// checkField returns the problems of a field: a missing description, and missing bounds of the field and all nested
+// fields.
+func checkField(path string, field map[string]any) []string {
 	var out []string
 	if d, _ := field["description"].(string); strings.TrimSpace(d) == "" {
 		out = append(out, path+": no description")
 	}
-	return append(out, bounded(path, field)...)
+	return append(out, checkBounds(path, field)...)
 }
 
-func bounded(path string, schema map[string]any) (complaints []string) {
+// checkBounds returns the problems of a schema, without its description.
+func checkBounds(path string, schema map[string]any) (problems []string) {
 	has := func(keys ...string) bool {
 		return slices.ContainsFunc(keys, func(k string) bool { _, ok := schema[k]; return ok })
 	}
-	complain := func(what string) { complaints = append(complaints, path+": "+what) }
-	if path == "status.conditions" { // the items are metav1.Condition, whose schema is Kubernetes' own
+	report := func(problem string) { problems = append(problems, path+": "+problem) }
+	if path == "status.conditions" { // Kubernetes defines the schema of the items, metav1.Condition
 		if !has("maxItems") {
-			complain("no maxItems")
+			report("no maxItems")
 		}
-		return complaints
+		return problems
 	}
 	switch schema["type"] {
 	case "string":
 		if !has("maxLength", "enum", "format") {
-			complain("a string without maxLength, enum or format")
+			report("a string without maxLength, enum or format")
 		}
 		if f, _ := schema["format"].(string); f == "duration" {
-			complain("a duration as text: make it an integer named ...Seconds")
+			report("a duration as a string: use an integer named ...Seconds")
 		}
 	case "integer", "number":
 		if strings.HasPrefix(path, "spec.") && (!has("minimum") || !has("maximum")) {
-			complain("a number in spec without minimum and maximum")
+			report("a number in spec without minimum and maximum")
 		}
 		if name := path[strings.LastIndex(path, ".")+1:]; isDuration.MatchString(name) && !strings.HasSuffix(name, "Seconds") {
-			complain("a duration that is not named ...Seconds")
+			report("a duration that is not named ...Seconds")
 		}
 	case "array":
 		if !has("maxItems") {
-			complain("an array without maxItems")
+			report("an array without maxItems")
 		}
 		if !has("x-kubernetes-list-type") {
-			complain("an array without a list type: server-side apply cannot merge it")
+			report("an array without a list type: server-side apply cannot merge it")
 		}
 		items, ok := schema["items"].(map[string]any)
 		if !ok {
-			complain("an array without items")
+			report("an array without items")
 		}
-		complaints = append(complaints, bounded(path+"[]", items)...)
+		problems = append(problems, checkBounds(path+"[]", items)...)
 	case "object":
 		properties, _ := schema["properties"].(map[string]any)
 		values, isMap := schema["additionalProperties"].(map[string]any)
 		if len(properties) == 0 && !has("maxProperties") {
-			complain("a map without maxProperties")
+			report("a map without maxProperties")
 		}
 		if isMap {
-			complaints = append(complaints, bounded(path+".*", values)...)
+			problems = append(problems, checkBounds(path+".*", values)...)
 		}
 		for name, field := range properties {
-			complaints = append(complaints, described(path+"."+name, field.(map[string]any))...)
+			problems = append(problems, checkField(path+"."+name, field.(map[string]any))...)
 		}
 	case "boolean":
 	default:
-		complain("neither string, number, boolean, array nor object")
+		report("neither string, number, boolean, array nor object")
 	}
-	return complaints
+	return problems
 }
 
-// isDuration knows the names of spans of time, but not rates such as messagesPerMinute.
+// isDuration matches the names of durations, and not of rates such as messagesPerMinute.
 var isDuration = regexp.MustCompile(
 	`(?i)(interval|timeout|delay|duration|ttl|within|settle|window|period|retention|(^|[^r])(millis|milliseconds|minutes|hours|days)$)`,
 )
 
-// The walk itself must find what it is there to find.
-func TestWalkFindsWhatIsUnbounded(t *testing.T) {
-	for name, c := range map[string]struct{ schema, says string }{
+// TestCheckField covers the check itself: it must find each kind of problem.
+func TestCheckField(t *testing.T) {
+	for name, c := range map[string]struct{ schema, message string }{
 		"a string":              {"{description: d, type: string}", "spec.x: a string without maxLength"},
 		"a string with pattern": {"{description: d, type: string, pattern: a+}", "spec.x: a string without maxLength"},
 		"no description":        {"{type: boolean}", "spec.x: no description"},
 		"an array":              {"{description: d, type: array, x-kubernetes-list-type: set, items: {type: boolean}}", "spec.x: an array without maxItems"},
-		"a list of no type":     {"{description: d, type: array, maxItems: 1, items: {type: boolean}}", "spec.x: an array without a list type"},
+		"no list type":          {"{description: d, type: array, maxItems: 1, items: {type: boolean}}", "spec.x: an array without a list type"},
 		"an item":               {"{description: d, type: array, maxItems: 1, x-kubernetes-list-type: set, items: {type: string}}", "spec.x[]: a string without maxLength"},
 		"a map":                 {"{description: d, type: object, additionalProperties: {type: boolean}}", "spec.x: a map without maxProperties"},
 		"a value":               {"{description: d, type: object, maxProperties: 1, additionalProperties: {type: string}}", "spec.x.*: a string without maxLength"},
-		"a field below":         {"{description: d, type: object, properties: {under: {type: boolean}}}", "spec.x.under: no description"},
+		"a nested field":        {"{description: d, type: object, properties: {under: {type: boolean}}}", "spec.x.under: no description"},
 		"a number":              {"{description: d, type: integer, minimum: 1}", "spec.x: a number in spec without minimum and maximum"},
 		"minutes":               {"{description: d, type: object, properties: {pollInterval: {description: d, type: integer, minimum: 1, maximum: 2}}}", "spec.x.pollInterval: a duration that is not named"},
-		"a duration as text":    {"{description: d, type: string, format: duration}", "spec.x: a duration as text"},
+		"a duration as string":  {"{description: d, type: string, format: duration}", "spec.x: a duration as a string"},
 		"anything":              {"{description: d, x-kubernetes-preserve-unknown-fields: true}", "spec.x: neither string"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			complaints := described("spec.x", decode(t, c.schema).Object)
-			if !slices.ContainsFunc(complaints, func(s string) bool { return strings.HasPrefix(s, c.says) }) {
-				t.Errorf("want %q, got %q", c.says, complaints)
+			problems := checkField("spec.x", decode(t, c.schema).Object)
+			if !slices.ContainsFunc(problems, func(s string) bool { return strings.HasPrefix(s, c.message) }) {
+				t.Errorf("want %q, got %q", c.message, problems)
 			}
 		})
 	}
 }
 
-func TestEveryKindIsServedAlike(t *testing.T) {
+func TestEveryKindFollowsTheConventions(t *testing.T) {
 	for kind, crd := range definitions(t) {
 		t.Run(kind, func(t *testing.T) {
 			if scope, _, _ := unstructured.NestedString(crd, "spec", "scope"); scope != "Namespaced" {
 				t.Errorf("scope is %s", scope)
 			}
 			if categories, _, _ := unstructured.NestedStringSlice(crd, "spec", "names", "categories"); !slices.Contains(categories, "voiceai") {
-				t.Errorf("categories are %v: kubectl get voiceai would not show it", categories)
+				t.Errorf("categories are %v: kubectl get voiceai does not list the kind", categories)
 			}
 			v := version(t, crd)
 			if v["name"] != "v1alpha1" {
@@ -205,8 +207,8 @@ func TestEveryKindIsServedAlike(t *testing.T) {
 	}
 }
 
-// A schema does not keep the order of fields, so that conditions stand first is looked up in the Go types.
-func TestConditionsStandFirstInStatus(t *testing.T) {
+// TestConditionsAreFirstInStatus checks the Go types because a schema has no order of fields.
+func TestConditionsAreFirstInStatus(t *testing.T) {
 	for _, kind := range []runtime.Object{
 		&v1alpha1.SlackIntegration{}, &v1alpha1.JiraIntegration{}, &v1alpha1.NotificationRule{}, &v1alpha1.Defect{}, &v1alpha1.Notification{},
 	} {

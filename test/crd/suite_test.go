@@ -1,4 +1,4 @@
-// Package crd_test shows what the five kinds accept and refuse, on a real API server.
+// Package crd_test checks which objects of the five kinds a real API server accepts and refuses.
 package crd_test
 
 import (
@@ -32,14 +32,14 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) (code int, err error) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		return 1, errors.New(
-			"KUBEBUILDER_ASSETS is not set: run make controlplane, then set it to bin/k8s by its absolute path, or run make test",
+			"KUBEBUILDER_ASSETS is not set. Run make test, or run make controlplane and set it to the absolute path of bin/k8s.",
 		)
 	}
 	ctrl.SetLogger(zap.New(zap.WriteTo(os.Stderr)))
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{bases}, ErrorIfCRDPathMissing: true}
 	config, err := environment.Start()
 	if err != nil {
-		return 1, fmt.Errorf("starting the control plane, which make controlplane builds: %w", err)
+		return 1, fmt.Errorf("starting the control plane (run make controlplane to build it): %w", err)
 	}
 	defer func() {
 		if stopped := environment.Stop(); err == nil {
@@ -54,21 +54,21 @@ func run(m *testing.M) (code int, err error) {
 
 var bases = filepath.Join("..", "..", "config", "crd", "bases")
 
-// decode reads YAML as a person types it. Nothing in it is lost to a Go type.
+// decode parses YAML as a user writes it. Unlike a Go type, the result keeps all fields.
 func decode(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	o := &unstructured.Unstructured{}
 	raw, err := yaml.YAMLToJSONStrict([]byte(text))
 	if err == nil {
-		err = json.Unmarshal(raw, &o.Object) // whole numbers become int64, as in what the API server answers
+		err = json.Unmarshal(raw, &o.Object) // parses integers as int64, like the API server's responses
 	}
 	if err != nil {
-		t.Fatalf("the test's own YAML: %v\n%s", err, text)
+		t.Fatalf("parsing the test's YAML: %v\n%s", err, text)
 	}
 	return o
 }
 
-// object is an object of a kind with a spec in YAML.
+// object returns an object of a kind with a spec in YAML.
 func object(t *testing.T, kind, spec string) *unstructured.Unstructured {
 	t.Helper()
 	o := decode(t, "spec:\n  "+spec)
@@ -79,7 +79,7 @@ func object(t *testing.T, kind, spec string) *unstructured.Unstructured {
 	return o
 }
 
-// create asks the API server, which refuses fields that it does not know.
+// create creates an object with strict validation, so that the API server refuses unknown fields.
 func create(t *testing.T, o *unstructured.Unstructured, options ...client.CreateOption) error {
 	return kube.Create(t.Context(), o, append(options, client.FieldValidation("Strict"))...)
 }
