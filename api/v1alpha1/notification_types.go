@@ -139,7 +139,7 @@ const (
 	// ReasonRetrying means that an attempt failed and another one follows.
 	ReasonRetrying = "Retrying"
 	// ReasonRejected means that Slack refused the message permanently, or until the channel or user that it names is
-	// fixed.
+	// fixed, or that the URL of the integration is not an incoming webhook.
 	ReasonRejected = "Rejected"
 	// ReasonExpired means that the message was given up because it is too old to be useful.
 	ReasonExpired = "Expired"
@@ -172,6 +172,12 @@ type NotificationStatus struct {
 	// in the channel before it sends it again.
 	// +optional
 	UncertainSince *metav1.Time `json:"uncertainSince,omitempty"`
+
+	// refusedBy identifies the integration's spec and Secret with which the message was given up, such as a URL that is
+	// not an incoming webhook. The message is sent again when one of them changes.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	RefusedBy string `json:"refusedBy,omitempty"`
 
 	// message is the message in Slack.
 	// +optional

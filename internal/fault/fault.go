@@ -66,6 +66,8 @@ type Fault struct {
 	Message string
 	// RetryAfter is how long to wait before a retry; 0 if unknown.
 	RetryAfter time.Duration
+	// MaxAttempts is how often a request may be made that fails like this; 0 if it is not limited.
+	MaxAttempts int
 	// Err is the cause, if users may see it.
 	Err error
 }

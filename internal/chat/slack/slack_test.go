@@ -145,13 +145,74 @@ func TestWebhookFaults(t *testing.T) {
 			want{fault.RateLimited, fault.Connection, 10 * time.Minute, "message limit"}},
 		"down":            {answer{502, nil, "<html>"}, want{fault.Ambiguous, fault.Item, 0, "status 502"}},
 		"request timeout": {answer{408, nil, ""}, want{fault.Ambiguous, fault.Item, 0, "status 408"}},
-		"HTML":            {answer{200, nil, "<html>sign in</html>"}, want{fault.Ambiguous, fault.Item, 0, "did not answer ok"}},
+		"HTML": {answer{200, nil, "<html>sign in</html>"},
+			want{fault.Ambiguous, fault.Item, 0, "not an incoming webhook: it answered with status 200"}},
+		"a number":     {answer{200, nil, "1"}, want{fault.Ambiguous, fault.Item, 0, "not an incoming webhook"}},
+		"empty object": {answer{201, nil, "{}"}, want{fault.Ambiguous, fault.Item, 0, "not an incoming webhook"}},
+		"other object": {answer{200, nil, `{"id":"7"}`}, want{fault.Ambiguous, fault.Item, 0, "not an incoming webhook"}},
+		"cut off JSON": {answer{200, nil, `{"ok":true`}, want{fault.Ambiguous, fault.Item, 0, "not an incoming webhook"}},
+		"JSON, known code": {refusal("no_service"),
+			want{fault.Unauthorized, fault.Connection, 0, "put its URL into the Secret"}},
+		"JSON, unknown code": {refusal("something_new"), want{fault.Invalid, fault.Item, 0, "refused the message (something_new)"}},
+		"JSON, not ok":       {answer{200, nil, `{"ok":false}`}, want{fault.Invalid, fault.Item, 0, "refused the message"}},
+		"JSON, no success":   {answer{202, nil, `{"success":false}`}, want{fault.Invalid, fault.Item, 0, "refused the message"}},
+		"workflow trigger": {answer{400, nil, `{"ok":false,"error":"invalid_webhook_input","response_metadata":{"messages":["unexpected input: blocks"]}}`},
+			want{fault.Invalid, fault.Item, 0, "(invalid_webhook_input): unexpected input: blocks"}},
+		"JSON, down": {answer{503, nil, `{"ok":false}`}, want{fault.Ambiguous, fault.Item, 0, "status 503"}},
+		"redirect":   {answer{304, nil, ""}, want{fault.Invalid, fault.Item, 0, "status 304"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := dial(t, chat.Config{WebhookURL: serve(t, c.answer) + "/services/SECRETPATH"})
 			_, err := p.Post(t.Context(), message)
 			check(t, err, c.want)
 		})
+	}
+}
+
+// TestWebhookAccepts checks the answers of Slack, of its workflow triggers and of compatible servers to an accepted
+// message.
+func TestWebhookAccepts(t *testing.T) {
+	for _, a := range []answer{
+		{200, nil, "ok"}, {200, nil, " OK\n"}, {200, nil, `"ok"`}, {202, nil, "Accepted"},
+		{200, nil, ""}, {201, nil, ""}, {204, nil, ""},
+		{200, nil, `{"ok":true}`}, {201, nil, `{"ok": true, "warning": "x"}`}, {200, nil, `{"success":true}`}, {200, nil, `{"status":"success"}`},
+		{200, nil, `{"ok":true,"text":"` + strings.Repeat("x", 4000) + `"}`},
+	} {
+		p := dial(t, chat.Config{WebhookURL: serve(t, a) + "/services/SECRETPATH"})
+		if _, err := p.Post(t.Context(), message); err != nil {
+			t.Errorf("%d %.40q: %v", a.status, a.body, err)
+		}
+	}
+}
+
+// TestStrangeWebhook checks that a URL which neither accepts nor refuses messages is taken for one that is not an
+// incoming webhook after three answers in a row, and that each message may be posted three times at most.
+func TestStrangeWebhook(t *testing.T) {
+	const strange = "<html>"
+	steps := []struct{ body, kind string }{
+		{strange, "Ambiguous"}, {strange, "Ambiguous"}, {"ok", ""},
+		{strange, "Ambiguous"}, {"no_text", "Invalid"},
+		{strange, "Ambiguous"}, {strange, "Ambiguous"}, {strange, "Unauthorized"}, {strange, "Unauthorized"}, {"ok", ""},
+		{strange, "Ambiguous"},
+	}
+	body := ""
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
+	t.Cleanup(s.Close)
+	p := dial(t, chat.Config{WebhookURL: s.URL})
+	for i, step := range steps {
+		body = step.body
+		_, err := p.Post(t.Context(), message)
+		f := fault.From(err)
+		if f == nil {
+			f = &fault.Fault{}
+		}
+		if got := f.Kind.String(); err != nil && got != step.kind || (err == nil) != (step.kind == "") {
+			t.Errorf("answer %d, %s: %v, %v, want %q", i, body, got, err, step.kind)
+		}
+		if body == strange && (f.MaxAttempts != 3 || !strings.Contains(f.Error(), "not an incoming webhook")) ||
+			body != strange && f.MaxAttempts != 0 {
+			t.Errorf("answer %d, %s: at most %d attempts, %v", i, body, f.MaxAttempts, err)
+		}
 	}
 }
 

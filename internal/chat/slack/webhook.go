@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -22,6 +21,8 @@ import (
 type webhook struct {
 	url    string
 	client *http.Client
+	// notSlack counts the answers in a row that neither accept nor refuse a message.
+	notSlack atomic.Int32
 }
 
 // Probe returns an empty Workspace: every request to a webhook posts, so it cannot be checked.
@@ -46,9 +47,6 @@ type webhookBody struct {
 	UnfurlLinks bool               `json:"unfurl_links"`
 	UnfurlMedia bool               `json:"unfurl_media"`
 }
-
-// maxAnswer bounds how much of an answer is read. Slack answers with one word.
-const maxAnswer = 1 << 10
 
 // Post posts to the webhook's channel.
 func (w *webhook) Post(ctx context.Context, m chat.Message) (chat.Posted, error) {
@@ -76,46 +74,5 @@ func (w *webhook) Post(ctx context.Context, m chat.Message) (chat.Posted, error)
 	if err != nil {
 		return chat.Posted{}, unanswered(err, sent)
 	}
-	return chat.Posted{}, webhookFault(res, strings.TrimSpace(string(answer)))
-}
-
-// webhookFault classifies a webhook's answer by its word, or by its status if the word is not known. It returns nil
-// if the message was accepted.
-func webhookFault(res *http.Response, word string) error {
-	status := res.StatusCode
-	if status == http.StatusOK && word == "ok" {
-		return nil
-	}
-	retryAfter := fault.RetryAfter(res.Header, time.Now())
-	if m, ok := codes[word]; ok {
-		f := m.fault(word, "of the webhook")
-		if f.Kind == fault.RateLimited {
-			f.RetryAfter = max(f.RetryAfter, retryAfter)
-		}
-		return f
-	}
-	f := &fault.Fault{Code: fmt.Sprint(status)}
-	switch status {
-	case http.StatusOK:
-		f.Kind = fault.Ambiguous
-		f.Message = "The webhook did not answer ok. Check that its URL is Slack's, and whether a proxy is in between."
-	case http.StatusTooManyRequests:
-		f.Kind = fault.RateLimited
-		f.Scope = fault.Endpoint
-		f.RetryAfter = retryAfter
-		f.Message = rateLimitedMessage
-	case http.StatusNotFound, http.StatusGone, http.StatusForbidden, http.StatusUnauthorized:
-		f.Kind = badWebhook.kind
-		f.Scope = badWebhook.scope
-		f.Message = fmt.Sprintf("%s (status %d). %s", badWebhook.message, status, badWebhook.advice)
-	default:
-		f.Kind = fault.Invalid
-		f.Message = fmt.Sprintf("Slack refused the webhook's message with status %d", status)
-		if status >= 500 || status == http.StatusRequestTimeout {
-			f.Kind = fault.Ambiguous
-			f.RetryAfter = retryAfter
-			f.Message = fmt.Sprintf("Slack answered the webhook with status %d", status)
-		}
-	}
-	return f
+	return chat.Posted{}, w.judge(res, readAnswer(answer))
 }

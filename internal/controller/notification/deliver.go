@@ -67,6 +67,12 @@ func (r *Reconciler) deliver(ctx context.Context, s *scope) *kit.Outcome {
 		r.mute(s, why)
 		return nil
 	}
+	if r.isRefused(s) {
+		return kit.Waiting()
+	}
+	if o := r.refuseAnswered(s); o != nil {
+		return o
+	}
 	if o, certain := r.lookUp(ctx, s); !certain {
 		return o
 	}
@@ -240,6 +246,7 @@ func (r *Reconciler) recordSent(s *scope, by types.NamespacedName, a answer) {
 	status := &s.notification.Status
 	status.UncertainSince = nil
 	status.NextAttemptTime = nil
+	status.RefusedBy = ""
 	status.Message = &v1alpha1.PostedMessage{
 		Integration: by.String(),
 		Channel:     a.Result.Channel,

@@ -31,7 +31,7 @@ type slackCall = connection.Call[connection.SlackClient, chat.Posted]
 func (r *Reconciler) lookUp(ctx context.Context, s *scope) (o *kit.Outcome, certain bool) {
 	n := s.notification
 	if a, ok := r.lane(s).Peek(s.key(), n.UID); ok && fault.Is(a.Err, fault.Ambiguous) {
-		if o := s.recordDoubt(a, once.CallEnd(r.CallTimeout)); o != nil {
+		if o := r.recordDoubt(s, a); o != nil {
 			return o, false
 		}
 	}
@@ -77,7 +77,7 @@ func (r *Reconciler) lookUp(ctx context.Context, s *scope) (o *kit.Outcome, cert
 
 // recordDoubt records that a post ended in doubt, before anything else is tried. It returns nil when the status says
 // so already.
-func (s *scope) recordDoubt(a answer, callEnd time.Duration) *kit.Outcome {
+func (r *Reconciler) recordDoubt(s *scope, a answer) *kit.Outcome {
 	status := &s.notification.Status
 	at := metav1.NewTime(a.At.Truncate(time.Second))
 	if status.UncertainSince != nil && status.UncertainSince.Equal(&at) {
@@ -85,7 +85,10 @@ func (s *scope) recordDoubt(a answer, callEnd time.Duration) *kit.Outcome {
 	}
 	status.UncertainSince = &at
 	status.Attempts++
-	next := metav1.NewTime(at.Add(max(doubtBackoff(status.Attempts), callEnd)))
+	if o := r.refuse(s, a.Err); o != nil {
+		return o
+	}
+	next := metav1.NewTime(at.Add(max(doubtBackoff(status.Attempts), once.CallEnd(r.CallTimeout))))
 	status.NextAttemptTime = &next
 	s.next = kit.Until(next.Time, s.now)
 	return &kit.Outcome{

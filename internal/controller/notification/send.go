@@ -29,8 +29,9 @@ func (r *Reconciler) send(ctx context.Context, s *scope) *kit.Outcome {
 		return nil
 	}
 	return r.callOutcome(s, r.lane(s).Submit(connection.Request[connection.SlackClient, chat.Posted]{
-		Key: s.key(), UID: s.notification.UID, Operation: "send", Version: fmt.Sprintf("%d/%d", s.integration.Generation, since.Unix()),
-		First: isDigest(s.notification), Call: call,
+		Key: s.key(), UID: s.notification.UID, Operation: r.sendOperation(s),
+		Version: fmt.Sprintf("%d/%d", s.integration.Generation, since.Unix()),
+		First:   isDigest(s.notification), Call: call,
 	}))
 }
 
