@@ -42,7 +42,7 @@ func electLeader(
 	if err != nil {
 		return leader{}, err
 	}
-	// A lease that nobody holds makes this process the leader since it looked, see leadership.Lock.
+	// If no replica holds the lease, this process counts as the leader since this read. See leadership.Lock.
 	if _, _, err := lock.Get(ctx); err != nil && !apierrors.IsNotFound(err) {
 		return leader{}, fmt.Errorf("reading the lease: %w", err)
 	}

@@ -122,9 +122,15 @@ func cacheOptions() cache.Options {
 // setup registers the reconcilers and the listeners with the manager.
 func setup(ctx context.Context, mgr ctrl.Manager, f flags, lead leader) error {
 	options := controller.Options{
-		DialSlack: slack.Dialer{Fence: lead.fence, Timeout: f.callTimeout}.Dial, DialJira: jira.Dialer{Fence: lead.fence, Timeout: f.callTimeout}.Dial,
-		Fence: lead.fence, LeaderSince: lead.since, CallTimeout: f.callTimeout,
-		MaxEventAge: f.maxEventAge, NotificationExpiry: f.expiry, NotificationRetention: f.retention, DashboardURL: f.dashboardURL,
+		DialSlack:             slack.Dialer{Fence: lead.fence, Timeout: f.callTimeout}.Dial,
+		DialJira:              jira.Dialer{Fence: lead.fence, Timeout: f.callTimeout}.Dial,
+		Fence:                 lead.fence,
+		LeaderSince:           lead.since,
+		CallTimeout:           f.callTimeout,
+		MaxEventAge:           f.maxEventAge,
+		NotificationExpiry:    f.expiry,
+		NotificationRetention: f.retention,
+		DashboardURL:          f.dashboardURL,
 	}
 	box := controller.NewOutbox(mgr, options)
 	if err := controller.Setup(ctx, mgr, box, options); err != nil {

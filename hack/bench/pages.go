@@ -189,7 +189,7 @@ func (w *world) createOldDefects(ctx context.Context, n int) error {
 		if err := w.client.Status().Update(ctx, d); err != nil {
 			return err
 		}
-		return w.createDelivered(ctx, d, fmt.Sprintf("told-%d", k))
+		return w.createDelivered(ctx, d, fmt.Sprintf("delivered-%d", k))
 	})
 }
 

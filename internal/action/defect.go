@@ -100,7 +100,7 @@ func ticketOf(d *v1alpha1.Defect) (t Ticket, requested bool) {
 	return t, true
 }
 
-// updateDefect has change modify a Defect and stores it, unless nothing changed.
+// updateDefect applies change to a Defect, and updates it if that changed anything.
 func (a *Actions) updateDefect(
 	ctx context.Context, key types.NamespacedName, change func(*v1alpha1.Defect) (changed bool, err error),
 ) (*v1alpha1.Defect, error) {

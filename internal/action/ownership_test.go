@@ -13,7 +13,9 @@ import (
 
 func TestCheckUnmanaged(t *testing.T) {
 	fields := metav1.NewFieldsV1(`{"f:spec":{"f:title":{},"f:state":{}}}`)
-	spec, state, severity := []string{"spec"}, []string{"spec", "state"}, []string{"spec", "severity"}
+	spec := []string{"spec"}
+	state := []string{"spec", "state"}
+	severity := []string{"spec", "severity"}
 	for name, c := range map[string]struct {
 		entry   metav1.ManagedFieldsEntry
 		path    []string
@@ -51,7 +53,7 @@ func TestCheckUnmanaged(t *testing.T) {
 	}
 }
 
-// TestManagerBesideAnnotation has an object with the annotation of kubectl apply, and another manager.
+// TestManagerBesideAnnotation covers an object with the annotation of kubectl apply and another manager.
 func TestManagerBesideAnnotation(t *testing.T) {
 	fields := metav1.NewFieldsV1(`{"f:spec":{"f:title":{}}}`)
 	for _, c := range []struct {

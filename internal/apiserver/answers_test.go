@@ -99,8 +99,8 @@ func TestIntegrationTestWithoutLeader(t *testing.T) {
 	w.Expect(end()).To(gomega.Succeed())
 }
 
-// TestIntegrationTestWithoutBody takes longer than the framework waits for a body, and then sends another request on
-// the same connection.
+// TestIntegrationTestWithoutBody covers a test that takes longer than the framework waits for a body, and another request
+// on the same connection afterwards.
 func TestIntegrationTestWithoutBody(t *testing.T) {
 	w := newFilledWorld(t)
 	s, end := startServer(t, func(o *apiserver.Options) { o.TestTimeout = 5500 * time.Millisecond })
@@ -180,7 +180,8 @@ func TestListDefects(t *testing.T) {
 	for _, by := range []string{"newest", "severity", "lastSeen"} {
 		seen := map[string]bool{}
 		var ranks []int
-		cursor, pages := "", 0
+		cursor := ""
+		pages := 0
 		for ; pages == 0 || cursor != ""; pages++ {
 			var l list
 			w.Eventually(func() int {
@@ -269,7 +270,7 @@ func TestStartRunOnce(t *testing.T) {
 	w.Expect(c.ask("POST", "/api/v1/suites/booking/runs?name=booking-two", "").status).To(gomega.Equal(http.StatusCreated))
 }
 
-// TestRunReports has a run that succeeded for Kubernetes, and reports a failed test in a termination message.
+// TestRunReports covers a Job that succeeded although its termination message reports a failed test.
 func TestRunReports(t *testing.T) {
 	w := newFilledWorld(t)
 	c := w.callerWith("list jobs", "get jobs", "list cronjobs")
@@ -547,9 +548,12 @@ func TestRateLimit(t *testing.T) {
 func TestDocumentation(t *testing.T) {
 	w := newWorld(t)
 	for path, kind := range map[string]string{
-		"/docs": "text/html; charset=utf-8", "/docs/swagger-ui.css": "text/css; charset=utf-8",
+		"/docs":                      "text/html; charset=utf-8",
+		"/docs/swagger-ui.css":       "text/css; charset=utf-8",
 		"/docs/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-		"/docs/start.js":             "text/javascript; charset=utf-8", "/docs/favicon-32x32.png": "image/png", "/openapi.json": "application/json",
+		"/docs/start.js":             "text/javascript; charset=utf-8",
+		"/docs/favicon-32x32.png":    "image/png",
+		"/openapi.json":              "application/json",
 	} {
 		response, err := http.Get(base + path)
 		w.Expect(err).NotTo(gomega.HaveOccurred())

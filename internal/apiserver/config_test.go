@@ -87,8 +87,8 @@ func TestCredentialsAreStoredAndNeverShown(t *testing.T) {
 	w.Expect(got.body).To(gomega.MatchJSON(a.body))
 }
 
-// TestCredentialsAreNotSentElsewhere has a caller that may configure, and may not read Secrets, try to have
-// credentials sent to an address of its own.
+// TestCredentialsAreNotSentElsewhere checks that a caller that may configure integrations, and may not read Secrets,
+// cannot redirect credentials to another address.
 func TestCredentialsAreNotSentElsewhere(t *testing.T) {
 	const at, elsewhere = "/api/v1/integrations/jira/config", `{"spec":{"apiURL":"https://elsewhere.example.com","projectKey":"VOICE"}}`
 	rights := []string{"get jiraintegrations", "create jiraintegrations", "update jiraintegrations", "create secrets", "update secrets"}
@@ -104,10 +104,11 @@ func TestCredentialsAreNotSentElsewhere(t *testing.T) {
 		return `{"spec":{"apiURL":"` + url + `","projectKey":"VOICE","basic":{"username":"x","tokenSecretRef":{"name":"other","key":"token"}}}}`
 	}
 	for name, body := range map[string]string{
-		"kept":                   elsewhere,
-		"another Secret":         basic("https://example.atlassian.net"),
-		"another, a new place":   basic("https://elsewhere.example.com"),
-		"one kept, one is given": `{"spec":{"apiURL":"https://elsewhere.example.com","projectKey":"VOICE"},"credentials":{"webhookSecret":"s3cr3t"}}`,
+		"kept":                 elsewhere,
+		"another Secret":       basic("https://example.atlassian.net"),
+		"another, a new place": basic("https://elsewhere.example.com"),
+		"one kept, one is given": `{"spec":{"apiURL":"https://elsewhere.example.com","projectKey":"VOICE"},` +
+			`"credentials":{"webhookSecret":"s3cr3t"}}`,
 	} {
 		a := c.ask("PUT", at, body)
 		w.Expect(a.status).To(gomega.Equal(http.StatusForbidden), "%s: %s", name, a.body)
@@ -121,7 +122,7 @@ func TestCredentialsAreNotSentElsewhere(t *testing.T) {
 	w.Expect(c.ask("PUT", at, jiraBody).status).To(gomega.Equal(http.StatusOK), "the token is given anew")
 }
 
-// TestUsernameIsNoSecret has a caller that may not write Secrets change an integration and its user's name.
+// TestUsernameIsNoSecret checks that a caller that may not write Secrets can change an integration and its user name.
 func TestUsernameIsNoSecret(t *testing.T) {
 	w := newFilledWorld(t)
 	c := w.callerWith("update jiraintegrations")
@@ -205,8 +206,8 @@ func TestSecretOutlivesAnEarlierIntegration(t *testing.T) {
 	w.Expect(end()).To(gomega.Succeed())
 }
 
-// TestCredentialsAreDeletedWithTheirIntegration has a Slack and a Jira integration of the same name, which share a
-// Secret.
+// TestCredentialsAreDeletedWithTheirIntegration deletes one of a Slack and a Jira integration that have the same name
+// and therefore share a Secret.
 func TestCredentialsAreDeletedWithTheirIntegration(t *testing.T) {
 	w := newWorld(t)
 	c := w.admin()

@@ -72,8 +72,8 @@ func alertEvent(id string) string {
 	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"tests","type":"dev.voiceai.system.alert.firing","data":{"title":%q}}`, id, id)
 }
 
-// TestARefusedEventHidesNoOther has the API server refuse one of three events, or not answer: then the sender sends
-// all again.
+// TestARefusedEventHidesNoOther covers an API server that refuses one of three events, or does not answer. In the
+// second case the sender sends all three again.
 func TestARefusedEventHidesNoOther(t *testing.T) {
 	for name, c := range map[string]struct {
 		refusal    error
@@ -102,7 +102,8 @@ func TestARefusedEventHidesNoOther(t *testing.T) {
 	}
 }
 
-// TestSendersHaveAHigherRate has a caller send each event by itself. Such clients drop what is answered with 4xx.
+// TestSendersHaveAHigherRate covers a client that sends each event by itself. Such clients drop events that are answered
+// with 4xx.
 func TestSendersHaveAHigherRate(t *testing.T) {
 	s, kept := receiving(t, nil) // one request a second, with bursts of two
 	for i := range 2 * guard.SendersFactor {

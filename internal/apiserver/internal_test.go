@@ -81,7 +81,7 @@ func TestKubernetesDoesNotAnswer(t *testing.T) {
 	}
 }
 
-// TestWrongTokensAreLimited has two callers with one address, which may be that of a proxy. One sends wrong tokens.
+// TestWrongTokensAreLimited covers two callers with one address, such as that of a proxy. One sends wrong tokens.
 func TestWrongTokensAreLimited(t *testing.T) {
 	now := testingclock.NewFakeClock(time.Now())
 	s, err := New(Options{Identity: gate{}, Clock: now})
@@ -113,7 +113,7 @@ func TestWrongTokensAreLimited(t *testing.T) {
 	send("Bearer new", http.StatusOK)
 }
 
-// TestSlowCallersAreBounded has one caller send as many bodies as it may, none of which ends.
+// TestSlowCallersAreBounded covers a caller that sends as many bodies as are allowed at a time, and ends none.
 func TestSlowCallersAreBounded(t *testing.T) {
 	s := newServer(t, gate{})
 	var sent sync.WaitGroup

@@ -10,7 +10,7 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 )
 
-// TestAPageCountsOnce has a page send three requests to the API, for a caller that may send one.
+// TestAPageCountsOnce covers a page that sends three requests to the API for a caller whose rate allows one.
 func TestAPageCountsOnce(t *testing.T) {
 	var inner []int
 	s, err := New(Options{Identity: gate{}, Clock: testingclock.NewFakeClock(time.Now()), RequestsPerSecond: 0.5,

@@ -161,7 +161,8 @@ func TestSummary(t *testing.T) {
 		w.Expect(n.Object).To(gomega.HavePrefix("Notification/" + w.namespace + "/refused-"))
 		w.Expect(n.Count).To(gomega.Equal(2))
 	}
-	succeeded, failed := map[string]int{}, map[string]int{}
+	succeeded := map[string]int{}
+	failed := map[string]int{}
 	for _, i := range got.Integrations {
 		w.Expect(i.Hours).To(gomega.HaveLen(24))
 		for _, h := range i.Hours {

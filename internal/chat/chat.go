@@ -21,9 +21,8 @@ type Poster interface {
 	// returns the replies to that message instead, or the channel's messages if that message is gone. The result may
 	// include earlier messages.
 	//
-	// It makes one call for every two hundred messages, whoever posted them. The first time that a channel is given by
-	// name, it also makes the calls that look up the channel's ID. It returns ErrUnsupported where messages cannot be
-	// read.
+	// It makes one call for every two hundred messages of any author. The first time that a channel is given by name,
+	// it also makes the calls that look up the channel's ID. It returns ErrUnsupported where messages cannot be read.
 	Find(ctx context.Context, channel, threadTS string, since time.Time) (map[string]Posted, error)
 }
 

@@ -57,7 +57,7 @@ type Options struct {
 	Controller func(workers int) crcontroller.Options
 }
 
-// NewOutbox returns the outbox of a manager. Setup and whoever else announces events share one.
+// NewOutbox returns the outbox of a manager. All announcers of events share it.
 func NewOutbox(mgr ctrl.Manager, o Options) *outbox.Outbox {
 	return &outbox.Outbox{
 		Client:      mgr.GetClient(),

@@ -28,7 +28,7 @@ func (c *Change) keys() Keys {
 	return out
 }
 
-// Refer has the slots of the new spec refer to the given credentials.
+// Refer sets the references of the new spec's slots to the given credentials.
 func (c *Change) Refer(after []Slot) { setRefs(after, SecretOf(c.Integration).Name, c.keys()) }
 
 // MustRead returns the references of the new spec by which the caller could have a credential sent to another place

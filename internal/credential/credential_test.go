@@ -143,7 +143,7 @@ func TestMergeJira(t *testing.T) {
 	}
 }
 
-// TestMustRead has a caller try to have credentials sent elsewhere.
+// TestMustRead covers changes that would send credentials to another address.
 func TestMustRead(t *testing.T) {
 	spec := func(secret, webhook string) *v1alpha1.JiraIntegrationSpec {
 		ref := refTo(webhook, "key")

@@ -48,7 +48,7 @@ func slotOf(name Name, ref *v1alpha1.SecretKeyReference) Slot {
 	return Slot{name, ref, func(r v1alpha1.SecretKeyReference) { *ref = r }}
 }
 
-// setRefs has the slots refer to keys of a Secret.
+// setRefs sets the references of the slots to keys of a Secret.
 func setRefs(slots []Slot, secret string, keys Keys) {
 	for _, s := range slots {
 		if key := keys[s.Name]; key != "" {

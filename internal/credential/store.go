@@ -224,7 +224,7 @@ func (s *Store) Forget(ctx context.Context, kind Kind, deleted client.Object) {
 	})
 }
 
-// clean has change modify a Secret that a Store created, and stores it unless nothing changed.
+// clean applies change to a Secret that a Store created, and updates it if that changed anything.
 func (s *Store) clean(ctx context.Context, key types.NamespacedName, change func(*corev1.Secret)) {
 	secret, err := s.own(ctx, key)
 	if err != nil || secret == nil {

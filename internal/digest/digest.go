@@ -96,7 +96,7 @@ func (g *Groups) Add(k Key, n types.NamespacedName, due time.Time) bool {
 	return g.add(k, n, due)
 }
 
-// add is Add with g.mu held.
+// add implements Add. g.mu must be held.
 func (g *Groups) add(k Key, n types.NamespacedName, due time.Time) bool {
 	if former, ok := g.keys[n]; ok && former != k {
 		g.leave(n)

@@ -246,8 +246,8 @@ func worker(m *machine, due time.Time, handled []string, sent map[string]int) it
 	}
 }
 
-// TestEveryOrderOfTwoWorkers has two workers handle the Notifications of a group whose time has come, in every order of
-// their steps: none is sent twice.
+// TestEveryOrderOfTwoWorkers runs the steps of two workers on the Notifications of a due group, in every order. None may
+// be sent twice.
 func TestEveryOrderOfTwoWorkers(t *testing.T) {
 	orders := 0
 	var explore func(order []int)

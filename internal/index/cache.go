@@ -69,7 +69,7 @@ func stripNotification(o *v1alpha1.Notification) {
 		intern(&s.Namespace)
 	}
 	o.Spec.Members = clip(o.Spec.Members)
-	slices.Sort(o.Spec.Members) // as they are written; whoever writes others must not lead digestsOf astray
+	slices.Sort(o.Spec.Members) // digestsOf needs the order, which a writer other than the operator may not keep
 	internConditions(&o.Status.Conditions)
 	intern(&o.Status.Digest)
 	if m := o.Status.Message; m != nil {

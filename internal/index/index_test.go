@@ -80,7 +80,7 @@ func TestDefectsOf(t *testing.T) {
 	}
 }
 
-// TestNotificationsAbout has more Notifications than hash buckets, so that buckets are shared.
+// TestNotificationsAbout uses more Notifications than there are hash buckets, so that they share buckets.
 func TestNotificationsAbout(t *testing.T) {
 	objects := []client.Object{&v1alpha1.Notification{ObjectMeta: meta("voice", "of-nothing")}}
 	for i := range 4096 {

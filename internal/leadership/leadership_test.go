@@ -105,7 +105,8 @@ func TestLeaderSince(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			now := begin
 			inner := &lease{write: func() error { return nil }, read: c.before}
-			l := leadership.NewLock(inner, 15*time.Second, func() time.Time { return now }, leadership.NewServerClock(func() time.Time { return now }))
+			clock := func() time.Time { return now }
+			l := leadership.NewLock(inner, 15*time.Second, clock, leadership.NewServerClock(clock))
 			read := func() {
 				if _, _, err := l.Get(t.Context()); err != nil {
 					t.Fatal(err)
@@ -162,7 +163,8 @@ func TestLeaderSinceOfAVacantLease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			now := begin
 			inner := &lease{write: func() error { return nil }}
-			l := leadership.NewLock(inner, 15*time.Second, func() time.Time { return now }, leadership.NewServerClock(func() time.Time { return now }))
+			clock := func() time.Time { return now }
+			l := leadership.NewLock(inner, 15*time.Second, clock, leadership.NewServerClock(clock))
 			for _, inner.read = range c.reads {
 				if _, _, err := l.Get(t.Context()); err != nil && !apierrors.IsNotFound(err) {
 					t.Fatal(err)

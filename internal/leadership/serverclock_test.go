@@ -23,7 +23,7 @@ func (s *apiServer) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{Header: http.Header{"Date": {date.UTC().Format(http.TimeFormat)}}}, nil
 }
 
-// observeFor has a clock observe answers, with steps between them, and returns it.
+// observeFor returns a clock that has observed the given number of answers, with steps between them.
 func observeFor(t *testing.T, now *time.Time, server *apiServer, answers int, step time.Duration) *leadership.ServerClock {
 	t.Helper()
 	clock := leadership.NewServerClock(func() time.Time { return *now })
@@ -75,7 +75,8 @@ func TestStartAt(t *testing.T) {
 	}
 }
 
-// TestClockThatIsSet has the API server's clock set. Answers of before and after do not contradict each other for long.
+// TestClockThatIsSet sets the API server's clock forward. Answers from before and after do not contradict each other for
+// long.
 func TestClockThatIsSet(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	server := &apiServer{now: &now}

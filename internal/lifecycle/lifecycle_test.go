@@ -66,7 +66,7 @@ func jira(status, category string) step {
 	}
 }
 
-// stale is an outdated answer of a search in Jira.
+// stale reads the ticket from an outdated answer of Jira's search.
 func stale(status, category string) step {
 	return func(s *story) {
 		s.later()
@@ -74,7 +74,7 @@ func stale(status, category string) step {
 	}
 }
 
-// late moves the ticket in Jira half a minute before the step before, which the operator learns only now.
+// late moves the ticket in Jira half a minute before the previous step. The operator learns of it only now.
 func late(status, category string) step {
 	return func(s *story) {
 		at := s.now.Add(-30 * time.Second)
@@ -82,7 +82,7 @@ func late(status, category string) step {
 	}
 }
 
-// undated moves the ticket in a Jira that does not say when.
+// undated moves the ticket in a Jira that does not return the time.
 func undated(status, category string) step {
 	return func(s *story) {
 		s.d.Status.Jira.UpdatedTime = nil
@@ -90,7 +90,7 @@ func undated(status, category string) step {
 	}
 }
 
-// moved has the operator move the ticket.
+// moved moves the ticket as the operator.
 func moved(status, category string) step {
 	return func(s *story) {
 		at := s.later()

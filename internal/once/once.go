@@ -2,8 +2,8 @@
 // ticket in Jira, a message in Slack. The protocol is in docs/decisions/0001-exactly-once.md.
 //
 // An object needs no lookup when this process has led since before the object was created and no call for it ended in
-// doubt. Otherwise the thing may exist already. Then the object is held until the other side's search has settled,
-// looked up together with all others that are held, adopted when it is found and created when it is not.
+// doubt. Otherwise the ticket or message may exist already. The object is then held until the other side's search shows
+// what was created. One lookup serves all held objects. What it finds is adopted, and the rest is created.
 package once
 
 import "time"
@@ -37,11 +37,11 @@ type Leader struct {
 	ServerTime time.Time
 }
 
-// Intent is what is known about one thing that is to exist exactly once.
+// Intent is what is known about a ticket or message that must exist exactly once.
 type Intent struct {
-	// Created is when the object that asks for it was created, in whole seconds of the API server's clock.
+	// Created is when the object that requires it was created, in whole seconds of the API server's clock.
 	Created time.Time
-	// UncertainSince is when a call ended without telling whether it succeeded; zero when none did.
+	// UncertainSince is when a call ended in doubt; zero when none did.
 	UncertainSince time.Time
 	// Leader is the leader that acts. A former leader may have acted for objects that are not newer.
 	Leader Leader

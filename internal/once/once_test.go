@@ -18,7 +18,13 @@ import (
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func TestSettleTime(t *testing.T) {
-	for seconds, want := range map[int32]time.Duration{0: once.DefaultSettle, 1: 35 * time.Second, 35: 35 * time.Second, 36: 36 * time.Second, 600: 10 * time.Minute} {
+	for seconds, want := range map[int32]time.Duration{
+		0:   once.DefaultSettle,
+		1:   35 * time.Second,
+		35:  35 * time.Second,
+		36:  36 * time.Second,
+		600: 10 * time.Minute,
+	} {
 		if got := once.SettleTime(seconds, 30*time.Second); got != want {
 			t.Errorf("SettleTime(%d) = %s, want %s", seconds, got, want)
 		}

@@ -19,8 +19,8 @@ const (
 	maxOwnTitle = 300
 	// maxOwnBody bounds the body that a rule's template writes, in characters.
 	maxOwnBody = 2900
-	// maxOutput bounds what a template writes before it is cut, in bytes. That is more than the other limits need,
-	// whatever the characters.
+	// maxOutput bounds what a template writes before it is cut, in bytes. That is enough for the other limits with
+	// characters of any size.
 	maxOutput = 16 << 10
 )
 

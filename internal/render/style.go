@@ -38,7 +38,7 @@ func (l look) bySeverity(s v1alpha1.Severity) look {
 	return l
 }
 
-// good returns the look of an event that needs no attention, whatever its severity.
+// good returns the look of an event that needs no attention at any severity.
 func good(headline string) look { return look{":white_check_mark:", headline, green} }
 
 // looks has the look of each type of event in event.Types.

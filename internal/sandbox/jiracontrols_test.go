@@ -171,7 +171,8 @@ func TestButtonsOfAnIssue(t *testing.T) {
 		s.ServeHTTP(w, r)
 		var key, status string
 		if all := s.Jira().Issues(); len(all) > 0 {
-			key, status = all[0].Key, all[0].Status
+			key = all[0].Key
+			status = all[0].Status
 		}
 		if w.Code != c.want || w.Header().Get("Location") != c.to || key != c.key2 || status != c.status {
 			t.Errorf("button %d: %d to %q, issue %s in %s; want %+v", i, w.Code, w.Header().Get("Location"), key, status, c)

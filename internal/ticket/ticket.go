@@ -23,8 +23,8 @@ type Tracker interface {
 	// that was created a moment ago may not be found yet. Find makes a few searches, and one more for every hundred or
 	// more tickets found.
 	Find(ctx context.Context, markers []string, within time.Duration) (map[string]Ticket, error)
-	// Changed returns the tickets that changed within the given time, whatever their marker, with the oldest change
-	// first. A change made a moment ago may be missing. If there are too many to read, it returns those with the newest
+	// Changed returns the tickets with any marker that changed within the given time, with the oldest change first. A
+	// change made a moment ago may be missing. If there are too many to read, it returns those with the newest
 	// changes.
 	Changed(ctx context.Context, within time.Duration) ([]Ticket, error)
 	// Get reads a ticket. The result is always current.

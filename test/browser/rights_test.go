@@ -61,8 +61,8 @@ func TestUserWithoutRightsSeesNothing(t *testing.T) {
 	w.until("the message", func() (bool, error) { return len(w.messages()) > 0, nil })
 	p := w.tab(t)
 	p.allow(http.StatusForbidden, http.StatusNotFound)
-	p.signIn(w.nobody)
-	p.look("overview-nobody")
+	p.signIn(w.noRights)
+	p.look("overview-no-rights")
 	for _, path := range w.pages(d.Name) {
 		p.open(path)
 		if targets := p.formTargets(); len(targets) > 0 {

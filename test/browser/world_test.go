@@ -169,13 +169,15 @@ type world struct {
 	namespace string
 	box       *sandbox.Sandbox
 	server    *httptest.Server
-	// Tokens: admin may do everything in the namespace, viewer may read, nobody has no rights.
-	admin, viewer, nobody string
+	// Tokens: admin may do everything in the namespace, viewer may read, noRights may do nothing.
+	admin, viewer, noRights string
 }
 
 const (
-	slackName, jiraName, ruleName = "slack", "jira", "findings"
-	channel                       = "#voice-ai-alerts"
+	slackName = "slack"
+	jiraName  = "jira"
+	ruleName  = "findings"
+	channel   = "#voice-ai-alerts"
 )
 
 // newWorld creates a world and waits until its integrations are Ready.
@@ -199,7 +201,7 @@ func newWorld(t *testing.T) *world {
 	w.viewer = w.account("viewer",
 		rbacv1.PolicyRule{APIGroups: own, Resources: everything, Verbs: read},
 		rbacv1.PolicyRule{APIGroups: batch, Resources: []string{"jobs", "cronjobs"}, Verbs: read})
-	w.nobody = w.account("nobody")
+	w.noRights = w.account("no-rights")
 
 	w.create(&corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: "tokens"},

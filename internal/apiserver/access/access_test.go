@@ -49,7 +49,7 @@ func TestReview(t *testing.T) {
 	}
 }
 
-// TestCache has pages begin with the rights of their callers.
+// TestCache loads the permissions of callers, as each page does first.
 func TestCache(t *testing.T) {
 	now := testingclock.NewFakeClock(time.Now())
 	reviewed := make(chan string, 10)

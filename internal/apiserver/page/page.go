@@ -28,7 +28,7 @@ type Params struct {
 
 // List is a page of a list.
 type List[T any] struct {
-	Items      []T    `json:"items" doc:"This page, the newest first unless another order is asked for."`
+	Items      []T    `json:"items" doc:"The items of this page, newest first unless the query sets another order."`
 	Total      int    `json:"total" doc:"How many there are on all pages."`
 	NextCursor string `json:"nextCursor,omitempty" doc:"Where the next page begins; none when this is the last."`
 }

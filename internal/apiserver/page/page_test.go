@@ -18,7 +18,7 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-// TestPages reads a list page by page, in whatever order its items are added.
+// TestPages reads a list page by page. The order in which its items were added must not matter.
 func TestPages(t *testing.T) {
 	const items, limit = 7, 3
 	for name, order := range map[string][]int{"forward": {0, 1, 2, 3, 4, 5, 6}, "backward": {6, 5, 4, 3, 2, 1, 0},

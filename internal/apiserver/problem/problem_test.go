@@ -59,7 +59,7 @@ func TestFrom(t *testing.T) {
 	}
 }
 
-// TestSentValuesAreNotRepeated has messages of the API server about a body.
+// TestSentValuesAreNotRepeated covers messages of the API server that repeat values of the request body.
 func TestSentValuesAreNotRepeated(t *testing.T) {
 	for message, want := range map[string]string{
 		`Invalid value: "s3cr3t": must be a name`:                        "must be a name",

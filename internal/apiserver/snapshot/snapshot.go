@@ -33,8 +33,8 @@ func New[T client.Object](keep func(T) bool) *Collection[T] {
 	return &Collection[T]{keep: keep, items: map[types.NamespacedName]T{}}
 }
 
-// Follow has the collection follow a cache until ctx ends, and returns when it holds what the cache does. It calls
-// changed after each change.
+// Follow keeps the collection in sync with a cache until ctx ends. It returns when the collection holds what the cache
+// does. It calls changed after each change.
 func (c *Collection[T]) Follow(ctx context.Context, from cache.Cache, example T, changed func(T)) error {
 	informer, err := from.GetInformer(ctx, example)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
-// TestCountsAreOfTheirVisibility has callers of different permissions read the same summary one after another.
+// TestCountsAreOfTheirVisibility reads the same summary as callers with different permissions, one after another.
 func TestCountsAreOfTheirVisibility(t *testing.T) {
 	m := newModel()
 	m.Slack.Put(slackNamed("slack", true))

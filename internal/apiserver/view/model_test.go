@@ -92,8 +92,8 @@ func TestChannelNames(t *testing.T) {
 	}
 }
 
-// TestActivityForAnotherNamespace has an activity for a Notification of another namespace: it is in the log whether
-// or not that Notification still exists, which callers in this namespace may not learn.
+// TestActivityForAnotherNamespace covers an activity for a Notification of another namespace. The log contains it whether
+// or not that Notification still exists, because callers in this namespace may not learn that.
 func TestActivityForAnotherNamespace(t *testing.T) {
 	m := newModel()
 	objects := []string{"Notification/qa/own", "Notification/prod/there", "Notification/prod/gone"}

@@ -46,7 +46,7 @@ func (n needs) add(key needKey, by neededBy) {
 	need.Count++
 	object := key.kind + "/" + key.namespace + "/" + by.name
 	isNewest := need.Count == 1 || by.since.After(need.Time)
-	if isNewest || by.since.Equal(need.Time) && object < need.Object { // the same in whatever order they are added
+	if isNewest || by.since.Equal(need.Time) && object < need.Object { // regardless of the order in which objects are added
 		need.Object = object
 		need.Title = by.title
 		need.EventType = string(by.eventType)

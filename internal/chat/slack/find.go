@@ -159,8 +159,8 @@ func (b *bot) history(ctx context.Context, at place, cursor string) (page, error
 	return page{r.Messages, r.ResponseMetaData.NextCursor}, nil
 }
 
-// replies reads a page of a thread from its beginning. The result always includes the thread's first message, which
-// tells an answer from an empty one.
+// replies reads a page of a thread from its beginning. The result always includes the thread's first message, so
+// that an empty page cannot be mistaken for an answer.
 func (b *bot) replies(ctx context.Context, at place, cursor string) (page, error) {
 	messages, more, next, err := b.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
 		ChannelID: at.channel, Timestamp: at.threadTS, IncludeAllMetadata: true, Limit: pageSize, Cursor: cursor,

@@ -44,7 +44,7 @@ func (a *ticketAction) callFor(j *v1alpha1.DefectTicket) jiraCall {
 	return unlessGone(j, a.call)
 }
 
-// unlessGone returns a call that tells a ticket that is gone from one to which something cannot be done: Jira answers
+// unlessGone returns a call that distinguishes a ticket that is gone from one that does not allow the call: Jira answers
 // 404 to both.
 func unlessGone(j *v1alpha1.DefectTicket, call jiraCall) jiraCall {
 	id := idOf(j)
@@ -116,7 +116,7 @@ func (r *Reconciler) comment(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, re
 	j := d.Status.Jira
 	id := idOf(j)
 	occurrences := d.Status.Occurrences
-	// A comment that is under way ends before there is another, whatever occurred since.
+	// A comment in flight ends before the next one, even if the defect has occurred again since.
 	submitted := r.Jira.Get(client.ObjectKeyFromObject(i)).Lane(followLane).Operation(client.ObjectKeyFromObject(d), d.UID)
 	if n, ok := commentedOccurrences(d, submitted); ok && n > j.ToldOccurrences && n < occurrences {
 		occurrences = n

@@ -93,8 +93,8 @@ func (r *Reconciler) filingOutcome(s *scope, integration *v1alpha1.JiraIntegrati
 	}
 }
 
-// recordDoubt records that a create ended in doubt, before anything else is tried, so that whoever tries next looks
-// the ticket up. It returns nil when the status says so already.
+// recordDoubt records that a create ended in doubt before another attempt, so that the next attempt, perhaps by another
+// leader, looks up the ticket. It returns nil when the status already records it.
 func (s *scope) recordDoubt(integration *v1alpha1.JiraIntegration, a answer, settle time.Duration) *kit.Outcome {
 	at := metav1.NewTime(a.At.Truncate(time.Second))
 	if j := s.defect.Status.Jira; j != nil && j.UncertainSince != nil && j.UncertainSince.Equal(&at) {
@@ -110,7 +110,7 @@ func (s *scope) recordDoubt(integration *v1alpha1.JiraIntegration, a answer, set
 }
 
 // ticketIntegration returns the integration with which a Defect gets its ticket, or nil and why it gets none. A
-// create that is under way or in doubt comes first, whatever the Defect asks for now.
+// create that is in flight or in doubt comes first, even if the Defect names another integration now.
 func (r *Reconciler) ticketIntegration(
 	ctx context.Context,
 	d *v1alpha1.Defect,
@@ -166,7 +166,7 @@ type filing struct {
 	integration *v1alpha1.JiraIntegration
 	// since is since when a ticket may exist already, and lookup looks it up; zero and nil when there cannot be one.
 	since time.Time
-	// due is when Jira's search has settled.
+	// due is when Jira's search shows what was created.
 	due    time.Time
 	lookup *once.Lookup[ticket.Ticket]
 }

@@ -160,7 +160,8 @@ func (r *JiraReconciler) enqueueDefects(ctx context.Context, integration types.N
 		switch age := lifecycle.Age(d.Status.Jira, t); {
 		case age > 0:
 			r.PendingUpdates.Put(key, d.UID, t)
-		case age == 0 && lifecycle.Differs(d.Status.Jira, t): // two changes in one second: only reading the ticket tells which was later
+		case age == 0 && lifecycle.Differs(d.Status.Jira, t):
+			// Two changes in one second: the order is unknown until the ticket is read.
 			r.PendingUpdates.AddDoubt(key, d.UID, r.Clock.Now())
 		default:
 			continue

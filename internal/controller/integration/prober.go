@@ -182,7 +182,7 @@ func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (t
 	found, err := in.probe(probeCtx, a.client)
 	*in.lastProbe = &metav1.Time{Time: p.clock.Now()}
 	if err == nil && !found.verified && !a.changed && a.paused != nil && a.paused.Kind.Permanent() {
-		// Only traffic tells whether an unverified client works: it is tried again after a while.
+		// Only traffic shows whether an unverified client works. It is tried again after a while.
 		if f := conn.PauseFault(); p.clock.Since(conn.PausedAt()) < defaultProbeInterval {
 			fail(o, f)
 			return stalledProbeInterval, nil

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// maxRequestAge is how old a request for a test may be: nobody waits for a later answer.
+	// maxRequestAge is how old a request for a test may be. No client waits longer for the result.
 	maxRequestAge = time.Minute
 	// testTimeout bounds the calls of a test.
 	testTimeout = 10 * time.Second

@@ -93,8 +93,8 @@ func (r *Reconciler) deliver(ctx context.Context, s *scope) *kit.Outcome {
 	return r.send(ctx, s)
 }
 
-// recordIfSent records that Slack accepted the message, and reports whether it did. That counts, whatever became of
-// the rule, the integration or the expiry meanwhile.
+// recordIfSent records that Slack accepted the message, and reports whether it did. That counts even if
+// the rule or the integration has changed, or the Notification has expired, in the meantime.
 func (r *Reconciler) recordIfSent(s *scope) bool {
 	if s.inFlight == nil {
 		return false
@@ -124,7 +124,7 @@ func (r *Reconciler) expire(s *scope) *kit.Outcome {
 	}
 }
 
-// requeueForRemoval requeues a settled Notification for when it is to be removed.
+// requeueForRemoval requeues a finished Notification for the time of its removal.
 func (r *Reconciler) requeueForRemoval(s *scope) {
 	s.next = kit.Until(s.notification.CreationTimestamp.Add(r.Retention), s.now)
 }

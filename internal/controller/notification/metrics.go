@@ -102,9 +102,11 @@ type countingPoster struct{ chat.Poster }
 // Post posts a message and counts it.
 func (m countingPoster) Post(ctx context.Context, message chat.Message) (chat.Posted, error) {
 	posted, err := m.Poster.Post(ctx, message)
-	result, reason := "Succeeded", v1alpha1.ReasonSent
+	result := "Succeeded"
+	reason := v1alpha1.ReasonSent
 	if err != nil {
-		result, reason = "Failed", deliveryReason(fault.From(err))
+		result = "Failed"
+		reason = deliveryReason(fault.From(err))
 	}
 	attemptsTotal.WithLabelValues(result, reason).Inc()
 	return posted, err

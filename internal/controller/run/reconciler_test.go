@@ -85,7 +85,7 @@ func announced(t *testing.T, r *Reconciler) map[string]string {
 	return out
 }
 
-// TestDeletedRuns has runs deleted before they are reconciled.
+// TestDeletedRuns covers runs that are deleted before they are reconciled.
 func TestDeletedRuns(t *testing.T) {
 	again := ended("run", noon, failed)
 	again.UID = "another"
@@ -135,7 +135,7 @@ func TestFirstRun(t *testing.T) {
 	}
 }
 
-// TestPreviousOutcome has the previous run deleted, so that only its Notification is left.
+// TestPreviousOutcome covers a previous run that is deleted, so that only its Notification is left.
 func TestPreviousOutcome(t *testing.T) {
 	ago := func(minutes time.Duration) time.Time { return noon.Add(-minutes * time.Minute) }
 	for name, c := range map[string]struct {

@@ -49,8 +49,8 @@ func classify(res *jira.Response, err error, sent func() bool) error {
 	return f
 }
 
-// refusal fills in the fault of an answer with a status of 400 or more. unclear is the kind of those that do not tell
-// whether the request had an effect.
+// refusal fills in the fault of an answer with a status of 400 or more. unclear is the kind of fault if it is
+// unknown whether the request had an effect.
 func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 	code := res.StatusCode
 	explanation, field := explain(res)

@@ -199,8 +199,8 @@ func (t *tracker) Link(ctx context.Context, id string, l ticket.Link) error {
 	return t.add(ctx, path+"/remotelink", body, "link")
 }
 
-// add posts an object that may be posted twice. The answer must contain its ID, which tells Jira's answer from a
-// proxy's page.
+// add posts an object that may be posted twice. The answer must contain its ID, so that a proxy's page is
+// not mistaken for Jira's answer.
 func (t *tracker) add(ctx context.Context, path string, body any, what string) error {
 	var got struct{ ID json.RawMessage }
 	if err := t.call(ctx, http.MethodPost, path, body, &got); err != nil {

@@ -166,7 +166,7 @@ func isWord(r rune) bool {
 }
 
 // Active returns the parts of a text that Jira acts on, in order: mentions that notify people, macros and embedded
-// images. It ignores the content of code and noformat, whatever follows a backslash, and {{monospace}}.
+// images. It ignores the content of code, noformat and {{monospace}}, and what follows a backslash.
 func Active(text string) []string {
 	var found []string
 	lines := strings.Split(text, "\n")
