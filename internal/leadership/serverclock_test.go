@@ -12,7 +12,7 @@ import (
 type apiServer struct {
 	now   *time.Time
 	ahead time.Duration
-	// takes is how long an answer is on its way.
+	// takes is how long each answer takes.
 	takes time.Duration
 }
 
@@ -20,7 +20,10 @@ type apiServer struct {
 func (s *apiServer) RoundTrip(*http.Request) (*http.Response, error) {
 	date := s.now.Add(s.ahead)
 	*s.now = s.now.Add(s.takes)
-	return &http.Response{Header: http.Header{"Date": {date.UTC().Format(http.TimeFormat)}}}, nil
+	return &http.Response{
+		Header: http.Header{"Date": {date.UTC().Format(http.TimeFormat)}},
+		Body:   http.NoBody,
+	}, nil
 }
 
 // observeFor returns a clock that has observed the given number of answers, with steps between them.
@@ -28,21 +31,26 @@ func observeFor(t *testing.T, now *time.Time, server *apiServer, answers int, st
 	t.Helper()
 	clock := leadership.NewServerClock(func() time.Time { return *now })
 	for range answers {
-		askAPIServer(t, clock, server)
+		observeAnswer(t, clock, server)
 		*now = now.Add(step)
 	}
 	return clock
 }
 
-func askAPIServer(t *testing.T, clock *leadership.ServerClock, server *apiServer) {
+// observeAnswer lets a clock observe an answer of the API server.
+func observeAnswer(t *testing.T, clock *leadership.ServerClock, server *apiServer) {
 	t.Helper()
-	if _, err := clock.Wrap(server).RoundTrip(&http.Request{}); err != nil {
+	response, err := clock.Wrap(server).RoundTrip(&http.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // TestStartAt checks that an object is newer than the leader only if it was created after the start, and that it is from
-// NewerFrom on, however far the clocks are apart.
+// NewerFrom on, regardless of the difference of the clocks.
 func TestStartAt(t *testing.T) {
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 300_000_000, time.UTC)
 	for name, c := range map[string]struct {
@@ -82,13 +90,13 @@ func TestClockThatIsSet(t *testing.T) {
 	server := &apiServer{now: &now}
 	clock := observeFor(t, &now, server, 20, 130*time.Millisecond)
 	server.ahead = 10 * time.Second
-	askAPIServer(t, clock, server)
+	observeAnswer(t, clock, server)
 	if d := clock.StartAt(now).Server.Sub(now); d < 500*time.Millisecond || d > time.Second {
 		t.Errorf("right after the clock was set: %s ahead", d)
 	}
 	for range 20 {
 		now = now.Add(30 * time.Second)
-		askAPIServer(t, clock, server)
+		observeAnswer(t, clock, server)
 	}
 	if d := clock.StartAt(now).Server.Sub(now); d < 10*time.Second || d > 12*time.Second {
 		t.Errorf("ten minutes later: %s ahead", d)
