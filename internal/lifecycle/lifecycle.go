@@ -82,16 +82,33 @@ func observeOccurrence(d *v1alpha1.Defect, now time.Time) {
 	}
 }
 
-// Filed records a ticket that was created for a Defect or adopted.
+// Filed records a ticket that was created for a Defect or adopted. An adopted ticket keeps the state that people gave it,
+// unless the Defect's state changed later.
 func Filed(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Ticket, at time.Time) {
 	j := d.Status.Jira
 	j.CreatedTime = &metav1.Time{Time: at}
 	j.LastSyncTime = &metav1.Time{Time: at}
 	j.ToldOccurrences = d.Status.Occurrences
 	record(j, t)
-	if category(d.Status.State) != category(stateOf(states, t.Status, t.StatusCategory)) {
+	there := stateOf(states, t.Status, t.StatusCategory)
+	switch {
+	case category(d.Status.State) == category(there):
+	case t.Found && isNewer(t, d):
+		move(d, there, v1alpha1.CauseJira, t.Updated)
+		j.MoveTo = ""
+	default:
 		j.MoveTo = d.Status.State // the Defect moved before there was a ticket
 	}
+}
+
+// isNewer reports whether an adopted ticket was moved by a person, after the last change of the Defect's state. A ticket
+// in its first status was not moved.
+func isNewer(t ticket.Ticket, d *v1alpha1.Defect) bool {
+	if t.StatusCategory == "" || t.StatusCategory == categoryNew || t.Updated.IsZero() {
+		return false
+	}
+	c := d.Status.StateChange
+	return c == nil || t.Updated.After(c.Time.Time)
 }
 
 // FromJira updates a Defect's status for its ticket in Jira, and reports whether anything was new. A ticket that is

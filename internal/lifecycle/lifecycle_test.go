@@ -466,3 +466,41 @@ func TestRestoredDidNotOccurAgain(t *testing.T) {
 		t.Errorf("%d occurrences, %s", s.d.Status.Occurrences, s.d.Status.State)
 	}
 }
+
+// TestFiledAdoptsTheState has a ticket found that people may have moved. The newest change counts.
+func TestFiledAdoptsTheState(t *testing.T) {
+	found := func(status, category string, updated time.Time) ticket.Ticket {
+		t := ticketIn(status, category, updated)
+		t.Found = true
+		return t
+	}
+	minute := func(n int) time.Time { return begin.Add(time.Duration(n) * time.Minute) }
+	for name, c := range map[string]struct {
+		spec   v1alpha1.State // when not empty, wanted five minutes after the beginning
+		ticket ticket.Ticket
+		state  v1alpha1.State
+		moveTo v1alpha1.State
+	}{
+		"closed by a person":                       {"", found("Done", "done", minute(1)), resolved, ""},
+		"started by a person":                      {"", found("In Progress", "indeterminate", minute(1)), progress, ""},
+		"where it was created":                     {"", found("To Do", "new", minute(1)), open, ""},
+		"where it was created, the Defect moved":   {resolved, found("To Do", "new", minute(9)), resolved, resolved},
+		"closed after the Defect moved":            {progress, found("Done", "done", minute(6)), resolved, ""},
+		"closed before the Defect moved":           {progress, found("Done", "done", minute(4)), progress, progress},
+		"closed in the moment the Defect moved":    {progress, found("Done", "done", minute(5)), progress, progress},
+		"closed at an unknown time":                {"", found("Done", "done", time.Time{}), open, open},
+		"created just now, in an odd first status": {"", ticketIn("Done", "done", minute(1)), open, open},
+	} {
+		d := &v1alpha1.Defect{}
+		lifecycle.Observe(d, begin)
+		if c.spec != "" {
+			d.Spec.State = c.spec
+			lifecycle.Observe(d, minute(5))
+		}
+		d.Status.Jira = &v1alpha1.DefectTicket{}
+		lifecycle.Filed(d, nil, c.ticket, minute(10))
+		if d.Status.State != c.state || d.Status.Jira.MoveTo != c.moveTo {
+			t.Errorf("%s: state %s, to be moved to %q, want %s, %q", name, d.Status.State, d.Status.Jira.MoveTo, c.state, c.moveTo)
+		}
+	}
+}
