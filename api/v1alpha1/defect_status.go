@@ -184,6 +184,12 @@ type DefectTicket struct {
 	// +kubebuilder:validation:MaxLength=2048
 	URL string `json:"url,omitempty"`
 
+	// site is spec.apiURL of the JiraIntegration when the ticket was last read or written. When the integration leads to
+	// another site, the ticket is read there before anything is written to it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Site string `json:"site,omitempty"`
+
 	// status is the name of the issue's status.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255

@@ -4,6 +4,7 @@ package ticket
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -155,7 +156,12 @@ type Ticket struct {
 	Omitted []string
 	// Found reports that the ticket already existed.
 	Found bool
+	// Markers are the markers that the ticket carries. There are several when a person cloned a ticket with its labels.
+	Markers []string
 }
+
+// Has reports whether the ticket carries a marker.
+func (t Ticket) Has(marker string) bool { return slices.Contains(t.Markers, marker) }
 
 // Target is the status to move a ticket to: the one named Status, or any of Category (new, indeterminate or done) if
 // Status is empty.

@@ -2,6 +2,7 @@ package defect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,12 +37,9 @@ func (r *Reconciler) followTicket(ctx context.Context, s *scope) *kit.Outcome {
 		condition.True(d, v1alpha1.ConditionSynced, v1alpha1.ReasonNoTicket, "There is no ticket to sync with")
 		return nil
 	}
-	integration := &v1alpha1.JiraIntegration{}
-	if err := r.Client.Get(ctx, name, integration); client.IgnoreNotFound(err) != nil {
-		return kit.OutcomeOf(fmt.Errorf("reading JiraIntegration %s: %w", name, err))
-	} else if err != nil {
-		return s.notSynced(&kit.Outcome{Progress: condition.Stalled, Reason: v1alpha1.ReasonIntegrationNotFound, Message: fmt.Sprintf(
-			"JiraIntegration %s, with which %s was filed, does not exist. Create it again to sync the ticket.", name, j.Key)})
+	integration, o := r.followedIntegration(ctx, s, name)
+	if o != nil {
+		return o
 	}
 	key := client.ObjectKeyFromObject(d)
 	if t, ok := r.PendingUpdates.Get(key, d.UID); ok && !lifecycle.FromJira(d, integration.Spec.States, t, false, s.now) {
@@ -53,7 +51,7 @@ func (r *Reconciler) followTicket(ctx context.Context, s *scope) *kit.Outcome {
 	s.next = kit.Sooner(s.next, wait)
 	if action == nil {
 		lane.Forget(key)
-		return s.nothingToSync()
+		return s.nothingToSync(integration)
 	}
 	return r.actionOutcome(s, integration, action, lane.Submit(connection.Request[connection.JiraClient, ticket.Ticket]{
 		Key:       key,
@@ -64,6 +62,29 @@ func (r *Reconciler) followTicket(ctx context.Context, s *scope) *kit.Outcome {
 	}))
 }
 
+// followedIntegration returns the integration with which the ticket was filed, or the outcome when it cannot be used.
+func (r *Reconciler) followedIntegration(
+	ctx context.Context, s *scope, name types.NamespacedName,
+) (*v1alpha1.JiraIntegration, *kit.Outcome) {
+	ref := &v1alpha1.IntegrationReference{Namespace: name.Namespace, Name: name.Name}
+	integration, err := connection.ResolveJira(ctx, r.Client, s.defect.Namespace, ref)
+	var refusal *connection.Refusal
+	switch {
+	case err == nil:
+		return integration, nil
+	case !errors.As(err, &refusal):
+		return nil, kit.OutcomeOf(err)
+	case refusal.Reason == v1alpha1.ReasonIntegrationNotFound:
+		return nil, s.notSynced(&kit.Outcome{
+			Progress: condition.Stalled, Reason: v1alpha1.ReasonIntegrationNotFound, Message: fmt.Sprintf(
+				"JiraIntegration %s, with which %s was filed, does not exist. Create it again to sync the ticket.",
+				name, s.defect.Status.Jira.Key)})
+	}
+	o := kit.OutcomeOf(refusal)
+	s.next = kit.Sooner(s.next, o.RequeueAfter())
+	return nil, s.notSynced(o)
+}
+
 func updatedTime(j *v1alpha1.DefectTicket) string {
 	if j.UpdatedTime == nil {
 		return ""
@@ -71,16 +92,46 @@ func updatedTime(j *v1alpha1.DefectTicket) string {
 	return j.UpdatedTime.String()
 }
 
-// nothingToSync reports a ticket with which nothing is to be done.
-func (s *scope) nothingToSync() *kit.Outcome {
-	if j := s.defect.Status.Jira; j.MissingSince != nil {
-		return s.notSynced(&kit.Outcome{Progress: condition.Stalled, Reason: v1alpha1.ReasonTicketMissing, Message: fmt.Sprintf(
-			"Jira does not have %s any more, or the account may not see it. Restore the ticket or the permission, or delete the Defect.",
-			j.Key,
-		)})
+// nothingToSync reports a ticket with which nothing is to be done now.
+func (s *scope) nothingToSync(i *v1alpha1.JiraIntegration) *kit.Outcome {
+	if s.defect.Status.Jira.MissingSince != nil {
+		return s.notSynced(s.missing(i))
 	}
 	s.synced()
 	return nil
+}
+
+// missing returns the outcome of a ticket that Jira does not have.
+func (s *scope) missing(i *v1alpha1.JiraIntegration) *kit.Outcome {
+	j := s.defect.Status.Jira
+	_, next := missingLook(j.MissingSince.Time, s.now)
+	again := "It is looked for again at " + next.UTC().Format("15:04 UTC") + "."
+	message := fmt.Sprintf("Jira does not have %s any more, or the account may not see it. "+
+		"Restore the ticket or the permission, or delete the Defect. %s", j.Key, again)
+	if j.Site != "" && j.Site != string(i.Spec.APIURL) {
+		message = fmt.Sprintf("%s is at %s, and JiraIntegration %s leads to %s now, where no issue is this Defect's ticket. "+
+			"Point spec.apiURL at the ticket's site, or delete the Defect. %s",
+			j.Key, j.Site, client.ObjectKeyFromObject(i), i.Spec.APIURL, again)
+	}
+	return &kit.Outcome{Progress: condition.Stalled, Reason: v1alpha1.ReasonTicketMissing, Message: message}
+}
+
+// missingLooks are how long after a ticket went missing it is looked for again. After the last one it is looked for as
+// often as that took.
+var missingLooks = []time.Duration{5 * time.Minute, 20 * time.Minute, time.Hour}
+
+// missingLook returns how many looks for a ticket that has been missing since a time are due by now, and when the next
+// one is.
+func missingLook(since, now time.Time) (due int, next time.Time) {
+	for due < len(missingLooks) {
+		if next = since.Add(missingLooks[due]); now.Before(next) {
+			return due, next
+		}
+		due++
+	}
+	every := missingLooks[len(missingLooks)-1]
+	due += int((now.Sub(since) - every) / every)
+	return due, since.Add(time.Duration(due-len(missingLooks)+2) * every)
 }
 
 // actionOutcome records what came of an action, and returns its outcome.
@@ -88,9 +139,12 @@ func (r *Reconciler) actionOutcome(s *scope, integration *v1alpha1.JiraIntegrati
 	j := s.defect.Status.Jira
 	switch {
 	case a.Done && fault.Is(a.Err, fault.NotFound):
-		return r.recordMissing(s, a)
+		return r.recordMissing(s, integration, a)
+	case a.Done && a.Err == nil && action.reads && !isTicketOf(s.defect, integration, a.Result):
+		return r.recordMissing(s, integration, a)
 	case a.Done && a.Err == nil:
 		action.record(a.Result, a.At)
+		j.Site = string(integration.Spec.APIURL)
 		r.dropObsoleteMove(s, integration)
 		next, wait := r.nextAction(s, integration)
 		s.next = kit.Sooner(s.next, wait)
@@ -111,14 +165,23 @@ func (r *Reconciler) actionOutcome(s *scope, integration *v1alpha1.JiraIntegrati
 }
 
 // recordMissing records that Jira does not have the ticket.
-func (r *Reconciler) recordMissing(s *scope, a answer) *kit.Outcome {
+func (r *Reconciler) recordMissing(s *scope, i *v1alpha1.JiraIntegration, a answer) *kit.Outcome {
 	j := s.defect.Status.Jira
 	if j.MissingSince == nil {
 		j.MissingSince = &metav1.Time{Time: a.At}
 	}
 	j.JiraChangedAt = changedAt(s.defect)
 	r.PendingUpdates.ResolveDoubt(client.ObjectKeyFromObject(s.defect))
-	return s.notSynced(kit.OutcomeOf(a.Err))
+	_, next := missingLook(j.MissingSince.Time, s.now)
+	s.next = kit.Sooner(s.next, kit.Until(next, s.now))
+	return s.notSynced(s.missing(i))
+}
+
+// isTicketOf reports whether an issue that was read is the Defect's ticket: it carries the Defect's marker, or it has the
+// known key on the known site. An issue of another site may have the same number.
+func isTicketOf(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, t ticket.Ticket) bool {
+	j := d.Status.Jira
+	return t.Has(d.Marker()) || t.Key == j.Key && (j.Site == "" || j.Site == string(i.Spec.APIURL))
 }
 
 // actionFailed returns the outcome of an action that failed, which is none when the Defect is in sync without it.
@@ -148,7 +211,7 @@ func (s *scope) notSynced(o *kit.Outcome) *kit.Outcome {
 func (r *Reconciler) dropObsoleteMove(s *scope, i *v1alpha1.JiraIntegration) {
 	j := s.defect.Status.Jira
 	_, doubted := r.PendingUpdates.DoubtedAt(client.ObjectKeyFromObject(s.defect), s.defect.UID)
-	if changedAt(s.defect) != j.JiraChangedAt || j.MissingSince != nil || doubted {
+	if changedAt(s.defect) != j.JiraChangedAt || j.MissingSince != nil || doubted || j.Site != string(i.Spec.APIURL) {
 		return // the ticket is read first
 	}
 	if isUnsentRegression(s.defect) && j.MoveTo != "" && !lifecycle.Reopens(i.Spec.Reopen, s.defect, s.now) {
@@ -160,17 +223,32 @@ func (r *Reconciler) dropObsoleteMove(s *scope, i *v1alpha1.JiraIntegration) {
 func (r *Reconciler) nextAction(s *scope, i *v1alpha1.JiraIntegration) (action *ticketAction, wait time.Duration) {
 	d := s.defect
 	j := d.Status.Jira
-	key := client.ObjectKeyFromObject(d)
-	regression := isUnsentRegression(d)
 	if at := changedAt(d); at != j.JiraChangedAt {
 		return r.read(d, i, "read/"+at, func() { j.JiraChangedAt = at }), 0
 	}
 	if j.MissingSince != nil {
-		return nil, 0
+		due, next := missingLook(j.MissingSince.Time, s.now)
+		if due == 0 {
+			return nil, kit.Until(next, s.now)
+		}
+		return r.read(d, i, fmt.Sprintf("missing/%d", due), func() {}), kit.Until(next, s.now)
 	}
+	key := client.ObjectKeyFromObject(d)
 	if at, ok := r.PendingUpdates.DoubtedAt(key, d.UID); ok {
 		return r.read(d, i, fmt.Sprintf("look/%d", at.UnixNano()), func() { r.PendingUpdates.ResolveDoubt(key) }), 0
 	}
+	action, wait = r.nextWrite(s, i)
+	if site := string(i.Spec.APIURL); j.Site != site && (action != nil || j.Site != "") {
+		return r.read(d, i, "site/"+site, func() {}), wait
+	}
+	return action, wait
+}
+
+// nextWrite returns the next change of the ticket, or nil, and how long it is until another is due; 0 for never.
+func (r *Reconciler) nextWrite(s *scope, i *v1alpha1.JiraIntegration) (action *ticketAction, wait time.Duration) {
+	d := s.defect
+	j := d.Status.Jira
+	regression := isUnsentRegression(d)
 	if j.MoveTo != "" {
 		return r.move(s, i, regression), 0
 	}

@@ -2,6 +2,7 @@ package defect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -134,17 +135,22 @@ func (r *Reconciler) inFlightIntegration(ctx context.Context, d *v1alpha1.Defect
 	if !ok {
 		return nil, nil
 	}
-	integration := &v1alpha1.JiraIntegration{}
-	err := r.Client.Get(ctx, name, integration)
+	ref := &v1alpha1.IntegrationReference{Namespace: name.Namespace, Name: name.Name}
+	integration, err := connection.ResolveJira(ctx, r.Client, d.Namespace, ref)
+	var refusal *connection.Refusal
 	switch {
-	case client.IgnoreNotFound(err) != nil:
-		return nil, fmt.Errorf("reading JiraIntegration %s: %w", name, err)
 	case err == nil:
 		return integration, nil
+	case !errors.As(err, &refusal):
+		return nil, err
 	}
-	// The integration was deleted. A ticket that it created is recorded all the same, for which its name is enough.
+	// The integration was deleted, or does not allow the namespace any more. A ticket that it created is recorded all the
+	// same, for which its name is enough. Nothing else is done with it.
 	if a, answered := r.Jira.Get(name).Lane(createLane).Peek(key, d.UID); !answered || a.Err != nil {
-		return nil, nil
+		if refusal.Reason == v1alpha1.ReasonIntegrationNotFound {
+			return nil, nil
+		}
+		return nil, refusal
 	}
 	return &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}, nil
 }
@@ -262,6 +268,7 @@ func (r *Reconciler) recordTicket(s *scope, i *v1alpha1.JiraIntegration, a answe
 	j := s.jira()
 	lifecycle.Filed(d, i.Spec.States, t, a.At)
 	j.Integration = name.String()
+	j.Site = string(i.Spec.APIURL)
 	j.UncertainSince = nil
 	j.TicketRequestedAt = requestedAt(d)
 	s.filed = &t

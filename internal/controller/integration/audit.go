@@ -58,7 +58,7 @@ func (r *JiraReconciler) audit(
 			key := client.ObjectKeyFromObject(d)
 			r.PendingUpdates.AddDoubt(key, d.UID, now)
 			r.EnqueueDefect(key)
-		} else if err := r.enqueueDefects(ctx, name, t); err != nil {
+		} else if err := r.enqueueDefects(ctx, i, t); err != nil {
 			return true, err
 		}
 	}

@@ -141,7 +141,7 @@ func (r *JiraReconciler) queryChanges(
 		return err
 	}
 	for _, t := range changed {
-		if err := r.enqueueDefects(ctx, client.ObjectKeyFromObject(i), t); err != nil {
+		if err := r.enqueueDefects(ctx, i, t); err != nil {
 			return err
 		}
 	}
@@ -149,22 +149,24 @@ func (r *JiraReconciler) queryChanges(
 	return nil
 }
 
-// enqueueDefects enqueues the Defects of a ticket when Jira reports something new about it.
-func (r *JiraReconciler) enqueueDefects(ctx context.Context, integration types.NamespacedName, t ticket.Ticket) error {
-	found, err := index.DefectsWithTicket(ctx, r.Client, integration, t.ID)
+// enqueueDefects enqueues the Defects of a ticket when Jira reports something new about it. An issue that does not carry a
+// Defect's marker may be another one that has its number on another site: then the Defect reads its ticket.
+func (r *JiraReconciler) enqueueDefects(ctx context.Context, i *v1alpha1.JiraIntegration, t ticket.Ticket) error {
+	found, err := index.DefectsWithTicket(ctx, r.Client, client.ObjectKeyFromObject(i), t.ID)
 	if err != nil {
 		return err
 	}
 	for _, d := range found {
 		key := client.ObjectKeyFromObject(d)
-		switch age := lifecycle.Age(d.Status.Jira, t); {
-		case age > 0:
-			r.PendingUpdates.Put(key, d.UID, t)
-		case age == 0 && lifecycle.Differs(d.Status.Jira, t):
-			// Two changes in one second: the order is unknown until the ticket is read.
+		age := lifecycle.Age(d.Status.Jira, t)
+		switch {
+		case age < 0, age == 0 && !lifecycle.Differs(d.Status.Jira, t):
+			continue
+		case age == 0, !t.Has(d.Marker()):
+			// Of two changes in one second, or of an issue without the marker, only reading the ticket tells.
 			r.PendingUpdates.AddDoubt(key, d.UID, r.Clock.Now())
 		default:
-			continue
+			r.PendingUpdates.Put(key, d.UID, t)
 		}
 		r.EnqueueDefect(key)
 	}

@@ -78,6 +78,7 @@ func (t *tracker) Create(ctx context.Context, d ticket.Draft) (ticket.Ticket, er
 	out.ID = got.ID
 	out.Key = got.Key
 	out.URL = t.browse(got.Key)
+	out.Markers = []string{d.Marker}
 	return out, nil
 }
 

@@ -30,7 +30,7 @@ func (t *tracker) Get(ctx context.Context, id string) (ticket.Ticket, error) {
 		return ticket.Ticket{}, err
 	}
 	var got issue
-	if err := t.get(ctx, path+"?fields="+strings.Join(issueFields, ","), &got); err != nil {
+	if err := t.get(ctx, path+"?fields="+strings.Join(issueFields, ",")+"&properties="+propertyKey, &got); err != nil {
 		return ticket.Ticket{}, err
 	}
 	if !got.isComplete() {

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	getRoute         = "GET /rest/api/2/issue/10001?fields=labels,status,resolution,assignee,created,updated"
+	getRoute         = "GET /rest/api/2/issue/10001?fields=labels,status,resolution,assignee,created,updated&properties=voiceai-defect"
 	transitionsRoute = "GET /rest/api/2/issue/10001/transitions?expand=transitions.fields"
 	moveRoute        = "POST /rest/api/2/issue/10001/transitions"
 	commentsRoute    = "GET /rest/api/2/issue/10001/comment?orderBy=-created&maxResults=100"
@@ -51,6 +51,23 @@ func TestGet(t *testing.T) {
 		}
 	}
 	s.expect(t, getRoute, byKey)
+}
+
+// TestMarkers reads the markers that identify a Defect's ticket, from labels and from the property that people cannot edit.
+func TestMarkers(t *testing.T) {
+	for rest, want := range map[string]string{
+		`"fields":{"labels":["x","defect-1"]}`:                                                              "defect-1",
+		`"fields":{"labels":["x"]},"properties":{"voiceai-defect":{"marker":"defect-1"}}`:                   "defect-1",
+		`"fields":{"labels":["defect-2"]},"properties":{"voiceai-defect":{"marker":"defect-1"},"other":[]}`: "defect-2 defect-1",
+		`"fields":{"labels":["mydefect-1"]},"properties":{"voiceai-defect":"x"}`:                            "",
+		`"fields":{}`: "",
+	} {
+		_, tr := follow(t, map[string][]answer{getRoute: {ok(`{"id":"10001","key":"VOICE-1",` + rest + "}")}})
+		got, err := tr.Get(t.Context(), "10001")
+		if err != nil || strings.Join(got.Markers, " ") != want {
+			t.Errorf("%s: got %q, %v, want %q", rest, got.Markers, err, want)
+		}
+	}
 }
 
 func TestGetIsComplete(t *testing.T) {

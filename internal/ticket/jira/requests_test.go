@@ -35,7 +35,7 @@ var allowed = map[string]struct{ query, body string }{
 		"fields.summary properties[].key properties[].value.marker"},
 	"POST /rest/api/2/search":                    {body: "fields[] jql maxResults startAt"},
 	"POST /rest/api/2/search/jql":                {body: "fields[] jql maxResults nextPageToken"},
-	"GET /rest/api/2/issue/{issue}":              {query: "fields"},
+	"GET /rest/api/2/issue/{issue}":              {query: "fields properties"},
 	"GET /rest/api/2/issue/{issue}/transitions":  {query: "expand"},
 	"POST /rest/api/2/issue/{issue}/transitions": {body: "transition.id"},
 	"GET /rest/api/2/issue/{issue}/comment":      {query: "maxResults orderBy"},

@@ -3,6 +3,7 @@ package jira
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -43,6 +44,8 @@ type issue struct {
 		Resolution *struct{ Name string }
 		Assignee   *struct{ DisplayName string }
 	}
+	// Properties has the property that Get asks for.
+	Properties map[string]json.RawMessage
 }
 
 // isComplete reports whether an issue has an ID, a key and fields.
@@ -56,6 +59,7 @@ func (t *tracker) ticket(i *issue) ticket.Ticket {
 		Key: i.Key, ID: i.ID, URL: t.browse(i.Key),
 		Created: parseTime(i.Fields.Created), Updated: parseTime(i.Fields.Updated),
 	}
+	out.Markers = i.markers()
 	if s := i.Fields.Status; s != nil {
 		out.Status = text.Truncate(s.Name, 255)
 		out.StatusCategory = text.Truncate(s.StatusCategory.Key, 64)
@@ -65,6 +69,21 @@ func (t *tracker) ticket(i *issue) ticket.Ticket {
 	}
 	if a := i.Fields.Assignee; a != nil {
 		out.Assignee = text.Truncate(a.DisplayName, 255)
+	}
+	return out
+}
+
+// markers returns the markers in an issue's labels and its property.
+func (i *issue) markers() []string {
+	var out []string
+	for _, l := range i.Fields.Labels {
+		if strings.HasPrefix(l, ticket.MarkerPrefix) {
+			out = append(out, l)
+		}
+	}
+	var value struct{ Marker string }
+	if raw := i.Properties[propertyKey]; raw != nil && json.Unmarshal(raw, &value) == nil && value.Marker != "" {
+		out = append(out, value.Marker)
 	}
 	return out
 }

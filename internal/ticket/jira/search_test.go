@@ -62,14 +62,15 @@ func TestFind(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := func(id string, minute int) ticket.Ticket {
+			want := func(id string, minute int, marker string) ticket.Ticket {
 				return ticket.Ticket{
 					ID: id, Key: "VOICE-" + id, URL: s.URL + "/browse/VOICE-" + id,
 					Status: "In Progress", StatusCategory: "indeterminate", Resolution: "Fixed", Assignee: "Ada",
 					Created: time.Date(2026, 11, 1, 10, minute, 0, 0, time.UTC), Updated: time.Date(2026, 11, 1, 11, minute, 0, 0, time.UTC),
+					Markers: []string{marker},
 				}
 			}
-			if d := cmp.Diff(map[string]ticket.Ticket{"defect-a": want("7", 2), "defect-b": want("6", 1)}, got); d != "" {
+			if d := cmp.Diff(map[string]ticket.Ticket{"defect-a": want("7", 2, "defect-a"), "defect-b": want("6", 1, "defect-b")}, got); d != "" {
 				t.Error(d)
 			}
 			s.expect(t, c.want...)

@@ -76,6 +76,7 @@ func (f *Fake) Keep(d ticket.Draft) ticket.Ticket {
 	key := fmt.Sprintf("VOICE-%d", n)
 	i := &issue{draft: d, Ticket: ticket.Ticket{
 		Key: key, ID: fmt.Sprint(10000 + n), URL: "https://jira.example.com/browse/" + key, Created: time.Now(),
+		Markers: []string{d.Marker},
 	}}
 	i.put("To Do", "new")
 	f.issues = append(f.issues, i)
@@ -178,7 +179,7 @@ func (c *client) Create(_ context.Context, d ticket.Draft) (ticket.Ticket, error
 		}
 	}
 	t := c.f.Keep(d)
-	return ticket.Ticket{Key: t.Key, ID: t.ID, URL: t.URL}, nil
+	return ticket.Ticket{Key: t.Key, ID: t.ID, URL: t.URL, Markers: t.Markers}, nil
 }
 
 func (c *client) Find(_ context.Context, markers []string, within time.Duration) (map[string]ticket.Ticket, error) {
