@@ -22,7 +22,8 @@ type Poster interface {
 	// include earlier messages.
 	//
 	// It makes one call for every two hundred messages of any author. The first time that a channel is given by name,
-	// it also makes the calls that look up the channel's ID. It returns ErrUnsupported where messages cannot be read.
+	// it also makes the calls that look up the channel's ID. After a rate limit or a lost connection, the next call for
+	// the same place goes on where the last one was interrupted. It returns ErrUnsupported where messages cannot be read.
 	Find(ctx context.Context, channel, threadTS string, since time.Time) (map[string]Posted, error)
 }
 

@@ -3,8 +3,8 @@ package slack
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,10 +24,15 @@ var (
 	noThread = []string{"thread_not_found", "message_not_found"}
 )
 
+// errNoChannel means that there is no channel of an ID, or that it is hidden from the token.
+var errNoChannel = fmt.Errorf("no such channel: %w", chat.ErrUnsupported)
+
 const (
+	// invalidCursor is the error for the cursor of a page that Slack does not know any more.
+	invalidCursor = "invalid_cursor"
 	// pageSize is the number of messages in a page, as Slack recommends.
 	pageSize = 200
-	// maxPages bounds how much Find reads.
+	// maxPages bounds how much one call of Find reads.
 	maxPages = 50
 	// channelPageSize is the number of channels in a page, the most that Slack allows.
 	channelPageSize = 1000
@@ -35,11 +40,8 @@ const (
 	maxChannelPages = 50
 )
 
-// place is what Find reads: a channel's history from oldest on, or a thread.
-type place struct {
-	channel, threadTS string
-	oldest            time.Time
-}
+// place is what Find reads: a channel's history, or a thread in it.
+type place struct{ channel, threadTS string }
 
 // page is a part of a channel's history or of a thread.
 type page struct {
@@ -50,36 +52,47 @@ type page struct {
 
 // Find calls conversations.history or conversations.replies.
 func (b *bot) Find(ctx context.Context, channel, threadTS string, since time.Time) (map[string]chat.Posted, error) {
-	channel, err := b.channelID(ctx, channel)
+	id, isRemembered, err := b.channelID(ctx, channel)
 	if err != nil {
 		return nil, err
 	}
-	read := b.history
-	if threadTS != "" {
-		read = b.replies
+	found, err := b.find(ctx, place{id, threadTS}, since)
+	if isRemembered && errors.Is(err, errNoChannel) { // the name may belong to another channel by now
+		b.channels.Delete(channel)
+		return b.Find(ctx, channel, threadTS, since)
 	}
-	out := map[string]chat.Posted{}
-	cursor := ""
+	return found, err
+}
+
+// find reads a place. It goes on where the last read of the place was interrupted, as by a rate limit: to begin again
+// at the first page would never end where that limit allows fewer pages than there are.
+func (b *bot) find(ctx context.Context, at place, since time.Time) (map[string]chat.Posted, error) {
+	r, ok := b.reads.take(at)
+	if !ok || since.Unix() < r.since {
+		r = newRead(at, since)
+	}
 	for range maxPages {
-		p, err := read(ctx, place{channel, threadTS, since}, cursor)
+		err := b.readPage(ctx, r)
 		var api slack.SlackErrorResponse
+		isRefused := errors.As(err, &api)
 		switch {
-		case threadTS != "" && errors.As(err, &api) && slices.Contains(noThread, api.Err):
-			return b.Find(ctx, channel, "", since) // Slack shows a reply in the channel when its parent is gone
+		case at.threadTS != "" && isRefused && slices.Contains(noThread, api.Err):
+			return b.find(ctx, place{channel: at.channel}, since) // Slack shows a reply in the channel when its parent is gone
+		case isRefused && api.Err == invalidCursor && r.cursor != "":
+			return b.find(ctx, at, since) // from the first page
 		case err != nil:
-			return nil, readFault(err, channel)
-		}
-		for _, m := range p.messages {
-			if id, ok := m.Metadata.EventPayload["delivery_id"].(string); ok && m.Metadata.EventType == eventType {
-				out[id] = b.posted(channel, m.Timestamp)
+			err = readFault(err, at.channel)
+			if f := fault.From(err); f.Kind == fault.RateLimited || f.Kind == fault.Unavailable && !errors.Is(err, chat.ErrUnsupported) {
+				b.interrupt(r)
 			}
-		}
-		if cursor = p.next; cursor == "" {
-			return out, nil
+			return nil, err
+		case r.done:
+			return r.found, nil
 		}
 	}
-	return nil, fault.New(fault.Unavailable, "Channel %s, or one thread in it, has more than %d messages since %s. They were not all read.",
-		channel, maxPages*pageSize, since.UTC().Format(time.RFC3339))
+	b.interrupt(r)
+	return nil, fault.New(fault.Unavailable, "Channel %s, or one thread in it, has more than %d messages since %s. The rest is read next.",
+		at.channel, maxPages*pageSize, since.UTC().Format(time.RFC3339))
 }
 
 // readFault classifies a failure to read. It returns ErrUnsupported if the token is valid and a retry would fail in
@@ -92,52 +105,81 @@ func readFault(err error, channel string) error {
 	if !errors.As(err, &f) {
 		f = fault.From(classify(err, channel, harmless))
 	}
+	if f.Code == "channel_not_found" {
+		return errNoChannel
+	}
 	if f.Kind.Permanent() && f.Scope != fault.Connection || slices.Contains(noReading, f.Code) || slices.Contains(noMethod, f.Code) {
 		return chat.ErrUnsupported
 	}
 	return f
 }
 
+// channelKinds are the kinds of channels that are listed to look up a name. Each needs a scope of its own.
+var channelKinds = []string{"public_channel", "private_channel"}
+
 // channelID returns the ID of a channel that is given by ID or by its name with #. It looks up a name once, by one
-// call of conversations.list for every thousand channels of the workspace. It returns ErrUnsupported if the token may
-// not list channels or does not see the channel.
-func (b *bot) channelID(ctx context.Context, channel string) (string, error) {
-	name, isName := strings.CutPrefix(channel, "#")
-	if !isName {
-		return channel, nil
+// call of conversations.list for every thousand channels of the workspace, and remembers it. It returns ErrUnsupported
+// if the token may not list channels or does not see the channel.
+func (b *bot) channelID(ctx context.Context, channel string) (id string, isRemembered bool, err error) {
+	if !strings.HasPrefix(channel, "#") {
+		return channel, false, nil
 	}
-	if id, ok := b.channels.Load(name); ok {
-		return id.(string), nil
+	if id, ok := b.channels.Load(channel); ok {
+		return id.(string), true, nil
 	}
-	for _, kind := range []string{"public_channel", "private_channel"} { // each needs a scope of its own
-		id, err := b.lookUpChannel(ctx, kind, name)
+	id, err = b.lookUpChannel(ctx, channel)
+	if err == nil {
+		b.channels.Store(channel, id)
+	}
+	return id, false, err
+}
+
+// lookUpChannel implements channelID for a name that is not remembered. It goes on where the last lookup of the name
+// was interrupted.
+func (b *bot) lookUpChannel(ctx context.Context, channel string) (string, error) {
+	at, _ := b.lists.take(channel)
+	for at.kind < len(channelKinds) {
+		id, err := b.listChannels(ctx, channel, &at)
 		switch {
-		case errors.Is(err, chat.ErrUnsupported):
-			continue
-		case err != nil:
+		case err != nil && !errors.Is(err, chat.ErrUnsupported):
+			b.lists.keep(channel, at)
 			return "", err
 		case id != "":
-			b.channels.Store(name, id)
 			return id, nil
 		}
+		at = listing{kind: at.kind + 1} // a kind that may not be listed is skipped
 	}
 	return "", chat.ErrUnsupported
 }
 
-// lookUpChannel returns the ID of the channel of a kind and name, or "" if it is not listed.
-func (b *bot) lookUpChannel(ctx context.Context, kind, name string) (string, error) {
-	params := &slack.GetConversationsParameters{Types: []string{kind}, Limit: channelPageSize}
-	for range maxChannelPages {
+// listing is how far a channel was looked up.
+type listing struct {
+	// kind is the index of the kind that is listed, cursor that of the page to list next, pages how many were.
+	kind   int
+	cursor string
+	pages  int
+}
+
+// listChannels returns the ID of a channel, or "" if it is not listed among those of one kind.
+func (b *bot) listChannels(ctx context.Context, channel string, at *listing) (string, error) {
+	params := &slack.GetConversationsParameters{Types: []string{channelKinds[at.kind]}, Limit: channelPageSize}
+	for ; at.pages < maxChannelPages; at.pages++ {
+		params.Cursor = at.cursor
 		channels, next, err := b.api.GetConversationsContext(ctx, params)
+		var api slack.SlackErrorResponse
+		if at.cursor != "" && errors.As(err, &api) && api.Err == invalidCursor {
+			at.cursor = "" // from the first page
+			continue
+		}
 		if err != nil {
-			return "", readFault(err, "#"+name)
+			return "", readFault(err, channel)
 		}
 		for i := range channels {
-			if channels[i].Name == name {
+			if "#"+channels[i].Name == channel {
 				return channels[i].ID, nil
 			}
 		}
-		if params.Cursor = next; next == "" {
+		if at.cursor = next; next == "" {
 			break
 		}
 	}
@@ -145,10 +187,10 @@ func (b *bot) lookUpChannel(ctx context.Context, kind, name string) (string, err
 }
 
 // history reads a page of a channel's history.
-func (b *bot) history(ctx context.Context, at place, cursor string) (page, error) {
+func (b *bot) history(ctx context.Context, at *read) (page, error) {
 	r, err := b.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
-		ChannelID: at.channel, Oldest: strconv.FormatInt(at.oldest.Unix(), 10), Inclusive: true,
-		IncludeAllMetadata: true, Limit: pageSize, Cursor: cursor,
+		ChannelID: at.channel, Oldest: at.oldest, Inclusive: true,
+		IncludeAllMetadata: true, Limit: pageSize, Cursor: at.cursor,
 	})
 	switch {
 	case err != nil:
@@ -161,9 +203,9 @@ func (b *bot) history(ctx context.Context, at place, cursor string) (page, error
 
 // replies reads a page of a thread from its beginning. The result always includes the thread's first message, so
 // that an empty page cannot be mistaken for an answer.
-func (b *bot) replies(ctx context.Context, at place, cursor string) (page, error) {
+func (b *bot) replies(ctx context.Context, at *read) (page, error) {
 	messages, more, next, err := b.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
-		ChannelID: at.channel, Timestamp: at.threadTS, IncludeAllMetadata: true, Limit: pageSize, Cursor: cursor,
+		ChannelID: at.channel, Timestamp: at.threadTS, IncludeAllMetadata: true, Limit: pageSize, Cursor: at.cursor,
 	})
 	switch {
 	case err != nil:

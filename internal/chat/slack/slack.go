@@ -64,8 +64,11 @@ type bot struct {
 	base string
 	// site is the workspace's own address, from Probe.
 	site atomic.Pointer[string]
-	// channels has the IDs of the channels that were looked up, by name.
+	// channels has the IDs of the channels that were looked up or posted to, by their names with #.
 	channels sync.Map
+	// reads and lists are where reads of places and lookups of channels were interrupted.
+	reads unfinished[place, *read]
+	lists unfinished[string, listing]
 }
 
 // Probe calls auth.test.
@@ -115,6 +118,9 @@ func (b *bot) Post(ctx context.Context, m chat.Message) (chat.Posted, error) {
 	}
 	if ts == "" { // slack-go accepts {} as a success
 		return chat.Posted{}, fault.New(fault.Ambiguous, "Slack's answer to chat.postMessage has no timestamp")
+	}
+	if strings.HasPrefix(m.Channel, "#") && channel != "" {
+		b.channels.Store(m.Channel, channel) // the name may have belonged to another channel before
 	}
 	return b.posted(channel, ts), nil
 }
