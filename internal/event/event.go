@@ -38,10 +38,11 @@ type Event struct {
 	Data map[string]any
 }
 
-// ToAPI returns the event as a Notification stores it.
+// ToAPI returns the event as a Notification stores it. It shares no memory with the event.
 func (e *Event) ToAPI() (v1alpha1.NotificationEvent, error) {
 	out := v1alpha1.NotificationEvent{
-		ID: v1alpha1.EventID(e.ID), Type: e.Type, Time: metav1.NewTime(e.Time), Severity: e.Severity, Subject: e.Subject,
+		ID: v1alpha1.EventID(e.ID), Type: e.Type, Time: metav1.NewTime(e.Time), Severity: e.Severity,
+		Subject: e.Subject.DeepCopy(),
 	}
 	if len(e.Labels) > 0 {
 		out.Labels = make(map[string]v1alpha1.EventLabel, len(e.Labels))

@@ -48,6 +48,8 @@ func (o *Outbox) store(ctx context.Context, r *v1alpha1.NotificationRule, e *eve
 	return stored, nil
 }
 
+// newNotification returns the Notification of a rule and an event. It shares no memory with them: the client decodes
+// the API server's answer into it, and the rule is the cache's.
 func newNotification(key types.NamespacedName, r *v1alpha1.NotificationRule, e *event.Event) (*v1alpha1.Notification, error) {
 	data, err := e.ToAPI()
 	if err != nil {
@@ -60,7 +62,7 @@ func newNotification(key types.NamespacedName, r *v1alpha1.NotificationRule, e *
 		}},
 		Spec: v1alpha1.NotificationSpec{
 			Rule:           v1alpha1.RuleReference{Name: r.Name, UID: string(r.UID)},
-			IntegrationRef: r.Spec.IntegrationRef,
+			IntegrationRef: r.Spec.IntegrationRef.DeepCopy(),
 			Channel:        r.Spec.Channel,
 			Event:          data,
 		},
