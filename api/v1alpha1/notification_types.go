@@ -211,6 +211,10 @@ type PostedMessage struct {
 	// +kubebuilder:validation:MaxLength=2048
 	Permalink string `json:"permalink,omitempty"`
 
+	// startsThread is true for a message in the channel itself, to which messages about later events reply.
+	// +optional
+	StartsThread bool `json:"startsThread,omitempty"`
+
 	// time is when Slack accepted the message.
 	// +optional
 	Time *metav1.Time `json:"time,omitempty"`

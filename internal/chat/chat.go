@@ -59,6 +59,8 @@ type Posted struct {
 	TS string
 	// Permalink is the URL that opens the message. It is empty when unknown.
 	Permalink string
+	// ThreadTS is the TS of the message to whose thread this one was posted. It is empty for one in the channel itself.
+	ThreadTS string
 }
 
 // Message is a message to post. Its texts are escaped mrkdwn. The caller keeps to Slack's limits (blocks, lengths).

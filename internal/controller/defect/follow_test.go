@@ -192,8 +192,9 @@ func TestUnknownSite(t *testing.T) {
 	})
 	follow(t, ours, change, func(f *follower) { // it was moved to another project
 		f.settle()
-		if i, _, _ := f.jira.Issue("VOICE-1"); i.Status != "Done" || f.defect.Status.Jira.Key != "VOICE-1" || f.defect.Status.Jira.Site != oldSite {
-			t.Errorf("VOICE-1 is %q, the ticket %+v", i.Status, f.defect.Status.Jira)
+		j := f.defect.Status.Jira
+		if i, _, _ := f.jira.Issue("VOICE-1"); i.Status != "Done" || j.Key != "VOICE-1" || j.Site != oldSite {
+			t.Errorf("VOICE-1 is %q, the ticket %+v", i.Status, j)
 		}
 	})
 }

@@ -164,14 +164,22 @@ func deliveredMessage(n int) string {
 	return fmt.Sprintf("%d notifications were delivered", n)
 }
 
-// recordMessage records where a rule's first message about the Defect is. A digest is about others too.
+// recordMessage records where a rule's message about the Defect is, to which later ones reply. A later one that starts a
+// thread takes its place: the former place is gone, or is not the rule's any more. A digest is about others too.
 func (s *scope) recordMessage(n *v1alpha1.Notification) {
 	m := n.Status.Message
-	known := slices.ContainsFunc(s.defect.Status.Messages, func(k v1alpha1.DefectMessage) bool { return k.Rule == n.Spec.Rule.Name })
-	if m == nil || n.Status.Digest != "" || known || len(s.defect.Status.Messages) == maxMessages {
+	if m == nil || n.Status.Digest != "" {
 		return
 	}
-	s.defect.Status.Messages = append(s.defect.Status.Messages, v1alpha1.DefectMessage{
+	messages := &s.defect.Status.Messages
+	message := v1alpha1.DefectMessage{
 		Rule: n.Spec.Rule.Name, Integration: m.Integration, Channel: m.Channel, TS: m.TS, Permalink: m.Permalink,
-	})
+	}
+	i := slices.IndexFunc(*messages, func(k v1alpha1.DefectMessage) bool { return k.Rule == message.Rule })
+	switch {
+	case i >= 0 && m.StartsThread:
+		(*messages)[i] = message
+	case i < 0 && len(*messages) < maxMessages:
+		*messages = append(*messages, message)
+	}
 }

@@ -248,11 +248,12 @@ func (r *Reconciler) recordSent(s *scope, by types.NamespacedName, a answer) {
 	status.NextAttemptTime = nil
 	status.RefusedBy = ""
 	status.Message = &v1alpha1.PostedMessage{
-		Integration: by.String(),
-		Channel:     a.Result.Channel,
-		TS:          a.Result.TS,
-		Permalink:   a.Result.Permalink,
-		Time:        &metav1.Time{Time: a.At},
+		Integration:  by.String(),
+		Channel:      a.Result.Channel,
+		TS:           a.Result.TS,
+		Permalink:    a.Result.Permalink,
+		StartsThread: a.Result.TS != "" && a.Result.ThreadTS == "",
+		Time:         &metav1.Time{Time: a.At},
 	}
 	condition.True(s.notification, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Slack accepted the message")
 	r.requeueForRemoval(s)

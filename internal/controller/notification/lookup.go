@@ -63,9 +63,10 @@ func (r *Reconciler) lookUp(ctx context.Context, s *scope) (o *kit.Outcome, cert
 	})
 	switch {
 	case a.Done && a.Err == nil && a.Result.TS != "":
-		if t := threadID(s); t != "" && thread.TS == "" {
-			r.threads.Add(t, a.Result)
+		if isThreaded(s) && thread.TS == "" {
+			r.threads.Add(threadOf(s), a.Result)
 		}
+		a.Result.ThreadTS = thread.TS
 		r.recordSent(s, at.integration, a)
 		return nil, false
 	case a.Done && a.Err == nil:

@@ -76,7 +76,11 @@ func (r *Reconciler) postReply(s *scope, o render.Options, first slackCall) slac
 			return first(ctx, c)
 		}
 		now := r.presentEvent(ctx, &at)
-		if _, err := c.Update(ctx, head, render.Living(&now, o)); retriesEdit(err, attempts) {
+		switch _, err := c.Update(ctx, head, render.Living(&now, o)); {
+		case fault.Is(err, fault.NotFound): // the message or its channel is gone, or the workspace is another
+			r.threads.Add(threadOf(&at), chat.Posted{})
+			return first(ctx, c)
+		case retriesEdit(err, attempts):
 			return chat.Posted{}, withoutDoubt(err)
 		}
 		reply := render.Reply(&at.event, o)
@@ -84,6 +88,7 @@ func (r *Reconciler) postReply(s *scope, o render.Options, first slackCall) slac
 		reply.ThreadTS = head.TS
 		reply.Broadcast = at.event.Text("cause") == string(v1alpha1.CauseRegression)
 		posted, err := c.Post(ctx, reply)
+		posted.ThreadTS = head.TS
 		r.record(&at).Add(connection.ActionPost, objectOf(at.notification), posted.Channel, err)
 		return posted, err
 	}
@@ -114,7 +119,8 @@ func withoutDoubt(err error) error {
 func (r *Reconciler) postNew(s *scope, m chat.Message) slackCall {
 	record := r.record(s)
 	object := objectOf(s.notification)
-	thread := threadID(s)
+	threaded := isThreaded(s)
+	thread := threadOf(s)
 	name := s.channel
 	return func(ctx context.Context, c connection.SlackClient) (chat.Posted, error) {
 		posted, err := c.Post(ctx, m)
@@ -123,7 +129,7 @@ func (r *Reconciler) postNew(s *scope, m chat.Message) slackCall {
 			if strings.HasPrefix(name, "#") {
 				record.RecordChannel(name, posted.Channel)
 			}
-			if thread != "" {
+			if threaded {
 				r.threads.Add(thread, posted)
 			}
 		}

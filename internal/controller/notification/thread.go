@@ -28,22 +28,30 @@ func isThreaded(s *scope) bool {
 		!isDigest(s.notification)
 }
 
-// threadID returns what identifies the thread that a Notification starts or replies to; empty when it has none.
-func threadID(s *scope) string {
-	if !isThreaded(s) {
-		return ""
-	}
-	return s.notification.Spec.Rule.UID + "/" + s.event.Subject.UID
+// threadKey identifies a thread in the messages of an integration: a rule's about a Defect.
+type threadKey struct {
+	integration         types.NamespacedName
+	ruleUID, subjectUID string
 }
 
-// thread returns the first message of a Notification's thread, and whether there is one. The Defect's status says
-// where it is; what was posted a moment ago is remembered until it does.
+// threadOf returns the thread that a threaded Notification starts or replies to.
+func threadOf(s *scope) threadKey {
+	key := threadKey{integration: client.ObjectKeyFromObject(s.integration), ruleUID: s.notification.Spec.Rule.UID}
+	if s.event.Subject != nil {
+		key.subjectUID = s.event.Subject.UID
+	}
+	return key
+}
+
+// thread returns the first message of a Notification's thread, and whether there is one in the rule's channel. The
+// Defect's status says where it is; what was posted a moment ago is remembered until it does.
 func (r *Reconciler) thread(ctx context.Context, s *scope) (chat.Posted, bool) {
 	if !isThreaded(s) {
 		return chat.Posted{}, false
 	}
-	if found, ok := r.threads.Get(threadID(s)); ok {
-		return found.(chat.Posted), true
+	if found, ok := r.threads.Get(threadOf(s)); ok {
+		posted := found.(chat.Posted) // without a TS when the former thread's place is gone
+		return posted, posted.TS != "" && r.isRulesChannel(s, posted.Channel)
 	}
 	by := client.ObjectKeyFromObject(s.integration).String()
 	if d, ok := r.defect(ctx, s); ok {
@@ -52,30 +60,52 @@ func (r *Reconciler) thread(ctx context.Context, s *scope) (chat.Posted, bool) {
 		})
 		if i >= 0 {
 			m := d.Status.Messages[i]
-			return chat.Posted{Channel: m.Channel, TS: m.TS, Permalink: m.Permalink}, true
+			return chat.Posted{Channel: m.Channel, TS: m.TS, Permalink: m.Permalink}, r.isRulesChannel(s, m.Channel)
 		}
 	}
-	return r.threadOfSiblings(ctx, s, by)
+	posted, ok := r.threadOfSiblings(ctx, s, by)
+	return posted, ok && r.isRulesChannel(s, posted.Channel)
 }
 
-// threadOfSiblings returns the first message of the thread as the Notifications' statuses show it, before the
-// Defect's status does.
+// isRulesChannel reports whether a channel's ID is that of the channel to which the Notification goes. The rule may name
+// another one than when the thread was started.
+func (r *Reconciler) isRulesChannel(s *scope, id string) bool {
+	wanted := r.channelID(s, chat.Posted{})
+	if isUser := strings.HasPrefix(wanted, "U") || strings.HasPrefix(wanted, "W"); isUser && strings.HasPrefix(id, "D") {
+		return true // Slack returns the ID of the conversation with the user
+	}
+	if !strings.HasPrefix(wanted, "#") {
+		return wanted == id
+	}
+	// The name's ID is not known. It is another channel if the ID is known to have another name.
+	known := slices.Concat(s.integration.Status.Channels, r.record(s).KnownChannels())
+	return !slices.ContainsFunc(known, func(c v1alpha1.KnownChannel) bool { return c.ID == id && c.Name != wanted })
+}
+
+// threadOfSiblings returns the last message that started a thread as the Notifications' statuses show it, before the
+// Defect's status does, or else the first message.
 func (r *Reconciler) threadOfSiblings(ctx context.Context, s *scope, by string) (chat.Posted, bool) {
 	siblings, err := r.siblings(ctx, s.notification)
 	if err != nil {
 		return chat.Posted{}, false
 	}
-	var first *v1alpha1.Notification
+	var head *v1alpha1.Notification
 	for _, o := range siblings {
 		m := o.Status.Message
-		if m != nil && m.TS != "" && m.Integration == by && o.Status.Digest == "" && (first == nil || isEarlier(o, first)) {
-			first = o
+		if m == nil || m.TS == "" || m.Integration != by || o.Status.Digest != "" {
+			continue
+		}
+		switch {
+		case head == nil,
+			m.StartsThread && (!head.Status.Message.StartsThread || isEarlier(head, o)),
+			!m.StartsThread && !head.Status.Message.StartsThread && isEarlier(o, head):
+			head = o
 		}
 	}
-	if first == nil {
+	if head == nil {
 		return chat.Posted{}, false
 	}
-	m := first.Status.Message
+	m := head.Status.Message
 	return chat.Posted{Channel: m.Channel, TS: m.TS, Permalink: m.Permalink}, true
 }
 

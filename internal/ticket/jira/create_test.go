@@ -113,7 +113,9 @@ func TestCreateBody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := ticket.Ticket{Key: "VOICE-1", ID: "10001", URL: "https://site.example.com/browse/VOICE-1", Priority: "High", Markers: []string{"defect-1"}}
+	want := ticket.Ticket{
+		Key: "VOICE-1", ID: "10001", URL: "https://site.example.com/browse/VOICE-1", Priority: "High", Markers: []string{"defect-1"},
+	}
 	if d := cmp.Diff(want, made); d != "" {
 		t.Error(d)
 	}
