@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
@@ -14,10 +13,10 @@ import (
 )
 
 const (
-	// maxSummary is Jira's limit of a summary, in characters.
-	maxSummary = 255
-	// maxDescription is Jira's limit of a description, in characters.
+	// Jira's limits of a summary, a description and a label, in UTF-16 units.
+	maxSummary     = 255
 	maxDescription = 32767
+	maxLabel       = 255
 
 	// labelAutoCreated is on every ticket, beside ticket.CommonLabel.
 	labelAutoCreated = "auto-created"
@@ -28,7 +27,7 @@ const (
 // out, and why.
 func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPriorities []string) (out ticket.Draft, omitted []string) {
 	out = ticket.Draft{
-		Summary:     text.Truncate(oneLine(d.Spec.Title), maxSummary),
+		Summary:     summary(d),
 		Description: description(d),
 		Priority:    spec.Priorities.For(d.Spec.Severity),
 		Labels:      ticketLabels(d, spec),
@@ -39,6 +38,16 @@ func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPrioriti
 	}
 	out.Fields, out.Markup, omitted = Fields(d, spec.Fields)
 	return out, omitted
+}
+
+// summary returns a ticket's summary. Jira refuses an empty one, so that a title without a visible character is
+// replaced by the Defect's name.
+func summary(d *v1alpha1.Defect) string {
+	title := oneLine(d.Spec.Title)
+	if !visible(title) {
+		title = "Defect " + d.Name
+	}
+	return text.TruncateUTF16(title, maxSummary)
 }
 
 // ticketLabels returns a ticket's labels, each once.
@@ -54,6 +63,7 @@ func ticketLabels(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec) []stri
 	}
 	var out []string
 	for _, l := range labels {
+		l = text.TruncateUTF16(l, maxLabel)
 		if !slices.Contains(out, l) {
 			out = append(out, l)
 		}
@@ -78,14 +88,14 @@ func description(d *v1alpha1.Defect) string {
 	const foot = "\n----\n_Auto-created by Voice AI Testing Framework_\n"
 
 	// The sections share the room beside the frame. A short one leaves its rest to the longer ones.
-	room := maxDescription - utf8.RuneCountInString(head) - len(foot)
+	room := maxDescription - text.UTF16Len(head) - len(foot)
 	for _, s := range sections {
 		room -= len("\nh3. \n\n") + len(s.title) + 1
 	}
 	texts := make([]string, len(sections))
 	for i, s := range sections {
 		texts[i] = wiki(s.text)
-		if strings.TrimSpace(texts[i]) == "" {
+		if !visible(texts[i]) {
 			texts[i] = "N/A"
 		}
 	}
@@ -94,37 +104,17 @@ func description(d *v1alpha1.Defect) string {
 	var b strings.Builder
 	b.WriteString(head)
 	for i, s := range sections {
-		fmt.Fprintf(&b, "\nh3. %s\n\n%s\n", s.title, escapeWithin(s.text, texts[i], limit, wiki))
+		fmt.Fprintf(&b, "\nh3. %s\n\n%s\n", s.title, asWiki.within(s.text, texts[i], limit))
 	}
 	b.WriteString(foot)
 	return b.String()
 }
 
-// escapeWithin returns escaped, which is text after escape, or the longest beginning of text that fits into limit
-// characters after escape.
-func escapeWithin(text, escaped string, limit int, escape func(string) string) string {
-	if utf8.RuneCountInString(escaped) <= limit {
-		return escaped
-	}
-	runes := []rune(text)
-	low := 0
-	high := min(len(runes), limit)
-	for low < high { // a binary search: a longer beginning is never shorter after escape
-		middle := (low + high + 1) / 2
-		if utf8.RuneCountInString(escape(string(runes[:middle])))+1 <= limit {
-			low = middle
-		} else {
-			high = middle - 1
-		}
-	}
-	return escape(string(runes[:low])) + "…"
-}
-
-// fairLimit returns how many characters each text may have so that all together fit into room.
+// fairLimit returns how many UTF-16 units each text may have so that all together fit into room.
 func fairLimit(texts []string, room int) int {
 	lengths := make([]int, len(texts))
 	for i, t := range texts {
-		lengths[i] = utf8.RuneCountInString(t)
+		lengths[i] = text.UTF16Len(t)
 	}
 	slices.Sort(lengths)
 	for i, l := range lengths {

@@ -57,13 +57,16 @@ func CheckFields(fields []v1alpha1.JiraField) []string {
 	return problems
 }
 
-// fieldValue returns the value of a field as plain text.
+// fieldValue returns the value of a field as plain text. It is empty when nothing of it is visible.
 func fieldValue(f v1alpha1.JiraField, data map[string]any) (string, error) {
 	t, err := ParseTemplate(f.Template)
 	if err != nil {
 		return "", err
 	}
 	value, err := t.Execute(data, maxFieldValue)
+	if !visible(value) {
+		return "", err
+	}
 	return strings.TrimSpace(value), err
 }
 

@@ -53,7 +53,7 @@ func fit(text string, limit int) string {
 	if runes := []rune(text); len(runes) > limit {
 		text = string(runes[:limit+1]) // escaping never makes a text shorter
 	}
-	return escapeWithin(text, mrkdwn(text), limit, mrkdwn)
+	return asMrkdwn.within(text, mrkdwn(text), limit)
 }
 
 // fitLine returns a text as one line of mrkdwn of at most limit characters.
@@ -93,7 +93,13 @@ func cutMarkup(text string, limit int) string {
 	return text + "…"
 }
 
-// visible reports whether a text has a visible character.
+// blanks are characters that Unicode counts as letters or symbols and that show nothing.
+const blanks = "\u115F\u1160\u2800\u3164\uFFA0"
+
+// visible reports whether a text has a visible character. A mark such as a variation selector is none: it shows
+// something together with another character only.
 func visible(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.IsMark(r) && !strings.ContainsRune(blanks, r)
+	})
 }

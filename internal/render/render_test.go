@@ -2,9 +2,11 @@ package render
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -75,7 +77,9 @@ _Auto-created by Voice AI Testing Framework_
 }
 
 func TestDraftFitsJira(t *testing.T) {
-	for name, text := range map[string]string{"plain": "x", "all to be escaped": "{", "emoji": "🎤", "entities": "\\", "broken": "\xff"} {
+	for name, text := range map[string]string{
+		"plain": "x", "all to be escaped": "{", "emoji": "🎤", "emoji in text": "x🎤y", "entities": "\\", "broken": "\xff",
+	} {
 		d := sample()
 		long := strings.Repeat(text, 16384)
 		d.Spec.Title = strings.Repeat(text, 512)
@@ -84,15 +88,83 @@ func TestDraftFitsJira(t *testing.T) {
 		d.Spec.ExpectedResult = "short"
 		d.Spec.ActualResult = long
 		draft, _ := Draft(d, &v1alpha1.JiraIntegrationSpec{}, nil)
-		if n := utf8.RuneCountInString(draft.Summary); n > 255 {
-			t.Errorf("%s: summary of %d characters", name, n)
+		// Jira counts UTF-16 units.
+		if n := len(utf16.Encode([]rune(draft.Summary))); n > 255 || n < 250 && name != "broken" {
+			t.Errorf("%s: summary of %d units, want nearly 255", name, n)
 		}
 		// A sequence of broken bytes becomes one character.
-		if n := utf8.RuneCountInString(draft.Description); n > 32767 || n < 30000 && name != "broken" {
-			t.Errorf("%s: description of %d characters, want nearly 32767", name, n)
+		if n := len(utf16.Encode([]rune(draft.Description))); n > 32767 || n < 30000 && name != "broken" {
+			t.Errorf("%s: description of %d units, want nearly 32767", name, n)
 		}
 		if !strings.Contains(draft.Description, "\nshort\n") || !strings.HasSuffix(draft.Description, "Framework_\n") {
 			t.Errorf("%s: a short section or the end is missing", name)
+		}
+	}
+}
+
+// TestSummaryIsNeverEmpty checks that a ticket has a summary that people can see, which Jira demands.
+func TestSummaryIsNeverEmpty(t *testing.T) {
+	for title, want := range map[string]string{
+		"Books the wrong day": "Books the wrong day",
+		"\u200b":              "Defect unmade-booking",
+		"\u202e\u2066\ufeff":  "Defect unmade-booking",
+		"\u200d \u2060\u00ad": "Defect unmade-booking",
+		"\u3164\u2800\ufe0f":  "Defect unmade-booking",
+		"\x07":                "Defect unmade-booking",
+		"\u200b📞":             "\u200b📞",
+	} {
+		d := sample()
+		d.Name = "unmade-booking"
+		d.Spec.Title = title
+		d.Spec.Description = title
+		draft, _ := Draft(d, &v1alpha1.JiraIntegrationSpec{}, nil)
+		if draft.Summary != want {
+			t.Errorf("the title %q becomes the summary %q, want %q", title, draft.Summary, want)
+		}
+		if noDescription := strings.Contains(draft.Description, "h3. Description\n\nN/A\n"); noDescription != (want != title) {
+			t.Errorf("the description %q becomes %q", title, draft.Description)
+		}
+	}
+}
+
+func TestLabelsFitJira(t *testing.T) {
+	spec := &v1alpha1.JiraIntegrationSpec{Labels: []v1alpha1.JiraLabel{v1alpha1.JiraLabel(strings.Repeat("📞", 255))}}
+	draft, _ := Draft(sample(), spec, nil)
+	if want := strings.Repeat("📞", 127) + "…"; !slices.Contains(draft.Labels, want) {
+		t.Errorf("labels %q, want one cut to 255 UTF-16 units", draft.Labels)
+	}
+}
+
+// TestWikiKeepsAddresses checks that what Jira links by itself has no backslashes, which it would take for a part of
+// the address.
+func TestWikiKeepsAddresses(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://gitlab.example.com/g/p/-/jobs/1":                "",
+		"https://ci.example.com/view/?run=7":                     "",
+		"https://app.example.com/#/calls/42":                     "",
+		"https://a.example.com/~ada/x_*y*_+z?a=1&copy;=2#-":      "",
+		"https://u:p@a.example.com:8443/(n)/:D/a-":               "",
+		"HTTP://A.EXAMPLE.COM/-/ and ftp://b.example.com/-/":     "",
+		"https://de.wikipedia.org/wiki/Jira_(x)":                 "",
+		"see https://a.example.com/-/1, https://b.example.com/-": "",
+		"https://a.example.com/ -x-":                             `https://a.example.com/ \-x\-`,
+		"*https://a.example.com/-/x* y":                          `\*https://a.example.com/-/x* y`,
+		"(https://a.example.com/-/x).":                           "",
+		"https://a.example.com/-/:)":                             "https://a.example.com/-/:\u200b)",
+		"[x|https://a.example.com/-/x]":                          `\[x\|https://a.example.com/-/x\]`,
+		"!https://a.example.com/-/x.png!":                        `\!https://a.example.com/-/x.png\!`,
+		"https://a.example.com/{code}":                           `https://a.example.com/\{code\}`,
+		"https://a.example.com/[~ada]":                           `https://a.example.com/\[\~ada\]`,
+		"https://a.example.com/x|y\\z":                           `https://a.example.com/x\|y&#92;z`,
+		"xhttps://a.example.com/-/":                              `xhttps://a.example.com/\-/`,
+		"https://":                                               "https://",
+		"h1. https://a.example.com/-/\nh2. x":                    "h1\u200b. https://a.example.com/-/\nh2\u200b. x",
+	} {
+		if want == "" {
+			want = in
+		}
+		if got := wiki(in); got != want {
+			t.Errorf("wiki(%q) = %q, want %q", in, got, want)
 		}
 	}
 }
@@ -128,7 +200,7 @@ func TestWiki(t *testing.T) {
 var active = regexp.MustCompile(`(^|[^\\])[{}\[\]|!]|\\\\`)
 
 func FuzzWiki(f *testing.F) {
-	for _, s := range []string{"{code}", "[~x]", `\{`, `\\{x}`, "h1. x", "!x!", "\\\xff{", "{{{"} {
+	for _, s := range []string{"{code}", "[~x]", `\{`, `\\{x}`, "h1. x", "!x!", "https://e/-/{x}", "https://[https://|x]", "\\\xff{", "{{{"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

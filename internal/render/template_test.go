@@ -203,3 +203,13 @@ func TestCommentsCannotBeMarkup(t *testing.T) {
 		}
 	}
 }
+
+// TestInvisibleFieldsAreEmpty checks that a value that shows nothing is omitted like an empty one.
+func TestInvisibleFieldsAreEmpty(t *testing.T) {
+	d := sample()
+	d.Spec.Suite = "\u200b\u3164"
+	values, markup, omitted := Fields(d, []v1alpha1.JiraField{{Name: "F", Type: "Text", Template: "{{ .suite }} "}})
+	if len(values)+len(markup)+len(omitted) > 0 {
+		t.Errorf("got %q, %q, %q, want nothing", values, markup, omitted)
+	}
+}

@@ -14,13 +14,36 @@ var (
 	wikiEntity    = regexp.MustCompile(`&(#?[A-Za-z0-9]{1,32};)`)
 	wikiEmoticon  = regexp.MustCompile(`\((y|n|i|/|x|!|\+|-|\?|on|off|\*[rgby]?|flag|flagoff)\)`)
 	wikiSmiley    = regexp.MustCompile(`([:;])(-?[()DP|])`)
+	// wikiAddress matches what Jira links by itself. It has no character that can end a link or begin a macro, an image
+	// or a user's name in brackets, and ends neither with punctuation nor with a mark.
+	wikiAddress = regexp.MustCompile(`(?i)\b(?:https?|ftps?)://[a-z0-9\-._~:/?#@$&'()*+,;=%]*[a-z0-9/=&$%#@_~*+-]`)
 )
 
-// wiki returns a text as wiki markup that Jira shows as it was written, without headings, lists, links, mentions,
-// macros, images or emoticons. The markup is described at
+// addressMark stands for an address while the text around it is escaped. A text that was cleaned does not have it.
+const addressMark = "\x00"
+
+// wiki returns a text as wiki markup that Jira shows as it was written, without headings, lists, mentions, macros,
+// images or emoticons, and without links other than addresses. Those stay as they are, because Jira links them with
+// the backslashes that escape other text. The markup is described at
 // https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa.
 func wiki(text string) string {
 	text = clean(text)
+	addresses := wikiAddress.FindAllString(text, -1)
+	if addresses == nil {
+		return escapeWiki(text)
+	}
+	var b strings.Builder
+	for i, part := range strings.Split(escapeWiki(wikiAddress.ReplaceAllLiteralString(text, addressMark)), addressMark) {
+		if i > 0 {
+			b.WriteString(addresses[i-1])
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}
+
+// escapeWiki escapes what is markup in a text without addresses.
+func escapeWiki(text string) string {
 	text = wikiEntity.ReplaceAllString(text, "&amp;$1")
 	text = wikiLineStart.ReplaceAllString(text, "$1$2"+zeroWidthSpace+".")
 	text = wikiEmoticon.ReplaceAllString(text, "("+zeroWidthSpace+"$1)")

@@ -120,13 +120,13 @@ type Project struct {
 
 // Draft is a ticket to be filed.
 type Draft struct {
-	// Summary has at most 255 characters and no line breaks.
+	// Summary has at most 255 UTF-16 units and no line breaks.
 	Summary string
-	// Description is wiki markup, at most 32,767 characters.
+	// Description is wiki markup, at most 32,767 UTF-16 units.
 	Description string
 	// Priority is the name of the priority. Empty means none.
 	Priority string
-	// Labels contain no white space.
+	// Labels have at most 255 UTF-16 units and contain no white space.
 	Labels []string
 	// Fields has the values of Config.Fields by name. Empty ones are omitted.
 	Fields map[string]string

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // maxComments is the maximum number of comments on an issue. Jira answers 413 to more.
@@ -17,7 +16,7 @@ func (s *Site) addComment(is *Issue, author user, body string) *problem {
 	switch {
 	case strings.TrimSpace(body) == "":
 		return &problem{status: http.StatusBadRequest, errors: map[string]string{"comment": "Comment body can not be empty!"}}
-	case utf8.RuneCountInString(body) > maxText:
+	case units(body) > maxText:
 		return &problem{status: http.StatusBadRequest, errors: map[string]string{"comment": tooLong}}
 	case len(is.Comments) >= maxComments:
 		return refuse(http.StatusRequestEntityTooLarge, "The issue has reached its limit of %d comments.", maxComments)

@@ -7,10 +7,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
-// Limits of an issue in Unicode code points.
+// Limits of an issue in UTF-16 units.
 const (
 	maxSummary       = 255
 	maxText          = 32_767
@@ -170,11 +169,11 @@ type entityProperty struct {
 // check returns the refusal of an invalid property, or nil.
 func (p entityProperty) check() *problem {
 	switch {
-	case p.Key == "" || utf8.RuneCountInString(p.Key) > maxPropertyKey:
+	case p.Key == "" || units(p.Key) > maxPropertyKey:
 		return refuse(http.StatusBadRequest, "The property key must have 1 to 255 characters.")
 	case len(p.Value) == 0:
 		return refuse(http.StatusBadRequest, "The property value must not be empty.")
-	case utf8.RuneCount(p.Value) > maxPropertyValue:
+	case units(string(p.Value)) > maxPropertyValue:
 		return refuse(http.StatusBadRequest, "The property value is too long. It exceeds the allowed limit of 32768 characters.")
 	}
 	return nil

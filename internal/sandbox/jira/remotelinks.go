@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 )
 
 // maxRemoteLinks is the maximum number of remote links of an issue. Jira answers 413 to more.
@@ -37,10 +36,10 @@ func (in remoteLinkInput) check() map[string]string {
 	if in.Object.Title == "" {
 		errs["title"] = "'title' is required."
 	}
-	if utf8.RuneCountInString(in.GlobalID) > 255 {
+	if units(in.GlobalID) > 255 {
 		errs["globalId"] = "'globalId' must be less than 255 characters."
 	}
-	if utf8.RuneCountInString(in.Object.Title) > 255 {
+	if units(in.Object.Title) > 255 {
 		errs["title"] = "'title' must be less than 255 characters."
 	}
 	return errs

@@ -8,8 +8,11 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
+	"unicode/utf16"
 )
+
+// units returns the number of UTF-16 units of a text, in which Jira counts.
+func units(text string) int { return len(utf16.Encode([]rune(text))) }
 
 // readSummary reads a summary. It returns the value or an error message, as the functions below do.
 func readSummary(raw json.RawMessage) (value, message string) {
@@ -21,7 +24,7 @@ func readSummary(raw json.RawMessage) (value, message string) {
 		return "", "You must specify a summary of the issue."
 	case strings.ContainsAny(*text, "\r\n"):
 		return "", "The summary is invalid because it contains newline characters."
-	case utf8.RuneCountInString(*text) > maxSummary:
+	case units(*text) > maxSummary:
 		return "", "Summary must be less than 255 characters."
 	}
 	return *text, ""
@@ -35,7 +38,7 @@ func readText(raw json.RawMessage) (value, message string) {
 		return "", notAString
 	case text == nil:
 		return "", ""
-	case utf8.RuneCountInString(*text) > maxText:
+	case units(*text) > maxText:
 		return "", tooLong
 	}
 	return *text, ""
@@ -67,7 +70,7 @@ func checkLabel(l string) string {
 		return "The label '' is empty which is invalid."
 	case strings.IndexFunc(l, unicode.IsSpace) >= 0:
 		return fmt.Sprintf("The label '%s' contains spaces which is invalid.", l)
-	case utf8.RuneCountInString(l) > maxLabel:
+	case units(l) > maxLabel:
 		return fmt.Sprintf("The label '%s' exceeds the maximum length for a single label of 255 characters.", l)
 	}
 	return ""
@@ -131,7 +134,7 @@ func checkOther(f field, raw json.RawMessage) string {
 	switch f.kind {
 	case "string":
 		text, message := readText(raw)
-		if message == "" && f.id != "environment" && utf8.RuneCountInString(text) > 255 {
+		if message == "" && f.id != "environment" && units(text) > 255 {
 			return "The entered text is too long. It exceeds the allowed limit of 255 characters."
 		}
 		return message

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
@@ -167,7 +166,7 @@ func (t *tracker) Comment(ctx context.Context, id string, c ticket.Comment) erro
 		}
 	}
 	small := "\n\n~" + footer + "~"
-	body := map[string]string{"body": text.Truncate(c.Body, maxText-utf8.RuneCountInString(small)) + small}
+	body := map[string]string{"body": text.TruncateUTF16(c.Body, maxText-text.UTF16Len(small)) + small}
 	return t.add(ctx, path, body, "comment")
 }
 
@@ -189,12 +188,12 @@ func (t *tracker) Link(ctx context.Context, id string, l ticket.Link) error {
 	if err != nil {
 		return err
 	}
-	if l.GlobalID == "" || l.URL == "" || l.Title == "" || utf8.RuneCountInString(l.GlobalID) > maxLine {
+	if l.GlobalID == "" || l.URL == "" || l.Title == "" || text.UTF16Len(l.GlobalID) > maxLine {
 		return fault.New(fault.Invalid, "A link needs a global ID of at most %d characters, a URL and a title", maxLine)
 	}
 	body := map[string]any{
 		"globalId": l.GlobalID,
-		"object":   map[string]string{"url": l.URL, "title": text.Truncate(l.Title, maxLine)},
+		"object":   map[string]string{"url": l.URL, "title": text.TruncateUTF16(l.Title, maxLine)},
 	}
 	return t.add(ctx, path+"/remotelink", body, "link")
 }

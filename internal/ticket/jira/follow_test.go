@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -225,20 +226,25 @@ func TestComment(t *testing.T) {
 	}
 }
 
+// TestCommentIsBounded checks that a comment has as many UTF-16 units as Jira accepts, and not half a character.
 func TestCommentIsBounded(t *testing.T) {
 	s, tr := follow(t, map[string][]answer{commentsRoute: {ok(`{"comments":[]}`)}, commentRoute: {ok(`{"id":"1"}`)}})
-	if err := tr.Comment(t.Context(), "10001", ticket.Comment{Ref: "r-1", Body: strings.Repeat("ä", 40_000)}); err != nil {
-		t.Fatal(err)
-	}
-	_, body, _ := strings.Cut(s.requests[1], `{"body":"`)
-	body = strings.ReplaceAll(strings.TrimSuffix(body, `"}`), `\n`, "\n")
-	if n := utf8.RuneCountInString(body); n != 32_767 || !strings.HasSuffix(body, "ä…\n\n~Voice AI Testing Framework, ref r-1~") {
-		t.Errorf("%d characters, ending with %q", n, body[len(body)-60:])
+	for i, long := range []string{strings.Repeat("ä", 40_000), "ä" + strings.Repeat("📞", 20_000), strings.Repeat("📞", 20_000)} {
+		if err := tr.Comment(t.Context(), "10001", ticket.Comment{Ref: "r-1", Body: long}); err != nil {
+			t.Fatal(err)
+		}
+		_, body, _ := strings.Cut(s.requests[2*i+1], `{"body":"`)
+		body = strings.ReplaceAll(strings.TrimSuffix(body, `"}`), `\n`, "\n")
+		last, _ := utf8.DecodeLastRuneInString(long)
+		if n := len(utf16.Encode([]rune(body))); n < 32_766 || n > 32_767 ||
+			!strings.HasSuffix(body, string(last)+"…\n\n~Voice AI Testing Framework, ref r-1~") {
+			t.Errorf("%d UTF-16 units, ending with %q", n, body[len(body)-60:])
+		}
 	}
 	for _, ref := range []string{"", "a b", "a~", "a\n", strings.Repeat("x", 101)} {
 		is(t, tr.Comment(t.Context(), "10001", ticket.Comment{Ref: ref, Body: "x"}), fault.Invalid, "is not a valid reference")
 	}
-	if len(s.requests) != 2 {
+	if len(s.requests) != 6 {
 		t.Errorf("%d requests", len(s.requests))
 	}
 }
@@ -256,7 +262,7 @@ func TestLink(t *testing.T) {
 	s, tr := follow(t, nil)
 	for _, bad := range []ticket.Link{
 		{URL: "https://x", Title: "t"}, {GlobalID: "g", Title: "t"}, {GlobalID: "g", URL: "https://x"},
-		{GlobalID: strings.Repeat("g", 256), URL: "https://x", Title: "t"},
+		{GlobalID: strings.Repeat("g", 256), URL: "https://x", Title: "t"}, {GlobalID: strings.Repeat("📞", 128), URL: "https://x", Title: "t"},
 	} {
 		is(t, tr.Link(t.Context(), "10001", bad), fault.Invalid, "A link needs")
 	}

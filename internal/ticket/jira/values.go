@@ -9,13 +9,12 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
-// The maximum lengths in characters.
+// The maximum lengths in UTF-16 units.
 const (
 	maxText  = 32_767
 	maxLine  = 255
@@ -61,7 +60,7 @@ func (f *screenField) encode(value, markup string, d ticket.Deployment) (encoded
 		return f.chooseAll(value)
 	case ticket.User:
 		if d != ticket.Cloud {
-			return map[string]string{"name": text.Truncate(value, maxLine)}, ""
+			return map[string]string{"name": text.TruncateUTF16(value, maxLine)}, ""
 		}
 		if !accountID.MatchString(value) {
 			return nil, quoted(value) + " is not an account ID"
@@ -81,11 +80,11 @@ func (f *screenField) encode(value, markup string, d ticket.Deployment) (encoded
 func (f *screenField) encodeText(value, markup string) (encoded any, problem string) {
 	switch {
 	case slices.Contains(singleLine, f.Schema.Custom):
-		return text.Truncate(strings.Join(strings.Fields(value), " "), maxLine), ""
+		return text.TruncateUTF16(strings.Join(strings.Fields(value), " "), maxLine), ""
 	case markup == "":
 		return nil, quoted(value) + " has no markup, which the field needs"
 	default:
-		return text.Truncate(markup, maxText), ""
+		return text.TruncateUTF16(markup, maxText), ""
 	}
 }
 
@@ -132,7 +131,7 @@ func (f *screenField) chooseAll(values string) (encoded any, problem string) {
 			all = append(all, one)
 			continue
 		}
-		if strings.ContainsFunc(value, unicode.IsSpace) || utf8.RuneCountInString(value) > maxLabel {
+		if strings.ContainsFunc(value, unicode.IsSpace) || text.UTF16Len(value) > maxLabel {
 			return nil, quoted(value) + " contains white space or has more than 255 characters"
 		}
 		all = append(all, value)
