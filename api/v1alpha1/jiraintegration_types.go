@@ -75,7 +75,8 @@ type JiraIntegrationSpec struct {
 	States []JiraStateMapping `json:"states,omitempty"`
 
 	// transitions maps states of a Defect to the Jira statuses that tickets move to. A state that is not listed maps by
-	// the category of the status.
+	// the category of the status: to the status with the state's name, or to the only one of that category. If Jira
+	// offers several others, such as Done and Rejected, list the state here.
 	// +optional
 	// +listType=map
 	// +listMapKey=state

@@ -170,10 +170,10 @@ func Moved(d *v1alpha1.Defect, t ticket.Ticket, now time.Time) {
 func Target(transitions []v1alpha1.JiraTransitionMapping, to v1alpha1.State) ticket.Target {
 	for _, t := range transitions {
 		if t.State == to {
-			return ticket.Target{Status: string(t.Status), Category: category(to)}
+			return ticket.Target{Status: string(t.Status), Category: category(to), State: string(to)}
 		}
 	}
-	return ticket.Target{Category: category(to)}
+	return ticket.Target{Category: category(to), State: string(to)}
 }
 
 // Reopens reports whether the ticket of a defect that occurred again is reopened. If not, it gets a comment.

@@ -372,10 +372,10 @@ func TestReopens(t *testing.T) {
 func TestTarget(t *testing.T) {
 	m := []v1alpha1.JiraTransitionMapping{{State: closed, Status: "Won't Do"}}
 	for state, want := range map[v1alpha1.State]ticket.Target{
-		open:     {Category: "new"},
-		progress: {Category: "indeterminate"},
-		resolved: {Category: "done"},
-		closed:   {Status: "Won't Do", Category: "done"},
+		open:     {Category: "new", State: "Open"},
+		progress: {Category: "indeterminate", State: "InProgress"},
+		resolved: {Category: "done", State: "Resolved"},
+		closed:   {Status: "Won't Do", Category: "done", State: "Closed"},
 	} {
 		if got := lifecycle.Target(m, state); got != want {
 			t.Errorf("%s: %+v", state, got)

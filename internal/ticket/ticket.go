@@ -31,8 +31,8 @@ type Tracker interface {
 	// Get reads a ticket. The result is always current.
 	Get(ctx context.Context, id string) (Ticket, error)
 	// Move transitions a ticket to a status unless it already has it, and returns the updated ticket. It returns an
-	// Invalid fault if no transition leads to the status, or only one that requires fields. A repeated call does no
-	// harm.
+	// Invalid fault if no transition leads to the status, or only one that requires fields, or if several statuses fit.
+	// A repeated call does no harm.
 	Move(ctx context.Context, id string, to Target) (Ticket, error)
 	// Comment adds a comment, unless the ticket has one with the same Ref.
 	Comment(ctx context.Context, id string, c Comment) error
@@ -163,10 +163,12 @@ type Ticket struct {
 // Has reports whether the ticket carries a marker.
 func (t Ticket) Has(marker string) bool { return slices.Contains(t.Markers, marker) }
 
-// Target is the status to move a ticket to: the one named Status, or any of Category (new, indeterminate or done) if
-// Status is empty.
+// Target is the status to move a ticket to: the one named Status, or one of Category (new, indeterminate or done) if
+// Status is empty. A ticket that has any status of Category has reached it.
 type Target struct {
 	Status, Category string
+	// State is the state of the Defect. A status of its name is preferred to the others of Category.
+	State string
 }
 
 // Comment is a comment on a ticket.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
@@ -38,43 +37,10 @@ func (t *tracker) Get(ctx context.Context, id string) (ticket.Ticket, error) {
 	return t.ticket(&got), nil
 }
 
-// transition is a transition of an issue to a status.
-type transition struct {
-	ID, Name string
-	To       struct {
-		Name           string
-		StatusCategory struct{ Key string }
-	}
-	Fields map[string]struct {
-		Name                      string
-		Required, HasDefaultValue bool
-	}
-}
-
-// requires returns the fields that a transition requires.
-func (t *transition) requires() []string {
-	var names []string
-	for id, f := range t.Fields {
-		if f.Required && !f.HasDefaultValue {
-			names = append(names, fmt.Sprintf("%q (%s)", text.Truncate(f.Name, 100), id))
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-// isReached reports whether a status is the target.
-func isReached(to ticket.Target, status, category string) bool {
-	if to.Status != "" {
-		return strings.EqualFold(to.Status, status)
-	}
-	return strings.EqualFold(to.Category, category)
-}
-
 // Move reads the ticket. Unless it has reached the target, Move reads its transitions, makes one and reads the ticket
 // again: one call or four. A call without an answer is Unavailable, because a retry starts by reading the ticket.
 func (t *tracker) Move(ctx context.Context, id string, to ticket.Target) (ticket.Ticket, error) {
-	if to == (ticket.Target{}) {
+	if to.Status == "" && to.Category == "" {
 		return ticket.Ticket{}, fault.New(fault.Invalid, "The target has neither a status nor a category")
 	}
 	path, err := issuePath(id)
@@ -101,39 +67,6 @@ func (t *tracker) Move(ctx context.Context, id string, to ticket.Target) (ticket
 		return ticket.Ticket{}, err
 	}
 	return t.Get(ctx, id)
-}
-
-// choose returns the ID of the first transition that leads to the target and requires no field.
-func choose(all []transition, from ticket.Ticket, to ticket.Target) (string, error) {
-	var offered, requiring []string
-	for i := range all {
-		by := &all[i]
-		if status := text.Truncate(by.To.Name, 100); !slices.Contains(offered, status) {
-			offered = append(offered, status)
-		}
-		if !isReached(to, by.To.Name, by.To.StatusCategory.Key) {
-			continue
-		}
-		required := by.requires()
-		if len(required) == 0 {
-			return by.ID, nil
-		}
-		requiring = append(requiring, fmt.Sprintf("Transition %q requires %s", text.Truncate(by.Name, 100), list(required)))
-	}
-	target := fmt.Sprintf("status %q", to.Status)
-	if to.Status == "" {
-		target = fmt.Sprintf("a status of the category %q", to.Category)
-	}
-	why := ""
-	switch {
-	case requiring != nil:
-		why = fmt.Sprintf("%s. Give the fields a default, or move the ticket in Jira.", list(requiring))
-	case offered == nil:
-		why = "Jira offers no transition. Grant the account the permission to transition issues."
-	default:
-		why = fmt.Sprintf("Jira offers %s. Fix spec.transitions or the workflow.", list(offered))
-	}
-	return "", fault.New(fault.Invalid, "%s cannot be moved from %q to %s. %s", from.Key, from.Status, target, why)
 }
 
 // commentRef is the format of a comment's Ref.
