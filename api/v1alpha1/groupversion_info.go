@@ -55,6 +55,10 @@ const (
 	// DigestLabel is "true" on a Notification that is a digest of others.
 	DigestLabel = "integrations.voiceai.dev/digest"
 
+	// LastArrivedAtAnnotation on a Notification is when its event arrived again from outside, at most half the maximum
+	// event age ago. An alert that fires for days keeps its Notification, so that it is announced once.
+	LastArrivedAtAnnotation = "integrations.voiceai.dev/last-arrived-at"
+
 	// TicketRequestedAtAnnotation on a Defect requests a ticket now, regardless of spec.jira.create. Its value is the
 	// RFC 3339 time of the request. status.jira.ticketRequestedAt repeats the value that was last handled.
 	TicketRequestedAtAnnotation = "integrations.voiceai.dev/ticket-requested-at"

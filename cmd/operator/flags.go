@@ -52,10 +52,11 @@ func (f *flags) register(set *flag.FlagSet) {
 	set.DurationVar(&f.leader.leaseDuration, "lease-duration", 15*time.Second,
 		"How long after its last renewal another replica may take the lease.")
 	set.DurationVar(&f.callTimeout, "call-timeout", transport.DefaultTimeout, "How long a call to Slack or Jira may take.")
-	set.DurationVar(&f.maxEventAge, "max-event-age", 24*time.Hour, "How old an event may be and still match a rule.")
+	set.DurationVar(&f.maxEventAge, "max-event-age", 24*time.Hour,
+		"How old an event may be and still match a rule. The age of an event from outside counts from its arrival.")
 	set.DurationVar(&f.expiry, "notification-expiry", 24*time.Hour, "How old a Notification may be and still be sent.")
 	set.DurationVar(&f.retention, "notification-retention", 72*time.Hour,
-		"How long a Notification is kept; must be longer than --max-event-age and --notification-expiry.")
+		"How long a Notification is kept, from when its event last arrived; must be longer than --max-event-age and --notification-expiry.")
 	set.StringVar(&f.dashboardURL, "dashboard-url", "",
 		"Where people reach the dashboard. Tickets link to their Defect there; no links when empty.")
 	set.StringVar(&f.edge.address, "edge-bind-address", "0",

@@ -134,3 +134,24 @@ func TestSendersHaveAHigherRate(t *testing.T) {
 		t.Errorf("too many wrong tokens: got %d, want 503", w.Code)
 	}
 }
+
+// TestAlertThatHasFiredForLong posts an alert that began before the maximum age and before the rule, as Alertmanager
+// does when a silence ends.
+func TestAlertThatHasFiredForLong(t *testing.T) {
+	s, kept := receiving(t, nil) // the maximum age and the rule's are an hour
+	for _, ago := range []time.Duration{59 * time.Minute, 26 * time.Hour, 90 * 24 * time.Hour} {
+		body := fmt.Sprintf(`{"version":"4","alerts":[{"status":"firing","fingerprint":%q,"labels":{"alertname":"Silenced"},"startsAt":%q}]}`,
+			ago, noon.Add(-ago).Format(time.RFC3339))
+		w := post(s, paths.Alertmanager, "application/json", body)
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"notifications":1`) {
+			t.Errorf("firing for %s: got %d: %s", ago, w.Code, w.Body)
+		}
+		if w := post(s, paths.Alertmanager, "application/json", body); !strings.Contains(w.Body.String(), `"notifications":0`) {
+			t.Errorf("firing for %s, sent again: got %d: %s", ago, w.Code, w.Body)
+		}
+	}
+	list := &v1alpha1.NotificationList{}
+	if err := kept.List(t.Context(), list); err != nil || len(list.Items) != 3 {
+		t.Errorf("%d are stored, %v, want 3", len(list.Items), err)
+	}
+}

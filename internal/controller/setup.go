@@ -44,7 +44,7 @@ type Options struct {
 	LeaderSince func() leadership.Start
 	// CallTimeout is the clients' timeout: a call of a former leader may have an effect for about as long.
 	CallTimeout time.Duration
-	// MaxEventAge is how old an event may be and still match a rule.
+	// MaxEventAge is how old an event may be and still match a rule. One from outside is as old as its arrival.
 	MaxEventAge time.Duration
 	// NotificationExpiry is how old a Notification may be and still be sent, NotificationRetention how old it gets
 	// before it is removed.
@@ -65,6 +65,7 @@ func NewOutbox(mgr ctrl.Manager, o Options) *outbox.Outbox {
 		Clock:       clock.RealClock{},
 		LeaderSince: func() time.Time { return o.LeaderSince().Server },
 		MaxEventAge: o.MaxEventAge,
+		Retention:   o.NotificationRetention,
 	}
 }
 

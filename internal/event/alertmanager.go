@@ -82,7 +82,7 @@ func DecodeAlertmanager(body []byte, now time.Time) ([]Event, error) {
 
 // event returns the event of an alert in the body of a call.
 func (a *alertmanagerAlert) event(body *alertmanagerBody, now time.Time) (Event, error) {
-	e := Event{Labels: outsideLabels(a.Labels), Severity: parseSeverity(a.Labels["severity"])}
+	e := Event{Labels: outsideLabels(a.Labels), Severity: parseSeverity(a.Labels["severity"]), FromOutside: true}
 	switch a.Status {
 	case "firing":
 		e.Type = v1alpha1.EventSystemAlertFiring

@@ -53,7 +53,7 @@ func TestAlertmanager(t *testing.T) {
 	} {
 		e := got[i]
 		if e.Type != want.Type || e.Severity != want.Severity || !e.Time.Equal(want.Time) || !maps.Equal(e.Labels, want.Labels) ||
-			e.Subject != nil {
+			e.Subject != nil || !e.FromOutside {
 			t.Errorf("%+v\nwant %+v", e, want)
 		}
 		checkData(t, &e, want.Data)

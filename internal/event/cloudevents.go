@@ -157,7 +157,7 @@ func (c *cloudEvent) event(now time.Time) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	e := Event{ID: "event." + hash(c.Source, c.ID), Type: eventType, Time: at, Data: data}
+	e := Event{ID: "event." + hash(c.Source, c.ID), Type: eventType, Time: at, Data: data, FromOutside: true}
 	e.extractLabels()
 	e.Severity = parseSeverity(e.Text("severity"))
 	delete(e.Data, "severity")

@@ -82,6 +82,7 @@ func TestCloudEventsInAllModes(t *testing.T) {
 			"title": "Latency", "p99": 2.5, "deep": map[string]any{"a": []any{"b"}}, "ok": true,
 			"source": "https://voice.example.com/monitor", "subject": "agent-7",
 		},
+		FromOutside: true,
 	}
 	for name, c := range map[string]struct {
 		contentType, body string

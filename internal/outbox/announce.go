@@ -42,7 +42,7 @@ func (o *Outbox) Announce(ctx context.Context, namespace string, e *event.Event)
 	begin := o.Clock.Now()
 	key := announcementKey(namespace, e.ID)
 	last := o.lastAnnouncement(key)
-	if o.Clock.Since(e.Time) > o.MaxEventAge {
+	if !e.FromOutside && o.Clock.Since(e.Time) > o.MaxEventAge {
 		return nil, nil, nil
 	}
 	rules := &v1alpha1.NotificationRuleList{} // shared with the cache: they must not be changed
@@ -77,7 +77,7 @@ func (ev *evaluation) evaluate(ctx context.Context, r *v1alpha1.NotificationRule
 		return nil
 	}
 	if !c.since.After(ev.last.at) { // evaluated before: a Notification deleted since was cancelled
-		return nil
+		return ev.collect(ev.outbox.keepStored(ctx, r, ev.event))
 	}
 	past, err := ev.outbox.isPast(ctx, r, ev.event)
 	if past || err != nil {
@@ -105,11 +105,7 @@ func (ev *evaluation) recordEvalError(r *v1alpha1.NotificationRule, err error) {
 func (ev *evaluation) store(ctx context.Context, r *v1alpha1.NotificationRule) error {
 	result, err := ev.outbox.store(ctx, r, ev.event)
 	if err != nil {
-		if IsRejected(err) {
-			ev.rejections = errors.Join(ev.rejections, err)
-			return nil
-		}
-		return err
+		return ev.collect(err)
 	}
 	if result == stored {
 		matchesTotal.WithLabelValues(string(ev.event.Type)).Inc()
@@ -118,6 +114,15 @@ func (ev *evaluation) store(ctx context.Context, r *v1alpha1.NotificationRule) e
 		ev.created = append(ev.created, NotificationName(r, ev.event.ID))
 	}
 	return nil
+}
+
+// collect collects an error that says nothing about other Notifications, and returns any other.
+func (ev *evaluation) collect(err error) error {
+	if IsRejected(err) {
+		ev.rejections = errors.Join(ev.rejections, err)
+		return nil
+	}
+	return err
 }
 
 // addUnseen adds to created what the last announcement stored if the cache does not show it yet.
@@ -135,7 +140,7 @@ func (ev *evaluation) addUnseen(ctx context.Context, namespace string) {
 
 // isPast reports whether a rule must not match an event: its Notification was cancelled, or the event is a run that
 // ended before the rule got its current spec, and may have been announced by an earlier leader. Events of Defects are
-// recorded in their status, and events from outside arrive once.
+// recorded in their status, and those from outside are as old as their arrival.
 func (o *Outbox) isPast(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) (bool, error) {
 	if slices.Contains(r.Status.CalledOff, v1alpha1.EventID(e.ID)) {
 		return true, nil

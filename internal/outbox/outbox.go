@@ -3,6 +3,7 @@
 package outbox
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -29,8 +30,10 @@ type Outbox struct {
 	Clock clock.PassiveClock
 	// LeaderSince returns when this process became the leader. From then on it announces runs.
 	LeaderSince func() time.Time
-	// MaxEventAge is how old an event may be to match. Notifications must be kept for longer.
+	// MaxEventAge is how old an event may be to match, unless it is from outside. Notifications must be kept for longer.
 	MaxEventAge time.Duration
+	// Retention is how long a Notification is kept; as long as an event may match when zero.
+	Retention time.Duration
 	// OnEvalError is called for each event for which a rule's expression could not be evaluated. It may be nil.
 	OnEvalError func(r *v1alpha1.NotificationRule, e *event.Event, at time.Time, evalErr error)
 
@@ -108,13 +111,21 @@ func (o *Outbox) lastAnnouncement(key string) announcement {
 func announcementKey(namespace, id string) string { return namespace + "/" + id }
 
 // MayRecur reports whether the event of a Notification may be announced again, which would bring the Notification
-// back after a user deleted it. Events of Defects do not recur: a Defect's status records them.
+// back after a user deleted it. Events of Defects do not recur: a Defect's status records them. Those from outside
+// recur as long as their sender repeats them.
 func (o *Outbox) MayRecur(n *v1alpha1.Notification) bool {
 	e := n.Spec.Event
-	if len(n.Spec.Members) > 0 || o.Clock.Since(e.Time.Time) > o.MaxEventAge {
+	switch {
+	case len(n.Spec.Members) > 0:
 		return false
+	case e.Subject != nil:
+		return e.Subject.Kind != v1alpha1.KindDefect && o.Clock.Since(e.Time.Time) <= o.MaxEventAge
 	}
-	return e.Subject == nil || e.Subject.Kind != v1alpha1.KindDefect
+	last := KeptSince(n)
+	if e.Time.After(last) {
+		last = e.Time.Time
+	}
+	return o.Clock.Since(last) < cmp.Or(o.Retention, o.MaxEventAge)
 }
 
 // IsRejected reports whether an error means that the API server refuses this one object for its content or place. It

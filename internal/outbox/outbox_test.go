@@ -126,6 +126,75 @@ func TestAge(t *testing.T) {
 			t.Errorf("%s old: created %v, %v; want %d", age, created, err, want)
 		}
 	}
+	for _, age := range []time.Duration{24*time.Hour + 1, 47 * time.Hour, 90 * 24 * time.Hour} {
+		e := alertEvent("outside " + age.String())
+		e.Time = now.Add(-age) // the last one is older than the rule
+		e.FromOutside = true
+		if created, _, err := box.Announce(t.Context(), "voice", e); len(created) != 1 || err != nil {
+			t.Errorf("%s old, arrived now: created %v, %v", age, created, err)
+		}
+	}
+}
+
+// TestRepeatedEventKeepsItsNotification makes sure that an alert that fires for days is announced once, by this
+// process and the next one, and that its repetitions seldom cost a call.
+func TestRepeatedEventKeepsItsNotification(t *testing.T) {
+	w := newWorld(t, ruleFor("a", alert), ruleFor("runs", v1alpha1.EventTestRunCompleted))
+	w.created = metav1.NewTime(now)
+	box := w.outbox()
+	repeat := func(step string, box *outbox.Outbox, after time.Duration, wantPatches int, wantSince time.Duration) {
+		t.Helper()
+		w.clock.Step(after)
+		w.patches = 0
+		e := alertEvent("fires")
+		e.Time = now.Add(-time.Hour)
+		e.FromOutside = true
+		if created, _, err := box.Announce(t.Context(), "voice", e); len(created) != 0 || err != nil {
+			t.Errorf("%s: created %v, %v", step, created, err)
+		}
+		stored := w.stored(t)
+		if len(stored) != 1 || w.patches != wantPatches || !outbox.KeptSince(&stored[0]).Equal(now.Add(wantSince)) {
+			t.Errorf("%s: %d patches, %+v; want %d, kept since %s", step, w.patches, stored, wantPatches, wantSince)
+		}
+	}
+	first := alertEvent("fires")
+	first.FromOutside = true
+	if created, _, err := box.Announce(t.Context(), "voice", first); len(created) != 1 || err != nil {
+		t.Fatalf("created %v, %v", created, err)
+	}
+	repeat("soon", box, 4*time.Hour, 0, 0)
+	repeat("after half the maximum age", box, 8*time.Hour, 1, 12*time.Hour)
+	repeat("again", box, 4*time.Hour, 0, 12*time.Hour)
+	repeat("by the next process", w.outbox(), 30*time.Hour, 1, 46*time.Hour)
+	repeat("by the former one", box, 12*time.Hour, 1, 58*time.Hour)
+
+	w.clock.Step(12 * time.Hour)
+	w.onPatch = apierrors.NewForbidden(schema.GroupResource{Resource: "notifications"}, "n", errors.New("no"))
+	if _, _, err := box.Announce(t.Context(), "voice", first); !outbox.IsRejected(err) {
+		t.Errorf("the patch was refused: %v", err)
+	}
+	w.onPatch = apierrors.NewNotFound(schema.GroupResource{Resource: "notifications"}, "n")
+	if _, _, err := box.Announce(t.Context(), "voice", first); err != nil {
+		t.Errorf("deleted meanwhile: %v", err)
+	}
+	w.onPatch = errors.New("connection lost")
+	if _, _, err := w.outbox().Announce(t.Context(), "voice", first); !errors.Is(err, w.onPatch) || outbox.IsRejected(err) {
+		t.Errorf("the patch got no answer: %v", err)
+	}
+}
+
+// TestKeptSince makes sure that an annotation only lengthens how long a Notification is kept.
+func TestKeptSince(t *testing.T) {
+	for value, want := range map[string]time.Time{
+		"": now, "yesterday": now, "2026-03-01T11:00:00Z": now, "2026-03-01T13:00:00Z": now.Add(time.Hour),
+	} {
+		n := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{
+			CreationTimestamp: metav1.NewTime(now), Annotations: map[string]string{v1alpha1.LastArrivedAtAnnotation: value},
+		}}
+		if got := outbox.KeptSince(n); !got.Equal(want) {
+			t.Errorf("%q: %s, want %s", value, got, want)
+		}
+	}
 }
 
 // TestChangedRule makes sure that a new leader, which announces the runs of the last day again, notifies of none of
@@ -274,6 +343,15 @@ func TestMayRecur(t *testing.T) {
 	} {
 		if got := box.MayRecur(c.n); got != c.want {
 			t.Errorf("%s: got %t, want %t", name, got, c.want)
+		}
+	}
+	box.Retention = 72 * time.Hour
+	for arrived, want := range map[time.Duration]bool{0: true, 71 * time.Hour: true, 72 * time.Hour: false} {
+		n := notification("", 200*time.Hour)
+		n.CreationTimestamp = metav1.NewTime(now.Add(-100 * time.Hour))
+		n.Annotations = map[string]string{v1alpha1.LastArrivedAtAnnotation: now.Add(-arrived).Format(time.RFC3339)}
+		if got := box.MayRecur(n); got != want {
+			t.Errorf("an alert that last arrived %s ago: got %t, want %t", arrived, got, want)
 		}
 	}
 }

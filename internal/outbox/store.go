@@ -31,8 +31,9 @@ const (
 // store stores the Notification of a rule and an event unless it exists.
 func (o *Outbox) store(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) (storeResult, error) {
 	key := types.NamespacedName{Namespace: r.Namespace, Name: NotificationName(r, e.ID)}
-	if err := o.Client.Get(ctx, key, &v1alpha1.Notification{}); err == nil {
-		return shownByCache, nil
+	known := &v1alpha1.Notification{}
+	if err := o.Client.Get(ctx, key, known); err == nil {
+		return shownByCache, o.keep(ctx, known, e)
 	}
 	n, err := newNotification(key, r, e)
 	if err != nil {

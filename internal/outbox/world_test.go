@@ -30,6 +30,11 @@ type world struct {
 	client.Client
 	clock    *testingclock.FakeClock
 	onCreate func(client.Object) error
+	// created is the creation time of new Notifications.
+	created metav1.Time
+	// onPatch is the error of each patch, and patches counts them.
+	onPatch error
+	patches int
 	// lags hides Notifications from reads.
 	lags bool
 }
@@ -48,7 +53,15 @@ func newWorld(t *testing.T, rules ...*v1alpha1.NotificationRule) *world {
 					return err
 				}
 			}
+			o.SetCreationTimestamp(w.created)
 			return c.Create(ctx, o, options...)
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, options ...client.PatchOption) error {
+			w.patches++
+			if w.onPatch != nil {
+				return w.onPatch
+			}
+			return c.Patch(ctx, o, p, options...)
 		},
 		Get: func(ctx context.Context, c client.WithWatch, k client.ObjectKey, o client.Object, options ...client.GetOption) error {
 			if _, ok := o.(*v1alpha1.Notification); ok && w.lags {

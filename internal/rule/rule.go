@@ -91,7 +91,7 @@ func (c *Compiled) Matches(ctx context.Context, in *Input) (bool, error) {
 	switch {
 	case !slices.Contains(c.types, e.Type):
 		return false, nil
-	case e.Time.Before(c.since): // both have whole seconds: the API server gives no more
+	case !e.FromOutside && e.Time.Before(c.since): // both have whole seconds: the API server gives no more
 		return false, nil
 	case c.minSeverity != "" && e.Severity != "" && e.Severity.Rank() < c.minSeverity.Rank():
 		return false, nil

@@ -59,8 +59,12 @@ func TestMatches(t *testing.T) {
 		"type not listed":                    {event: func(e *event.Event) { e.Type = v1alpha1.EventSystemAlertFiring }},
 		"in the second the rule was created": {event: func(e *event.Event) { e.Time = born }, want: true},
 		"before the rule":                    {event: func(e *event.Event) { e.Time = born.Add(-time.Second) }},
-		"the least severity":                 {spec: v1alpha1.NotificationRuleSpec{MinSeverity: v1alpha1.SeverityHigh}, want: true},
-		"below the least severity":           {spec: v1alpha1.NotificationRuleSpec{MinSeverity: v1alpha1.SeverityCritical}},
+		"before the rule, from outside": {event: func(e *event.Event) {
+			e.Time = born.Add(-48 * time.Hour)
+			e.FromOutside = true
+		}, want: true},
+		"the least severity":       {spec: v1alpha1.NotificationRuleSpec{MinSeverity: v1alpha1.SeverityHigh}, want: true},
+		"below the least severity": {spec: v1alpha1.NotificationRuleSpec{MinSeverity: v1alpha1.SeverityCritical}},
 		"no severity": {spec: v1alpha1.NotificationRuleSpec{MinSeverity: v1alpha1.SeverityCritical},
 			event: func(e *event.Event) { e.Severity = "" }, want: true},
 		"label": {spec: v1alpha1.NotificationRuleSpec{Selector: &v1alpha1.LabelSelector{

@@ -16,6 +16,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
 )
 
@@ -126,7 +127,7 @@ func (r *Reconciler) expire(s *scope) *kit.Outcome {
 
 // requeueForRemoval requeues a finished Notification for the time of its removal.
 func (r *Reconciler) requeueForRemoval(s *scope) {
-	s.next = kit.Until(s.notification.CreationTimestamp.Add(r.Retention), s.now)
+	s.next = kit.Until(outbox.KeptSince(s.notification).Add(r.Retention), s.now)
 }
 
 // resolve finds the integration, the channel, the event and the rule.

@@ -2,6 +2,7 @@ package notification
 
 import (
 	"context"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,8 +28,9 @@ var (
 		Help: "Posts to Slack, including digests and tests, by outcome: Succeeded (Sent), Failed (RateLimited, Retrying, Rejected).",
 	}, []string{"result", "reason"})
 	deliverySeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name:    "voiceai_notification_delivery_seconds",
-		Help:    "Seconds from an event to Slack's acceptance of its message; both are in whole seconds.",
+		Name: "voiceai_notification_delivery_seconds",
+		Help: "Seconds from an event to Slack's acceptance of its message, for an event from outside from its arrival; both are in " +
+			"whole seconds.",
 		Buckets: []float64{.05, .1, .25, .5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200},
 	})
 	digestSizes = prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -79,11 +81,20 @@ func (r *Reconciler) measure(s *scope) {
 	}
 	notificationsTotal.WithLabelValues(string(s.notification.Spec.Event.Type), result, is.Reason).Inc()
 	if m := s.notification.Status.Message; result == "Delivered" && m != nil && m.Time != nil {
-		deliverySeconds.Observe(max(m.Time.Sub(s.notification.Spec.Event.Time.Time).Seconds(), 0))
+		deliverySeconds.Observe(max(m.Time.Sub(eventTime(s.notification)).Seconds(), 0))
 	}
 	if r.RecordDelivery != nil && result != "Muted" {
 		r.RecordDelivery(s.notification, result == "Delivered")
 	}
+}
+
+// eventTime returns when the event of a Notification happened, or arrived from outside.
+func eventTime(n *v1alpha1.Notification) time.Time {
+	happened := n.Spec.Event.Time
+	if n.Spec.Event.Subject == nil && n.CreationTimestamp.After(happened.Time) {
+		return n.CreationTimestamp.Time
+	}
+	return happened.Time
 }
 
 // CountPosts returns a dial function whose clients count their posts.

@@ -167,3 +167,22 @@ func TestBacklogMetric(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestEventTime makes sure that the delivery of an alert counts from its arrival, however long it has fired.
+func TestEventTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		subject *v1alpha1.EventSubject
+		created time.Duration
+		want    time.Duration
+	}{
+		"an alert":                           {nil, 26 * time.Hour, 26 * time.Hour},
+		"an alert that began in this second": {nil, -time.Second, 0},
+		"a run":                              {&v1alpha1.EventSubject{Kind: "Job"}, 26 * time.Hour, 0},
+	} {
+		n := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(noon.Add(c.created))}}
+		n.Spec.Event = v1alpha1.NotificationEvent{Time: metav1.NewTime(noon), Subject: c.subject}
+		if got := eventTime(n).Sub(noon); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}

@@ -32,7 +32,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notifications,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notifications,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notifications/status,verbs=get;update
 
 // maxThreads is how many threads are remembered that the cache may not show yet.
@@ -51,7 +51,8 @@ type Reconciler struct {
 	LeaderSince func() leadership.Start
 	// CallTimeout is how long a call may take.
 	CallTimeout time.Duration
-	// Expiry is how old a Notification may be and still be sent, Retention how old it gets before it is removed.
+	// Expiry is how old a Notification may be and still be sent, Retention how old it gets before it is removed. That
+	// counts from when its event last arrived.
 	Expiry, Retention time.Duration
 	// RecordDelivery is called when a rule's Notification reached Slack, or will not; it may be nil.
 	RecordDelivery func(n *v1alpha1.Notification, reached bool)
@@ -94,14 +95,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, nil
 	}
 	now := r.Clock.Now()
-	age := now.Sub(n.CreationTimestamp.Time)
-	if age >= r.Retention {
+	removeAt := outbox.KeptSince(n).Add(r.Retention)
+	if !now.Before(removeAt) {
 		r.forget(req.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(r.Client.Delete(ctx, n, client.Preconditions{UID: &n.UID}))
 	}
 	if condition.IsSettled(n) {
 		r.forget(req.NamespacedName)
-		return kit.RequeueBehindNew(kit.Until(n.CreationTimestamp.Add(r.Retention), now)), nil
+		return kit.RequeueBehindNew(kit.Until(removeAt, now)), nil
 	}
 	s := &scope{notification: n, before: n.DeepCopy(), now: now}
 	return r.finish(ctx, s, r.deliver(ctx, s))
