@@ -69,7 +69,7 @@ type SlackIntegrationSpec struct {
 // SlackChannel is the name of a channel with its #, or the ID of a channel or user.
 // +kubebuilder:validation:MinLength=2
 // +kubebuilder:validation:MaxLength=81
-// +kubebuilder:validation:XValidation:rule="self.matches('^(#[\\\\p{Ll}\\\\p{Lo}\\\\p{Lm}\\\\p{N}_-]{1,80}|[CGDUW][A-Z0-9]{2,24})$')",message="must be a channel name such as #voice-ai-alerts (lowercase, no spaces) or an ID such as C0123456789"
+// +kubebuilder:validation:XValidation:rule="self.matches('^(#[\\\\p{Ll}\\\\p{Lo}\\\\p{Lm}\\\\p{M}\\\\p{N}_-]{1,80}|[CGDUW][A-Z0-9]{2,24})$')",message="must be a channel name such as #voice-ai-alerts (lowercase, no spaces) or an ID such as C0123456789"
 type SlackChannel string
 
 // HTTPURL is an absolute http or https URL without credentials, query or fragment.
@@ -158,7 +158,8 @@ type SlackIntegrationStatus struct {
 	// +optional
 	LastProbeTime *metav1.Time `json:"lastProbeTime,omitempty"`
 
-	// channels are the IDs of channels that are configured by name. Slack returns the ID when a message is posted.
+	// channels are the IDs of channels that are configured by name. Slack returns the ID when a message is posted. A
+	// channel that is renamed in Slack is posted to by its ID.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

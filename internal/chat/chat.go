@@ -30,6 +30,9 @@ type Poster interface {
 // ErrUnsupported means that this kind of connection does not support the call.
 var ErrUnsupported = errors.New("not supported by this kind of connection")
 
+// CodeChannelNotFound is the code of a fault if there is no channel of a name or ID, or the token does not see it.
+const CodeChannelNotFound = "channel_not_found"
+
 // Config describes how to reach a workspace: by WebhookURL, or by Token with an optional APIURL.
 type Config struct {
 	// WebhookURL is the URL of an incoming webhook. It is a secret.

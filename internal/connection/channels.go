@@ -1,11 +1,15 @@
 package connection
 
 import (
+	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
 const (
@@ -15,18 +19,80 @@ const (
 	historyProbeInterval = 10 * time.Minute
 )
 
-// RecordChannel records the ID of a named channel.
-func (r *Record) RecordChannel(name, id string) {
-	if r.setChannelID(name, id) && r.changed != nil {
+// LoadChannels adds the channels that a status holds to the record, unless it has newer IDs of their names. Only the
+// first call has an effect.
+func (r *Record) LoadChannels(known []v1alpha1.KnownChannel) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.channelsLoaded {
+		return
+	}
+	r.channelsLoaded = true
+	for _, c := range known {
+		if r.channelIDs[c.Name] == "" {
+			r.setChannelID(c.Name, c.ID)
+		}
+	}
+}
+
+// ForgetChannels drops what is known of channels: the credentials are those of another workspace.
+func (r *Record) ForgetChannels() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.channelsLoaded = true
+	r.channelIDs = nil
+	r.renamed = nil
+	r.historyProbes = nil
+	r.unreadable = nil
+}
+
+// Post posts a message and records the ID of the channel that it names. If Slack has no channel of that name but one
+// is known that had it, the channel was renamed: the message goes to its ID.
+func (r *Record) Post(ctx context.Context, c chat.Poster, m chat.Message) (chat.Posted, error) {
+	name := m.Channel
+	posted, err := c.Post(ctx, m)
+	if !strings.HasPrefix(name, "#") {
+		return posted, err
+	}
+	isRenamed := false
+	if f := fault.From(err); f != nil && f.Code == chat.CodeChannelNotFound {
+		if m.Channel = r.ChannelID(name); m.Channel == "" {
+			return posted, err
+		}
+		isRenamed = true
+		var second error
+		if posted, second = c.Post(ctx, m); fault.From(second) == nil || fault.From(second).Code != chat.CodeChannelNotFound {
+			err = second
+		}
+	}
+	if err == nil && posted.TS != "" && posted.Channel != "" {
+		r.recordChannel(name, posted.Channel, isRenamed)
+	}
+	return posted, err
+}
+
+// recordChannel records the ID of a named channel, and whether the channel has another name by now.
+func (r *Record) recordChannel(name, id string, isRenamed bool) {
+	r.mu.Lock()
+	changed := r.setChannelID(name, id) || r.renamed[name] != isRenamed
+	switch {
+	case !isRenamed:
+		delete(r.renamed, name)
+	case r.renamed == nil:
+		r.renamed = map[string]bool{name: true}
+	default:
+		r.renamed[name] = true // a name whose ID is known
+	}
+	r.mu.Unlock()
+	if changed && r.changed != nil {
 		r.changed()
 	}
 }
 
-// setChannelID reports whether it changed the record.
+// setChannelID reports whether it changed the record. The caller holds mu.
 func (r *Record) setChannelID(name, id string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.channelIDs[name] == id || len(r.channelIDs) >= maxChannels {
+	before, isKnown := r.channelIDs[name]
+	if before == id || !isKnown && len(r.channelIDs) >= maxChannels {
 		return false
 	}
 	if r.channelIDs == nil {
@@ -41,6 +107,17 @@ func (r *Record) ChannelID(name string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.channelIDs[name]
+}
+
+// RenamedChannel returns the first channel, by name, that has another name in Slack by now, with its ID. Both are empty
+// when there is none.
+func (r *Record) RenamedChannel() (name, id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(r.renamed)) {
+		return name, r.channelIDs[name]
+	}
+	return "", ""
 }
 
 // KnownChannels returns the recorded channels, sorted by name.

@@ -28,8 +28,10 @@ type Record struct {
 	health    v1alpha1.Health
 	succeeded int64
 	failed    int64
-	// channelIDs maps the names of channels to their IDs.
-	channelIDs map[string]string
+	// channelIDs maps the names of channels to their IDs, renamed has those that have another name in Slack by now.
+	channelIDs     map[string]string
+	renamed        map[string]bool
+	channelsLoaded bool
 	// historyProbes is when the history of each channel was last probed, unreadable the channels whose history could
 	// not be read.
 	historyProbes map[string]time.Time

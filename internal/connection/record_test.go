@@ -105,36 +105,6 @@ func TestLoadTrims(t *testing.T) {
 	})
 }
 
-func TestChannelIDs(t *testing.T) {
-	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
-		record := r.conn.Record
-		if record.ChannelID("#a") != "" || record.KnownChannels() != nil {
-			t.Error("channels before any was recorded")
-		}
-		steps := []struct {
-			name, id string
-			changed  bool
-		}{{"#b", "C2", true}, {"#a", "C1", true}, {"#a", "C1", false}, {"#a", "C3", true}}
-		for _, s := range steps {
-			before := r.integrationCount()
-			record.RecordChannel(s.name, s.id)
-			pass(5 * time.Second)
-			if changed := r.integrationCount() > before; changed != s.changed || record.ChannelID(s.name) != s.id {
-				t.Errorf("%s is %s: changed %t, now %s", s.name, s.id, changed, record.ChannelID(s.name))
-			}
-		}
-		if got := fmt.Sprint(record.KnownChannels()); got != "[{#a C3} {#b C2}]" {
-			t.Errorf("known channels %s", got)
-		}
-		for i := range 200 {
-			record.RecordChannel(fmt.Sprint("#", i), "C")
-		}
-		if n := len(record.KnownChannels()); n != 100 {
-			t.Errorf("%d known channels, want 100", n)
-		}
-	})
-}
-
 // TestHistoryProbes makes sure that a readable channel is probed once, and an unreadable one again after 10 minutes.
 func TestHistoryProbes(t *testing.T) {
 	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
@@ -37,7 +38,7 @@ var (
 // codes are the errors of chat.postMessage (https://docs.slack.dev/reference/methods/chat.postMessage#errors) and of
 // incoming webhooks (https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors).
 var codes = map[string]meaning{
-	"channel_not_found": {fault.NotFound, fault.Endpoint, "Channel %s does not exist, or is private and the bot is not in it",
+	chat.CodeChannelNotFound: {fault.NotFound, fault.Endpoint, "Channel %s does not exist, or is private and the bot is not in it",
 		"Check the name, or invite the bot with /invite."},
 	"not_in_channel":      {fault.NotFound, fault.Endpoint, "The bot is not in channel %s", "Invite it with /invite."},
 	"is_archived":         archived,

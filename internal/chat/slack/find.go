@@ -105,7 +105,7 @@ func readFault(err error, channel string) error {
 	if !errors.As(err, &f) {
 		f = fault.From(classify(err, channel, harmless))
 	}
-	if f.Code == "channel_not_found" {
+	if f.Code == chat.CodeChannelNotFound {
 		return errNoChannel
 	}
 	if f.Kind.Permanent() && f.Scope != fault.Connection || slices.Contains(noReading, f.Code) || slices.Contains(noMethod, f.Code) {

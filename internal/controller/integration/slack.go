@@ -61,12 +61,14 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	before := i.DeepCopy()
 	record := r.Slack.Get(req.NamespacedName).Record
 	record.Load(i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal)
-	for _, c := range i.Status.Channels {
-		record.RecordChannel(c.Name, c.ID)
-	}
+	record.LoadChannels(i.Status.Channels)
 
 	p := prober[connection.SlackClient, chat.Posted]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Slack}
 	next, err := p.reconcile(ctx, r.target(i))
+	if i.Status.TeamID != before.Status.TeamID && before.Status.TeamID != "" {
+		record.ForgetChannels()
+	}
+	warnOfRenamed(i, record)
 	r.limitDelivery(i)
 	i.Status.LastTest = r.test(ctx, i)
 	i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal = record.Snapshot()
@@ -90,6 +92,18 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		return ctrl.Result{}, err
 	}
 	return result, writeErr
+}
+
+// warnOfRenamed reports that a channel has another name by now.
+func warnOfRenamed(i *v1alpha1.SlackIntegration, record *connection.Record) {
+	name, id := record.RenamedChannel()
+	if name == "" || !condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, "") {
+		return
+	}
+	why := fmt.Sprintf("Channel %s has another name in Slack by now. Messages go to its ID, %s. "+
+		"Write that or the new name in spec.defaultChannel and in the rules.", name, id)
+	condition.True(i, v1alpha1.ConditionHealthy, v1alpha1.ReasonDegraded, why)
+	condition.Ready(i, v1alpha1.ReasonReady, why)
 }
 
 // limitDelivery reports at-least-once delivery, and why, when a channel's history cannot be read.

@@ -150,12 +150,9 @@ func (r *Reconciler) channelID(s *scope, thread chat.Posted) string {
 	case thread.Channel != "":
 		return thread.Channel
 	case strings.HasPrefix(s.channel, "#"):
-		for _, c := range s.integration.Status.Channels { // after a restart nothing else is known
-			if c.Name == s.channel {
-				return c.ID
-			}
-		}
-		return cmp.Or(r.record(s).ChannelID(s.channel), s.channel)
+		record := r.record(s)
+		record.LoadChannels(s.integration.Status.Channels) // after a restart nothing else is known
+		return cmp.Or(record.ChannelID(s.channel), s.channel)
 	}
 	return s.channel
 }

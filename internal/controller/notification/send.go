@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
@@ -121,17 +120,11 @@ func (r *Reconciler) postNew(s *scope, m chat.Message) slackCall {
 	object := objectOf(s.notification)
 	threaded := isThreaded(s)
 	thread := threadOf(s)
-	name := s.channel
 	return func(ctx context.Context, c connection.SlackClient) (chat.Posted, error) {
-		posted, err := c.Post(ctx, m)
+		posted, err := record.Post(ctx, c, m)
 		record.Add(connection.ActionPost, object, posted.Channel, err)
-		if err == nil && posted.TS != "" {
-			if strings.HasPrefix(name, "#") {
-				record.RecordChannel(name, posted.Channel)
-			}
-			if threaded {
-				r.threads.Add(thread, posted)
-			}
+		if err == nil && posted.TS != "" && threaded {
+			r.threads.Add(thread, posted)
 		}
 		return posted, err
 	}
