@@ -51,8 +51,9 @@ type slackPut struct {
 	Match
 	NoneMatch
 	Body struct {
-		Spec        slackSpec        `json:"spec" doc:"The wanted spec, as in the resource. Credentials that it leaves out stay as they are."`
-		Credentials slackCredentials `json:"credentials,omitzero" doc:"Credentials to store in a Secret; those left out stay as they are."`
+		Spec           slackSpec        `json:"spec" doc:"The wanted spec, as in the resource. Credentials that it leaves out stay as they are."`
+		Credentials    slackCredentials `json:"credentials,omitzero" doc:"Credentials to store in a Secret; those left out stay as they are."`
+		ReplaceDefault bool             `json:"replaceDefault,omitempty" doc:"With spec.default: the integration that is the default of the namespace now is it no more. Without replaceDefault that is refused with 409."`
 	}
 }
 
@@ -61,8 +62,9 @@ type jiraPut struct {
 	Match
 	NoneMatch
 	Body struct {
-		Spec        jiraSpec        `json:"spec" doc:"The wanted spec, as in the resource. Credentials that it leaves out stay as they are."`
-		Credentials jiraCredentials `json:"credentials,omitzero" doc:"Credentials to store in a Secret; those left out stay as they are."`
+		Spec           jiraSpec        `json:"spec" doc:"The wanted spec, as in the resource. Credentials that it leaves out stay as they are."`
+		Credentials    jiraCredentials `json:"credentials,omitzero" doc:"Credentials to store in a Secret; those left out stay as they are."`
+		ReplaceDefault bool            `json:"replaceDefault,omitempty" doc:"With spec.default: the integration that is the default of the namespace now is it no more. Without replaceDefault that is refused with 409."`
 	}
 }
 
@@ -80,6 +82,10 @@ type provider[T client.Object, S any] struct {
 	slots func(*S) []credential.Slot
 	// merge fills in what a new spec leaves out from the one before, and makes room for the given credentials.
 	merge func(spec, before *S, given credential.Values)
+	// isDefault returns the field that makes an integration the default of its namespace.
+	isDefault func(*S) *bool
+	// list returns the integrations of a namespace.
+	list func(ctx context.Context, c client.Reader, namespace string) ([]T, error)
 }
 
 var slackProvider = provider[*v1alpha1.SlackIntegration, v1alpha1.SlackIntegrationSpec]{
@@ -93,6 +99,12 @@ var slackProvider = provider[*v1alpha1.SlackIntegration, v1alpha1.SlackIntegrati
 	address:     func(s *v1alpha1.SlackIntegrationSpec) string { return string(s.APIURL) },
 	slots:       credential.SlackSlots,
 	merge:       credential.MergeSlack,
+	isDefault:   func(s *v1alpha1.SlackIntegrationSpec) *bool { return &s.Default },
+	list: func(ctx context.Context, c client.Reader, namespace string) ([]*v1alpha1.SlackIntegration, error) {
+		all := &v1alpha1.SlackIntegrationList{}
+		err := c.List(ctx, all, client.InNamespace(namespace))
+		return pointers(all.Items), err
+	},
 }
 
 var jiraProvider = provider[*v1alpha1.JiraIntegration, v1alpha1.JiraIntegrationSpec]{
@@ -106,6 +118,12 @@ var jiraProvider = provider[*v1alpha1.JiraIntegration, v1alpha1.JiraIntegrationS
 	address:     func(s *v1alpha1.JiraIntegrationSpec) string { return string(s.APIURL) },
 	slots:       credential.JiraSlots,
 	merge:       credential.MergeJira,
+	isDefault:   func(s *v1alpha1.JiraIntegrationSpec) *bool { return &s.Default },
+	list: func(ctx context.Context, c client.Reader, namespace string) ([]*v1alpha1.JiraIntegration, error) {
+		all := &v1alpha1.JiraIntegrationList{}
+		err := c.List(ctx, all, client.InNamespace(namespace))
+		return pointers(all.Items), err
+	},
 }
 
 func (s *Server) routeConfig(api huma.API) {
@@ -115,12 +133,14 @@ func (s *Server) routeConfig(api huma.API) {
 		return putConfig(ctx, s, slackProvider, configPut[v1alpha1.SlackIntegrationSpec]{
 			key: slackProvider.key(s, i.Named), match: i.Match, noneMatch: i.NoneMatch,
 			spec: v1alpha1.SlackIntegrationSpec(i.Body.Spec), given: i.Body.Credentials.given(),
+			replaceDefault: i.Body.ReplaceDefault,
 		})
 	})
 	openapi.Register(api, putOperation("jira"), func(ctx context.Context, i *jiraPut) (*putOutput[v1alpha1.JiraIntegrationSpec], error) {
 		return putConfig(ctx, s, jiraProvider, configPut[v1alpha1.JiraIntegrationSpec]{
 			key: jiraProvider.key(s, i.Named), match: i.Match, noneMatch: i.NoneMatch,
 			spec: v1alpha1.JiraIntegrationSpec(i.Body.Spec), given: i.Body.Credentials.given(),
+			replaceDefault: i.Body.ReplaceDefault,
 		})
 	})
 }

@@ -21,6 +21,8 @@ type configPut[S any] struct {
 	noneMatch NoneMatch
 	spec      S
 	given     credential.Values
+	// replaceDefault lets the integration take the place of the default one.
+	replaceDefault bool
 }
 
 // putConfig creates or changes an integration, and the Secret with its credentials.
@@ -32,6 +34,10 @@ func putConfig[T client.Object, S any](ctx context.Context, s *Server, p provide
 		if err := s.permissions.RequireChange(ctx, action.Secrets, credential.SecretOf(put.key)); err != nil {
 			return nil, err
 		}
+	}
+	if *p.isDefault(&put.spec) {
+		s.oneDefault.Lock()
+		defer s.oneDefault.Unlock()
 	}
 	out, err := retryConflicts(func() (*putOutput[S], error) { return putConfigOnce(ctx, s, p, put) })
 	return out, problem.From(ctx, err, "storing "+p.kind+" "+put.key.String())
@@ -67,17 +73,24 @@ func putConfigOnce[T client.Object, S any](
 		return nil, err
 	}
 
+	replaced, err := p.planDefault(ctx, s, o, put.replaceDefault)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.dryRun(ctx, o, isNew); err != nil { // so that a refused change leaves no credentials behind
 		return nil, err
 	}
 	if err := s.credentials.Save(ctx, change, before, s.requireSecret); err != nil {
 		return nil, err
 	}
-	if err := s.write(ctx, o, isNew); err != nil {
+	if err := p.writeDefault(ctx, s, o, isNew, replaced); err != nil {
 		s.credentials.Discard(ctx, change)
 		return nil, err
 	}
 	s.credentials.Prune(ctx, change, o, p.slots(p.spec(o)))
+	if err := p.confirmDefault(ctx, s, o); err != nil {
+		return nil, err
+	}
 	body, err := p.body(ctx, s, o)
 	if err != nil {
 		return nil, err

@@ -23,8 +23,9 @@ func (e endpoint) headers() []string {
 }
 
 const (
-	slackBody = `{"spec":{"default":true,"defaultChannel":"#voice-ai-alerts"},"credentials":{"botToken":"xoxb-s3cr3t"}}`
-	jiraBody  = `{"spec":{"apiURL":"https://example.atlassian.net","projectKey":"VOICE"},` +
+	slackBody  = `{"spec":{"default":true,"defaultChannel":"#voice-ai-alerts"},"credentials":{"botToken":"xoxb-s3cr3t"}}`
+	secondBody = `{"spec":{"defaultChannel":"#voice-ai-alerts"},"credentials":{"botToken":"xoxb-s3cr3t"}}`
+	jiraBody   = `{"spec":{"apiURL":"https://example.atlassian.net","projectKey":"VOICE"},` +
 		`"credentials":{"username":"qa@example.com","apiToken":"s3cr3t"}}`
 	ruleBody = `{"spec":{"eventTypes":["SystemAlertFiring"]}}`
 )
@@ -33,7 +34,7 @@ var endpoints = []endpoint{
 	{"GET", "/api/v1/integrations/slack/config", "", []string{"get slackintegrations"}, 200},
 	{"GET", "/api/v1/integrations/jira/config", "", []string{"get jiraintegrations"}, 200},
 	{"PUT", "/api/v1/integrations/slack/config", slackBody, []string{"update slackintegrations", "create secrets"}, 200},
-	{"PUT", "/api/v1/integrations/slack/config?name=new", slackBody, []string{"create slackintegrations", "create secrets"}, 201},
+	{"PUT", "/api/v1/integrations/slack/config?name=new", secondBody, []string{"create slackintegrations", "create secrets"}, 201},
 	{"PUT", "/api/v1/integrations/jira/config", jiraBody, []string{"update jiraintegrations", "create secrets"}, 200},
 	{"PUT", "/api/v1/integrations/jira/config?name=new", jiraBody, []string{"create jiraintegrations", "create secrets"}, 201},
 	{"DELETE", "/api/v1/integrations/slack/config", "", []string{"delete slackintegrations"}, 204},

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -92,6 +93,9 @@ type Server struct {
 	hub         *watch.Hub
 	accessCache *access.Cache
 	permissions caller.Permissions
+
+	// oneDefault is held by the request that writes a default integration.
+	oneDefault sync.Mutex
 
 	stopping chan struct{} // closed when the server stops
 }

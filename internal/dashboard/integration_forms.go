@@ -10,6 +10,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/web"
 )
 
+// replaceDefault is the field by which the user lets an integration take the place of the default one.
+const replaceDefault = "replaceDefault"
+
 func (s *site) createIntegration(v *visit, p product) error {
 	f, err := v.readForm()
 	if err != nil {
@@ -83,7 +86,7 @@ func (v *visit) store(p product, f *form.Form, spec client.Spec, send func(clien
 			credentials[c] = value
 		}
 	}
-	err := send(client.ConfigChange{Spec: spec, Credentials: credentials})
+	err := send(client.ConfigChange{Spec: spec, Credentials: credentials, ReplaceDefault: f.Get(replaceDefault) != ""})
 	switch {
 	case client.StatusOf(err) == http.StatusForbidden: // the form keeps the user's input
 		f.Problem = web.Sentence(err.Error())

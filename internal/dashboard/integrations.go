@@ -20,12 +20,21 @@ type integrationPage struct {
 	ETag   string
 	YAML   string
 	New    bool
+	// OtherDefault is the name of the integration that is the default of the namespace instead of this; empty if there is
+	// none, or it is not known.
+	OtherDefault string
 	// MayStoreSecrets decides whether the form has fields for credentials.
 	MayStoreSecrets bool
 }
 
 // ReadOnly reports whether the form cannot be changed because GitOps manages the integration.
 func (p integrationPage) ReadOnly() bool { return p.ManagedBy != "" }
+
+// OffersReplacing reports whether the form offers to replace the default integration of the namespace: there is one
+// besides this.
+func (p integrationPage) OffersReplacing() bool {
+	return p.OtherDefault != "" || p.Form.ErrorOf("spec.default") != "" || p.Form.Get(replaceDefault) != ""
+}
 
 // CredentialHint returns the hint at a credential's field: where it is stored, and the hint of the template.
 func (p integrationPage) CredentialHint(credential, hint string) string {
@@ -57,12 +66,7 @@ func (s *site) routeIntegrations(mux *http.ServeMux) {
 		list := "/integrations/" + p.Name()
 		page := list + "/{namespace}/{name}"
 		s.handle(mux, "GET "+list+"/new", func(v *visit) error {
-			return s.showNewIntegration(v, p, http.StatusOK, form.New(url.Values{
-				"query.name":              {p.Name()},
-				"query.namespace":         {strings.Trim(v.namespace, "*")},
-				"spec.default":            {"true"},
-				"spec.autoCreate.enabled": {"true"},
-			}))
+			return s.showEmptyForm(v, p)
 		})
 		s.handle(mux, "POST "+list+"/new", func(v *visit) error { return s.createIntegration(v, p) })
 		s.handle(mux, "GET "+page, func(v *visit) error { return s.showIntegration(v, p, http.StatusOK, form.New(nil)) })
@@ -91,10 +95,51 @@ func (v *visit) mayStoreSecrets() bool {
 	return v.May("create", "secrets") || v.May("update", "secrets")
 }
 
+// defaultOf returns the name of the default integration of a namespace; empty if there is none, or it cannot be read:
+// the API refuses a second one.
+func (v *visit) defaultOf(p product, namespace string) string {
+	if namespace == "" || !v.May("list", p.resource) {
+		return ""
+	}
+	all, err := v.api.Integrations(namespace)
+	if err != nil {
+		return ""
+	}
+	return defaultAmong(all, p, "")
+}
+
+// defaultAmong returns the name of the default integration of a product other than one.
+func defaultAmong(all []client.IntegrationStatus, p product, except string) string {
+	for _, i := range all {
+		if i.Kind == p.kind && i.Default && i.Name != except {
+			return i.Name
+		}
+	}
+	return ""
+}
+
+// showEmptyForm shows the form for a new integration. It is to be the default unless the namespace has one.
+func (s *site) showEmptyForm(v *visit, p product) error {
+	namespace := strings.Trim(v.namespace, "*")
+	values := url.Values{
+		"query.name":              {p.Name()},
+		"query.namespace":         {namespace},
+		"spec.default":            {"true"},
+		"spec.autoCreate.enabled": {"true"},
+	}
+	if v.defaultOf(p, namespace) != "" {
+		values.Del("spec.default")
+	}
+	return s.showNewIntegration(v, p, http.StatusOK, form.New(values))
+}
+
 func (s *site) showNewIntegration(v *visit, p product, status int, f *form.Form) error {
 	return v.render(status, "integration-new", view{
 		Title: "Connect " + p.Title(), Section: "integrations",
-		Data: integrationPage{Product: p, Form: f, New: true, MayStoreSecrets: v.mayStoreSecrets()},
+		Data: integrationPage{
+			Product: p, Form: f, New: true, MayStoreSecrets: v.mayStoreSecrets(),
+			OtherDefault: v.defaultOf(p, f.Get("query.namespace")),
+		},
 	})
 }
 
@@ -122,6 +167,7 @@ func (s *site) showIntegration(v *visit, p product, status int, f *form.Form) er
 		if i := slices.IndexFunc(all, isShown); i >= 0 {
 			data.Status = &all[i]
 		}
+		data.OtherDefault = defaultAmong(all, p, data.Name)
 	}
 	if data.YAML, err = manifest(p.kind, client.Key{Namespace: data.Namespace, Name: data.Name}, data.Spec); err != nil {
 		return err

@@ -74,6 +74,47 @@ func TestSaveIntegration(t *testing.T) {
 	}
 }
 
+// TestSecondDefault connects a second Slack. The form does not make it the default by itself, and says what changes if
+// the user does.
+func TestSecondDefault(t *testing.T) {
+	const ticked = `value="true" checked id="f-spec-default"`
+	const offer = `name="replaceDefault"`
+	d := newTester(t, slackAnswers())
+	answers := d.api.answers
+	status := func(isDefault bool) {
+		answers["GET /api/v1/integrations/status"] = map[string]any{"items": []any{
+			map[string]any{"kind": "SlackIntegration", "namespace": "qa", "name": "slack", "default": isDefault},
+			map[string]any{"kind": "JiraIntegration", "namespace": "qa", "name": "jira", "default": true},
+		}}
+	}
+	status(true)
+	page := d.open("/integrations/slack/new?namespace=qa", http.StatusOK)
+	d.has(page, `id="f-spec-default"`, offer, "Replace the default, slack", "no longer the present default")
+	d.hasNot(page, ticked)
+	d.hasNot(d.open("/integrations/slack/qa/slack", http.StatusOK), offer) // it is the default itself
+
+	answers["PUT /api/v1/integrations/slack/config"] = response{http.StatusConflict, client.Problem{Detail: "no", Errors: []client.Detail{
+		{Location: "body.spec.default", Message: "The default of namespace other is x."},
+	}}}
+	form := url.Values{"query.namespace": {"other"}, "query.name": {"slack-2"}, "spec.default": {"true"}}
+	w := d.post("/integrations/slack/new", form)
+	d.has(w.Body.String(), "The default of namespace other is x.", offer, ticked)
+
+	answers["PUT /api/v1/integrations/slack/config"] = map[string]any{}
+	form.Set("replaceDefault", "true")
+	if w := d.post("/integrations/slack/new", form); w.Code != http.StatusSeeOther {
+		t.Fatalf("got %d: %s", w.Code, w.Body)
+	}
+	if body := d.api.bodies["PUT /api/v1/integrations/slack/config"]; !strings.Contains(body, `"replaceDefault":true`) {
+		t.Errorf("sent %s", body)
+	}
+
+	status(false)
+	page = d.open("/integrations/slack/new?namespace=qa", http.StatusOK)
+	d.has(page, ticked)
+	d.hasNot(page, offer)
+}
+
 func TestInvalidIntegration(t *testing.T) {
 	invalid := func(details ...client.Detail) response {
 		return response{http.StatusUnprocessableEntity, client.Problem{Detail: "no", Errors: details}}

@@ -35,6 +35,7 @@ type IntegrationStatus struct {
 	Status          string                    `json:"status" enum:"healthy,degraded,error,disabled" doc:"Its health."`
 	Message         string                    `json:"message" doc:"Why, in words."`
 	Target          string                    `json:"target,omitempty" doc:"The workspace or project."`
+	Default         bool                      `json:"default,omitempty" doc:"Whether it is the default of its namespace."`
 	LastSuccessTime *metav1.Time              `json:"lastSuccessTime,omitempty" doc:"When the other side last accepted a call."`
 	LastErrorTime   *metav1.Time              `json:"lastErrorTime,omitempty" doc:"When a call last failed."`
 	LastError       string                    `json:"lastError,omitempty" doc:"The error of that call."`
@@ -97,6 +98,7 @@ func (m *Model) ListIntegrations(namespace string, see Visibility) []Integration
 func slackStatus(o *v1alpha1.SlackIntegration) IntegrationStatus {
 	out := statusOf(v1alpha1.KindSlackIntegration, slackHealthInput(o))
 	out.Target = o.Status.Team
+	out.Default = o.Spec.Default
 	out.SucceededTotal = o.Status.SentTotal
 	out.FailedTotal = o.Status.FailedTotal
 	out.LastTest = o.Status.LastTest
@@ -106,6 +108,7 @@ func slackStatus(o *v1alpha1.SlackIntegration) IntegrationStatus {
 func jiraStatus(o *v1alpha1.JiraIntegration) IntegrationStatus {
 	out := statusOf(v1alpha1.KindJiraIntegration, jiraHealthInput(o))
 	out.Target = o.Spec.ProjectKey
+	out.Default = o.Spec.Default
 	out.SucceededTotal = o.Status.CreatedTotal
 	out.FailedTotal = o.Status.FailedTotal
 	out.LastTest = o.Status.LastTest

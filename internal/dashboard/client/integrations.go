@@ -14,6 +14,7 @@ type Integration struct {
 	Status          string     `json:"status"`
 	Message         string     `json:"message"`
 	Target          string     `json:"target"`
+	Default         bool       `json:"default"`
 	LastSuccessTime *time.Time `json:"lastSuccessTime"`
 	LastErrorTime   *time.Time `json:"lastErrorTime"`
 	LastError       string     `json:"lastError"`
@@ -85,6 +86,8 @@ type Config struct {
 type ConfigChange struct {
 	Spec        Spec              `json:"spec"`
 	Credentials map[string]string `json:"credentials"`
+	// ReplaceDefault lets the integration take the place of the default one of its namespace.
+	ReplaceDefault bool `json:"replaceDefault,omitempty"`
 }
 
 // Integrations returns the status of every integration.
