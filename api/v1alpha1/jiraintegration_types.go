@@ -15,7 +15,7 @@ type JiraIntegrationSpec struct {
 	// +required
 	APIURL HTTPURL `json:"apiURL"`
 
-	// siteURL is the base URL of issues in the browser. Set it if apiURL is a gateway. Defaults to apiURL.
+	// siteURL is the base URL of issues in the browser. Defaults to the base URL that Jira reports, or else to apiURL.
 	// +optional
 	SiteURL HTTPURL `json:"siteURL,omitempty"`
 
@@ -39,7 +39,8 @@ type JiraIntegrationSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Z0-9_]+$')",message="must be a project key such as VOICE: uppercase letters, digits and '_', starting with a letter"
 	ProjectKey string `json:"projectKey"`
 
-	// issueType is the name of the tickets' issue type. Defaults to Bug.
+	// issueType is the name of the tickets' issue type, in any case, in the account's language or untranslated. It cannot
+	// be a sub-task type. Defaults to Bug.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=255

@@ -62,6 +62,8 @@ type Fault struct {
 	Code string
 	// Field is the part of the request that was refused, when the other side named exactly one.
 	Field string
+	// Fields has all parts of the request that were refused, each with the reason, if the other side named them.
+	Fields map[string]string
 	// Message says what failed, why, and what to do about it.
 	Message string
 	// RetryAfter is how long to wait before a retry; 0 if unknown.

@@ -33,11 +33,20 @@ func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPrioriti
 		Labels:      ticketLabels(d, spec),
 		Marker:      d.Marker(),
 	}
-	if knownPriorities != nil && !slices.Contains(knownPriorities, out.Priority) {
-		out.Priority = ""
+	if knownPriorities != nil {
+		out.Priority = Priority(knownPriorities, out.Priority)
 	}
 	out.Fields, out.Markup, omitted = Fields(d, spec.Fields)
 	return out, omitted
+}
+
+// Priority returns the priority of a name, in any case, as a project calls it; empty if the project does not have it.
+func Priority(known []string, name string) string {
+	i := slices.IndexFunc(known, func(k string) bool { return strings.EqualFold(k, name) })
+	if i < 0 {
+		return ""
+	}
+	return known[i]
 }
 
 // summary returns a ticket's summary. Jira refuses an empty one, so that a title without a visible character is

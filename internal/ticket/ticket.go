@@ -14,8 +14,8 @@ type Tracker interface {
 	// Probe checks the credentials, the project, the issue type and the configured fields. The Field of its fault names
 	// the part that was refused: Credentials, Project or IssueType.
 	Probe(ctx context.Context) (Project, error)
-	// Create files a ticket. After an Ambiguous fault the ticket may have been filed. The Field of an Invalid fault
-	// names the field that was refused.
+	// Create files a ticket. After an Ambiguous fault the ticket may have been filed. The Fields of an Invalid fault
+	// are those that were refused, and Omitted of the ticket returned with it lists those that were left out.
 	Create(ctx context.Context, d Draft) (Ticket, error)
 	// Find returns the tickets that carry one of the markers, by marker. If several carry the same one, it returns the
 	// oldest. The result may include tickets with other markers.
@@ -64,7 +64,7 @@ const (
 type Config struct {
 	// APIURL is the base of the REST API.
 	APIURL string
-	// SiteURL is the base of the pages of issues. Empty means APIURL.
+	// SiteURL is the base of the pages of issues. Empty means what the server says, or else APIURL.
 	SiteURL string
 	// Deployment is the kind of server. If it is empty, the server is queried for it.
 	Deployment Deployment
@@ -74,7 +74,7 @@ type Config struct {
 	Token string
 	// Project is the project's key.
 	Project string
-	// IssueType is the name of the issue type of tickets.
+	// IssueType is the name of the issue type of tickets, in any case, in the account's language or in English.
 	IssueType string
 	// Fields are the additional fields of tickets.
 	Fields []Field
@@ -113,9 +113,15 @@ type Project struct {
 	// Priorities are the names that the issue type allows. They are empty if it has no priority, and nil if they are
 	// unknown.
 	Priorities []string
-	// Problems describes, for people, problems with Config.Fields, with required fields that are not among them, and
-	// with fields that every ticket has. Fields with problems are omitted from tickets.
+	// PriorityRequired reports that tickets without a priority are refused.
+	PriorityRequired bool
+	// Problems describes, for people, problems with Config.Fields. Fields with problems are omitted from tickets.
 	Problems []string
+	// Blockers describes, for people, why every ticket is refused, such as a required field that nothing fills in.
+	Blockers []string
+	// Form identifies what the project asks of tickets: the issue type and its fields. It changes with any of them, and
+	// is empty when they are unknown.
+	Form string
 }
 
 // Draft is a ticket to be filed.

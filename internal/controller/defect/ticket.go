@@ -18,7 +18,6 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
 	"github.com/voiceai-dev/integrations-operator/internal/once"
-	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
@@ -68,7 +67,8 @@ func (r *Reconciler) fileTicket(ctx context.Context, s *scope) *kit.Outcome {
 	}
 	return r.filingOutcome(s, integration, lane.Submit(connection.Request[connection.JiraClient, ticket.Ticket]{
 		Key: key, UID: d.UID, Operation: "create",
-		Version: fmt.Sprintf("%d/%d/%d", d.Generation, integration.Generation, f.since.Unix()),
+		// A request by annotation retries what was refused.
+		Version: fmt.Sprintf("%d/%d/%d/%s", d.Generation, integration.Generation, f.since.Unix(), requestedAt(d)),
 		Call:    r.fileCall(f),
 	}))
 }
@@ -219,32 +219,6 @@ func (r *Reconciler) fileCall(f filing) connection.Call[connection.JiraClient, t
 		t.Found = adopted
 		return t, err
 	}
-}
-
-// createTicket creates a ticket. A field that Jira refuses is left out: a refused create created nothing.
-func createTicket(
-	ctx context.Context,
-	c connection.JiraClient,
-	d *v1alpha1.Defect,
-	spec *v1alpha1.JiraIntegrationSpec,
-) (ticket.Ticket, error) {
-	draft, omitted := render.Draft(d, spec, c.Project.Priorities)
-	t, err := c.Create(ctx, draft)
-	for f := fault.From(err); f != nil && f.Kind == fault.Invalid; f = fault.From(err) {
-		switch {
-		case f.Field == "priority" && draft.Priority != "":
-			draft.Priority = ""
-		case draft.Fields[f.Field] != "":
-			omitted = append(omitted, fmt.Sprintf("%s: %v", f.Field, f))
-			delete(draft.Fields, f.Field)
-		default:
-			return t, err
-		}
-		t, err = c.Create(ctx, draft)
-	}
-	t.Priority = draft.Priority
-	t.Omitted = append(omitted, t.Omitted...)
-	return t, err
 }
 
 // forgetFiling drops what is kept of filing a ticket that the status shows.

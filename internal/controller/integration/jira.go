@@ -22,6 +22,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
@@ -84,8 +85,7 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	record := r.Jira.Get(req.NamespacedName).Record
 	record.Load(i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal)
 
-	p := prober[connection.JiraClient, ticket.Ticket]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Jira}
-	next, err := p.reconcile(ctx, r.target(i))
+	next, err := r.connect(ctx, i)
 	if err == nil {
 		again, f := r.poll(ctx, i)
 		if f != nil {
@@ -116,6 +116,19 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	return result, writeErr
 }
 
+// connect brings the connection up to date, and returns when to reconcile again; 0 for never. What Jira refused is
+// retried when the probe finds that the project asks for something else than before.
+func (r *JiraReconciler) connect(ctx context.Context, i *v1alpha1.JiraIntegration) (time.Duration, error) {
+	conn := r.Jira.Get(client.ObjectKeyFromObject(i))
+	before, connected := conn.Client()
+	p := prober[connection.JiraClient, ticket.Ticket]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Jira}
+	next, err := p.reconcile(ctx, r.target(i))
+	if after, _ := conn.Client(); connected && after.Project.Form != before.Project.Form {
+		conn.RetryRefused()
+	}
+	return next, err
+}
+
 func (r *JiraReconciler) target(i *v1alpha1.JiraIntegration) target[connection.JiraClient] {
 	secret, field := i.CredentialRef()
 	return target[connection.JiraClient]{
@@ -126,6 +139,7 @@ func (r *JiraReconciler) target(i *v1alpha1.JiraIntegration) target[connection.J
 		intervalSeconds: i.Spec.ProbeIntervalSeconds,
 		pollFault:       r.pollStateOf(client.ObjectKeyFromObject(i)).fault,
 		lastProbe:       &i.Status.LastProbeTime,
+		blocked:         func(c connection.JiraClient) *fault.Fault { return blockedBy(i, c.Project) },
 		limits: func(c connection.JiraClient) connection.Limits {
 			return jiraLimits(i.Spec.RateLimit, c.Project.Deployment)
 		},
@@ -181,10 +195,36 @@ func (r *JiraReconciler) probe(
 			notes = append(notes, "Webhooks are refused: "+err.Error())
 		}
 	}
-	if note := unknownPriorities(i, found.Priorities); note != "" {
+	if note := unknownPriorities(i, found); note != "" {
 		notes = append(notes, note)
 	}
 	return probeResult[connection.JiraClient]{client: c, note: strings.Join(notes, "; "), verified: true}, nil
+}
+
+// blockedBy returns why Jira refuses every ticket; nil when it does not.
+func blockedBy(i *v1alpha1.JiraIntegration, found ticket.Project) *fault.Fault {
+	why := slices.Clone(found.Blockers)
+	if known, _ := priorities(i, found.Priorities); found.PriorityRequired && len(found.Priorities) > 0 && known == nil {
+		why = append(why, unknownPriorities(i, found))
+	}
+	if why == nil {
+		return nil
+	}
+	return fault.New(fault.Invalid, "Jira refuses all tickets: %s", fieldProblems(i, append(why, found.Problems...)))
+}
+
+// priorities returns the priorities of the map that the project has, and those that it does not have.
+func priorities(i *v1alpha1.JiraIntegration, offered []string) (known, unknown []string) {
+	for _, s := range []v1alpha1.Severity{v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityLow} {
+		p := i.Spec.Priorities.For(s)
+		switch {
+		case render.Priority(offered, p) != "":
+			known = append(known, p)
+		case !slices.Contains(unknown, p):
+			unknown = append(unknown, p)
+		}
+	}
+	return known, unknown
 }
 
 // fieldProblems returns what is wrong with spec.fields; empty when nothing is. found is what the probe found.
@@ -192,29 +232,26 @@ func fieldProblems(i *v1alpha1.JiraIntegration, found []string) string {
 	return strings.Join(append(render.CheckFields(i.Spec.Fields), found...), "; ")
 }
 
-// unknownPriorities returns which priorities of the map the project does not have; empty when it has all. known is
-// nil when Jira does not say.
-func unknownPriorities(i *v1alpha1.JiraIntegration, known []string) string {
-	if known == nil {
+// unknownPriorities returns which priorities of the map the project does not have; empty when it has all, or when Jira
+// does not list them.
+func unknownPriorities(i *v1alpha1.JiraIntegration, found ticket.Project) string {
+	offered := found.Priorities
+	switch {
+	case offered == nil:
 		return ""
-	}
-	if len(known) == 0 {
+	case len(offered) == 0:
 		return "Tickets are created without a priority: the issue type has no such field on its create screen"
 	}
-	var unknown []string
-	for _, s := range []v1alpha1.Severity{v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityLow} {
-		if p := i.Spec.Priorities.For(s); !slices.Contains(known, p) && !slices.Contains(unknown, p) {
-			unknown = append(unknown, p)
-		}
-	}
-	if len(unknown) == 0 {
+	_, unknown := priorities(i, offered)
+	if unknown == nil {
 		return ""
 	}
-	return fmt.Sprintf(
-		"The project does not have the priority %s, so such tickets are created without one. It has %s. Fix spec.priorities.",
-		strings.Join(unknown, ", "),
-		strings.Join(known[:min(len(known), 20)], ", "),
-	)
+	consequence := "so such tickets are created without one"
+	if found.PriorityRequired {
+		consequence = "and requires one, so Jira refuses such tickets"
+	}
+	return fmt.Sprintf("The project does not have the priority %s, %s. It has %s. Fix spec.priorities.",
+		strings.Join(unknown, ", "), consequence, strings.Join(offered[:min(len(offered), 20)], ", "))
 }
 
 // jiraLimits returns the limits of each lane, which is those of each endpoint that takes many calls. Cloud takes 100

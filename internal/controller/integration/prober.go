@@ -35,6 +35,8 @@ const (
 	// rateLimitedProbeDelay is how soon a probe is repeated that the other side rate-limited without saying for how
 	// long.
 	rateLimitedProbeDelay = 30 * time.Second
+	// partCredentials is the Field of a fault of the part of a probe that checks the credentials.
+	partCredentials = "Credentials"
 )
 
 // prober keeps the connections of one kind of integration: it makes the client from spec and Secret, probes it,
@@ -58,6 +60,9 @@ type target[C any] struct {
 	// pollFault is why polling fails though probes succeed; nil when it does not.
 	pollFault *fault.Fault
 	lastProbe **metav1.Time
+	// blocked returns why the other side refuses all work with a client that was probed; nil when it does not. Then the
+	// integration is not Ready. Its calls go on, because the other side decides about each.
+	blocked func(C) *fault.Fault
 	// limits returns the limits for a client that was probed.
 	limits func(C) connection.Limits
 	dial   func(secret string) (C, error)
@@ -122,11 +127,17 @@ func suspend(o kit.Object, conn suspender) {
 // untilProbe returns how long it is until the next probe of an integration whose calls go on; 0 when it is due.
 func (p *prober[C, R]) untilProbe(in target[C], conn *connection.Connection[C, R]) time.Duration {
 	ready := condition.Is(in.object, v1alpha1.ConditionReady, metav1.ConditionTrue, "")
-	if conn.IsProbeFailing() || !ready && in.pollFault == nil || *in.lastProbe == nil {
+	interval := in.interval()
+	c, connected := conn.Client()
+	blocked := connected && in.blockedBy(c) != nil && conn.UnresolvedFault() == nil
+	if blocked {
+		interval = min(interval, stalledProbeInterval)
+	}
+	if conn.IsProbeFailing() || !ready && !blocked && in.pollFault == nil || *in.lastProbe == nil {
 		return 0
 	}
 	now := p.clock.Now()
-	next := (*in.lastProbe).Add(in.interval())
+	next := (*in.lastProbe).Add(interval)
 	if !now.Before(next) {
 		return 0
 	}
@@ -138,6 +149,14 @@ func (in target[C]) interval() time.Duration {
 		return time.Duration(in.intervalSeconds) * time.Second
 	}
 	return defaultProbeInterval
+}
+
+// blockedBy returns why the other side refuses all work; nil when it does not.
+func (in target[C]) blockedBy(c C) *fault.Fault {
+	if in.blocked == nil {
+		return nil
+	}
+	return in.blocked(c)
 }
 
 // dial makes a client from the Secret. It reports whether Secret or spec were refused; the conditions say why.
@@ -200,6 +219,10 @@ func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (t
 		// The credentials are accepted and calls are not. A call that succeeds enqueues the integration.
 		unhealthy(o, f)
 		return stalledProbeInterval, nil
+	}
+	if f := in.blockedBy(found.client); f != nil {
+		unhealthy(o, f)
+		return min(in.interval(), stalledProbeInterval), nil
 	}
 	healthy(o, found.note, found.verified)
 	return in.interval(), nil
@@ -279,7 +302,7 @@ func unauthenticated(o kit.Object, because *kit.Outcome) {
 func unhealthy(o kit.Object, f *fault.Fault) {
 	because := kit.OutcomeOf(f)
 	if !condition.Is(o, v1alpha1.ConditionAuthenticated, metav1.ConditionTrue, "") {
-		if f.Kind.Permanent() { // the other side refused something else, so it accepted the credentials
+		if f.Kind.Permanent() && f.Field != partCredentials { // the other side refused something else, so it accepted them
 			condition.True(o, v1alpha1.ConditionAuthenticated, v1alpha1.ReasonAccepted, "The credentials were accepted")
 		} else {
 			condition.Unknown(o, v1alpha1.ConditionAuthenticated, v1alpha1.ReasonUnavailable, "Not known before there is an answer")

@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -103,7 +104,7 @@ func (r *SlackReconciler) test(ctx context.Context, i *v1alpha1.SlackIntegration
 }
 
 // jiraChecks are the checks of a probe of Jira, in the order in which it makes them.
-var jiraChecks = []string{"Credentials", "Project", "IssueType"}
+var jiraChecks = []string{partCredentials, "Project", "IssueType"}
 
 // test checks credentials, project, issue type, priorities and fields when a client requested it, and returns the
 // status of the last test.
@@ -134,8 +135,8 @@ func (r *JiraReconciler) test(ctx context.Context, i *v1alpha1.JiraIntegration) 
 		}
 		addCheck(name, "")
 	}
-	addCheck("Priorities", unknownPriorities(i, found.Priorities))
-	addCheck("Fields", fieldProblems(i, found.Problems))
+	addCheck("Priorities", unknownPriorities(i, found))
+	addCheck("Fields", fieldProblems(i, slices.Concat(found.Blockers, found.Problems)))
 	if t.Outcome == v1alpha1.OutcomeSucceeded {
 		t.Message = fmt.Sprintf("Jira accepts %s, project %s and issue type", text.Truncate(found.Account, 255), i.Spec.ProjectKey)
 	}

@@ -51,7 +51,6 @@ func (t *tracker) Create(ctx context.Context, d ticket.Draft) (ticket.Ticket, er
 		fields["priority"] = named{Name: d.Priority}
 	}
 	out := ticket.Ticket{Priority: d.Priority}
-	configured := map[string]string{} // names by ID
 	for _, f := range t.config.Fields {
 		value := strings.TrimSpace(d.Fields[f.Name])
 		if value == "" {
@@ -63,14 +62,11 @@ func (t *tracker) Create(ctx context.Context, d ticket.Draft) (ticket.Ticket, er
 			continue
 		}
 		fields[id] = encoded
-		configured[id] = f.Name
 	}
 	body := createBody{Fields: fields, Properties: []property{{propertyKey, map[string]string{"marker": d.Marker}}}}
 	var got struct{ ID, Key string }
 	if err := t.callOnce(ctx, http.MethodPost, "rest/api/2/issue", body, &got); err != nil {
-		f := fault.From(err)
-		f.Field = cmp.Or(configured[f.Field], f.Field)
-		return ticket.Ticket{}, f
+		return ticket.Ticket{Omitted: out.Omitted}, meta.withNames(fault.From(err))
 	}
 	if !issueKey.MatchString(got.Key) || !issueID.MatchString(got.ID) {
 		return ticket.Ticket{}, fault.New(fault.Ambiguous, "Jira's answer to the creation of an issue has no ID and key")
@@ -80,6 +76,20 @@ func (t *tracker) Create(ctx context.Context, d ticket.Draft) (ticket.Ticket, er
 	out.URL = t.browse(got.Key)
 	out.Markers = []string{d.Marker}
 	return out, nil
+}
+
+// withNames returns a fault with the configured names of fields instead of their IDs.
+func (m *metadata) withNames(f *fault.Fault) *fault.Fault {
+	if m.form == nil || f.Fields == nil {
+		return f
+	}
+	named := *f
+	named.Field = cmp.Or(m.form.names[f.Field], f.Field)
+	named.Fields = map[string]string{}
+	for id, why := range f.Fields {
+		named.Fields[cmp.Or(m.form.names[id], id)] = why
+	}
+	return &named
 }
 
 // labels returns the draft's labels, and those that the ticket is found by.

@@ -27,7 +27,10 @@ const checkURL = "Check apiURL, and whether a proxy is in between."
 
 // classify turns a failed call into a fault. sent reports whether the request may have had an effect.
 func classify(res *jira.Response, err error, sent func() bool) error {
+	var moved *movedError
 	switch {
+	case errors.As(err, &moved):
+		return moved.fault()
 	case res == nil && sent():
 		return fault.New(fault.Ambiguous, "Jira received the request but did not answer: %v", transport.Cause(err))
 	case res == nil:
@@ -53,7 +56,7 @@ func classify(res *jira.Response, err error, sent func() bool) error {
 // unknown whether the request had an effect.
 func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 	code := res.StatusCode
-	explanation, field := explain(res)
+	explanation, fields := explain(res)
 	advice := ""
 	switch {
 	case code == http.StatusUnauthorized:
@@ -86,7 +89,10 @@ func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 		f.Message = "Jira answered with an error"
 	default:
 		f.Kind = fault.Invalid
-		f.Field = field
+		f.Fields = fields
+		if len(fields) == 1 {
+			f.Field = slices.Collect(maps.Keys(fields))[0]
+		}
 		f.Message = "Jira refused the request"
 	}
 	f.Message = fmt.Sprintf("%s (%d)%s", f.Message, code, explanation)
@@ -113,11 +119,11 @@ func scopeOf(reason string) fault.Scope {
 	}
 }
 
-// explain returns Jira's explanation of an error with a colon before it, and the field if it names exactly one.
-func explain(res *jira.Response) (explanation, field string) {
+// explain returns Jira's explanation of an error with a colon before it, and what it says about fields, by ID.
+func explain(res *jira.Response) (explanation string, fields map[string]string) {
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxError))
 	if err != nil || len(raw) == 0 {
-		return "", ""
+		return "", nil
 	}
 	var body struct {
 		ErrorMessages []string
@@ -126,26 +132,26 @@ func explain(res *jira.Response) (explanation, field string) {
 	if err := json.Unmarshal(raw, &body); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) && !strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
-			return ": the answer is not JSON. " + checkURL, ""
+			return ": the answer is not JSON. " + checkURL, nil
 		}
-		return "", ""
+		return "", nil
 	}
 	parts := slices.Clone(body.ErrorMessages)
+	if len(body.Errors) > 0 {
+		fields = map[string]string{}
+	}
 	for _, k := range slices.Sorted(maps.Keys(body.Errors)) { // in the same order each time
 		var message string
 		if json.Unmarshal(body.Errors[k], &message) != nil {
 			message = string(body.Errors[k])
 		}
 		parts = append(parts, k+": "+message)
-		field = k
-	}
-	if len(body.Errors) != 1 {
-		field = ""
+		fields[k] = text.Truncate(message, 200)
 	}
 	if len(parts) == 0 {
-		return "", field
+		return "", fields
 	}
-	return ": " + text.Truncate(strings.Join(parts, "; "), 600), field
+	return ": " + text.Truncate(strings.Join(parts, "; "), 600), fields
 }
 
 // incomplete returns the fault of an answer without what it has to contain.

@@ -1,37 +1,49 @@
 package jira
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
 // form describes how to fill in a ticket.
 type form struct {
-	// priorities are those of ticket.Project.
-	priorities []string
+	// priorities, priorityRequired, problems, blockers and version are those of ticket.Project.
+	priorities       []string
+	priorityRequired bool
+	problems         []string
+	blockers         []string
+	version          string
 	// fields are the configured fields that can be filled in, by their configured name.
 	fields map[string]screenField
 	// unusable has the problems of the other configured fields, by their configured name.
 	unusable map[string]string
-	// problems are those of ticket.Project.
-	problems []string
+	// names has the configured names of fields on the screen, by ID.
+	names map[string]string
 }
 
-// newForm compares the configured fields with a screen.
-func newForm(c ticket.Config, screen []screenField) *form {
-	out := &form{priorities: priorities(screen), fields: map[string]screenField{}, unusable: map[string]string{}}
-	configured := map[string]string{} // names by ID
+// newForm compares the configured fields with the screen of an issue type.
+func newForm(c ticket.Config, issueTypeID string, screen []screenField) *form {
+	out := &form{
+		priorities: priorities(screen), version: versionOf(issueTypeID, screen),
+		fields: map[string]screenField{}, unusable: map[string]string{}, names: map[string]string{},
+	}
+	filled := slices.Clone(preset)
 	for _, f := range c.Fields {
 		on, problem := match(c, f, screen)
 		if on.id() != "" {
-			if other, ok := configured[on.id()]; ok && problem == "" {
+			if other, ok := out.names[on.id()]; ok && problem == "" {
 				problem = fmt.Sprintf("is the same field as %q: remove one of them", other)
+			} else {
+				out.names[on.id()] = f.Name
 			}
-			configured[on.id()] = f.Name
 		}
 		if problem != "" {
 			out.unusable[f.Name] = problem
@@ -39,24 +51,40 @@ func newForm(c ticket.Config, screen []screenField) *form {
 			continue
 		}
 		out.fields[f.Name] = on
+		filled = append(filled, on.id())
 	}
-	if missing := unfilled(screen, configured); missing != nil {
-		out.problems = append(out.problems,
-			fmt.Sprintf("Jira requires %s, which is not in spec.fields: add it, or make it optional for %s in Jira",
-				list(missing), c.IssueType))
+	for _, f := range screen {
+		if f.id() == "priority" {
+			out.priorityRequired = f.isRequired()
+		}
+	}
+	if missing := unfilled(screen, filled); missing != nil {
+		out.blockers = append(out.blockers, fmt.Sprintf(
+			"Jira requires %s, which spec.fields does not fill in: add or fix it, or make it optional for %s in Jira",
+			list(missing), c.IssueType))
 	}
 	if lacking := lackingFields(screen); lacking != nil {
-		out.problems = append(out.problems, fmt.Sprintf("the create screen of %s in %s has no %s, which every ticket needs: add it to the screen",
+		out.blockers = append(out.blockers, fmt.Sprintf("the create screen of %s in %s has no %s, which every ticket needs: add it to the screen",
 			c.IssueType, c.Project, strings.Join(lacking, " and no ")))
 	}
 	return out
 }
 
-// unfilled returns the required fields of a screen that nothing fills in. configured has the configured fields by ID.
-func unfilled(screen []screenField, configured map[string]string) []string {
+// versionOf returns what identifies an issue type and its screen.
+func versionOf(issueTypeID string, screen []screenField) string {
+	sorted := slices.SortedFunc(slices.Values(screen), func(a, b screenField) int { return cmp.Compare(a.id(), b.id()) })
+	raw, err := json.Marshal(sorted)
+	if err != nil {
+		return issueTypeID // texts and flags can always be encoded
+	}
+	return fmt.Sprintf("%s/%x", issueTypeID, sha256.Sum256(raw))
+}
+
+// unfilled returns the required fields of a screen that are not among the IDs of those that are filled in.
+func unfilled(screen []screenField, filled []string) []string {
 	var names []string
 	for _, f := range screen {
-		if _, ok := configured[f.id()]; f.Required && !f.HasDefaultValue && !ok && !slices.Contains(preset, f.id()) {
+		if f.isRequired() && !slices.Contains(filled, f.id()) {
 			names = append(names, fmt.Sprintf("%q (%s)", text.Truncate(f.Name, 100), f.id()))
 		}
 	}
@@ -75,8 +103,13 @@ func lackingFields(screen []screenField) []string {
 }
 
 // unknownForm returns the form for an issue type whose create screen Jira does not describe.
-func unknownForm(c ticket.Config, reason string) *form {
+func unknownForm(c ticket.Config, why *fault.Fault) *form {
 	problem := fmt.Sprintf("Jira does not list the fields of %s in %s", c.IssueType, c.Project)
+	reason := why.Message
+	if why.Scope == fault.Connection { // its advice is for wrong credentials
+		reason = fmt.Sprintf("it answers %s, though it accepts the credentials elsewhere. "+
+			"A scope may be missing from the token, such as read:jira-work", why.Code)
+	}
 	out := &form{unusable: map[string]string{}, problems: []string{problem + ": " + reason}}
 	for _, f := range c.Fields {
 		out.unusable[f.Name] = problem

@@ -56,33 +56,34 @@ func TestProblems(t *testing.T) {
 		many += fmt.Sprintf(`,{"fieldId":"customfield_2%d","name":"Zone %d","schema":{"type":"string"}}`, i, i)
 	}
 	for name, c := range map[string]struct {
-		screen string
-		fields []ticket.Field
-		want   []string
+		screen   string
+		fields   []ticket.Field
+		want     []string
+		blockers []string
 	}{
-		"none": {screen, nil, nil},
+		"none": {screen, nil, nil, nil},
 		"all fit": {screen, []ticket.Field{
 			{Name: "Found by", Type: ticket.Text}, {Name: "severity LEVEL", Type: ticket.Option}, {Name: "customfield_3", Type: ticket.Number},
 			{Name: "Components", Type: ticket.MultiOption}, {Name: "Tags", Type: ticket.MultiOption}, {Name: "Region", Type: ticket.MultiOption},
 			{Name: "Assignee", Type: ticket.User}, {Name: "Reporter", Type: ticket.User}, {Name: "Due date", Type: ticket.Date},
 			{Name: "customfield_6", Type: ticket.Text}, {Name: "Root cause", Type: ticket.Option}, {Name: "Steered by", Type: ticket.Option},
-		}, nil},
+		}, nil, nil},
 		"unknown": {screen, []ticket.Field{{Name: "Severity", Type: ticket.Option}}, []string{
 			`field "Severity" is not on the create screen of Bug in VOICE, which has ` + has +
 				`: fix its name, or add it to the screen`,
-		}},
+		}, nil},
 		"unknown among many": {many, []ticket.Field{{Name: "x", Type: ticket.Text}}, []string{
 			`field "x" is not on the create screen of Bug in VOICE, which has ` + has +
 				`, Zone 0, Zone 1 and 8 more: fix its name, or add it to the screen`,
-		}},
+		}, nil},
 		"ambiguous": {screen, []ticket.Field{{Name: "Twin", Type: ticket.Text}}, []string{
 			`field "Twin" is ambiguous: use the ID of one of customfield_6, customfield_7`,
-		}},
+		}, nil},
 		"duplicate": {screen, []ticket.Field{{Name: "Found by", Type: ticket.Text}, {Name: "customfield_1", Type: ticket.Text}}, []string{
 			`field "customfield_1" is the same field as "Found by": remove one of them`,
-		}},
+		}, nil},
 		"always filled in": {screen, []ticket.Field{{Name: "Priority", Type: ticket.Option}},
-			[]string{`field "Priority" is always filled in: remove it`}},
+			[]string{`field "Priority" is always filled in: remove it`}, nil},
 		"other types": {screen, []ticket.Field{
 			{Name: "Found by", Type: ticket.Number}, {Name: "Severity level", Type: ticket.Text}, {Name: "Tags", Type: ticket.Option},
 			{Name: "Sprint", Type: ticket.MultiOption}, {Name: "At", Type: ticket.Date}, {Name: "Assignee", Type: ticket.Text},
@@ -93,18 +94,28 @@ func TestProblems(t *testing.T) {
 			`field "Sprint" has the unsupported type array of json in Jira: remove it`,
 			`field "At" has the unsupported type datetime in Jira: remove it`,
 			`field "Assignee" has the type user in Jira, not Text: set its type to User`,
+		}, nil},
+		"required": {screen + required, nil, nil, []string{
+			`Jira requires "Team" (customfield_90), which spec.fields does not fill in: add or fix it, or make it optional for Bug in Jira`,
 		}},
-		"required": {screen + required, nil, []string{
-			`Jira requires "Team" (customfield_90), which is not in spec.fields: add it, or make it optional for Bug in Jira`,
-		}},
+		"required, and of another type": {screen + required, []ticket.Field{{Name: "Team", Type: ticket.Text}},
+			[]string{`field "Team" has the type option in Jira, not Text: set its type to Option`}, []string{
+				`Jira requires "Team" (customfield_90), which spec.fields does not fill in: add or fix it, or make it optional for Bug in Jira`,
+			}},
+		"required and ambiguous": {screen + required + strings.ReplaceAll(required, "customfield_9", "customfield_8"),
+			[]ticket.Field{{Name: "Team", Type: ticket.Option}, {Name: "customfield_80", Type: ticket.Option}},
+			[]string{`field "Team" is ambiguous: use the ID of one of customfield_90, customfield_80`}, []string{
+				`Jira requires "Team" (customfield_90), which spec.fields does not fill in: add or fix it, or make it optional for Bug in Jira`,
+			}},
 		"no labels": {strings.Replace(screen, `"labels"`, `"customfield_99"`, 1),
-			[]ticket.Field{{Name: "customfield_99", Type: ticket.MultiOption}}, []string{
+			[]ticket.Field{{Name: "customfield_99", Type: ticket.MultiOption}}, nil, []string{
 				`the create screen of Bug in VOICE has no labels, which every ticket needs: add it to the screen`,
 			}},
-		"neither labels nor description": {`{"fieldId":"summary","name":"Summary","required":true,"schema":{"type":"string"}}`, nil, []string{
-			`the create screen of Bug in VOICE has no description and no labels, which every ticket needs: add it to the screen`,
-		}},
-		"required and filled in": {screen + required, []ticket.Field{{Name: "Team", Type: ticket.Option}}, nil},
+		"neither labels nor description": {`{"fieldId":"summary","name":"Summary","required":true,"schema":{"type":"string"}}`, nil, nil,
+			[]string{
+				`the create screen of Bug in VOICE has no description and no labels, which every ticket needs: add it to the screen`,
+			}},
+		"required and filled in": {screen + required, []ticket.Field{{Name: "Team", Type: ticket.Option}}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, kind := range []string{"Cloud", "Server"} {
@@ -114,6 +125,9 @@ func TestProblems(t *testing.T) {
 					t.Fatal(err)
 				}
 				if d := cmp.Diff(c.want, p.Problems); d != "" {
+					t.Error(d)
+				}
+				if d := cmp.Diff(c.blockers, p.Blockers); d != "" {
 					t.Error(d)
 				}
 			}
@@ -278,5 +292,60 @@ func TestCreateReadsTheScreen(t *testing.T) {
 				is(t, err, fault.Unavailable, "Jira")
 			})
 		}
+	}
+}
+
+// TestForm checks that a probe shows whether the project asks for something else than before.
+func TestForm(t *testing.T) {
+	form := func(screen string) string {
+		t.Helper()
+		config := ticket.Config{APIURL: serve(t, project("Cloud", screen)).URL, Token: secret}
+		p, err := dial(t, config).Probe(t.Context())
+		if err != nil || p.Form == "" {
+			t.Fatal(p, err)
+		}
+		return p.Form
+	}
+	const team = `{"fieldId":"customfield_90","name":"Team","required":true,"schema":{"type":"option"}` +
+		`,"allowedValues":[{"id":"1","value":"A"}]}`
+	before := form(screen + "," + team)
+	for name, c := range map[string]struct {
+		screen string
+		same   bool
+	}{
+		"the same":        {screen + "," + team, true},
+		"another order":   {team + "," + screen, true},
+		"optional":        {screen + "," + strings.Replace(team, "true", "false", 1), false},
+		"removed":         {screen, false},
+		"another option":  {screen + "," + strings.Replace(team, "[{", `[{"id":"2","value":"B"},{`, 1), false},
+		"with a default":  {screen + "," + strings.Replace(team, `"required"`, `"hasDefaultValue":true,"required"`, 1), false},
+		"of another type": {screen + "," + strings.Replace(team, `"type":"option"`, `"type":"string"`, 1), false},
+	} {
+		if got := form(c.screen) == before; got != c.same {
+			t.Errorf("%s: the form is the same: %v, want %v", name, got, c.same)
+		}
+	}
+}
+
+// TestRefusedFields checks that a refused ticket says which configured fields were refused, and which were left out.
+func TestRefusedFields(t *testing.T) {
+	routes := project("Cloud", screen)
+	const refusal = `{"errors":{"customfield_2":"no such option","customfield_3":"odd","summary":"too long"}}`
+	routes[createRoute] = []answer{{status: 400, body: refusal}}
+	s := serve(t, routes)
+	tr := dial(t, ticket.Config{APIURL: s.URL, Token: secret, Project: "VOICE", IssueType: "Bug", Fields: []ticket.Field{
+		{Name: "severity level", Type: ticket.Option}, {Name: "Occurrences", Type: ticket.Number}, {Name: "Due date", Type: ticket.Date},
+	}})
+	made, err := tr.Create(t.Context(), ticket.Draft{Summary: "s", Marker: "defect-1",
+		Fields: map[string]string{"severity level": "A", "Occurrences": "1", "Due date": "soon"}})
+	f := fault.From(err)
+	if f == nil || f.Kind != fault.Invalid || f.Field != "" {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(map[string]string{"severity level": "no such option", "Occurrences": "odd", "summary": "too long"}, f.Fields); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{`Due date: "soon" is not a date such as 2006-01-02`}, made.Omitted); d != "" {
+		t.Error(d)
 	}
 }

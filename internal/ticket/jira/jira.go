@@ -4,6 +4,7 @@
 package jira
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -37,20 +38,19 @@ type Dialer struct {
 // Dial returns a client for a project. It does not call Jira. Its error is a fault.
 func (d Dialer) Dial(c ticket.Config) (ticket.Tracker, error) {
 	base := strings.TrimRight(c.APIURL, "/")
-	if u, err := url.Parse(base); err != nil || u.Host == "" {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" {
 		return nil, fault.New(fault.Invalid, "apiURL %q is not a URL", c.APIURL)
 	}
 	client := transport.New(d.Fence, d.Timeout)
 	client.Transport = &authorizer{next: client.Transport, config: c}
+	client.CheckRedirect = checkRedirect(u, client.CheckRedirect)
 	api, err := jira.NewClient(client, base)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "apiURL %q: %v", c.APIURL, err)
 	}
-	t := &tracker{api: api, config: c, site: strings.TrimRight(c.SiteURL, "/")}
-	if t.site == "" {
-		t.site = base
-	}
-	t.metadata.Store(&metadata{deployment: c.Deployment})
+	t := &tracker{api: api, config: c}
+	t.metadata.Store(&metadata{server: server{deployment: c.Deployment}})
 	return t, nil
 }
 
@@ -77,13 +77,12 @@ func (a *authorizer) RoundTrip(r *http.Request) (*http.Response, error) {
 type tracker struct {
 	api      *jira.Client
 	config   ticket.Config
-	site     string
 	metadata atomic.Pointer[metadata]
 }
 
 // metadata is what was read about the server and the project. It is replaced, never changed.
 type metadata struct {
-	deployment  ticket.Deployment
+	server
 	issueTypeID string
 	// form describes how to fill in a ticket. It is nil until it was read.
 	form *form
@@ -123,4 +122,7 @@ func (t *tracker) get(ctx context.Context, path string, into any) error {
 }
 
 // browse returns the URL of an issue's page.
-func (t *tracker) browse(key string) string { return t.site + "/browse/" + key }
+func (t *tracker) browse(key string) string {
+	site := cmp.Or(t.config.SiteURL, t.metadata.Load().site, t.config.APIURL)
+	return strings.TrimRight(site, "/") + "/browse/" + key
+}

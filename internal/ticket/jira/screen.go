@@ -24,6 +24,9 @@ type screenField struct {
 // id returns the field's ID.
 func (f *screenField) id() string { return cmp.Or(f.FieldID, f.Key) }
 
+// isRequired reports whether a ticket without the field is refused.
+func (f *screenField) isRequired() bool { return f.Required && !f.HasDefaultValue }
+
 // kind returns the field's type as the configuration names it, or "" if such fields are not supported.
 func (f *screenField) kind() ticket.FieldType {
 	switch f.Schema.Type {
