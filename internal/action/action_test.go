@@ -213,7 +213,11 @@ func TestRequestTicket(t *testing.T) {
 		"requested before": {func(d *v1alpha1.Defect) {
 			d.Annotations = map[string]string{v1alpha1.TicketRequestedAtAnnotation: earlier}
 		}, "", "Ticket requested", earlier},
-		"requested before, and blocked": {blocked, "", "renew the token", earlier},
+		"requested before, and refused": {blocked, "", "Ticket requested again. It was refused before: renew the token", now},
+		"requested before, and waits": {func(d *v1alpha1.Defect) {
+			blocked(d)
+			condition.False(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonIntegrationPaused, "the token is wrong")
+		}, "", "the token is wrong", earlier},
 		"an earlier request was handled": {func(d *v1alpha1.Defect) {
 			blocked(d)
 			d.Status.Jira = &v1alpha1.DefectTicket{TicketRequestedAt: earlier}

@@ -62,7 +62,8 @@ type Ticket struct {
 	Message  string
 }
 
-// RequestTicket requests a Jira ticket for a Defect. Repeated requests lead to one ticket.
+// RequestTicket requests a Jira ticket for a Defect. Repeated requests lead to one ticket. A ticket that Jira refused is
+// tried again.
 func (a *Actions) RequestTicket(ctx context.Context, t Target) (Ticket, error) {
 	if err := a.require(ctx, t.Caller, Defects.Access("update", t.NamespacedName)); err != nil {
 		return Ticket{}, err
@@ -80,7 +81,7 @@ func (a *Actions) RequestTicket(ctx context.Context, t Target) (Ticket, error) {
 	return ticket, err
 }
 
-// ticketOf returns the ticket of a Defect, and reports whether it exists or was requested.
+// ticketOf returns the ticket of a Defect, and reports whether it exists or was requested and not refused since.
 func ticketOf(d *v1alpha1.Defect) (t Ticket, requested bool) {
 	handled := ""
 	if ticket := d.Status.Jira; ticket != nil {
@@ -94,11 +95,20 @@ func ticketOf(d *v1alpha1.Defect) (t Ticket, requested bool) {
 	if at == "" || at == handled {
 		return t, false
 	}
-	if c := condition.Get(d, v1alpha1.ConditionTicketed); c != nil && c.Status != metav1.ConditionTrue {
-		t.Message = c.Message
+	c := condition.Get(d, v1alpha1.ConditionTicketed)
+	switch {
+	case c == nil || c.Status == metav1.ConditionTrue:
+		return t, true
+	case slices.Contains(refusals, c.Reason):
+		t.Message = "Ticket requested again. It was refused before: " + c.Message
+		return t, false
 	}
+	t.Message = c.Message
 	return t, true
 }
+
+// refusals are the reasons of Ticketed with which Jira refused a ticket. A new request retries it.
+var refusals = []string{v1alpha1.ReasonInvalid, v1alpha1.ReasonUnauthorized, v1alpha1.ReasonNotFound}
 
 // updateDefect applies change to a Defect, and updates it if that changed anything.
 func (a *Actions) updateDefect(
