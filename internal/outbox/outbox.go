@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
@@ -126,11 +125,4 @@ func (o *Outbox) MayRecur(n *v1alpha1.Notification) bool {
 		last = e.Time.Time
 	}
 	return o.Clock.Since(last) < cmp.Or(o.Retention, o.MaxEventAge)
-}
-
-// IsRejected reports whether an error means that the API server refuses this one object for its content or place. It
-// says nothing about other objects.
-func IsRejected(err error) bool {
-	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsForbidden(err) ||
-		apierrors.IsRequestEntityTooLargeError(err)
 }

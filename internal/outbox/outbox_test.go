@@ -98,6 +98,39 @@ func TestIsRejected(t *testing.T) {
 	}
 }
 
+// TestIsForbidden has the errors of quotas and policies, and those of the schema.
+func TestIsForbidden(t *testing.T) {
+	status := func(reason metav1.StatusReason, code int32, message string, causes ...metav1.StatusCause) error {
+		return &apierrors.StatusError{ErrStatus: metav1.Status{
+			Reason: reason, Code: code, Message: message, Details: &metav1.StatusDetails{Causes: causes},
+		}}
+	}
+	quota := apierrors.NewForbidden(schema.GroupResource{}, "n", errors.New("exceeded quota"))
+	invalid := status(metav1.StatusReasonInvalid, 422, "is invalid", metav1.StatusCause{Field: "spec.channel", Message: "is wrong"})
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"a quota":             {quota, true},
+		"wrapped":             {fmt.Errorf("storing: %w", quota), true},
+		"the first of two":    {errors.Join(quota, invalid), true},
+		"the second of two":   {errors.Join(invalid, quota), true},
+		"of several, wrapped": {errors.Join(errors.Join(invalid), fmt.Errorf("storing: %w", quota)), true},
+		"a policy": {status(metav1.StatusReasonInvalid, 422, "ValidatingAdmissionPolicy 'p' denied request",
+			metav1.StatusCause{Message: "no"}), true},
+		"a webhook":     {status("", 400, `admission webhook "w" denied the request`), true},
+		"a schema":      {invalid, false},
+		"a bad request": {apierrors.NewBadRequest("no"), false},
+		"too large":     {apierrors.NewRequestEntityTooLargeError("no"), false},
+		"no answer":     {errors.New("connection lost"), false},
+		"none":          {nil, false},
+	} {
+		if got := outbox.IsForbidden(c.err); got != c.want {
+			t.Errorf("%s: got %t, want %t", name, got, c.want)
+		}
+	}
+}
+
 // TestWhichRulesAreEvaluated covers rules that match no event.
 func TestWhichRulesAreEvaluated(t *testing.T) {
 	suspended := ruleFor("suspended", alert)
