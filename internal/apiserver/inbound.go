@@ -1,10 +1,11 @@
 package apiserver
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -16,102 +17,123 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/paths"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
-	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/listener"
 )
 
+// alertmanagerInput is a call of Alertmanager's webhook.
 type alertmanagerInput struct {
 	Within
-	RawBody []byte `contentType:"application/json"`
+	inboundBody
 }
 
+// eventsInput is a request with CloudEvents.
 type eventsInput struct {
 	Within
-	ContentType string `header:"Content-Type" required:"true" maxLength:"255" doc:"application/cloudevents+json for one event, application/cloudevents-batch+json for several, or the data's own with the attributes in ce- headers."`
-	RawBody     []byte `contentType:"application/cloudevents+json"`
-
-	header http.Header
+	inboundBody
+	ContentType string `header:"Content-Type" maxLength:"255" doc:"application/cloudevents+json for one event, application/cloudevents-batch+json for several, or the data's own with the attributes in ce- headers."`
 }
 
-// Resolve keeps the headers, which have the attributes of binary CloudEvents.
-func (i *eventsInput) Resolve(c huma.Context) []error {
+// inboundBody is the body of a request with events, which is read as a stream, and its headers, which have the
+// attributes of binary CloudEvents.
+type inboundBody struct {
+	header http.Header
+	body   io.Reader
+}
+
+// Resolve keeps the request's body and headers.
+func (i *inboundBody) Resolve(c huma.Context) []error {
 	r, _ := humago.Unwrap(c)
+	_ = c.SetReadDeadline(time.Now().Add(listener.ReadTimeout)) // the request may have waited; not every connection has a deadline
 	i.header = r.Header
+	i.body = r.Body
 	return nil
 }
 
 type inboundOutput struct {
 	Body struct {
-		Events        int `json:"events" doc:"How many events were read."`
-		Notifications int `json:"notifications" doc:"How many Notifications were created; none when all events were known."`
+		Events        int      `json:"events" doc:"How many events were read."`
+		Notifications int      `json:"notifications" doc:"How many Notifications were created; none when all events were known."`
+		Omitted       int      `json:"omitted,omitempty" doc:"How many alerts or events were left out because the body has more than 1,000, or more than 4 MiB of them."`
+		Malformed     int      `json:"malformed,omitempty" doc:"How many alerts or events were left out because something is wrong with them."`
+		Problems      []string `json:"problems,omitempty" maxItems:"20" doc:"What is wrong with the first of these."`
 	}
 }
 
 func (s *Server) routeInbound(api huma.API) {
 	tags := []string{"Events"}
-	const safe = " It is answered once all Notifications are stored, and is safe to repeat. " +
+	const common = " Of a body with more than 1,000, or more than 4 MiB of them, those that fit are taken. " +
+		"One that is malformed does not keep the others from being taken. The answer has the number of both. " +
+		"A body of more than 32 MiB is answered 413. " +
+		"It is answered once all Notifications are stored, and is safe to repeat. " +
+		"When a quota or a policy of the cluster refuses a Notification, the answer is 503. " +
 		"You must be allowed to create Notifications."
 	openapi.Register(api, huma.Operation{
 		OperationID: "alertmanager-webhook", Method: http.MethodPost, Path: paths.Alertmanager, Tags: tags,
-		Summary: "Alertmanager's webhook, version 4", RequestBody: bodyOf("application/json"),
-		Description: "Each alert is an event SystemAlertFiring or SystemAlertResolved." + safe, MaxBodyBytes: maxEventsBody,
+		Summary: "Alertmanager's webhook, version 4, or Grafana's", RequestBody: bodyOf(true, "application/json"),
+		Description: "Each alert is an event SystemAlertFiring or SystemAlertResolved." + common,
 	}, func(ctx context.Context, i *alertmanagerInput) (*inboundOutput, error) {
-		return s.receive(ctx, i.Within, func() ([]event.Event, error) {
-			return event.DecodeAlertmanager(i.RawBody, s.o.Clock.Now())
+		return s.receive(ctx, i.Within, func() (event.Batch, error) {
+			return event.DecodeAlertmanager(i.body, s.o.Clock.Now())
 		})
 	})
 	openapi.Register(api, huma.Operation{
 		OperationID: "post-events", Method: http.MethodPost, Path: paths.Events, Tags: tags,
 		Summary:     "CloudEvents 1.0: structured, binary or a batch",
-		RequestBody: bodyOf("application/cloudevents+json", "application/cloudevents-batch+json", "application/json"),
-		Description: "Each is an event of the type that it names." + safe, MaxBodyBytes: maxEventsBody,
+		RequestBody: bodyOf(false, "application/cloudevents+json", "application/cloudevents-batch+json", "application/json"),
+		Description: "Each is an event of the type that it names." + common,
 	}, func(ctx context.Context, i *eventsInput) (*inboundOutput, error) {
-		return s.receive(ctx, i.Within, func() ([]event.Event, error) {
-			return event.DecodeCloudEvents(i.ContentType, i.header, i.RawBody, s.o.Clock.Now())
+		return s.receive(ctx, i.Within, func() (event.Batch, error) {
+			return event.DecodeCloudEvents(i.ContentType, i.header, i.body, s.o.Clock.Now())
 		})
 	})
 }
 
 // bodyOf returns the documentation of a body whose schema another specification has.
-func bodyOf(contentTypes ...string) *huma.RequestBody {
-	out := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+func bodyOf(required bool, contentTypes ...string) *huma.RequestBody {
+	out := &huma.RequestBody{Required: required, Content: map[string]*huma.MediaType{}}
 	for _, t := range contentTypes {
 		out.Content[t] = &huma.MediaType{Schema: &huma.Schema{}}
 	}
 	return out
 }
 
-// receive announces events to the rules of a namespace.
-func (s *Server) receive(ctx context.Context, w Within, decode func() ([]event.Event, error)) (*inboundOutput, error) {
+// receive announces the events of a request to the rules of a namespace.
+func (s *Server) receive(ctx context.Context, w Within, decode func() (event.Batch, error)) (*inboundOutput, error) {
 	namespace := s.namespace(w)
 	if err := s.permissions.Require(ctx, "create", action.Notifications, caller.In(namespace)); err != nil {
 		return nil, err
 	}
-	events, err := decode()
-	switch {
-	case errors.Is(err, event.ErrContentType):
-		return nil, problem.New(http.StatusUnsupportedMediaType, "%v", err)
-	case err != nil:
-		return nil, problem.Invalid("body", "%v", err)
+	batch, err := decode()
+	if err != nil {
+		return nil, unreadable(err)
 	}
 	out := &inboundOutput{}
-	out.Body.Events = len(events)
-	var refused error
-	for at := range events {
-		created, evalErrs, err := s.o.Outbox.Announce(ctx, namespace, &events[at])
-		if evalErrs != nil { // the caller can do nothing about a rule
-			ctrl.LoggerFrom(ctx).Error(evalErrs, "Evaluating rules", "Event", events[at].ID, "Namespace", namespace)
-		}
-		if err != nil {
-			p := problem.From(ctx, err, "storing the Notifications of event "+events[at].ID)
-			if !outbox.IsRejected(err) {
-				return nil, p // the other events would fail too
-			}
-			refused = cmp.Or(refused, p)
-		}
-		out.Body.Notifications += len(created)
+	out.Body.Events = len(batch.Events)
+	created, err := s.announceAll(ctx, namespace, &batch)
+	if batch.Omitted+batch.Malformed > 0 {
+		ctrl.LoggerFrom(ctx).Info("Left out a part of what arrived", "Namespace", namespace,
+			"Events", len(batch.Events), "Omitted", batch.Omitted, "Malformed", batch.Malformed, "Problems", batch.Problems)
 	}
-	if refused != nil {
-		return nil, refused
+	if err != nil {
+		return nil, err
 	}
+	out.Body.Notifications = created
+	out.Body.Omitted = batch.Omitted
+	out.Body.Malformed = batch.Malformed
+	out.Body.Problems = batch.Problems
 	return out, nil
+}
+
+// unreadable returns the problem of a body of which nothing can be taken.
+func unreadable(err error) error {
+	var read *event.ReadError
+	switch {
+	case errors.Is(err, event.ErrContentType):
+		return problem.New(http.StatusUnsupportedMediaType, "%v", err)
+	case errors.Is(err, event.ErrTooLarge):
+		return problem.New(http.StatusRequestEntityTooLarge, "%v: send less at once", err)
+	case errors.As(err, &read): // clients drop what is answered 4xx
+		return problem.Temporary(http.StatusServiceUnavailable, 1, "the body did not arrive as a whole: send it again")
+	}
+	return problem.Invalid("body", "%v", err)
 }

@@ -4,17 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
+	"github.com/go-logr/logr/funcr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	testingclock "k8s.io/utils/clock/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -72,32 +78,186 @@ func alertEvent(id string) string {
 	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"tests","type":"dev.voiceai.system.alert.firing","data":{"title":%q}}`, id, id)
 }
 
-// TestARefusedEventHidesNoOther covers an API server that refuses one of three events, or does not answer. In the
-// second case the sender sends all three again.
+// TestARefusedEventHidesNoOther has the API server refuse one of three events, or not answer. What may be stored later
+// is answered 503: senders drop what is answered 4xx.
 func TestARefusedEventHidesNoOther(t *testing.T) {
+	resource := schema.GroupResource{Resource: "notifications"}
+	invalid := apierrors.NewInvalid(schema.GroupKind{Kind: "Notification"}, "n",
+		field.ErrorList{field.Invalid(field.NewPath("spec"), "x", "is wrong")})
+	policy := apierrors.NewInvalid(schema.GroupKind{Kind: "Notification"}, "n", nil)
+	policy.ErrStatus.Details.Causes = []metav1.StatusCause{{Message: "ValidatingAdmissionPolicy 'p' denied request"}}
 	for name, c := range map[string]struct {
-		refusal    error
-		want, kept int
+		refusal error
+		want    int
+		says    string
 	}{
-		"refused": {apierrors.NewForbidden(schema.GroupResource{Resource: "notifications"}, "n",
-			errors.New("exceeded quota")), http.StatusForbidden, 2},
-		"no answer": {errors.New("connection refused"), http.StatusServiceUnavailable, 0},
-		"accepted":  {nil, http.StatusOK, 3},
+		"a quota":   {apierrors.NewForbidden(resource, "n", errors.New("exceeded quota")), http.StatusServiceUnavailable, "1 of 3 events"},
+		"a policy":  {policy, http.StatusServiceUnavailable, "policy"},
+		"no answer": {errors.New("connection refused"), http.StatusServiceUnavailable, "did not answer"},
+		"invalid":   {invalid, http.StatusOK, `"notifications":2,"malformed":1,"problems":["storing the Notifications of event`},
+		"accepted":  {nil, http.StatusOK, `{"events":3,"notifications":3}`},
 	} {
+		refusal := c.refusal
 		s, kept := receiving(t, func(n *v1alpha1.Notification) error {
 			if strings.Contains(string(n.Spec.Event.Data.Raw), `"one"`) {
-				return c.refusal
+				return refusal
 			}
 			return nil
 		})
-		w := post(s, paths.Events, "application/cloudevents-batch+json",
-			"["+alertEvent("one")+","+alertEvent("two")+","+alertEvent("three")+"]")
-		list := &v1alpha1.NotificationList{}
-		if err := kept.List(t.Context(), list); err != nil {
-			t.Fatal(err)
+		batch := "[" + alertEvent("one") + "," + alertEvent("two") + "," + alertEvent("three") + "]"
+		w := post(s, paths.Events, "application/cloudevents-batch+json", batch)
+		if w.Code != c.want || !strings.Contains(w.Body.String(), c.says) || (w.Header().Get("Retry-After") != "") != (c.want != http.StatusOK) {
+			t.Errorf("%s: got %d, %q, %s, want %d, %s", name, w.Code, w.Header().Get("Retry-After"), w.Body, c.want, c.says)
 		}
-		if w.Code != c.want || len(list.Items) != c.kept {
-			t.Errorf("%s: got %d with %d stored, want %d with %d: %s", name, w.Code, len(list.Items), c.want, c.kept, w.Body)
+		stored := func() int {
+			list := &v1alpha1.NotificationList{}
+			if err := kept.List(t.Context(), list); err != nil {
+				t.Fatal(err)
+			}
+			return len(list.Items)
+		}
+		if n := stored(); n < 2 && name != "no answer" {
+			t.Errorf("%s: %d are stored, want the others", name, n)
+		}
+		refusal = nil
+		if w := post(s, paths.Events, "application/cloudevents-batch+json", batch); w.Code != http.StatusOK || stored() != 3 {
+			t.Errorf("%s: sent again: got %d, %d are stored: %s", name, w.Code, stored(), w.Body)
+		}
+	}
+	s, _ := receiving(t, func(*v1alpha1.Notification) error { return invalid })
+	w := post(s, paths.Events, "application/cloudevents+json", alertEvent("one"))
+	if w.Code != http.StatusUnprocessableEntity {
+		t.Errorf("the only one is invalid: got %d: %s", w.Code, w.Body)
+	}
+}
+
+// manyAlerts returns a body of n alerts with so many bytes of description.
+func manyAlerts(n, size int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf(`{"status":"firing","fingerprint":"%d","labels":{"alertname":"Storm"},"annotations":{"description":%q}}`,
+			i, strings.Repeat("x", size))
+	}
+	return `{"alerts":[` + strings.Join(all, ",") + `],"version":"4","groupKey":"{}:{}"}`
+}
+
+// TestWhatDoesNotFitIsAnswered makes sure that of a body that is too large as many alerts are taken as fit, and that
+// the answer and the log have the number of the others.
+func TestWhatDoesNotFitIsAnswered(t *testing.T) {
+	malformed := strings.Replace(manyAlerts(3, 0), `"status":"firing"`, `"status":"maybe"`, 1)
+	for name, c := range map[string]struct{ body, want, logged string }{
+		"1,000 alerts": {manyAlerts(1000, 0), `{"events":1000,"notifications":1000}`, ""},
+		"1,001 alerts": {manyAlerts(1001, 0), `{"events":1000,"notifications":1000,"omitted":1}`, `"Omitted"=1 "Malformed"=0`},
+		"4 MiB":        {manyAlerts(50, 100_000), `{"events":41,"notifications":41,"omitted":9}`, `"Omitted"=9 "Malformed"=0`},
+		"one of three": {malformed, `{"events":2,"notifications":2,"malformed":1,` +
+			`"problems":["alerts[0]: status must be firing or resolved, not \"maybe\""]}`, `"Omitted"=0 "Malformed"=1 "Problems"=["alerts[0]`},
+		"again":  {manyAlerts(3, 0) + "\n", `{"events":3,"notifications":3}`, ""},
+		"a twin": {strings.ReplaceAll(manyAlerts(2, 0), `"1"`, `"0"`), `{"events":2,"notifications":1}`, ""},
+	} {
+		s, _ := receiving(t, nil)
+		var log strings.Builder
+		r := httptest.NewRequest(http.MethodPost, paths.Alertmanager, strings.NewReader(c.body))
+		r.Header.Set("Authorization", "Bearer token")
+		r.Header.Set("Content-Type", "application/json")
+		r = r.WithContext(ctrl.LoggerInto(r.Context(), funcr.New(func(_, args string) { log.WriteString(args) }, funcr.Options{})))
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		if got := strings.TrimSpace(w.Body.String()); w.Code != http.StatusOK || got != c.want {
+			t.Errorf("%s: got %d, %s, want %s", name, w.Code, got, c.want)
+		}
+		if !strings.Contains(log.String(), c.logged) || c.logged == "" && log.Len() > 0 {
+			t.Errorf("%s: logged %q, want %q", name, log.String(), c.logged)
+		}
+	}
+}
+
+// TestBodiesOfWhichNothingIsTaken makes sure that only what stays wrong is answered with 4xx.
+func TestBodiesOfWhichNothingIsTaken(t *testing.T) {
+	for name, c := range map[string]struct {
+		body io.Reader
+		want int
+	}{
+		"too large":       {strings.NewReader(manyAlerts(400, 100_000)), http.StatusRequestEntityTooLarge},
+		"malformed":       {strings.NewReader(`{"version":"4"`), http.StatusUnprocessableEntity},
+		"only malformed":  {strings.NewReader(`{"version":"4","alerts":[{}]}`), http.StatusUnprocessableEntity},
+		"does not arrive": {io.MultiReader(strings.NewReader(`{"version":`), iotest.ErrReader(errors.New("timeout"))), http.StatusServiceUnavailable},
+	} {
+		s, _ := receiving(t, nil)
+		r := httptest.NewRequest(http.MethodPost, paths.Alertmanager, c.body)
+		r.Header.Set("Authorization", "Bearer token")
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		if s.handler.ServeHTTP(w, r); w.Code != c.want {
+			t.Errorf("%s: got %d, want %d: %s", name, w.Code, c.want, w.Body)
+		}
+	}
+}
+
+// TestEventsAreStoredSideBySide makes sure that many events of one request are stored at once, in bounds.
+func TestEventsAreStoredSideBySide(t *testing.T) {
+	var underWay, most atomic.Int32
+	full := make(chan struct{})
+	s, kept := receiving(t, func(*v1alpha1.Notification) error {
+		n := underWay.Add(1)
+		defer underWay.Add(-1)
+		for seen := most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
+		}
+		if n == maxAnnouncing {
+			close(full) // the first ones wait for so many
+		}
+		<-full
+		return nil
+	})
+	if w := post(s, paths.Alertmanager, "application/json", manyAlerts(maxAnnouncing, 0)); w.Code != http.StatusOK {
+		t.Fatalf("got %d: %s", w.Code, w.Body)
+	}
+	full = make(chan struct{})
+	close(full)
+	if w := post(s, paths.Alertmanager, "application/json", strings.Replace(manyAlerts(500, 0), "{}:{}", "g", 1)); w.Code != http.StatusOK {
+		t.Fatalf("got %d: %s", w.Code, w.Body)
+	}
+	list := &v1alpha1.NotificationList{}
+	if err := kept.List(t.Context(), list); err != nil || len(list.Items) != maxAnnouncing+500 || most.Load() != maxAnnouncing {
+		t.Errorf("%d are stored, %v, at most %d at once", len(list.Items), err, most.Load())
+	}
+}
+
+// TestAPIServerThatDoesNotAnswer makes sure that the rest of a body is not tried.
+func TestAPIServerThatDoesNotAnswer(t *testing.T) {
+	var tries atomic.Int32
+	s, _ := receiving(t, func(*v1alpha1.Notification) error {
+		tries.Add(1)
+		return errors.New("connection refused")
+	})
+	w := post(s, paths.Alertmanager, "application/json", manyAlerts(1000, 0))
+	if w.Code != http.StatusServiceUnavailable || tries.Load() > maxAnnouncing {
+		t.Errorf("got %d after %d tries: %s", w.Code, tries.Load(), w.Body)
+	}
+}
+
+// TestBinaryCloudEvents posts events in binary mode without a content type, or without data.
+func TestBinaryCloudEvents(t *testing.T) {
+	for name, c := range map[string]struct{ contentType, body string }{
+		"neither":             {"", ""},
+		"no content type":     {"", `{"title":"hum"}`},
+		"no data":             {"application/json", ""},
+		"no data, of no JSON": {"text/plain", ""},
+		"both":                {"application/json", `{"title":"hum"}`},
+	} {
+		s, _ := receiving(t, nil)
+		r := httptest.NewRequest(http.MethodPost, paths.Events, strings.NewReader(c.body))
+		for name, value := range map[string]string{
+			"Authorization": "Bearer token", "Ce-Specversion": "1.0", "Ce-Source": "/x", "Ce-Type": "dev.voiceai.system.alert.firing", "Ce-Id": "1",
+		} {
+			r.Header.Set(name, value)
+		}
+		if c.contentType != "" {
+			r.Header.Set("Content-Type", c.contentType)
+		}
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"notifications":1`) {
+			t.Errorf("%s: got %d: %s", name, w.Code, w.Body)
 		}
 	}
 }

@@ -31,7 +31,6 @@ import (
 
 const (
 	requestTimeout = 30 * time.Second
-	maxEventsBody  = 4 << 20
 )
 
 // Outbox stores the Notifications of events.

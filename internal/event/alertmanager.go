@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -17,8 +18,6 @@ import (
 )
 
 const (
-	// maxAlerts bounds the alerts of one webhook call.
-	maxAlerts = 1000
 	// maxLabelKey bounds the key of a Notification's label, in bytes.
 	maxLabelKey = 317
 	// maxLabelValue bounds the value of a Notification's label, in characters.
@@ -32,72 +31,120 @@ const (
 	firstYear = 2000
 )
 
+// The statuses of an alert.
+const (
+	alertFiring   = "firing"
+	alertResolved = "resolved"
+)
+
 // alertmanagerBody is the body of Alertmanager's webhook, version 4
-// (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config). Other members are ignored: new versions
-// of Alertmanager add some.
+// (https://prometheus.io/docs/alerting/latest/configuration/#webhook_config), or of a contact point of Grafana, which
+// calls the same form version 1. Other members are ignored: new versions of Alertmanager add some.
 type alertmanagerBody struct {
-	Version     string               `json:"version"`
-	GroupKey    string               `json:"groupKey"`
-	Receiver    string               `json:"receiver"`
-	ExternalURL string               `json:"externalURL"`
-	Alerts      *[]alertmanagerAlert `json:"alerts"`
+	version, groupKey, receiver, externalURL string
+
+	alerts []alertmanagerAlert
+	// hasAlerts is set when there is a list of alerts, which may be empty.
+	hasAlerts bool
 }
 
 type alertmanagerAlert struct {
 	Status       string            `json:"status"`
 	Labels       map[string]string `json:"labels"`
 	Annotations  map[string]string `json:"annotations"`
-	StartsAt     time.Time         `json:"startsAt"`
-	EndsAt       time.Time         `json:"endsAt"`
+	StartsAt     alertTime         `json:"startsAt"`
+	EndsAt       alertTime         `json:"endsAt"`
 	GeneratorURL string            `json:"generatorURL"`
 	Fingerprint  string            `json:"fingerprint"`
 }
 
-// DecodeAlertmanager returns an event for each alert in the body of a call of Alertmanager's webhook. An alert has
-// the same id however often Alertmanager sends it. An alert without a plausible time is given now. The error says
-// what is wrong with the body.
-func DecodeAlertmanager(body []byte, now time.Time) ([]Event, error) {
+// alertTime is a time that is zero when it cannot be read: the alert matters more than its time.
+type alertTime struct{ time.Time }
+
+// UnmarshalJSON reads a time in the format of RFC 3339.
+func (t *alertTime) UnmarshalJSON(raw []byte) error {
+	if err := json.Unmarshal(raw, &t.Time); err != nil {
+		t.Time = time.Time{}
+	}
+	return nil
+}
+
+// DecodeAlertmanager returns an event for each alert in the body of a call of Alertmanager's webhook that fits. An
+// alert has the same id however often Alertmanager sends it. An alert without a plausible time is given now. An alert
+// that is malformed does not keep the others from being taken. The error says what is wrong with the body as a whole.
+func DecodeAlertmanager(body io.Reader, now time.Time) (Batch, error) {
 	var in alertmanagerBody
-	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, invalidJSON("Alertmanager's webhook", err)
+	var out Batch
+	if err := in.read(newStream("Alertmanager's webhook", body), &out); err != nil {
+		return Batch{}, err
 	}
 	switch {
-	case in.Version != "4":
-		return nil, fmt.Errorf("version %q of Alertmanager's webhook is not supported: it must be 4", truncate(in.Version))
-	case in.Alerts == nil:
-		return nil, errors.New("alerts is missing")
-	case len(*in.Alerts) > maxAlerts:
-		return nil, fmt.Errorf("there are %d alerts, more than %d: set max_alerts in Alertmanager's webhook_configs", len(*in.Alerts), maxAlerts)
+	case in.version != "4" && in.version != "1":
+		return Batch{}, fmt.Errorf("version %q of Alertmanager's webhook is not supported: it must be 4, or 1 from Grafana", truncate(in.version))
+	case !in.hasAlerts:
+		return Batch{}, errors.New("alerts is missing")
 	}
-	out := make([]Event, 0, len(*in.Alerts))
-	for i, a := range *in.Alerts {
-		e, err := a.event(&in, now)
-		if err != nil {
-			return nil, fmt.Errorf("alerts[%d]: %w", i, err)
+	out.Events = make([]Event, 0, len(in.alerts))
+	for i := range in.alerts {
+		out.Events = append(out.Events, in.alerts[i].event(&in, now))
+	}
+	return out.result()
+}
+
+// read reads the body. Alertmanager sends the group's key after the alerts.
+func (in *alertmanagerBody) read(s *stream, out *Batch) error {
+	texts := map[string]*string{
+		"version": &in.version, "groupKey": &in.groupKey, "receiver": &in.receiver, "externalURL": &in.externalURL,
+	}
+	var ignored json.RawMessage
+	return s.members(func(name string) error {
+		if into, ok := texts[name]; ok {
+			return s.decode(name, into)
 		}
-		out = append(out, e)
+		if name != "alerts" {
+			return s.decode(name, &ignored)
+		}
+		some, err := s.begin(name, '[')
+		if !some {
+			return err
+		}
+		in.hasAlerts = true
+		return s.list(out, func(index int, item json.RawMessage) {
+			var a alertmanagerAlert
+			if err := a.read(item); err != nil {
+				out.Refuse(fmt.Sprintf("alerts[%d]: %v", index, err))
+				return
+			}
+			in.alerts = append(in.alerts, a)
+		})
+	})
+}
+
+// read reads an alert.
+func (a *alertmanagerAlert) read(raw []byte) error {
+	if err := json.Unmarshal(raw, a); err != nil {
+		return invalidJSON("an alert", err)
 	}
-	return out, nil
+	if a.Status != alertFiring && a.Status != alertResolved {
+		return fmt.Errorf("status must be firing or resolved, not %q", truncate(a.Status))
+	}
+	return nil
 }
 
 // event returns the event of an alert in the body of a call.
-func (a *alertmanagerAlert) event(body *alertmanagerBody, now time.Time) (Event, error) {
+func (a *alertmanagerAlert) event(body *alertmanagerBody, now time.Time) Event {
 	e := Event{Labels: outsideLabels(a.Labels), Severity: parseSeverity(a.Labels["severity"]), FromOutside: true}
-	switch a.Status {
-	case "firing":
-		e.Type = v1alpha1.EventSystemAlertFiring
-		e.Time = a.StartsAt
-	case "resolved":
+	e.Type = v1alpha1.EventSystemAlertFiring
+	e.Time = a.StartsAt.Time
+	if a.Status == alertResolved {
 		e.Type = v1alpha1.EventSystemAlertResolved
-		e.Time = a.EndsAt
-	default:
-		return Event{}, fmt.Errorf("status must be firing or resolved, not %q", truncate(a.Status))
+		e.Time = a.EndsAt.Time
 	}
 	if e.Time.Year() < firstYear || e.Time.After(now) { // a wrong clock or a zero in one alert is no reason to drop the others
 		e.Time = now
 	}
 	name := cmp.Or(a.Fingerprint, joinLabels(a.Labels))
-	e.ID = "alert." + hash(body.GroupKey, name, a.StartsAt.UTC().Format(time.RFC3339Nano), a.Status)
+	e.ID = "alert." + hash(body.groupKey, name, a.StartsAt.UTC().Format(time.RFC3339Nano), a.Status)
 	e.Data = map[string]any{}
 	if a.StartsAt.Year() >= firstYear {
 		e.Data["startsAt"] = a.StartsAt.UTC().Format(time.RFC3339)
@@ -107,11 +154,11 @@ func (a *alertmanagerAlert) event(body *alertmanagerBody, now time.Time) (Event,
 	e.setText("description", cmp.Or(a.Annotations["description"], a.Annotations["message"]), maxText)
 	e.setText("alertname", a.Labels["alertname"], maxTitle)
 	e.setText("status", a.Status, maxTitle)
-	e.setText("receiver", body.Receiver, maxTitle)
+	e.setText("receiver", body.receiver, maxTitle)
 	e.setText("generatorURL", a.GeneratorURL, maxURL)
-	e.setText("externalURL", body.ExternalURL, maxURL)
+	e.setText("externalURL", body.externalURL, maxURL)
 	e.setText("runbookURL", a.Annotations["runbook_url"], maxURL)
-	return e, nil
+	return e
 }
 
 // invalidJSON returns an error that names the member of a body that cannot be decoded.

@@ -1,6 +1,7 @@
 package event_test
 
 import (
+	"bytes"
 	"maps"
 	"strconv"
 	"strings"
@@ -24,11 +25,11 @@ const firing = `{"version":"4","groupKey":"{}:{alertname=\"Down\"}","truncatedAl
 // decodeAlerts decodes a call with n alerts.
 func decodeAlerts(t *testing.T, body string, n int) []event.Event {
 	t.Helper()
-	got, err := event.DecodeAlertmanager([]byte(body), now)
-	if err != nil || len(got) != n {
-		t.Fatalf("%d events, want %d: %v", len(got), n, err)
+	got, err := event.DecodeAlertmanager(strings.NewReader(body), now)
+	if err != nil || len(got.Events) != n {
+		t.Fatalf("%d events, want %d: %v", len(got.Events), n, err)
 	}
-	return got
+	return got.Events
 }
 
 // decodeAlert decodes a call with one firing alert that has further members.
@@ -150,21 +151,25 @@ func TestAlertSeverities(t *testing.T) {
 }
 
 func TestAlertmanagerRejects(t *testing.T) {
-	alerts := func(n int) string { return strings.Repeat(`{"status":"firing"},`, n-1) + `{"status":"firing"}` }
 	for name, c := range map[string]struct{ body, want string }{
 		"no JSON":             {"x", "not the JSON of Alertmanager's webhook: invalid character"},
 		"old version":         {`{"version":"3","alerts":[]}`, "it must be 4"},
 		"no alerts":           {`{"version":"4"}`, "alerts is missing"},
 		"unknown status":      {`{"version":"4","alerts":[{"status":"maybe"}]}`, `alerts[0]: status must be firing or resolved, not "maybe"`},
-		"too many":            {`{"version":"4","alerts":[` + alerts(1001) + `]}`, "there are 1001 alerts, more than 1000"},
+		"version of no text":  {`{"version":4,"alerts":[]}`, "version cannot be of type number"},
+		"no alerts, null":     {`{"version":"4","alerts":null}`, "alerts is missing"},
+		"nothing":             {"", "not the JSON of Alertmanager's webhook: unexpected EOF"},
+		"null":                {"null", "it cannot be of type null"},
+		"cut off":             {`{"version":"4","alerts":[{"status":"firing"},{"sta`, "unexpected EOF"},
+		"more than one":       {`{"version":"4","alerts":[]} {}`, "more follows after its end"},
+		"all malformed":       {`{"version":"4","alerts":[null,{"status":"firing","labels":[]}]}`, `alerts[0]: status must be firing or resolved, not ""`},
 		"alerts of no list":   {`{"version":"4","alerts":{}}`, "not the JSON of Alertmanager's webhook: alerts cannot be of type object"},
 		"a body of no object": {`[]`, "not the JSON of Alertmanager's webhook: it cannot be of type array"},
 	} {
-		if _, err := event.DecodeAlertmanager([]byte(c.body), now); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := event.DecodeAlertmanager(strings.NewReader(c.body), now); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	decodeAlerts(t, `{"version":"4","alerts":[`+alerts(1000)+`]}`, 1000)
 }
 
 // An alert with an implausible time is announced as of now, and the others are not dropped.
@@ -184,6 +189,9 @@ func TestAlertsWithImplausibleTimes(t *testing.T) {
 		"1970-01-01T00:00:00Z": {now, ""},
 		"1999-12-31T23:59:59Z": {now, ""},
 		"2000-01-01T00:00:00Z": {at("2000-01-01T00:00:00Z"), "2000-01-01T00:00:00Z"},
+		"":                     {now, ""},
+		"yesterday":            {now, ""},
+		"2026-03-01":           {now, ""},
 		"2026-03-01T12:00:00Z": {now, "2026-03-01T12:00:00Z"},
 		"2026-03-01T12:00:01Z": {now, "2026-03-01T12:00:01Z"},
 	} {
@@ -192,7 +200,8 @@ func TestAlertsWithImplausibleTimes(t *testing.T) {
 		if !got[0].Time.Equal(want.at) || got[0].Text("startsAt") != want.since {
 			t.Errorf("%s: %s, since %q", start, got[0].Time, got[0].Text("startsAt"))
 		}
-		if again, err := event.DecodeAlertmanager([]byte(body), now.Add(time.Hour)); err != nil || again[0].ID != got[0].ID {
+		again, err := event.DecodeAlertmanager(strings.NewReader(body), now.Add(time.Hour))
+		if err != nil || again.Events[0].ID != got[0].ID {
 			t.Errorf("%s: sent again it has another id: %v", start, err)
 		}
 		checkFits(t, &got[0])
@@ -201,18 +210,50 @@ func TestAlertsWithImplausibleTimes(t *testing.T) {
 	if !unended[1].Time.Equal(now) {
 		t.Errorf("resolved without an end: %s", unended[1].Time)
 	}
+	for _, end := range []string{`""`, `null`, `0`, `"soon"`, `{}`} {
+		body := strings.Replace(firing, `"endsAt":"0001-01-01T00:00:00Z"`, `"endsAt":`+end, 1)
+		if got := decodeAlerts(t, body, 2); !got[0].Time.Equal(time.Date(2026, 3, 1, 11, 58, 0, 5e8, time.UTC)) {
+			t.Errorf("firing with the end %s: %s", end, got[0].Time)
+		}
+	}
 }
 
 func FuzzDecodeAlertmanager(f *testing.F) {
 	f.Add([]byte(firing))
 	f.Add([]byte(strings.ReplaceAll(firing, "No calls", strings.Repeat("\x00🙂\xff", 3000))))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, err := event.DecodeAlertmanager(body, now)
-		for i := range got {
-			checkFits(t, &got[i])
+		got, err := event.DecodeAlertmanager(bytes.NewReader(body), now)
+		for i := range got.Events {
+			checkFits(t, &got.Events[i])
 		}
-		if err != nil && len(got) > 0 {
+		if err != nil && len(got.Events) > 0 {
 			t.Fatal("events and an error")
 		}
 	})
+}
+
+// grafana is a call of a contact point of Grafana, with an alert at an offset from UTC.
+const grafana = `{"receiver":"voice team","status":"firing","orgId":1,"alerts":[{"status":"firing",
+"labels":{"alertname":"Turn latency","grafana_folder":"Voice AI"},"annotations":{"summary":"p95 over 2 s"},
+"startsAt":"2026-03-01T12:58:00+01:00","endsAt":"0001-01-01T00:00:00Z","generatorURL":"http://grafana/alerting/1/edit",
+"fingerprint":"57c6d9296de2ad39","silenceURL":"http://grafana/silence","dashboardURL":"","panelURL":"","values":null,
+"valueString":"[ metric=x ]"}],"groupLabels":{},"commonLabels":{},"commonAnnotations":{},"externalURL":"http://grafana/",
+"version":"1","groupKey":"{}:{alertname=\"Turn latency\"}","truncatedAlerts":0,"title":"[FIRING:1]","state":"alerting",
+"message":"**Firing**"}`
+
+func TestGrafana(t *testing.T) {
+	e := decodeAlerts(t, grafana, 1)[0]
+	if e.Type != v1alpha1.EventSystemAlertFiring || !e.Time.Equal(now.Add(-2*time.Minute)) ||
+		!maps.Equal(e.Labels, map[string]string{"alertname": "Turn latency", "grafana_folder": "Voice AI"}) {
+		t.Errorf("%+v", e)
+	}
+	checkData(t, &e, map[string]any{
+		"title": "p95 over 2 s", "alertname": "Turn latency", "status": "firing", "receiver": "voice team",
+		"startsAt": "2026-03-01T11:58:00Z", "generatorURL": "http://grafana/alerting/1/edit", "externalURL": "http://grafana/",
+	})
+	utc := decodeAlerts(t, strings.Replace(grafana, "12:58:00+01:00", "11:58:00Z", 1), 1)[0]
+	other := decodeAlerts(t, strings.Replace(grafana, `}:{alert`, `}/x:{alert`, 1), 1)[0]
+	if utc.ID != e.ID || other.ID == e.ID {
+		t.Errorf("ids %s, in UTC %s, of another group %s", e.ID, utc.ID, other.ID)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"mime"
 	"net/http"
@@ -19,8 +20,6 @@ import (
 )
 
 const (
-	// maxBatch bounds the events of one batch.
-	maxBatch = 1000
 	// maxEntries bounds the members of an event's data.
 	maxEntries = 40
 	// maxDepth bounds how deep an event's data are nested.
@@ -49,44 +48,75 @@ var ErrContentType = errors.New("the content type must be application/cloudevent
 	"or application/json with ce- headers")
 
 // DecodeCloudEvents returns the events in a request in the structured, batched or binary mode of CloudEvents over
-// HTTP. An event without a time, or with one in the future, is given now. The error says what is wrong with the
-// request; it is ErrContentType when it is in none of these modes.
-func DecodeCloudEvents(contentType string, header http.Header, body []byte, now time.Time) ([]Event, error) {
-	media, _, err := mime.ParseMediaType(contentType)
+// HTTP. An event without a time, or with one in the future, is given now. Of a batch it returns those that fit, and one
+// that is malformed does not keep the others from being taken. The error says what is wrong with the request; it is
+// ErrContentType when it is in none of these modes.
+func DecodeCloudEvents(contentType string, header http.Header, body io.Reader, now time.Time) (Batch, error) {
+	media, _, err := mime.ParseMediaType(cmp.Or(contentType, "application/json")) // an event in binary mode may have no type
 	if err != nil {
-		return nil, ErrContentType
+		return Batch{}, ErrContentType
 	}
-	var in []cloudEvent
+	if media == "application/cloudevents-batch+json" {
+		return decodeBatch(body, now)
+	}
+	structured := media == "application/cloudevents+json"
+	if !structured && header.Get("ce-specversion") == "" {
+		return Batch{}, ErrContentType
+	}
+	raw, err := readAll(body)
+	if err != nil {
+		return Batch{}, err
+	}
+	var c cloudEvent
 	switch {
-	case media == "application/cloudevents+json":
-		in = make([]cloudEvent, 1)
-		err = json.Unmarshal(body, &in[0])
-	case media == "application/cloudevents-batch+json":
-		err = json.Unmarshal(body, &in)
-	case header.Get("ce-specversion") != "" && isJSON(media):
-		c, err := decodeBinary(header, body)
-		if err != nil {
-			return nil, err
+	case structured:
+		if err := json.Unmarshal(raw, &c); err != nil {
+			return Batch{}, invalidJSON("CloudEvents", err)
 		}
-		in = []cloudEvent{c}
+	case len(bytes.TrimSpace(raw)) > 0 && !isJSON(media): // without data its type does not matter
+		return Batch{}, ErrContentType
 	default:
-		return nil, ErrContentType
+		if c, err = decodeBinary(header, raw); err != nil {
+			return Batch{}, err
+		}
+	}
+	e, err := c.event(now)
+	if err != nil {
+		return Batch{}, err
+	}
+	return Batch{Events: []Event{e}}, nil
+}
+
+// decodeBatch returns the events in a request in batched mode.
+func decodeBatch(body io.Reader, now time.Time) (Batch, error) {
+	var out Batch
+	s := newStream("CloudEvents", body)
+	some, err := s.begin("", '[')
+	if err != nil {
+		return Batch{}, err
+	}
+	if some {
+		err = s.list(&out, func(index int, item json.RawMessage) {
+			var c cloudEvent
+			if err := json.Unmarshal(item, &c); err != nil {
+				out.Refuse(fmt.Sprintf("event %d: %v", index, invalidJSON("CloudEvents", err)))
+				return
+			}
+			e, err := c.event(now)
+			if err != nil {
+				out.Refuse(fmt.Sprintf("event %d: %v", index, err))
+				return
+			}
+			out.Events = append(out.Events, e)
+		})
+	}
+	if err == nil {
+		err = s.finish()
 	}
 	if err != nil {
-		return nil, invalidJSON("CloudEvents", err)
+		return Batch{}, err
 	}
-	if len(in) > maxBatch {
-		return nil, fmt.Errorf("there are %d events, more than %d", len(in), maxBatch)
-	}
-	out := make([]Event, 0, len(in))
-	for i, c := range in {
-		e, err := c.event(now)
-		if err != nil {
-			return nil, fmt.Errorf("event %d: %w", i, err)
-		}
-		out = append(out, e)
-	}
-	return out, nil
+	return out.result()
 }
 
 // isJSON reports whether a media type is JSON.

@@ -79,7 +79,7 @@ var Types = []Type{
 	},
 	{
 		Name:       v1alpha1.EventSystemAlertFiring,
-		Source:     "Alertmanager reports that an alert fires",
+		Source:     "Alertmanager or Grafana reports that an alert fires",
 		ID:         ofTheAlert,
 		Severity:   "the label `severity` of the alert",
 		CloudEvent: "dev.voiceai.system.alert.firing",
@@ -87,7 +87,7 @@ var Types = []Type{
 	},
 	{
 		Name:       v1alpha1.EventSystemAlertResolved,
-		Source:     "Alertmanager reports that an alert is resolved",
+		Source:     "Alertmanager or Grafana reports that an alert is resolved",
 		ID:         ofTheAlert,
 		Severity:   "the label `severity` of the alert",
 		CloudEvent: "dev.voiceai.system.alert.resolved",

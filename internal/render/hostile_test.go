@@ -88,11 +88,11 @@ func eventsTitled(t *testing.T, title string) map[string]event.Event {
 		"an alert":     "dev.voiceai.system.alert.firing",
 	} {
 		attributes := `{"specversion":"1.0","id":"1","source":` + asJSON("s"+title) + `,"subject":` + text + `,"type":"` + kind + `",`
-		plain, err := event.DecodeCloudEvents("application/cloudevents+json", nil, []byte(attributes+`"data":`+data+`}`), now)
-		keep(source, plain, err)
+		plain, err := event.DecodeCloudEvents("application/cloudevents+json", nil, strings.NewReader(attributes+`"data":`+data+`}`), now)
+		keep(source, plain.Events, err)
 		inBase64 := attributes + `"data_base64":"` + base64.StdEncoding.EncodeToString([]byte(data)) + `"}`
-		encoded, err := event.DecodeCloudEvents("application/cloudevents+json", nil, []byte(inBase64), now)
-		keep(source+" in base64", encoded, err)
+		encoded, err := event.DecodeCloudEvents("application/cloudevents+json", nil, strings.NewReader(inBase64), now)
+		keep(source+" in base64", encoded.Events, err)
 	}
 	if utf8.ValidString(title) {
 		header := http.Header{}
@@ -101,8 +101,8 @@ func eventsTitled(t *testing.T, title string) map[string]event.Event {
 		} {
 			header.Set("ce-"+name, value)
 		}
-		binary, err := event.DecodeCloudEvents("application/json", header, nil, now)
-		keep("a header", binary, err)
+		binary, err := event.DecodeCloudEvents("application/json", header, strings.NewReader(""), now)
+		keep("a header", binary.Events, err)
 		d := sample()
 		d.Spec.Title = title
 		d.Spec.Description = title
@@ -118,9 +118,9 @@ func eventsTitled(t *testing.T, title string) map[string]event.Event {
 	}
 	alert := `{"status":"firing","startsAt":"2026-03-02T09:00:00Z","labels":{"alertname":` + text + `},"annotations":{"summary":` + text +
 		`,"description":` + text + `,"runbook_url":"https://wiki.example.com/` + text[1:] + `},"generatorURL":` + text + `}`
-	alerts, err := event.DecodeAlertmanager([]byte(`{"version":"4","receiver":`+text+
+	alerts, err := event.DecodeAlertmanager(strings.NewReader(`{"version":"4","receiver":`+text+
 		`,"externalURL":"https://am.example.com/`+text[1:]+`,"alerts":[`+alert+`]}`), now)
-	keep("Alertmanager", alerts, err)
+	keep("Alertmanager", alerts.Events, err)
 	return out
 }
 

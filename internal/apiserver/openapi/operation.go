@@ -3,7 +3,6 @@ package openapi
 import (
 	"cmp"
 	"context"
-	"maps"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -39,7 +38,7 @@ func Config() huma.Config {
 }
 
 // Register adds an operation, with what all operations have in common. Its other statuses have the same answer as its
-// usual one. A request body that the operation brings along is documented as it is, and is not validated.
+// usual one. A request body that the operation brings along is documented as it is, and is left to the operation.
 func Register[I, O any](api huma.API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
 	op.Security = []map[string][]string{{bearer: {}}}
 	op.MaxBodyBytes = cmp.Or(op.MaxBodyBytes, maxBody)
@@ -51,9 +50,9 @@ func Register[I, O any](api huma.API, op huma.Operation, handler func(context.Co
 		op.Responses = map[string]*huma.Response{}
 	}
 	var body map[string]*huma.MediaType
-	if op.RequestBody != nil {
-		body = maps.Clone(op.RequestBody.Content)
-		op.SkipValidateBody = true
+	if op.RequestBody != nil { // with its content, the framework would read the body
+		body = op.RequestBody.Content
+		op.RequestBody.Content = nil
 	}
 	huma.Register(api, op, handler)
 	if op.RequestBody != nil {
