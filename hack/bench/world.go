@@ -95,6 +95,11 @@ func (w *world) startOperator(ctx context.Context, integrations ...condition.Obj
 	if w.operator, err = w.stage.Operator(ctx, "operator", nil, extraFlags()...); err != nil {
 		return err
 	}
+	return w.waitUntilReady(ctx, integrations...)
+}
+
+// waitUntilReady waits until integrations are Ready.
+func (w *world) waitUntilReady(ctx context.Context, integrations ...condition.Object) error {
 	for _, i := range integrations {
 		o := i.(client.Object)
 		err := w.stage.Poll(ctx, o.GetName()+" to be Ready", func() (bool, error) {
