@@ -190,6 +190,12 @@ type DefectTicket struct {
 	// +kubebuilder:validation:MaxLength=2048
 	Site string `json:"site,omitempty"`
 
+	// marker is the label that identifies the ticket, when it was filed for another Defect of the same fingerprint or
+	// name. Empty means defect-<uid> of this Defect.
+	// +optional
+	// +kubebuilder:validation:MaxLength=255
+	Marker string `json:"marker,omitempty"`
+
 	// status is the name of the issue's status.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255

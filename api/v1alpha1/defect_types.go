@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -180,6 +182,25 @@ func (d *Defect) SetObservedGeneration(g int64) { d.Status.ObservedGeneration = 
 
 // Marker returns the Jira label and entity property that identify the Defect's ticket: defect-<uid>.
 func (d *Defect) Marker() string { return MarkerFor(d.UID) }
+
+// TicketMarker returns the marker that the Defect's ticket carries, which may have been filed for another Defect.
+func (d *Defect) TicketMarker() string {
+	if j := d.Status.Jira; j != nil && j.Marker != "" {
+		return j.Marker
+	}
+	return d.Marker()
+}
+
+// Identity returns what identifies the finding when its object is created again: a hash of the namespace and the
+// fingerprint or, without a fingerprint, the name.
+func (d *Defect) Identity() string {
+	parts := []string{d.Namespace, "name", d.Name}
+	if d.Spec.Fingerprint != "" {
+		parts = []string{d.Namespace, "fingerprint", d.Spec.Fingerprint}
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:10])
+}
 
 // MarkerFor returns the marker of the Defect with the given UID.
 func MarkerFor(uid types.UID) string { return "defect-" + string(uid) }

@@ -212,6 +212,12 @@ type JiraIntegrationStatus struct {
 	// +optional
 	LastProbeTime *metav1.Time `json:"lastProbeTime,omitempty"`
 
+	// ticketsReadFrom is spec.apiURL from which the operator has read the open tickets, once. It adopts those whose
+	// Defects are created again, as after the cluster was rebuilt.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	TicketsReadFrom string `json:"ticketsReadFrom,omitempty"`
+
 	// lastPollTime is when the operator last queried Jira for changes successfully.
 	// +optional
 	LastPollTime *metav1.Time `json:"lastPollTime,omitempty"`

@@ -211,14 +211,25 @@ type PostedMessage struct {
 	// +kubebuilder:validation:MaxLength=2048
 	Permalink string `json:"permalink,omitempty"`
 
-	// startsThread is true for a message in the channel itself, to which messages about later events reply.
+	// threadRole is First for a message in the channel itself, to which messages about later events reply, and Reply for
+	// those. It is empty for an incoming webhook.
 	// +optional
-	StartsThread bool `json:"startsThread,omitempty"`
+	ThreadRole ThreadRole `json:"threadRole,omitempty"`
 
 	// time is when Slack accepted the message.
 	// +optional
 	Time *metav1.Time `json:"time,omitempty"`
 }
+
+// ThreadRole is the place of a message in a thread.
+// +kubebuilder:validation:Enum=First;Reply
+type ThreadRole string
+
+// The places of a message in a thread.
+const (
+	ThreadFirst ThreadRole = "First"
+	ThreadReply ThreadRole = "Reply"
+)
 
 // Notification is one delivery to Slack. The operator creates it when an event matches a rule. Together the
 // Notifications are the outbox and the activity log; the operator deletes each some time after its delivery.

@@ -102,6 +102,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 		return err
 	}
 	var pending kit.PendingUpdates
+	var known kit.KnownTickets
 	for _, r := range []registration{
 		{v1alpha1.KindSlackIntegration, 64, (&integration.SlackReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder(mgr), Clock: p.clock, Slack: p.slack, Outbox: box,
@@ -109,7 +110,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 		}).SetupWithManager},
 		{v1alpha1.KindJiraIntegration, 64, (&integration.JiraReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder(mgr), Clock: p.clock, Jira: p.jira, Outbox: box,
-			Enqueuer: &p.jiraIntegrations, Dial: o.DialJira, PendingUpdates: &pending, EnqueueDefect: p.defects.Enqueue,
+			Enqueuer: &p.jiraIntegrations, Dial: o.DialJira, PendingUpdates: &pending, KnownTickets: &known, EnqueueDefect: p.defects.Enqueue,
 			AuditEvery: o.AuditEvery, LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout,
 		}).SetupWithManager},
 		{v1alpha1.KindNotificationRule, 4, (&notificationrule.Reconciler{
@@ -117,7 +118,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 		}).SetupWithManager},
 		{v1alpha1.KindDefect, 12, (&defect.Reconciler{
 			Client: mgr.GetClient(), Recorder: recorder(mgr), Clock: p.clock, Outbox: box, Jira: p.jira, Enqueuer: &p.defects,
-			LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout, PendingUpdates: &pending, DashboardURL: o.DashboardURL,
+			LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout, PendingUpdates: &pending, KnownTickets: &known, DashboardURL: o.DashboardURL,
 		}).SetupWithManager},
 		// Two, because they record what was done: more would keep the API server from storing what is new.
 		{v1alpha1.KindNotification, 2, notifications.SetupWithManager},

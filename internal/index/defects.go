@@ -113,6 +113,31 @@ func DefectsOf(
 	return out, nil
 }
 
+func identity(o client.Object) []string {
+	if d, ok := o.(*v1alpha1.Defect); ok {
+		return []string{d.Identity()}
+	}
+	return nil
+}
+
+// DefectsLike returns the other Defects of a Defect's namespace that report the same finding. The cache owns them: callers
+// must not change them.
+func DefectsLike(ctx context.Context, c client.Reader, d *v1alpha1.Defect) ([]*v1alpha1.Defect, error) {
+	list := &v1alpha1.DefectList{}
+	err := c.List(ctx, list, client.InNamespace(d.Namespace), client.MatchingFields{DefectByIdentity: bucketOf(d.Identity())},
+		client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, err
+	}
+	var out []*v1alpha1.Defect
+	for i := range list.Items {
+		if o := &list.Items[i]; o.UID != d.UID && o.Identity() == d.Identity() {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
 // mayUse reports whether a Defect's ticket was filed with an integration or, before there is a ticket, may be. The
 // owner of an integration decides nothing about Defects of other namespaces.
 func mayUse(d *v1alpha1.Defect, integration types.NamespacedName) bool {

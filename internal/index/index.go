@@ -26,6 +26,8 @@ const (
 	DefectByJiraName = "jira-name"
 	// DefectByJiraIntegration indexes Defects with a ticket by the JiraIntegration it was filed with, as namespace/name.
 	DefectByJiraIntegration = "jira-integration"
+	// DefectByIdentity indexes Defects by the hash bucket of their identity.
+	DefectByIdentity = "identity"
 	// NotificationBySubject indexes Notifications by the hash bucket of the UID of the object they are about.
 	NotificationBySubject = "subject"
 	// DigestByMember indexes digests by the hash buckets of their members' names.
@@ -51,6 +53,7 @@ func Fields() []Field {
 		{&v1alpha1.Defect{}, DefectByTicketed, isTicketed},
 		{&v1alpha1.Defect{}, DefectByJiraName, bucketed(jiraNames)},
 		{&v1alpha1.Defect{}, DefectByJiraIntegration, jiraIntegration},
+		{&v1alpha1.Defect{}, DefectByIdentity, bucketed(identity)},
 		{&v1alpha1.Notification{}, NotificationBySubject, bucketed(subjectUID)},
 		{&v1alpha1.Notification{}, DigestByMember, bucketed(memberNames)},
 		{&v1alpha1.Notification{}, NotificationByUndelivered, isUndelivered},

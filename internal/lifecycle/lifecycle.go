@@ -107,8 +107,11 @@ func isNewer(t ticket.Ticket, d *v1alpha1.Defect) bool {
 	if t.StatusCategory == "" || t.StatusCategory == categoryNew || t.Updated.IsZero() {
 		return false
 	}
-	c := d.Status.StateChange
-	return c == nil || t.Updated.After(c.Time.Time)
+	if c := d.Status.StateChange; c != nil && !t.Updated.After(c.Time.Time) {
+		return false
+	}
+	o := d.Spec.Occurrence // a finding that occurred again after the ticket was closed is open
+	return o == nil || t.Updated.After(o.Time.Time)
 }
 
 // FromJira updates a Defect's status for its ticket in Jira, and reports whether anything was new. A ticket that is

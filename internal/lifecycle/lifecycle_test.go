@@ -503,4 +503,11 @@ func TestFiledAdoptsTheState(t *testing.T) {
 			t.Errorf("%s: state %s, to be moved to %q, want %s, %q", name, d.Status.State, d.Status.Jira.MoveTo, c.state, c.moveTo)
 		}
 	}
+	d := &v1alpha1.Defect{Spec: v1alpha1.DefectSpec{Occurrence: &v1alpha1.Occurrence{Time: metav1.NewTime(minute(7))}}}
+	lifecycle.Observe(d, minute(7))
+	d.Status.Jira = &v1alpha1.DefectTicket{}
+	lifecycle.Filed(d, nil, found("Done", "done", minute(6)), minute(8))
+	if d.Status.State != open || d.Status.Jira.MoveTo != open {
+		t.Errorf("occurred after it was closed: %s, %+v", d.Status.State, d.Status.Jira)
+	}
 }

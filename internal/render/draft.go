@@ -61,7 +61,7 @@ func summary(d *v1alpha1.Defect) string {
 
 // ticketLabels returns a ticket's labels, each once.
 func ticketLabels(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec) []string {
-	labels := []string{ticket.CommonLabel, labelAutoCreated, d.Marker()}
+	labels := []string{ticket.CommonLabel, labelAutoCreated, d.Marker(), ticket.IdentityPrefix + d.Identity()}
 	for _, l := range spec.Labels {
 		labels = append(labels, string(l))
 	}

@@ -34,7 +34,8 @@ func TestDraft(t *testing.T) {
 	if d.Summary != "Books nothing" || d.Priority != "Highest" || d.Marker != "defect-u1" {
 		t.Errorf("summary %q, priority %q, marker %q", d.Summary, d.Priority, d.Marker)
 	}
-	if got := strings.Join(d.Labels, " "); got != "voice-ai-testing auto-created defect-u1 team-a booking" {
+	const labels = "voice-ai-testing auto-created defect-u1 voice-ai-defect-0235b0440cd8fe6ba237 team-a booking"
+	if got := strings.Join(d.Labels, " "); got != labels {
 		t.Errorf("labels %q", got)
 	}
 	want := `h2. Defect Details

@@ -28,6 +28,8 @@ type Tracker interface {
 	// change made a moment ago may be missing. If there are too many to read, it returns those with the newest
 	// changes.
 	Changed(ctx context.Context, within time.Duration) ([]Ticket, error)
+	// Open returns the tickets with any marker that are not done. If there are too many to read, it returns the newest.
+	Open(ctx context.Context) ([]Ticket, error)
 	// Get reads a ticket. The result is always current.
 	Get(ctx context.Context, id string) (Ticket, error)
 	// Move transitions a ticket to a status unless it already has it, and returns the updated ticket. It returns an
@@ -47,6 +49,9 @@ const CommonLabel = "voice-ai-testing"
 // a URL, and well below Cloud's limit of 1,000 values
 // (https://developer.atlassian.com/platform/forge/working-around-jql-1000-limit).
 const MaxMarkers = 200
+
+// IdentityPrefix is the prefix of the label that identifies a ticket's finding when it is reported again.
+const IdentityPrefix = "voice-ai-defect-"
 
 // MarkerPrefix is the prefix of every marker.
 const MarkerPrefix = "defect-"
@@ -164,6 +169,9 @@ type Ticket struct {
 	Found bool
 	// Markers are the markers that the ticket carries. There are several when a person cloned a ticket with its labels.
 	Markers []string
+	// Identity identifies the finding when it is reported again. It is empty when the ticket has no label with
+	// IdentityPrefix.
+	Identity string
 }
 
 // Has reports whether the ticket carries a marker.

@@ -181,7 +181,7 @@ func (r *Reconciler) recordMissing(s *scope, i *v1alpha1.JiraIntegration, a answ
 // known key on the known site. An issue of another site may have the same number.
 func isTicketOf(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, t ticket.Ticket) bool {
 	j := d.Status.Jira
-	return t.Has(d.Marker()) || t.Key == j.Key && (j.Site == "" || j.Site == string(i.Spec.APIURL))
+	return t.Has(d.TicketMarker()) || t.Key == j.Key && (j.Site == "" || j.Site == string(i.Spec.APIURL))
 }
 
 // actionFailed returns the outcome of an action that failed, which is none when the Defect is in sync without it.

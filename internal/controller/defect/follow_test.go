@@ -71,13 +71,15 @@ func follow(t *testing.T, drafts []ticket.Draft, change func(*v1alpha1.Defect, *
 }
 
 // newFollowing returns a Reconciler in a cluster with a Defect and an integration, which leads to a fake.
-func newFollowing(t *testing.T, jira *tickettest.Fake, d *v1alpha1.Defect, integration *v1alpha1.JiraIntegration) *Reconciler {
+func newFollowing(
+	t *testing.T, jira *tickettest.Fake, d *v1alpha1.Defect, integration *v1alpha1.JiraIntegration, more ...client.Object,
+) *Reconciler {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
-	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(d, integration).WithStatusSubresource(d)
+	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(d, integration).WithObjects(more...).WithStatusSubresource(d)
 	for _, field := range index.Fields() {
 		builder = builder.WithIndex(field.Object, field.Name, field.Values)
 	}
@@ -92,7 +94,7 @@ func newFollowing(t *testing.T, jira *tickettest.Fake, d *v1alpha1.Defect, integ
 	conn.Connect(connection.JiraClient{Tracker: tracker}, "v1", connection.Limits{Concurrency: 4})
 	conn.Resume()
 	return &Reconciler{
-		Client: c, Clock: clock.RealClock{}, PendingUpdates: &kit.PendingUpdates{}, Jira: pool,
+		Client: c, Clock: clock.RealClock{}, PendingUpdates: &kit.PendingUpdates{}, KnownTickets: &kit.KnownTickets{}, Jira: pool,
 		LeaderSince: func() leadership.Start { return leadership.Start{} },
 		Outbox:      &outbox.Outbox{Client: c, Live: c, Clock: clock.RealClock{}, MaxEventAge: 24 * time.Hour},
 	}

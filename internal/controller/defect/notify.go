@@ -177,7 +177,7 @@ func (s *scope) recordMessage(n *v1alpha1.Notification) {
 	}
 	i := slices.IndexFunc(*messages, func(k v1alpha1.DefectMessage) bool { return k.Rule == message.Rule })
 	switch {
-	case i >= 0 && m.StartsThread:
+	case i >= 0 && m.ThreadRole == v1alpha1.ThreadFirst:
 		(*messages)[i] = message
 	case i < 0 && len(*messages) < maxMessages:
 		*messages = append(*messages, message)

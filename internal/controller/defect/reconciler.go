@@ -4,6 +4,7 @@ package defect
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -55,11 +56,15 @@ type Reconciler struct {
 	CallTimeout time.Duration
 	// PendingUpdates holds what polls found about tickets.
 	PendingUpdates *kit.PendingUpdates
+	// KnownTickets has tickets whose Defects may be created again.
+	KnownTickets *kit.KnownTickets
 	// DashboardURL is where Defects have their pages; empty when there is no dashboard.
 	DashboardURL string
 
 	// lookups has the Defects that may have a ticket already, by integration.
 	lookups once.Lookups[types.NamespacedName, ticket.Ticket]
+	// filing is held while a Defect decides whether it files a ticket or shares one, and submits the call.
+	filing sync.Mutex
 }
 
 // scope is one reconcile of a Defect.
@@ -172,6 +177,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 			UpdateFunc: func(kevent.UpdateEvent) bool { return false },
 			DeleteFunc: func(kevent.DeleteEvent) bool { return false },
 		})).
+		Watches(&v1alpha1.Defect{}, handler.EnqueueRequestsFromMapFunc(r.enqueueLike), builder.WithPredicates(predicate.Funcs{
+			CreateFunc: func(kevent.CreateEvent) bool { return false },
+			UpdateFunc: gotTicket,
+		})).
+		Watches(&v1alpha1.Defect{}, handler.Funcs{DeleteFunc: r.rememberDeleted}).
 		WatchesRawSource(r.Enqueuer.Source()).
 		WithOptions(options).
 		Complete(r)

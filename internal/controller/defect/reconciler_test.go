@@ -73,9 +73,9 @@ func TestStateChangeWaitsForTheFormer(t *testing.T) {
 	r := &Reconciler{
 		Client:         c,
 		Clock:          clock.RealClock{},
-		PendingUpdates: &kit.PendingUpdates{},
-		LeaderSince:    func() leadership.Start { return leadership.Start{} },
-		Jira:           connection.NewJiraPool(connection.Options{Clock: clock.RealClock{}}),
+		PendingUpdates: &kit.PendingUpdates{}, KnownTickets: &kit.KnownTickets{},
+		LeaderSince: func() leadership.Start { return leadership.Start{} },
+		Jira:        connection.NewJiraPool(connection.Options{Clock: clock.RealClock{}}),
 		Outbox: &outbox.Outbox{
 			Client:      c,
 			Live:        c,

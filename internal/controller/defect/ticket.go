@@ -65,12 +65,40 @@ func (r *Reconciler) fileTicket(ctx context.Context, s *scope) *kit.Outcome {
 				f.due.UTC().Format(time.TimeOnly+" UTC"))})
 		}
 	}
-	return r.filingOutcome(s, integration, lane.Submit(connection.Request[connection.JiraClient, ticket.Ticket]{
-		Key: key, UID: d.UID, Operation: "create",
+	a, o := r.submitFiling(ctx, s, f)
+	if o != nil || a == nil {
+		return o
+	}
+	return r.filingOutcome(s, integration, *a)
+}
+
+// submitFiling submits the call that files the ticket, unless the Defect shares the ticket of another or waits for it. It
+// returns neither an answer nor an outcome when the ticket was adopted.
+func (r *Reconciler) submitFiling(ctx context.Context, s *scope, f filing) (*answer, *kit.Outcome) {
+	d := s.defect
+	lane := r.Jira.Get(client.ObjectKeyFromObject(f.integration)).Lane(createLane)
+	r.filing.Lock()
+	defer r.filing.Unlock()
+	if !lane.Has(f.key, f.uid) {
+		shared, waitFor, err := r.shared(ctx, d, f.integration)
+		switch {
+		case err != nil:
+			return nil, s.notTicketed(kit.OutcomeOf(err))
+		case shared != nil:
+			r.adopt(s, f.integration, shared)
+			return nil, nil
+		case waitFor != "":
+			return nil, s.notTicketed(&kit.Outcome{Reason: v1alpha1.ReasonFiling, Message: fmt.Sprintf(
+				"Waiting for the ticket of Defect %s, which has the same fingerprint", waitFor)})
+		}
+	}
+	a := lane.Submit(connection.Request[connection.JiraClient, ticket.Ticket]{
+		Key: f.key, UID: f.uid, Operation: "create",
 		// A request by annotation retries what was refused.
-		Version: fmt.Sprintf("%d/%d/%d/%s", d.Generation, integration.Generation, f.since.Unix(), requestedAt(d)),
+		Version: fmt.Sprintf("%d/%d/%d/%s", d.Generation, f.integration.Generation, f.since.Unix(), requestedAt(d)),
 		Call:    r.fileCall(f),
-	}))
+	})
+	return &a, nil
 }
 
 // filingOutcome returns the outcome of the call that files a ticket.

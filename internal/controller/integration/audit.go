@@ -46,14 +46,14 @@ func (r *JiraReconciler) audit(
 	}
 	markers := make([]string, len(part))
 	for at, d := range part {
-		markers[at] = d.Marker()
+		markers[at] = d.TicketMarker()
 	}
 	found, err := c.Find(ctx, markers, 0)
 	if err != nil {
 		return true, err
 	}
 	for _, d := range part {
-		t, ok := found[d.Marker()]
+		t, ok := found[d.TicketMarker()]
 		if !ok {
 			key := client.ObjectKeyFromObject(d)
 			r.PendingUpdates.AddDoubt(key, d.UID, now)

@@ -52,6 +52,8 @@ type JiraReconciler struct {
 	// PendingUpdates takes what polls find, EnqueueDefect enqueues the Defect.
 	PendingUpdates *kit.PendingUpdates
 	EnqueueDefect  func(types.NamespacedName)
+	// KnownTickets takes the open tickets that an integration reads when it is first used.
+	KnownTickets *kit.KnownTickets
 	// AuditEvery is which query of an integration looks for some of its tickets, see audit; 5 when zero.
 	AuditEvery int
 	// LeaderSince is when this process became the leader.
@@ -186,6 +188,9 @@ func (r *JiraReconciler) probe(
 	s.Version = text.Truncate(found.Version, 64)
 	s.Account = text.Truncate(found.Account, 255)
 	s.AccountID = text.Truncate(found.AccountID, 255)
+	if err := r.readTickets(ctx, i, c); err != nil {
+		return probeResult[connection.JiraClient]{client: c, verified: true}, err
+	}
 	var notes []string
 	if note := fieldProblems(i, found.Problems); note != "" {
 		notes = append(notes, note)
@@ -225,6 +230,26 @@ func priorities(i *v1alpha1.JiraIntegration, offered []string) (known, unknown [
 		}
 	}
 	return known, unknown
+}
+
+// readTickets reads the open tickets once, when an integration is first used with a site. The cluster may have been
+// rebuilt, and Defects that are created again adopt them.
+func (r *JiraReconciler) readTickets(ctx context.Context, i *v1alpha1.JiraIntegration, c connection.JiraClient) error {
+	site := string(i.Spec.APIURL)
+	if i.Status.TicketsReadFrom == site {
+		return nil
+	}
+	open, err := c.Open(ctx)
+	if f := fault.From(err); f != nil && !f.Kind.Permanent() {
+		return err // no ticket is filed before it is known which there are
+	}
+	for _, t := range open {
+		if t.Identity != "" {
+			r.KnownTickets.Put(kit.TicketKey{Integration: client.ObjectKeyFromObject(i), Site: site, Identity: t.Identity}, t)
+		}
+	}
+	i.Status.TicketsReadFrom = site
+	return nil
 }
 
 // fieldProblems returns what is wrong with spec.fields; empty when nothing is. found is what the probe found.

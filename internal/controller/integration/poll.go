@@ -162,7 +162,7 @@ func (r *JiraReconciler) enqueueDefects(ctx context.Context, i *v1alpha1.JiraInt
 		switch {
 		case age < 0, age == 0 && !lifecycle.Differs(d.Status.Jira, t):
 			continue
-		case age == 0, !t.Has(d.Marker()):
+		case age == 0, !t.Has(d.TicketMarker()):
 			// Of two changes in one second, or of an issue without the marker, only reading the ticket tells.
 			r.PendingUpdates.AddDoubt(key, d.UID, r.Clock.Now())
 		default:

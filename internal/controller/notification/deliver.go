@@ -249,15 +249,26 @@ func (r *Reconciler) recordSent(s *scope, by types.NamespacedName, a answer) {
 	status.NextAttemptTime = nil
 	status.RefusedBy = ""
 	status.Message = &v1alpha1.PostedMessage{
-		Integration:  by.String(),
-		Channel:      a.Result.Channel,
-		TS:           a.Result.TS,
-		Permalink:    a.Result.Permalink,
-		StartsThread: a.Result.TS != "" && a.Result.ThreadTS == "",
-		Time:         &metav1.Time{Time: a.At},
+		Integration: by.String(),
+		Channel:     a.Result.Channel,
+		TS:          a.Result.TS,
+		Permalink:   a.Result.Permalink,
+		ThreadRole:  roleOf(a.Result),
+		Time:        &metav1.Time{Time: a.At},
 	}
 	condition.True(s.notification, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Slack accepted the message")
 	r.requeueForRemoval(s)
+}
+
+// roleOf returns the place in a thread of a message that was posted.
+func roleOf(posted chat.Posted) v1alpha1.ThreadRole {
+	switch {
+	case posted.TS == "":
+		return ""
+	case posted.ThreadTS != "":
+		return v1alpha1.ThreadReply
+	}
+	return v1alpha1.ThreadFirst
 }
 
 // deliveryReason returns a fault as the reason of the Delivered condition.

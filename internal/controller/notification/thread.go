@@ -95,10 +95,7 @@ func (r *Reconciler) threadOfSiblings(ctx context.Context, s *scope, by string) 
 		if m == nil || m.TS == "" || m.Integration != by || o.Status.Digest != "" {
 			continue
 		}
-		switch {
-		case head == nil,
-			m.StartsThread && (!head.Status.Message.StartsThread || isEarlier(head, o)),
-			!m.StartsThread && !head.Status.Message.StartsThread && isEarlier(o, head):
+		if head == nil || isLaterHead(o, head) {
 			head = o
 		}
 	}
@@ -107,6 +104,21 @@ func (r *Reconciler) threadOfSiblings(ctx context.Context, s *scope, by string) 
 	}
 	m := head.Status.Message
 	return chat.Posted{Channel: m.Channel, TS: m.TS, Permalink: m.Permalink}, true
+}
+
+// isLaterHead reports whether a is the head of a thread rather than b: the last that started one or, of Notifications
+// whose role is not known, the first.
+func isLaterHead(a, b *v1alpha1.Notification) bool {
+	aFirst := a.Status.Message.ThreadRole == v1alpha1.ThreadFirst
+	bFirst := b.Status.Message.ThreadRole == v1alpha1.ThreadFirst
+	switch {
+	case aFirst != bFirst:
+		return aFirst
+	case aFirst:
+		return isEarlier(b, a)
+	default:
+		return isEarlier(a, b)
+	}
 }
 
 // presentEvent returns the event of a Defect as it is now, or the Notification's own when the Defect was deleted. The

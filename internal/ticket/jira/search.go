@@ -60,6 +60,11 @@ func (t *tracker) ticket(i *issue) ticket.Ticket {
 		Created: parseTime(i.Fields.Created), Updated: parseTime(i.Fields.Updated),
 	}
 	out.Markers = i.markers()
+	for _, l := range i.Fields.Labels {
+		if identity, ok := strings.CutPrefix(l, ticket.IdentityPrefix); ok {
+			out.Identity = identity
+		}
+	}
 	if s := i.Fields.Status; s != nil {
 		out.Status = text.Truncate(s.Name, 255)
 		out.StatusCategory = text.Truncate(s.StatusCategory.Key, 64)
@@ -158,6 +163,16 @@ func (t *tracker) Changed(ctx context.Context, within time.Duration) ([]ticket.T
 	return slices.SortedFunc(maps.Values(byID), func(a, b ticket.Ticket) int {
 		return cmp.Or(a.Updated.Compare(b.Updated), compareAge(a, b))
 	}), nil
+}
+
+// Open searches by status category. It returns the newest tickets if there are more than it reads.
+func (t *tracker) Open(ctx context.Context) ([]ticket.Ticket, error) {
+	byID := map[string]ticket.Ticket{}
+	jql := "labels = " + quote(ticket.CommonLabel) + " AND statusCategory != Done ORDER BY created DESC, key DESC"
+	if _, err := t.search(ctx, jql, func(i *issue) { byID[i.ID] = t.ticket(i) }); err != nil {
+		return nil, err
+	}
+	return slices.SortedFunc(maps.Values(byID), compareAge), nil
 }
 
 // query returns the JQL for the operator's tickets that were created or updated within the given time. The time is

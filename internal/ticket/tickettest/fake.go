@@ -19,6 +19,7 @@ type Fake struct {
 	issues  []*issue
 	creates int
 	finds   int
+	opens   int
 	polls   int
 	probes  int
 	poll    func() error
@@ -78,6 +79,11 @@ func (f *Fake) Keep(d ticket.Draft) ticket.Ticket {
 		Key: key, ID: fmt.Sprint(10000 + n), URL: "https://jira.example.com/browse/" + key, Created: time.Now(),
 		Markers: []string{d.Marker},
 	}}
+	for _, l := range d.Labels {
+		if identity, ok := strings.CutPrefix(l, ticket.IdentityPrefix); ok {
+			i.Identity = identity
+		}
+	}
 	i.put("To Do", "new")
 	f.issues = append(f.issues, i)
 	return i.Ticket
@@ -106,6 +112,9 @@ func (f *Fake) Creates() int { f.mu.Lock(); defer f.mu.Unlock(); return f.create
 
 // Finds counts the calls of Find.
 func (f *Fake) Finds() int { f.mu.Lock(); defer f.mu.Unlock(); return f.finds }
+
+// Opens counts the calls of Open.
+func (f *Fake) Opens() int { f.mu.Lock(); defer f.mu.Unlock(); return f.opens }
 
 // Polls counts the calls of Changed.
 func (f *Fake) Polls() int { f.mu.Lock(); defer f.mu.Unlock(); return f.polls }
@@ -192,6 +201,19 @@ func (c *client) Find(_ context.Context, markers []string, within time.Duration)
 		matches := byMarker && slices.Contains(markers, i.draft.Marker) || !byMarker && time.Since(i.Created) <= within
 		if _, older := out[i.draft.Marker]; matches && !older && !i.gone && !i.hidden {
 			out[i.draft.Marker] = i.Ticket
+		}
+	}
+	return out, nil
+}
+
+func (c *client) Open(context.Context) ([]ticket.Ticket, error) {
+	c.f.mu.Lock()
+	defer c.f.mu.Unlock()
+	c.f.opens++
+	var out []ticket.Ticket
+	for _, i := range c.f.issues {
+		if !i.gone && i.StatusCategory != "done" {
+			out = append(out, i.Ticket)
 		}
 	}
 	return out, nil
