@@ -174,7 +174,8 @@ type SlackIntegrationStatus struct {
 	// +optional
 	FailedTotal int64 `json:"failedTotal,omitempty"`
 
-	// lastTest is the result of the last test that was requested by the annotation test-requested-at.
+	// lastTest is the result of the last test that was requested by the annotation test-requested-at. A test calls the
+	// other side, and the conditions follow its result at once.
 	// +optional
 	LastTest *IntegrationTest `json:"lastTest,omitempty"`
 

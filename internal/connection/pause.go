@@ -60,6 +60,17 @@ func (c *Connection[C, R]) Resume() {
 	c.resume()
 }
 
+// Observe records the result of a call that was made outside the lanes, such as that of a test. What it means for other
+// calls is the same as for a call of a lane. If it succeeded, a pause because of failures ends.
+func (c *Connection[C, R]) Observe(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.observe(err)
+	if p := c.pause.Load(); err == nil && p != nil && p.afterFailures && !c.closing {
+		c.resume()
+	}
+}
+
 // resumeFrom ends the pause p, unless another pause has replaced it.
 func (c *Connection[C, R]) resumeFrom(p *pause) {
 	c.mu.Lock()

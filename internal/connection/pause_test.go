@@ -403,3 +403,39 @@ func TestProbeFailed(t *testing.T) {
 		}
 	})
 }
+
+// TestObserve checks that a call outside the lanes that succeeds ends a pause because of failures, also one that waits
+// to end by itself, and no other.
+func TestObserve(t *testing.T) {
+	refused := &fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Message: "refused"}
+	limited := &fault.Fault{Kind: fault.RateLimited, Scope: fault.Connection, RetryAfter: time.Hour, Message: "limited"}
+	for name, c := range map[string]struct {
+		results []error
+		paused  bool
+	}{
+		"refused":                 {[]error{refused}, true},
+		"refused, then accepted":  {[]error{refused, nil}, false},
+		"refused again":           {[]error{refused, refused, nil}, false},
+		"limited":                 {[]error{limited}, true},
+		"limited, then accepted":  {[]error{limited, nil}, true},
+		"accepted, then refused":  {[]error{nil, refused}, true},
+		"one call has no answer":  {[]error{fault.New(fault.Ambiguous, "no answer")}, false},
+		"a request was not valid": {[]error{fault.New(fault.Invalid, "no")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+				r.conn.Resume()
+				for _, err := range c.results {
+					r.conn.Observe(err)
+					if err != nil {
+						r.conn.Resume() // a probe that is accepted in between
+						r.conn.Observe(err)
+					}
+				}
+				if f := r.conn.PauseFault(); (f != nil) != c.paused {
+					t.Errorf("paused because of %v, want a pause: %t", f, c.paused)
+				}
+			})
+		})
+	}
+}

@@ -64,6 +64,7 @@ type JiraReconciler struct {
 	// polls has the *pollState of each integration.
 	polls sync.Map
 	pacer kit.Pacer
+	tests requestedTests
 }
 
 // Reconcile brings one JiraIntegration up to date.
@@ -73,6 +74,7 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		if client.IgnoreNotFound(err) == nil {
 			r.Jira.Close(req.NamespacedName)
 			r.pacer.Forget(req.NamespacedName)
+			r.tests.forget(req.NamespacedName)
 			r.polls.Delete(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -95,7 +97,6 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		}
 		next = kit.Sooner(next, again)
 	}
-	i.Status.LastTest = r.test(ctx, i)
 	i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal = record.Snapshot()
 	i.Status.UnhealthySince = before.Status.UnhealthySince
 	again, announceErr := announceHealth(ctx, r.Outbox, i, v1alpha1.KindJiraIntegration, &i.Status.UnhealthySince, r.Clock.Now())
@@ -118,17 +119,29 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	return result, writeErr
 }
 
-// connect brings the connection up to date, and returns when to reconcile again; 0 for never. What Jira refused is
-// retried when the probe finds that the project asks for something else than before.
+// connect brings the connection up to date, makes the test that a client requested, and returns when to reconcile
+// again; 0 for never. What Jira refused is retried when the probe finds that the project asks for something else than
+// before.
 func (r *JiraReconciler) connect(ctx context.Context, i *v1alpha1.JiraIntegration) (time.Duration, error) {
+	test, last := r.tests.next(i, i.Status.LastTest, r.Clock.Now())
+	in := r.target(i)
+	if test != nil {
+		in.test = &testProbe[connection.JiraClient]{}
+	}
 	conn := r.Jira.Get(client.ObjectKeyFromObject(i))
 	before, connected := conn.Client()
 	p := prober[connection.JiraClient, ticket.Ticket]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Jira}
-	next, err := p.reconcile(ctx, r.target(i))
+	next, err := p.reconcile(ctx, in)
 	if after, _ := conn.Client(); connected && after.Project.Form != before.Project.Form {
 		conn.RetryRefused()
 	}
-	return next, err
+	i.Status.LastTest = last
+	if test == nil || err != nil && !in.test.made {
+		return next, err
+	}
+	i.Status.LastTest = r.test(i, test, in.test)
+	r.tests.made(i, i.Status.LastTest)
+	return afterTest(i, next), err
 }
 
 func (r *JiraReconciler) target(i *v1alpha1.JiraIntegration) target[connection.JiraClient] {

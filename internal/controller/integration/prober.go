@@ -65,8 +65,10 @@ type target[C any] struct {
 	blocked func(C) *fault.Fault
 	// limits returns the limits for a client that was probed.
 	limits func(C) connection.Limits
-	dial   func(secret string) (C, error)
-	probe  func(context.Context, C) (probeResult[C], error)
+	// test is set for a probe that a client requested. It is made at once.
+	test  *testProbe[C]
+	dial  func(secret string) (C, error)
+	probe func(context.Context, C) (probeResult[C], error)
 }
 
 // probeResult is what a probe found.
@@ -76,6 +78,14 @@ type probeResult[C any] struct {
 	note string
 	// verified is false when the credentials cannot be checked without a side effect.
 	verified bool
+}
+
+// testProbe is the result of a probe that a client requested.
+type testProbe[C any] struct {
+	// made is false when the other side was not called: the conditions say why.
+	made  bool
+	found probeResult[C]
+	err   error
 }
 
 // reconcile brings the connection of an integration and its conditions up to date, and returns when to reconcile
@@ -93,12 +103,12 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in target[C]) (time.Durati
 	}
 	changed := conn.Version() != version
 	paused := conn.PauseFault()
-	if !changed && paused == nil {
+	if !changed && paused == nil && in.test == nil {
 		if wait := p.untilProbe(in, conn); wait > 0 {
 			return wait, nil
 		}
 	}
-	if !changed && paused != nil && paused.Kind == fault.RateLimited && conn.IsResuming() {
+	if !changed && paused != nil && in.test == nil && paused.Kind == fault.RateLimited && conn.IsResuming() {
 		unhealthy(o, paused)
 		return time.Second, nil // the connection resumes by itself
 	}
@@ -196,9 +206,16 @@ type attempt[C any] struct {
 func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (time.Duration, error) {
 	o := in.object
 	conn := p.pool.Get(client.ObjectKeyFromObject(o))
-	probeCtx, cancel := context.WithTimeout(ctx, probeTimeout)
+	timeout := probeTimeout
+	if in.test != nil {
+		timeout = testTimeout
+	}
+	probeCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	found, err := in.probe(probeCtx, a.client)
+	if in.test != nil {
+		*in.test = testProbe[C]{made: true, found: found, err: err}
+	}
 	*in.lastProbe = &metav1.Time{Time: p.clock.Now()}
 	if err == nil && !found.verified && !a.changed && a.paused != nil && a.paused.Kind.Permanent() {
 		// Only traffic shows whether an unverified client works. It is tried again after a while.
@@ -211,10 +228,18 @@ func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (t
 		conn.Record.RecordProbe(err)
 	}
 	if err != nil {
-		return p.probeFailed(o, conn, a, fault.From(err))
+		wait, failed := p.probeFailed(o, conn, a, fault.From(err))
+		if in.test != nil {
+			fail(o, fault.From(err)) // calls may go on, but the status shows at once what the test found
+		}
+		return wait, failed
 	}
 	conn.Connect(found.client, a.version, in.limits(found.client))
 	conn.Resume()
+	if f := conn.PauseFault(); f != nil && f.Kind == fault.RateLimited && conn.IsResuming() {
+		unhealthy(o, f)
+		return time.Second, nil
+	}
 	if f := conn.UnresolvedFault(); f != nil {
 		// The credentials are accepted and calls are not. A call that succeeds enqueues the integration.
 		unhealthy(o, f)

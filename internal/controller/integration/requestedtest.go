@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -33,21 +35,49 @@ func orTestRequested() builder.Predicates {
 	return builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
 }
 
-// requestedTest returns the test that is to be made now, with the time of its request, or nil when none is.
-func requestedTest(o client.Object, last *v1alpha1.IntegrationTest, now time.Time) *v1alpha1.IntegrationTest {
+// requestedTests keeps the result of the last test of each integration: the cache may be behind it, and a status that
+// could not be written is written again. The zero value is ready for use.
+type requestedTests struct{ byName sync.Map }
+
+// next returns the test that is to be made now, with the time of its request, or nil when none is. last is the last
+// test in any case.
+func (r *requestedTests) next(o client.Object, status *v1alpha1.IntegrationTest, now time.Time) (next, last *v1alpha1.IntegrationTest) {
+	last = status
 	at := o.GetAnnotations()[v1alpha1.TestRequestedAtAnnotation]
+	if made, ok := r.byName.Load(client.ObjectKeyFromObject(o)); ok && made.(*v1alpha1.IntegrationTest).RequestedAt == at {
+		last = made.(*v1alpha1.IntegrationTest).DeepCopy()
+	}
 	requested, err := time.Parse(time.RFC3339Nano, at)
 	if err != nil || len(at) > 64 || now.Sub(requested) > maxRequestAge || last != nil && last.RequestedAt == at {
-		return nil
+		return nil, last
 	}
-	return &v1alpha1.IntegrationTest{RequestedAt: at, Time: metav1.NewTime(now), Outcome: v1alpha1.OutcomeSucceeded}
+	return &v1alpha1.IntegrationTest{RequestedAt: at, Time: metav1.NewTime(now), Outcome: v1alpha1.OutcomeSucceeded}, last
 }
+
+// made keeps the result of a test.
+func (r *requestedTests) made(o client.Object, t *v1alpha1.IntegrationTest) {
+	r.byName.Store(client.ObjectKeyFromObject(o), t.DeepCopy())
+}
+
+// forget drops what is kept of an integration that was deleted.
+func (r *requestedTests) forget(name types.NamespacedName) { r.byName.Delete(name) }
 
 // failTest returns the test as failed, with the reason.
 func failTest(t *v1alpha1.IntegrationTest, why string) *v1alpha1.IntegrationTest {
 	t.Outcome = v1alpha1.OutcomeFailed
 	t.Message = text.Truncate(why, 1024)
 	return t
+}
+
+// probeAfterTest is how soon an integration is probed again that a test found not to work.
+const probeAfterTest = 15 * time.Second
+
+// afterTest returns when to reconcile an integration again that was tested; 0 for never. next is when otherwise.
+func afterTest(o kit.Object, next time.Duration) time.Duration {
+	if next > 0 && notReadyReason(o) != "" {
+		return min(next, probeAfterTest)
+	}
+	return next
 }
 
 // notReadyReason returns why an integration is not Ready; empty when it is.
@@ -62,14 +92,15 @@ func notReadyReason(o kit.Object) string {
 	return ""
 }
 
-// test posts a test message when a client requested one, and returns the status of the last test.
-func (r *SlackReconciler) test(ctx context.Context, i *v1alpha1.SlackIntegration) *v1alpha1.IntegrationTest {
-	t := requestedTest(i, i.Status.LastTest, r.Clock.Now())
-	if t == nil {
-		return i.Status.LastTest
-	}
-	if why := notReadyReason(i); why != "" {
-		return failTest(t, why)
+// test posts a test message, and returns the result. probe is the result of the probe that was made for the test.
+func (r *SlackReconciler) test(
+	ctx context.Context, i *v1alpha1.SlackIntegration, t *v1alpha1.IntegrationTest, probe *testProbe[connection.SlackClient],
+) *v1alpha1.IntegrationTest {
+	switch {
+	case probe.err != nil:
+		return failTest(t, probe.err.Error())
+	case !probe.made:
+		return failTest(t, notReadyReason(i))
 	}
 	channel, err := connection.ChannelFor(i, v1alpha1.SlackChannel(i.Annotations[v1alpha1.TestChannelAnnotation]))
 	if err != nil {
@@ -78,14 +109,10 @@ func (r *SlackReconciler) test(ctx context.Context, i *v1alpha1.SlackIntegration
 	t.Channel = text.Truncate(channel, 81)
 	name := client.ObjectKeyFromObject(i)
 	conn := r.Slack.Get(name)
-	c, ok := conn.Client()
-	if !ok {
-		return failTest(t, "The integration has no client yet. Try again in a moment.")
-	}
 	ctx, cancel := context.WithTimeout(ctx, testTimeout)
 	defer cancel()
 	const message = "This is a test message of the Voice AI integrations operator. Notifications arrive here."
-	posted, err := c.Post(ctx, chat.Message{
+	posted, err := conn.Record.Post(ctx, probe.found.client, chat.Message{
 		DeliveryID: string(i.UID) + "." + t.RequestedAt,
 		Channel:    channel,
 		Text:       message,
@@ -95,6 +122,7 @@ func (r *SlackReconciler) test(ctx context.Context, i *v1alpha1.SlackIntegration
 		},
 	})
 	conn.Record.Add(connection.ActionTest, v1alpha1.KindSlackIntegration+"/"+name.String(), posted.Channel, err)
+	r.showTest(i, probe.found, channel, err)
 	if err != nil {
 		return failTest(t, err.Error())
 	}
@@ -103,22 +131,37 @@ func (r *SlackReconciler) test(ctx context.Context, i *v1alpha1.SlackIntegration
 	return t
 }
 
+// showTest brings the connection and the conditions in line with what a test message to a channel led to.
+func (r *SlackReconciler) showTest(
+	i *v1alpha1.SlackIntegration, found probeResult[connection.SlackClient], channel string, err error,
+) {
+	conn := r.Slack.Get(client.ObjectKeyFromObject(i))
+	conn.Observe(err)
+	f := fault.From(err)
+	switch {
+	case f == nil:
+		if conn.PauseFault() == nil {
+			healthy(i, found.note, found.verified)
+		}
+	case f.Scope == fault.Connection, f.Kind == fault.Unavailable, f.Kind == fault.Ambiguous:
+		fail(i, f)
+	case f.Kind.Permanent() && channel == string(i.Spec.DefaultChannel) && notReadyReason(i) == "":
+		healthy(i, "The test message was refused: "+f.Error(), found.verified)
+	}
+}
+
 // jiraChecks are the checks of a probe of Jira, in the order in which it makes them.
 var jiraChecks = []string{partCredentials, "Project", "IssueType"}
 
-// test checks credentials, project, issue type, priorities and fields when a client requested it, and returns the
-// status of the last test.
-func (r *JiraReconciler) test(ctx context.Context, i *v1alpha1.JiraIntegration) *v1alpha1.IntegrationTest {
-	t := requestedTest(i, i.Status.LastTest, r.Clock.Now())
-	if t == nil {
-		return i.Status.LastTest
-	}
-	c, ok := r.Jira.Get(client.ObjectKeyFromObject(i)).Client()
-	if !ok {
+// test returns the result of a test: what the probe that was made for it found of credentials, project, issue type,
+// priorities and fields.
+func (r *JiraReconciler) test(
+	i *v1alpha1.JiraIntegration, t *v1alpha1.IntegrationTest, probe *testProbe[connection.JiraClient],
+) *v1alpha1.IntegrationTest {
+	if !probe.made {
 		return failTest(t, notReadyReason(i))
 	}
-	ctx, cancel := context.WithTimeout(ctx, testTimeout)
-	defer cancel()
+	found := probe.found.client.Project
 	addCheck := func(name, why string) {
 		outcome := v1alpha1.OutcomeSucceeded
 		if why != "" {
@@ -127,9 +170,8 @@ func (r *JiraReconciler) test(ctx context.Context, i *v1alpha1.JiraIntegration) 
 		}
 		t.Checks = append(t.Checks, v1alpha1.IntegrationCheck{Name: name, Outcome: outcome, Message: text.Truncate(why, 1024)})
 	}
-	found, err := c.Probe(ctx)
 	for _, name := range jiraChecks {
-		if f := fault.From(err); f != nil && (f.Field == name || f.Field == "") {
+		if f := fault.From(probe.err); f != nil && (f.Field == name || f.Field == "") {
 			addCheck(name, f.Error())
 			return t
 		}

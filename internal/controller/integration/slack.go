@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,6 +44,7 @@ type SlackReconciler struct {
 	Dial func(chat.Config) (chat.Poster, error)
 
 	pacer kit.Pacer
+	tests requestedTests
 }
 
 // Reconcile brings one SlackIntegration up to date.
@@ -52,6 +54,7 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		if client.IgnoreNotFound(err) == nil {
 			r.Slack.Close(req.NamespacedName)
 			r.pacer.Forget(req.NamespacedName)
+			r.tests.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -63,14 +66,12 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	record.Load(i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal)
 	record.LoadChannels(i.Status.Channels)
 
-	p := prober[connection.SlackClient, chat.Posted]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Slack}
-	next, err := p.reconcile(ctx, r.target(i))
+	next, err := r.connect(ctx, i)
 	if i.Status.TeamID != before.Status.TeamID && before.Status.TeamID != "" {
 		record.ForgetChannels()
 	}
 	warnOfRenamed(i, record)
 	r.limitDelivery(i)
-	i.Status.LastTest = r.test(ctx, i)
 	i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal = record.Snapshot()
 	i.Status.Channels = record.KnownChannels()
 	i.Status.UnhealthySince = before.Status.UnhealthySince
@@ -92,6 +93,25 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 		return ctrl.Result{}, err
 	}
 	return result, writeErr
+}
+
+// connect brings the connection up to date, makes the test that a client requested, and returns when to reconcile
+// again; 0 for never.
+func (r *SlackReconciler) connect(ctx context.Context, i *v1alpha1.SlackIntegration) (time.Duration, error) {
+	test, last := r.tests.next(i, i.Status.LastTest, r.Clock.Now())
+	in := r.target(i)
+	if test != nil {
+		in.test = &testProbe[connection.SlackClient]{}
+	}
+	p := prober[connection.SlackClient, chat.Posted]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Slack}
+	next, err := p.reconcile(ctx, in)
+	i.Status.LastTest = last
+	if test == nil || err != nil && !in.test.made {
+		return next, err
+	}
+	i.Status.LastTest = r.test(ctx, i, test, in.test)
+	r.tests.made(i, i.Status.LastTest)
+	return afterTest(i, next), err
 }
 
 // warnOfRenamed reports that a channel has another name by now.
