@@ -97,6 +97,7 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		}
 		next = kit.Sooner(next, again)
 	}
+	err = errors.Join(err, warnOfDefaults(ctx, r.Client, i, jiraIntegrations))
 	i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal = record.Snapshot()
 	i.Status.UnhealthySince = before.Status.UnhealthySince
 	again, announceErr := announceHealth(ctx, r.Outbox, i, v1alpha1.KindJiraIntegration, &i.Status.UnhealthySince, r.Clock.Now())
@@ -315,6 +316,8 @@ func jiraLimits(l *v1alpha1.JiraRateLimit, d ticket.Deployment) connection.Limit
 func (r *JiraReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.JiraIntegration{}, orTestRequested()).
+		Watches(&v1alpha1.JiraIntegration{},
+			handler.EnqueueRequestsFromMapFunc(enqueueDefaults(r.Client, jiraIntegrations)), onSpecChange()).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(integrationsForSecret(r.Client, jiraIntegrations))).
 		WatchesRawSource(r.Enqueuer.Source()).
 		WithOptions(options).

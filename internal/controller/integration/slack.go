@@ -72,6 +72,7 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	}
 	warnOfRenamed(i, record)
 	r.limitDelivery(i)
+	err = errors.Join(err, warnOfDefaults(ctx, r.Client, i, slackIntegrations))
 	i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal = record.Snapshot()
 	i.Status.Channels = record.KnownChannels()
 	i.Status.UnhealthySince = before.Status.UnhealthySince
@@ -232,6 +233,8 @@ func slackLimits(l *v1alpha1.SlackRateLimit) connection.Limits {
 func (r *SlackReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.SlackIntegration{}, orTestRequested()).
+		Watches(&v1alpha1.SlackIntegration{},
+			handler.EnqueueRequestsFromMapFunc(enqueueDefaults(r.Client, slackIntegrations)), onSpecChange()).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(integrationsForSecret(r.Client, slackIntegrations))).
 		WatchesRawSource(r.Enqueuer.Source()).
 		WithOptions(options).
