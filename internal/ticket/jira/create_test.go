@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,16 @@ func TestCreateFaults(t *testing.T) {
 			_, err := dial(t, ticket.Config{APIURL: url, Username: "bot@example.com", Token: secret}).Create(t.Context(), draft)
 			check(t, err, c.kind, c.scope, c.field, c.after, c.part)
 		})
+	}
+}
+
+// TestFirewall checks that a firewall's page does not lead to advice about permissions in Jira.
+func TestFirewall(t *testing.T) {
+	url := always(t, answer{status: 403, header: html, body: "<html>blocked</html>"})
+	_, err := dial(t, ticket.Config{APIURL: url, Token: secret}).Create(t.Context(), draft)
+	is(t, err, fault.Unauthorized, "(403): the answer is not JSON. Check apiURL")
+	if strings.Contains(err.Error(), "Grant") {
+		t.Errorf("got %q, want no advice about permissions", err)
 	}
 }
 

@@ -70,7 +70,9 @@ func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 	case code == http.StatusForbidden:
 		f.Kind = fault.Unauthorized
 		f.Message = "The account may not do this in Jira"
-		advice = "Grant it the permission."
+		if !strings.HasSuffix(explanation, checkURL) { // it is Jira's answer, not a firewall's
+			advice = "Grant it the permission."
+		}
 	case code == http.StatusNotFound, code == http.StatusGone:
 		f.Kind = fault.NotFound
 		f.Message = "Jira has no such object, or the account may not see it"

@@ -38,7 +38,7 @@ func newForm(c ticket.Config, issueTypeID string, screen []screenField) *form {
 	filled := slices.Clone(preset)
 	for _, f := range c.Fields {
 		on, problem := match(c, f, screen)
-		if on.id() != "" {
+		if on.id() != "" && !isPreset(on) {
 			if other, ok := out.names[on.id()]; ok && problem == "" {
 				problem = fmt.Sprintf("is the same field as %q: remove one of them", other)
 			} else {
@@ -137,7 +137,7 @@ func match(c ticket.Config, f ticket.Field, screen []screenField) (on screenFiel
 		return on, fmt.Sprintf("is ambiguous: use the ID of one of %s", list(ids))
 	}
 	switch kind := on.kind(); {
-	case on.id() != "reporter" && slices.Contains(preset, on.id()):
+	case isPreset(on):
 		problem = "is always filled in: remove it"
 	case kind == "":
 		problem = fmt.Sprintf("has the unsupported type %s in Jira: remove it", on.jiraType())
@@ -146,6 +146,9 @@ func match(c ticket.Config, f ticket.Field, screen []screenField) (on screenFiel
 	}
 	return on, problem
 }
+
+// isPreset reports whether a field is always filled in, and cannot be configured. A reporter can.
+func isPreset(f screenField) bool { return f.id() != "reporter" && slices.Contains(preset, f.id()) }
 
 // candidates returns the field with an ID, or else those with a name.
 func candidates(nameOrID string, screen []screenField) []screenField {

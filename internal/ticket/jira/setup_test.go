@@ -181,3 +181,17 @@ func TestRequiredPriority(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusedPriority checks that a refused priority is recognised though the configuration has it among the fields, where
+// it does not belong.
+func TestRefusedPriority(t *testing.T) {
+	routes := project("Cloud", screen)
+	routes[createRoute] = []answer{{status: 400, body: `{"errors":{"priority":"not valid"}}`}}
+	config := ticket.Config{APIURL: serve(t, routes).URL, Token: secret, Project: "VOICE", IssueType: "Bug",
+		Fields: []ticket.Field{{Name: "PRIORITY", Type: ticket.Option}}}
+	_, err := dial(t, config).Create(t.Context(), draft)
+	check(t, err, fault.Invalid, fault.Item, "priority", 0, "not valid")
+	if f := fault.From(err); f.Fields["priority"] != "not valid" {
+		t.Errorf("refused fields %v", f.Fields)
+	}
+}
