@@ -242,6 +242,9 @@ type JiraIntegrationStatus struct {
 // whether the connection works.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:metadata:annotations="argocd.argoproj.io/sync-options=Prune=false,Delete=false"
+// +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
+// +kubebuilder:metadata:annotations="kustomize.toolkit.fluxcd.io/prune=disabled"
 // +kubebuilder:resource:categories=voiceai,shortName=jira
 // +kubebuilder:printcolumn:name="Project",type=string,JSONPath=`.spec.projectKey`
 // +kubebuilder:printcolumn:name="Deployment",type=string,JSONPath=`.status.deployment`

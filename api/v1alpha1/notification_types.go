@@ -235,6 +235,9 @@ const (
 // Notifications are the outbox and the activity log; the operator deletes each some time after its delivery.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:metadata:annotations="argocd.argoproj.io/sync-options=Prune=false,Delete=false"
+// +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
+// +kubebuilder:metadata:annotations="kustomize.toolkit.fluxcd.io/prune=disabled"
 // +kubebuilder:resource:categories=voiceai,shortName=notif
 // +kubebuilder:printcolumn:name="Event",type=string,JSONPath=`.spec.event.type`
 // +kubebuilder:printcolumn:name="Subject",type=string,JSONPath=`.spec.event.subject.name`

@@ -282,6 +282,9 @@ type RuleError struct {
 // NotificationRule selects events and sends them to a channel in Slack.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:metadata:annotations="argocd.argoproj.io/sync-options=Prune=false,Delete=false"
+// +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
+// +kubebuilder:metadata:annotations="kustomize.toolkit.fluxcd.io/prune=disabled"
 // +kubebuilder:resource:categories=voiceai,shortName=nrule
 // +kubebuilder:printcolumn:name="Events",type=string,JSONPath=`.spec.eventTypes`
 // +kubebuilder:printcolumn:name="Channel",type=string,JSONPath=`.spec.channel`

@@ -213,6 +213,9 @@ const (
 // connection works.
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:metadata:annotations="argocd.argoproj.io/sync-options=Prune=false,Delete=false"
+// +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
+// +kubebuilder:metadata:annotations="kustomize.toolkit.fluxcd.io/prune=disabled"
 // +kubebuilder:resource:categories=voiceai,shortName=slack
 // +kubebuilder:printcolumn:name="Team",type=string,JSONPath=`.status.team`
 // +kubebuilder:printcolumn:name="Channel",type=string,JSONPath=`.spec.defaultChannel`

@@ -221,3 +221,20 @@ func TestConditionsAreFirstInStatus(t *testing.T) {
 		}
 	}
 }
+
+// TestCRDsAreKept checks that uninstalling with Argo CD, Flux or Helm deletes no CRD, and with it every object.
+func TestCRDsAreKept(t *testing.T) {
+	want := map[string]string{
+		"argocd.argoproj.io/sync-options":   "Prune=false,Delete=false",
+		"helm.sh/resource-policy":           "keep",
+		"kustomize.toolkit.fluxcd.io/prune": "disabled",
+	}
+	for kind, crd := range definitions(t) {
+		annotations, _, _ := unstructured.NestedStringMap(crd, "metadata", "annotations")
+		for name, value := range want {
+			if annotations[name] != value {
+				t.Errorf("%s: %s is %q, want %q", kind, name, annotations[name], value)
+			}
+		}
+	}
+}
