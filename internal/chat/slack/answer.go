@@ -119,7 +119,7 @@ func (w *webhook) strangeAnswer(res *http.Response) *fault.Fault {
 	}
 	f := &fault.Fault{
 		Kind: fault.Ambiguous, Code: fmt.Sprint(res.StatusCode), MaxAttempts: maxStrangeAnswers,
-		Message: fmt.Sprintf("The URL is not an incoming webhook: it answered with status %d and %s, not with ok. "+
+		Message: fmt.Sprintf("This is not an incoming webhook: the URL answered with status %d and %s, not with ok. "+
 			"Put the URL of an incoming webhook into the Secret, and check whether a proxy is in between.",
 			res.StatusCode, text.Truncate(form, 100)),
 	}

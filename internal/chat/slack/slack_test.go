@@ -146,7 +146,7 @@ func TestWebhookFaults(t *testing.T) {
 		"down":            {answer{502, nil, "<html>"}, want{fault.Ambiguous, fault.Item, 0, "status 502"}},
 		"request timeout": {answer{408, nil, ""}, want{fault.Ambiguous, fault.Item, 0, "status 408"}},
 		"HTML": {answer{200, nil, "<html>sign in</html>"},
-			want{fault.Ambiguous, fault.Item, 0, "not an incoming webhook: it answered with status 200"}},
+			want{fault.Ambiguous, fault.Item, 0, "This is not an incoming webhook: the URL answered with status 200"}},
 		"a number":     {answer{200, nil, "1"}, want{fault.Ambiguous, fault.Item, 0, "not an incoming webhook"}},
 		"empty object": {answer{201, nil, "{}"}, want{fault.Ambiguous, fault.Item, 0, "not an incoming webhook"}},
 		"other object": {answer{200, nil, `{"id":"7"}`}, want{fault.Ambiguous, fault.Item, 0, "not an incoming webhook"}},
