@@ -58,6 +58,8 @@ type Connection[C, R any] struct {
 	// failures counts failed calls in a row, failurePauses the pauses because of them since a call last succeeded.
 	failures      int
 	failurePauses int
+	// acceptedAt is when a probe succeeded after a call was refused as if the credentials were bad.
+	acceptedAt time.Time
 	// unresolved is the failure that led to the latest of these pauses.
 	unresolved *fault.Fault
 	// probeFailing is set while the latest probe failed but calls are still made.
@@ -114,6 +116,7 @@ func (c *Connection[C, R]) Connect(client C, version string, limits Limits) {
 	c.limits = limits
 	c.failures = 0
 	c.failurePauses = 0
+	c.acceptedAt = time.Time{}
 	c.unresolved = nil
 	c.limiter = newLimiter(limits.PerSecond, limits.Burst)
 	for _, l := range c.lanes {

@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -32,22 +33,42 @@ func (l *Lane[C, R]) dispatch() {
 	}
 	now := c.clock.Now()
 	for len(l.queue) > 0 && l.running < l.concurrency && (c.failurePauses == 0 || c.running == 0) {
-		e := l.queue[0]
-		if e.Call == nil { // forgotten or withdrawn
+		if l.queue[0].Call == nil { // forgotten or withdrawn
 			l.queue = l.queue[1:]
 			continue
 		}
+		next := l.next()
+		e := l.queue[next]
 		if wait := l.reserve(now, e.Unmetered); wait > 0 {
 			l.dispatchAfter(wait)
 			return
 		}
-		l.queue = l.queue[1:]
+		if next == 0 {
+			l.queue = l.queue[1:]
+		} else {
+			l.queue = slices.Delete(l.queue, next, next+1)
+		}
 		l.running++
 		c.running++
 		e.state = started
 		c.calls.Add(1)
 		go l.run(e)
 	}
+}
+
+// next returns the index of the call whose turn it is. After a pause because of failures it is one that failed the least
+// often: what failed before may fail for what it is, and hold up what would not.
+func (l *Lane[C, R]) next() int {
+	if l.conn.failurePauses == 0 {
+		return 0
+	}
+	best := 0
+	for i, e := range l.queue {
+		if e.Call != nil && e.attempts < l.queue[best].attempts {
+			best = i
+		}
+	}
+	return best
 }
 
 func (l *Lane[C, R]) dispatchAfter(d time.Duration) {
@@ -117,7 +138,11 @@ func (l *Lane[C, R]) run(e *entry[C, R]) {
 	e.state = done
 	e.reportedPause = nil
 	e.answer = Answer[R]{Done: true, Result: result, Err: err, At: c.clock.Now(), Attempts: e.attempts}
-	if f := fault.From(err); f != nil {
+	reported := fault.From(err)
+	if f := c.inScope(reported); f != nil {
+		if f != reported { // what this lane calls is refused, and what others call is not
+			l.heldUntil = c.clock.Now().Add(maxFailurePause)
+		}
 		e.answer.RetryAt = c.retryAt(f, e.attempts)
 		if f.Kind == fault.RateLimited && f.Scope == fault.Endpoint {
 			l.hold(e.answer.RetryAt)

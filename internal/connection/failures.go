@@ -52,10 +52,12 @@ func (c *Connection[C, R]) IsProbeFailing() bool {
 
 // observe decides from the result of one call what follows for all others. The caller holds mu.
 func (c *Connection[C, R]) observe(err error) {
-	f := fault.From(err)
+	reported := fault.From(err)
+	f := c.inScope(reported)
 	switch {
 	case f == nil:
 		c.resetFailures()
+	case f != reported: // it says nothing about other calls
 	case f.Kind.Permanent() && f.Scope == fault.Connection:
 		c.pauseAfterFailures(f) // a probe may still succeed, if the token lacks a scope that only calls need
 	case f.Kind == fault.RateLimited && f.Scope == fault.Connection:
@@ -71,6 +73,19 @@ func (c *Connection[C, R]) observe(err error) {
 	default: // Slack or Jira answered: the failure concerns this call alone
 		c.resetFailures()
 	}
+}
+
+// inScope returns a fault in the scope that other calls have shown: a refusal that a probe does not meet, such as one for
+// a scope that the token lacks, concerns the call's endpoint. Otherwise one such call would starve all others. The
+// caller holds mu.
+func (c *Connection[C, R]) inScope(f *fault.Fault) *fault.Fault {
+	if f == nil || f.Scope != fault.Connection || !f.Kind.Permanent() || c.acceptedAt.IsZero() ||
+		c.clock.Since(c.acceptedAt) > acceptedFor {
+		return f
+	}
+	g := *f
+	g.Scope = fault.Endpoint
+	return &g
 }
 
 // pauseAfterFailures pauses calls because of failures. Resume waits longer after each such pause.

@@ -13,6 +13,14 @@ import (
 // every waiting object would try it.
 const pauseAfter = 5
 
+const (
+	// maxFailurePause is the longest pause because of failures: work resumes soon after Slack or Jira works again, however
+	// long it was away.
+	maxFailurePause = 20 * time.Second
+	// acceptedFor is how long a probe that succeeded after a refusal shows that the refusal concerned the call alone.
+	acceptedFor = 10 * time.Minute
+)
+
 // pause is the reason why no calls are made.
 type pause struct {
 	fault *fault.Fault
@@ -50,8 +58,11 @@ func (c *Connection[C, R]) Resume() {
 	if c.client.Load() == nil || p == nil || p.resuming {
 		return
 	}
+	if p.afterFailures && p.fault.Kind.Permanent() { // a probe succeeded all the same
+		c.acceptedAt = c.clock.Now()
+	}
 	if c.failurePauses > 1 && p.afterFailures {
-		if wait := p.at.Add(backoff(c.failurePauses - 1)).Sub(c.clock.Now()); wait > 0 {
+		if wait := p.at.Add(min(backoff(c.failurePauses-1), maxFailurePause)).Sub(c.clock.Now()); wait > 0 {
 			p.resuming = true
 			c.clock.AfterFunc(wait, func() { c.resumeFrom(p) })
 			return

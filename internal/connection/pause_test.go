@@ -187,8 +187,8 @@ func TestProbesSucceedButCallsFail(t *testing.T) {
 					}
 					return r.callCount() - before
 				}
-				if calls := hour(err); calls < 10 || calls > 30 {
-					t.Errorf("%d calls in an hour of failure, want 10 to 30", calls)
+				if calls := hour(err); calls < 100 || calls > 250 { // one in 20 s tells whether it works again
+					t.Errorf("%d calls in an hour of failure, want 100 to 250", calls)
 				}
 				if f := r.conn.UnresolvedFault(); f != err {
 					t.Errorf("unresolved: %v", f)
@@ -209,12 +209,12 @@ func TestProbesSucceedButCallsFail(t *testing.T) {
 // TestFailurePauses covers how long each of the pauses lasts and that one call is tried after it.
 func TestFailurePauses(t *testing.T) {
 	inBubble(t, connection.Limits{Concurrency: 3}, func(t *testing.T, r *rig) {
-		for i := range 100 {
-			r.submit("", fmt.Sprint(i), time.Millisecond, refused())
+		for i := range 100 { // more than fail in a row at first
+			r.submit("", fmt.Sprint(i), time.Millisecond, down())
 		}
 		pass(10 * time.Millisecond)
 		before := r.callCount()
-		for i, want := range []time.Duration{0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300} {
+		for i, want := range []time.Duration{0, 1, 2, 4, 8, 16, 20, 20, 20} {
 			want *= time.Second
 			begin := r.conn.PausedAt()
 			for range 3 {
@@ -252,7 +252,7 @@ func TestFailurePauses(t *testing.T) {
 func TestResumeLate(t *testing.T) {
 	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
 		for i := range 9 {
-			r.submit("", fmt.Sprint(i), 0, refused())
+			r.submit("", fmt.Sprint(i), 0, down())
 		}
 		synctest.Wait()
 		r.conn.Resume()
@@ -260,14 +260,14 @@ func TestResumeLate(t *testing.T) {
 		pass(time.Second) // the second pause ends now
 		r.conn.Resume()
 		synctest.Wait()
-		if n := r.callCount(); n != 3 {
-			t.Errorf("%d calls, want 3", n)
+		if n := r.callCount(); n != 7 {
+			t.Errorf("%d calls, want 7", n)
 		}
 		r.conn.Pause(&fault.Fault{Kind: fault.Unavailable, Code: v1alpha1.ReasonSuspended})
 		r.conn.Resume()
 		synctest.Wait()
-		if n := r.callCount(); n != 4 {
-			t.Errorf("%d calls after a pause for another reason, want 4", n)
+		if n := r.callCount(); n != 8 {
+			t.Errorf("%d calls after a pause for another reason, want 8", n)
 		}
 	})
 }
@@ -351,7 +351,7 @@ func TestPauseIsReportedOnce(t *testing.T) {
 			r.submit("", fmt.Sprint(n), 0, fault.New(fault.Unavailable, "down %d", n))
 		}
 		before := r.enqueuedCount("49")
-		for range 300 {
+		for range 30 {
 			pass(10 * time.Second)
 			r.conn.Resume()
 		}
@@ -413,12 +413,12 @@ func TestObserve(t *testing.T) {
 		results []error
 		paused  bool
 	}{
-		"refused":                 {[]error{refused}, true},
+		"refused once probed":     {[]error{refused}, false}, // by this call alone
 		"refused, then accepted":  {[]error{refused, nil}, false},
 		"refused again":           {[]error{refused, refused, nil}, false},
 		"limited":                 {[]error{limited}, true},
 		"limited, then accepted":  {[]error{limited, nil}, true},
-		"accepted, then refused":  {[]error{nil, refused}, true},
+		"accepted, then refused":  {[]error{nil, refused}, false},
 		"one call has no answer":  {[]error{fault.New(fault.Ambiguous, "no answer")}, false},
 		"a request was not valid": {[]error{fault.New(fault.Invalid, "no")}, false},
 	} {
@@ -438,4 +438,77 @@ func TestObserve(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPoisonedItems has six calls that always fail and three that would not. After the pause that they cause, one that
+// has not failed is tried first.
+func TestPoisonedItems(t *testing.T) {
+	inBubble(t, connection.Limits{Concurrency: 1}, func(t *testing.T, r *rig) {
+		begin := time.Now()
+		submit := func() {
+			for i := range 6 {
+				r.submit("", fmt.Sprintf("poisoned-%d", i), time.Millisecond, fault.New(fault.Unavailable, "500"))
+			}
+			for i := range 3 {
+				r.submit("", fmt.Sprintf("good-%d", i), time.Millisecond, nil)
+			}
+		}
+		good := func() (n int) {
+			for i := range 3 {
+				if a, ok := r.conn.Lane("").Peek(key(fmt.Sprintf("good-%d", i)), uid(fmt.Sprintf("good-%d", i))); ok && a.Err == nil {
+					n++
+				}
+			}
+			return n
+		}
+		for range 30 { // the probe succeeds, and what waits is submitted again
+			submit()
+			pass(time.Second)
+			r.conn.Resume()
+			pass(10 * time.Millisecond)
+			if good() == 3 {
+				break
+			}
+		}
+		if n := good(); n != 3 || time.Since(begin) > 5*time.Second {
+			t.Errorf("%d of 3 good calls were made after %s", n, time.Since(begin))
+		}
+	})
+}
+
+// TestOneEndpointIsRefused has Jira refuse one kind of call as if the credentials were bad, while probes succeed: the
+// others go on.
+func TestOneEndpointIsRefused(t *testing.T) {
+	inBubble(t, connection.Limits{Concurrency: 1}, func(t *testing.T, r *rig) {
+		r.submit("create", "refused-0", time.Millisecond, refused())
+		pass(10 * time.Millisecond)
+		if r.conn.PauseFault() == nil {
+			t.Fatal("the first refusal may be of the credentials: a probe has to tell")
+		}
+		r.conn.Resume()
+		for i := range 20 {
+			r.submit("create", fmt.Sprintf("refused-%d", i+1), time.Millisecond, refused())
+			r.submit("follow", fmt.Sprintf("good-%d", i), time.Millisecond, nil)
+			pass(10 * time.Millisecond)
+			if f := r.conn.PauseFault(); f != nil {
+				t.Fatalf("paused after refusal %d: %v", i+1, f)
+			}
+		}
+		for i := range 20 {
+			if a, ok := r.conn.Lane("follow").Peek(key(fmt.Sprintf("good-%d", i)), uid(fmt.Sprintf("good-%d", i))); !ok || a.Err != nil {
+				t.Errorf("good-%d: %+v", i, a)
+			}
+		}
+		a, ok := r.conn.Lane("create").Peek(key("refused-1"), uid("refused-1"))
+		if !ok || a.RetryAt.Sub(a.At) < 5*time.Minute {
+			t.Errorf("a refused call is retried after %s", a.RetryAt.Sub(a.At))
+		}
+		// The credentials may be revoked later.
+		pass(time.Hour)
+		r.submit("follow", "late", time.Millisecond, refused())
+		pass(10 * time.Millisecond)
+		if r.conn.PauseFault() == nil {
+			t.Error("a refusal long after is not probed")
+		}
+	})
 }

@@ -53,8 +53,9 @@ type Options struct {
 	DashboardURL string
 	// AuditEvery is which query of a JiraIntegration looks for deleted tickets; 0 for the default.
 	AuditEvery int
-	// Controller returns the options of a controller with so many workers; nil for the defaults.
-	Controller func(workers int) crcontroller.Options
+	// Controller returns the options of a controller with so many workers, which retries within a time at the latest; nil
+	// for the defaults.
+	Controller func(workers int, retryWithin time.Duration) crcontroller.Options
 }
 
 // NewOutbox returns the outbox of a manager. All announcers of events share it.
@@ -74,7 +75,9 @@ func NewOutbox(mgr ctrl.Manager, o Options) *outbox.Outbox {
 type registration struct {
 	name    string
 	workers int
-	setup   func(ctrl.Manager, crcontroller.Options) error
+	// probes is set for integrations, whose failed probes are retried.
+	probes bool
+	setup  func(ctrl.Manager, crcontroller.Options) error
 }
 
 // Setup registers the indexes, the connections and the reconcilers with a manager. It sets box.OnEvalError.
@@ -104,29 +107,33 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 	var pending kit.PendingUpdates
 	var known kit.KnownTickets
 	for _, r := range []registration{
-		{v1alpha1.KindSlackIntegration, 64, (&integration.SlackReconciler{
+		{v1alpha1.KindSlackIntegration, 64, true, (&integration.SlackReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder(mgr), Clock: p.clock, Slack: p.slack, Outbox: box,
 			Enqueuer: &p.slackIntegrations, Dial: notification.CountPosts(o.DialSlack),
 		}).SetupWithManager},
-		{v1alpha1.KindJiraIntegration, 64, (&integration.JiraReconciler{
+		{v1alpha1.KindJiraIntegration, 64, true, (&integration.JiraReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder(mgr), Clock: p.clock, Jira: p.jira, Outbox: box,
 			Enqueuer: &p.jiraIntegrations, Dial: o.DialJira, PendingUpdates: &pending, KnownTickets: &known, EnqueueDefect: p.defects.Enqueue,
 			AuditEvery: o.AuditEvery, LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout,
 		}).SetupWithManager},
-		{v1alpha1.KindNotificationRule, 4, (&notificationrule.Reconciler{
+		{v1alpha1.KindNotificationRule, 4, false, (&notificationrule.Reconciler{
 			Client: mgr.GetClient(), Recorder: recorder(mgr), Outbox: box, Stats: stats,
 		}).SetupWithManager},
-		{v1alpha1.KindDefect, 12, (&defect.Reconciler{
+		{v1alpha1.KindDefect, 12, false, (&defect.Reconciler{
 			Client: mgr.GetClient(), Recorder: recorder(mgr), Clock: p.clock, Outbox: box, Jira: p.jira, Enqueuer: &p.defects,
 			LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout, PendingUpdates: &pending, KnownTickets: &known, DashboardURL: o.DashboardURL,
 		}).SetupWithManager},
 		// Two, because they record what was done: more would keep the API server from storing what is new.
-		{v1alpha1.KindNotification, 2, notifications.SetupWithManager},
-		{"test runs", 4, (&run.Reconciler{
+		{v1alpha1.KindNotification, 2, false, notifications.SetupWithManager},
+		{"test runs", 4, false, (&run.Reconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: p.clock, Outbox: box,
 		}).SetupWithManager},
 	} {
-		if err := r.setup(mgr, o.Controller(r.workers)); err != nil {
+		within := retryWithin
+		if r.probes {
+			within = probeWithin
+		}
+		if err := r.setup(mgr, o.Controller(r.workers, within)); err != nil {
 			return fmt.Errorf("setting up the controller of %s: %w", r.name, err)
 		}
 	}
@@ -137,11 +144,19 @@ func recorder(mgr ctrl.Manager) events.EventRecorder {
 	return mgr.GetEventRecorder("voiceai-integrations")
 }
 
-// controllerOptions returns the options of a controller with so many workers.
-func controllerOptions(workers int) crcontroller.Options {
+const (
+	// retryWithin bounds the delay between retries after failures of the API server.
+	retryWithin = 5 * time.Minute
+	// probeWithin bounds the delay between probes that fail: work resumes soon after the other side works again, however
+	// long it was away.
+	probeWithin = 20 * time.Second
+)
+
+// controllerOptions returns the options of a controller with so many workers, which retries within a time at the latest.
+func controllerOptions(workers int, within time.Duration) crcontroller.Options {
 	return crcontroller.Options{
 		MaxConcurrentReconciles: workers,
-		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, 5*time.Minute),
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, within),
 		ReconciliationTimeout:   2 * time.Minute,
 	}
 }

@@ -97,7 +97,7 @@ func (w *world) run(leaderSince time.Time) {
 		NotificationRetention: 2 * time.Hour,
 		DashboardURL:          "https://voice.example.com/",
 		AuditEvery:            2,
-		Controller: func(int) crcontroller.Options {
+		Controller: func(int, time.Duration) crcontroller.Options {
 			return crcontroller.Options{
 				MaxConcurrentReconciles: 4, SkipNameValidation: &skipNames,
 				RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, time.Second),

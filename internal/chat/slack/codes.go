@@ -52,7 +52,6 @@ var codes = map[string]meaning{
 	"token_revoked":           badToken,
 	"token_expired":           badToken,
 	"ekm_access_denied":       badToken,
-	"no_permission":           badToken,
 	"org_login_required":      badToken,
 	"team_access_not_granted": badToken,
 	"missing_scope": {fault.Unauthorized, fault.Connection, "The bot token lacks a scope",
@@ -66,6 +65,7 @@ var codes = map[string]meaning{
 	"invalid_token":   badWebhook,
 
 	"action_prohibited":                        notAllowed,
+	"no_permission":                            notAllowed,
 	"posting_to_general_channel_denied":        notAllowed,
 	"restricted_action":                        notAllowed,
 	"restricted_action_read_only_channel":      notAllowed,
