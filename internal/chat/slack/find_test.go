@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ type manyPages struct {
 	// interrupt answers a call that is not allowed.
 	interrupt func(http.ResponseWriter)
 
+	mu      sync.Mutex // guards the fields below, and those above once a request was sent
 	calls   map[string]int
 	allowed map[string]int
 	// fresh are the delivery IDs of messages that were posted after the first page was read, by timestamp.
@@ -49,6 +51,8 @@ func (m *manyPages) dial() chat.Poster {
 }
 
 func (m *manyPages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	method := r.URL.Path
 	m.calls[method]++
 	if m.allowed[method]++; m.allowed[method] > m.perMinute {
@@ -117,8 +121,10 @@ func (m *manyPages) find(p chat.Poster, channel, thread string, between func()) 
 		if f := fault.From(err); errors.Is(err, chat.ErrUnsupported) || f.Kind != fault.RateLimited && f.Kind != fault.Unavailable {
 			m.t.Fatal(err)
 		}
+		m.mu.Lock()
 		between()
 		m.allow()
+		m.mu.Unlock()
 	}
 	m.t.Fatalf("after an hour and %v calls: nothing found", m.calls)
 	return nil
@@ -151,6 +157,8 @@ func TestReadsGoOn(t *testing.T) {
 				if _, ok := found[c.found]; !ok && c.found != "" {
 					t.Errorf("found %v, want %s", found, c.found)
 				}
+				m.mu.Lock()
+				defer m.mu.Unlock()
 				if calls := m.calls[c.method]; calls > c.calls {
 					t.Errorf("%d calls, want %d at most", calls, c.calls)
 				}
@@ -190,8 +198,10 @@ func TestReadBeginsAgain(t *testing.T) {
 		t.Errorf("with an expired cursor: found %v, want 4 messages", found)
 	}
 	for i, since := range []int64{1999, 500} {
+		m.mu.Lock()
 		m.allow()
 		m.perMinute = 1 + 9*i
+		m.mu.Unlock()
 		found, err := p.Find(t.Context(), "C1", "", time.Unix(since, 0))
 		if isLimited := fault.Is(err, fault.RateLimited); since == 500 && (isLimited || len(found) != 4) {
 			t.Errorf("since %d: found %v, %v, want 4 messages", since, found, err)
