@@ -64,8 +64,9 @@ var codes = map[string]meaning{
 	"team_disabled":   badWebhook,
 	"invalid_token":   badWebhook,
 
+	"no_permission": {fault.Unauthorized, fault.Endpoint, "The bot token may not post to channel %s",
+		"Invite the bot with /invite, and check the scopes of the app."},
 	"action_prohibited":                        notAllowed,
-	"no_permission":                            notAllowed,
 	"posting_to_general_channel_denied":        notAllowed,
 	"restricted_action":                        notAllowed,
 	"restricted_action_read_only_channel":      notAllowed,

@@ -99,6 +99,7 @@ func TestBotFaults(t *testing.T) {
 		"bot not in channel":  {refusal("not_in_channel"), want{fault.NotFound, fault.Endpoint, 0, "Invite it with /invite."}},
 		"archived":            {refusal("is_archived"), want{fault.NotFound, fault.Endpoint, 0, "Channel #alerts is archived (is_archived)."}},
 		"wrong token":         {refusal("invalid_auth"), want{fault.Unauthorized, fault.Connection, 0, "put its new token into the Secret"}},
+		"no permission":       {refusal("no_permission"), want{fault.Unauthorized, fault.Endpoint, 0, "may not post to channel #alerts"}},
 		"revoked token":       {refusal("token_revoked"), want{fault.Unauthorized, fault.Connection, 0, "token_revoked"}},
 		"unknown error":       {refusal("something_new"), want{fault.Invalid, fault.Item, 0, "something_new"}},
 		"limited, by code":    {refusal("ratelimited"), want{fault.RateLimited, fault.Endpoint, 0, "rate-limiting"}},

@@ -46,6 +46,8 @@ func TestCreateFaults(t *testing.T) {
 		"wrong token":   {401, html, "<html>", fault.Unauthorized, fault.Connection, "", 0, "put it into the Secret"},
 		"captcha": {401, map[string]string{"X-Authentication-Denied-Reason": "CAPTCHA_CHALLENGE"}, "",
 			fault.Unauthorized, fault.Connection, "", 0, "CAPTCHA_CHALLENGE"},
+		"no scope": {401, nil, `{"code":401,"message":"Unauthorized; scope does not match"}`,
+			fault.Unauthorized, fault.Endpoint, "", 0, "lacks a scope that this call needs (401): Unauthorized; scope does not match. Create"},
 		"no permission":     {403, nil, `{"errorMessages":["no right"]}`, fault.Unauthorized, fault.Item, "", 0, "no right"},
 		"not found":         {404, nil, `{"errorMessages":["Issue does not exist"]}`, fault.NotFound, fault.Item, "", 0, "Issue does not exist"},
 		"conflict":          {409, nil, "", fault.Ambiguous, fault.Item, "", 0, "409"},

@@ -22,6 +22,9 @@ import (
 // maxError bounds how much of an error's body is read.
 const maxError = 64 << 10
 
+// scopeMismatch is part of the answer to a call for which a token lacks the scope. Other calls may be allowed.
+const scopeMismatch = "scope does not match"
+
 // checkURL is the advice for an answer that is not Jira's.
 const checkURL = "Check apiURL, and whether a proxy is in between."
 
@@ -59,6 +62,11 @@ func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 	explanation, fields := explain(res)
 	advice := ""
 	switch {
+	case code == http.StatusUnauthorized && strings.Contains(explanation, scopeMismatch):
+		f.Kind = fault.Unauthorized
+		f.Scope = fault.Endpoint
+		f.Message = "The token lacks a scope that this call needs"
+		advice = "Create a token with the scopes of the documentation and put it into the Secret."
 	case code == http.StatusUnauthorized:
 		f.Kind = fault.Unauthorized
 		f.Scope = fault.Connection
@@ -128,6 +136,7 @@ func explain(res *jira.Response) (explanation string, fields map[string]string) 
 		return "", nil
 	}
 	var body struct {
+		Message       string
 		ErrorMessages []string
 		Errors        map[string]json.RawMessage
 	}
@@ -139,6 +148,9 @@ func explain(res *jira.Response) (explanation string, fields map[string]string) 
 		return "", nil
 	}
 	parts := slices.Clone(body.ErrorMessages)
+	if body.Message != "" { // of Atlassian's gateway
+		parts = append(parts, body.Message)
+	}
 	if len(body.Errors) > 0 {
 		fields = map[string]string{}
 	}
