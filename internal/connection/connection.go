@@ -54,16 +54,14 @@ type Connection[C, R any] struct {
 	deleted bool
 	limiter *rate.Limiter
 	lanes   map[string]*Lane[C, R]
-	running int
-	// failures counts failed calls in a row, failurePauses the pauses because of them since a call last succeeded.
-	failures      int
-	failurePauses int
-	// acceptedAt is when a probe succeeded after a call was refused as if the credentials were bad.
+	// endpoints has the health of each endpoint that was called, by name.
+	endpoints map[string]*endpoint
+	// acceptedAt is when a probe was accepted after a call was refused.
 	acceptedAt time.Time
-	// unresolved is the failure that led to the latest of these pauses.
-	unresolved *fault.Fault
-	// probeFailing is set while the latest probe failed but calls are still made.
-	probeFailing bool
+	// probeFailures counts the failed probes in a row.
+	probeFailures int
+	// probeRequested is set when calls failed, until the next probe.
+	probeRequested bool
 }
 
 // Lane returns the lane of a name, such as a channel. It makes the lane if there is none.
@@ -102,22 +100,24 @@ func (c *Connection[C, R]) Version() string {
 }
 
 // Connect replaces the client. version identifies the spec and Secret that it was made from: a new version also
-// replaces the limits and resets the failures. Connect does not end a pause, Resume does.
+// replaces the limits and ends all trials. Connect does not end a pause, Resume does.
 func (c *Connection[C, R]) Connect(client C, version string, limits Limits) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.client.Store(&client)
 	c.deleted = false
-	c.probeFailing = false
+	c.probeFailures = 0
+	c.probeRequested = false
 	if c.version == version {
 		return
 	}
 	c.version = version
 	c.limits = limits
-	c.failures = 0
-	c.failurePauses = 0
 	c.acceptedAt = time.Time{}
-	c.unresolved = nil
+	for _, ep := range c.endpoints {
+		ep.failures = 0
+		ep.trouble = nil
+	}
 	c.limiter = newLimiter(limits.PerSecond, limits.Burst)
 	for _, l := range c.lanes {
 		l.applyLimits(limits)

@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -32,43 +33,68 @@ func (l *Lane[C, R]) dispatch() {
 		return
 	}
 	now := c.clock.Now()
-	for len(l.queue) > 0 && l.running < l.concurrency && (c.failurePauses == 0 || c.running == 0) {
-		if l.queue[0].Call == nil { // forgotten or withdrawn
-			l.queue = l.queue[1:]
-			continue
+	for len(l.queue) > 0 && l.queue[0].Call == nil { // forgotten or withdrawn
+		l.queue = l.queue[1:]
+	}
+	for l.running < l.concurrency {
+		i := l.next(now)
+		if i < 0 {
+			return
 		}
-		next := l.next()
-		e := l.queue[next]
+		e := l.queue[i]
 		if wait := l.reserve(now, e.Unmetered); wait > 0 {
 			l.dispatchAfter(wait)
 			return
 		}
-		if next == 0 {
-			l.queue = l.queue[1:]
-		} else {
-			l.queue = slices.Delete(l.queue, next, next+1)
-		}
+		l.remove(i)
 		l.running++
-		c.running++
+		ep := c.endpoint(e.Endpoint)
+		e.isTrial = ep.trouble != nil
+		ep.trying = ep.trying || e.isTrial
 		e.state = started
 		c.calls.Add(1)
 		go l.run(e)
 	}
 }
 
-// next returns the index of the call whose turn it is. After a pause because of failures it is one that failed the least
-// often: what failed before may fail for what it is, and hold up what would not.
-func (l *Lane[C, R]) next() int {
-	if l.conn.failurePauses == 0 {
-		return 0
-	}
-	best := 0
+// next returns the index of the call whose turn it is, or -1. Calls to an endpoint that is on trial are left out until a
+// trial is due. Then the one goes first that has failed least often.
+func (l *Lane[C, R]) next(now time.Time) int {
+	trial := -1
 	for i, e := range l.queue {
-		if e.Call != nil && e.attempts < l.queue[best].attempts {
-			best = i
+		if e.Call == nil {
+			continue
+		}
+		ep := l.conn.endpoint(e.Endpoint)
+		switch {
+		case ep.trouble == nil && trial < 0:
+			return i
+		case ep.trouble == nil || !ep.isTrialDue(now):
+		case trial < 0 || e.attempts < l.queue[trial].attempts:
+			trial = i
 		}
 	}
-	return best
+	return trial
+}
+
+// remove removes a call from the queue.
+func (l *Lane[C, R]) remove(i int) {
+	if i == 0 {
+		l.queue = l.queue[1:]
+		return
+	}
+	l.queue = slices.Delete(l.queue, i, i+1)
+}
+
+// fewestAttempts returns how often the call was made of those that wait that was made least often.
+func (l *Lane[C, R]) fewestAttempts() int {
+	fewest := math.MaxInt
+	for _, e := range l.queue {
+		if e.Call != nil {
+			fewest = min(fewest, e.attempts)
+		}
+	}
+	return fewest
 }
 
 func (l *Lane[C, R]) dispatchAfter(d time.Duration) {
@@ -125,7 +151,8 @@ func (l *Lane[C, R]) run(e *entry[C, R]) {
 	slowTimer := c.clock.AfterFunc(slowAfter, func() { l.markSlow(e) })
 	var result R
 	err := c.fence()
-	if err == nil {
+	isFenced := err != nil
+	if !isFenced {
 		result, err = e.Call(c.ctx, *c.client.Load())
 	}
 	slowTimer.Stop()
@@ -133,22 +160,23 @@ func (l *Lane[C, R]) run(e *entry[C, R]) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l.running--
-	c.running--
 	e.attempts++
 	e.state = done
 	e.reportedPause = nil
 	e.answer = Answer[R]{Done: true, Result: result, Err: err, At: c.clock.Now(), Attempts: e.attempts}
-	reported := fault.From(err)
-	if f := c.inScope(reported); f != nil {
-		if f != reported { // what this lane calls is refused, and what others call is not
-			l.heldUntil = c.clock.Now().Add(maxFailurePause)
-		}
-		e.answer.RetryAt = c.retryAt(f, e.attempts)
+	c.endTrial(e)
+	if !isFenced {
+		c.observe(e, err)
+	}
+	if f := fault.From(err); f != nil {
+		e.answer.RetryAt = c.retryAt(e, f)
 		if f.Kind == fault.RateLimited && f.Scope == fault.Endpoint {
 			l.hold(e.answer.RetryAt)
 		}
+		if e.isStalled() && isShared(f) {
+			e.answer.Err = stalled(f)
+		}
 	}
-	c.observe(err)
 	l.dispatch()
 	c.enqueue(e.Key)
 }

@@ -42,9 +42,9 @@ func TestIsSameCause(t *testing.T) {
 
 func TestBackoff(t *testing.T) {
 	for failures, want := range map[int]time.Duration{
-		1: time.Second, 2: 2 * time.Second, 9: 256 * time.Second, 10: 5 * time.Minute, 11: 5 * time.Minute, 1000: 5 * time.Minute,
+		1: time.Second, 2: 2 * time.Second, 9: 256 * time.Second, 11: 1024 * time.Second, 12: 1024 * time.Second, 1000: 1024 * time.Second,
 	} {
-		if got := backoff(failures); got != want {
+		if got := backoff(time.Second, failures); got != want {
 			t.Errorf("after %d failures: %s, want %s", failures, got, want)
 		}
 	}
@@ -53,27 +53,42 @@ func TestBackoff(t *testing.T) {
 // TestRetryAt covers the range from which the time of a retry is drawn.
 func TestRetryAt(t *testing.T) {
 	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	c := &Connection[string, string]{clock: testingclock.NewFakeClock(begin)}
+	type failed = entry[string, string]
+	refused := fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection}
+	ambiguous := fault.Fault{Kind: fault.Ambiguous}
 	for name, test := range map[string]struct {
+		entry    failed
 		fault    fault.Fault
-		attempts int
+		paused   bool
 		min, max time.Duration
 	}{
-		"the first failure":         {fault.Fault{}, 1, 500 * time.Millisecond, time.Second},
-		"the third failure":         {fault.Fault{}, 3, 2 * time.Second, 4 * time.Second},
-		"a conflict":                {fault.Fault{Kind: fault.Conflict}, 1, 500 * time.Millisecond, time.Second},
-		"with Retry-After":          {fault.Fault{RetryAfter: time.Minute}, 1, time.Minute, time.Minute},
-		"rate limited":              {fault.Fault{Kind: fault.RateLimited}, 1, 30 * time.Second, 30 * time.Second},
-		"invalid":                   {fault.Fault{Kind: fault.Invalid}, 1, 20 * time.Minute, 30 * time.Minute},
-		"not found":                 {fault.Fault{Kind: fault.NotFound}, 1, 5 * time.Minute, 450 * time.Second},
-		"unauthorized":              {fault.Fault{Kind: fault.Unauthorized}, 1, 5 * time.Minute, 450 * time.Second},
-		"refused by the endpoint":   {fault.Fault{Kind: fault.NotFound, Scope: fault.Endpoint}, 1, 5 * time.Minute, 450 * time.Second},
-		"refused with connection":   {fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection}, 1, 0, 0},
-		"a quota of the connection": {fault.Fault{Kind: fault.RateLimited, Scope: fault.Connection, RetryAfter: 1}, 1, 0, 0},
+		"the first failure":           {failed{attempts: 1}, fault.Fault{}, false, 500 * time.Millisecond, time.Second},
+		"the third failure":           {failed{attempts: 3}, fault.Fault{}, false, 2 * time.Second, 4 * time.Second},
+		"the hundredth failure":       {failed{attempts: 100}, fault.Fault{}, false, 10 * time.Second, 20 * time.Second},
+		"the first of its own":        {failed{attempts: 2, ownFailures: 1}, fault.Fault{}, false, 5 * time.Second, 10 * time.Second},
+		"the third of its own":        {failed{attempts: 9, ownFailures: 3}, fault.Fault{}, false, 20 * time.Second, 40 * time.Second},
+		"the fourth of its own":       {failed{attempts: 9, ownFailures: 4}, fault.Fault{}, false, 20 * time.Minute, 30 * time.Minute},
+		"the fourth doubt of its own": {failed{ownFailures: 4}, ambiguous, false, 20 * time.Minute, 30 * time.Minute},
+		"a conflict":                  {failed{attempts: 1}, fault.Fault{Kind: fault.Conflict}, false, 500 * time.Millisecond, time.Second},
+		"the hundredth conflict":      {failed{attempts: 100}, fault.Fault{Kind: fault.Conflict}, false, 150 * time.Second, 5 * time.Minute},
+		"with Retry-After":            {failed{attempts: 1}, fault.Fault{RetryAfter: time.Minute}, false, time.Minute, time.Minute},
+		"with a long Retry-After":     {failed{attempts: 1}, fault.Fault{RetryAfter: 2 * time.Hour}, false, time.Hour, time.Hour},
+		"rate limited":                {failed{}, fault.Fault{Kind: fault.RateLimited}, false, 30 * time.Second, 30 * time.Second},
+		"invalid":                     {failed{}, fault.Fault{Kind: fault.Invalid}, false, 20 * time.Minute, 30 * time.Minute},
+		"not found":                   {failed{}, fault.Fault{Kind: fault.NotFound}, false, 5 * time.Minute, 450 * time.Second},
+		"unauthorized":                {failed{}, fault.Fault{Kind: fault.Unauthorized}, false, 5 * time.Minute, 450 * time.Second},
+		"refused by the endpoint":     {failed{}, fault.Fault{Kind: fault.NotFound, Scope: fault.Endpoint}, false, 5 * time.Minute, 450 * time.Second},
+		"refused with a pause":        {failed{}, refused, true, 0, 0},
+		"refused without a pause":     {failed{}, refused, false, 5 * time.Minute, 450 * time.Second},
+		"a quota of the connection":   {failed{}, fault.Fault{Kind: fault.RateLimited, Scope: fault.Connection, RetryAfter: 1}, true, 0, 0},
 	} {
+		c := &Connection[string, string]{clock: testingclock.NewFakeClock(begin)}
+		if test.paused {
+			c.pause.Store(&pause{fault: &test.fault})
+		}
 		least, most := time.Duration(1<<62), time.Duration(0)
 		for range 1000 {
-			d := c.retryAt(&test.fault, test.attempts).Sub(begin)
+			d := c.retryAt(&test.entry, &test.fault).Sub(begin)
 			least, most = min(least, d), max(most, d)
 		}
 		spread := test.max - test.min
@@ -84,8 +99,20 @@ func TestRetryAt(t *testing.T) {
 			t.Errorf("%s: between %s and %s only", name, least, most)
 		}
 	}
-	if at := c.retryAt(fault.New(fault.Ambiguous, "timeout"), 1); !at.IsZero() {
-		t.Errorf("an ambiguous call is made again at %s", at)
+	c := &Connection[string, string]{clock: testingclock.NewFakeClock(begin)}
+	if at := c.retryAt(&failed{attempts: 1}, &ambiguous); !at.IsZero() {
+		t.Errorf("a call in doubt is made again at %s", at)
+	}
+}
+
+func TestTrialGap(t *testing.T) {
+	for failing, want := range map[time.Duration]time.Duration{
+		0: time.Second, 20 * time.Second: time.Second, time.Minute: 3 * time.Second, 10 * time.Minute: 20 * time.Second,
+		48 * time.Hour: 20 * time.Second,
+	} {
+		if got := trialGap(failing); got != want {
+			t.Errorf("after %s: %s, want %s", failing, got, want)
+		}
 	}
 }
 

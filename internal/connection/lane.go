@@ -36,22 +36,35 @@ type Lane[C, R any] struct {
 // Submit returns the answer to the call of an object, and queues the call if there is none. The object is enqueued
 // when the answer changes. A waiting call is replaced by the submitted one. A call that succeeded is not made again
 // before Forget, unless the operation is another one. A call that failed is, once its version changes or RetryAt has
-// come.
+// come; one that ended in doubt, once Doubt changes too.
 func (l *Lane[C, R]) Submit(r Request[C, R]) Answer[R] {
 	c := l.conn
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l = c.lane(l.name) // l itself, unless it was dropped as idle
 	e := l.entryFor(r)
-	if e.isRetryDue(r.Version, c.clock.Now()) {
+	if e.isRetryDue(&r, c.clock.Now()) {
 		e.state = queued
-		l.queue = append(l.queue, e)
+		l.enqueue(e, r.First)
+	}
+	if e.Version != r.Version { // another input may succeed
+		e.failing = false
+		e.ownFailures = 0
 	}
 	if e.state == queued {
 		e.Request = r
 		l.dispatch()
 	}
-	return e.answerDuring(c.pause.Load())
+	return e.answerDuring(c.pauseFor(e))
+}
+
+// enqueue adds a call to the queue. The caller holds conn.mu.
+func (l *Lane[C, R]) enqueue(e *entry[C, R], first bool) {
+	if first {
+		l.queue = slices.Insert(l.queue, 0, e)
+	} else {
+		l.queue = append(l.queue, e)
+	}
 }
 
 // entryFor returns the entry of a request's object. It queues a new entry if there is none, or if it is about another
@@ -65,11 +78,7 @@ func (l *Lane[C, R]) entryFor(r Request[C, R]) *entry[C, R] {
 	}
 	e := &entry[C, R]{}
 	l.entries[r.Key] = e
-	if r.First {
-		l.queue = slices.Insert(l.queue, 0, e)
-	} else {
-		l.queue = append(l.queue, e)
-	}
+	l.enqueue(e, r.First)
 	return e
 }
 

@@ -280,6 +280,27 @@ func TestFirstAndUnmetered(t *testing.T) {
 	})
 }
 
+// TestFirstAgain makes sure that a call that goes first does so too when it is retried.
+func TestFirstAgain(t *testing.T) {
+	inBubble(t, connection.Limits{LanePerSecond: 1, LaneBurst: 1}, func(t *testing.T, r *rig) {
+		submit := func(err error) {
+			q := r.request("digest", 0, err)
+			q.First = true
+			r.conn.Lane("").Submit(q)
+		}
+		submit(down())
+		pass(1100 * time.Millisecond) // it is due
+		for _, n := range []string{"a", "b", "c"} {
+			r.submit("", n, 0, nil)
+		}
+		submit(nil)
+		pass(10 * time.Second)
+		if got := r.called(); !slices.Equal(got, []string{"digest", "a", "digest", "b", "c"}) {
+			t.Errorf("called in the order %s", got)
+		}
+	})
+}
+
 func TestCapacity(t *testing.T) {
 	for _, c := range []struct {
 		perSecond float64

@@ -9,26 +9,14 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
-// pauseAfter is the number of failures in a row after which a connection is paused and probed. Without the pause
-// every waiting object would try it.
-const pauseAfter = 5
-
-const (
-	// maxFailurePause is the longest pause because of failures: work resumes soon after Slack or Jira works again, however
-	// long it was away.
-	maxFailurePause = 20 * time.Second
-	// acceptedFor is how long a probe that succeeded after a refusal shows that the refusal concerned the call alone.
-	acceptedFor = 10 * time.Minute
-)
-
 // pause is the reason why no calls are made.
 type pause struct {
 	fault *fault.Fault
 	at    time.Time
 	// quiet hides a pause from its objects and the status, such as the one before the first probe.
 	quiet bool
-	// afterFailures marks a pause because calls failed in a row.
-	afterFailures bool
+	// afterRefusal marks a pause because a call was refused. A probe decides whether all are.
+	afterRefusal bool
 	// resuming marks a pause that ends by itself.
 	resuming bool
 }
@@ -49,8 +37,8 @@ func (c *Connection[C, R]) Pause(f *fault.Fault) {
 	c.enqueueAll(c.setPause(&pause{fault: f}))
 }
 
-// Resume lets calls start again. After a pause because of failures, one call is tried first. Each time that fails,
-// the pause gets longer, even if a probe succeeds in between. Resume does nothing before Connect.
+// Resume lets calls start again after a probe was accepted. What failed because of the connection is due. Resume does
+// nothing before Connect.
 func (c *Connection[C, R]) Resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,28 +46,10 @@ func (c *Connection[C, R]) Resume() {
 	if c.client.Load() == nil || p == nil || p.resuming {
 		return
 	}
-	if p.afterFailures && p.fault.Kind.Permanent() { // a probe succeeded all the same
-		c.acceptedAt = c.clock.Now()
-	}
-	if c.failurePauses > 1 && p.afterFailures {
-		if wait := p.at.Add(min(backoff(c.failurePauses-1), maxFailurePause)).Sub(c.clock.Now()); wait > 0 {
-			p.resuming = true
-			c.clock.AfterFunc(wait, func() { c.resumeFrom(p) })
-			return
-		}
+	if now := c.clock.Now(); p.afterRefusal && now.Sub(p.at) < acceptedFor { // a probe that cannot tell takes longer
+		c.acceptedAt = now
 	}
 	c.resume()
-}
-
-// Observe records the result of a call that was made outside the lanes, such as that of a test. What it means for other
-// calls is the same as for a call of a lane. If it succeeded, a pause because of failures ends.
-func (c *Connection[C, R]) Observe(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.observe(err)
-	if p := c.pause.Load(); err == nil && p != nil && p.afterFailures && !c.closing {
-		c.resume()
-	}
 }
 
 // resumeFrom ends the pause p, unless another pause has replaced it.
@@ -92,15 +62,23 @@ func (c *Connection[C, R]) resumeFrom(p *pause) {
 }
 
 func (c *Connection[C, R]) resume() {
-	c.failures = 0
 	c.pause.Store(nil)
+	for _, ep := range c.endpoints {
+		ep.nextTrial = time.Time{}
+	}
+	c.release(func(*entry[C, R]) bool { return true })
 	c.dispatchAll()
 }
 
-func (c *Connection[C, R]) dispatchAll() {
-	for _, l := range c.lanes {
-		l.dispatch()
+// tryPause pauses calls, unless they are paused already, and requests a probe. It reports whether it paused them. The
+// caller holds mu.
+func (c *Connection[C, R]) tryPause(p *pause) bool {
+	if c.pause.Load() != nil {
+		return false
 	}
+	c.enqueueAll(c.setPause(p))
+	c.requestProbe()
+	return true
 }
 
 // PauseFault returns the reason why no calls are made now, or nil.
@@ -122,30 +100,39 @@ func (c *Connection[C, R]) PausedAt() time.Time {
 	return time.Time{}
 }
 
-// UnresolvedFault returns the failure that paused calls, until a call succeeds. It is nil when there is none.
-func (c *Connection[C, R]) UnresolvedFault() *fault.Fault {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.unresolved
-}
-
 // setPause pauses calls and returns the waiting objects that do not know of the cause yet. The caller holds mu.
 func (c *Connection[C, R]) setPause(p *pause) []types.NamespacedName {
 	p.at = c.clock.Now()
 	c.pause.Store(p)
-	now := p.reported()
-	if now == nil {
+	return c.unaware(p.reported(), func(*entry[C, R]) bool { return true })
+}
+
+// unaware returns the objects of the matching calls that wait and do not know the cause yet. The caller holds mu.
+func (c *Connection[C, R]) unaware(cause *fault.Fault, matches func(*entry[C, R]) bool) []types.NamespacedName {
+	if cause == nil {
 		return nil
 	}
 	var waiting []types.NamespacedName
 	for _, l := range c.lanes {
 		for _, e := range l.queue {
-			if e.Call != nil && !isSameCause(e.reportedPause, now) {
+			if e.Call != nil && matches(e) && !isSameCause(e.reportedPause, cause) {
 				waiting = append(waiting, e.Key)
 			}
 		}
 	}
 	return waiting
+}
+
+// pauseFor returns why a call is not made now: the connection's pause, or the trouble of its endpoint. It is nil when the
+// call waits for its turn only. The caller holds mu.
+func (c *Connection[C, R]) pauseFor(e *entry[C, R]) *pause {
+	if p := c.pause.Load(); p != nil {
+		return p
+	}
+	if f := c.endpoint(e.Endpoint).trouble; f != nil {
+		return &pause{fault: f}
+	}
+	return nil
 }
 
 // isSameCause reports whether two pauses have the same cause, so that objects that know of one need not be enqueued
@@ -162,5 +149,5 @@ func isSameCause(a, b *fault.Fault) bool {
 }
 
 func isTransient(f *fault.Fault) bool {
-	return (f.Kind == fault.Unavailable || f.Kind == fault.Ambiguous) && f.Code != v1alpha1.ReasonSuspended
+	return isUnanswered(f) && f.Code != v1alpha1.ReasonSuspended
 }

@@ -67,6 +67,13 @@ func (p *Pool[C, R]) Get(name types.NamespacedName) *Connection[C, R] {
 	return c
 }
 
+// Find returns the connection of an integration, or nil if there is none, such as for an integration that was deleted.
+func (p *Pool[C, R]) Find(name types.NamespacedName) *Connection[C, R] {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.connections[name]
+}
+
 func (p *Pool[C, R]) newConnection(name types.NamespacedName) *Connection[C, R] {
 	o := p.options
 	c := &Connection[C, R]{
@@ -78,6 +85,7 @@ func (p *Pool[C, R]) newConnection(name types.NamespacedName) *Connection[C, R] 
 		enqueueIntegration: func() { o.EnqueueIntegration(name) },
 		limiter:            rate.NewLimiter(rate.Inf, 0),
 		lanes:              map[string]*Lane[C, R]{},
+		endpoints:          map[string]*endpoint{},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.pause.Store(&pause{fault: fault.New(fault.Unavailable, "the integration has not been checked yet"), quiet: true})

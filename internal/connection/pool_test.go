@@ -233,6 +233,21 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// TestFind checks that Find makes no connection.
+func TestFind(t *testing.T) {
+	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+		if r.pool.Find(integrationName) != r.conn {
+			t.Error("did not find the connection")
+		}
+		r.pool.Close(integrationName)
+		for range 2 {
+			if c := r.pool.Find(integrationName); c != nil {
+				t.Errorf("found %v of a deleted integration", c)
+			}
+		}
+	})
+}
+
 // TestCloseAndCreate makes sure that an integration that was created again keeps its connection.
 func TestCloseAndCreate(t *testing.T) {
 	for name, reconcile := range map[string]func(*rig){

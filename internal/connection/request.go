@@ -18,8 +18,12 @@ type Request[C, R any] struct {
 	UID types.UID
 	// Operation names what the call does. A call that succeeded is not made again for the same operation.
 	Operation string
+	// Endpoint names what is called in Slack or Jira: calls that fail for the same reason have the same endpoint.
+	Endpoint string
 	// Version identifies the input of the call. A call that failed is made again when it changes.
 	Version string
+	// Doubt identifies the doubt that the call resolves. A call that ended in doubt is not made again before it changes.
+	Doubt string
 	// Unmetered exempts the call from the rate limits, such as one that rarely makes a request.
 	Unmetered bool
 	// First puts the call in front of those that wait, such as a digest that replaces them.
@@ -36,7 +40,7 @@ type Answer[R any] struct {
 	At     time.Time
 	// Attempts counts the calls made for this operation since the object was last forgotten.
 	Attempts int
-	// RetryAt is when a failed call is made again on request. It is zero if it is not, unless Version changes.
+	// RetryAt is when a failed call is made again on request. It is zero if it is not, unless Version or Doubt changes.
 	RetryAt time.Time
 	// Retrying is set while a failed call is being made again. Err is its last failure, which was returned before.
 	Retrying bool
@@ -54,6 +58,13 @@ type entry[C, R any] struct {
 	answer   Answer[R]
 	// reportedPause is the Pause of the last answer that the object got.
 	reportedPause *fault.Fault
+	// isTrial is set while the call in flight is the trial of its endpoint.
+	isTrial bool
+	// failing is set from a first failure on that may be the endpoint's. othersBefore is how many calls the endpoint had
+	// answered by then, ownFailures how often the call has failed since others were answered.
+	failing      bool
+	othersBefore int
+	ownFailures  int
 }
 
 type entryState int
@@ -76,15 +87,21 @@ func (e *entry[C, R]) isInFlight() bool {
 	return e.isRunning() || e.state == done && (e.answer.Err == nil || fault.Is(e.answer.Err, fault.Ambiguous))
 }
 
-// isRetryDue reports whether a call that failed is to be made again for a version of its input.
-func (e *entry[C, R]) isRetryDue(version string, now time.Time) bool {
-	if e.state != done || e.answer.Err == nil {
+// isRetryDue reports whether a call that failed is to be made again for a request.
+func (e *entry[C, R]) isRetryDue(r *Request[C, R], now time.Time) bool {
+	switch {
+	case e.state != done || e.answer.Err == nil:
 		return false
+	case e.Version != r.Version:
+		return true
+	case fault.Is(e.answer.Err, fault.Ambiguous):
+		return e.Doubt != r.Doubt && !now.Before(e.answer.RetryAt)
+	default:
+		return !e.answer.RetryAt.IsZero() && !now.Before(e.answer.RetryAt)
 	}
-	return e.Version != version || !e.answer.RetryAt.IsZero() && !now.Before(e.answer.RetryAt)
 }
 
-// answerDuring returns the answer for the object. p is the connection's current pause, if any.
+// answerDuring returns the answer for the object. p is why the call is not made now, if it is not.
 func (e *entry[C, R]) answerDuring(p *pause) Answer[R] {
 	switch {
 	case e.state == done:

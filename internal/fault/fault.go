@@ -56,7 +56,7 @@ const (
 // Fault is a classified failure. Its text is for users and never contains a secret.
 type Fault struct {
 	Kind Kind
-	// Scope is what else the failure stops. An Unauthorized fault stops the whole connection.
+	// Scope is what else the failure stops, as far as the answer tells.
 	Scope Scope
 	// Code is the other side's code for the failure, such as channel_not_found or 503. It may be empty.
 	Code string
@@ -70,6 +70,8 @@ type Fault struct {
 	RetryAfter time.Duration
 	// MaxAttempts is how often a request may be made that fails like this; 0 if it is not limited.
 	MaxAttempts int
+	// Persistent is set when the same request failed again and again although others succeeded.
+	Persistent bool
 	// Err is the cause, if users may see it.
 	Err error
 }

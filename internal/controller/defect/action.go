@@ -25,6 +25,8 @@ type jiraCall = connection.Call[connection.JiraClient, ticket.Ticket]
 type ticketAction struct {
 	// id identifies the action. What succeeded is not done again under the same id.
 	id string
+	// endpoint is what is called in Jira.
+	endpoint string
 	// progress is what the status says while the action is under way; empty when it says nothing.
 	progress string
 	// reads is set when the call reads the ticket: when Jira does not find it, the ticket is gone.
@@ -68,7 +70,7 @@ func unlessGone(j *v1alpha1.DefectTicket, call jiraCall) jiraCall {
 func (r *Reconciler) read(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, id string, done func()) *ticketAction {
 	ticketID := idOf(d.Status.Jira)
 	return &ticketAction{
-		id: id, reads: true,
+		id: id, endpoint: "ReadIssue", reads: true,
 		call: func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) { return c.Get(ctx, ticketID) },
 		record: func(t ticket.Ticket, at time.Time) {
 			lifecycle.FromJira(d, i.Spec.States, t, true, at)
@@ -92,7 +94,8 @@ func (r *Reconciler) move(s *scope, i *v1alpha1.JiraIntegration, regression bool
 	object := objectOf(d)
 	before := j.Status
 	return &ticketAction{
-		id: fmt.Sprintf("move/%s/%d", j.MoveTo, changeNumber(d)), progress: fmt.Sprintf("%s is being moved to %s", j.Key, j.MoveTo),
+		id: fmt.Sprintf("move/%s/%d", j.MoveTo, changeNumber(d)), endpoint: connection.ActionMove,
+		progress: fmt.Sprintf("%s is being moved to %s", j.Key, j.MoveTo),
 		call: func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
 			t, err := c.Move(ctx, id, target)
 			if err == nil && !strings.EqualFold(t.Status, before) {
@@ -126,7 +129,8 @@ func (r *Reconciler) comment(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, re
 	object := objectOf(d)
 	key := j.Key
 	return &ticketAction{
-		id: commentPrefix + c.Ref, progress: fmt.Sprintf("A comment on another occurrence is being added to %s", key),
+		id: commentPrefix + c.Ref, endpoint: connection.ActionComment,
+		progress: fmt.Sprintf("A comment on another occurrence is being added to %s", key),
 		call: func(ctx context.Context, client connection.JiraClient) (ticket.Ticket, error) {
 			err := client.Comment(ctx, id, c)
 			record.Add(connection.ActionComment, object, key, err)
@@ -149,7 +153,7 @@ func (r *Reconciler) link(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, url s
 	object := objectOf(d)
 	key := j.Key
 	return &ticketAction{
-		id: "link/" + url, optional: true,
+		id: "link/" + url, endpoint: connection.ActionLink, optional: true,
 		call: func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
 			err := c.Link(ctx, id, link)
 			record.Add(connection.ActionLink, object, key, err)

@@ -111,17 +111,19 @@ func TestCreateTicketWithoutRefusedFields(t *testing.T) {
 	}
 }
 
+// wantingTicket makes the Defect of a test one that gets a ticket.
+func wantingTicket(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration) {
+	d.Status.Jira = nil
+	d.Status.Events = []v1alpha1.EventID{"u1.created"}
+	d.Spec.Category = v1alpha1.CategoryDefect
+	i.Spec.Default = true
+	i.Spec.AutoCreate = &v1alpha1.JiraAutoCreate{Enabled: true}
+}
+
 // TestRefusedTicketIsRetried checks that a refused ticket is not tried again and again, but when a person requests it, and
 // when the probe finds that Jira asks for something else.
 func TestRefusedTicketIsRetried(t *testing.T) {
-	automatic := func(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration) {
-		d.Status.Jira = nil
-		d.Status.Events = []v1alpha1.EventID{"u1.created"}
-		d.Spec.Category = v1alpha1.CategoryDefect
-		i.Spec.Default = true
-		i.Spec.AutoCreate = &v1alpha1.JiraAutoCreate{Enabled: true}
-	}
-	follow(t, nil, automatic, func(f *follower) {
+	follow(t, nil, wantingTicket, func(f *follower) {
 		required := true
 		f.jira.OnCreate(func(ticket.Draft) error {
 			if required {

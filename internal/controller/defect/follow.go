@@ -57,6 +57,7 @@ func (r *Reconciler) followTicket(ctx context.Context, s *scope) *kit.Outcome {
 		Key:       key,
 		UID:       d.UID,
 		Operation: action.id,
+		Endpoint:  action.endpoint,
 		Version:   fmt.Sprintf("%d/%s", integration.Generation, updatedTime(j)),
 		Call:      action.callFor(j),
 	}))

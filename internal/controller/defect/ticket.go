@@ -49,8 +49,9 @@ func (r *Reconciler) fileTicket(ctx context.Context, s *scope) *kit.Outcome {
 	}
 	name := client.ObjectKeyFromObject(integration)
 	lane := r.Jira.Get(name).Lane(createLane)
-	if a, ok := lane.Peek(key, d.UID); ok && fault.Is(a.Err, fault.Ambiguous) {
-		if o := s.recordDoubt(integration, a, r.settleTime(integration)); o != nil {
+	last, answered := lane.Peek(key, d.UID)
+	if answered && fault.Is(last.Err, fault.Ambiguous) {
+		if o := s.recordDoubt(integration, last, r.settleTime(integration)); o != nil {
 			return s.notTicketed(o)
 		}
 	}
@@ -60,6 +61,9 @@ func (r *Reconciler) fileTicket(ctx context.Context, s *scope) *kit.Outcome {
 		f.due = f.since.Add(r.settleTime(integration))
 		if s.now.Before(f.due) {
 			s.next = kit.Until(f.due, s.now)
+			if isPersistent(last.Err) {
+				return s.notTicketed(kit.OutcomeOf(last.Err))
+			}
 			return s.notTicketed(&kit.Outcome{Reason: v1alpha1.ReasonSearching, Message: fmt.Sprintf(
 				"The Defect may have a ticket already. Jira is searched for it at %s, when its search has settled.",
 				f.due.UTC().Format(time.TimeOnly+" UTC"))})
@@ -93,9 +97,10 @@ func (r *Reconciler) submitFiling(ctx context.Context, s *scope, f filing) (*ans
 		}
 	}
 	a := lane.Submit(connection.Request[connection.JiraClient, ticket.Ticket]{
-		Key: f.key, UID: f.uid, Operation: "create",
+		Key: f.key, UID: f.uid, Operation: "create", Endpoint: connection.ActionCreate,
 		// A request by annotation retries what was refused.
-		Version: fmt.Sprintf("%d/%d/%d/%s", d.Generation, f.integration.Generation, f.since.Unix(), requestedAt(d)),
+		Version: fmt.Sprintf("%d/%d/%s", d.Generation, f.integration.Generation, requestedAt(d)),
+		Doubt:   fmt.Sprint(f.since.Unix()),
 		Call:    r.fileCall(f),
 	})
 	return &a, nil
@@ -132,11 +137,17 @@ func (s *scope) recordDoubt(integration *v1alpha1.JiraIntegration, a answer, set
 	s.jira().UncertainSince = &at
 	s.jira().Integration = client.ObjectKeyFromObject(integration).String()
 	s.next = kit.Until(at.Add(settle), s.now)
+	if isPersistent(a.Err) {
+		return kit.OutcomeOf(a.Err)
+	}
 	return &kit.Outcome{
 		Reason:  v1alpha1.ReasonAmbiguous,
 		Message: fmt.Sprintf("%v. Jira is searched for the ticket in %s.", a.Err, settle),
 	}
 }
+
+// isPersistent reports whether a call failed again and again although others succeeded.
+func isPersistent(err error) bool { return err != nil && fault.From(err).Persistent }
 
 // ticketIntegration returns the integration with which a Defect gets its ticket, or nil and why it gets none. A
 // create that is in flight or in doubt comes first, even if the Defect names another integration now.
@@ -174,13 +185,23 @@ func (r *Reconciler) inFlightIntegration(ctx context.Context, d *v1alpha1.Defect
 	}
 	// The integration was deleted, or does not allow the namespace any more. A ticket that it created is recorded all the
 	// same, for which its name is enough. Nothing else is done with it.
-	if a, answered := r.Jira.Get(name).Lane(createLane).Peek(key, d.UID); !answered || a.Err != nil {
+	if !r.isFiled(name, key, d.UID) {
 		if refusal.Reason == v1alpha1.ReasonIntegrationNotFound {
 			return nil, nil
 		}
 		return nil, refusal
 	}
 	return &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}, nil
+}
+
+// isFiled reports whether a call created or adopted a ticket that is not recorded yet.
+func (r *Reconciler) isFiled(integration, defect types.NamespacedName, uid types.UID) bool {
+	conn := r.Jira.Find(integration)
+	if conn == nil {
+		return false
+	}
+	a, answered := conn.Lane(createLane).Peek(defect, uid)
+	return answered && a.Err == nil
 }
 
 // intentOf returns what is known about the Defect's ticket.
@@ -253,7 +274,9 @@ func (r *Reconciler) fileCall(f filing) connection.Call[connection.JiraClient, t
 func (r *Reconciler) forgetFiling(key types.NamespacedName, d *v1alpha1.Defect) {
 	j := d.Status.Jira
 	if name, ok := integrationOf(j); ok {
-		r.Jira.Get(name).Lane(createLane).Forget(key)
+		if conn := r.Jira.Find(name); conn != nil {
+			conn.Lane(createLane).Forget(key)
+		}
 		r.lookups.Release(key)
 	}
 	j.TicketRequestedAt = requestedAt(d)

@@ -86,14 +86,15 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		return ctrl.Result{RequeueAfter: wait}, nil // a Defect that is created once this is Ready needs no lookup
 	}
 	before := i.DeepCopy()
-	record := r.Jira.Get(req.NamespacedName).Record
+	conn := r.Jira.Get(req.NamespacedName)
+	record := conn.Record
 	record.Load(i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal)
 
 	next, err := r.connect(ctx, i)
 	if err == nil {
 		again, f := r.poll(ctx, i)
 		if f != nil {
-			fail(i, f)
+			unhealthy(i, f) // the probe decides about the credentials
 		}
 		next = kit.Sooner(next, again)
 	}
@@ -102,6 +103,7 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	i.Status.UnhealthySince = before.Status.UnhealthySince
 	again, announceErr := announceHealth(ctx, r.Outbox, i, v1alpha1.KindJiraIntegration, &i.Status.UnhealthySince, r.Clock.Now())
 	err = errors.Join(err, announceErr)
+	isProbeFailing := conn.IsProbeFailing()
 	result, writeErr := r.pacer.Write(ctx, kit.StatusWriter{Client: r.Client, Recorder: r.Recorder}, kit.PacedWrite{
 		Before: before, After: i, Now: r.Clock.Now(), RequeueAfter: kit.Sooner(next, again),
 		ClearCounts: func(o kit.Object) {
@@ -109,7 +111,7 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 			s.Health = v1alpha1.Health{}
 			s.CreatedTotal = 0
 			s.FailedTotal = 0
-			if err != nil {
+			if err != nil || isProbeFailing {
 				s.LastProbeTime = nil // a failed probe is soon repeated
 			}
 		},

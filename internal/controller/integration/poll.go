@@ -56,7 +56,7 @@ func (r *JiraReconciler) poll(ctx context.Context, i *v1alpha1.JiraIntegration) 
 	conn := r.Jira.Get(name)
 	state := r.pollStateOf(name)
 	c, ok := conn.Client()
-	if !ok || i.Spec.Suspend || conn.PauseFault() != nil {
+	if !ok || i.Spec.Suspend || conn.PauseFault() != nil || conn.IsProbeFailing() {
 		return 0, nil
 	}
 	if state.fault != nil && now.Before(state.retryAt) {
@@ -83,12 +83,11 @@ func (r *JiraReconciler) poll(ctx context.Context, i *v1alpha1.JiraIntegration) 
 		i.Status.LastPollTime = &metav1.Time{Time: now}
 		return interval, nil
 	}
-	if err := r.query(ctx, i, c, state); err != nil {
+	err := r.query(ctx, i, c, state)
+	conn.Observe(connection.ActionPoll, err)
+	if err != nil {
 		conn.Record.Add(connection.ActionPoll, "", "", err)
 		state.fault = fault.From(err)
-		if state.fault.Scope == fault.Connection {
-			conn.ProbeFailed(state.fault)
-		}
 		wait := max(interval, state.fault.RetryAfter)
 		state.retryAt = now.Add(wait)
 		return wait, state.fault

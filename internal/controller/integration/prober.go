@@ -35,6 +35,8 @@ const (
 	// rateLimitedProbeDelay is how soon a probe is repeated that the other side rate-limited without saying for how
 	// long.
 	rateLimitedProbeDelay = 30 * time.Second
+	// minProbeDelay is how soon a probe is repeated that took long to fail.
+	minProbeDelay = time.Second
 	// partCredentials is the Field of a fault of the part of a probe that checks the credentials.
 	partCredentials = "Credentials"
 )
@@ -143,7 +145,7 @@ func (p *prober[C, R]) untilProbe(in target[C], conn *connection.Connection[C, R
 	if blocked {
 		interval = min(interval, stalledProbeInterval)
 	}
-	if conn.IsProbeFailing() || !ready && !blocked && in.pollFault == nil || *in.lastProbe == nil {
+	if conn.IsProbeFailing() || conn.IsProbeRequested() || !ready && !blocked && in.pollFault == nil || *in.lastProbe == nil {
 		return 0
 	}
 	now := p.clock.Now()
@@ -212,11 +214,12 @@ func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (t
 	}
 	probeCtx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	began := p.clock.Now()
 	found, err := in.probe(probeCtx, a.client)
+	*in.lastProbe = &metav1.Time{Time: p.clock.Now()}
 	if in.test != nil {
 		*in.test = testProbe[C]{made: true, found: found, err: err}
 	}
-	*in.lastProbe = &metav1.Time{Time: p.clock.Now()}
 	if err == nil && !found.verified && !a.changed && a.paused != nil && a.paused.Kind.Permanent() {
 		// Only traffic shows whether an unverified client works. It is tried again after a while.
 		if f := conn.PauseFault(); p.clock.Since(conn.PausedAt()) < defaultProbeInterval {
@@ -228,11 +231,11 @@ func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (t
 		conn.Record.RecordProbe(err)
 	}
 	if err != nil {
-		wait, failed := p.probeFailed(o, conn, a, fault.From(err))
+		wait := p.probeFailed(o, conn, a, fault.From(err))
 		if in.test != nil {
 			fail(o, fault.From(err)) // calls may go on, but the status shows at once what the test found
 		}
-		return wait, failed
+		return max(wait-p.clock.Since(began), minProbeDelay), nil
 	}
 	conn.Connect(found.client, a.version, in.limits(found.client))
 	conn.Resume()
@@ -241,7 +244,7 @@ func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (t
 		return time.Second, nil
 	}
 	if f := conn.UnresolvedFault(); f != nil {
-		// The credentials are accepted and calls are not. A call that succeeds enqueues the integration.
+		// The credentials are accepted and calls to an endpoint are not. One that succeeds enqueues the integration.
 		unhealthy(o, f)
 		return stalledProbeInterval, nil
 	}
@@ -253,25 +256,19 @@ func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (t
 	return in.interval(), nil
 }
 
-// probeFailed decides what a failed probe leads to, and returns when to probe again. It returns an error when the
-// queue is to retry with growing delay.
-func (p *prober[C, R]) probeFailed(
-	o kit.Object,
-	conn *connection.Connection[C, R],
-	a attempt[C],
-	f *fault.Fault,
-) (time.Duration, error) {
-	if a.changed || a.paused != nil || conn.ProbeFailed(f) {
+// probeFailed decides what a failed probe leads to, and returns how long after its beginning to probe again.
+func (p *prober[C, R]) probeFailed(o kit.Object, conn *connection.Connection[C, R], a attempt[C], f *fault.Fault) time.Duration {
+	if stops := conn.ProbeFailed(f); stops || a.changed || a.paused != nil {
 		conn.Pause(f)
 		fail(o, f)
 	}
 	switch {
 	case f.Kind.Permanent():
-		return stalledProbeInterval, nil
+		return stalledProbeInterval
 	case f.Kind == fault.RateLimited:
-		return cmp.Or(f.RetryAfter, rateLimitedProbeDelay), nil
+		return cmp.Or(f.RetryAfter, rateLimitedProbeDelay)
 	}
-	return 0, fmt.Errorf("probing: %w", f)
+	return conn.ProbeDelay()
 }
 
 // version returns what the client is made from, without reading the Secret's value.

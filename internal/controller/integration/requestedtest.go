@@ -136,7 +136,7 @@ func (r *SlackReconciler) showTest(
 	i *v1alpha1.SlackIntegration, found probeResult[connection.SlackClient], channel string, err error,
 ) {
 	conn := r.Slack.Get(client.ObjectKeyFromObject(i))
-	conn.Observe(err)
+	conn.Observe(connection.ActionPost, err)
 	f := fault.From(err)
 	switch {
 	case f == nil:

@@ -78,6 +78,7 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	i.Status.UnhealthySince = before.Status.UnhealthySince
 	again, announceErr := announceHealth(ctx, r.Outbox, i, v1alpha1.KindSlackIntegration, &i.Status.UnhealthySince, r.Clock.Now())
 	err = errors.Join(err, announceErr)
+	isProbeFailing := r.Slack.Get(req.NamespacedName).IsProbeFailing()
 	result, writeErr := r.pacer.Write(ctx, kit.StatusWriter{Client: r.Client, Recorder: r.Recorder}, kit.PacedWrite{
 		Before: before, After: i, Now: r.Clock.Now(), RequeueAfter: kit.Sooner(next, again),
 		ClearCounts: func(o kit.Object) {
@@ -85,7 +86,7 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 			s.Health = v1alpha1.Health{}
 			s.SentTotal = 0
 			s.FailedTotal = 0
-			if err != nil {
+			if err != nil || isProbeFailing {
 				s.LastProbeTime = nil // a failed probe is soon repeated
 			}
 		},

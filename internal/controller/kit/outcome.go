@@ -42,7 +42,7 @@ func OutcomeOf(err error) *Outcome {
 	var f *fault.Fault
 	if errors.As(err, &f) {
 		o := &Outcome{Progress: condition.Reconciling, Reason: reasonOf(f), Message: f.Error()}
-		if f.Kind.Permanent() {
+		if f.Kind.Permanent() || f.Persistent {
 			o.Progress = condition.Stalled
 		}
 		if f.Code == v1alpha1.ReasonSuspended {

@@ -273,13 +273,13 @@ func roleOf(posted chat.Posted) v1alpha1.ThreadRole {
 
 // deliveryReason returns a fault as the reason of the Delivered condition.
 func deliveryReason(f *fault.Fault) string {
-	switch f.Kind {
-	case fault.RateLimited:
+	switch {
+	case f.Kind == fault.RateLimited:
 		return v1alpha1.ReasonRateLimited
-	case fault.Unavailable, fault.Ambiguous, fault.Conflict:
-		return v1alpha1.ReasonRetrying
-	default:
+	case f.Kind.Permanent() || f.Persistent:
 		return v1alpha1.ReasonRejected
+	default:
+		return v1alpha1.ReasonRetrying
 	}
 }
 

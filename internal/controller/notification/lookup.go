@@ -13,6 +13,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
@@ -58,6 +59,7 @@ func (r *Reconciler) lookUp(ctx context.Context, s *scope) (o *kit.Outcome, cert
 		UID:       n.UID,
 		Operation: fmt.Sprintf("look/%d/%s", since.Unix(), thread.TS),
 		Version:   fmt.Sprint(s.integration.Generation),
+		Endpoint:  connection.ActionFind,
 		Unmetered: true,
 		Call:      r.lookupCall(s, at, since),
 	})
@@ -92,6 +94,9 @@ func (r *Reconciler) recordDoubt(s *scope, a answer) *kit.Outcome {
 	next := metav1.NewTime(at.Add(max(doubtBackoff(status.Attempts), once.CallEnd(r.CallTimeout))))
 	status.NextAttemptTime = &next
 	s.next = kit.Until(next.Time, s.now)
+	if fault.From(a.Err).Persistent {
+		return &kit.Outcome{Progress: condition.Stalled, Reason: v1alpha1.ReasonRejected, Message: a.Err.Error()}
+	}
 	return &kit.Outcome{
 		Reason:  v1alpha1.ReasonRetrying,
 		Message: fmt.Sprintf("%v. The message may have been posted all the same.", a.Err),
@@ -166,7 +171,7 @@ func (r *Reconciler) probeHistory(s *scope, posted chat.Posted) {
 		return
 	}
 	conn.Lane(lookupLane).Submit(connection.Request[connection.SlackClient, chat.Posted]{
-		Key: s.key(), UID: s.notification.UID, Operation: "probe-history", Unmetered: true,
+		Key: s.key(), UID: s.notification.UID, Operation: "probe-history", Endpoint: connection.ActionFind, Unmetered: true,
 		Call: func(ctx context.Context, c connection.SlackClient) (chat.Posted, error) {
 			if _, err := c.Find(ctx, posted.Channel, "", r.Clock.Now()); err == nil || errors.Is(err, chat.ErrUnsupported) {
 				conn.Record.RecordHistoryProbe(name, err == nil)

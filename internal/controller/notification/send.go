@@ -28,8 +28,9 @@ func (r *Reconciler) send(ctx context.Context, s *scope) *kit.Outcome {
 		return nil
 	}
 	return r.callOutcome(s, r.lane(s).Submit(connection.Request[connection.SlackClient, chat.Posted]{
-		Key: s.key(), UID: s.notification.UID, Operation: r.sendOperation(s),
-		Version: fmt.Sprintf("%d/%d", s.integration.Generation, since.Unix()),
+		Key: s.key(), UID: s.notification.UID, Operation: r.sendOperation(s), Endpoint: connection.ActionPost,
+		Version: fmt.Sprint(s.integration.Generation),
+		Doubt:   fmt.Sprint(since.Unix()),
 		First:   isDigest(s.notification), Call: call,
 	}))
 }
