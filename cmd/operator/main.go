@@ -133,7 +133,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, lead leader) error {
 		DashboardURL:          f.dashboardURL,
 	}
 	box := controller.NewOutbox(mgr, options)
-	if err := controller.Setup(ctx, mgr, box, options); err != nil {
+	if err := controller.Setup(ctx, delayedManager{mgr, lead.since}, box, options); err != nil {
 		return err
 	}
 	if !f.edge.isOff() {

@@ -114,7 +114,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 		{v1alpha1.KindJiraIntegration, 64, true, (&integration.JiraReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder(mgr), Clock: p.clock, Jira: p.jira, Outbox: box,
 			Enqueuer: &p.jiraIntegrations, Dial: o.DialJira, PendingUpdates: &pending, KnownTickets: &known, EnqueueDefect: p.defects.Enqueue,
-			AuditEvery: o.AuditEvery, LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout,
+			AuditEvery: o.AuditEvery, CallTimeout: o.CallTimeout,
 		}).SetupWithManager},
 		{v1alpha1.KindNotificationRule, 4, false, (&notificationrule.Reconciler{
 			Client: mgr.GetClient(), Recorder: recorder(mgr), Outbox: box, Stats: stats,

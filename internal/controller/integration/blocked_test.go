@@ -22,7 +22,6 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
-	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket/tickettest"
@@ -70,7 +69,6 @@ func connect(t *testing.T, test func(*connected)) {
 			Client: c, Live: c, Clock: clock.RealClock{}, Jira: pool, Dial: out.jira.Dial,
 			Outbox:         &outbox.Outbox{Client: c, Live: c, Clock: clock.RealClock{}, MaxEventAge: 24 * time.Hour},
 			PendingUpdates: &kit.PendingUpdates{}, EnqueueDefect: func(types.NamespacedName) {},
-			LeaderSince: func() leadership.Start { return leadership.Start{} },
 		}
 		test(out)
 	})

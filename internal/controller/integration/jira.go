@@ -23,7 +23,6 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
-	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
@@ -56,8 +55,6 @@ type JiraReconciler struct {
 	KnownTickets *kit.KnownTickets
 	// AuditEvery is which query of an integration looks for some of its tickets, see audit; 5 when zero.
 	AuditEvery int
-	// LeaderSince is when this process became the leader.
-	LeaderSince func() leadership.Start
 	// CallTimeout is how long a call may take.
 	CallTimeout time.Duration
 
@@ -81,9 +78,6 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	}
 	if !i.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
-	}
-	if wait := r.LeaderSince().NewerFrom.Sub(r.Clock.Now()); wait > 0 {
-		return ctrl.Result{RequeueAfter: wait}, nil // a Defect that is created once this is Ready needs no lookup
 	}
 	before := i.DeepCopy()
 	conn := r.Jira.Get(req.NamespacedName)

@@ -23,7 +23,6 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
-	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket/tickettest"
@@ -80,7 +79,6 @@ func newCluster(t *testing.T) *cluster {
 	c.jiraReconciler = &JiraReconciler{
 		Client: c.client, Live: c.client, Clock: clock.RealClock{}, Jira: connection.NewJiraPool(options),
 		Outbox: box, Enqueuer: &kit.Enqueuer{}, Dial: c.jira.Dial, PendingUpdates: &kit.PendingUpdates{}, EnqueueDefect: ignore,
-		LeaderSince: func() leadership.Start { return leadership.Start{} },
 	}
 	return c
 }
