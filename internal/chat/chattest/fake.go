@@ -15,6 +15,7 @@ import (
 type Fake struct {
 	mu       sync.Mutex
 	messages []chat.Message
+	times    []time.Time
 	calls    int
 	probe    func(chat.Config) (chat.Workspace, error)
 	post     func(chat.Message) error
@@ -67,7 +68,13 @@ func (f *Fake) OnFind(script func(channel string) error) {
 func (f *Fake) Keep(m chat.Message) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.keep(m)
+}
+
+// keep implements Keep. The caller holds mu.
+func (f *Fake) keep(m chat.Message) {
 	f.messages = append(f.messages, m)
+	f.times = append(f.times, time.Now())
 }
 
 // Messages returns the accepted messages.
@@ -126,7 +133,7 @@ func (c *client) Post(_ context.Context, m chat.Message) (chat.Posted, error) {
 	}
 	c.f.mu.Lock()
 	defer c.f.mu.Unlock()
-	c.f.messages = append(c.f.messages, m)
+	c.f.keep(m)
 	return posted(len(c.f.messages)), nil
 }
 
@@ -154,7 +161,7 @@ func (c *client) Update(_ context.Context, at chat.Posted, m chat.Message) (chat
 	return chat.Posted{}, fault.New(fault.NotFound, "the message no longer exists")
 }
 
-func (c *client) Find(_ context.Context, channel, threadTS string, _ time.Time) (map[string]chat.Posted, error) {
+func (c *client) Find(_ context.Context, channel, threadTS string, since time.Time) (map[string]chat.Posted, error) {
 	if c.config.WebhookURL != "" {
 		return nil, chat.ErrUnsupported
 	}
@@ -171,6 +178,9 @@ func (c *client) Find(_ context.Context, channel, threadTS string, _ time.Time) 
 	c.f.finds++
 	out := map[string]chat.Posted{}
 	for i, m := range c.f.messages {
+		if c.f.times[i].Before(since) {
+			continue
+		}
 		if m.ThreadTS == threadTS || threadTS == "" && m.Broadcast {
 			out[m.DeliveryID] = posted(i + 1)
 		}

@@ -230,7 +230,8 @@ func (s *scope) callFailed(a answer) *kit.Outcome {
 		return o
 	}
 	if o.Progress == condition.Reconciling {
-		s.notification.Status.NextAttemptTime = &metav1.Time{Time: a.RetryAt}
+		next := metav1.NewTime(a.RetryAt.Truncate(time.Second)) // as it is stored: another reconcile changes nothing
+		s.notification.Status.NextAttemptTime = &next
 	}
 	s.next = kit.Sooner(kit.Until(a.RetryAt, s.now), s.next)
 	return o

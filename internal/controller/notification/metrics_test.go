@@ -88,7 +88,7 @@ func TestMeasure(t *testing.T) {
 		var reached []bool
 		r := &Reconciler{RecordDelivery: func(_ *v1alpha1.Notification, r bool) { reached = append(reached, r) }}
 		n := &v1alpha1.Notification{}
-		n.UID = types.UID(name)
+		n.UID = types.UID(fmt.Sprintf("%s-%d", name, lastUID.Add(1)))
 		n.Spec.Event.Type = v1alpha1.EventDefectCreated
 		n.Spec.Event.Time = metav1.NewTime(noon)
 		if c.digest {
