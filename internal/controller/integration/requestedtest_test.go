@@ -309,3 +309,153 @@ func TestRequestedTestOfJira(t *testing.T) {
 		}
 	})
 }
+
+// TestRequestedTestOfJiraIsMadeOnce checks that a test of Jira is not made again when the cache does not show its result
+// yet, and that one of a new integration of the same name is made.
+func TestRequestedTestOfJiraIsMadeOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		request := map[string]string{v1alpha1.TestRequestedAtAnnotation: time.Now().Format(time.RFC3339Nano)}
+		i := project(func(i *v1alpha1.JiraIntegration) { i.Annotations = request })
+		w.create(i)
+		w.settle()
+		first := get(w, i).Status.LastTest
+		i.Status.LastTest = nil
+		if err := w.client.Status().Update(t.Context(), i); err != nil {
+			t.Fatal(err)
+		}
+		w.enqueue(itemOf(i))
+		w.settle()
+		if again := get(w, i).Status.LastTest; first == nil || again == nil || again.RequestedAt != first.RequestedAt || len(w.probes) != 1 {
+			t.Errorf("the test is %+v, was %+v, after %d probes", again, first, len(w.probes))
+		}
+		w.delete(i)
+		w.settle()
+		w.create(project(func(i *v1alpha1.JiraIntegration) { i.Annotations = request }))
+		w.settle()
+		if get(w, i).Status.LastTest == nil || len(w.probes) != 2 {
+			t.Errorf("the test is %+v, after %d probes", i.Status.LastTest, len(w.probes))
+		}
+	})
+}
+
+// TestWhichRequestsAreMade checks that a request is made once, soon after it was made, and only if it has a time.
+func TestWhichRequestsAreMade(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	at := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339Nano) }
+	for name, c := range map[string]struct {
+		annotation string
+		last       *v1alpha1.IntegrationTest
+		made       bool
+	}{
+		"none":                         {"", nil, false},
+		"just now":                     {at(0), nil, true},
+		"after a former one":           {at(0), &v1alpha1.IntegrationTest{RequestedAt: at(-time.Second)}, true},
+		"made already":                 {at(0), &v1alpha1.IntegrationTest{RequestedAt: at(0)}, false},
+		"a minute ago":                 {at(-time.Minute), nil, true},
+		"more than a minute ago":       {at(-time.Minute - 1), nil, false},
+		"not a time":                   {"now", nil, false},
+		"as long as a status may hold": {"2026-03-01T12:00:00." + strings.Repeat("0", 43) + "Z", nil, true},
+		"longer":                       {"2026-03-01T12:00:00." + strings.Repeat("0", 44) + "Z", nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := slackIntegration("slack")
+			i.Annotations = map[string]string{v1alpha1.TestRequestedAtAnnotation: c.annotation}
+			next, last := (&requestedTests{}).next(i, c.last, now)
+			if (next != nil) != c.made || last != c.last {
+				t.Errorf("%q is to be made: %+v, the last is %+v", c.annotation, next, last)
+			}
+			if next != nil && (next.RequestedAt != c.annotation || !next.Time.Time.Equal(now)) {
+				t.Errorf("the test is %+v", next)
+			}
+		})
+	}
+}
+
+// TestProbeAfterATest checks how soon an integration is probed again that was tested.
+func TestProbeAfterATest(t *testing.T) {
+	for name, c := range map[string]struct {
+		ready metav1.ConditionStatus
+		next  time.Duration
+		want  time.Duration
+	}{
+		"works":               {metav1.ConditionTrue, time.Minute, time.Minute},
+		"does not":            {metav1.ConditionFalse, time.Minute, 15 * time.Second},
+		"does not, soon":      {metav1.ConditionFalse, time.Second, time.Second},
+		"does not, for never": {metav1.ConditionFalse, 0, 0},
+	} {
+		i := slackIntegration("slack")
+		condition.Set(i, v1alpha1.ConditionReady, c.ready, "Any", "any")
+		if got := afterTest(i, c.next); got != c.want {
+			t.Errorf("%s: probed after %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// TestRequestedTestOfAChannel checks that a test of one channel that is refused says nothing of the integration.
+func TestRequestedTestOfAChannel(t *testing.T) {
+	for channel, want := range map[string]string{"#other": works, "#alerts": degraded} {
+		t.Run(channel, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.slack.OnPost(func(chat.Message) error { return archived })
+				i := bot(func(i *v1alpha1.SlackIntegration) {
+					i.Annotations = map[string]string{
+						v1alpha1.TestRequestedAtAnnotation: time.Now().Format(time.RFC3339Nano), v1alpha1.TestChannelAnnotation: channel,
+					}
+				})
+				w.create(i)
+				w.settle()
+				wantConditions(w, i, want, "")
+				if last := i.Status.LastTest; last == nil || last.Outcome != v1alpha1.OutcomeFailed || last.Channel != channel {
+					t.Errorf("the test is %+v", last)
+				}
+			})
+		})
+	}
+}
+
+// TestChecksOfJira checks which parts a test of Jira reports, up to the first one that is refused.
+func TestChecksOfJira(t *testing.T) {
+	at := func(field string) error {
+		return &fault.Fault{Kind: fault.NotFound, Scope: fault.Connection, Field: field, Message: "not this " + field}
+	}
+	priorities := []string{"Highest", "High", "Medium", "Low"}
+	for name, c := range map[string]struct {
+		found   ticket.Project
+		err     error
+		checks  string
+		message string
+	}{
+		"all": {ticket.Project{Priorities: priorities, Account: "Bot"}, nil, "+Credentials +Project +IssueType +Priorities +Fields",
+			"Jira accepts Bot, project VOICE and issue type"},
+		"credentials": {ticket.Project{}, at("Credentials"), "-Credentials", "not this Credentials"},
+		"project":     {ticket.Project{}, at("Project"), "+Credentials -Project", "not this Project"},
+		"issue type":  {ticket.Project{}, at("IssueType"), "+Credentials +Project -IssueType", "not this IssueType"},
+		"no answer":   {ticket.Project{}, down, "-Credentials", "no answer"},
+		"priorities":  {ticket.Project{Priorities: priorities[1:]}, nil, "+Credentials +Project +IssueType -Priorities +Fields", "does not have the priority Highest"},
+		"fields": {ticket.Project{Priorities: priorities, Problems: []string{"Area is odd"}}, nil,
+			"+Credentials +Project +IssueType +Priorities -Fields", "Area is odd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.probeJira = func(ticket.Config) (ticket.Project, error) { return c.found, c.err }
+				i := project(func(i *v1alpha1.JiraIntegration) {
+					i.Annotations = map[string]string{v1alpha1.TestRequestedAtAnnotation: time.Now().Format(time.RFC3339Nano)}
+				})
+				w.create(i)
+				w.settle()
+				last := get(w, i).Status.LastTest
+				var checks []string
+				for _, check := range last.Checks {
+					sign := map[v1alpha1.Outcome]string{v1alpha1.OutcomeSucceeded: "+", v1alpha1.OutcomeFailed: "-"}[check.Outcome]
+					checks = append(checks, sign+check.Name)
+				}
+				if got := strings.Join(checks, " "); got != c.checks || !strings.Contains(last.Message, c.message) {
+					t.Errorf("the checks are %q: %q, want %q: %q", got, last.Message, c.checks, c.message)
+				}
+				if failed := strings.Contains(c.checks, "-"); failed != (last.Outcome == v1alpha1.OutcomeFailed) {
+					t.Errorf("the outcome is %s", last.Outcome)
+				}
+			})
+		})
+	}
+}
