@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -610,12 +613,14 @@ func TestDigestThatTheCacheDoesNotShow(t *testing.T) {
 		w.lagging = true
 		w.run(60 * time.Second)
 		for range digest.CacheLag / time.Second {
-			w.enqueueEverything()
+			for n := range 3 {
+				w.enqueue(client.ObjectKeyFromObject(w.get(fmt.Sprintf("n%d", n))))
+			}
 			w.run(time.Second)
 		}
-		w.wantCalls(1, 0, 1)
-		w.lagging = false
-		w.run(digest.CacheLag)
+		w.wantCalls(0, 0, 0)
+		w.catchUp()
+		w.settle()
 		if got := w.wantEachOnce(3); got != 3 || len(w.digests()) != 1 {
 			t.Errorf("%d in %d digests", got, len(w.digests()))
 		}
@@ -659,4 +664,56 @@ func TestDeletedDigestOfStorm(t *testing.T) {
 		w.run(2 * time.Minute)
 		w.wantEachOnce(13)
 	})
+}
+
+// TestDigestThatMayBeStored checks what becomes of a group to which another Notification comes before its digest is known
+// to be stored. The cache does not show what was stored.
+func TestDigestThatMayBeStored(t *testing.T) {
+	away := errors.New("the API server is away")
+	refused := apierrors.NewInvalid(schema.GroupKind{Kind: v1alpha1.KindNotification}, "digest", nil)
+	for name, c := range map[string]struct {
+		verb    string
+		err     error
+		members []int // of each digest
+		counted string
+	}{
+		"no answer":  {"created", away, []int{3}, "0 in 0s"},
+		"not stored": {"create", away, []int{3}, "1 in 3s"},
+		"refused":    {"create", refused, []int{4}, "1 in 4s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registered := digestSizes
+			defer func() { digestSizes = registered }()
+			digestSizes = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "sizes"})
+			r := ruleOf("rule", groupingFor(60))
+			inStorm(t, limits, r, func(w *world, _ *v1alpha1.SlackIntegration) {
+				w.alerts(3, r)
+				w.settle()
+				w.lagging = true
+				w.failing = func(verb string, o client.Object) error {
+					if verb == c.verb && isDigest(o) {
+						return c.err
+					}
+					return nil
+				}
+				w.run(60 * time.Second)
+				w.failing = func(string, client.Object) error { return nil }
+				w.create(alert("n3", r))
+				w.run(5 * time.Second)
+				w.catchUp()
+				w.run(2 * time.Minute)
+				w.wantEachOnce(4)
+				var members []int
+				for _, d := range w.digests() {
+					members = append(members, len(d.Spec.Members))
+				}
+				if !slices.Equal(members, c.members) {
+					t.Errorf("digests of %v, want %v", members, c.members)
+				}
+				if got := values(t, digestSizes)[0]; got != c.counted {
+					t.Errorf("counted %s, want %s", got, c.counted)
+				}
+			})
+		})
+	}
 }

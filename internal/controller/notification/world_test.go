@@ -61,7 +61,7 @@ type world struct {
 	writes int
 	// fast makes the world list digests by their names, digestNames: the fake client reads all objects for a list.
 	fast bool
-	// lagging makes the cache not show digests.
+	// lagging makes the cache not show new digests until catchUp.
 	lagging     bool
 	digestNames []types.NamespacedName
 
@@ -159,9 +159,10 @@ func (w *world) watches() interceptor.Funcs {
 			}
 			if isDigest(o) {
 				w.digestNames = append(w.digestNames, client.ObjectKeyFromObject(o))
-				w.enqueueAll(membersOf(ctx, o))
 			}
-			w.changed(o)
+			if !isDigest(o) || !w.lagging {
+				w.shown(ctx, o)
+			}
 			return w.failing("created", o)
 		},
 		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
@@ -207,6 +208,23 @@ func (w *world) watches() interceptor.Funcs {
 			w.changed(o)
 			return nil
 		},
+	}
+}
+
+// shown enqueues what the watches do when the cache shows a new object.
+func (w *world) shown(ctx context.Context, o client.Object) {
+	if isDigest(o) {
+		w.enqueueAll(membersOf(ctx, o))
+	}
+	w.changed(o)
+}
+
+// catchUp lets the cache show the digests again.
+func (w *world) catchUp() {
+	w.t.Helper()
+	w.lagging = false
+	for _, d := range w.digests() {
+		w.shown(w.t.Context(), &d)
 	}
 }
 
@@ -485,9 +503,8 @@ func (w *world) wantOutcome(name, want, contains string) {
 	if got != want || !strings.Contains(message, contains) {
 		w.t.Errorf("%s is %q: %q, want %q: %q", name, got, message, want, contains)
 	}
-	ready := condition.Get(w.get(name), v1alpha1.ConditionReady)
-	if want != "" && (ready.Status == "True") != strings.HasPrefix(want, "True") {
-		w.t.Errorf("%s is %q, and Ready is %s", name, got, ready.Status)
+	if isReady := condition.Is(w.get(name), v1alpha1.ConditionReady, "True", ""); isReady != strings.HasPrefix(want, "True") {
+		w.t.Errorf("%s is %q, and is Ready: %v", name, got, isReady)
 	}
 }
 
