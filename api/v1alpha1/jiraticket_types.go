@@ -1,9 +1,11 @@
 package v1alpha1
 
-// JiraLabel is a label of a Jira issue.
+// JiraLabel is a label of a Jira issue. Labels that begin with defect- or voice-ai-defect- are the operator's: by them it
+// recognises the ticket of a Defect.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=255
 // +kubebuilder:validation:XValidation:rule="!self.matches('[\\\\s\\\\p{Z}[:cntrl:]]')",message="must not contain spaces or control characters, which Jira does not allow in labels"
+// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().startsWith('defect-') && !self.lowerAscii().startsWith('voice-ai-defect-')",message="must not begin with defect- or voice-ai-defect-, by which the operator recognises its tickets"
 type JiraLabel string
 
 // JiraName is the name of a Jira status, priority or resolution.
