@@ -22,7 +22,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;create;update
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;update
 
 const (
 	managedByLabel = "app.kubernetes.io/managed-by"
@@ -160,15 +160,34 @@ func (s *Store) Save(ctx context.Context, c *Change, integration client.Object, 
 	for name, at := range c.added {
 		secret.Data[string(at)] = []byte(c.Given[name])
 	}
+	owners := slices.Clone(secret.OwnerReferences)
 	c.Kind.setOwner(secret, integration)
 	if secret.ResourceVersion == "" {
 		return s.Client.Create(ctx, secret, s.FieldOwner)
 	}
-	err = s.Client.Update(ctx, secret, s.FieldOwner)
+	err = s.update(ctx, secret, owners)
 	if apierrors.IsNotFound(err) { // it was collected just now with an earlier integration
 		err = apierrors.NewConflict(corev1.Resource("secrets"), secret.Name, err)
 	}
 	return err
+}
+
+// update updates a Secret, whose owners were others before. Clusters with the admission plugin
+// OwnerReferencesPermissionEnforcement allow a change of the owners only to those who may delete the Secret. There, the
+// owners stay as they are: the Secret is not collected with its integration, and Forget removes its values.
+func (s *Store) update(ctx context.Context, secret *corev1.Secret, owners []metav1.OwnerReference) error {
+	err := s.Client.Update(ctx, secret, s.FieldOwner)
+	if !apierrors.IsForbidden(err) || equality.Semantic.DeepEqual(owners, secret.OwnerReferences) {
+		return err
+	}
+	for _, former := range owners {
+		if !slices.ContainsFunc(secret.OwnerReferences, func(r metav1.OwnerReference) bool { return r.UID == former.UID }) {
+			return apierrors.NewConflict(corev1.Resource("secrets"), secret.Name,
+				fmt.Errorf("it is collected with %s %s of before: %w", former.Kind, former.Name, err))
+		}
+	}
+	secret.OwnerReferences = owners
+	return s.Client.Update(ctx, secret, s.FieldOwner)
 }
 
 // setOwner makes an integration the owner of its Secret. Before the integration exists, an earlier one of that name
@@ -213,12 +232,12 @@ func (s *Store) Prune(ctx context.Context, c *Change, integration client.Object,
 	})
 }
 
-// Forget removes the values of a deleted integration from a Secret that stays, because an integration of the other
-// kind has the same name.
+// Forget removes the values of a deleted integration from a Secret that stays: because an integration of the other kind
+// has the same name, or because the cluster did not let the integration become its owner.
 func (s *Store) Forget(ctx context.Context, kind Kind, deleted client.Object) {
 	s.clean(ctx, SecretOf(client.ObjectKeyFromObject(deleted)), func(secret *corev1.Secret) {
-		isOther := func(r metav1.OwnerReference) bool { return r.UID != deleted.GetUID() }
-		if slices.ContainsFunc(secret.OwnerReferences, isOther) {
+		isCollected := len(secret.OwnerReferences) == 1 && secret.OwnerReferences[0].UID == deleted.GetUID()
+		if !isCollected {
 			maps.DeleteFunc(secret.Data, func(k string, _ []byte) bool { return strings.HasPrefix(k, kind.prefix+"-") })
 		}
 	})
@@ -235,7 +254,7 @@ func (s *Store) clean(ctx context.Context, key types.NamespacedName, change func
 	if equality.Semantic.DeepEqual(secret, before) {
 		return
 	}
-	if err := s.Client.Update(ctx, secret, s.FieldOwner); err != nil {
+	if err := s.update(ctx, secret, before.OwnerReferences); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Removing unused credentials", "Secret", key)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -17,6 +18,7 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
@@ -32,6 +34,27 @@ func newStore(t *testing.T, objects ...client.Object) *Store {
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
 	return &Store{Client: c, Live: c, Clock: testingclock.NewFakeClock(noon), FieldOwner: "tests"}
+}
+
+// newEnforcingStore returns a Store in a cluster that lets it not change the owners of a Secret that exists, as the
+// admission plugin OwnerReferencesPermissionEnforcement does.
+func newEnforcingStore(t *testing.T, objects ...client.Object) *Store {
+	t.Helper()
+	s := newStore(t, objects...)
+	s.Client = interceptor.NewClient(s.Client.(client.WithWatch), interceptor.Funcs{Update: func(
+		ctx context.Context, c client.WithWatch, o client.Object, opts ...client.UpdateOption,
+	) error {
+		before := &corev1.Secret{}
+		if err := c.Get(ctx, client.ObjectKeyFromObject(o), before); err != nil {
+			return err
+		}
+		if !equality.Semantic.DeepEqual(before.OwnerReferences, o.GetOwnerReferences()) {
+			return apierrors.NewForbidden(corev1.Resource("secrets"), o.GetName(),
+				errors.New("cannot set an ownerRef on a resource you can't delete"))
+		}
+		return c.Update(ctx, o, opts...)
+	}})
+	return s
 }
 
 // secretWith returns the Secret of the integration, owned by integrations with the given UIDs.
@@ -77,6 +100,47 @@ func allow(context.Context, string, types.NamespacedName) error { return nil }
 // TestChange stores a token, replaces it, and stores the same again.
 func TestChange(t *testing.T) {
 	s := newStore(t)
+	changeTwice(t, s)
+	if secret := stored(t, s); len(secret.OwnerReferences) != 1 || secret.OwnerReferences[0].UID != "u" {
+		t.Errorf("got owners %v, want the integration", secret.OwnerReferences)
+	}
+}
+
+// TestChangeWhereOwnersAreEnforced does the same in a cluster that does not let the Store change owners. Then the Secret
+// stays when its integration is deleted, without values.
+func TestChangeWhereOwnersAreEnforced(t *testing.T) {
+	s := newEnforcingStore(t)
+	changeTwice(t, s)
+	s.Forget(t.Context(), Slack, slackWith("u"))
+	if secret := stored(t, s); len(secret.Data) != 0 || len(secret.OwnerReferences) != 0 {
+		t.Errorf("got %d values and owners %v after the integration was deleted", len(secret.Data), secret.OwnerReferences)
+	}
+}
+
+// TestSaveWhereOwnersAreEnforced checks that values are not added to a Secret that is about to be collected.
+func TestSaveWhereOwnersAreEnforced(t *testing.T) {
+	for name, c := range map[string]struct {
+		owner    metav1.OwnerReference
+		conflict bool
+	}{
+		"an earlier one": {ownedBy("SlackIntegration", "old"), true},
+		"another kind":   {ownedBy("JiraIntegration", "j"), false},
+	} {
+		s := newEnforcingStore(t, secretWith(nil, c.owner))
+		change := &Change{Kind: Slack, Integration: slackKey, Given: Values{BotToken: "x"}}
+		if err := s.Plan(t.Context(), change); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Save(t.Context(), change, slackWith("u"), allow)
+		if apierrors.IsConflict(err) != c.conflict || !c.conflict && err != nil {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// changeTwice stores a token, replaces it, and stores the same again.
+func changeTwice(t *testing.T, s *Store) {
+	t.Helper()
 	spec := &v1alpha1.SlackIntegrationSpec{}
 	integration := slackWith("")
 	put := func(value Value) string {
@@ -99,9 +163,6 @@ func TestChange(t *testing.T) {
 	first := put("one")
 	if !strings.HasPrefix(first, "slack-bot-token-") {
 		t.Errorf("got key %q", first)
-	}
-	if secret := stored(t, s); len(secret.OwnerReferences) != 1 || secret.OwnerReferences[0].UID != "u" {
-		t.Errorf("got owners %v, want the integration", secret.OwnerReferences)
 	}
 	second := put("two")
 	if again := put("two"); second == first || again != second {
@@ -195,7 +256,8 @@ func TestForget(t *testing.T) {
 		owners []metav1.OwnerReference
 		want   []string
 	}{
-		"the only one": {[]metav1.OwnerReference{ownedBy("SlackIntegration", "u")}, []string{"jira-x", "slack-x"}}, // is collected
+		"the only one":  {[]metav1.OwnerReference{ownedBy("SlackIntegration", "u")}, []string{"jira-x", "slack-x"}}, // is collected
+		"not the owner": {nil, []string{"jira-x"}},
 		"one of two": {[]metav1.OwnerReference{
 			ownedBy("SlackIntegration", "u"), ownedBy("JiraIntegration", "j"),
 		}, []string{"jira-x"}},
