@@ -17,11 +17,17 @@ demo: controlplane build ## Run a control plane, the sandbox and the operator, a
 	@ONCE=$(ONCE) bin/demo
 
 ##@ Develop
+# The packages whose markers list what only the API needs, which is a role of its own.
+API_PACKAGES = ./internal/action ./internal/apiserver/... ./internal/credential ./internal/identity
+
 .PHONY: generate manifests docs fmt vet lint verify build run
 generate: bin/controller-gen ## Generate the DeepCopy methods of the API types.
 	bin/controller-gen object paths=./api/...
-manifests: bin/controller-gen ## Generate the CRDs and the operator's ClusterRole.
-	bin/controller-gen crd rbac:roleName=manager-role paths=./api/... paths=./internal/... paths=./cmd/... output:crd:artifacts:config=config/crd/bases
+manifests: bin/controller-gen ## Generate the CRDs and the operator's ClusterRoles.
+	bin/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
+	bin/controller-gen rbac:roleName=api-role $(addprefix paths=,$(API_PACKAGES)) output:rbac:dir=config/api
+	bin/controller-gen rbac:roleName=manager-role output:rbac:dir=config/rbac \
+		$$(go list ./internal/... ./cmd/... | grep -vxF "$$(go list $(API_PACKAGES))" | sed 's|^|paths=|')
 docs: manifests build ## Generate docs/api.md, docs/flags.md and docs/openapi.json.
 	go run ./hack/docs
 fmt: ## Format the code.

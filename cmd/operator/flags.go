@@ -1,9 +1,14 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
@@ -22,9 +27,35 @@ type flags struct {
 
 // leaderFlags are the settings of leader election.
 type leaderFlags struct {
-	elect         bool
+	elect bool
+	// watch are the namespaces that the operator watches; empty means all.
+	watch         namespaceList
 	namespace     string
 	leaseDuration time.Duration
+}
+
+// namespaceList is a flag with names of namespaces, separated by commas.
+type namespaceList []string
+
+// String returns the flag's text.
+func (l *namespaceList) String() string { return strings.Join(*l, ",") }
+
+// Set parses the flag's text.
+func (l *namespaceList) Set(text string) error {
+	*l = nil
+	for name := range strings.SplitSeq(text, ",") {
+		name = strings.TrimSpace(name)
+		if name == "" {
+			continue
+		}
+		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
+			return fmt.Errorf("%q is not the name of a namespace: %s", name, strings.Join(problems, "; "))
+		}
+		*l = append(*l, name)
+	}
+	slices.Sort(*l)
+	*l = slices.Compact(*l)
+	return nil
 }
 
 // listenerFlags are the settings of one listener.
@@ -47,8 +78,15 @@ func (f *flags) register(set *flag.FlagSet) {
 	set.StringVar(&f.metrics, "metrics-bind-address", "0", "The address of the metrics endpoint; 0 turns it off.")
 	set.StringVar(&f.probes, "health-probe-bind-address", ":8081", "The address of /healthz and /readyz; 0 turns them off.")
 	set.StringVar(&f.pprof, "pprof-bind-address", "0", "The address of Go's profiles of CPU and memory; 0 turns it off.")
-	set.BoolVar(&f.leader.elect, "leader-elect", false, "Elect a leader by a lease, so that only one of several replicas acts.")
-	set.StringVar(&f.leader.namespace, "leader-election-namespace", "", "The namespace of the lease; the Pod's own when empty.")
+	set.BoolVar(&f.leader.elect, "leader-elect", false,
+		"Elect a leader by a lease, so that only one of several replicas, or of several installations in a cluster, acts on an object.")
+	set.Var(&f.leader.watch, "watch-namespaces",
+		"The namespaces on whose objects the operator acts, separated by commas; all namespaces when empty. "+
+			"Two operators whose namespaces overlap exclude each other, see --leader-elect.")
+	set.StringVar(&f.leader.namespace, "leader-election-namespace", "default",
+		"The namespace of the lease of an operator that watches all namespaces. "+
+			"Operators exclude each other only if they have the same here. "+
+			"One with --watch-namespaces has a lease in each of these.")
 	set.DurationVar(&f.leader.leaseDuration, "lease-duration", 15*time.Second,
 		"How long after its last renewal another replica may take the lease.")
 	set.DurationVar(&f.callTimeout, "call-timeout", transport.DefaultTimeout, "How long a call to Slack or Jira may take.")
@@ -67,17 +105,29 @@ func (f *flags) register(set *flag.FlagSet) {
 		"The address of the REST API and the dashboard, for clients inside the cluster; 0 turns it off.")
 	set.StringVar(&f.api.cert, "api-tls-cert-file", "", "The TLS certificate of the API; plain HTTP when empty.")
 	set.StringVar(&f.api.key, "api-tls-key-file", "", "The key of that certificate.")
-	set.StringVar(&f.api.namespace, "api-default-namespace", "default", "The namespace of API requests that name none.")
+	set.StringVar(&f.api.namespace, "api-default-namespace", "default",
+		"The namespace of API requests that name none; the first of --watch-namespaces if that does not include it.")
 	set.StringVar(&f.api.slack, "api-default-slack", "slack", "The SlackIntegration of API requests that name none.")
 	set.StringVar(&f.api.jira, "api-default-jira", "jira", "The JiraIntegration of API requests that name none.")
 	set.Float64Var(&f.api.requestsPerSecond, "api-requests-per-second", 100,
 		"How many requests a second one client of the API may make; 50 times as many may bring events.")
 }
 
+// defaultNamespace returns the namespace of API requests that name none.
+func (f *flags) defaultNamespace() string {
+	if watched := f.leader.watch; len(watched) > 0 && !slices.Contains(watched, f.api.namespace) {
+		return watched[0]
+	}
+	return f.api.namespace
+}
+
 // validate returns an error when flags contradict each other.
 func (f *flags) validate() error {
 	if f.callTimeout < time.Second {
 		return fmt.Errorf("--call-timeout must be at least 1s, not %s", f.callTimeout)
+	}
+	if f.leader.namespace == "" {
+		return errors.New("--leader-election-namespace must not be empty")
 	}
 	if f.retention <= f.maxEventAge || f.retention <= f.expiry {
 		return fmt.Errorf("--notification-retention (%s) must be longer than --max-event-age (%s) and --notification-expiry (%s): "+

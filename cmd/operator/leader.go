@@ -2,29 +2,38 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
-	coordinationv1 "k8s.io/client-go/kubernetes/typed/coordination/v1"
-	corev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 )
 
-// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;create;update,namespace=system
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=voiceai-integrations,verbs=get;list;create;update
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,resourceNames=voiceai-integrations-cluster,verbs=get;list;create;update
 
-const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+const (
+	namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+	// serviceAccountPrefix begins the names of users that are ServiceAccounts.
+	serviceAccountPrefix = "system:serviceaccount:"
+)
 
 // leader is whether this process may act, and since when it is the leader.
 type leader struct {
 	fence func() error
 	since func() leadership.Start
+	// conflict returns an error if another installation acts on the same objects; nil means none does.
+	conflict func() error
 }
 
 // electLeader adds leader election to the options of the manager, if the flags ask for it. Otherwise this process
@@ -38,12 +47,13 @@ func electLeader(
 			fence: func() error { return nil }, since: func() leadership.Start { return clock.StartAt(started) },
 		}, nil
 	}
-	lock, err := newLock(config, f, clock)
+	claims, err := newClaims(ctx, config, f)
 	if err != nil {
 		return leader{}, err
 	}
+	lock := leadership.NewLock(claims, f.leaseDuration, time.Now, clock)
 	// If no replica holds the lease, this process counts as the leader since this read. See leadership.Lock.
-	if _, _, err := lock.Get(ctx); err != nil && !apierrors.IsNotFound(err) {
+	if _, _, err := lock.Get(ctx); err != nil && claims.Conflict() == nil {
 		return leader{}, fmt.Errorf("reading the lease: %w", err)
 	}
 	times := leadership.TimesOf(f.leaseDuration)
@@ -53,35 +63,53 @@ func electLeader(
 	o.LeaseDuration = &times.Duration
 	o.RenewDeadline = &times.Deadline
 	o.RetryPeriod = &times.Period
-	return leader{fence: lock.Fence, since: lock.LeaderSince}, nil
+	return leader{fence: lock.Fence, since: lock.LeaderSince, conflict: claims.Conflict}, nil
 }
 
-// newLock returns the lock of the leader: a lease in the Pod's namespace, or in the one that the flags name.
-func newLock(config *rest.Config, f leaderFlags, clock *leadership.ServerClock) (*leadership.Lock, error) {
-	namespace := f.namespace
-	if namespace == "" {
-		raw, err := os.ReadFile(namespaceFile)
-		if err != nil {
-			return nil, fmt.Errorf("finding the Pod's namespace; outside a Pod set --leader-election-namespace: %w", err)
-		}
-		namespace = string(raw)
+// newClaims returns the claims of this replica on the namespaces that it watches.
+func newClaims(ctx context.Context, config *rest.Config, f leaderFlags) (*leadership.Claims, error) {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
 	}
+	replica, err := thisReplica(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	territory := leadership.Territory{Namespaces: f.watch, ClusterNamespace: f.namespace}
+	return leadership.NewClaims(client.CoordinationV1(), territory, replica, f.leaseDuration, time.Now, logConflict), nil
+}
+
+// thisReplica identifies this process. Its installation is its ServiceAccount, which differs between two overlays of the
+// manifests also in one namespace.
+func thisReplica(ctx context.Context, client kubernetes.Interface) (leadership.Replica, error) {
 	host, err := os.Hostname()
 	if err != nil {
-		return nil, fmt.Errorf("finding the host's name: %w", err)
+		return leadership.Replica{}, fmt.Errorf("finding the host's name: %w", err)
 	}
-	core, err := corev1.NewForConfig(config)
+	namespace, err := os.ReadFile(namespaceFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return leadership.Replica{}, fmt.Errorf("finding the Pod's namespace: %w", err)
+	}
+	self, err := client.AuthenticationV1().SelfSubjectReviews().Create(
+		ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 	if err != nil {
-		return nil, err
+		return leadership.Replica{}, fmt.Errorf("finding the own ServiceAccount: %w", err)
 	}
-	coordination, err := coordinationv1.NewForConfig(config)
+	user := self.Status.UserInfo.Username
+	if account, ok := strings.CutPrefix(user, serviceAccountPrefix); ok {
+		user = strings.Replace(account, ":", "/", 1)
+	}
+	return leadership.Replica{
+		Installation: user, Name: host + "_" + string(uuid.NewUUID()), Namespace: string(namespace),
+	}, nil
+}
+
+// logConflict logs that another installation acts on the same objects, and with nil that none does any more.
+func logConflict(err error) {
 	if err != nil {
-		return nil, err
+		ctrl.Log.Error(err, "Not ready")
+		return
 	}
-	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, namespace, "voiceai-integrations", core, coordination,
-		resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())})
-	if err != nil {
-		return nil, fmt.Errorf("setting up the lease: %w", err)
-	}
-	return leadership.NewLock(lock, f.leaseDuration, time.Now, clock), nil
+	ctrl.Log.Info("No other installation acts on the same objects")
 }

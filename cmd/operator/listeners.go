@@ -41,7 +41,7 @@ func addAPI(mgr ctrl.Manager, f flags, box *outbox.Outbox) error {
 	api, err := apiserver.New(apiserver.Options{
 		Addr: f.api.address, CertFile: f.api.cert, KeyFile: f.api.key, Identity: who,
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Clock: clock.RealClock{}, Outbox: box,
-		Namespace: f.api.namespace, SlackName: f.api.slack, JiraName: f.api.jira,
+		Watched: f.leader.watch, Namespace: f.defaultNamespace(), SlackName: f.api.slack, JiraName: f.api.jira,
 		RequestsPerSecond: f.api.requestsPerSecond, DashboardURL: f.dashboardURL,
 		Pages: func(api http.Handler) http.Handler { return dashboard.New(dashboard.Options{API: api}) },
 	})

@@ -12,14 +12,10 @@ import (
 	_ "time/tzdata" // the image has no time zones of its own
 
 	_ "golang.org/x/crypto/x509roots/fallback" // nor CA roots
-	batchv1 "k8s.io/api/batch/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/selection"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -27,7 +23,6 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat/slack"
 	"github.com/voiceai-dev/integrations-operator/internal/controller"
-	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/memory"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket/jira"
@@ -57,6 +52,11 @@ func run(ctx context.Context, f flags) error {
 	if err != nil {
 		return fmt.Errorf("finding the cluster: %w", err)
 	}
+	return operate(ctx, config, f, ctrl.Options{})
+}
+
+// operate runs the operator in a cluster until ctx ends. It adds what the flags say to the options of the manager.
+func operate(ctx context.Context, config *rest.Config, f flags, options ctrl.Options) error {
 	config.QPS = -1 // the API server's own priority and fairness decides
 	clock := leadership.NewServerClock(time.Now)
 	config.Wrap(clock.Wrap)
@@ -67,13 +67,12 @@ func run(ctx context.Context, f flags) error {
 			return fmt.Errorf("setting up the scheme: %w", err)
 		}
 	}
-	options := ctrl.Options{
-		Scheme:                 scheme,
-		Metrics:                metricsserver.Options{BindAddress: f.metrics},
-		HealthProbeBindAddress: f.probes,
-		PprofBindAddress:       f.pprof,
-		Cache:                  cacheOptions(),
-	}
+	options.Scheme = scheme
+	options.Metrics = metricsserver.Options{BindAddress: f.metrics}
+	options.HealthProbeBindAddress = f.probes
+	options.PprofBindAddress = f.pprof
+	options.Cache = cacheOptions(f.leader.watch)
+	options.NewClient = newClient(f.leader.watch)
 	lead, err := electLeader(ctx, config, f.leader, clock, &options)
 	if err != nil {
 		return err
@@ -94,28 +93,22 @@ func run(ctx context.Context, f flags) error {
 	return mgr.Start(ctx)
 }
 
-// leadsNewObjects returns a readiness check that fails while an object that is created may be older than this leader.
+// leadsNewObjects returns a readiness check that fails while an object that is created may be older than this leader, and
+// while another installation acts on the same objects.
 func leadsNewObjects(lead leader) healthz.Checker {
 	started := time.Now()
 	return func(*http.Request) error {
 		now := time.Now()
-		if since := lead.since(); now.Before(since.NewerFrom) || now.Unix() == started.Unix() {
+		since := lead.since()
+		if since.Local.IsZero() && lead.conflict != nil {
+			if err := lead.conflict(); err != nil {
+				return err
+			}
+		}
+		if now.Before(since.NewerFrom) || now.Unix() == started.Unix() {
 			return errors.New("an object that is created now may be older than this process")
 		}
 		return nil
-	}
-}
-
-// cacheOptions returns options that keep in memory what is needed: of Jobs and CronJobs only test runs and suites.
-func cacheOptions() cache.Options {
-	hasSuite, err := labels.NewRequirement(v1alpha1.SuiteLabel, selection.Exists, nil)
-	if err != nil {
-		panic(err) // the label is a constant
-	}
-	suites := cache.ByObject{Label: labels.NewSelector().Add(*hasSuite)}
-	return cache.Options{
-		DefaultTransform: index.StripForCache,
-		ByObject:         map[client.Object]cache.ByObject{&batchv1.Job{}: suites, &batchv1.CronJob{}: suites},
 	}
 }
 

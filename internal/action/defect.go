@@ -13,7 +13,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects,verbs=get;list;watch;create;update
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects,verbs=create;update
 
 // states are the values of spec.state of a Defect.
 var states = []v1alpha1.State{

@@ -17,7 +17,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
 )
 
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations;jiraintegrations,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations;jiraintegrations,verbs=create;update;delete
 
 // configBody is the configuration of an integration.
 type configBody[S any] struct {

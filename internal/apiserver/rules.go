@@ -19,7 +19,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
 
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notificationrules,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notificationrules,verbs=create;update;delete
 
 type ruleList struct {
 	Body struct{ page.List[view.RuleSummary] }

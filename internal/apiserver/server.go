@@ -63,6 +63,8 @@ type Options struct {
 	Clock clock.WithTicker
 	// Outbox stores the Notifications of events.
 	Outbox Outbox
+	// Watched are the namespaces that the operator watches; all when empty. Requests about others are refused.
+	Watched []string
 	// Namespace, SlackName and JiraName are the defaults of requests: default, slack and jira when empty.
 	Namespace, SlackName, JiraName string
 	// TestTimeout is how long a request waits for the result of a test; 10 s when zero. It must be less than
@@ -118,6 +120,7 @@ func New(o Options) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	api := humago.New(mux, openapi.Config())
+	api.UseMiddleware(s.refuseUnwatched(api))
 	for _, add := range []func(huma.API){
 		s.routeConfig, s.routeTests, s.routeHealth, s.routeLogs, s.routeDefects, s.routeRules, s.routeRuns, s.routeInbound,
 		s.routeWatch, s.routeAccess, s.routeDelivery, s.routeSummary,

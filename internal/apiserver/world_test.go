@@ -113,28 +113,28 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// operatorConfig returns the configuration of a client that has the operator's ClusterRole, which is generated from
+// operatorConfig returns the configuration of a client that has the operator's ClusterRoles, which are generated from
 // the markers in the code.
 func operatorConfig(admin *rest.Config) (*rest.Config, error) {
-	raw, err := os.ReadFile(filepath.Join("..", "..", "config", "rbac", "role.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	role := &rbacv1.ClusterRole{}
-	first, _, _ := strings.Cut(strings.TrimPrefix(string(raw), "---\n"), "\n---\n")
-	if err := yaml.UnmarshalStrict([]byte(first), role); err != nil {
-		return nil, err
-	}
-	ctx := context.Background()
-	if err := kube.Create(ctx, role); err != nil {
-		return nil, err
-	}
-	if err := kube.Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "operator"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName,
-			Kind: "ClusterRole", Name: role.Name},
-		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: "operator"}},
-	}); err != nil {
-		return nil, err
+	for _, dir := range []string{"rbac", "api"} {
+		raw, err := os.ReadFile(filepath.Join("..", "..", "config", dir, "role.yaml"))
+		if err != nil {
+			return nil, err
+		}
+		role := &rbacv1.ClusterRole{}
+		if err := yaml.UnmarshalStrict(raw, role); err != nil {
+			return nil, err
+		}
+		if err := kube.Create(context.Background(), role); err != nil {
+			return nil, err
+		}
+		if err := kube.Create(context.Background(), &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: role.Name},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
+			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: "operator"}},
+		}); err != nil {
+			return nil, err
+		}
 	}
 	token, err := newToken("default", "operator")
 	if err != nil {

@@ -18,8 +18,6 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// +kubebuilder:rbac:groups="",resources=pods,verbs=list
-
 const (
 	// maxReports bounds how many reports are kept: those of the runs that were viewed last.
 	maxReports = 4096
