@@ -6,10 +6,13 @@
 package browser_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,7 +26,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -130,29 +135,40 @@ func begin(dir string) error {
 	})
 }
 
-// grantRights gives the operator the rights of its ClusterRole and no others, so that a missing right fails a test.
+// grantRights gives the operator the rights that config/default grants and no others, so that a missing right fails a
+// test.
 func grantRights(ctx context.Context, admin *rest.Config) error {
-	raw, err := os.ReadFile(filepath.Join(here.Root, "config", "rbac", "role.yaml"))
+	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
+	out, err := exec.CommandContext(ctx, kubectl, "kustomize", filepath.Join(here.Root, "config", "default")).Output()
 	if err != nil {
-		return err
+		return fmt.Errorf("building config/default: %w", err)
 	}
-	role := &rbacv1.ClusterRole{}
-	first, _, _ := strings.Cut(strings.TrimPrefix(string(raw), "---\n"), "\n---\n")
-	if err := yaml.UnmarshalStrict([]byte(first), role); err != nil {
-		return err
+	account := client.ObjectKey{}
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(out)))
+	for {
+		raw, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		o := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal(raw, o); err != nil {
+			return err
+		}
+		switch kind := o.GetKind(); {
+		case kind == "ServiceAccount":
+			account = client.ObjectKeyFromObject(o)
+		case kind != "Namespace" && o.GroupVersionKind().Group != rbacv1.GroupName:
+			continue
+		}
+		if err := kube.Create(ctx, o); err != nil {
+			return err
+		}
 	}
-	if err := kube.Create(ctx, role); err != nil {
-		return err
-	}
-	token, err := stage.CreateAccount(ctx, kube, metav1.NamespaceDefault, "operator")
+	token, err := stage.CreateAccount(ctx, kube, account.Namespace, account.Name)
 	if err != nil {
-		return err
-	}
-	if err := kube.Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "operator"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: metav1.NamespaceDefault, Name: "operator"}},
-	}); err != nil {
 		return err
 	}
 	here.Kubeconfig = filepath.Join(here.Dir, "operator.kubeconfig")
