@@ -83,7 +83,7 @@ func observeOccurrence(d *v1alpha1.Defect, now time.Time) {
 }
 
 // Filed records a ticket that was created for a Defect or adopted. An adopted ticket keeps the state that people gave it,
-// unless the Defect's state changed later.
+// unless the Defect's state changed later. If the Defect occurred again after its ticket was done, it is a regression.
 func Filed(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Ticket, at time.Time) {
 	j := d.Status.Jira
 	j.CreatedTime = &metav1.Time{Time: at}
@@ -96,6 +96,12 @@ func Filed(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Tick
 	case t.Found && isNewer(t, d):
 		move(d, there, v1alpha1.CauseJira, t.Updated)
 		j.MoveTo = ""
+	case t.Found && isResolved(there) && occurredAfter(t, d):
+		d.Status.State = there
+		d.Status.ResolvedTime = &metav1.Time{Time: t.Updated}
+		d.Status.Regressions++
+		j.ToldOccurrences--
+		move(d, v1alpha1.StateOpen, v1alpha1.CauseRegression, at)
 	default:
 		j.MoveTo = d.Status.State // the Defect moved before there was a ticket
 	}
@@ -112,6 +118,13 @@ func isNewer(t ticket.Ticket, d *v1alpha1.Defect) bool {
 	}
 	o := d.Spec.Occurrence // a finding that occurred again after the ticket was closed is open
 	return o == nil || t.Updated.After(o.Time.Time)
+}
+
+// occurredAfter reports whether an open Defect that no one has moved yet occurred after its ticket last changed.
+func occurredAfter(t ticket.Ticket, d *v1alpha1.Defect) bool {
+	o := d.Spec.Occurrence
+	return o != nil && !t.Updated.IsZero() && o.Time.After(t.Updated) &&
+		d.Status.StateChange == nil && d.Status.State == v1alpha1.StateOpen
 }
 
 // FromJira updates a Defect's status for its ticket in Jira, and reports whether anything was new. A ticket that is

@@ -510,4 +510,8 @@ func TestFiledAdoptsTheState(t *testing.T) {
 	if d.Status.State != open || d.Status.Jira.MoveTo != open {
 		t.Errorf("occurred after it was closed: %s, %+v", d.Status.State, d.Status.Jira)
 	}
+	if c := d.Status.StateChange; c == nil || c.Cause != v1alpha1.CauseRegression || d.Status.Regressions != 1 ||
+		!d.Status.ResolvedTime.Time.Equal(minute(6)) || d.Status.Jira.ToldOccurrences != d.Status.Occurrences-1 {
+		t.Errorf("occurred after it was closed: %+v, %+v", d.Status, c)
+	}
 }

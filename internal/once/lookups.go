@@ -119,24 +119,6 @@ func (l *Lookup[T]) Find(
 	return out, false, nil
 }
 
-// FindOrDo returns what exists for a held object, or else what do creates. adopted reports which of the two it was.
-// due is as in Find.
-func (l *Lookup[T]) FindOrDo(
-	ctx context.Context,
-	search Search[T],
-	object types.NamespacedName,
-	due time.Time,
-	now func() time.Time,
-	do func(context.Context) (T, error),
-) (out T, adopted bool, err error) {
-	out, adopted, err = l.Find(ctx, search, object, due, now)
-	if adopted || err != nil {
-		return out, adopted, err
-	}
-	out, err = do(ctx)
-	return out, false, err
-}
-
 // plan returns what to search for and how far back, or known when the last search answers for an object.
 func (l *Lookup[T]) plan(object types.NamespacedName, due, now time.Time) (markers []string, back time.Duration, known bool) {
 	l.mu.Lock()

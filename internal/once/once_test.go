@@ -79,35 +79,23 @@ func (p *place) search(ctx context.Context, markers []string, back time.Duration
 
 func named(name string) types.NamespacedName { return types.NamespacedName{Namespace: "n", Name: name} }
 
-func TestFindOrDo(t *testing.T) {
+func TestFind(t *testing.T) {
 	for name, test := range map[string]struct {
-		exists       map[string]string
-		searchErr    error
-		doErr        error
-		want         string
-		adopted, did bool
-		err          bool
+		exists    map[string]string
+		searchErr error
+		want      string
 	}{
-		"adopts what exists":          {exists: map[string]string{"a": "A"}, want: "A", adopted: true},
-		"creates what does not":       {exists: map[string]string{"b": "B"}, want: "new", did: true},
-		"creates nothing in the dark": {searchErr: errors.New("no answer"), err: true},
-		"returns a failed create":     {doErr: errors.New("refused"), did: true, err: true},
+		"what exists":     {exists: map[string]string{"a": "A"}, want: "A"},
+		"of another":      {exists: map[string]string{"b": "B"}},
+		"a failed search": {exists: map[string]string{"a": "A"}, searchErr: errors.New("no answer")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var lookups once.Lookups[string, string]
 			p := &place{exists: test.exists, err: test.searchErr}
-			did := false
-			got, adopted, err := lookups.Hold("jira", named("a"), "a", start).
-				FindOrDo(t.Context(), p.search, named("a"), start, func() time.Time { return start },
-					func(context.Context) (string, error) {
-						did = true
-						if test.doErr != nil {
-							return "", test.doErr
-						}
-						return "new", nil
-					})
-			if got != test.want || adopted != test.adopted || did != test.did || (err != nil) != test.err {
-				t.Errorf("got %q, adopted %v, created %v, %v", got, adopted, did, err)
+			got, ok, err := lookups.Hold("jira", named("a"), "a", start).
+				Find(t.Context(), p.search, named("a"), start, func() time.Time { return start })
+			if got != test.want || ok != (test.want != "") || !errors.Is(err, test.searchErr) {
+				t.Errorf("got %q, %v, %v", got, ok, err)
 			}
 		})
 	}

@@ -18,7 +18,8 @@ type Tracker interface {
 	// are those that were refused, and Omitted of the ticket returned with it lists those that were left out.
 	Create(ctx context.Context, d Draft) (Ticket, error)
 	// Find returns the tickets that carry one of the markers, by marker. If several carry the same one, it returns the
-	// oldest. The result may include tickets with other markers.
+	// oldest. The result may include tickets with other markers. A label with IdentityPrefix counts as a marker. Of several
+	// tickets with it, Find returns an open one rather than one that is done, and the newest.
 	//
 	// With more than MaxMarkers markers, the result may lack tickets that were created longer ago than within. A ticket
 	// that was created a moment ago may not be found yet. Find makes a few searches, and one more for every hundred or
@@ -28,8 +29,9 @@ type Tracker interface {
 	// change made a moment ago may be missing. If there are too many to read, it returns those with the newest
 	// changes.
 	Changed(ctx context.Context, within time.Duration) ([]Ticket, error)
-	// Open returns the tickets with any marker that are not done. If there are too many to read, it returns the newest.
-	Open(ctx context.Context) ([]Ticket, error)
+	// Open returns the tickets with any marker that are not done, and those that changed within the given time. If there are
+	// too many to read, it returns the newest.
+	Open(ctx context.Context, within time.Duration) ([]Ticket, error)
 	// Get reads a ticket. The result is always current.
 	Get(ctx context.Context, id string) (Ticket, error)
 	// Move transitions a ticket to a status unless it already has it, and returns the updated ticket. It returns an
@@ -52,6 +54,9 @@ const MaxMarkers = 200
 
 // IdentityPrefix is the prefix of the label that identifies a ticket's finding when it is reported again.
 const IdentityPrefix = "voice-ai-defect-"
+
+// CategoryDone is the StatusCategory of a ticket that is done.
+const CategoryDone = "done"
 
 // MarkerPrefix is the prefix of every marker.
 const MarkerPrefix = "defect-"
@@ -176,6 +181,18 @@ type Ticket struct {
 
 // Has reports whether the ticket carries a marker.
 func (t Ticket) Has(marker string) bool { return slices.Contains(t.Markers, marker) }
+
+// IsDone reports whether the ticket is done.
+func (t Ticket) IsDone() bool { return t.StatusCategory == CategoryDone }
+
+// IsLaterThan reports whether t is the ticket of a finding rather than o: an open one rather than one that is done, and the
+// newest.
+func (t Ticket) IsLaterThan(o Ticket) bool {
+	if t.IsDone() != o.IsDone() {
+		return o.IsDone()
+	}
+	return t.Created.After(o.Created)
+}
 
 // Target is the status to move a ticket to: the one named Status, or one of Category (new, indeterminate or done) if
 // Status is empty. A ticket that has any status of Category has reached it.

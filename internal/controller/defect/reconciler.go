@@ -110,7 +110,13 @@ func (r *Reconciler) forget(d types.NamespacedName) {
 	r.Jira.Forget(d)
 	r.PendingUpdates.Drop(d)
 	r.PendingUpdates.ResolveDoubt(d)
+	r.release(d)
+}
+
+// release drops what is to be looked up for a Defect.
+func (r *Reconciler) release(d types.NamespacedName) {
 	r.lookups.Release(d)
+	r.lookups.Release(findingOf(d))
 }
 
 // finish sums up the phases and writes the status.

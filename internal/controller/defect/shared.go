@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -12,26 +13,18 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
-// sharedTicket is the ticket of a finding that was reported before.
-type sharedTicket struct {
-	ticket ticket.Ticket
-	// why says whose ticket it is.
-	why string
-	// stale is set when the ticket may have changed since, so that it is to be read.
-	stale bool
-}
-
-// shared returns the ticket that the Defect shares with another one, which has the same fingerprint or had the same name,
-// or the name of the Defect for whose ticket it waits. Both are empty when it gets a ticket of its own. The caller holds
-// r.filing.
+// shared returns the Defect with the same fingerprint whose ticket d shares, or the name of the one for whose ticket it
+// waits. Both are empty when there is none. The caller holds r.filing.
 func (r *Reconciler) shared(
 	ctx context.Context, d *v1alpha1.Defect, i *v1alpha1.JiraIntegration,
-) (t *sharedTicket, waitFor string, err error) {
+) (with *v1alpha1.Defect, waitFor string, err error) {
 	others, err := index.DefectsLike(ctx, r.Client, d)
 	if err != nil {
 		return nil, "", fmt.Errorf("listing the Defects with the fingerprint of %s: %w", d.Name, err)
@@ -39,7 +32,7 @@ func (r *Reconciler) shared(
 	name := client.ObjectKeyFromObject(i)
 	for _, o := range others {
 		if j := o.Status.Jira; j != nil && j.Key != "" && j.Integration == name.String() && j.MissingSince == nil {
-			return &sharedTicket{ticket: recorded(o), why: fmt.Sprintf("Defect %s has it, with the same fingerprint", o.Name)}, "", nil
+			return o, "", nil
 		}
 	}
 	for _, o := range others {
@@ -47,10 +40,51 @@ func (r *Reconciler) shared(
 			return nil, o.Name, nil
 		}
 	}
-	if known, ok := r.KnownTickets.Get(kit.TicketKey{Integration: name, Site: string(i.Spec.APIURL), Identity: d.Identity()}); ok {
-		return &sharedTicket{ticket: known, why: "a former Defect with the same fingerprint or name had it", stale: true}, "", nil
-	}
 	return nil, "", nil
+}
+
+// former returns the ticket of a former Defect that reported the same finding, or nil.
+func (r *Reconciler) former(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration) *kit.KnownTicket {
+	key := kit.TicketKey{Integration: client.ObjectKeyFromObject(i), Site: string(i.Spec.APIURL), Identity: d.Identity()}
+	if known, ok := r.KnownTickets.Get(key); ok {
+		return &known
+	}
+	return nil
+}
+
+// replacedWithin is how soon after its deletion a Defect of the same name is the same one, whatever state its ticket is in.
+const replacedWithin = time.Hour
+
+// readFormer reads the ticket of a former Defect. It reports whether d adopts it: not when it was deleted, and not when it
+// is done and only a name says that it is of the same finding, unless the Defect was replaced just now.
+func readFormer(
+	ctx context.Context, c connection.JiraClient, d *v1alpha1.Defect, former kit.KnownTicket,
+) (t ticket.Ticket, ok bool, err error) {
+	t, err = c.Get(ctx, former.ID)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return ticket.Ticket{}, false, nil
+	case err != nil:
+		return ticket.Ticket{}, false, withoutDoubt(err)
+	}
+	t.Found = true
+	replaced := d.CreationTimestamp.Sub(former.DeletedAt) < replacedWithin
+	return t, replaced || isSameFinding(d, t), nil
+}
+
+// isSameFinding reports whether a ticket with the Defect's identity is of the same finding. A name may be used again for
+// another one, once the former is done.
+func isSameFinding(d *v1alpha1.Defect, t ticket.Ticket) bool {
+	return d.Spec.Fingerprint != "" || !t.IsDone()
+}
+
+// withoutDoubt returns a failure of what comes before the create as one that leaves no doubt: nothing was created.
+func withoutDoubt(err error) error {
+	f := *fault.From(err)
+	if f.Kind == fault.Ambiguous {
+		f.Kind = fault.Unavailable
+	}
+	return &f
 }
 
 // isFiling reports whether another Defect of the same finding files the ticket: its create is under way or in doubt, or
@@ -91,18 +125,12 @@ func recorded(d *v1alpha1.Defect) ticket.Ticket {
 	return t
 }
 
-// adopt records a shared ticket as the Defect's.
-func (r *Reconciler) adopt(s *scope, i *v1alpha1.JiraIntegration, shared *sharedTicket) {
-	t := shared.ticket
-	t.Found = true
+// adopt records the ticket of another Defect as that of d, which reports the same finding.
+func (r *Reconciler) adopt(s *scope, i *v1alpha1.JiraIntegration, other *v1alpha1.Defect) {
+	t := recorded(other)
 	r.recordTicket(s, i, answer{Result: t, At: s.now})
-	if len(t.Markers) > 0 && !t.Has(s.defect.Marker()) {
-		s.defect.Status.Jira.Marker = t.Markers[0]
-	}
-	if shared.stale {
-		r.PendingUpdates.AddDoubt(client.ObjectKeyFromObject(s.defect), s.defect.UID, s.now)
-	}
-	condition.True(s.defect, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled, fmt.Sprintf("The ticket is %s: %s", t.Key, shared.why))
+	condition.True(s.defect, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled,
+		fmt.Sprintf("The ticket is %s: Defect %s has it, with the same fingerprint", t.Key, other.Name))
 }
 
 // rememberDeleted remembers the ticket of a Defect that was deleted: the Defect may be created again.
@@ -112,7 +140,8 @@ func (r *Reconciler) rememberDeleted(_ context.Context, e kevent.DeleteEvent, _ 
 		return
 	}
 	if integration, filed := integrationOf(d.Status.Jira); filed && d.Status.Jira.MissingSince == nil {
-		r.KnownTickets.Put(kit.TicketKey{Integration: integration, Site: d.Status.Jira.Site, Identity: d.Identity()}, recorded(d))
+		r.KnownTickets.Put(kit.TicketKey{Integration: integration, Site: d.Status.Jira.Site, Identity: d.Identity()},
+			kit.KnownTicket{Ticket: recorded(d), DeletedAt: r.Clock.Now()})
 	}
 }
 

@@ -58,6 +58,8 @@ func (r *Reconciler) fileTicket(ctx context.Context, s *scope) *kit.Outcome {
 	f := filing{key: key, uid: d.UID, integration: integration, since: r.intentOf(d).Since()}
 	if !f.since.IsZero() {
 		f.lookup = r.lookups.Hold(name, key, d.Marker(), d.CreationTimestamp.Time)
+		f.finding = !r.KnownTickets.IsRead(name, string(integration.Spec.APIURL))
+		r.holdFinding(name, f, d)
 		f.due = f.since.Add(r.settleTime(integration))
 		if s.now.Before(f.due) {
 			s.next = kit.Until(f.due, s.now)
@@ -84,18 +86,19 @@ func (r *Reconciler) submitFiling(ctx context.Context, s *scope, f filing) (*ans
 	r.filing.Lock()
 	defer r.filing.Unlock()
 	if !lane.Has(f.key, f.uid) {
-		shared, waitFor, err := r.shared(ctx, d, f.integration)
+		with, waitFor, err := r.shared(ctx, d, f.integration)
 		switch {
 		case err != nil:
 			return nil, s.notTicketed(kit.OutcomeOf(err))
-		case shared != nil:
-			r.adopt(s, f.integration, shared)
+		case with != nil:
+			r.adopt(s, f.integration, with)
 			return nil, nil
 		case waitFor != "":
 			return nil, s.notTicketed(&kit.Outcome{Reason: v1alpha1.ReasonFiling, Message: fmt.Sprintf(
 				"Waiting for the ticket of Defect %s, which has the same fingerprint", waitFor)})
 		}
 	}
+	f.former = r.former(d, f.integration)
 	a := lane.Submit(connection.Request[connection.JiraClient, ticket.Ticket]{
 		Key: f.key, UID: f.uid, Operation: "create", Endpoint: connection.ActionCreate,
 		// A request by annotation retries what was refused.
@@ -214,62 +217,6 @@ func (r *Reconciler) intentOf(d *v1alpha1.Defect) once.Intent {
 	return intent
 }
 
-// filing is one ticket to file.
-type filing struct {
-	key         types.NamespacedName
-	uid         types.UID
-	integration *v1alpha1.JiraIntegration
-	// since is since when a ticket may exist already, and lookup looks it up; zero and nil when there cannot be one.
-	since time.Time
-	// due is when Jira's search shows what was created.
-	due    time.Time
-	lookup *once.Lookup[ticket.Ticket]
-}
-
-// settleTime returns how long after a call in doubt Jira's search shows what it did.
-func (r *Reconciler) settleTime(i *v1alpha1.JiraIntegration) time.Duration {
-	return once.SettleTime(i.Spec.SettleSeconds, r.CallTimeout)
-}
-
-// fileCall returns the call that adopts the ticket that exists, or creates one.
-func (r *Reconciler) fileCall(f filing) connection.Call[connection.JiraClient, ticket.Ticket] {
-	record := r.Jira.Get(client.ObjectKeyFromObject(f.integration)).Record
-	key := f.key
-	uid := f.uid
-	spec := f.integration.Spec // not the whole integration: many calls may wait
-	lookup := f.lookup
-	due := f.due
-	return func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
-		d := &v1alpha1.Defect{}
-		if err := r.Client.Get(ctx, key, d); client.IgnoreNotFound(err) != nil {
-			return ticket.Ticket{}, fault.New(fault.Unavailable, "reading Defect %s: %v", key, err)
-		} else if err != nil || d.UID != uid {
-			return ticket.Ticket{}, fault.New(fault.NotFound, "Defect %s was deleted", key)
-		}
-		if j := d.Status.Jira; j != nil && j.Key != "" { // another process filed it while this call waited
-			return ticket.Ticket{}, fault.New(fault.Conflict, "Defect %s has the ticket %s already", key, j.Key)
-		}
-		create := func(ctx context.Context) (ticket.Ticket, error) {
-			t, err := createTicket(ctx, c, d, &spec)
-			record.Add(connection.ActionCreate, objectOf(d), t.Key, err)
-			return t, err
-		}
-		if lookup == nil {
-			return create(ctx)
-		}
-		created := false
-		t, adopted, err := lookup.FindOrDo(ctx, c.Find, key, due, r.Clock.Now, func(ctx context.Context) (ticket.Ticket, error) {
-			created = true
-			return create(ctx)
-		})
-		if !created {
-			record.Add(connection.ActionLookup, objectOf(d), t.Key, err)
-		}
-		t.Found = adopted
-		return t, err
-	}
-}
-
 // forgetFiling drops what is kept of filing a ticket that the status shows.
 func (r *Reconciler) forgetFiling(key types.NamespacedName, d *v1alpha1.Defect) {
 	j := d.Status.Jira
@@ -277,7 +224,7 @@ func (r *Reconciler) forgetFiling(key types.NamespacedName, d *v1alpha1.Defect) 
 		if conn := r.Jira.Find(name); conn != nil {
 			conn.Lane(createLane).Forget(key)
 		}
-		r.lookups.Release(key)
+		r.release(key)
 	}
 	j.TicketRequestedAt = requestedAt(d)
 	if !condition.Is(d, v1alpha1.ConditionTicketed, metav1.ConditionTrue, "") {
@@ -297,7 +244,13 @@ func (r *Reconciler) recordTicket(s *scope, i *v1alpha1.JiraIntegration, a answe
 	j.UncertainSince = nil
 	j.TicketRequestedAt = requestedAt(d)
 	s.filed = &t
+	if len(t.Markers) > 0 && !t.Has(d.Marker()) {
+		j.Marker = t.Markers[0]
+	}
 	switch {
+	case t.Found && j.Marker != "":
+		condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled, fmt.Sprintf(
+			"The ticket is %s: a former Defect with the same fingerprint or name had it", t.Key))
 	case t.Found || t.Priority != "" && len(t.Omitted) == 0:
 		condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled, "The ticket is "+t.Key)
 	case len(t.Omitted) > 0:

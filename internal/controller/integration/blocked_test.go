@@ -68,7 +68,7 @@ func connect(t *testing.T, test func(*connected)) {
 		out.JiraReconciler = &JiraReconciler{
 			Client: c, Live: c, Clock: clock.RealClock{}, Jira: pool, Dial: out.jira.Dial,
 			Outbox:         &outbox.Outbox{Client: c, Live: c, Clock: clock.RealClock{}, MaxEventAge: 24 * time.Hour},
-			PendingUpdates: &kit.PendingUpdates{}, EnqueueDefect: func(types.NamespacedName) {},
+			PendingUpdates: &kit.PendingUpdates{}, KnownTickets: &kit.KnownTickets{}, EnqueueDefect: func(types.NamespacedName) {},
 		}
 		test(out)
 	})

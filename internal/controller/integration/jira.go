@@ -73,6 +73,7 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 			r.pacer.Forget(req.NamespacedName)
 			r.tests.forget(req.NamespacedName)
 			r.polls.Delete(req.NamespacedName)
+			r.KnownTickets.Forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -242,21 +243,28 @@ func priorities(i *v1alpha1.JiraIntegration, offered []string) (known, unknown [
 	return known, unknown
 }
 
-// readTickets reads the open tickets once, when an integration is first used with a site. The cluster may have been
-// rebuilt, and Defects that are created again adopt them.
+// readDoneWithin is how long ago a ticket that is done may have changed and still be read by readTickets.
+const readDoneWithin = 90 * 24 * time.Hour
+
+// readTickets reads the open tickets and those done lately once, when an integration is first used with a site. The
+// cluster may have been rebuilt, and Defects that are created again adopt them.
 func (r *JiraReconciler) readTickets(ctx context.Context, i *v1alpha1.JiraIntegration, c connection.JiraClient) error {
 	site := string(i.Spec.APIURL)
 	if i.Status.TicketsReadFrom == site {
 		return nil
 	}
-	open, err := c.Open(ctx)
+	found, err := c.Open(ctx, readDoneWithin)
 	if f := fault.From(err); f != nil && !f.Kind.Permanent() {
 		return err // no ticket is filed before it is known which there are
 	}
-	for _, t := range open {
-		if t.Identity != "" {
-			r.KnownTickets.Put(kit.TicketKey{Integration: client.ObjectKeyFromObject(i), Site: site, Identity: t.Identity}, t)
+	for _, t := range found {
+		key := kit.TicketKey{Integration: client.ObjectKeyFromObject(i), Site: site, Identity: t.Identity}
+		if known, ok := r.KnownTickets.Get(key); t.Identity != "" && (!ok || known.DeletedAt.IsZero() && t.IsLaterThan(known.Ticket)) {
+			r.KnownTickets.Put(key, kit.KnownTicket{Ticket: t})
 		}
+	}
+	if err == nil {
+		r.KnownTickets.MarkRead(client.ObjectKeyFromObject(i), site)
 	}
 	i.Status.TicketsReadFrom = site
 	return nil

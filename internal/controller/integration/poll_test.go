@@ -448,6 +448,10 @@ func TestOpenTicketsAreRead(t *testing.T) {
 		w.jira.Keep(ticket.Draft{Marker: "defect-2"})
 		done := w.jira.Keep(ticket.Draft{Marker: "defect-3", Labels: []string{ticket.IdentityPrefix + "three"}})
 		w.jira.Edit(done.Key, "Done", "done", nil)
+		again := w.jira.Keep(ticket.Draft{Marker: "defect-4", Labels: []string{ticket.IdentityPrefix + "one"}})
+		w.jira.Edit(again.Key, "Done", "done", nil)
+		old := w.jira.Keep(ticket.Draft{Marker: "defect-5", Labels: []string{ticket.IdentityPrefix + "five"}})
+		w.jira.Edit(old.Key, "Done", "done", func(t *ticket.Ticket) { t.Updated = t.Updated.Add(-91 * 24 * time.Hour) })
 		i := project()
 		w.create(i)
 		w.run(time.Hour)
@@ -458,9 +462,9 @@ func TestOpenTicketsAreRead(t *testing.T) {
 			found, _ := w.jiraReconcile.KnownTickets.Get(kit.TicketKey{Integration: jiraName, Site: site, Identity: identity})
 			return found.Key
 		}
-		if known("https://jira.example.com", "one") != "VOICE-1" || known("https://jira.example.com", "three") != "" ||
-			known("https://jira.example.com", "") != "" {
-			t.Error("other tickets are known than the open ones that identify a finding")
+		if known("https://jira.example.com", "one") != "VOICE-1" || known("https://jira.example.com", "three") != "VOICE-3" ||
+			known("https://jira.example.com", "five") != "" || known("https://jira.example.com", "") != "" {
+			t.Error("other tickets are known than those open or done lately that identify a finding")
 		}
 		change(w, i, func(i *v1alpha1.JiraIntegration) { i.Spec.APIURL = "https://other.example.com" })
 		w.run(time.Hour)
@@ -481,7 +485,7 @@ type failingOpen struct {
 	err error
 }
 
-func (f failingOpen) Open(context.Context) ([]ticket.Ticket, error) { return nil, f.err }
+func (f failingOpen) Open(context.Context, time.Duration) ([]ticket.Ticket, error) { return nil, f.err }
 
 // TestOpenTicketsThatCannotBeRead checks that no ticket is filed before it is known which there are, unless Jira refuses to
 // say so.

@@ -78,7 +78,8 @@ func newCluster(t *testing.T) *cluster {
 	}
 	c.jiraReconciler = &JiraReconciler{
 		Client: c.client, Live: c.client, Clock: clock.RealClock{}, Jira: connection.NewJiraPool(options),
-		Outbox: box, Enqueuer: &kit.Enqueuer{}, Dial: c.jira.Dial, PendingUpdates: &kit.PendingUpdates{}, EnqueueDefect: ignore,
+		Outbox: box, Enqueuer: &kit.Enqueuer{}, Dial: c.jira.Dial,
+		PendingUpdates: &kit.PendingUpdates{}, KnownTickets: &kit.KnownTickets{}, EnqueueDefect: ignore,
 	}
 	return c
 }

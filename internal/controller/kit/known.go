@@ -2,6 +2,7 @@ package kit
 
 import (
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/lru"
@@ -17,7 +18,24 @@ const maxKnownTickets = 16_384
 type KnownTickets struct {
 	once sync.Once
 	lru  *lru.Cache
+	// read has the site from which the tickets of an integration were read.
+	read sync.Map
 }
+
+// MarkRead records that the tickets of an integration were read from a site.
+func (k *KnownTickets) MarkRead(integration types.NamespacedName, site string) {
+	k.read.Store(integration, site)
+}
+
+// IsRead reports whether this process has read the tickets of an integration from a site: those that are not known do not
+// exist, or were done long ago.
+func (k *KnownTickets) IsRead(integration types.NamespacedName, site string) bool {
+	from, ok := k.read.Load(integration)
+	return ok && from == site
+}
+
+// Forget drops that the tickets of an integration were read.
+func (k *KnownTickets) Forget(integration types.NamespacedName) { k.read.Delete(integration) }
 
 // TicketKey identifies the ticket of a finding.
 type TicketKey struct {
@@ -33,13 +51,20 @@ func (k *KnownTickets) cache() *lru.Cache {
 	return k.lru
 }
 
+// KnownTicket is a ticket whose Defect may be created again.
+type KnownTicket struct {
+	ticket.Ticket
+	// DeletedAt is when this process saw its Defect deleted. It is zero when the ticket was read from Jira.
+	DeletedAt time.Time
+}
+
 // Put remembers a ticket.
-func (k *KnownTickets) Put(key TicketKey, t ticket.Ticket) { k.cache().Add(key, t) }
+func (k *KnownTickets) Put(key TicketKey, t KnownTicket) { k.cache().Add(key, t) }
 
 // Get returns the ticket of a finding, if it is remembered.
-func (k *KnownTickets) Get(key TicketKey) (ticket.Ticket, bool) {
+func (k *KnownTickets) Get(key TicketKey) (KnownTicket, bool) {
 	if t, ok := k.cache().Get(key); ok {
-		return t.(ticket.Ticket), true
+		return t.(KnownTicket), true
 	}
-	return ticket.Ticket{}, false
+	return KnownTicket{}, false
 }

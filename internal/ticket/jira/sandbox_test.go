@@ -89,6 +89,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 			if err != nil || len(changed) != 2 || changed[0].ID != second.ID || changed[1].ID != made.ID || changed[1].Status != "In Progress" {
 				t.Errorf("%+v, %v", changed, err)
 			}
+			findsByIdentity(t, tr)
 
 			config.Token = "wrong"
 			_, err = dial(t, config).Probe(t.Context())
@@ -102,5 +103,28 @@ func TestAgainstTheSandbox(t *testing.T) {
 			_, err = dial(t, config).Probe(t.Context())
 			check(t, err, fault.NotFound, fault.Connection, "IssueType", 0, `no issue type "Saga"`)
 		})
+	}
+}
+
+// findsByIdentity finds tickets by what identifies their finding: the newest that is open.
+func findsByIdentity(t *testing.T, tr ticket.Tracker) {
+	t.Helper()
+	label := ticket.IdentityPrefix + "a1"
+	var keys []string
+	for range 3 {
+		made, err := tr.Create(t.Context(), ticket.Draft{Summary: "x", Marker: "defect-x", Labels: []string{label}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, made.Key)
+	}
+	if _, err := tr.Move(t.Context(), keys[2], ticket.Target{Category: ticket.CategoryDone, State: "Done"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, others := range []int{1, 1001} {
+		found, err := tr.Find(t.Context(), append(markers(others), label), time.Hour)
+		if err != nil || found[label].Key != keys[1] || found[label].Identity != "a1" {
+			t.Errorf("beside %d markers: %+v, %v, want %s", others, found[label], err, keys[1])
+		}
 	}
 }

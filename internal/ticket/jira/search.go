@@ -107,18 +107,18 @@ func (t *tracker) Find(ctx context.Context, markers []string, within time.Durati
 	add := func(i *issue) {
 		found := t.ticket(i)
 		for _, l := range i.Fields.Labels {
-			if !strings.HasPrefix(l, ticket.MarkerPrefix) {
-				continue
-			}
-			if other, exists := out[l]; !exists || compareAge(found, other) < 0 {
+			other, exists := out[l]
+			isMarker := strings.HasPrefix(l, ticket.MarkerPrefix) && (!exists || compareAge(found, other) < 0)
+			isIdentity := strings.HasPrefix(l, ticket.IdentityPrefix) && (!exists || found.IsLaterThan(other))
+			if isMarker || isIdentity {
 				out[l] = found
 			}
 		}
 	}
 	if len(markers) > maxByLabel*ticket.MaxMarkers {
 		more, err := t.search(ctx, query("created", within), add)
-		if err == nil && !more {
-			return out, nil
+		if err == nil && !more { // what identifies a finding may be on an older ticket
+			markers = slices.DeleteFunc(slices.Clone(markers), func(m string) bool { return strings.HasPrefix(m, ticket.MarkerPrefix) })
 		}
 		if err != nil && !fault.Is(err, fault.Invalid) {
 			return nil, err
@@ -165,12 +165,14 @@ func (t *tracker) Changed(ctx context.Context, within time.Duration) ([]ticket.T
 	}), nil
 }
 
-// Open searches by status category. It returns the newest tickets if there are more than it reads.
-func (t *tracker) Open(ctx context.Context) ([]ticket.Ticket, error) {
+// Open searches by status category and by update time. It returns the newest tickets if there are more than it reads.
+func (t *tracker) Open(ctx context.Context, within time.Duration) ([]ticket.Ticket, error) {
 	byID := map[string]ticket.Ticket{}
-	jql := "labels = " + quote(ticket.CommonLabel) + " AND statusCategory != Done ORDER BY created DESC, key DESC"
-	if _, err := t.search(ctx, jql, func(i *issue) { byID[i.ID] = t.ticket(i) }); err != nil {
-		return nil, err
+	open := "labels = " + quote(ticket.CommonLabel) + " AND statusCategory != Done ORDER BY created DESC, key DESC"
+	for _, jql := range []string{query("updated", within), open} {
+		if _, err := t.search(ctx, jql, func(i *issue) { byID[i.ID] = t.ticket(i) }); err != nil {
+			return nil, err
+		}
 	}
 	return slices.SortedFunc(maps.Values(byID), compareAge), nil
 }

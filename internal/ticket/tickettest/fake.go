@@ -198,21 +198,28 @@ func (c *client) Find(_ context.Context, markers []string, within time.Duration)
 	byMarker := len(markers) <= ticket.MaxMarkers
 	out := map[string]ticket.Ticket{}
 	for _, i := range c.f.issues {
-		matches := byMarker && slices.Contains(markers, i.draft.Marker) || !byMarker && time.Since(i.Created) <= within
-		if _, older := out[i.draft.Marker]; matches && !older && !i.gone && !i.hidden {
+		if i.gone || i.hidden || !byMarker && time.Since(i.Created) > within {
+			continue
+		}
+		if _, older := out[i.draft.Marker]; !older && (!byMarker || slices.Contains(markers, i.draft.Marker)) {
 			out[i.draft.Marker] = i.Ticket
+		}
+		label := ticket.IdentityPrefix + i.Identity
+		if other, exists := out[label]; i.Identity != "" && (!byMarker || slices.Contains(markers, label)) &&
+			(!exists || i.IsLaterThan(other)) {
+			out[label] = i.Ticket
 		}
 	}
 	return out, nil
 }
 
-func (c *client) Open(context.Context) ([]ticket.Ticket, error) {
+func (c *client) Open(_ context.Context, within time.Duration) ([]ticket.Ticket, error) {
 	c.f.mu.Lock()
 	defer c.f.mu.Unlock()
 	c.f.opens++
 	var out []ticket.Ticket
 	for _, i := range c.f.issues {
-		if !i.gone && i.StatusCategory != "done" {
+		if !i.gone && !i.hidden && (!i.IsDone() || time.Since(i.Updated) <= within) {
 			out = append(out, i.Ticket)
 		}
 	}

@@ -1,0 +1,103 @@
+package defect
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/once"
+	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+)
+
+// filing is one ticket to file.
+type filing struct {
+	key         types.NamespacedName
+	uid         types.UID
+	integration *v1alpha1.JiraIntegration
+	// since is since when a ticket may exist already, and lookup looks it up; zero and nil when there cannot be one.
+	since time.Time
+	// due is when Jira's search shows what was created.
+	due    time.Time
+	lookup *once.Lookup[ticket.Ticket]
+	// finding is set when the lookup also looks for a ticket of the Defect's finding.
+	finding bool
+	// former is the ticket of a former Defect that reported the same finding, nil when none is known.
+	former *kit.KnownTicket
+}
+
+// findingOf returns the key under which lookups hold what identifies a Defect's finding, beside its marker. No object has
+// such a name.
+func findingOf(defect types.NamespacedName) types.NamespacedName {
+	return types.NamespacedName{Namespace: defect.Namespace, Name: "finding of " + defect.Name}
+}
+
+// holdFinding makes the next lookup search for a ticket of a Defect's finding, or not.
+func (r *Reconciler) holdFinding(integration types.NamespacedName, f filing, d *v1alpha1.Defect) {
+	if f.finding {
+		r.lookups.Hold(integration, findingOf(f.key), ticket.IdentityPrefix+d.Identity(), d.CreationTimestamp.Time)
+		return
+	}
+	r.lookups.Release(findingOf(f.key))
+}
+
+// settleTime returns how long after a call in doubt Jira's search shows what it did.
+func (r *Reconciler) settleTime(i *v1alpha1.JiraIntegration) time.Duration {
+	return once.SettleTime(i.Spec.SettleSeconds, r.CallTimeout)
+}
+
+// fileCall returns the call that adopts the ticket that exists, or creates one.
+func (r *Reconciler) fileCall(f filing) connection.Call[connection.JiraClient, ticket.Ticket] {
+	record := r.Jira.Get(client.ObjectKeyFromObject(f.integration)).Record
+	key := f.key
+	uid := f.uid
+	spec := f.integration.Spec // not the whole integration: many calls may wait
+	return func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
+		d := &v1alpha1.Defect{}
+		if err := r.Client.Get(ctx, key, d); client.IgnoreNotFound(err) != nil {
+			return ticket.Ticket{}, fault.New(fault.Unavailable, "reading Defect %s: %v", key, err)
+		} else if err != nil || d.UID != uid {
+			return ticket.Ticket{}, fault.New(fault.NotFound, "Defect %s was deleted", key)
+		}
+		if j := d.Status.Jira; j != nil && j.Key != "" { // another process filed it while this call waited
+			return ticket.Ticket{}, fault.New(fault.Conflict, "Defect %s has the ticket %s already", key, j.Key)
+		}
+		t, err := r.findTicket(ctx, c, d, f)
+		if t.Found || err != nil {
+			record.Add(connection.ActionLookup, objectOf(d), t.Key, err)
+			return t, err
+		}
+		t, err = createTicket(ctx, c, d, &spec)
+		record.Add(connection.ActionCreate, objectOf(d), t.Key, err)
+		return t, err
+	}
+}
+
+// findTicket returns the ticket that exists for a Defect: its own, or that of a former Defect which reported the same
+// finding. There is none if it is not Found.
+func (r *Reconciler) findTicket(
+	ctx context.Context, c connection.JiraClient, d *v1alpha1.Defect, f filing,
+) (t ticket.Ticket, err error) {
+	if f.lookup != nil {
+		if t, t.Found, err = f.lookup.Find(ctx, c.Find, f.key, f.due, r.Clock.Now); t.Found || err != nil {
+			return t, err
+		}
+	}
+	if f.former != nil {
+		if t, ok, err := readFormer(ctx, c, d, *f.former); ok || err != nil {
+			return t, err
+		}
+	}
+	if f.finding {
+		t, t.Found, err = f.lookup.Find(ctx, c.Find, findingOf(f.key), f.due, r.Clock.Now)
+		if t.Found && !isSameFinding(d, t) {
+			return ticket.Ticket{}, nil
+		}
+	}
+	return t, err
+}
