@@ -197,10 +197,22 @@ func (d *Defect) TicketMarker() string {
 // Identity returns what identifies the finding when its object is created again: a hash of the namespace and the
 // fingerprint or, without a fingerprint, the name.
 func (d *Defect) Identity() string {
-	parts := []string{d.Namespace, "name", d.Name}
 	if d.Spec.Fingerprint != "" {
-		parts = []string{d.Namespace, "fingerprint", d.Spec.Fingerprint}
+		return hashOf(d.Namespace, "fingerprint", d.Spec.Fingerprint)
 	}
+	return hashOf(d.Namespace, "name", d.Name)
+}
+
+// Finding returns what identifies the finding in any namespace: a hash of the fingerprint or, without a fingerprint, of
+// the name and title.
+func (d *Defect) Finding() string {
+	if d.Spec.Fingerprint != "" {
+		return hashOf("fingerprint", d.Spec.Fingerprint)
+	}
+	return hashOf("name", d.Name, d.Spec.Title)
+}
+
+func hashOf(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:10])
 }

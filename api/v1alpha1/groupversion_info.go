@@ -55,6 +55,9 @@ const (
 	// DigestLabel is "true" on a Notification that is a digest of others.
 	DigestLabel = "integrations.voiceai.dev/digest"
 
+	// FindingLabel is set on a Notification about a Defect: a hash of what identifies the finding, see Defect.Finding.
+	FindingLabel = "integrations.voiceai.dev/finding"
+
 	// LastArrivedAtAnnotation on a Notification is when its event arrived again from outside, at most half the maximum
 	// event age ago. An alert that fires for days keeps its Notification, so that it is announced once.
 	LastArrivedAtAnnotation = "integrations.voiceai.dev/last-arrived-at"

@@ -67,6 +67,7 @@ func DefectNow(d *v1alpha1.Defect) Event {
 func defectEvent(d *v1alpha1.Defect) Event {
 	e := Event{
 		Severity: d.Spec.Severity,
+		Finding:  d.Finding(),
 		Labels:   labels(d.Labels),
 		Subject:  &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect, Namespace: d.Namespace, Name: d.Name, UID: string(d.UID)},
 		Data:     map[string]any{"title": d.Spec.Title, "category": string(d.Spec.Category)},

@@ -36,6 +36,8 @@ type Event struct {
 	Subject *v1alpha1.EventSubject
 	// Data are the facts: strings, float64s, bools, lists and maps, as JSON has them.
 	Data map[string]any
+	// Finding identifies what a Defect is about, see Defect.Finding. A Notification has it as a label.
+	Finding string
 	// FromOutside is set when the event arrived just now from a sender, such as Alertmanager. Its age counts from its
 	// arrival, however long ago it happened: an alert may have fired for days when a silence ends. A Notification does
 	// not store it.

@@ -30,6 +30,8 @@ const (
 	DefectByIdentity = "identity"
 	// NotificationBySubject indexes Notifications by the hash bucket of the UID of the object they are about.
 	NotificationBySubject = "subject"
+	// NotificationByFinding indexes Notifications by the hash bucket of the finding that they are about.
+	NotificationByFinding = "finding"
 	// DigestByMember indexes digests by the hash buckets of their members' names.
 	DigestByMember = "member"
 	// NotificationByUndelivered indexes Notifications that still have to be delivered; the value is "true".
@@ -55,6 +57,7 @@ func Fields() []Field {
 		{&v1alpha1.Defect{}, DefectByJiraIntegration, jiraIntegration},
 		{&v1alpha1.Defect{}, DefectByIdentity, bucketed(identity)},
 		{&v1alpha1.Notification{}, NotificationBySubject, bucketed(subjectUID)},
+		{&v1alpha1.Notification{}, NotificationByFinding, bucketed(finding)},
 		{&v1alpha1.Notification{}, DigestByMember, bucketed(memberNames)},
 		{&v1alpha1.Notification{}, NotificationByUndelivered, isUndelivered},
 	}

@@ -30,6 +30,25 @@ func NotificationsAbout(ctx context.Context, c client.Reader, namespace, uid str
 	)
 }
 
+func finding(o client.Object) []string {
+	if n, ok := o.(*v1alpha1.Notification); ok && n.Labels[v1alpha1.FindingLabel] != "" {
+		return []string{n.Labels[v1alpha1.FindingLabel]}
+	}
+	return nil
+}
+
+// NotificationsOfFinding returns the Notifications of a namespace about a finding, see Defect.Finding. The cache owns them:
+// callers must not change them.
+func NotificationsOfFinding(ctx context.Context, c client.Reader, namespace, of string) ([]*v1alpha1.Notification, error) {
+	return notifications(
+		ctx,
+		c,
+		namespace,
+		client.MatchingFields{NotificationByFinding: bucketOf(of)},
+		func(n *v1alpha1.Notification) bool { return slices.Contains(finding(n), of) },
+	)
+}
+
 func memberNames(o client.Object) []string {
 	n, ok := o.(*v1alpha1.Notification)
 	if !ok {

@@ -71,6 +71,9 @@ func newNotification(key types.NamespacedName, r *v1alpha1.NotificationRule, e *
 	if suite := labelValue(e.Labels[v1alpha1.SuiteLabel]); suite != "" {
 		n.Labels[v1alpha1.SuiteLabel] = suite
 	}
+	if e.Finding != "" {
+		n.Labels[v1alpha1.FindingLabel] = e.Finding
+	}
 	return n, nil
 }
 

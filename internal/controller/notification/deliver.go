@@ -36,6 +36,9 @@ type scope struct {
 	// integration and channel are where the message goes.
 	integration *v1alpha1.SlackIntegration
 	channel     string
+	// continues is set when a former Defect of the same finding was announced in the same way: its message is edited, and
+	// nothing is posted.
+	continues bool
 	// inFlight is where a call for the Notification is under way or was answered; nil when there is none.
 	inFlight *lanePlace
 }
@@ -84,6 +87,9 @@ func (r *Reconciler) deliver(ctx context.Context, s *scope) *kit.Outcome {
 		return kit.Retry(err)
 	} else if waits {
 		return kit.Waiting()
+	}
+	if o, done := r.continueFormer(ctx, s); done {
+		return o
 	}
 	if d, ok := r.digestOf(ctx, s); ok {
 		return r.followDigest(s, d)
@@ -174,28 +180,6 @@ func (r *Reconciler) keepPlace(ctx context.Context, s *scope) error {
 		return fmt.Errorf("reading SlackIntegration %s: %w", in.integration, err)
 	}
 	return nil
-}
-
-// mute records that the message is not sent, and why.
-func (r *Reconciler) mute(s *scope, why string) {
-	condition.True(s.notification, v1alpha1.ConditionDelivered, v1alpha1.ReasonMuted, why)
-	r.requeueForRemoval(s)
-}
-
-// muteReason returns why nothing is to be sent; empty when the message is.
-func muteReason(s *scope) string {
-	subject := s.event.Subject
-	if s.event.Type == v1alpha1.EventIntegrationUnhealthy && subject != nil && subject.UID == string(s.integration.UID) {
-		return "An integration that does not work cannot announce that itself"
-	}
-	if s.rule == nil || isDigest(s.notification) { // the members of a digest were each let through by their own rule
-		return ""
-	}
-	// What happened before the window is sent, however late: nothing is dropped because something else took long.
-	if end, muted := s.rule.MutedUntil(s.notification.CreationTimestamp.Time); muted {
-		return fmt.Sprintf("Muted by rule %s until %s", s.notification.Spec.Rule.Name, end.UTC().Format(time.RFC3339))
-	}
-	return ""
 }
 
 // callOutcome returns the outcome of a call to Slack for the message.

@@ -66,7 +66,7 @@ func (r *Reconciler) postCall(ctx context.Context, s *scope) (slackCall, error) 
 }
 
 // postReply returns the call that edits the first message of the thread, so that it shows the present state, and
-// replies to it. When there is no first message it posts one.
+// replies to it, unless it goes on with what was announced for a former Defect. When there is no first message it posts one.
 func (r *Reconciler) postReply(s *scope, o render.Options, first slackCall) slackCall {
 	at := *s // the status is written while the call is under way
 	attempts := s.notification.Status.Attempts
@@ -82,6 +82,10 @@ func (r *Reconciler) postReply(s *scope, o render.Options, first slackCall) slac
 			return first(ctx, c)
 		case retriesEdit(err, attempts):
 			return chat.Posted{}, withoutDoubt(err)
+		}
+		if at.continues {
+			r.threads.Add(threadOf(&at), head)
+			return head, nil
 		}
 		reply := render.Reply(&at.event, o)
 		reply.Channel = head.Channel

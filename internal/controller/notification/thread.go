@@ -44,7 +44,8 @@ func threadOf(s *scope) threadKey {
 }
 
 // thread returns the first message of a Notification's thread, and whether there is one in the rule's channel. The
-// Defect's status says where it is; what was posted a moment ago is remembered until it does.
+// Defect's status says where it is; what was posted a moment ago is remembered until it does. The thread of a former
+// Defect of the same finding goes on.
 func (r *Reconciler) thread(ctx context.Context, s *scope) (chat.Posted, bool) {
 	if !isThreaded(s) {
 		return chat.Posted{}, false
@@ -63,9 +64,16 @@ func (r *Reconciler) thread(ctx context.Context, s *scope) (chat.Posted, bool) {
 			return chat.Posted{Channel: m.Channel, TS: m.TS, Permalink: m.Permalink}, r.isRulesChannel(s, m.Channel)
 		}
 	}
-	posted, ok := r.threadOfSiblings(ctx, s, by)
-	return posted, ok && r.isRulesChannel(s, posted.Channel)
+	for _, find := range []finder{r.siblings, r.formers} {
+		if posted, ok := r.threadAmong(ctx, s, find, by); ok {
+			return posted, r.isRulesChannel(s, posted.Channel)
+		}
+	}
+	return chat.Posted{}, false
 }
+
+// finder returns Notifications that have to do with another one.
+type finder = func(context.Context, *v1alpha1.Notification) ([]*v1alpha1.Notification, error)
 
 // isRulesChannel reports whether a channel's ID is that of the channel to which the Notification goes. The rule may name
 // another one than when the thread was started.
@@ -82,10 +90,10 @@ func (r *Reconciler) isRulesChannel(s *scope, id string) bool {
 	return !slices.ContainsFunc(known, func(c v1alpha1.KnownChannel) bool { return c.ID == id && c.Name != wanted })
 }
 
-// threadOfSiblings returns the last message that started a thread as the Notifications' statuses show it, before the
-// Defect's status does, or else the first message.
-func (r *Reconciler) threadOfSiblings(ctx context.Context, s *scope, by string) (chat.Posted, bool) {
-	siblings, err := r.siblings(ctx, s.notification)
+// threadAmong returns the last message that started a thread as the statuses of Notifications show it, before the Defect's
+// status does, or else the first message.
+func (r *Reconciler) threadAmong(ctx context.Context, s *scope, find finder, by string) (chat.Posted, bool) {
+	siblings, err := find(ctx, s.notification)
 	if err != nil {
 		return chat.Posted{}, false
 	}
@@ -197,11 +205,15 @@ func (r *Reconciler) enqueueSiblings(ctx context.Context, o client.Object) []rec
 	if !ok || n.Spec.Event.Subject == nil || n.Spec.Event.Subject.Kind != v1alpha1.KindDefect {
 		return nil
 	}
-	siblings, err := r.siblings(ctx, n)
-	if err != nil {
-		ctrl.LoggerFrom(ctx).
-			Error(err, "Finding the Notifications that wait for another", "Notification", client.ObjectKeyFromObject(o))
-		return nil
+	var waiting []*v1alpha1.Notification
+	for _, find := range []finder{r.siblings, r.formers} {
+		found, err := find(ctx, n)
+		if err != nil {
+			ctrl.LoggerFrom(ctx).
+				Error(err, "Finding the Notifications that wait for another", "Notification", client.ObjectKeyFromObject(o))
+			return nil
+		}
+		waiting = append(waiting, slices.DeleteFunc(found, condition.IsSettled)...)
 	}
-	return kit.Requests(slices.DeleteFunc(siblings, condition.IsSettled))
+	return kit.Requests(waiting)
 }

@@ -1,0 +1,113 @@
+package notification
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
+)
+
+// continueFormer goes on with what was announced for another Defect of the same finding, such as a former one that was
+// deleted and created again: its message is edited, so that the finding is announced once. Where there is no message to
+// edit, nothing is sent. It reports whether the Notification is such a repetition, or waits to know.
+func (r *Reconciler) continueFormer(ctx context.Context, s *scope) (o *kit.Outcome, done bool) {
+	before, waits, err := r.announcedBefore(ctx, s.notification)
+	switch {
+	case err != nil:
+		return kit.Retry(err), true
+	case waits:
+		return kit.Waiting(), true
+	case before == nil:
+		return nil, false
+	}
+	head, ok := r.thread(ctx, s)
+	switch {
+	case ok:
+		s.continues = true
+		return r.send(ctx, s), true
+	case head.TS != "" || r.hasThread(s):
+		return nil, false // the message is gone, or not where the rule's messages go now
+	}
+	r.mute(s, fmt.Sprintf("Notification %s announced it before, for Defect %s of the same finding",
+		before.Name, before.Spec.Event.Subject.Name))
+	return nil, true
+}
+
+// hasThread reports whether it is known what became of the thread's first message.
+func (r *Reconciler) hasThread(s *scope) bool {
+	if !isThreaded(s) {
+		return false
+	}
+	_, ok := r.threads.Get(threadOf(s))
+	return ok
+}
+
+// announcedBefore returns the Notification by which the same rule announced the same about another Defect of the finding,
+// nil when there is none. waits reports that an earlier one is still to be sent.
+func (r *Reconciler) announcedBefore(
+	ctx context.Context, n *v1alpha1.Notification,
+) (before *v1alpha1.Notification, waits bool, err error) {
+	formers, err := r.formers(ctx, n)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, o := range formers {
+		delivered := condition.Get(o, v1alpha1.ConditionDelivered)
+		switch {
+		case !isSameAnnouncement(o, n):
+		case delivered != nil && delivered.Status == metav1.ConditionTrue:
+			if delivered.Reason != v1alpha1.ReasonMuted {
+				before = o
+			}
+		case !condition.IsSettled(o) && condition.Get(o, v1alpha1.ConditionStalled) == nil && isEarlier(o, n):
+			waits = true
+		}
+	}
+	return before, waits && before == nil, nil
+}
+
+// isSameAnnouncement reports whether two Notifications say the same about a finding: that it exists, or has a ticket.
+func isSameAnnouncement(a, b *v1alpha1.Notification) bool {
+	if a.Spec.Event.Type != b.Spec.Event.Type {
+		return false
+	}
+	switch a.Spec.Event.Type {
+	case v1alpha1.EventDefectCreated, v1alpha1.EventEdgeCaseDiscovered:
+		return true
+	case v1alpha1.EventDefectTicketed:
+		return ticketOf(a) != "" && ticketOf(a) == ticketOf(b)
+	}
+	return false
+}
+
+// ticketOf returns the key of the ticket that a Notification is about.
+func ticketOf(n *v1alpha1.Notification) string {
+	e, err := event.FromAPI(n.Spec.Event)
+	if err != nil {
+		return ""
+	}
+	return e.Text("ticketKey")
+}
+
+// formers returns the Notifications of the same rule about other Defects of the same finding. The cache owns them: callers
+// must not change them.
+func (r *Reconciler) formers(ctx context.Context, n *v1alpha1.Notification) ([]*v1alpha1.Notification, error) {
+	finding := n.Labels[v1alpha1.FindingLabel]
+	if finding == "" || n.Spec.Event.Subject == nil {
+		return nil, nil
+	}
+	list, err := index.NotificationsOfFinding(ctx, r.Client, n.Namespace, finding)
+	if err != nil {
+		return nil, fmt.Errorf("listing the Notifications of the finding of Defect %s: %w", n.Spec.Event.Subject.Name, err)
+	}
+	return slices.DeleteFunc(list, func(o *v1alpha1.Notification) bool {
+		return o.Spec.Rule.UID != n.Spec.Rule.UID || o.Spec.Event.Subject == nil || o.Spec.Event.Subject.UID == n.Spec.Event.Subject.UID
+	}), nil
+}
