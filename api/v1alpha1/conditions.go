@@ -46,6 +46,8 @@ const (
 	ReasonSecretKeyNotFound = "SecretKeyNotFound"
 	// ReasonSecretInvalid means that the value of the Secret's key is not what the spec requires.
 	ReasonSecretInvalid = "SecretInvalid"
+	// ReasonAddressRefused means that the operator does not connect to the address of an integration.
+	ReasonAddressRefused = "AddressRefused"
 	// ReasonIntegrationNotFound means that the integration does not exist, or that there is no default one.
 	ReasonIntegrationNotFound = "IntegrationNotFound"
 	// ReasonIntegrationNotAllowed means that the integration is in another namespace and does not admit this one.

@@ -20,6 +20,7 @@ type flags struct {
 	// maxEventAge, expiry and retention bound how old events and Notifications get.
 	maxEventAge, expiry, retention time.Duration
 	callTimeout                    time.Duration
+	outgoing                       outgoingFlags
 	dashboardURL                   string
 	edge                           listenerFlags
 	api                            apiFlags
@@ -90,6 +91,7 @@ func (f *flags) register(set *flag.FlagSet) {
 	set.DurationVar(&f.leader.leaseDuration, "lease-duration", 15*time.Second,
 		"How long after its last renewal another replica may take the lease.")
 	set.DurationVar(&f.callTimeout, "call-timeout", transport.DefaultTimeout, "How long a call to Slack or Jira may take.")
+	f.outgoing.register(set)
 	set.DurationVar(&f.maxEventAge, "max-event-age", 24*time.Hour,
 		"How old an event may be and still match a rule. The age of an event from outside counts from its arrival.")
 	set.DurationVar(&f.expiry, "notification-expiry", 24*time.Hour, "How old a Notification may be and still be sent.")

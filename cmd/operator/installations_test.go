@@ -212,7 +212,7 @@ func (c *cluster) install(namespace string, watched ...string) installation {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- operate(running, config, flags{
-			metrics: "0", probes: i.probes, pprof: "0", callTimeout: 2 * time.Second,
+			metrics: "0", probes: i.probes, pprof: "0", callTimeout: 2 * time.Second, outgoing: outgoingFlags{allowLoopback: true},
 			api:         apiFlags{listenerFlags: listenerFlags{address: c.freeAddress()}, namespace: "default", requestsPerSecond: 100},
 			maxEventAge: time.Hour, expiry: time.Hour, retention: 2 * time.Hour,
 			leader: leaderFlags{elect: true, watch: watched, namespace: "default", leaseDuration: 6 * time.Second},

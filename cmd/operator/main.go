@@ -26,6 +26,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/memory"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
 func main() {
@@ -47,6 +48,7 @@ func run(ctx context.Context, f flags) error {
 	if err := f.validate(); err != nil {
 		return err
 	}
+	memory.LimitHeap(ctrl.Log)
 	memory.AdaptGC()
 	config, err := ctrl.GetConfig()
 	if err != nil {
@@ -114,9 +116,10 @@ func leadsNewObjects(lead leader) healthz.Checker {
 
 // setup registers the reconcilers and the listeners with the manager.
 func setup(ctx context.Context, mgr ctrl.Manager, f flags, lead leader) error {
+	outgoing := transport.Options{Fence: lead.fence, Timeout: f.callTimeout, Reach: f.outgoing.reach(), Budget: transport.NewBudget()}
 	options := controller.Options{
-		DialSlack:             slack.Dialer{Fence: lead.fence, Timeout: f.callTimeout}.Dial,
-		DialJira:              jira.Dialer{Fence: lead.fence, Timeout: f.callTimeout}.Dial,
+		DialSlack:             slack.Dialer{Options: outgoing}.Dial,
+		DialJira:              jira.Dialer{Options: outgoing}.Dial,
 		Fence:                 lead.fence,
 		LeaderSince:           lead.since,
 		CallTimeout:           f.callTimeout,

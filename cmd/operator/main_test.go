@@ -86,6 +86,7 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 	running, stop := context.WithCancel(ctx)
 	Expect(setup(running, mgr, flags{
+		outgoing:    outgoingFlags{allowLoopback: true},
 		api:         apiFlags{listenerFlags: listenerFlags{address: apiAddress}},
 		edge:        listenerFlags{address: edgeAddress},
 		maxEventAge: time.Hour,

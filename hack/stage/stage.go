@@ -96,7 +96,7 @@ func (s *Stage) Operator(ctx context.Context, name string, env []string, flags .
 		return nil, err
 	}
 	return s.Start(ctx, name, append([]string{"KUBECONFIG=" + s.Kubeconfig}, env...), s.program("operator"),
-		append([]string{"--health-probe-bind-address=127.0.0.1:" + strconv.Itoa(port)}, flags...)...)
+		append([]string{"--health-probe-bind-address=127.0.0.1:" + strconv.Itoa(port), "--allow-loopback"}, flags...)...)
 }
 
 // Sandbox starts the sandbox with additional flags and returns its URL.

@@ -41,6 +41,8 @@ type Config struct {
 	Token string
 	// APIURL is the base of the Web API. Empty means Slack's own.
 	APIURL string
+	// Namespace is the namespace on whose behalf the calls are made.
+	Namespace string
 }
 
 // Workspace is the workspace that the credentials belong to.

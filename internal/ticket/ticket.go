@@ -74,6 +74,8 @@ const (
 type Config struct {
 	// APIURL is the base of the REST API.
 	APIURL string
+	// Namespace is the namespace on whose behalf the calls are made.
+	Namespace string
 	// SiteURL is the base of the pages of issues. Empty means what the server says, or else APIURL.
 	SiteURL string
 	// Deployment is the kind of server. If it is empty, the server is queried for it.

@@ -10,11 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/netip"
 	"net/url"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"golang.org/x/net/http/httpproxy"
 )
 
 const (
@@ -23,46 +23,77 @@ const (
 	DefaultTimeout = 30 * time.Second
 	// connectTimeout bounds each step before a request is sent. It can be short, as nothing is ambiguous by then.
 	connectTimeout = 10 * time.Second
-	// maxAnswer bounds the body of an answer, in bytes. The longest ones are pages of a search or of a channel's
-	// history.
-	maxAnswer = 8 << 20
 	// maxAnswerHeader bounds the header of an answer, in bytes.
-	maxAnswerHeader = 256 << 10
+	maxAnswerHeader = 32 << 10
+	// streamWindow and connectionWindow bound what an HTTP/2 server may send before it is read, in bytes.
+	streamWindow     = 64 << 10
+	connectionWindow = 256 << 10
 	// maxRedirects bounds how many redirects a call follows.
 	maxRedirects = 3
 )
 
+// Options are what the clients of a process have in common.
+type Options struct {
+	// Fence is called right before a client writes to a connection. The client writes nothing if Fence returns an error.
+	// Much time may pass between the decision to call and that moment, on a busy machine or one that was frozen. nil
+	// allows every write.
+	Fence func() error
+	// Timeout bounds a whole call; 0 means DefaultTimeout.
+	Timeout time.Duration
+	// Reach is where clients may connect to.
+	Reach Reach
+	// Budget bounds the answers that clients read at once. nil gives each client a budget of its own.
+	Budget *Budget
+}
+
+// Account is on whose behalf a client calls.
+type Account struct {
+	// Namespace is the namespace whose share of the Budget the calls use.
+	Namespace string
+	// Username is sent with the secret in basic authentication; empty for other authentication.
+	Username string
+	// Secrets are the texts that are removed from everything that comes back.
+	Secrets []string
+}
+
 // New returns a client that follows no redirect to another host, so that credentials stay where they belong.
-//
-// The client calls fence right before it writes to a connection, and writes nothing if fence returns an error. Much
-// time may pass between the decision to call and that moment, on a busy machine or one that was frozen. A nil fence
-// allows every write. timeout bounds a whole call; 0 means DefaultTimeout.
-func New(fence func() error, timeout time.Duration) *http.Client {
-	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second, Control: refuseLinkLocal}
-	dial := dialer.DialContext
-	if fence != nil {
-		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			return &fencedConn{c, fence}, nil
-		}
+func New(o Options, a Account) *http.Client {
+	proxy := httpproxy.FromEnvironment().ProxyFunc()
+	base := &http.Transport{
+		DialContext:            o.dial,
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{MaxReceiveBufferPerStream: streamWindow, MaxReceiveBufferPerConnection: connectionWindow},
+		TLSHandshakeTimeout:    connectTimeout,
+		MaxIdleConns:           64,
+		MaxIdleConnsPerHost:    32,
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: maxAnswerHeader,
+		Proxy:                  func(r *http.Request) (*url.URL, error) { return proxy(r.URL) },
+	}
+	budget := o.Budget
+	if budget == nil {
+		budget = NewBudget()
 	}
 	return &http.Client{
-		Timeout: cmp.Or(timeout, DefaultTimeout),
-		Transport: boundedTransport{&http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            dial,
-			ForceAttemptHTTP2:      true,
-			TLSHandshakeTimeout:    connectTimeout,
-			MaxIdleConns:           64,
-			MaxIdleConnsPerHost:    32,
-			IdleConnTimeout:        90 * time.Second,
-			MaxResponseHeaderBytes: maxAnswerHeader,
-		}},
+		Timeout: cmp.Or(o.Timeout, DefaultTimeout),
+		Transport: &guardedTransport{
+			next: base, proxy: base.Proxy, reach: o.Reach, budget: budget, namespace: a.Namespace, redactor: NewRedactor(a),
+		},
 		CheckRedirect: checkRedirect,
 	}
+}
+
+// dial connects to an address that a client may connect to.
+func (o Options) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}
+	if !isProxied(ctx) {
+		dialer.Control = o.Reach.control
+	}
+	c, err := dialer.DialContext(ctx, network, address)
+	if err != nil || o.Fence == nil {
+		return c, err
+	}
+	return &fencedConn{c, o.Fence}, nil
 }
 
 // checkRedirect returns an error for a redirect that must not be followed.
@@ -90,39 +121,6 @@ func (c *fencedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// refuseLinkLocal returns an error for an address that is valid on one machine or network segment only. Clouds serve
-// credentials to any client at such addresses, for example 169.254.169.254. Other addresses inside a cluster are
-// allowed, because a Jira may be there.
-func refuseLinkLocal(_, address string, _ syscall.RawConn) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return err
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return err
-	}
-	if ip = ip.Unmap().WithZone(""); ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip == metadataIPv6 {
-		return fmt.Errorf("%s is a link-local address, which integrations may not use", ip)
-	}
-	return nil
-}
-
-// metadataIPv6 is where a cloud serves credentials over IPv6.
-var metadataIPv6 = netip.MustParseAddr("fd00:ec2::254")
-
-// boundedTransport limits the body of each answer to maxAnswer.
-type boundedTransport struct{ next http.RoundTripper }
-
-// RoundTrip sends a request.
-func (b boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	res, err := b.next.RoundTrip(r)
-	if err == nil {
-		res.Body = http.MaxBytesReader(nil, res.Body, maxAnswer)
-	}
-	return res, err
-}
-
 // Trace returns a context for one call, and a function that reports whether any of the request was written. A request
 // of which nothing was written cannot have had an effect.
 func Trace(ctx context.Context) (traced context.Context, sent func() bool) {
@@ -140,13 +138,14 @@ func Cause(err error) error {
 		err = u.Err
 	}
 	var lookup *net.DNSError
+	var tooLong *TooLongError
 	switch {
+	case errors.As(err, &tooLong):
+		return tooLong
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return errors.New("no answer in time")
 	case errors.As(err, &lookup): // its own text contains the cluster's name server
 		return fmt.Errorf("looking up %s: %s", lookup.Name, lookup.Err)
-	case errors.As(err, new(*http.MaxBytesError)):
-		return fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
 	case errors.Is(err, context.Canceled):
 		return errors.New("the call was cancelled")
 	}

@@ -12,6 +12,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
+// loopback lets clients reach the servers of tests.
+var loopback = transport.Reach{AllowLoopback: true}
+
 // body calls a function when it is read, which is when its request is written.
 type body struct {
 	io.Reader
@@ -32,12 +35,12 @@ func TestSendsNothingWhileTheFenceIsUp(t *testing.T) {
 	}))
 	defer server.Close()
 	var up atomic.Bool
-	client := transport.New(func() error {
+	client := transport.New(transport.Options{Reach: loopback, Fence: func() error {
 		if up.Load() {
 			return errors.New("another replica may be the leader")
 		}
 		return nil
-	}, 0)
+	}}, transport.Account{})
 	send := func(reading func()) error {
 		ctx, sent := transport.Trace(t.Context())
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL, body{strings.NewReader("{}"), reading})

@@ -17,7 +17,8 @@ import (
 
 const (
 	rateLimitedMessage = "Slack is rate-limiting requests"
-	unexpectedAnswer   = "Slack's answer was not understood. Check apiURL, and whether a proxy is in between."
+	checkURL           = "Check apiURL, and whether a proxy is in between."
+	unexpectedAnswer   = "Slack's answer was not understood. " + checkURL
 )
 
 // classify turns an error of slack-go into a fault. sent reports whether the request may have had an effect.
@@ -59,7 +60,8 @@ func isAnswer(err error) bool {
 func byResponse(r *slack.SlackErrorResponse, channel string, sent func() bool) error {
 	m, ok := codes[r.Err]
 	if !ok {
-		return &fault.Fault{Kind: fault.Invalid, Code: r.Err, Message: fmt.Sprintf("Slack refused the request (%s)", text.Truncate(r.Err, 100))}
+		code := text.Truncate(r.Err, 100)
+		return &fault.Fault{Kind: fault.Invalid, Code: code, Message: fmt.Sprintf("Slack refused the request (%s)", code)}
 	}
 	if m.kind == fault.Ambiguous && !sent() {
 		m.kind = fault.Unavailable
@@ -89,13 +91,16 @@ func byStatus(code int, sent func() bool) error {
 	case code >= 500:
 		f.Message = fmt.Sprintf("Slack answered with status %d", code)
 	default:
-		f.Message = fmt.Sprintf("Slack answered with status %d. Check apiURL, and whether a proxy is in between.", code)
+		f.Message = fmt.Sprintf("Slack answered with status %d. %s", code, checkURL)
 	}
 	return f
 }
 
 // unanswered returns the fault for a call without an answer.
 func unanswered(err error, sent func() bool) error {
+	if refusal := transport.RefusalOf(err); refusal != nil {
+		return refusal
+	}
 	if sent() {
 		return fault.New(fault.Ambiguous, "Slack received the message but did not answer: %v", transport.Cause(err))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
 var (
@@ -32,6 +33,9 @@ const (
 	invalidCursor = "invalid_cursor"
 	// pageSize is the number of messages in a page, as Slack recommends.
 	pageSize = 200
+	// maxMessages is the number of messages in a page from which on it is not Slack's: a page of a thread also has the
+	// thread's first message.
+	maxMessages = pageSize + 1
 	// maxPages bounds how much one call of Find reads.
 	maxPages = 50
 	// channelPageSize is the number of channels in a page, the most that Slack allows.
@@ -52,6 +56,7 @@ type page struct {
 
 // Find calls conversations.history or conversations.replies.
 func (b *bot) Find(ctx context.Context, channel, threadTS string, since time.Time) (map[string]chat.Posted, error) {
+	ctx = transport.ForSearch(ctx)
 	id, isRemembered, err := b.channelID(ctx, channel)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
 // read is a read of a place, of many pages.
@@ -40,6 +41,9 @@ func (b *bot) readPage(ctx context.Context, r *read) error {
 	p, err := load(ctx, r)
 	if err != nil {
 		return err
+	}
+	if len(p.messages) > maxMessages {
+		return fault.New(fault.Unavailable, "Slack returned %d messages in a page of at most %d. %s", len(p.messages), pageSize, checkURL)
 	}
 	for _, m := range p.messages {
 		if r.newest == "" {

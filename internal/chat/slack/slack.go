@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/slack-go/slack"
 
@@ -31,13 +30,7 @@ const eventType = "voiceai_notification"
 const invalidWebhook = "The incoming webhook in the Secret is not a URL. It must look like https://hooks.slack.com/services/..."
 
 // Dialer makes clients.
-type Dialer struct {
-	// Fence is called right before each request, which is not sent if Fence returns an error. nil lets every request
-	// through.
-	Fence func() error
-	// Timeout bounds a call; 0 means transport.DefaultTimeout.
-	Timeout time.Duration
-}
+type Dialer struct{ transport.Options }
 
 // Dial returns a client for a workspace. It does not call Slack. Its error is a fault.
 func (d Dialer) Dial(c chat.Config) (chat.Poster, error) {
@@ -47,14 +40,26 @@ func (d Dialer) Dial(c chat.Config) (chat.Poster, error) {
 			return nil, &fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Code: "SecretInvalid",
 				Message: invalidWebhook}
 		}
-		return &webhook{url: c.WebhookURL, client: transport.New(d.Fence, d.Timeout)}, nil
+		if err := d.Reach.CheckHost(u.Hostname()); err != nil {
+			return nil, transport.RefusalOf(err)
+		}
+		account := transport.Account{Namespace: c.Namespace, Secrets: webhookSecrets(u)}
+		return &webhook{url: c.WebhookURL, client: transport.New(d.Options, account)}, nil
 	}
 	base := c.APIURL
 	if base == "" {
 		base = defaultAPIURL
 	}
 	base = strings.TrimRight(base, "/") + "/"
-	api := slack.New(c.Token, slack.OptionAPIURL(base), slack.OptionHTTPClient(transport.New(d.Fence, d.Timeout)))
+	u, err := url.Parse(base)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "apiURL %q is not a URL", c.APIURL)
+	}
+	if err := d.Reach.CheckHost(u.Hostname()); err != nil {
+		return nil, transport.RefusalOf(err)
+	}
+	client := transport.New(d.Options, transport.Account{Namespace: c.Namespace, Secrets: []string{c.Token}})
+	api := slack.New(c.Token, slack.OptionAPIURL(base), slack.OptionHTTPClient(client))
 	return &bot{api: api, base: base}, nil
 }
 
@@ -73,7 +78,7 @@ type bot struct {
 
 // Probe calls auth.test.
 func (b *bot) Probe(ctx context.Context) (chat.Workspace, error) {
-	r, err := b.api.AuthTestContext(ctx)
+	r, err := b.api.AuthTestContext(transport.ForProbe(ctx))
 	if err != nil {
 		return chat.Workspace{}, classify(err, "", harmless)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat/slack"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	sandbox "github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
 const secret = "xoxb-very-secret"
@@ -59,7 +60,7 @@ func serve(t *testing.T, a answer) string {
 // dial returns a client.
 func dial(t *testing.T, c chat.Config) chat.Poster {
 	t.Helper()
-	p, err := slack.Dialer{}.Dial(c)
+	p, err := slack.Dialer{Options: transport.Options{Reach: transport.Reach{AllowLoopback: true}}}.Dial(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +251,7 @@ func TestRepeatableFaults(t *testing.T) {
 		"find, endless": {find, answer{200, nil, `{"ok":true,"has_more":true,"response_metadata":{"next_cursor":"x"}}`},
 			want{fault.Unavailable, fault.Item, 0, "more than 10000 messages"}},
 		"find, too long": {find, answer{200, nil, `{"ok":true,"messages":[{"text":"` + strings.Repeat("x", 9<<20) + `"}]}`},
-			want{fault.Unavailable, fault.Item, 0, "longer than 8 MiB"}},
+			want{fault.Unavailable, fault.Item, 0, "longer than 4096 KiB"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			check(t, c.call(dial(t, chat.Config{Token: secret, APIURL: serve(t, c.answer)})), c.want)

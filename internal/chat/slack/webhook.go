@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +25,18 @@ type webhook struct {
 	client *http.Client
 	// notSlack counts the answers in a row that neither accept nor refuse a message.
 	notSlack atomic.Int32
+}
+
+// webhookSecrets returns the parts of a webhook's URL that are secret.
+func webhookSecrets(u *url.URL) []string {
+	secrets := []string{u.String(), u.RequestURI(), strings.TrimPrefix(u.EscapedPath(), "/services/")}
+	const minRandom = 16 // shorter parts are words
+	for part := range strings.FieldsFuncSeq(u.RequestURI(), func(r rune) bool { return strings.ContainsRune("/?&=", r) }) {
+		if len(part) >= minRandom {
+			secrets = append(secrets, part)
+		}
+	}
+	return secrets
 }
 
 // Probe returns an empty Workspace: every request to a webhook posts, so it cannot be checked.

@@ -173,8 +173,8 @@ func TestConfigOfClients(t *testing.T) {
 		of   *v1alpha1.SlackIntegration
 		want chat.Config
 	}{
-		"bot":     {bot(func(i *v1alpha1.SlackIntegration) { i.Spec.APIURL = "https://slack.example.com" }), chat.Config{Token: "x", APIURL: "https://slack.example.com"}},
-		"webhook": {bot(webhook), chat.Config{WebhookURL: "x"}},
+		"bot":     {bot(func(i *v1alpha1.SlackIntegration) { i.Spec.APIURL = "https://slack.example.com" }), chat.Config{Token: "x", APIURL: "https://slack.example.com", Namespace: "a"}},
+		"webhook": {bot(webhook), chat.Config{WebhookURL: "x", Namespace: "a"}},
 	}
 	for name, c := range slack {
 		t.Run(name, func(t *testing.T) {
@@ -203,9 +203,9 @@ func TestConfigOfClients(t *testing.T) {
 		of   *v1alpha1.JiraIntegration
 		want string
 	}{
-		"token": {project(), fmt.Sprintf("%+v", ticket.Config{APIURL: "https://jira.example.com", Token: "x", Project: "VOICE", IssueType: "Bug"})},
+		"token": {project(), fmt.Sprintf("%+v", ticket.Config{APIURL: "https://jira.example.com", Namespace: "a", Token: "x", Project: "VOICE", IssueType: "Bug"})},
 		"password": {full, fmt.Sprintf("%+v", ticket.Config{
-			APIURL: "https://jira.example.com", SiteURL: "https://site.example.com", Deployment: ticket.Cloud, Token: "x",
+			APIURL: "https://jira.example.com", Namespace: "a", SiteURL: "https://site.example.com", Deployment: ticket.Cloud, Token: "x",
 			Username: "bot@example.com", Project: "VOICE", IssueType: "Task", Fields: []ticket.Field{{Name: "Area", Type: "Text"}},
 		})},
 	} {

@@ -169,7 +169,7 @@ func (r *JiraReconciler) target(i *v1alpha1.JiraIntegration) target[connection.J
 func jiraConfig(i *v1alpha1.JiraIntegration, token string) ticket.Config {
 	config := ticket.Config{
 		APIURL: string(i.Spec.APIURL), SiteURL: string(i.Spec.SiteURL), Deployment: ticket.Deployment(i.Spec.Deployment),
-		Token: token, Project: i.Spec.ProjectKey, IssueType: i.Spec.IssueType,
+		Namespace: i.Namespace, Token: token, Project: i.Spec.ProjectKey, IssueType: i.Spec.IssueType,
 	}
 	if config.IssueType == "" {
 		config.IssueType = defaultIssueType

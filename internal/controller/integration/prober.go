@@ -324,7 +324,8 @@ func unauthenticated(o kit.Object, because *kit.Outcome) {
 func unhealthy(o kit.Object, f *fault.Fault) {
 	because := kit.OutcomeOf(f)
 	if !condition.Is(o, v1alpha1.ConditionAuthenticated, metav1.ConditionTrue, "") {
-		if f.Kind.Permanent() && f.Field != partCredentials { // the other side refused something else, so it accepted them
+		wasCalled := f.Code != v1alpha1.ReasonAddressRefused
+		if wasCalled && f.Kind.Permanent() && f.Field != partCredentials { // it refused something else, so it accepted them
 			condition.True(o, v1alpha1.ConditionAuthenticated, v1alpha1.ReasonAccepted, "The credentials were accepted")
 		} else {
 			condition.Unknown(o, v1alpha1.ConditionAuthenticated, v1alpha1.ReasonUnavailable, "Not known before there is an answer")

@@ -148,9 +148,9 @@ func (r *SlackReconciler) target(i *v1alpha1.SlackIntegration) target[connection
 		intervalSeconds: i.Spec.ProbeIntervalSeconds, lastProbe: &i.Status.LastProbeTime,
 		limits: func(connection.SlackClient) connection.Limits { return slackLimits(i.Spec.RateLimit) },
 		dial: func(secret string) (connection.SlackClient, error) {
-			config := chat.Config{Token: secret, APIURL: string(i.Spec.APIURL)}
+			config := chat.Config{Token: secret, APIURL: string(i.Spec.APIURL), Namespace: i.Namespace}
 			if i.Spec.Webhook != nil {
-				config = chat.Config{WebhookURL: secret}
+				config = chat.Config{WebhookURL: secret, Namespace: i.Namespace}
 			}
 			p, err := r.Dial(config)
 			return connection.SlackClient{Poster: p}, err

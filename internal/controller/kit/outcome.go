@@ -56,7 +56,8 @@ func OutcomeOf(err error) *Outcome {
 // reasonOf returns a fault as the reason of a condition.
 func reasonOf(f *fault.Fault) string {
 	switch f.Code {
-	case v1alpha1.ReasonSuspended, v1alpha1.ReasonSecretNotFound, v1alpha1.ReasonSecretKeyNotFound, v1alpha1.ReasonSecretInvalid:
+	case v1alpha1.ReasonSuspended, v1alpha1.ReasonSecretNotFound, v1alpha1.ReasonSecretKeyNotFound, v1alpha1.ReasonSecretInvalid,
+		v1alpha1.ReasonAddressRefused:
 		return f.Code
 	}
 	return f.Kind.String()

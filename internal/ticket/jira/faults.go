@@ -31,7 +31,10 @@ const checkURL = "Check apiURL, and whether a proxy is in between."
 // classify turns a failed call into a fault. sent reports whether the request may have had an effect.
 func classify(res *jira.Response, err error, sent func() bool) error {
 	var moved *movedError
+	refused := transport.RefusalOf(err)
 	switch {
+	case refused != nil:
+		return refused
 	case errors.As(err, &moved):
 		return moved.fault()
 	case res == nil && sent():
@@ -47,6 +50,9 @@ func classify(res *jira.Response, err error, sent func() bool) error {
 	switch {
 	case res.StatusCode >= 400:
 		refusal(f, res, unclear)
+	case transport.IsTooLong(err):
+		f.Message = "Jira's answer was cut off"
+		f.Err = transport.Cause(err)
 	case isMalformed(err):
 		f.Message = "Jira's answer was not understood. " + checkURL
 	default:
@@ -114,7 +120,7 @@ func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 // isMalformed reports whether an answer was read and is not of the expected form, such as an empty one. It is false
 // if reading failed.
 func isMalformed(err error) bool {
-	return !errors.As(err, new(*http.MaxBytesError)) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, new(net.Error))
+	return !errors.Is(err, io.ErrUnexpectedEOF) && !errors.As(err, new(net.Error))
 }
 
 // scopeOf returns the scope of a rate limit (https://developer.atlassian.com/cloud/jira/platform/rate-limiting/).

@@ -105,7 +105,7 @@ func lackingFields(screen []screenField) []string {
 // unknownForm returns the form for an issue type whose create screen Jira does not describe.
 func unknownForm(c ticket.Config, why *fault.Fault) *form {
 	problem := fmt.Sprintf("Jira does not list the fields of %s in %s", c.IssueType, c.Project)
-	reason := why.Message
+	reason := why.Error()
 	if why.Scope == fault.Connection { // its advice is for wrong credentials
 		reason = fmt.Sprintf("it answers %s, though it accepts the credentials elsewhere. "+
 			"A scope may be missing from the token, such as read:jira-work", why.Code)

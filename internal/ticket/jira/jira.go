@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	jira "github.com/andygrunwald/go-jira"
 
@@ -27,13 +26,7 @@ var (
 )
 
 // Dialer makes clients.
-type Dialer struct {
-	// Fence is called right before each request, which is not sent if Fence returns an error. nil lets every request
-	// through.
-	Fence func() error
-	// Timeout bounds a call; 0 means transport.DefaultTimeout.
-	Timeout time.Duration
-}
+type Dialer struct{ transport.Options }
 
 // Dial returns a client for a project. It does not call Jira. Its error is a fault.
 func (d Dialer) Dial(c ticket.Config) (ticket.Tracker, error) {
@@ -42,7 +35,11 @@ func (d Dialer) Dial(c ticket.Config) (ticket.Tracker, error) {
 	if err != nil || u.Host == "" {
 		return nil, fault.New(fault.Invalid, "apiURL %q is not a URL", c.APIURL)
 	}
-	client := transport.New(d.Fence, d.Timeout)
+	if err := d.Reach.CheckHost(u.Hostname()); err != nil {
+		return nil, transport.RefusalOf(err)
+	}
+	account := transport.Account{Namespace: c.Namespace, Username: c.Username, Secrets: []string{c.Token}}
+	client := transport.New(d.Options, account)
 	client.Transport = &authorizer{next: client.Transport, config: c}
 	client.CheckRedirect = checkRedirect(u, client.CheckRedirect)
 	api, err := jira.NewClient(client, base)

@@ -10,6 +10,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
 // metadataWithForm returns the metadata. If there are fields to fill in, it includes the form.
@@ -46,11 +47,11 @@ func (t *tracker) readMetadata(ctx context.Context, s server, types []issueType)
 	return meta, nil
 }
 
-// isUndescribed reports whether f is Jira's refusal to describe the create screen. A fault without a code is
-// createScreen's own. If the credentials were wrong, other calls are refused as well: a 401 of this one means that the
-// token lacks a scope.
+// isUndescribed reports whether f is Jira's refusal to describe the create screen, or a description that is too long. A
+// fault without a code is createScreen's own. If the credentials were wrong, other calls are refused as well: a 401 of
+// this one means that the token lacks a scope.
 func isUndescribed(f *fault.Fault) bool {
-	return f.Code != "" && (f.Kind == fault.NotFound || f.Kind == fault.Unauthorized)
+	return f.Code != "" && (f.Kind == fault.NotFound || f.Kind == fault.Unauthorized) || transport.IsTooLong(f)
 }
 
 // issueType is an issue type of a project.
@@ -110,13 +111,19 @@ func (t *tracker) createScreen(ctx context.Context) (issueTypeID string, screen 
 // paged reads a list of the createmeta resources. Cloud names it after its elements, Data Center names it values.
 func paged[T any](ctx context.Context, t *tracker, path string) ([]T, error) {
 	var all []T
+	size := pageSize
 	for range maxPages {
 		var got struct {
 			IssueTypes, Fields, Values *[]T
 			Total                      *int
 			IsLast                     bool
 		}
-		if err := t.get(ctx, fmt.Sprintf("%s?startAt=%d&maxResults=%d", path, len(all), pageSize), &got); err != nil {
+		err := t.get(ctx, fmt.Sprintf("%s?startAt=%d&maxResults=%d", path, len(all), size), &got)
+		if transport.IsTooLong(err) && size > minPageSize { // lists of allowed values may be long
+			size /= 10
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		var part *[]T
@@ -128,7 +135,9 @@ func paged[T any](ctx context.Context, t *tracker, path string) ([]T, error) {
 		if part == nil {
 			return nil, incomplete("the issue types or their fields")
 		}
-		all = append(all, *part...)
+		if all = append(all, *part...); len(all) > maxPages*pageSize {
+			break
+		}
 		if len(*part) == 0 || got.IsLast || got.Total != nil && len(all) >= *got.Total {
 			return all, nil
 		}

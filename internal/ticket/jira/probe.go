@@ -9,11 +9,14 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
 const (
 	// pageSize is the number of issue types or fields in a page. Jira returns at most 200.
 	pageSize = 200
+	// minPageSize is the number in a page from which on a page that is too long is not split.
+	minPageSize = 2
 	// maxPages bounds how many pages of issue types or fields are read.
 	maxPages = 20
 	// maxSite bounds a base URL.
@@ -23,6 +26,7 @@ const (
 // Probe reads the server's information, the account, the project, and the issue type with its create screen: five
 // calls.
 func (t *tracker) Probe(ctx context.Context) (ticket.Project, error) {
+	ctx = transport.ForProbe(ctx)
 	server, err := t.server(ctx)
 	if err != nil {
 		return ticket.Project{}, inPart("Credentials", err)
@@ -80,6 +84,9 @@ func (t *tracker) probeProject(ctx context.Context, out *ticket.Project) ([]issu
 		IssueTypes []issueType
 	}
 	if err := t.get(ctx, "rest/api/2/project/"+url.PathEscape(t.config.Project), &project); err != nil {
+		if transport.IsTooLong(err) { // the project exists, and its many versions do not matter
+			return nil, nil
+		}
 		if f := fault.From(err); f.Kind == fault.NotFound {
 			f.Scope = fault.Connection
 			f.Message = fmt.Sprintf("Project %q does not exist, or the account may not see it. "+

@@ -77,6 +77,9 @@ func (c *choice) UnmarshalJSON(raw []byte) error {
 // label returns the text of a choice.
 func (c choice) label() string { return cmp.Or(c.Value, c.Name) }
 
+// maxPriorities bounds how many priorities are kept.
+const maxPriorities = 200
+
 // priorities returns the names that a screen allows. They are empty if it has no priority, and nil if it does not
 // list them.
 func priorities(screen []screenField) []string {
@@ -86,6 +89,9 @@ func priorities(screen []screenField) []string {
 	}
 	var names []string
 	for _, c := range screen[i].AllowedValues {
+		if len(names) == maxPriorities {
+			break
+		}
 		if c.Name != "" {
 			names = append(names, c.Name)
 		}

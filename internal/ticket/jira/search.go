@@ -15,6 +15,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
 const (
@@ -82,7 +83,7 @@ func (t *tracker) ticket(i *issue) ticket.Ticket {
 func (i *issue) markers() []string {
 	var out []string
 	for _, l := range i.Fields.Labels {
-		if strings.HasPrefix(l, ticket.MarkerPrefix) {
+		if strings.HasPrefix(l, ticket.MarkerPrefix) && len(l) <= maxLine {
 			out = append(out, l)
 		}
 	}
@@ -195,6 +196,7 @@ func quote(value string) string { return `"` + escapes.Replace(value) + `"` }
 // search reads the issues that a query finds, and reports whether there are more than it reads. It uses the endpoint
 // of the deployment: Cloud has removed /search, and Data Center has no /search/jql.
 func (t *tracker) search(ctx context.Context, jql string, each func(*issue)) (more bool, err error) {
+	ctx = transport.ForSearch(ctx)
 	deployment, err := t.deployment(ctx)
 	if err != nil {
 		return false, err
@@ -207,11 +209,18 @@ func (t *tracker) search(ctx context.Context, jql string, each func(*issue)) (mo
 	read := 0
 	for range maxSearchPages {
 		var got foundPage
-		if err := t.call(ctx, http.MethodPost, path, body, &got); err != nil {
+		err := t.call(ctx, http.MethodPost, path, body, &got)
+		if read > 0 && transport.IsTooLong(err) {
+			return true, nil
+		}
+		if err != nil {
 			return false, adviseDeployment(err, deployment)
 		}
 		if got.Issues == nil {
 			return false, incomplete("the issues found")
+		}
+		if len(*got.Issues) > searchPage {
+			return false, fault.New(fault.Unavailable, "Jira returned %d issues in a page of at most %d. %s", len(*got.Issues), searchPage, checkURL)
 		}
 		for i := range *got.Issues {
 			found := &(*got.Issues)[i]
