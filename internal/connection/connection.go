@@ -56,6 +56,8 @@ type Connection[C, R any] struct {
 	lanes   map[string]*Lane[C, R]
 	// endpoints has the health of each endpoint that was called, by name.
 	endpoints map[string]*endpoint
+	// changes counts the changes of endpoints, and visited the queued calls that were looked at.
+	changes, visited uint64
 	// acceptedAt is when a probe was accepted after a call was refused.
 	acceptedAt time.Time
 	// probeFailures counts the failed probes in a row.
@@ -117,6 +119,7 @@ func (c *Connection[C, R]) Connect(client C, version string, limits Limits) {
 	for _, ep := range c.endpoints {
 		ep.failures = 0
 		ep.trouble = nil
+		c.changes++
 	}
 	c.limiter = newLimiter(limits.PerSecond, limits.Burst)
 	for _, l := range c.lanes {

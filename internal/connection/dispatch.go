@@ -51,6 +51,7 @@ func (l *Lane[C, R]) dispatch() {
 		ep := c.endpoint(e.Endpoint)
 		e.isTrial = ep.trouble != nil
 		ep.trying = ep.trying || e.isTrial
+		c.changes++
 		e.state = started
 		c.calls.Add(1)
 		go l.run(e)
@@ -58,14 +59,22 @@ func (l *Lane[C, R]) dispatch() {
 }
 
 // next returns the index of the call whose turn it is, or -1. Calls to an endpoint that is on trial are left out until a
-// trial is due. Then the one goes first that has failed least often.
+// trial is due. Then the one goes first that has failed least often. While none is due, calls that are queued meanwhile do
+// not make it read the queue again.
 func (l *Lane[C, R]) next(now time.Time) int {
+	if l.idleAt == l.conn.changes && now.Before(l.idleUntil) {
+		return -1
+	}
 	trial := -1
+	l.idleAt = l.conn.changes
+	l.idleUntil = now.Add(maxWait)
 	for i, e := range l.queue {
 		if e.Call == nil {
 			continue
 		}
+		l.conn.visited++
 		ep := l.conn.endpoint(e.Endpoint)
+		l.idleUntil = earlier(l.idleUntil, ep.nextCall())
 		switch {
 		case ep.trouble == nil && trial < 0:
 			return i
@@ -75,6 +84,13 @@ func (l *Lane[C, R]) next(now time.Time) int {
 		}
 	}
 	return trial
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // remove removes a call from the queue.

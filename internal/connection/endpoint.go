@@ -44,6 +44,14 @@ type endpoint struct {
 // isTrialDue reports whether a call may be made to an endpoint that is on trial.
 func (ep *endpoint) isTrialDue(now time.Time) bool { return !ep.trying && !now.Before(ep.nextTrial) }
 
+// nextCall returns when a call may be made to the endpoint: any time, which is the zero time, when it is healthy.
+func (ep *endpoint) nextCall() time.Time {
+	if ep.trouble == nil {
+		return time.Time{}
+	}
+	return ep.nextTrial
+}
+
 // endpoint returns the health of an endpoint. The caller holds mu.
 func (c *Connection[C, R]) endpoint(name string) *endpoint {
 	ep := c.endpoints[name]
@@ -59,6 +67,7 @@ func (c *Connection[C, R]) endTrial(e *entry[C, R]) {
 	if e.isTrial {
 		e.isTrial = false
 		c.endpoint(e.Endpoint).trying = false
+		c.changes++
 	}
 }
 
@@ -71,6 +80,7 @@ func (c *Connection[C, R]) succeed(name string) {
 		return
 	}
 	ep.trouble = nil
+	c.changes++
 	c.release(func(e *entry[C, R]) bool { return e.Endpoint == name })
 	c.enqueueIntegration()
 	c.dispatchAll()
@@ -117,6 +127,7 @@ func (c *Connection[C, R]) putOffTrial(ep *endpoint) {
 	now := c.clock.Now()
 	gap := trialGap(now.Sub(ep.failingSince))
 	ep.nextTrial = now.Add(gap)
+	c.changes++
 	if ep.timer != nil {
 		ep.timer.Stop()
 	}
@@ -155,6 +166,7 @@ func (c *Connection[C, R]) UnresolvedFault() *fault.Fault {
 			return ep.trouble
 		}
 		ep.trouble = nil // what failed was deleted, or is not wanted any more
+		c.changes++
 		ep.failures = 0
 	}
 	return nil

@@ -31,6 +31,10 @@ type Lane[C, R any] struct {
 	// throttled is set after a rate limit: the limiter is slower than the limits.
 	throttled bool
 	timer     clock.Timer
+	// idleUntil is when next may find a call again, unless a call to another endpoint is queued or an endpoint changes; zero
+	// when it may now. idleAt is Connection.changes at that time.
+	idleUntil time.Time
+	idleAt    uint64
 }
 
 // Submit returns the answer to the call of an object, and queues the call if there is none. The object is enqueued
@@ -53,6 +57,7 @@ func (l *Lane[C, R]) Submit(r Request[C, R]) Answer[R] {
 	}
 	if e.state == queued {
 		e.Request = r
+		l.idleUntil = earlier(l.idleUntil, c.endpoint(r.Endpoint).nextCall())
 		l.dispatch()
 	}
 	return e.answerDuring(c.pauseFor(e))

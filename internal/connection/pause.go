@@ -65,6 +65,7 @@ func (c *Connection[C, R]) resume() {
 	c.pause.Store(nil)
 	for _, ep := range c.endpoints {
 		ep.nextTrial = time.Time{}
+		c.changes++
 	}
 	c.release(func(*entry[C, R]) bool { return true })
 	c.dispatchAll()

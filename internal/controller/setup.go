@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	crcontroller "sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -96,6 +98,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 	}
 	stats := notificationrule.NewStats(p.clock)
 	box.OnEvalError = stats.RecordEvalError
+	if err := forgetRules(ctx, mgr.GetCache(), box, stats); err != nil {
+		return err
+	}
 	notifications := &notification.Reconciler{
 		Client: mgr.GetClient(), Recorder: recorder(mgr), Clock: p.clock, Slack: p.slack, Outbox: box, Enqueuer: &p.notifications,
 		LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout, Expiry: o.NotificationExpiry, Retention: o.NotificationRetention,
@@ -136,6 +141,25 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 		if err := r.setup(mgr, o.Controller(r.workers, within)); err != nil {
 			return fmt.Errorf("setting up the controller of %s: %w", r.name, err)
 		}
+	}
+	return nil
+}
+
+// forgetRules drops what is kept of a rule when it is deleted, on every replica: only the leader reconciles rules.
+func forgetRules(ctx context.Context, c cache.Informers, box *outbox.Outbox, stats *notificationrule.Stats) error {
+	informer, err := c.GetInformer(ctx, &v1alpha1.NotificationRule{})
+	if err != nil {
+		return fmt.Errorf("watching NotificationRules: %w", err)
+	}
+	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{DeleteFunc: func(o any) {
+		name, err := toolscache.DeletionHandlingObjectToName(o)
+		if err == nil {
+			box.Forget(name.AsNamespacedName())
+			stats.Forget(name.AsNamespacedName())
+		}
+	}})
+	if err != nil {
+		return fmt.Errorf("watching NotificationRules: %w", err)
 	}
 	return nil
 }

@@ -32,6 +32,8 @@ const (
 	NotificationBySubject = "subject"
 	// NotificationByFinding indexes Notifications by the hash bucket of the finding that they are about.
 	NotificationByFinding = "finding"
+	// NotificationByRunsOf indexes Notifications about runs by the hash bucket of their suite.
+	NotificationByRunsOf = "runs-of"
 	// DigestByMember indexes digests by the hash buckets of their members' names.
 	DigestByMember = "member"
 	// NotificationByUndelivered indexes Notifications that still have to be delivered; the value is "true".
@@ -58,6 +60,7 @@ func Fields() []Field {
 		{&v1alpha1.Defect{}, DefectByIdentity, bucketed(identity)},
 		{&v1alpha1.Notification{}, NotificationBySubject, bucketed(subjectUID)},
 		{&v1alpha1.Notification{}, NotificationByFinding, bucketed(finding)},
+		{&v1alpha1.Notification{}, NotificationByRunsOf, bucketed(runsOf)},
 		{&v1alpha1.Notification{}, DigestByMember, bucketed(memberNames)},
 		{&v1alpha1.Notification{}, NotificationByUndelivered, isUndelivered},
 	}

@@ -187,3 +187,18 @@ func TestFields(t *testing.T) {
 		}
 	}
 }
+
+// TestNotificationsOfRuns finds the Notifications about the runs of one suite alone.
+func TestNotificationsOfRuns(t *testing.T) {
+	of := func(name, suite string, e v1alpha1.EventType) *v1alpha1.Notification {
+		n := &v1alpha1.Notification{ObjectMeta: meta("voice", name)}
+		n.Labels = map[string]string{v1alpha1.SuiteLabel: suite, v1alpha1.EventTypeLabel: string(e)}
+		return n
+	}
+	c := newClient(t, of("run", "booking", v1alpha1.EventTestRunCompleted), of("defect", "booking", v1alpha1.EventDefectCreated),
+		of("other", "billing", v1alpha1.EventTestRunCompleted))
+	found, err := index.NotificationsOfRuns(t.Context(), c, "voice", "booking")
+	if err != nil || len(found) != 1 || found[0].Name != "run" {
+		t.Errorf("%v, %v", found, err)
+	}
+}

@@ -20,6 +20,9 @@ const (
 	maxWatchersPerCaller = 16
 )
 
+// maxPlaces bounds the places whose last change is known.
+const maxPlaces = 4096
+
 // Hub notifies watchers. It is safe for use by several goroutines.
 type Hub struct {
 	// positions encrypts positions, so that only this process can read them. The number of changes shows how much
@@ -31,6 +34,8 @@ type Hub struct {
 	// changes counts the changes, and last has the number of the last one at each place.
 	changes uint64
 	last    map[place]uint64
+	// forgotten is the number of the last change at a place of which nothing is known any more.
+	forgotten uint64
 }
 
 // place is where objects change. All namespaces together are a place too, with an empty namespace.
@@ -122,13 +127,13 @@ func (h *Hub) Leave(w *Watcher) {
 }
 
 // Resume notifies a watcher of the kinds that changed after a position: of all its kinds when the position is none of
-// this process.
+// this process, or too old.
 func (h *Hub) Resume(w *Watcher, position string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	seen, ok := h.parse(position)
 	for _, kind := range w.Kinds {
-		if !ok || h.last[place{kind, w.Namespace}] > seen {
+		if !ok || seen < h.forgotten || h.last[place{kind, w.Namespace}] > seen {
 			w.add(kind)
 		}
 	}
@@ -138,6 +143,10 @@ func (h *Hub) Resume(w *Watcher, position string) {
 func (h *Hub) Notify(kind, namespace string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(h.last) >= maxPlaces { // such as of namespaces that were deleted
+		clear(h.last)
+		h.forgotten = h.changes
+	}
 	h.changes++
 	h.last[place{kind, namespace}] = h.changes
 	h.last[place{kind: kind}] = h.changes

@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -74,5 +75,28 @@ func TestNotify(t *testing.T) {
 	}
 	if got, _ := h.Pending(w); len(got) != 0 {
 		t.Errorf("got %q again", got)
+	}
+}
+
+// TestPlacesAreBounded has more namespaces than are remembered: an old position counts as one before all changes.
+func TestPlacesAreBounded(t *testing.T) {
+	h := NewHub()
+	h.Notify("Defect", "qa")
+	old := h.Position()
+	for i := range 3 * maxPlaces {
+		h.Notify("Job", fmt.Sprint("ns-", i))
+		if len(h.last) > maxPlaces+1 {
+			t.Fatalf("%d places are remembered", len(h.last))
+		}
+	}
+	for position, want := range map[string][]string{old: {"Defect", "Job"}, h.Position(): nil} {
+		w, err := h.Join("one", "qa", "Defect", "Job")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Resume(w, position)
+		if got, _ := h.Pending(w); !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }

@@ -178,11 +178,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		For(&v1alpha1.Defect{}).
 		Watches(&v1alpha1.Notification{}, kit.HandleBehindNew(handler.EnqueueRequestsFromMapFunc(defectOfNotification))).
 		Watches(&v1alpha1.JiraIntegration{}, handler.EnqueueRequestsFromMapFunc(r.enqueueForIntegration),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.NotificationRule{}, handler.EnqueueRequestsFromMapFunc(r.enqueueRecentDefects), builder.WithPredicates(predicate.Funcs{
-			UpdateFunc: func(kevent.UpdateEvent) bool { return false },
-			DeleteFunc: func(kevent.DeleteEvent) bool { return false },
-		})).
+			builder.WithPredicates(predicate.GenerationChangedPredicate{}, kit.AfterStart())).
+		Watches(&v1alpha1.NotificationRule{}, handler.EnqueueRequestsFromMapFunc(r.enqueueRecentDefects),
+			builder.WithPredicates(kit.AfterStart(), predicate.Funcs{
+				UpdateFunc: func(kevent.UpdateEvent) bool { return false },
+				DeleteFunc: func(kevent.DeleteEvent) bool { return false },
+			})).
 		Watches(&v1alpha1.Defect{}, handler.EnqueueRequestsFromMapFunc(r.enqueueLike), builder.WithPredicates(predicate.Funcs{
 			CreateFunc: func(kevent.CreateEvent) bool { return false },
 			UpdateFunc: gotTicket,
@@ -207,7 +208,7 @@ func defectOfNotification(_ context.Context, o client.Object) []reconcile.Reques
 // ticket, and those whose ticket was filed with it and is not in sync.
 func (r *Reconciler) enqueueForIntegration(ctx context.Context, o client.Object) []reconcile.Request {
 	list := &v1alpha1.DefectList{}
-	if err := r.Client.List(ctx, list, client.MatchingFields{index.DefectByTicketed: "false"}); err != nil {
+	if err := r.Client.List(ctx, list, client.MatchingFields{index.DefectByTicketed: "false"}, client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects without a ticket", "JiraIntegration", client.ObjectKeyFromObject(o))
 		return nil
 	}
@@ -216,6 +217,7 @@ func (r *Reconciler) enqueueForIntegration(ctx context.Context, o client.Object)
 		ctx,
 		filed,
 		client.MatchingFields{index.DefectByJiraIntegration: client.ObjectKeyFromObject(o).String()},
+		client.UnsafeDisableDeepCopy,
 	); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects with a ticket", "JiraIntegration", client.ObjectKeyFromObject(o))
 		return nil
@@ -235,7 +237,7 @@ func (r *Reconciler) enqueueRecentDefects(ctx context.Context, o client.Object) 
 		return nil
 	}
 	list := &v1alpha1.DefectList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(o.GetNamespace())); err != nil {
+	if err := r.Client.List(ctx, list, client.InNamespace(o.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).
 			Error(err, "Listing the Defects that are no older than a rule", "NotificationRule", client.ObjectKeyFromObject(o))
 		return nil

@@ -141,10 +141,10 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Notification{}).
 		Watches(&v1alpha1.SlackIntegration{}, handler.EnqueueRequestsFromMapFunc(r.enqueueUndelivered),
-			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, authenticated()))).
+			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, authenticated()), kit.AfterStart())).
 		Watches(&v1alpha1.Notification{}, kit.HandleBehindNew(handler.EnqueueRequestsFromMapFunc(membersOf)),
 			builder.WithPredicates(predicate.Funcs{
-				CreateFunc: func(e event.CreateEvent) bool { return isDigest(e.Object) },
+				CreateFunc: func(e event.CreateEvent) bool { return isDigest(e.Object) && !e.IsInInitialList },
 				UpdateFunc: func(e event.UpdateEvent) bool {
 					return isDigest(e.ObjectNew) && outcomeChanged(e.ObjectOld, e.ObjectNew)
 				},
@@ -162,7 +162,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 // enqueueUndelivered enqueues the Notifications that a new or changed SlackIntegration may affect.
 func (r *Reconciler) enqueueUndelivered(ctx context.Context, o client.Object) []reconcile.Request {
 	list := &v1alpha1.NotificationList{}
-	if err := r.Client.List(ctx, list, client.MatchingFields{index.NotificationByUndelivered: "true"}); err != nil {
+	undelivered := client.MatchingFields{index.NotificationByUndelivered: "true"}
+	if err := r.Client.List(ctx, list, undelivered, client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the undelivered Notifications", "SlackIntegration", client.ObjectKeyFromObject(o))
 		return nil
 	}

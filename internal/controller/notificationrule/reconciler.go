@@ -45,7 +45,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := r.Client.Get(ctx, req.NamespacedName, n); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			r.Outbox.Forget(req.NamespacedName)
-			r.Stats.take(req.NamespacedName)
+			r.Stats.Forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}

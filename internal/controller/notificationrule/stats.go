@@ -98,6 +98,9 @@ func (s *Stats) add(rule types.NamespacedName, more *counts) {
 	c.merge(more)
 }
 
+// Forget drops what is to be added to the status of a rule that was deleted.
+func (s *Stats) Forget(rule types.NamespacedName) { s.take(rule) }
+
 // take returns what is to be added to a rule's status, and forgets it. It never returns nil.
 func (s *Stats) take(rule types.NamespacedName) *counts {
 	s.mu.Lock()

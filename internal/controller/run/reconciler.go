@@ -25,6 +25,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
@@ -182,9 +183,9 @@ func (r *Reconciler) previousJob(
 	job *batchv1.Job,
 	before time.Time,
 ) (last *batchv1.Job, lastAt time.Time, err error) {
-	list := &batchv1.JobList{}
+	list := &batchv1.JobList{} // shared with the cache: it is only read
 	of := client.MatchingLabels{v1alpha1.SuiteLabel: job.Labels[v1alpha1.SuiteLabel]}
-	if err := r.Client.List(ctx, list, client.InNamespace(job.Namespace), of); err != nil {
+	if err := r.Client.List(ctx, list, client.InNamespace(job.Namespace), of, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, time.Time{}, fmt.Errorf("listing the runs of the suite: %w", err)
 	}
 	for i := range list.Items {
@@ -201,17 +202,13 @@ func (r *Reconciler) previousJob(
 // notifiedOutcome returns the outcome of the suite's last run between two times, other than job itself, of which a
 // Notification exists; empty when there is none.
 func (r *Reconciler) notifiedOutcome(ctx context.Context, job *batchv1.Job, after, before time.Time) (string, error) {
-	list := &v1alpha1.NotificationList{} // shared with the cache: it is only read
-	err := r.Client.List(ctx, list, client.InNamespace(job.Namespace), client.UnsafeDisableDeepCopy, client.MatchingLabels{
-		v1alpha1.SuiteLabel:     job.Labels[v1alpha1.SuiteLabel],
-		v1alpha1.EventTypeLabel: string(v1alpha1.EventTestRunCompleted),
-	})
+	list, err := index.NotificationsOfRuns(ctx, r.Client, job.Namespace, job.Labels[v1alpha1.SuiteLabel])
 	if err != nil {
 		return "", fmt.Errorf("listing the Notifications about the suite: %w", err)
 	}
 	outcome := ""
-	for i := range list.Items {
-		n := &list.Items[i].Spec.Event
+	for i := range list {
+		n := &list[i].Spec.Event
 		if string(n.ID) == event.RunCompletedID(job) || n.Time.After(before) || !n.Time.After(after) {
 			continue
 		}

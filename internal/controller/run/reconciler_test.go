@@ -19,6 +19,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
@@ -61,7 +62,11 @@ func newReconciler(t *testing.T, objects ...client.Object) *Reconciler {
 		UID:               "rule",
 		CreationTimestamp: metav1.NewTime(noon.Add(-20 * time.Hour)),
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(rule).WithObjects(objects...).Build()
+	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(rule).WithObjects(objects...)
+	for _, f := range index.Fields() {
+		builder = builder.WithIndex(f.Object, f.Name, f.Values)
+	}
+	c := builder.Build()
 	now := testingclock.NewFakeClock(noon)
 	return &Reconciler{Client: c, Live: c, Clock: now,
 		Outbox: &outbox.Outbox{Client: c, Live: c, Clock: now, MaxEventAge: 24 * time.Hour, LeaderSince: func() time.Time { return noon }}}
