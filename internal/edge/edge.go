@@ -1,9 +1,10 @@
 // Package edge is the listener that may face the internet. It serves only signed requests: each Route names a source,
 // such as Jira's webhooks, with a Verifier that checks the signature and a Handler that acts on the verified request.
 //
-// The package does what is the same for every source: it limits how many requests of a route are in progress, how
-// long their bodies are and how long they may take, answers a repeated delivery without handling it again, and
-// answers and counts the rest. Each route has its own limits, so that a flood of one source leaves the others alone.
+// The package does what is the same for every source: it limits how long bodies are, how slowly they may arrive and how
+// much memory they occupy together, and how many verified requests of a route are handled at the same time. It answers a
+// repeated delivery without handling it again, and answers and counts the rest. A request that is not signed takes no
+// place from one that is: see intake.
 //
 // Every source has a package below this one, such as edge/jirahook, which exports a function that returns its Route.
 // A source imports edge for the types it implements. This package imports none of its sources and the sources do not
@@ -37,10 +38,9 @@ type Route struct {
 
 // Limits bound what the clients of one route can occupy. All of them are required.
 type Limits struct {
-	// BodyBytes is the size of the longest body. BodyBytes times InProgress bounds the memory that clients can
-	// occupy.
+	// BodyBytes is the size of the longest body. All routes together have a budget for the bodies in memory.
 	BodyBytes int64
-	// InProgress is how many requests are served at the same time. Further ones are answered 503.
+	// InProgress is how many verified requests are handled at the same time. Further ones are answered 503.
 	InProgress int
 	// HandlingTime is how long verifying and handling a request may take once its body has been read.
 	HandlingTime time.Duration
@@ -56,8 +56,9 @@ func New(address string, routes ...Route) *listener.Listener {
 // newHandler returns a handler that serves the routes and nothing else.
 func newHandler(routes []Route) http.Handler {
 	mux := http.NewServeMux()
+	in := newIntake()
 	for _, r := range routes {
-		mux.Handle(r.Method+" "+r.Path, newReceiver(r))
+		mux.Handle(r.Method+" "+r.Path, newReceiver(r, in))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if path.Clean(r.URL.Path) != r.URL.Path { // the mux would redirect

@@ -239,7 +239,7 @@ func TestHandlesADeliveryOnce(t *testing.T) {
 }
 
 func TestRemembersALimitedNumberOfDeliveries(t *testing.T) {
-	rc := newReceiver(newRoute("remembered", &keyVerifier{}, &recorder{response: Response{Result: Accepted}}))
+	rc := newReceiver(newRoute("remembered", &keyVerifier{}, &recorder{response: Response{Result: Accepted}}), newIntake())
 	for i := range maxDelivered + 10 {
 		rc.ServeHTTP(httptest.NewRecorder(), newRequest("/", "good", fmt.Sprint(i), ""))
 	}

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
@@ -22,7 +22,7 @@ const (
 	// maxName bounds the name of a custom resource in Kubernetes.
 	maxName = 253
 
-	// busyRetryAfter, in seconds, is when a client may return to a route whose slots are all taken.
+	// busyRetryAfter, in seconds, is when a client may return for which there was no room.
 	busyRetryAfter = "5"
 	// failedRetryAfter, in seconds, is when a client may repeat a request that failed.
 	failedRetryAfter = "30"
@@ -31,7 +31,9 @@ const (
 // receiver serves one route.
 type receiver struct {
 	route Route
-	// slots holds a value for each request in progress.
+	// intake reads the bodies of all routes.
+	intake *intake
+	// slots holds a value for each verified request that is being handled.
 	slots chan struct{}
 	// delivered holds the deliveryKey of each delivery that was handled.
 	delivered *lru.Cache
@@ -48,35 +50,34 @@ type outcome struct {
 	status int
 	result Result
 	body   json.RawMessage
+	// retryAfter, in seconds, is when the client may repeat the request; empty if it need not.
+	retryAfter string
 }
 
-// failedNow is the outcome of a request that its client should repeat.
-var failedNow = outcome{status: http.StatusServiceUnavailable, result: failed}
+var (
+	// failedNow is the outcome of a request that could not be handled, and that its client should repeat.
+	failedNow = outcome{status: http.StatusServiceUnavailable, result: failed, retryAfter: failedRetryAfter}
+	// busyNow is the outcome of a request for which there is no room.
+	busyNow = outcome{status: http.StatusServiceUnavailable, result: failed, retryAfter: busyRetryAfter}
+)
 
-func newReceiver(r Route) *receiver {
+func newReceiver(r Route, in *intake) *receiver {
 	if !r.Limits.complete() {
 		panic(fmt.Sprintf("edge: the route %s %s has no limits", r.Method, r.Path))
 	}
 	initialize(r.Source)
-	return &receiver{route: r, slots: make(chan struct{}, r.Limits.InProgress), delivered: lru.New(maxDelivered)}
+	slots := make(chan struct{}, r.Limits.InProgress)
+	return &receiver{route: r, intake: in, slots: slots, delivered: lru.New(maxDelivered)}
 }
 
 // ServeHTTP answers 200 when a request was handled, now or before, or needs no handling; 401, always in the same way,
-// to a client that has not signed it; 413 or 400 to a malformed request; and 503 when the client should repeat it.
+// to a client that has not signed it; 413, 408 or 400 to a body that is too long, too slow or malformed; and 503 when
+// the client should repeat it.
 func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	select {
-	case rc.slots <- struct{}{}:
-		defer func() { <-rc.slots }()
-	default:
-		record(rc.route.Source, failed)
-		w.Header().Set("Retry-After", busyRetryAfter)
-		writeStatus(w, http.StatusServiceUnavailable)
-		return
-	}
 	out := rc.receive(w, r)
 	record(rc.route.Source, out.result)
-	if out.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", failedRetryAfter)
+	if out.retryAfter != "" {
+		w.Header().Set("Retry-After", out.retryAfter)
 	}
 	if out.body != nil {
 		w.Header().Set("Content-Type", "application/json")
@@ -95,21 +96,20 @@ func (rc *receiver) receive(w http.ResponseWriter, r *http.Request) outcome {
 		log = log.WithValues(rc.route.Kind, request.Integration)
 	}
 	if r.ContentLength > rc.route.Limits.BodyBytes {
-		w.Header().Set("Connection", "close")
-		return refuse(log, http.StatusRequestEntityTooLarge, "the body is too long")
+		giveUpBody(w)
+		return refuse(log, http.StatusRequestEntityTooLarge, errTooLong.Error())
 	}
 	if err := rc.route.Verifier.CheckHeader(r.Header); err != nil {
+		giveUpBody(w)
 		return refuse(log, http.StatusUnauthorized, err.Error())
 	}
-	var err error
-	request.Body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, rc.route.Limits.BodyBytes))
-	var tooLong *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLong):
-		return refuse(log, http.StatusRequestEntityTooLarge, "the body is too long")
-	case err != nil:
-		return refuse(log, http.StatusBadRequest, "the body did not arrive in full")
+	body, arrived, err := rc.intake.readBody(w, r, int(rc.route.Limits.BodyBytes))
+	if err != nil {
+		giveUpBody(w)
+		return refuseBody(log, err)
 	}
+	defer rc.intake.release(arrived)
+	request.Body = body
 
 	ctx, cancel := context.WithTimeout(ctrl.LoggerInto(r.Context(), log), rc.route.Limits.HandlingTime)
 	defer cancel()
@@ -132,6 +132,12 @@ func (rc *receiver) handle(ctx context.Context, from Origin, body []byte) outcom
 	if _, ok := rc.delivered.Get(key); ok {
 		return outcome{status: http.StatusOK, result: repeated}
 	}
+	select {
+	case rc.slots <- struct{}{}: // only signed requests get here, so that strangers cannot take the slots
+		defer func() { <-rc.slots }()
+	default:
+		return busyNow
+	}
 	response, err := rc.route.Handler.Handle(ctx, from, body)
 	var refusal *Refusal
 	switch {
@@ -148,4 +154,24 @@ func (rc *receiver) handle(ctx context.Context, from Origin, body []byte) outcom
 func refuse(log logr.Logger, status int, reason string) outcome {
 	log.V(1).Info("Webhook refused", "Status", status, "Reason", reason)
 	return outcome{status: status, result: refused}
+}
+
+// refuseBody returns the outcome of a request whose body did not arrive.
+func refuseBody(log logr.Logger, err error) outcome {
+	switch {
+	case errors.Is(err, errEvicted), errors.Is(err, errNoRoom):
+		log.V(1).Info("Webhook put off", "Reason", err.Error())
+		return busyNow
+	case errors.Is(err, errTooSlow):
+		return refuse(log, http.StatusRequestTimeout, err.Error())
+	case errors.Is(err, errTooLong):
+		return refuse(log, http.StatusRequestEntityTooLarge, err.Error())
+	}
+	return refuse(log, http.StatusBadRequest, "the body did not arrive in full")
+}
+
+// giveUpBody closes the connection after the answer, as a body that nobody reads follows.
+func giveUpBody(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // a recorder in a test has no deadline
 }

@@ -28,7 +28,7 @@ func (l *perAddressLimiter) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		address := addressOf(c.RemoteAddr())
+		address := AddressOf(c.RemoteAddr().String())
 		if l.acquire(address) {
 			return &countedConn{c, sync.OnceFunc(func() { l.release(address) })}, nil
 		}
@@ -54,10 +54,10 @@ func (l *perAddressLimiter) release(address netip.Prefix) {
 	}
 }
 
-// addressOf returns the prefix that counts as one address. Everything that is not an IP address counts as the same
+// AddressOf returns the prefix that counts as one address, of an IP address and port. Everything else counts as the same
 // one.
-func addressOf(a net.Addr) netip.Prefix {
-	at, err := netip.ParseAddrPort(a.String())
+func AddressOf(hostPort string) netip.Prefix {
+	at, err := netip.ParseAddrPort(hostPort)
 	if err != nil {
 		return netip.Prefix{}
 	}

@@ -46,7 +46,7 @@ func TestLimitsConnectionsPerAddress(t *testing.T) {
 		t.Errorf("the third connection got %v, want it closed", err)
 	}
 	dial("127.0.0.2")
-	if got := addressOf((<-accepted).RemoteAddr()).String(); got != "127.0.0.2/32" {
+	if got := AddressOf((<-accepted).RemoteAddr().String()).String(); got != "127.0.0.2/32" {
 		t.Errorf("a connection from %s was accepted, want one from the other address", got)
 	}
 	_ = first.Close()
@@ -55,26 +55,20 @@ func TestLimitsConnectionsPerAddress(t *testing.T) {
 	<-accepted
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.open) != 2 || l.open[addressOf(textAddr("127.0.0.1:1"))] != 2 {
+	if len(l.open) != 2 || l.open[AddressOf("127.0.0.1:1")] != 2 {
 		t.Errorf("open connections: %v", l.open)
 	}
 }
 
-// textAddr is an address as text.
-type textAddr string
-
-func (textAddr) Network() string  { return "tcp" }
-func (a textAddr) String() string { return string(a) }
-
 func TestAddressOf(t *testing.T) {
-	for text, want := range map[textAddr]string{
+	for text, want := range map[string]string{
 		"10.0.0.1:5":              "10.0.0.1/32",
 		"[::ffff:10.0.0.1]:5":     "10.0.0.1/32",
 		"[2001:db8::1]:5":         "2001:db8::/64",
 		"[2001:db8::ffff%eth0]:5": "2001:db8::/64",
 		"@":                       "invalid Prefix",
 	} {
-		if got := addressOf(text).String(); got != want {
+		if got := AddressOf(text).String(); got != want {
 			t.Errorf("%s: got %s, want %s", text, got, want)
 		}
 	}
