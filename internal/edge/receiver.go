@@ -76,6 +76,9 @@ func newReceiver(r Route, in *intake) *receiver {
 func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := rc.receive(w, r)
 	record(rc.route.Source, out.result)
+	if out.status == http.StatusUnauthorized { // in any case, as these are answered alike
+		w.Header().Set("Connection", "close")
+	}
 	if out.retryAfter != "" {
 		w.Header().Set("Retry-After", out.retryAfter)
 	}
