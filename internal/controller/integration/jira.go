@@ -62,6 +62,7 @@ type JiraReconciler struct {
 	polls sync.Map
 	pacer kit.Pacer
 	tests requestedTests
+	gate  gate
 }
 
 // Reconcile brings one JiraIntegration up to date.
@@ -72,6 +73,7 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 			r.Jira.Close(req.NamespacedName)
 			r.pacer.Forget(req.NamespacedName)
 			r.tests.forget(req.NamespacedName)
+			r.gate.forget(req.NamespacedName)
 			r.polls.Delete(req.NamespacedName)
 			r.KnownTickets.Forget(req.NamespacedName)
 		}
@@ -128,13 +130,16 @@ func (r *JiraReconciler) connect(ctx context.Context, i *v1alpha1.JiraIntegratio
 	}
 	conn := r.Jira.Get(client.ObjectKeyFromObject(i))
 	before, connected := conn.Client()
-	p := prober[connection.JiraClient, ticket.Ticket]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Jira}
+	p := &prober[connection.JiraClient, ticket.Ticket]{
+		cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Jira, gate: &r.gate, enqueue: r.Enqueuer.Enqueue,
+	}
+	defer p.close()
 	next, err := p.reconcile(ctx, in)
 	if after, _ := conn.Client(); connected && after.Project.Form != before.Project.Form {
 		conn.RetryRefused()
 	}
 	i.Status.LastTest = last
-	if test == nil || err != nil && !in.test.made {
+	if test == nil || in.test.waits || err != nil && !in.test.made {
 		return next, err
 	}
 	i.Status.LastTest = r.test(i, test, in.test)

@@ -83,7 +83,12 @@ func (r *JiraReconciler) poll(ctx context.Context, i *v1alpha1.JiraIntegration) 
 		i.Status.LastPollTime = &metav1.Time{Time: now}
 		return interval, nil
 	}
+	leave, mayCall := r.gate.enter(name, state.fault != nil, r.Enqueuer.Enqueue)
+	if !mayCall {
+		return gateDelay, state.fault
+	}
 	err := r.query(ctx, i, c, state)
+	leave()
 	conn.Observe(connection.ActionPoll, err)
 	if err != nil {
 		conn.Record.Add(connection.ActionPoll, "", "", err)

@@ -49,6 +49,17 @@ type prober[C, R any] struct {
 	live  client.Reader
 	clock clock.PassiveClock
 	pool  *connection.Pool[C, R]
+	gate  *gate
+	// enqueue enqueues an integration that waited for others, leave lets the next one enter.
+	enqueue func(types.NamespacedName)
+	leave   func()
+}
+
+// close lets the next integration of the namespace be probed.
+func (p *prober[C, R]) close() {
+	if p.leave != nil {
+		p.leave()
+	}
 }
 
 // target is an integration in the terms of a prober.
@@ -85,7 +96,9 @@ type probeResult[C any] struct {
 // testProbe is the result of a probe that a client requested.
 type testProbe[C any] struct {
 	// made is false when the other side was not called: the conditions say why.
-	made  bool
+	made bool
+	// waits is set when it is to be called later.
+	waits bool
 	found probeResult[C]
 	err   error
 }
@@ -114,6 +127,14 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in target[C]) (time.Durati
 		unhealthy(o, paused)
 		return time.Second, nil // the connection resumes by itself
 	}
+	leave, mayCall := p.gate.enter(client.ObjectKeyFromObject(o), conn.IsProbeFailing(), p.enqueue)
+	if !mayCall {
+		if in.test != nil {
+			in.test.waits = true
+		}
+		return gateDelay, nil
+	}
+	p.leave = leave
 	c, _ := conn.Client()
 	if changed {
 		dialled, refused, err := p.dial(ctx, in, conn)

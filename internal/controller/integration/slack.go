@@ -45,6 +45,7 @@ type SlackReconciler struct {
 
 	pacer kit.Pacer
 	tests requestedTests
+	gate  gate
 }
 
 // Reconcile brings one SlackIntegration up to date.
@@ -55,6 +56,7 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 			r.Slack.Close(req.NamespacedName)
 			r.pacer.Forget(req.NamespacedName)
 			r.tests.forget(req.NamespacedName)
+			r.gate.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -105,10 +107,13 @@ func (r *SlackReconciler) connect(ctx context.Context, i *v1alpha1.SlackIntegrat
 	if test != nil {
 		in.test = &testProbe[connection.SlackClient]{}
 	}
-	p := prober[connection.SlackClient, chat.Posted]{cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Slack}
+	p := &prober[connection.SlackClient, chat.Posted]{
+		cache: r.Client, live: r.Live, clock: r.Clock, pool: r.Slack, gate: &r.gate, enqueue: r.Enqueuer.Enqueue,
+	}
+	defer p.close()
 	next, err := p.reconcile(ctx, in)
 	i.Status.LastTest = last
-	if test == nil || err != nil && !in.test.made {
+	if test == nil || in.test.waits || err != nil && !in.test.made {
 		return next, err
 	}
 	i.Status.LastTest = r.test(ctx, i, test, in.test)

@@ -1,0 +1,102 @@
+package integration
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	// maxProbes is how many probes and polls are made at once for one namespace, a small part of the workers.
+	maxProbes = 8
+	// maxFailingProbes is how many of these may be for integrations whose last probe failed: others do not wait behind
+	// servers that do not answer.
+	maxFailingProbes = 4
+	// gateDelay is how soon an integration that waits for others of its namespace is reconciled again at the latest.
+	gateDelay = 15 * time.Second
+)
+
+// gate bounds the probes and polls that are made at once for each namespace, so that a namespace with many servers that
+// do not answer leaves workers to the others. An integration that has to wait does not keep a worker. The zero value is
+// ready for use.
+type gate struct {
+	mu         sync.Mutex
+	namespaces map[string]*queue
+}
+
+// queue is what the gate holds of one namespace.
+type queue struct {
+	running, failing int
+	// waiting are the integrations that have to wait, the first one next.
+	waiting []types.NamespacedName
+}
+
+// enter reports whether an integration may call the other side now, and returns what it calls when it is done. isFailing
+// is set if its last probe failed. An integration that has to wait is enqueued when its turn comes.
+func (g *gate) enter(name types.NamespacedName, isFailing bool, enqueue func(types.NamespacedName)) (leave func(), ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.namespaces == nil {
+		g.namespaces = map[string]*queue{}
+	}
+	q := g.namespaces[name.Namespace]
+	if q == nil {
+		q = &queue{}
+		g.namespaces[name.Namespace] = q
+	}
+	if q.running >= maxProbes || isFailing && q.failing >= maxFailingProbes {
+		if !slices.Contains(q.waiting, name) {
+			q.waiting = append(q.waiting, name)
+		}
+		return nil, false
+	}
+	q.drop(name)
+	q.running++
+	if isFailing {
+		q.failing++
+	}
+	return sync.OnceFunc(func() {
+		g.mu.Lock()
+		q.running--
+		if isFailing {
+			q.failing--
+		}
+		woken := q.next()
+		g.release(name.Namespace)
+		g.mu.Unlock()
+		for _, next := range woken {
+			enqueue(next)
+		}
+	}), true
+}
+
+// next returns the integrations whose turn it is, and puts them last, in case they do not enter: one that fails may have
+// to go on waiting where another can enter.
+func (q *queue) next() []types.NamespacedName {
+	turns := slices.Clone(q.waiting[:min(maxFailingProbes+1, len(q.waiting))])
+	q.waiting = append(q.waiting[len(turns):], turns...)
+	return turns
+}
+
+// forget drops an integration that was deleted.
+func (g *gate) forget(name types.NamespacedName) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if q := g.namespaces[name.Namespace]; q != nil {
+		q.drop(name)
+		g.release(name.Namespace)
+	}
+}
+
+func (q *queue) drop(name types.NamespacedName) {
+	q.waiting = slices.DeleteFunc(q.waiting, func(other types.NamespacedName) bool { return other == name })
+}
+
+// release drops a namespace for which nothing runs or waits. The caller holds mu.
+func (g *gate) release(namespace string) {
+	if q := g.namespaces[namespace]; q != nil && q.running == 0 && len(q.waiting) == 0 {
+		delete(g.namespaces, namespace)
+	}
+}
