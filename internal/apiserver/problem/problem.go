@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 )
 
 // Problem is an error as RFC 9457 describes it. It never repeats a value that was sent, which may be a secret.
@@ -88,6 +90,9 @@ func init() { //nolint:gochecknoinits // the framework has one place for it, and
 	huma.NewError = ofFramework
 }
 
+// unknownProperty is the message of a property that the API does not have.
+const unknownProperty = "has a property that does not exist here: compare it with /docs"
+
 // ofFramework returns the problem of a request that the framework refused.
 func ofFramework(status int, message string, errs ...error) huma.StatusError {
 	p := New(status, "%s", message)
@@ -100,8 +105,7 @@ func ofFramework(status int, message string, errs ...error) huma.StatusError {
 		switch {
 		case err == nil || status >= http.StatusInternalServerError:
 		case errors.As(err, &detailed):
-			d := detailed.ErrorDetail()
-			p.Errors = append(p.Errors, Detail{Message: d.Message, Location: d.Location})
+			p.Errors = append(p.Errors, withoutSent(detailed.ErrorDetail()))
 		default:
 			p.Errors = append(p.Errors, Detail{Message: err.Error()})
 		}
@@ -114,4 +118,22 @@ func ofFramework(status int, message string, errs ...error) huma.StatusError {
 		p.Detail = where + ": " + p.Detail
 	}
 	return p
+}
+
+// withoutSent returns an error of the framework without what the caller sent. A property that the API does not have may
+// be a secret, such as a token that was pasted in the wrong place, so that only the object that has it is named.
+func withoutSent(d *huma.ErrorDetail) Detail {
+	if d.Message != validation.MsgUnexpectedProperty {
+		return Detail{Message: d.Message, Location: d.Location}
+	}
+	within, _, _ := strings.Cut(d.Location, ".")
+	keys, _ := d.Value.(map[string]any)
+	longest := ""
+	for key := range keys { // a name may contain dots
+		if object, found := strings.CutSuffix(d.Location, "."+key); found && len(key) >= len(longest) {
+			longest = key
+			within = object
+		}
+	}
+	return Detail{Message: unknownProperty, Location: within}
 }

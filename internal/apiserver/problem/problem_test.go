@@ -2,11 +2,15 @@ package problem
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/validation"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -74,6 +78,24 @@ func TestSentValuesAreNotRepeated(t *testing.T) {
 		}}}, "x")
 		if len(p.Errors) != 1 || p.Errors[0] != (Detail{want, "body.spec.x"}) || p.Detail != "x: spec.x: "+want {
 			t.Errorf("%s: got %q, %v", message, p.Detail, p.Errors)
+		}
+	}
+}
+
+// TestUnknownPropertiesAreNotRepeated covers a secret that was sent as the name of a property.
+func TestUnknownPropertiesAreNotRepeated(t *testing.T) {
+	for location, want := range map[string]string{
+		"body.s3.cr3t": "body", "body.spec.s3.cr3t": "body.spec", "body.spec.rules[0].s3.cr3t": "body.spec.rules[0]",
+	} {
+		sent := map[string]any{"s3.cr3t": 1, "cr3t": 1}
+		refused := huma.NewError(http.StatusUnprocessableEntity, "validation failed",
+			&huma.ErrorDetail{Message: validation.MsgUnexpectedProperty, Location: location, Value: sent})
+		text, err := json.Marshal(refused)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "cr3t") || !strings.Contains(string(text), `"location":"`+want+`"`) {
+			t.Errorf("%s: got %s, want the location %s alone", location, text, want)
 		}
 	}
 }
