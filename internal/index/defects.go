@@ -138,6 +138,30 @@ func DefectsLike(ctx context.Context, c client.Reader, d *v1alpha1.Defect) ([]*v
 	return out, nil
 }
 
+func findingOfDefect(o client.Object) []string {
+	if d, ok := o.(*v1alpha1.Defect); ok {
+		return []string{d.Finding()}
+	}
+	return nil
+}
+
+// DefectsElsewhere returns the Defects of other namespaces that report the same finding as a Defect. The cache owns them:
+// callers must not change them.
+func DefectsElsewhere(ctx context.Context, c client.Reader, d *v1alpha1.Defect) ([]*v1alpha1.Defect, error) {
+	list := &v1alpha1.DefectList{}
+	err := c.List(ctx, list, client.MatchingFields{DefectByFinding: bucketOf(d.Finding())}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, err
+	}
+	var out []*v1alpha1.Defect
+	for i := range list.Items {
+		if o := &list.Items[i]; o.Namespace != d.Namespace && o.Finding() == d.Finding() {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
 // mayUse reports whether a Defect's ticket was filed with an integration or, before there is a ticket, may be. The
 // owner of an integration decides nothing about Defects of other namespaces.
 func mayUse(d *v1alpha1.Defect, integration types.NamespacedName) bool {

@@ -28,6 +28,8 @@ const (
 	DefectByJiraIntegration = "jira-integration"
 	// DefectByIdentity indexes Defects by the hash bucket of their identity.
 	DefectByIdentity = "identity"
+	// DefectByFinding indexes Defects by the hash bucket of their finding.
+	DefectByFinding = "finding"
 	// NotificationBySubject indexes Notifications by the hash bucket of the UID of the object they are about.
 	NotificationBySubject = "subject"
 	// NotificationByFinding indexes Notifications by the hash bucket of the finding that they are about.
@@ -58,6 +60,7 @@ func Fields() []Field {
 		{&v1alpha1.Defect{}, DefectByJiraName, bucketed(jiraNames)},
 		{&v1alpha1.Defect{}, DefectByJiraIntegration, jiraIntegration},
 		{&v1alpha1.Defect{}, DefectByIdentity, bucketed(identity)},
+		{&v1alpha1.Defect{}, DefectByFinding, bucketed(findingOfDefect)},
 		{&v1alpha1.Notification{}, NotificationBySubject, bucketed(subjectUID)},
 		{&v1alpha1.Notification{}, NotificationByFinding, bucketed(finding)},
 		{&v1alpha1.Notification{}, NotificationByRunsOf, bucketed(runsOf)},

@@ -25,6 +25,12 @@ func OccurrenceComment(d *v1alpha1.Defect, occurrences int64, regression bool) s
 	return text + ", Defect " + wiki(d.Namespace+"/"+d.Name)
 }
 
+// MovedDefectComment returns a comment on the tickets of a Defect that was moved from one namespace to another, before the
+// key of the other ticket.
+func MovedDefectComment(from, to string) string {
+	return fmt.Sprintf("Defect %s was deleted, and Defect %s reports the same finding. Its other ticket:", wiki(from), wiki(to))
+}
+
 // MoveComment returns a ticket's comment that says why it was moved.
 func MoveComment(d *v1alpha1.Defect) string {
 	body := fmt.Sprintf("State set to *%s* on Defect %s", d.Status.State, wiki(d.Namespace+"/"+d.Name))

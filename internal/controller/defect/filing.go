@@ -46,6 +46,16 @@ func (r *Reconciler) holdFinding(integration types.NamespacedName, f filing, d *
 	r.lookups.Release(findingOf(f.key))
 }
 
+// intentOf returns what is known about the Defect's ticket.
+func (r *Reconciler) intentOf(d *v1alpha1.Defect) once.Intent {
+	start := r.LeaderSince()
+	intent := once.Intent{Created: d.CreationTimestamp.Time, Leader: once.Leader{Since: start.Local, ServerTime: start.Server}}
+	if j := d.Status.Jira; j != nil && j.UncertainSince != nil {
+		intent.UncertainSince = j.UncertainSince.Time
+	}
+	return intent
+}
+
 // settleTime returns how long after a call in doubt Jira's search shows what it did.
 func (r *Reconciler) settleTime(i *v1alpha1.JiraIntegration) time.Duration {
 	return once.SettleTime(i.Spec.SettleSeconds, r.CallTimeout)

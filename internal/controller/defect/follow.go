@@ -260,6 +260,11 @@ func (r *Reconciler) nextWrite(s *scope, i *v1alpha1.JiraIntegration) (action *t
 		}
 		wait = kit.Until(due, s.now)
 	}
+	moved, due := r.linkMoved(s, i)
+	wait = kit.Sooner(wait, due)
+	if moved != nil {
+		return moved, wait
+	}
 	if link := r.backlink(d); link != "" && link != j.Backlink {
 		return r.link(d, i, link), wait
 	}

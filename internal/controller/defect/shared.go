@@ -133,15 +133,19 @@ func (r *Reconciler) adopt(s *scope, i *v1alpha1.JiraIntegration, other *v1alpha
 		fmt.Sprintf("The ticket is %s: Defect %s has it, with the same fingerprint", t.Key, other.Name))
 }
 
-// rememberDeleted remembers the ticket of a Defect that was deleted: the Defect may be created again.
-func (r *Reconciler) rememberDeleted(_ context.Context, e kevent.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+// rememberDeleted remembers the ticket of a Defect that was deleted: the Defect may be created again, or have been moved to
+// another namespace.
+func (r *Reconciler) rememberDeleted(ctx context.Context, e kevent.DeleteEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	d, ok := e.Object.(*v1alpha1.Defect)
 	if !ok {
 		return
 	}
 	if integration, filed := integrationOf(d.Status.Jira); filed && d.Status.Jira.MissingSince == nil {
-		r.KnownTickets.Put(kit.TicketKey{Integration: integration, Site: d.Status.Jira.Site, Identity: d.Identity()},
-			kit.KnownTicket{Ticket: recorded(d), DeletedAt: r.Clock.Now()})
+		t := kit.KnownTicket{Ticket: recorded(d), DeletedAt: r.Clock.Now()}
+		r.KnownTickets.Put(kit.TicketKey{Integration: integration, Site: d.Status.Jira.Site, Identity: d.Identity()}, t)
+		for _, name := range r.leave(ctx, d, t) {
+			q.Add(reconcile.Request{NamespacedName: name})
+		}
 	}
 }
 

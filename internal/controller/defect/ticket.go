@@ -17,7 +17,6 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
-	"github.com/voiceai-dev/integrations-operator/internal/once"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
@@ -207,16 +206,6 @@ func (r *Reconciler) isFiled(integration, defect types.NamespacedName, uid types
 	return answered && a.Err == nil
 }
 
-// intentOf returns what is known about the Defect's ticket.
-func (r *Reconciler) intentOf(d *v1alpha1.Defect) once.Intent {
-	start := r.LeaderSince()
-	intent := once.Intent{Created: d.CreationTimestamp.Time, Leader: once.Leader{Since: start.Local, ServerTime: start.Server}}
-	if j := d.Status.Jira; j != nil && j.UncertainSince != nil {
-		intent.UncertainSince = j.UncertainSince.Time
-	}
-	return intent
-}
-
 // forgetFiling drops what is kept of filing a ticket that the status shows.
 func (r *Reconciler) forgetFiling(key types.NamespacedName, d *v1alpha1.Defect) {
 	j := d.Status.Jira
@@ -244,6 +233,7 @@ func (r *Reconciler) recordTicket(s *scope, i *v1alpha1.JiraIntegration, a answe
 	j.UncertainSince = nil
 	j.TicketRequestedAt = requestedAt(d)
 	s.filed = &t
+	r.KnownTickets.Take(leftKey(d, j.Site), t.ID)
 	if len(t.Markers) > 0 && !t.Has(d.Marker()) {
 		j.Marker = t.Markers[0]
 	}

@@ -18,6 +18,8 @@ const maxKnownTickets = 16_384
 type KnownTickets struct {
 	once sync.Once
 	lru  *lru.Cache
+	// left has the tickets of Defects that were deleted, by FindingKey.
+	left *lru.Cache
 	// read has the site from which the tickets of an integration were read.
 	read sync.Map
 }
@@ -46,8 +48,15 @@ type TicketKey struct {
 	Identity string
 }
 
+func (k *KnownTickets) init() {
+	k.once.Do(func() {
+		k.lru = lru.New(maxKnownTickets)
+		k.left = lru.New(maxKnownTickets)
+	})
+}
+
 func (k *KnownTickets) cache() *lru.Cache {
-	k.once.Do(func() { k.lru = lru.New(maxKnownTickets) })
+	k.init()
 	return k.lru
 }
 
@@ -67,4 +76,35 @@ func (k *KnownTickets) Get(key TicketKey) (KnownTicket, bool) {
 		return t.(KnownTicket), true
 	}
 	return KnownTicket{}, false
+}
+
+// FindingKey identifies a finding in any namespace whose tickets are at a site.
+type FindingKey struct{ Site, Finding string }
+
+// LeftTicket is the ticket of a Defect that was deleted, perhaps because it was moved to another namespace.
+type LeftTicket struct {
+	KnownTicket
+	Defect types.NamespacedName
+}
+
+// Leave remembers the ticket that a Defect left.
+func (k *KnownTickets) Leave(key FindingKey, t LeftTicket) {
+	k.init()
+	k.left.Add(key, t)
+}
+
+// Left returns the ticket that a Defect left, if it is remembered.
+func (k *KnownTickets) Left(key FindingKey) (LeftTicket, bool) {
+	k.init()
+	if t, ok := k.left.Get(key); ok {
+		return t.(LeftTicket), true
+	}
+	return LeftTicket{}, false
+}
+
+// Take forgets the ticket that a Defect left: another Defect has it, or links to it.
+func (k *KnownTickets) Take(key FindingKey, ticketID string) {
+	if left, ok := k.Left(key); ok && left.ID == ticketID {
+		k.left.Remove(key)
+	}
 }

@@ -26,6 +26,7 @@ type Fake struct {
 	probe   func(ticket.Config) (ticket.Project, error)
 	create  func(ticket.Draft) error
 	write   func(id string) error
+	link    func() error
 }
 
 type issue struct {
@@ -60,6 +61,13 @@ func (f *Fake) OnWrite(script func(id string) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.write = script
+}
+
+// OnLink scripts Link; nil restores success.
+func (f *Fake) OnLink(script func() error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.link = script
 }
 
 // OnPoll scripts Changed; nil restores success.
@@ -296,6 +304,14 @@ func (c *client) Comment(_ context.Context, id string, comment ticket.Comment) e
 }
 
 func (c *client) Link(_ context.Context, id string, l ticket.Link) error {
+	c.f.mu.Lock()
+	script := c.f.link
+	c.f.mu.Unlock()
+	if script != nil {
+		if err := script(); err != nil {
+			return err
+		}
+	}
 	_, err := c.write(id, func(i *issue) {
 		i.links = append(slices.DeleteFunc(i.links, func(o ticket.Link) bool { return o.GlobalID == l.GlobalID }), l)
 	})
