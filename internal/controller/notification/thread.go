@@ -85,9 +85,9 @@ func (r *Reconciler) isRulesChannel(s *scope, id string) bool {
 	if !strings.HasPrefix(wanted, "#") {
 		return wanted == id
 	}
-	// The name's ID is not known. It is another channel if the ID is known to have another name.
-	known := slices.Concat(s.integration.Status.Channels, r.record(s).KnownChannels())
-	return !slices.ContainsFunc(known, func(c v1alpha1.KnownChannel) bool { return c.ID == id && c.Name != wanted })
+	// The name's ID is not known. It is another channel if the ID is known to have another name. The record was loaded from
+	// the status, which may be older.
+	return !slices.ContainsFunc(r.record(s).KnownChannels(), func(c v1alpha1.KnownChannel) bool { return c.ID == id && c.Name != wanted })
 }
 
 // threadAmong returns the last message that started a thread as the statuses of Notifications show it, before the Defect's

@@ -59,7 +59,9 @@ func TestThreadInItsPlace(t *testing.T) {
 		"there":                        {"COLD", nil, workspace{channel: "COLD", message: "1"}, "a/slack", "COLD/1", false},
 		"there, by its name":           {"#old", []v1alpha1.KnownChannel{{Name: "#old", ID: "COLD"}}, workspace{channel: "COLD", message: "1"}, "a/slack", "COLD/1", false},
 		"there, its name is not known": {"#old", nil, workspace{channel: "COLD", message: "1"}, "a/slack", "COLD/1", false},
-		"the rule's channel changed":   {"CNEW", nil, workspace{channel: "CNEW"}, "a/slack", "CNEW/", true},
+		"there, the status is older": {"#new", []v1alpha1.KnownChannel{{Name: "#old", ID: "COLD"}},
+			workspace{channel: "COLD", message: "1"}, "a/slack", "COLD/1", false},
+		"the rule's channel changed": {"CNEW", nil, workspace{channel: "CNEW"}, "a/slack", "CNEW/", true},
 		"it changed, by name": {"#new", []v1alpha1.KnownChannel{{Name: "#old", ID: "COLD"}},
 			workspace{channel: "#new"}, "a/slack", "#new/", true},
 		"the message was deleted":      {"COLD", nil, workspace{channel: "COLD"}, "a/slack", "COLD/", true},
@@ -95,6 +97,9 @@ func TestThreadInItsPlace(t *testing.T) {
 					Spec:       v1alpha1.SlackIntegrationSpec{Bot: &v1alpha1.SlackBot{}},
 					Status:     v1alpha1.SlackIntegrationStatus{Channels: c.known},
 				},
+			}
+			if name == "there, the status is older" {
+				r.record(s).ForgetChannels()
 			}
 			call, err := r.postCall(t.Context(), s)
 			if err != nil {
