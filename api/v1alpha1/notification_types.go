@@ -279,3 +279,12 @@ func (n *Notification) GetConditions() *[]metav1.Condition { return &n.Status.Co
 
 // SetObservedGeneration records the generation of the spec that the status describes.
 func (n *Notification) SetObservedGeneration(g int64) { n.Status.ObservedGeneration = g }
+
+// Subject returns the object that the event is about; nil if it is in another namespace than the Notification, whose
+// creator may have no right to read it.
+func (n *Notification) Subject() *EventSubject {
+	if s := n.Spec.Event.Subject; s != nil && (s.Namespace == "" || s.Namespace == n.Namespace) {
+		return s
+	}
+	return nil
+}

@@ -98,13 +98,13 @@ var _ = Describe("Inbound alerts and events", func() {
 		Expect(postAlert("firing", start, "nonsense")).To(Equal(http.StatusUnauthorized))
 		Expect(postAlert("firing", start, token)).To(Equal(http.StatusForbidden))
 
-		By("granting the permission to create Notifications")
+		By("granting the permission to create events")
 		meta := metav1.ObjectMeta{Namespace: namespace, Name: "alertmanager"}
 		Expect(kube.Create(ctx, &rbacv1.Role{
 			ObjectMeta: meta,
 			Rules: []rbacv1.PolicyRule{{
 				APIGroups: []string{v1alpha1.GroupVersion.Group},
-				Resources: []string{"notifications"},
+				Resources: []string{"events"},
 				Verbs:     []string{"create"},
 			}},
 		})).To(Succeed())

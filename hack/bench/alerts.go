@@ -80,7 +80,7 @@ func (w *world) startReceiver(ctx context.Context) (*alertmanager, error) {
 		return nil, err
 	}
 	token, err := stage.CreateAccount(ctx, w.client, namespace, "alertmanager", rbacv1.PolicyRule{
-		APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"notifications"}, Verbs: []string{"create"},
+		APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"events"}, Verbs: []string{"create"},
 	})
 	if err != nil {
 		return nil, err

@@ -24,9 +24,11 @@ var (
 	Rules             = Resource{v1alpha1.GroupVersion.Group, "notificationrules"}
 	Defects           = Resource{v1alpha1.GroupVersion.Group, "defects"}
 	Notifications     = Resource{v1alpha1.GroupVersion.Group, "notifications"}
-	Jobs              = Resource{"batch", "jobs"}
-	CronJobs          = Resource{"batch", "cronjobs"}
-	Secrets           = Resource{"", "secrets"}
+	// Events is virtual: the right to create them is that to announce events in a namespace.
+	Events   = Resource{v1alpha1.GroupVersion.Group, "events"}
+	Jobs     = Resource{"batch", "jobs"}
+	CronJobs = Resource{"batch", "cronjobs"}
+	Secrets  = Resource{"", "secrets"}
 )
 
 // Access returns the access that a verb on one object takes.

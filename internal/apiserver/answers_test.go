@@ -335,7 +335,7 @@ func TestRunReports(t *testing.T) {
 
 func TestEventsAreStoredOnce(t *testing.T) {
 	w := newFilledWorld(t)
-	c := w.callerWith("create notifications", "list notifications", "get notificationrules")
+	c := w.callerWith("create events", "list notifications", "get notificationrules")
 	var got struct{ Events, Notifications int }
 	var log struct {
 		Items []struct{ EventID, Outcome, Rule, Detail, Permalink, Action string }

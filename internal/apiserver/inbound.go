@@ -66,7 +66,7 @@ func (s *Server) routeInbound(api huma.API) {
 		"A body of more than 32 MiB is answered 413. " +
 		"It is answered once all Notifications are stored, and is safe to repeat. " +
 		"When a quota or a policy of the cluster refuses a Notification, the answer is 503. " +
-		"You must be allowed to create Notifications."
+		"You must be allowed to create events.integrations.voiceai.dev, as the role event-sender is."
 	openapi.Register(api, huma.Operation{
 		OperationID: "alertmanager-webhook", Method: http.MethodPost, Path: paths.Alertmanager, Tags: tags,
 		Summary: "Alertmanager's webhook, version 4, or Grafana's", RequestBody: bodyOf(true, "application/json"),
@@ -100,7 +100,7 @@ func bodyOf(required bool, contentTypes ...string) *huma.RequestBody {
 // receive announces the events of a request to the rules of a namespace.
 func (s *Server) receive(ctx context.Context, w Within, decode func() (event.Batch, error)) (*inboundOutput, error) {
 	namespace := s.namespace(w)
-	if err := s.permissions.Require(ctx, "create", action.Notifications, caller.In(namespace)); err != nil {
+	if err := s.permissions.Require(ctx, "create", action.Events, caller.In(namespace)); err != nil {
 		return nil, err
 	}
 	batch, err := decode()

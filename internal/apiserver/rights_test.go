@@ -62,8 +62,8 @@ var endpoints = []endpoint{
 	{"GET", "/api/v1/runs/monday", "", []string{"get jobs"}, 200},
 	{"GET", "/api/v1/notifications/sent-one", "", []string{"get notifications"}, 200},
 	{"GET", "/api/v1/summary", "", []string{"list defects"}, 200},
-	{"POST", "/api/v1/webhooks/alertmanager", alerts("a"), []string{"create notifications"}, 200},
-	{"POST", "/api/v1/events", cloudEvent("b"), []string{"create notifications"}, 200},
+	{"POST", "/api/v1/webhooks/alertmanager", alerts("a"), []string{"create events"}, 200},
+	{"POST", "/api/v1/events", cloudEvent("b"), []string{"create events"}, 200},
 }
 
 // newFilledWorld returns a world with an object of each kind that the endpoints are about.

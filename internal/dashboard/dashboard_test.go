@@ -69,7 +69,7 @@ func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func allRights() map[string]any {
 	out := map[string]any{}
 	for _, r := range []string{
-		"slackintegrations", "jiraintegrations", "notificationrules", "defects", "notifications", "jobs", "cronjobs", "secrets",
+		"slackintegrations", "jiraintegrations", "notificationrules", "defects", "notifications", "events", "jobs", "cronjobs", "secrets",
 	} {
 		out[r] = []string{"get", "list", "watch", "create", "update", "delete"}
 	}

@@ -72,7 +72,14 @@ func (e *Event) ToAPI() (v1alpha1.NotificationEvent, error) {
 	return out, nil
 }
 
-// FromAPI returns the event that a Notification stores.
+// Of returns the event that a Notification stores, without a subject in another namespace.
+func Of(n *v1alpha1.Notification) (Event, error) {
+	e, err := FromAPI(n.Spec.Event)
+	e.Subject = n.Subject()
+	return e, err
+}
+
+// FromAPI returns an event as it was stored. Use Of for a Notification's.
 func FromAPI(n v1alpha1.NotificationEvent) (Event, error) {
 	e := Event{ID: string(n.ID), Type: n.Type, Time: n.Time.Time, Severity: n.Severity, Subject: n.Subject}
 	if len(n.Labels) > 0 {

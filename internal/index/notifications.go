@@ -10,8 +10,8 @@ import (
 )
 
 func subjectUID(o client.Object) []string {
-	if n, ok := o.(*v1alpha1.Notification); ok && n.Spec.Event.Subject != nil {
-		return []string{n.Spec.Event.Subject.UID}
+	if n, ok := o.(*v1alpha1.Notification); ok && n.Subject() != nil {
+		return []string{n.Subject().UID}
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (m *Model) Delivery(n *v1alpha1.Notification, listsSlack func(namespace str
 	if n.Status.Message != nil {
 		out.TS = n.Status.Message.TS
 	}
-	e, err := event.FromAPI(n.Spec.Event)
+	e, err := event.Of(n)
 	if err != nil { // its delivery was refused, and its condition has the reason
 		out.Event = EventBodyOf(&event.Event{
 			ID: string(n.Spec.Event.ID), Type: n.Spec.Event.Type, Time: n.Spec.Event.Time.Time,
@@ -85,7 +85,7 @@ func (m *Model) messageOf(n *v1alpha1.Notification, e *event.Event) *MessageBody
 // isInThread reports whether a Notification goes into the thread of an earlier message about the same Defect, as
 // those of a bot do. The Defect knows which message came first. When it is gone, the type of the event decides.
 func (m *Model) isInThread(n *v1alpha1.Notification) bool {
-	subject := n.Spec.Event.Subject
+	subject := n.Subject()
 	posted := n.Status.Message
 	if subject == nil || subject.Kind != v1alpha1.KindDefect || posted != nil && posted.TS == "" {
 		return false
@@ -117,12 +117,12 @@ func (m *Model) digestOf(n *v1alpha1.Notification) (events []event.Event, mentio
 			continue
 		}
 		known[member.Spec.Event.ID] = true
-		if e, err := event.FromAPI(member.Spec.Event); err == nil {
+		if e, err := event.Of(member); err == nil {
 			events = append(events, e)
 		}
 	}
 	if len(events) == 0 {
-		if e, err := event.FromAPI(n.Spec.Event); err == nil {
+		if e, err := event.Of(n); err == nil {
 			events = append(events, e)
 		}
 	}

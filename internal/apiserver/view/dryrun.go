@@ -87,7 +87,7 @@ func (m *Model) RecentEvent(
 ) (e event.Event, ok bool, err error) {
 	for _, n := range m.Notifications.Newest() {
 		if n.Namespace == namespace && selects(n) {
-			e, err = event.FromAPI(n.Spec.Event)
+			e, err = event.Of(n)
 			return e, true, err
 		}
 	}

@@ -66,7 +66,7 @@ func (l logSource) object() string {
 	if l.activity != nil {
 		return l.activity.Object
 	}
-	if s := l.notification.Spec.Event.Subject; s != nil {
+	if s := l.notification.Subject(); s != nil {
 		return s.Kind + "/" + s.Namespace + "/" + s.Name
 	}
 	return v1alpha1.KindNotification + "/" + l.notification.Namespace + "/" + l.notification.Name

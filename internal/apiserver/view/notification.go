@@ -94,7 +94,7 @@ func (m *Model) titleOf(n *v1alpha1.Notification) string {
 	if d, ok := m.subjectDefect(n); ok {
 		return d.Spec.Title
 	}
-	e, err := event.FromAPI(n.Spec.Event)
+	e, err := event.Of(n)
 	if err != nil {
 		return ""
 	}
@@ -103,11 +103,11 @@ func (m *Model) titleOf(n *v1alpha1.Notification) string {
 
 // subjectDefect returns the Defect that a Notification is about, if there is one and it exists.
 func (m *Model) subjectDefect(n *v1alpha1.Notification) (*v1alpha1.Defect, bool) {
-	subject := n.Spec.Event.Subject
+	subject := n.Subject()
 	if subject == nil || subject.Kind != v1alpha1.KindDefect {
 		return nil, false
 	}
-	d, ok := m.Defects.Get(types.NamespacedName{Namespace: subject.Namespace, Name: subject.Name})
+	d, ok := m.Defects.Get(types.NamespacedName{Namespace: n.Namespace, Name: subject.Name})
 	if !ok || string(d.UID) != subject.UID {
 		return nil, false
 	}

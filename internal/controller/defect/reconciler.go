@@ -197,11 +197,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 // defectOfNotification enqueues the Defect that a Notification is about.
 func defectOfNotification(_ context.Context, o client.Object) []reconcile.Request {
 	n, ok := o.(*v1alpha1.Notification)
-	if !ok || n.Spec.Event.Subject == nil || n.Spec.Event.Subject.Kind != v1alpha1.KindDefect {
+	if !ok || n.Subject() == nil || n.Subject().Kind != v1alpha1.KindDefect {
 		return nil
 	}
-	s := n.Spec.Event.Subject
-	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: s.Namespace, Name: s.Name}}}
+	s := n.Subject()
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: n.Namespace, Name: s.Name}}}
 }
 
 // enqueueForIntegration enqueues the Defects that a new or changed JiraIntegration may affect: those without a

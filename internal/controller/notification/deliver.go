@@ -151,7 +151,7 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope) *kit.Outcome {
 	if err := r.keepPlace(ctx, s); err != nil {
 		return kit.OutcomeOf(err)
 	}
-	if s.event, err = event.FromAPI(n.Spec.Event); err != nil {
+	if s.event, err = event.Of(n); err != nil {
 		return &kit.Outcome{Progress: condition.Stalled, Reason: v1alpha1.ReasonRejected, Message: err.Error()}
 	}
 	definition := &v1alpha1.NotificationRule{}

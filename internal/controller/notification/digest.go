@@ -281,7 +281,7 @@ func (r *Reconciler) membersEvents(
 		}
 		if !known[n.Spec.Event.ID] {
 			known[n.Spec.Event.ID] = true
-			e, err := event.FromAPI(n.Spec.Event)
+			e, err := event.Of(n)
 			if err != nil {
 				return nil, nil, err
 			}

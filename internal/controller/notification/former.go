@@ -36,7 +36,7 @@ func (r *Reconciler) continueFormer(ctx context.Context, s *scope) (o *kit.Outco
 		return nil, false // the message is gone, or not where the rule's messages go now
 	}
 	r.mute(s, fmt.Sprintf("Notification %s announced it before, for Defect %s of the same finding",
-		before.Name, before.Spec.Event.Subject.Name))
+		before.Name, before.Subject().Name))
 	return nil, true
 }
 
@@ -89,7 +89,7 @@ func isSameAnnouncement(a, b *v1alpha1.Notification) bool {
 
 // ticketOf returns the key of the ticket that a Notification is about.
 func ticketOf(n *v1alpha1.Notification) string {
-	e, err := event.FromAPI(n.Spec.Event)
+	e, err := event.Of(n)
 	if err != nil {
 		return ""
 	}
@@ -100,14 +100,14 @@ func ticketOf(n *v1alpha1.Notification) string {
 // must not change them.
 func (r *Reconciler) formers(ctx context.Context, n *v1alpha1.Notification) ([]*v1alpha1.Notification, error) {
 	finding := n.Labels[v1alpha1.FindingLabel]
-	if finding == "" || n.Spec.Event.Subject == nil {
+	if finding == "" || n.Subject() == nil {
 		return nil, nil
 	}
 	list, err := index.NotificationsOfFinding(ctx, r.Client, n.Namespace, finding)
 	if err != nil {
-		return nil, fmt.Errorf("listing the Notifications of the finding of Defect %s: %w", n.Spec.Event.Subject.Name, err)
+		return nil, fmt.Errorf("listing the Notifications of the finding of Defect %s: %w", n.Subject().Name, err)
 	}
 	return slices.DeleteFunc(list, func(o *v1alpha1.Notification) bool {
-		return o.Spec.Rule.UID != n.Spec.Rule.UID || o.Spec.Event.Subject == nil || o.Spec.Event.Subject.UID == n.Spec.Event.Subject.UID
+		return o.Spec.Rule.UID != n.Spec.Rule.UID || o.Subject() == nil || o.Subject().UID == n.Subject().UID
 	}), nil
 }

@@ -91,7 +91,7 @@ func (r *Reconciler) measure(s *scope) {
 // eventTime returns when the event of a Notification happened, or arrived from outside.
 func eventTime(n *v1alpha1.Notification) time.Time {
 	happened := n.Spec.Event.Time
-	if n.Spec.Event.Subject == nil && n.CreationTimestamp.After(happened.Time) {
+	if n.Subject() == nil && n.CreationTimestamp.After(happened.Time) {
 		return n.CreationTimestamp.Time
 	}
 	return happened.Time

@@ -153,7 +153,7 @@ func (r *Reconciler) presentEvent(ctx context.Context, s *scope) event.Event {
 // defect returns the Defect that a Notification is about, from the cache.
 func (r *Reconciler) defect(ctx context.Context, s *scope) (*v1alpha1.Defect, bool) {
 	d := &v1alpha1.Defect{}
-	err := r.Client.Get(ctx, types.NamespacedName{Namespace: s.event.Subject.Namespace, Name: s.event.Subject.Name}, d)
+	err := r.Client.Get(ctx, types.NamespacedName{Namespace: s.notification.Namespace, Name: s.event.Subject.Name}, d)
 	return d, err == nil && string(d.UID) == s.event.Subject.UID
 }
 
@@ -175,9 +175,9 @@ func (r *Reconciler) waitsForEarlier(ctx context.Context, s *scope) (bool, error
 // siblings returns the other Notifications of the same rule about the same Defect. The cache owns them: callers must
 // not change them.
 func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.Notification) ([]*v1alpha1.Notification, error) {
-	list, err := index.NotificationsAbout(ctx, r.Client, n.Namespace, n.Spec.Event.Subject.UID)
+	list, err := index.NotificationsAbout(ctx, r.Client, n.Namespace, n.Subject().UID)
 	if err != nil {
-		return nil, fmt.Errorf("listing the Notifications of %s %s: %w", n.Spec.Event.Subject.Kind, n.Spec.Event.Subject.Name, err)
+		return nil, fmt.Errorf("listing the Notifications of %s %s: %w", n.Subject().Kind, n.Subject().Name, err)
 	}
 	return slices.DeleteFunc(list, func(o *v1alpha1.Notification) bool {
 		return o.Name == n.Name || o.Spec.Rule.UID != n.Spec.Rule.UID
@@ -202,7 +202,7 @@ func isEarlier(a, b *v1alpha1.Notification) bool {
 // enqueueSiblings enqueues the Notifications that may wait for one whose outcome changed.
 func (r *Reconciler) enqueueSiblings(ctx context.Context, o client.Object) []reconcile.Request {
 	n, ok := o.(*v1alpha1.Notification)
-	if !ok || n.Spec.Event.Subject == nil || n.Spec.Event.Subject.Kind != v1alpha1.KindDefect {
+	if !ok || n.Subject() == nil || n.Subject().Kind != v1alpha1.KindDefect {
 		return nil
 	}
 	var waiting []*v1alpha1.Notification

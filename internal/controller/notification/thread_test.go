@@ -130,3 +130,39 @@ func TestThreadOfAnotherIntegration(t *testing.T) {
 		t.Error("two workspaces have the same thread")
 	}
 }
+
+// TestForeignSubject has a Notification whose subject is a Defect. One of another namespace is as none: neither its title
+// nor its thread is read, and it is not enqueued.
+func TestForeignSubject(t *testing.T) {
+	for namespace, own := range map[string]bool{"a": true, "b": false} {
+		d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "d", UID: "u1"}}
+		stored, err := new(event.DefectNow(d)).ToAPI()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "n"}}
+		n.Spec.Event = stored
+		e, err := event.Of(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &scope{notification: n, event: e, integration: &v1alpha1.SlackIntegration{
+			Spec: v1alpha1.SlackIntegrationSpec{Bot: &v1alpha1.SlackBot{}},
+		}}
+		if isThreaded(s) != own {
+			t.Errorf("a Defect of %s: threaded is %t", namespace, !own)
+		}
+		scheme := runtime.NewScheme()
+		if err := v1alpha1.AddToScheme(scheme); err != nil {
+			t.Fatal(err)
+		}
+		builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(n)
+		for _, f := range index.Fields() {
+			builder = builder.WithIndex(f.Object, f.Name, f.Values)
+		}
+		list, err := index.NotificationsAbout(t.Context(), builder.Build(), "a", "u1")
+		if err != nil || (len(list) == 1) != own {
+			t.Errorf("a Defect of %s: found %d, %v", namespace, len(list), err)
+		}
+	}
+}

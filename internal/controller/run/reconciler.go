@@ -212,7 +212,7 @@ func (r *Reconciler) notifiedOutcome(ctx context.Context, job *batchv1.Job, afte
 		if string(n.ID) == event.RunCompletedID(job) || n.Time.After(before) || !n.Time.After(after) {
 			continue
 		}
-		e, err := event.FromAPI(*n)
+		e, err := event.Of(list[i])
 		if result := e.Text("result"); err == nil && (result == event.Passed || result == event.Failed) {
 			outcome = result
 			after = n.Time.Time
