@@ -59,7 +59,7 @@ func main() {
 }
 
 func run(ctx context.Context, names []string) error {
-	all := slices.Concat(ticketScenarios, messageScenarios, alertScenarios, unresponsiveScenarios, pageScenarios)
+	all := slices.Concat(ticketScenarios, messageScenarios, alertScenarios, unresponsiveScenarios, hostileScenarios, pageScenarios)
 	for _, n := range names {
 		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == n }) {
 			return fmt.Errorf("unknown scenario %q", n)

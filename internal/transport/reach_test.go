@@ -1,8 +1,12 @@
 package transport
 
 import (
+	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -121,6 +125,33 @@ func TestConnectionsAreChecked(t *testing.T) {
 	} {
 		if err := (Reach{}).control("tcp", address, nil); (err == nil) != want {
 			t.Errorf("%s: got %v, want allowed %t", address, err, want)
+		}
+	}
+}
+
+// TestDialIsChecked checks the address to which a name leads, and that of a proxy, which is not refused.
+func TestDialIsChecked(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	address := server.Listener.Addr().String()
+	proxied := context.WithValue(t.Context(), proxiedKey{}, true)
+	for name, c := range map[string]struct {
+		ctx  context.Context
+		with Options
+		want bool
+	}{
+		"loopback":         {t.Context(), Options{}, false},
+		"loopback allowed": {t.Context(), Options{Reach: Reach{AllowLoopback: true}}, true},
+		"denied network":   {t.Context(), Options{Reach: Reach{AllowLoopback: true, Denied: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}, false},
+		"proxy":            {proxied, Options{}, true},
+	} {
+		conn, err := c.with.dial(c.ctx, "tcp", address)
+		if err == nil {
+			_ = conn.Close()
+		}
+		f := RefusalOf(&url.Error{Op: "Get", URL: "http://jira.example.com", Err: err})
+		if c.want && err != nil || !c.want && (f == nil || !f.Kind.Permanent()) {
+			t.Errorf("%s: got the error %v and the fault %v, want allowed %t", name, err, f, c.want)
 		}
 	}
 }

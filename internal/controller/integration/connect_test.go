@@ -19,6 +19,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
 const (
@@ -35,6 +36,7 @@ func TestFirstProbe(t *testing.T) {
 	later := &fault.Fault{Kind: fault.RateLimited, Scope: fault.Connection, Message: "slow down", RetryAfter: 4 * time.Minute}
 	projectGone := &fault.Fault{Kind: fault.NotFound, Scope: fault.Connection, Field: "Project", Message: "project VOICE does not exist"}
 	badURL := &fault.Fault{Kind: fault.Invalid, Scope: fault.Connection, Field: partCredentials, Message: "it redirects"}
+	refused := &fault.Fault{Kind: fault.Invalid, Scope: fault.Connection, Code: transport.CodeAddressRefused, Message: "use another URL"}
 	// 30 s after the first one is when the failure is announced.
 	everyMinute := []int{0, 30, 90, 150, 210, 270, 330, 390, 450, 510, 570}
 	for name, c := range map[string]struct {
@@ -52,6 +54,7 @@ func TestFirstProbe(t *testing.T) {
 		"revoked":            {nil, revoked, "False/Unauthorized Unknown/NotAuthenticated False/Unauthorized Stalled", "the token was revoked", true, everyMinute},
 		"not found":          {nil, projectGone, "True/Accepted False/NotFound False/NotFound Stalled", "project VOICE does not exist", true, everyMinute},
 		"another address":    {nil, badURL, "Unknown/Unavailable False/Invalid False/Invalid Stalled", "it redirects", true, everyMinute},
+		"refused address":    {nil, refused, "Unknown/Unavailable False/AddressRefused False/AddressRefused Stalled", "use another URL", true, everyMinute},
 		"rate limited":       {nil, limited, "Unknown/Unavailable False/RateLimited False/RateLimited Reconciling", "slow down", true, []int{0, 30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 330, 360, 390, 420, 450, 480, 510, 540, 570, 600}},
 		"rate limited, long": {nil, later, "Unknown/Unavailable False/RateLimited False/RateLimited Reconciling", "slow down", true, []int{0, 30, 270, 510}},
 	} {
