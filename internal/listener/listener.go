@@ -157,7 +157,7 @@ func (l *Listener) shutDown(ctx context.Context, srv *http.Server) {
 // server returns a server with all limits set.
 func (l *Listener) server(base context.Context) *http.Server {
 	return &http.Server{
-		Handler:                      l.Handler,
+		Handler:                      withStrictTransport(l.Handler),
 		ReadHeaderTimeout:            readHeaderTimeout,
 		ReadTimeout:                  ReadTimeout,
 		WriteTimeout:                 l.AnswerTimeout,
@@ -167,6 +167,17 @@ func (l *Listener) server(base context.Context) *http.Server {
 		BaseContext:                  func(net.Listener) context.Context { return base },
 		ErrorLog:                     log.New(debugWriter{base}, "", 0),
 	}
+}
+
+// withStrictTransport has browsers that came by TLS come back by TLS only. Behind a proxy that terminates TLS, its header
+// says so. A client that sends the header itself affects no other one.
+func withStrictTransport(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // debugWriter logs the errors of net/http at debug level only, as any client can cause them.

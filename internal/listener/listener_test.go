@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,27 @@ func TestSetsTimeouts(t *testing.T) {
 	}
 	if !srv.DisableGeneralOptionsHandler {
 		t.Error("net/http answers OPTIONS * in place of the handler")
+	}
+}
+
+// A browser that came by TLS, to the listener or to a proxy before it, comes back by TLS only.
+func TestStrictTransport(t *testing.T) {
+	handler := New("test", "127.0.0.1:0", ok).server(t.Context()).Handler
+	for name, test := range map[string]struct {
+		url, forwarded, want string
+	}{
+		"plain":          {"http://x/", "", ""},
+		"plain at proxy": {"http://x/", "http", ""},
+		"TLS":            {"https://x/", "", "max-age=31536000"},
+		"TLS at a proxy": {"http://x/", "https", "max-age=31536000"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, test.url, nil)
+		r.Header.Set("X-Forwarded-Proto", test.forwarded)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if got := w.Header().Get("Strict-Transport-Security"); got != test.want {
+			t.Errorf("%s: Strict-Transport-Security is %q, want %q", name, got, test.want)
+		}
 	}
 }
 
