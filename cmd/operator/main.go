@@ -35,6 +35,7 @@ func main() {
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
+	logging.Level = withoutBodies(logging.Level)
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 
 	if err := run(ctrl.SetupSignalHandler(), f); err != nil {
