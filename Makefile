@@ -51,7 +51,7 @@ run: build ## Run the operator against the cluster in KUBECONFIG.
 ##@ Test
 .PHONY: test bench test-browser test-e2e
 test: controlplane ## Run all tests, with the race detector.
-	go test -race ./...
+	KUBE_CACHE_MUTATION_DETECTOR=true go test -race ./...
 bench: controlplane build ## Run the benchmarks and print a table and JSON. SCENARIOS="ticket-idle ..." selects some.
 	@go build -o bin/bench ./hack/bench
 	@bin/bench $(SCENARIOS)
