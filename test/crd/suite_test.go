@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -18,7 +19,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-var kube client.Client
+var (
+	kube   client.Client
+	config *rest.Config
+)
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -37,8 +41,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	ctrl.SetLogger(zap.New(zap.WriteTo(os.Stderr)))
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{bases}, ErrorIfCRDPathMissing: true}
-	config, err := environment.Start()
-	if err != nil {
+	if config, err = environment.Start(); err != nil {
 		return 1, fmt.Errorf("starting the control plane (run make controlplane to build it): %w", err)
 	}
 	defer func() {

@@ -114,7 +114,8 @@ func TestWhatIsShared(t *testing.T) {
 	}
 	for _, dir := range installations {
 		built := build(t, dir)
-		for _, o := range slices.Concat(built["CustomResourceDefinition"], built["Namespace"]) {
+		for _, o := range slices.Concat(built["CustomResourceDefinition"], built["Namespace"],
+			built["ValidatingAdmissionPolicy"], built["ValidatingAdmissionPolicyBinding"]) {
 			annotations := o.GetAnnotations()
 			for key, value := range keep {
 				if annotations[key] != value {
