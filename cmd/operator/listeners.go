@@ -10,6 +10,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/writer"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard"
 	"github.com/voiceai-dev/integrations-operator/internal/edge"
 	"github.com/voiceai-dev/integrations-operator/internal/edge/jirahook"
@@ -38,9 +39,13 @@ func addAPI(mgr ctrl.Manager, f flags, box *outbox.Outbox) error {
 	if err != nil {
 		return fmt.Errorf("setting up authentication for the API: %w", err)
 	}
+	asCaller, err := writer.New(mgr.GetConfig(), mgr.GetClient())
+	if err != nil {
+		return err
+	}
 	api, err := apiserver.New(apiserver.Options{
 		Addr: f.api.address, CertFile: f.api.cert, KeyFile: f.api.key, Identity: who,
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Clock: clock.RealClock{}, Outbox: box,
+		Client: asCaller, Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Clock: clock.RealClock{}, Outbox: box,
 		Watched: f.leader.watch, Namespace: f.defaultNamespace(), SlackName: f.api.slack, JiraName: f.api.jira,
 		RequestsPerSecond: f.api.requestsPerSecond, DashboardURL: f.dashboardURL,
 		Pages: func(api http.Handler) http.Handler { return dashboard.New(dashboard.Options{API: api}) },

@@ -13,8 +13,6 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects,verbs=create;update
-
 // states are the values of spec.state of a Defect.
 var states = []v1alpha1.State{
 	v1alpha1.StateOpen, v1alpha1.StateInProgress, v1alpha1.StateResolved, v1alpha1.StateClosed,

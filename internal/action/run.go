@@ -22,7 +22,6 @@ import (
 )
 
 // +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get;list;watch
-// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=create
 
 // Start is the start of a run of a suite.
 type Start struct {

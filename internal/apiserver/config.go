@@ -17,8 +17,6 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
 )
 
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations;jiraintegrations,verbs=create;update;delete
-
 // configBody is the configuration of an integration.
 type configBody[S any] struct {
 	Namespace   string                     `json:"namespace" doc:"The namespace of the integration."`

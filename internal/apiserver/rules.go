@@ -19,8 +19,6 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
 
-// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notificationrules,verbs=create;update;delete
-
 type ruleList struct {
 	Body struct{ page.List[view.RuleSummary] }
 }

@@ -55,7 +55,7 @@ type Options struct {
 	CertFile, KeyFile string
 	// Identity authenticates callers and authorizes what they do.
 	Identity Identity
-	// Client reads from the cache and writes, Live reads from the API server.
+	// Client reads from the cache and writes as the caller of the context, Live reads from the API server.
 	Client client.Client
 	Live   client.Reader
 	// Cache is the one that Client reads from.

@@ -33,6 +33,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/writer"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
@@ -84,8 +85,12 @@ func run(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	asCaller, err := writer.New(operator, mgr.GetClient())
+	if err != nil {
+		return 0, err
+	}
 	options = apiserver.Options{
-		Addr: "127.0.0.1:0", Identity: authenticator, Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
+		Addr: "127.0.0.1:0", Identity: authenticator, Client: asCaller, Live: mgr.GetAPIReader(),
 		Cache: mgr.GetCache(), Clock: clock.RealClock{},
 		Outbox: &outbox.Outbox{Client: mgr.GetClient(), Clock: clock.RealClock{}, MaxEventAge: time.Hour},
 	}

@@ -22,8 +22,6 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// +kubebuilder:rbac:groups="",resources=secrets,verbs=create;update
-
 const (
 	managedByLabel = "app.kubernetes.io/managed-by"
 	managedBy      = "voiceai-api"

@@ -11,11 +11,25 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
 
-type key struct{}
+type (
+	key      struct{}
+	tokenKey struct{}
+)
 
 // With returns a context of a request with its caller.
 func With(ctx context.Context, c identity.Caller) context.Context {
 	return context.WithValue(ctx, key{}, c)
+}
+
+// WithToken returns a context of a request with the bearer token of its caller, which has been authenticated.
+func WithToken(ctx context.Context, token string) context.Context {
+	return context.WithValue(ctx, tokenKey{}, token)
+}
+
+// TokenOf returns the bearer token of the caller of a request; empty outside of one.
+func TokenOf(ctx context.Context) string {
+	token, _ := ctx.Value(tokenKey{}).(string)
+	return token
 }
 
 // Of returns the caller of a request. Every request to /api/ has one.

@@ -139,7 +139,8 @@ func (g *Guard) admit(r *http.Request) (admitted *http.Request, release func(), 
 	if refused != nil {
 		return nil, nil, refused
 	}
-	return r.WithContext(caller.With(r.Context(), who)), release, nil
+	ctx := caller.WithToken(caller.With(r.Context(), who), identity.BearerToken(r))
+	return r.WithContext(ctx), release, nil
 }
 
 // authenticate returns the caller of a request.

@@ -82,6 +82,9 @@ func ofStatus(ctx context.Context, err error, s metav1.Status, doing string) *Pr
 		return ofFields(s, doing)
 	case metav1.StatusReasonForbidden:
 		return New(http.StatusForbidden, "%s: the API server refused it, although you may do it: %s", doing, s.Message)
+	case metav1.StatusReasonUnauthorized:
+		return New(http.StatusForbidden,
+			"%s: Kubernetes does not accept your token: request one that has the audience of the API server too", doing)
 	case metav1.StatusReasonRequestEntityTooLarge:
 		return New(http.StatusRequestEntityTooLarge, "%s: it is larger than the API server accepts", doing)
 	case metav1.StatusReasonTooManyRequests, metav1.StatusReasonServerTimeout, metav1.StatusReasonTimeout,
