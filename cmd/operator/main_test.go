@@ -222,7 +222,7 @@ var _ = Describe("The operator", func() {
 			Expect(kstatusOf(o)).To(Equal(kstatus.CurrentStatus), "%T", o)
 		}
 		Expect(box.State().Jira.Counts.Creates).To(Equal(1))
-		Expect(box.State().Jira.Counts.Searches).To(Equal(1)) // the open tickets, once, when the integration is first used
+		Expect(box.State().Jira.Counts.Searches).To(Equal(2)) // the open tickets and the recent ones, once, at first use
 		Expect(box.State().Slack.Counts.Posts).To(Equal(1))
 		for _, c := range box.State().Slack.Channels {
 			for _, m := range c.Messages {
