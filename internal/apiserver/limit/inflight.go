@@ -14,6 +14,9 @@ const (
 	maxInFlight = 256
 	// MaxInFlightPerCaller bounds those of one caller.
 	MaxInFlightPerCaller = 32
+	// freePerCaller is how many free places a caller leaves for each that it has, so that a few callers cannot take all:
+	// eight take two thirds.
+	freePerCaller = 4
 	// queueTimeout is how long a request waits in a CallerQueue.
 	queueTimeout = 5 * time.Second
 )
@@ -37,7 +40,7 @@ func (f *InFlight) Acquire(caller string) (release func(), refused *problem.Prob
 		return nil, problem.Temporary(http.StatusTooManyRequests, 1,
 			"%d of your requests are in flight; wait for one to end", MaxInFlightPerCaller)
 	}
-	if f.total >= maxInFlight {
+	if free := maxInFlight - f.total; free <= freePerCaller*f.byCaller[caller] {
 		return nil, problem.Temporary(http.StatusServiceUnavailable, 1, "too many requests are in flight; try again")
 	}
 	f.total++

@@ -14,12 +14,27 @@ import (
 func TestInFlightIsBounded(t *testing.T) {
 	f := NewInFlight()
 	for i := range maxInFlight {
-		if _, refused := f.Acquire(strconv.Itoa(i / MaxInFlightPerCaller)); refused != nil {
+		if _, refused := f.Acquire(strconv.Itoa(i)); refused != nil {
 			t.Fatalf("request %d: %v", i, refused)
 		}
 	}
 	if _, refused := f.Acquire("another"); refused == nil || refused.Status != http.StatusServiceUnavailable {
 		t.Errorf("got %v, want 503", refused)
+	}
+}
+
+// TestFewCallersLeavePlaces has callers that take what they get and hold it.
+func TestFewCallersLeavePlaces(t *testing.T) {
+	for _, callers := range []int{8, 32} {
+		f := NewInFlight()
+		for range MaxInFlightPerCaller {
+			for i := range callers {
+				_, _ = f.Acquire(strconv.Itoa(i))
+			}
+		}
+		if _, refused := f.Acquire("another"); refused != nil {
+			t.Errorf("%d callers took all places: %v", callers, refused)
+		}
 	}
 }
 
