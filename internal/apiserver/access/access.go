@@ -4,7 +4,6 @@ package access
 
 import (
 	"context"
-	"slices"
 	"sync"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
@@ -48,21 +47,32 @@ func review(ctx context.Context, a action.Authorizer, caller identity.Caller, na
 			wanted = append(wanted, v.resource.In(verb, namespace))
 		}
 	}
-	inNamespace := len(wanted)
-	for _, r := range ours {
-		wanted = append(wanted, r.In("list", ""))
-	}
 	allowed, err := allowedEach(ctx, a, caller, wanted)
 	if err != nil {
 		return Rights{}, err
 	}
-	out := Rights{Verbs: map[string][]string{}, Everywhere: !slices.Contains(allowed[inNamespace:], false)}
-	for at, w := range wanted[:inNamespace] {
+	everywhere, err := listsEverywhere(ctx, a, caller)
+	if err != nil {
+		return Rights{}, err
+	}
+	out := Rights{Verbs: map[string][]string{}, Everywhere: everywhere}
+	for at, w := range wanted {
 		if allowed[at] {
 			out.Verbs[w.Resource] = append(out.Verbs[w.Resource], w.Verb)
 		}
 	}
 	return out, nil
+}
+
+// listsEverywhere reports whether a caller may list the resources of this operator in all namespaces. The first denial
+// decides.
+func listsEverywhere(ctx context.Context, a action.Authorizer, caller identity.Caller) (bool, error) {
+	for _, r := range ours {
+		if ok, err := action.Allowed(ctx, a, caller, r.In("list", "")); err != nil || !ok {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // parallel is how many questions are asked at once. An answer that is not cached takes Kubernetes a few milliseconds.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +48,27 @@ func TestReview(t *testing.T) {
 	var unknown *action.AuthorizationError
 	if _, err := review(t.Context(), down, alice, "qa"); !errors.As(err, &unknown) {
 		t.Errorf("got %v, want an AuthorizationError", err)
+	}
+}
+
+// TestReviewsAreBounded has a caller without rights read them in many namespaces, and counts the questions.
+func TestReviewsAreBounded(t *testing.T) {
+	var asked atomic.Int32
+	none := allowed(func(identity.Access) (bool, error) { asked.Add(1); return false, nil })
+	c := NewCache(testingclock.NewFakeClock(time.Now()), none)
+	alice := identity.Caller{Info: &user.DefaultInfo{Name: "alice"}}
+	bob := identity.Caller{Info: &user.DefaultInfo{Name: "bob"}}
+	refused := 0
+	for i := range 100 {
+		if _, err := c.Get(t.Context(), alice, strconv.Itoa(i)); err != nil {
+			refused++
+		}
+	}
+	if most := int32(2 * reviewsPerSecond * 36); refused != 100-2*reviewsPerSecond || asked.Load() > most {
+		t.Errorf("%d of 100 were refused, %d questions, want at most %d", refused, asked.Load(), most)
+	}
+	if _, err := c.Get(t.Context(), bob, "a"); err != nil {
+		t.Errorf("another caller got %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -11,6 +12,8 @@ import (
 	"k8s.io/utils/lru"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/limit"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
 
@@ -21,6 +24,11 @@ const (
 	// reviewTimeout bounds a review.
 	reviewTimeout = 30 * time.Second
 	maxRights     = 1024
+	// reviewsPerSecond is the rate of reviews of one caller, with bursts of twice as many: each takes more than thirty
+	// questions, and each namespace takes one, whether it exists or not.
+	reviewsPerSecond = 5
+	// maxReviews bounds the reviews at once, of all callers.
+	maxReviews = 8
 )
 
 // Cache keeps the rights of callers: every page begins with them, and a review takes some forty questions.
@@ -29,6 +37,8 @@ type Cache struct {
 	review  func(ctx context.Context, caller identity.Caller, namespace string) (Rights, error)
 	known   *lru.Cache
 	pending singleflight.Group
+	rates   *limit.Rates
+	running chan struct{} // has maxReviews places
 }
 
 type knownRights struct {
@@ -38,11 +48,13 @@ type knownRights struct {
 
 // NewCache returns an empty Cache.
 func NewCache(now clock.PassiveClock, a action.Authorizer) *Cache {
-	return &Cache{clock: now, known: lru.New(maxRights), review: func(
-		ctx context.Context, caller identity.Caller, namespace string,
-	) (Rights, error) {
-		return review(ctx, a, caller, namespace)
-	}}
+	return &Cache{
+		clock: now, known: lru.New(maxRights),
+		review: func(ctx context.Context, caller identity.Caller, namespace string) (Rights, error) {
+			return review(ctx, a, caller, namespace)
+		},
+		rates: limit.NewRates(now, reviewsPerSecond), running: make(chan struct{}, maxReviews),
+	}
 }
 
 // Get returns the rights of a caller in a namespace; in all of them when it is empty. Requests for the same rights at
@@ -63,6 +75,11 @@ func (c *Cache) Get(ctx context.Context, caller identity.Caller, namespace strin
 		if known, age := c.lookUp(key); age < freshFor { // another review has just ended
 			return known, nil
 		}
+		leave, err := c.enter(ctx, caller)
+		if err != nil {
+			return Rights{}, err
+		}
+		defer leave()
 		at := c.clock.Now()
 		r, err := c.review(ctx, caller, namespace)
 		if err == nil {
@@ -79,6 +96,20 @@ func (c *Cache) Get(ctx context.Context, caller identity.Caller, namespace strin
 		return r, a.Err
 	case <-ctx.Done():
 		return Rights{}, ctx.Err()
+	}
+}
+
+// enter takes a review from the rate of a caller, and waits for a place for it until leave is called.
+func (c *Cache) enter(ctx context.Context, caller identity.Caller) (leave func(), err error) {
+	if seconds, ok := c.rates.Take(caller.GetName()); !ok {
+		return nil, problem.Temporary(http.StatusTooManyRequests, seconds,
+			"you read your rights in too many namespaces at once; wait %d s", seconds)
+	}
+	select {
+	case c.running <- struct{}{}:
+		return func() { <-c.running }, nil
+	case <-ctx.Done():
+		return nil, problem.Temporary(http.StatusServiceUnavailable, 1, "too many callers read their rights; try again")
 	}
 }
 
