@@ -4,15 +4,15 @@ package v1alpha1
 const (
 	// ConditionReady is True when the object does what its spec asks for. Always present.
 	//
-	// Possible reasons when True: "Ready", "Delivered". When False: "Suspended", "Progressing", or the reason of the
-	// condition that failed.
+	// Possible reasons when True: "Ready", "Delivered", and "Suspended" if nothing happens because spec.suspend is true on
+	// the object or on the integration it needs. When False: "Progressing", or the reason of the condition that failed.
 	ConditionReady = "Ready"
 
 	// ConditionReconciling is present, and True, only while the operator is working on the object or will retry.
 	ConditionReconciling = "Reconciling"
 
-	// ConditionStalled is present, and True, only if nothing will change until a person changes something. Its reason
-	// and message explain what.
+	// ConditionStalled is present, and True, only if a person has to change something, or if Slack or Jira did not answer
+	// for five minutes. Its reason and message explain what. A Secret or an integration may arrive for a minute.
 	ConditionStalled = "Stalled"
 )
 

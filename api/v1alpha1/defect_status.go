@@ -21,7 +21,8 @@ const (
 
 	// ConditionNotified is True when every notification about the Defect was delivered.
 	//
-	// Possible reasons when True: "Notified", "NoRuleMatched". When False: "Delivering", "DeliveryFailed".
+	// Possible reasons when True: "Notified", "NoRuleMatched". When False: "Delivering", "NotDelivered".
+	// Unknown: "Removed". Ready does not depend on it.
 	ConditionNotified = "Notified"
 )
 
@@ -54,9 +55,11 @@ const (
 	ReasonNoRuleMatched = "NoRuleMatched"
 	// ReasonDelivering means that notifications are being delivered.
 	ReasonDelivering = "Delivering"
-	// ReasonDeliveryFailed means that a notification was given up, or waits until a person fixes something. The message
-	// explains which and why.
-	ReasonDeliveryFailed = "DeliveryFailed"
+	// ReasonNotDelivered means that a notification was given up, or waits until a person fixes something. The message
+	// explains which and why. The Defect is Ready all the same.
+	ReasonNotDelivered = "NotDelivered"
+	// ReasonRemoved means that notifications were removed before they were delivered.
+	ReasonRemoved = "Removed"
 )
 
 // DefectStatus is the observed state of a Defect.

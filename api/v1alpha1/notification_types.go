@@ -179,6 +179,11 @@ type NotificationStatus struct {
 	// +kubebuilder:validation:MaxLength=512
 	RefusedBy string `json:"refusedBy,omitempty"`
 
+	// redirected is where the message goes instead of the place in the spec: the message was refused, and the rule names
+	// another place since.
+	// +optional
+	Redirected *NotificationPlace `json:"redirected,omitempty"`
+
 	// message is the message in Slack.
 	// +optional
 	Message *PostedMessage `json:"message,omitempty"`
@@ -187,6 +192,17 @@ type NotificationStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Digest string `json:"digest,omitempty"`
+}
+
+// NotificationPlace is where a message goes.
+type NotificationPlace struct {
+	// integrationRef names the SlackIntegration. Defaults to the namespace's default integration.
+	// +optional
+	IntegrationRef *IntegrationReference `json:"integrationRef,omitempty"`
+
+	// channel is the channel or user that receives the message. Defaults to the integration's default channel.
+	// +optional
+	Channel SlackChannel `json:"channel,omitempty"`
 }
 
 // PostedMessage is a message in Slack.
@@ -272,6 +288,14 @@ type NotificationList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitzero"`
 	Items           []Notification `json:"items"`
+}
+
+// Place returns where the message goes.
+func (n *Notification) Place() NotificationPlace {
+	if n.Status.Redirected != nil {
+		return *n.Status.Redirected
+	}
+	return NotificationPlace{IntegrationRef: n.Spec.IntegrationRef, Channel: n.Spec.Channel}
 }
 
 // GetConditions returns a pointer to the conditions of the status.

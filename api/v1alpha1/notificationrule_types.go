@@ -198,6 +198,8 @@ const (
 	ReasonInvalidTimeZone = "InvalidTimeZone"
 	// ReasonResolvedRefs means that the rule's integration and channel can be used.
 	ReasonResolvedRefs = "ResolvedRefs"
+	// ReasonEvaluationFailed means that spec.when could not be evaluated for the last event that it was to decide about.
+	ReasonEvaluationFailed = "EvaluationFailed"
 	// ReasonInvalidChannel means that the integration cannot post to the rule's channel.
 	ReasonInvalidChannel = "InvalidChannel"
 )
@@ -240,6 +242,11 @@ type NotificationRuleStatus struct {
 	// +optional
 	LastError *RuleError `json:"lastError,omitempty"`
 
+	// lastFailure is the notification that was not delivered. Empty once a later one is delivered, the notification is
+	// removed, or the spec changes.
+	// +optional
+	LastFailure *RuleFailure `json:"lastFailure,omitempty"`
+
 	// calledOff are the ids of the events whose Notifications were deleted most recently. The rule ignores these events,
 	// even if the operator or a sender announces them again. Events of Defects are recorded in the Defect's
 	// status.events instead.
@@ -273,6 +280,25 @@ type RuleError struct {
 	EventType EventType `json:"eventType"`
 
 	// message explains what was wrong.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message"`
+}
+
+// RuleFailure is a notification that was not delivered.
+type RuleFailure struct {
+	// time is when that was recorded.
+	// +required
+	Time metav1.Time `json:"time"`
+
+	// notification is the name of the Notification.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Notification string `json:"notification"`
+
+	// message explains why.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024

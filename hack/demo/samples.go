@@ -96,8 +96,7 @@ func apply(ctx context.Context, c client.Client, v *services) (*v1alpha1.Defect,
 			if s := condition.Get(o, v1alpha1.ConditionStalled); s != nil && !v.slackDisabled {
 				return false, fmt.Errorf("%T %s: %s: %s", o, o.GetName(), s.Reason, s.Message)
 			}
-			return condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, "") ||
-				condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonSuspended), nil
+			return condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, ""), nil
 		})
 		if err != nil {
 			return nil, err

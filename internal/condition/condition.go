@@ -3,6 +3,8 @@
 package condition
 
 import (
+	"time"
+
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -66,8 +68,9 @@ const (
 	Reconciling Progress = iota
 	// Stalled: nothing happens until a user changes something.
 	Stalled
-	// Resting: there is nothing to do, such as while it is suspended.
-	Resting
+	// Suspended: nothing is done, because spec.suspend is true on the object or on the integration it needs. That is
+	// what was requested, so the object is Ready.
+	Suspended
 )
 
 // Ready sets Ready to True: the object is as its spec requests.
@@ -75,10 +78,36 @@ func Ready(o Object, reason, message string) {
 	summarise(o, metav1.ConditionTrue, "", reason, message)
 }
 
-// NotReady sets Ready to False, and Reconciling or Stalled to True if progress is that.
+// NotReady sets Ready to False, and Reconciling or Stalled to True. For Suspended it sets Ready to True.
 func NotReady(o Object, progress Progress, reason, message string) {
-	next := map[Progress]string{Reconciling: v1alpha1.ConditionReconciling, Stalled: v1alpha1.ConditionStalled}[progress]
-	summarise(o, metav1.ConditionFalse, next, reason, message)
+	switch progress {
+	case Suspended:
+		summarise(o, metav1.ConditionTrue, "", reason, message)
+	case Stalled:
+		summarise(o, metav1.ConditionFalse, v1alpha1.ConditionStalled, reason, message)
+	default:
+		summarise(o, metav1.ConditionFalse, v1alpha1.ConditionReconciling, reason, message)
+	}
+}
+
+// NotReadyFor sets Ready to False and Reconciling to True, or Stalled once the object has been Reconciling for as long
+// as patience. It returns how long it is until then, 0 when it is Stalled. A change of the spec begins anew.
+func NotReadyFor(o Object, patience time.Duration, now time.Time, reason, message string) time.Duration {
+	if c := Get(o, v1alpha1.ConditionStalled); c != nil && c.ObservedGeneration == o.GetGeneration() && c.Reason == reason {
+		NotReady(o, Stalled, reason, message)
+		return 0
+	}
+	since := metav1.NewTime(now)
+	if c := Get(o, v1alpha1.ConditionReconciling); c != nil && c.ObservedGeneration == o.GetGeneration() {
+		since = c.LastTransitionTime
+	}
+	if left := since.Add(patience).Sub(now); left > 0 {
+		NotReady(o, Reconciling, reason, message)
+		Get(o, v1alpha1.ConditionReconciling).LastTransitionTime = since
+		return left
+	}
+	NotReady(o, Stalled, reason, message)
+	return 0
 }
 
 // summarise sets Ready, and of Reconciling and Stalled the one named next. A condition that keeps its status keeps

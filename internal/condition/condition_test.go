@@ -19,7 +19,7 @@ func TestUnchangedSummary(t *testing.T) {
 		"ready":       func(o condition.Object) { condition.Ready(o, "Done", "It is done") },
 		"reconciling": func(o condition.Object) { condition.NotReady(o, condition.Reconciling, "Waiting", "It waits") },
 		"stalled":     func(o condition.Object) { condition.NotReady(o, condition.Stalled, "Wrong", "It is wrong") },
-		"resting":     func(o condition.Object) { condition.NotReady(o, condition.Resting, "Suspended", "It rests") },
+		"suspended":   func(o condition.Object) { condition.NotReady(o, condition.Suspended, "Suspended", "It rests") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &v1alpha1.Defect{}
@@ -55,7 +55,7 @@ func TestProgress(t *testing.T) {
 	}{
 		{func() { condition.NotReady(d, condition.Reconciling, "A", "a") }, []string{"Ready=False/A/a", "Reconciling=True/A/a"}},
 		{func() { condition.NotReady(d, condition.Stalled, "B", "b") }, []string{"Ready=False/B/b", "Stalled=True/B/b"}},
-		{func() { condition.NotReady(d, condition.Resting, "C", "c") }, []string{"Ready=False/C/c"}},
+		{func() { condition.NotReady(d, condition.Suspended, "C", "c") }, []string{"Ready=True/C/c"}},
 		{func() { condition.NotReady(d, condition.Reconciling, "D", "d") }, []string{"Ready=False/D/d", "Reconciling=True/D/d"}},
 		{func() { condition.Ready(d, "E", "e") }, []string{"Ready=True/E/e"}},
 	} {

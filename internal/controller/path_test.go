@@ -157,12 +157,12 @@ var _ = Describe("From a Defect to a ticket and a message", func() {
 		Expect(w.slack.Messages()).To(HaveLen(1))
 	})
 
-	It("notices at once that a person has mended a Secret", func() {
+	It("uses a Secret as soon as it is right", func() {
 		w.run(longAgo)
 		i := jiraCloud()
 		w.create(i)
 		eventually(i, v1alpha1.ConditionReady, "False/SecretNotFound", `Secret "jira" does not exist`)
-		Expect(condition.Get(i, v1alpha1.ConditionStalled)).NotTo(BeNil())
+		Expect(condition.Get(i, v1alpha1.ConditionReconciling)).NotTo(BeNil())
 		d := defect(v1alpha1.SeverityCritical)
 		w.create(d)
 		eventually(d, v1alpha1.ConditionTicketed, "False/IntegrationPaused", `Secret "jira" does not exist`)

@@ -104,7 +104,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 	notifications := &notification.Reconciler{
 		Client: mgr.GetClient(), Recorder: recorder(mgr), Clock: p.clock, Slack: p.slack, Outbox: box, Enqueuer: &p.notifications,
 		LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout, Expiry: o.NotificationExpiry, Retention: o.NotificationRetention,
-		RecordDelivery: stats.RecordDelivery, DashboardURL: o.DashboardURL,
+		RecordDelivery: stats.RecordDelivery, RecordFailure: stats.RecordFailure, DashboardURL: o.DashboardURL,
 	}
 	if err := p.registerMetrics(notifications.Metrics()); err != nil {
 		return err

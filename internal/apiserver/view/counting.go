@@ -68,11 +68,10 @@ func (m *Model) countDefects(s *summing) *DefectsSummary {
 	return out
 }
 
-// addStalled adds the need of a stalled Defect. A Defect also stalls when a Notification of it was given up: callers
-// who may list Notifications see that as the Notification's need.
+// addStalled adds the need of a stalled Defect.
 func (s *summing) addStalled(d *v1alpha1.Defect) {
 	stalled := condition.Get(d, v1alpha1.ConditionStalled)
-	if stalled == nil || s.see.Notifications && stalled.Reason == v1alpha1.ReasonDeliveryFailed {
+	if stalled == nil {
 		return
 	}
 	key := needKey{v1alpha1.KindDefect, d.Namespace, unmetCondition(d, stalled.Reason), stalled.Reason, stalled.Message}

@@ -47,7 +47,7 @@ func integrationOf(n *v1alpha1.Notification) types.NamespacedName {
 	if m := n.Status.Message; m != nil && m.Integration != "" {
 		return keyOf(m.Integration)
 	}
-	if ref := n.Spec.IntegrationRef; ref != nil {
+	if ref := n.Place().IntegrationRef; ref != nil {
 		return types.NamespacedName{Namespace: cmp.Or(ref.Namespace, n.Namespace), Name: ref.Name}
 	}
 	return types.NamespacedName{}
@@ -72,7 +72,7 @@ func channelOf(n *v1alpha1.Notification) string {
 	if m := n.Status.Message; m != nil && m.Channel != "" {
 		return m.Channel
 	}
-	return string(n.Spec.Channel)
+	return string(n.Place().Channel)
 }
 
 // channelName returns the name of a channel as an integration knows it; empty when it does not.

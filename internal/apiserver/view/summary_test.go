@@ -145,7 +145,6 @@ func TestSummaryNeeds(t *testing.T) {
 		m.Defects.Put(d)
 	}
 	stalled("unticketed", v1alpha1.ReasonUnauthorized, noon.Add(-time.Hour))
-	stalled("undelivered", v1alpha1.ReasonDeliveryFailed, noon) // listed as its Notification
 	m.Notifications.Put(notificationOf("qa", "rejected-1", "", v1alpha1.ReasonRejected, noon.Add(-3*time.Hour)))
 	m.Notifications.Put(notificationOf("qa", "rejected-2", "", v1alpha1.ReasonRejected, noon.Add(-2*time.Hour)))
 	m.Notifications.Put(notificationOf("qa", "expired", "", v1alpha1.ReasonExpired, noon.Add(-4*time.Hour)))

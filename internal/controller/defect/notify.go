@@ -85,8 +85,9 @@ type delivery struct {
 	total, pending int
 	// hasOutcome is set when a pending Notification has an outcome, such as a failed attempt.
 	hasOutcome bool
-	// failed is the last Notification that failed for good; nil when none did.
-	failed *v1alpha1.Notification
+	// failed counts those that are not delivered and wait for a change, lastFailed is the last of them.
+	failed     int
+	lastFailed *v1alpha1.Notification
 }
 
 // summariseDelivery derives Notified, and where in Slack the Defect is shown, from its Notifications. created names
@@ -98,30 +99,24 @@ func (r *Reconciler) summariseDelivery(ctx context.Context, s *scope, created []
 		return kit.OutcomeOf(fmt.Errorf("listing the Notifications of the Defect: %w", err))
 	}
 	n := s.count(list, created)
+	notified := condition.Get(d, v1alpha1.ConditionNotified)
 	switch {
-	case n.failed != nil:
-		o := &kit.Outcome{Progress: condition.Stalled, Reason: v1alpha1.ReasonDeliveryFailed,
-			Message: fmt.Sprintf("Notification %s: %s", n.failed.Name, condition.Get(n.failed, v1alpha1.ConditionStalled).Message)}
-		condition.False(d, v1alpha1.ConditionNotified, o.Reason, o.Message)
-		return o
+	case n.failed > 0:
+		condition.False(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNotDelivered, fmt.Sprintf("%d of %s not delivered. Notification %s: %s",
+			n.failed, notifications(n.total), n.lastFailed.Name, condition.Get(n.lastFailed, v1alpha1.ConditionStalled).Message))
 	case n.pending > 0:
 		s.noOutcome = !n.hasOutcome
-		o := &kit.Outcome{
-			Reason:  v1alpha1.ReasonDelivering,
-			Message: fmt.Sprintf("%d of %d notifications are being delivered", n.pending, n.total),
+		condition.False(d, v1alpha1.ConditionNotified, v1alpha1.ReasonDelivering,
+			fmt.Sprintf("%d of %s not delivered yet", n.pending, notifications(n.total)))
+		if s.noOutcome { // usually they are delivered within a second
+			c := condition.Get(d, v1alpha1.ConditionNotified)
+			return &kit.Outcome{Reason: c.Reason, Message: c.Message}
 		}
-		condition.False(d, v1alpha1.ConditionNotified, o.Reason, o.Message)
-		return o
 	case n.total > 0:
-		condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNotified, deliveredMessage(n.total))
-	case condition.Is(d, v1alpha1.ConditionNotified, metav1.ConditionFalse, v1alpha1.ReasonDeliveryFailed):
-		// The Notification that failed was removed since.
-		return &kit.Outcome{
-			Progress: condition.Stalled,
-			Reason:   v1alpha1.ReasonDeliveryFailed,
-			Message:  condition.Get(d, v1alpha1.ConditionNotified).Message,
-		}
-	case !condition.Is(d, v1alpha1.ConditionNotified, metav1.ConditionTrue, ""): // Notifications that were delivered long ago are removed
+		condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNotified, notifications(n.total)+" delivered")
+	case notified != nil && notified.Status != metav1.ConditionTrue:
+		condition.Unknown(d, v1alpha1.ConditionNotified, v1alpha1.ReasonRemoved, "The notifications that were not delivered were removed")
+	case notified == nil: // Notifications that were delivered long ago are removed
 		condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNoRuleMatched, "No rule of this namespace matched")
 	}
 	return nil
@@ -141,7 +136,8 @@ func (s *scope) count(list []*v1alpha1.Notification, created []string) delivery 
 		case condition.Is(n, v1alpha1.ConditionDelivered, metav1.ConditionTrue, ""):
 			s.recordMessage(n)
 		case condition.Get(n, v1alpha1.ConditionStalled) != nil:
-			out.failed = n
+			out.failed++
+			out.lastFailed = n
 		default:
 			out.pending++
 			out.hasOutcome = out.hasOutcome || condition.Get(n, v1alpha1.ConditionDelivered) != nil
@@ -157,11 +153,12 @@ func (s *scope) count(list []*v1alpha1.Notification, created []string) delivery 
 	return out
 }
 
-func deliveredMessage(n int) string {
+// notifications returns a number of notifications with the verb that follows, such as "2 notifications were".
+func notifications(n int) string {
 	if n == 1 {
-		return "1 notification was delivered"
+		return "1 notification was"
 	}
-	return fmt.Sprintf("%d notifications were delivered", n)
+	return fmt.Sprintf("%d notifications were", n)
 }
 
 // recordMessage records where a rule's message about the Defect is, to which later ones reply. A later one that starts a

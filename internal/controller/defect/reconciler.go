@@ -39,7 +39,7 @@ import (
 
 // firstStatusDelay is how long the first status may wait for Notifications that have no outcome yet, so that both are
 // written at once.
-const firstStatusDelay = 5 * time.Minute
+const firstStatusDelay = time.Minute
 
 // Reconciler brings Defects up to date.
 type Reconciler struct {
@@ -157,17 +157,21 @@ func (s *scope) onlyDelivers() bool {
 	return s.ticket == nil && s.follow == nil && s.noOutcome && (s.defect.Status.Jira == nil || s.defect.Status.Jira.Key == "")
 }
 
-// summarise derives Ready from the outcomes of the phases.
+// summarise derives Ready from the outcomes of the phases. Notifications count until they have an outcome: what keeps
+// them from being delivered is in their own status, and in that of the rule or the integration.
 func (s *scope) summarise() {
 	for _, o := range []*kit.Outcome{s.ticket, s.follow, s.notify} {
 		if o != nil {
-			condition.NotReady(s.defect, o.Progress, o.Reason, o.Message)
+			s.next = kit.Sooner(s.next, o.Summarise(s.defect, s.now))
 			return
 		}
 	}
 	message := "Up to date"
 	if j := s.defect.Status.Jira; j != nil && j.Key != "" {
 		message = "The ticket is " + j.Key
+	}
+	if c := condition.Get(s.defect, v1alpha1.ConditionNotified); c != nil && c.Reason == v1alpha1.ReasonNotDelivered {
+		message += ". " + c.Message
 	}
 	condition.Ready(s.defect, v1alpha1.ReasonReady, message)
 }

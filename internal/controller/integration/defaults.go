@@ -37,7 +37,7 @@ const secondDefault = "Other integrations of this namespace are the default too"
 // warnOfDefaults shows in the conditions of a default integration that works which others are the default too. What
 // names no integration then uses none.
 func warnOfDefaults(ctx context.Context, c client.Reader, o kit.Object, list newList) error {
-	if !condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, "") {
+	if !condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady) {
 		return nil
 	}
 	defaults, err := listDefaults(ctx, c, o.GetNamespace(), list)

@@ -158,7 +158,7 @@ func TestPacedStatus(t *testing.T) {
 		w.settle()
 		w.setSecret(nil)
 		w.settle()
-		wantConditions(w, i, "False/SecretKeyNotFound Unknown/NotAuthenticated False/SecretKeyNotFound Stalled", "")
+		wantConditions(w, i, "False/SecretKeyNotFound Unknown/NotAuthenticated False/SecretKeyNotFound Reconciling", "")
 	})
 }
 

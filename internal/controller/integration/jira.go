@@ -91,7 +91,7 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if err == nil {
 		again, f := r.poll(ctx, i)
 		if f != nil {
-			unhealthy(i, f) // the probe decides about the credentials
+			unhealthy(i, f, r.Clock.Now()) // the probe decides about the credentials
 		}
 		next = kit.Sooner(next, again)
 	}

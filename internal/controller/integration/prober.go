@@ -124,7 +124,7 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in target[C]) (time.Durati
 		}
 	}
 	if !changed && paused != nil && in.test == nil && paused.Kind == fault.RateLimited && conn.IsResuming() {
-		unhealthy(o, paused)
+		unhealthy(o, paused, p.clock.Now())
 		return time.Second, nil // the connection resumes by itself
 	}
 	leave, mayCall := p.gate.enter(client.ObjectKeyFromObject(o), conn.IsProbeFailing(), p.enqueue)
@@ -138,8 +138,11 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in target[C]) (time.Durati
 	c, _ := conn.Client()
 	if changed {
 		dialled, refused, err := p.dial(ctx, in, conn)
-		if refused || err != nil {
-			return 0, err // a watch enqueues the integration when its Secret or spec changes
+		if err != nil {
+			return 0, err
+		}
+		if refused != nil { // a watch enqueues the integration when its Secret or spec changes
+			return unauthenticated(o, refused, p.clock.Now()), nil
 		}
 		c = dialled
 	}
@@ -154,12 +157,12 @@ func suspend(o kit.Object, conn suspender) {
 	conn.Pause(&fault.Fault{Kind: fault.Unavailable, Code: v1alpha1.ReasonSuspended, Message: message})
 	condition.Unknown(o, v1alpha1.ConditionAuthenticated, v1alpha1.ReasonSuspended, message)
 	condition.Unknown(o, v1alpha1.ConditionHealthy, v1alpha1.ReasonSuspended, message)
-	condition.NotReady(o, condition.Resting, v1alpha1.ReasonSuspended, message)
+	condition.NotReady(o, condition.Suspended, v1alpha1.ReasonSuspended, message)
 }
 
 // untilProbe returns how long it is until the next probe of an integration whose calls go on; 0 when it is due.
 func (p *prober[C, R]) untilProbe(in target[C], conn *connection.Connection[C, R]) time.Duration {
-	ready := condition.Is(in.object, v1alpha1.ConditionReady, metav1.ConditionTrue, "")
+	ready := condition.Is(in.object, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 	interval := in.interval()
 	c, connected := conn.Client()
 	blocked := connected && in.blockedBy(c) != nil && conn.UnresolvedFault() == nil
@@ -192,26 +195,26 @@ func (in target[C]) blockedBy(c C) *fault.Fault {
 	return in.blocked(c)
 }
 
-// dial makes a client from the Secret. It reports whether Secret or spec were refused; the conditions say why.
-func (p *prober[C, R]) dial(ctx context.Context, in target[C], conn *connection.Connection[C, R]) (c C, refused bool, err error) {
+// dial makes a client from the Secret. refused is why Secret or spec cannot be used, nil when they can.
+func (p *prober[C, R]) dial(
+	ctx context.Context, in target[C], conn *connection.Connection[C, R],
+) (c C, refused *kit.Outcome, err error) {
 	secret, err := connection.ReadSecret(ctx, p.live, in.object.GetNamespace(), in.secretField, in.secret)
 	var refusal *connection.Refusal
 	if errors.As(err, &refusal) {
 		conn.Pause(&fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Code: refusal.Reason, Message: refusal.Message})
-		unauthenticated(in.object, kit.OutcomeOf(refusal))
-		return c, true, nil
+		return c, kit.OutcomeOf(refusal), nil
 	}
 	if err != nil {
-		return c, false, err
+		return c, nil, err
 	}
 	c, err = in.dial(secret)
 	if err != nil {
 		f := fault.From(err)
 		conn.Pause(f)
-		unauthenticated(in.object, kit.OutcomeOf(f))
-		return c, true, nil
+		return c, kit.OutcomeOf(f), nil
 	}
-	return c, false, nil
+	return c, nil, nil
 }
 
 // attempt is one probe that is to be made.
@@ -244,7 +247,7 @@ func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (t
 	if err == nil && !found.verified && !a.changed && a.paused != nil && a.paused.Kind.Permanent() {
 		// Only traffic shows whether an unverified client works. It is tried again after a while.
 		if f := conn.PauseFault(); p.clock.Since(conn.PausedAt()) < defaultProbeInterval {
-			fail(o, f)
+			fail(o, f, p.clock.Now())
 			return stalledProbeInterval, nil
 		}
 	}
@@ -254,23 +257,23 @@ func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (t
 	if err != nil {
 		wait := p.probeFailed(o, conn, a, fault.From(err))
 		if in.test != nil {
-			fail(o, fault.From(err)) // calls may go on, but the status shows at once what the test found
+			fail(o, fault.From(err), p.clock.Now()) // calls may go on, but the status shows at once what the test found
 		}
 		return max(wait-p.clock.Since(began), minProbeDelay), nil
 	}
 	conn.Connect(found.client, a.version, in.limits(found.client))
 	conn.Resume()
 	if f := conn.PauseFault(); f != nil && f.Kind == fault.RateLimited && conn.IsResuming() {
-		unhealthy(o, f)
+		unhealthy(o, f, p.clock.Now())
 		return time.Second, nil
 	}
 	if f := conn.UnresolvedFault(); f != nil {
 		// The credentials are accepted and calls to an endpoint are not. One that succeeds enqueues the integration.
-		unhealthy(o, f)
+		unhealthy(o, f, p.clock.Now())
 		return stalledProbeInterval, nil
 	}
 	if f := in.blockedBy(found.client); f != nil {
-		unhealthy(o, f)
+		unhealthy(o, f, p.clock.Now())
 		return min(in.interval(), stalledProbeInterval), nil
 	}
 	healthy(o, found.note, found.verified)
@@ -281,7 +284,7 @@ func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (t
 func (p *prober[C, R]) probeFailed(o kit.Object, conn *connection.Connection[C, R], a attempt[C], f *fault.Fault) time.Duration {
 	if stops := conn.ProbeFailed(f); stops || a.changed || a.paused != nil {
 		conn.Pause(f)
-		fail(o, f)
+		fail(o, f, p.clock.Now())
 	}
 	switch {
 	case f.Kind.Permanent():
@@ -326,24 +329,27 @@ func healthy(o kit.Object, note string, verified bool) {
 }
 
 // fail sets the conditions of an integration whose probe or calls failed.
-func fail(o kit.Object, f *fault.Fault) {
+func fail(o kit.Object, f *fault.Fault, now time.Time) {
 	if f.Kind == fault.Unauthorized {
-		unauthenticated(o, kit.OutcomeOf(f))
+		unauthenticated(o, kit.OutcomeOf(f), now)
 		return
 	}
-	unhealthy(o, f)
+	unhealthy(o, f, now)
 }
 
-// unauthenticated sets the conditions of an integration whose credentials are missing or were refused.
-func unauthenticated(o kit.Object, because *kit.Outcome) {
+// unauthenticated sets the conditions of an integration whose credentials are missing or were refused. It returns how
+// soon to do that again because the integration stalls then; 0 for never.
+func unauthenticated(o kit.Object, because *kit.Outcome, now time.Time) time.Duration {
 	condition.False(o, v1alpha1.ConditionAuthenticated, because.Reason, because.Message)
 	condition.Unknown(o, v1alpha1.ConditionHealthy, v1alpha1.ReasonNotAuthenticated, "Not known before the credentials are accepted")
-	condition.NotReady(o, because.Progress, because.Reason, because.Message)
+	return because.Summarise(o, now)
 }
 
-// unhealthy sets the conditions of an integration that does not work for another reason than its credentials.
-func unhealthy(o kit.Object, f *fault.Fault) {
+// unhealthy sets the conditions of an integration that does not work for another reason than its credentials. Its
+// probes go on, so that it stalls when the outage has lasted.
+func unhealthy(o kit.Object, f *fault.Fault, now time.Time) {
 	because := kit.OutcomeOf(f)
+	because.Patience = kit.OutagePatience
 	if !condition.Is(o, v1alpha1.ConditionAuthenticated, metav1.ConditionTrue, "") {
 		wasCalled := f.Code != v1alpha1.ReasonAddressRefused
 		if wasCalled && f.Kind.Permanent() && f.Field != partCredentials { // it refused something else, so it accepted them
@@ -353,5 +359,5 @@ func unhealthy(o kit.Object, f *fault.Fault) {
 		}
 	}
 	condition.False(o, v1alpha1.ConditionHealthy, because.Reason, because.Message)
-	condition.NotReady(o, because.Progress, because.Reason, because.Message)
+	because.Summarise(o, now)
 }

@@ -86,7 +86,7 @@ func notReadyReason(o kit.Object) string {
 	switch {
 	case c == nil:
 		return "The integration has not been checked yet. Try again in a moment."
-	case c.Status != metav1.ConditionTrue:
+	case c.Status != metav1.ConditionTrue || c.Reason == v1alpha1.ReasonSuspended:
 		return c.Message
 	}
 	return ""
@@ -144,7 +144,7 @@ func (r *SlackReconciler) showTest(
 			healthy(i, found.note, found.verified)
 		}
 	case f.Scope == fault.Connection, f.Kind == fault.Unavailable, f.Kind == fault.Ambiguous:
-		fail(i, f)
+		fail(i, f, r.Clock.Now())
 	case f.Kind.Permanent() && channel == string(i.Spec.DefaultChannel) && notReadyReason(i) == "":
 		healthy(i, "The test message was refused: "+f.Error(), found.verified)
 	}

@@ -246,21 +246,21 @@ func TestRequestedTestWithoutACall(t *testing.T) {
 		c := newCluster(t)
 		c.reconcileSlack()
 		o := slackIntegration("slack")
-		expect := func(part string) {
+		expect := func(part string, ready metav1.ConditionStatus) {
 			t.Helper()
 			c.request(o)
 			i := c.reconcileSlack()
-			c.expectTest(i, i.Status.LastTest, v1alpha1.OutcomeFailed, part, metav1.ConditionFalse)
+			c.expectTest(i, i.Status.LastTest, v1alpha1.OutcomeFailed, part, ready)
 			if c.slack.Calls() != 0 {
 				t.Errorf("%d posts, want none", c.slack.Calls())
 			}
 		}
 		c.change(o, func() { o.Spec.Suspend = true; o.Generation++ })
-		expect("spec.suspend is true")
+		expect("spec.suspend is true", metav1.ConditionTrue)
 		c.change(o, func() { o.Spec.Suspend = false; o.Generation++ })
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "s"}}
 		c.change(secret, func() { secret.Data = nil })
-		expect(`no value for key "token"`)
+		expect(`no value for key "token"`, metav1.ConditionFalse)
 		c.change(secret, func() { secret.Data = map[string][]byte{"token": []byte("y")} })
 		c.request(o)
 		i := c.reconcileSlack()

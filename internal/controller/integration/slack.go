@@ -22,6 +22,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
@@ -124,7 +125,7 @@ func (r *SlackReconciler) connect(ctx context.Context, i *v1alpha1.SlackIntegrat
 // warnOfRenamed reports that a channel has another name by now.
 func warnOfRenamed(i *v1alpha1.SlackIntegration, record *connection.Record) {
 	name, id := record.RenamedChannel()
-	if name == "" || !condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, "") {
+	if name == "" || !condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady) {
 		return
 	}
 	why := fmt.Sprintf("Channel %s has another name in Slack by now. Messages go to its ID, %s. "+
@@ -140,7 +141,7 @@ func (r *SlackReconciler) limitDelivery(i *v1alpha1.SlackIntegration) {
 		return
 	}
 	i.Status.Delivery = v1alpha1.DeliveryAtLeastOnce
-	if condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, "") {
+	if condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady) {
 		condition.True(i, v1alpha1.ConditionHealthy, v1alpha1.ReasonDegraded, why)
 		condition.Ready(i, v1alpha1.ReasonReady, why)
 	}
@@ -161,7 +162,11 @@ func (r *SlackReconciler) target(i *v1alpha1.SlackIntegration) target[connection
 			return connection.SlackClient{Poster: p}, err
 		},
 		probe: func(ctx context.Context, c connection.SlackClient) (probeResult[connection.SlackClient], error) {
-			return probeSlack(ctx, i, c)
+			found, err := probeSlack(ctx, i, c)
+			if err == nil && found.note == "" {
+				found.note = r.channelWarning(ctx, i, found.client)
+			}
+			return found, err
 		},
 	}
 }
@@ -185,6 +190,25 @@ func probeSlack(
 		i.Status.Delivery = v1alpha1.DeliveryExactlyOnce
 	}
 	return probeResult[connection.SlackClient]{client: c, note: scopeWarning(w), verified: w.Verified}, nil
+}
+
+// channelWarning returns that the default channel does not exist, as far as the token can see; empty when it does, or
+// when that was found out before.
+func (r *SlackReconciler) channelWarning(ctx context.Context, i *v1alpha1.SlackIntegration, c connection.SlackClient) string {
+	name := string(i.Spec.DefaultChannel)
+	isUser := strings.HasPrefix(name, "U") || strings.HasPrefix(name, "W") || strings.HasPrefix(name, "D")
+	healthy := condition.Get(i, v1alpha1.ConditionHealthy)
+	isChecked := healthy != nil && healthy.Reason == v1alpha1.ReasonHealthy && healthy.ObservedGeneration == i.Generation
+	record := r.Slack.Get(client.ObjectKeyFromObject(i)).Record
+	if !c.Workspace.CanFind || name == "" || isUser || isChecked || record.ChannelID(name) != "" {
+		return ""
+	}
+	_, err := c.Find(ctx, name, "", r.Clock.Now())
+	if f := fault.From(err); f == nil || f.Code != chat.CodeChannelNotFound {
+		return ""
+	}
+	return fmt.Sprintf("Channel %s does not exist, or the bot does not see it, so messages to it will be refused. "+
+		"Change spec.defaultChannel, or invite the bot to the channel.", name)
 }
 
 // scopeWarning returns which scope a token lacks and what that costs; empty when it lacks none.

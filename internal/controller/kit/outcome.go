@@ -12,9 +12,19 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
+const (
+	// referencePatience is how long an object waits for a Secret or an integration before it is Stalled. Objects that
+	// are applied together arrive in any order.
+	referencePatience = time.Minute
+	// OutagePatience is how long an integration waits for the other side to answer before it is Stalled.
+	OutagePatience = 5 * time.Minute
+)
+
 // Outcome is the result of one phase of a reconcile that is not done, in the terms of a status.
 type Outcome struct {
 	Progress condition.Progress
+	// Patience is how long the object may be Reconciling before it is Stalled; 0 for ever.
+	Patience time.Duration
 	Reason   string
 	Message  string
 	// Err makes the queue retry, with growing delay. Only failures of the API server itself are returned here.
@@ -37,7 +47,12 @@ func OutcomeOf(err error) *Outcome {
 	}
 	var refusal *connection.Refusal
 	if errors.As(err, &refusal) {
-		return &Outcome{Progress: condition.Stalled, Reason: refusal.Reason, Message: refusal.Message}
+		o := &Outcome{Progress: condition.Stalled, Reason: refusal.Reason, Message: refusal.Message}
+		if isMissing(refusal.Reason) {
+			o.Progress = condition.Reconciling
+			o.Patience = referencePatience
+		}
+		return o
 	}
 	var f *fault.Fault
 	if errors.As(err, &f) {
@@ -46,11 +61,32 @@ func OutcomeOf(err error) *Outcome {
 			o.Progress = condition.Stalled
 		}
 		if f.Code == v1alpha1.ReasonSuspended {
-			o.Progress = condition.Resting
+			o.Progress = condition.Suspended
 		}
 		return o
 	}
 	return &Outcome{Progress: condition.Reconciling, Reason: v1alpha1.ReasonProgressing, Message: err.Error(), Err: err}
+}
+
+// isMissing reports whether a reason is that of a reference to an object that may still arrive. A watch enqueues the
+// object that refers to it.
+func isMissing(reason string) bool {
+	switch reason {
+	case v1alpha1.ReasonSecretNotFound, v1alpha1.ReasonSecretKeyNotFound, v1alpha1.ReasonIntegrationNotFound,
+		v1alpha1.ReasonIntegrationNotAllowed, v1alpha1.ReasonIntegrationAmbiguous:
+		return true
+	}
+	return false
+}
+
+// Summarise sets Ready, Reconciling and Stalled to the outcome. It returns how soon to do that again because the
+// object's patience ends; 0 for never.
+func (o *Outcome) Summarise(object condition.Object, now time.Time) time.Duration {
+	if o.Progress == condition.Reconciling && o.Patience > 0 {
+		return condition.NotReadyFor(object, o.Patience, now, o.Reason, o.Message)
+	}
+	condition.NotReady(object, o.Progress, o.Reason, o.Message)
+	return 0
 }
 
 // reasonOf returns a fault as the reason of a condition.
@@ -63,10 +99,12 @@ func reasonOf(f *fault.Fault) string {
 	return f.Kind.String()
 }
 
-// PausedOutcome returns the outcome of a call that waits because its integration is paused.
+// PausedOutcome returns the outcome of a call that waits because its integration is paused. What has to be fixed, and
+// for how long, is in the integration's own status.
 func PausedOutcome(kind, name string, f *fault.Fault) *Outcome {
 	o := OutcomeOf(f)
 	if o.Reason != v1alpha1.ReasonSuspended {
+		o.Progress = condition.Reconciling
 		o.Reason = v1alpha1.ReasonIntegrationPaused
 	}
 	o.Message = kind + " " + name + ": " + o.Message

@@ -53,6 +53,9 @@ func (w StatusWriter) Write(
 		return ctrl.Result{RequeueAfter: conflictDelay}, nil
 	case apierrors.IsNotFound(err):
 		return ctrl.Result{}, nil
+	case apierrors.IsInvalid(err):
+		w.reportInvalid(ctx, after, err)
+		return ctrl.Result{RequeueAfter: invalidDelay}, nil
 	case err != nil:
 		return ctrl.Result{}, fmt.Errorf("writing status: %w", err)
 	}
@@ -61,6 +64,19 @@ func (w StatusWriter) Write(
 		do()
 	}
 	return result, nil
+}
+
+// invalidDelay is how soon the status of an object is written again that the API server refused as invalid.
+const invalidDelay = 30 * time.Minute
+
+// reportInvalid reports that the API server accepts no status for an object because its spec breaks a rule of the CRD,
+// such as one that is newer than the object. An event is the only place where the object can show that.
+func (w StatusWriter) reportInvalid(ctx context.Context, o Object, err error) {
+	ctrl.LoggerFrom(ctx).Info("The API server refuses the object as invalid, so its status cannot be written", "cause", err.Error())
+	if w.Recorder != nil {
+		w.Recorder.Eventf(o, nil, corev1.EventTypeWarning, v1alpha1.ReasonInvalid, "Reconcile", "%s",
+			text.Truncate("The status cannot be written until the spec is fixed: "+err.Error(), 1000))
+	}
 }
 
 // paceInterval is how often an integration's status is written when only its counts and times changed.
@@ -112,13 +128,27 @@ func recordTransition(recorder events.EventRecorder, before, after Object) {
 	}
 	switch {
 	case recorder == nil || ready == nil:
-	case is != nil && (was == nil || was.Reason != is.Reason):
+	case is != nil && (was == nil || was.Reason != is.Reason) && !belongsToOther(after, is.Reason):
 		record(corev1.EventTypeWarning, is.Reason, is.Message)
 	case is == nil && isDown && !wasDown:
 		record(corev1.EventTypeWarning, ready.Reason, ready.Message)
-	case is == nil && was != nil, wasDown && !isDown:
+	case is == nil && was != nil && !belongsToOther(after, was.Reason), wasDown && !isDown:
 		record(corev1.EventTypeNormal, ready.Reason, ready.Message)
 	}
+}
+
+// belongsToOther reports whether a reason is about another object, which has an event about it. A cause is one event,
+// however many objects wait for it.
+func belongsToOther(o Object, reason string) bool {
+	switch reason {
+	case v1alpha1.ReasonIntegrationPaused, v1alpha1.ReasonNotDelivered:
+		return true
+	case v1alpha1.ReasonIntegrationNotFound, v1alpha1.ReasonIntegrationNotAllowed, v1alpha1.ReasonIntegrationAmbiguous,
+		v1alpha1.ReasonInvalidChannel:
+		_, isNotification := o.(*v1alpha1.Notification)
+		return isNotification // its rule has the event
+	}
+	return false
 }
 
 // isUnhealthy reports whether an object is an integration whose failure was announced.

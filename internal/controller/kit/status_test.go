@@ -1,10 +1,19 @@
 package kit
 
 import (
+	"context"
+	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
@@ -33,6 +42,12 @@ func TestRecordTransition(t *testing.T) {
 	refused := func(o condition.Object) {
 		condition.NotReady(o, condition.Stalled, v1alpha1.ReasonUnauthorized, "Not accepted")
 	}
+	of := func(o Object, stalled string) Object {
+		if condition.Ready(o, v1alpha1.ReasonReady, ""); stalled != "" {
+			condition.NotReady(o, condition.Stalled, stalled, "Missing")
+		}
+		return o
+	}
 	const unavailable, unauthorized, ready = "Warning Unavailable No answer", "Warning Unauthorized Not accepted", "Normal Ready All is well"
 	for name, c := range map[string]struct {
 		before, after Object
@@ -49,6 +64,10 @@ func TestRecordTransition(t *testing.T) {
 		"refused":                     {slack(false, well), slack(false, refused), unauthorized},
 		"refused, and announced":      {slack(false, refused), slack(true, refused), ""},
 		"refused after an outage":     {slack(true, out), slack(true, refused), unauthorized},
+		"waits for another object":    {&v1alpha1.Notification{}, of(&v1alpha1.Notification{}, v1alpha1.ReasonIntegrationNotFound), ""},
+		"no longer waits for it":      {of(&v1alpha1.Notification{}, v1alpha1.ReasonIntegrationNotFound), of(&v1alpha1.Notification{}, ""), ""},
+		"names a missing object":      {&v1alpha1.NotificationRule{}, of(&v1alpha1.NotificationRule{}, v1alpha1.ReasonIntegrationNotFound), "Warning IntegrationNotFound Missing"},
+		"its integration is down":     {&v1alpha1.NotificationRule{}, of(&v1alpha1.NotificationRule{}, v1alpha1.ReasonIntegrationPaused), ""},
 		"accepted again":              {slack(true, refused), slack(false, well), ready},
 	} {
 		recorder := events.NewFakeRecorder(8)
@@ -61,5 +80,36 @@ func TestRecordTransition(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// TestInvalidObject checks that an object whose status the API server refuses gets an event that explains it, and is not
+// retried again and again.
+func TestInvalidObject(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	n := &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "r"}}
+	refuse := interceptor.Funcs{SubResourceUpdate: func(
+		context.Context, client.Client, string, client.Object, ...client.SubResourceUpdateOption,
+	) error {
+		return apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind("NotificationRule").GroupKind(), "r",
+			field.ErrorList{field.Required(field.NewPath("spec", "eventTypes"), "name one")})
+	}}
+	recorder := events.NewFakeRecorder(8)
+	w := StatusWriter{
+		Client:   fake.NewClientBuilder().WithScheme(scheme).WithObjects(n).WithInterceptorFuncs(refuse).Build(),
+		Recorder: recorder,
+	}
+	after := n.DeepCopy()
+	condition.Ready(after, v1alpha1.ReasonReady, "")
+	result, err := w.Write(t.Context(), n, after, ctrl.Result{})
+	if err != nil || result.RequeueAfter != invalidDelay {
+		t.Errorf("got %v, %v, want to try again after %s", result, err, invalidDelay)
+	}
+	close(recorder.Events)
+	if got := <-recorder.Events; !strings.Contains(got, "Warning Invalid") || !strings.Contains(got, "spec.eventTypes") {
+		t.Errorf("the event is %q", got)
 	}
 }

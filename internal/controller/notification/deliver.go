@@ -138,14 +138,17 @@ func (r *Reconciler) requeueForRemoval(s *scope) {
 
 // resolve finds the integration, the channel, the event and the rule.
 func (r *Reconciler) resolve(ctx context.Context, s *scope) *kit.Outcome {
-	var err error
 	n := s.notification
-	if s.integration, err = connection.ResolveSlack(ctx, r.Client, n.Namespace, n.Spec.IntegrationRef); err != nil {
+	if o := r.resolveRule(ctx, s); o != nil {
+		return o
+	}
+	var err error
+	if s.integration, err = connection.ResolveSlack(ctx, r.Client, n.Namespace, n.Place().IntegrationRef); err != nil {
 		o := kit.OutcomeOf(err)
 		s.next = kit.Sooner(o.RequeueAfter(), s.next)
 		return o
 	}
-	if s.channel, err = connection.ChannelFor(s.integration, n.Spec.Channel); err != nil {
+	if s.channel, err = connection.ChannelFor(s.integration, n.Place().Channel); err != nil {
 		return kit.OutcomeOf(err)
 	}
 	if err := r.keepPlace(ctx, s); err != nil {
@@ -154,16 +157,23 @@ func (r *Reconciler) resolve(ctx context.Context, s *scope) *kit.Outcome {
 	if s.event, err = event.Of(n); err != nil {
 		return &kit.Outcome{Progress: condition.Stalled, Reason: v1alpha1.ReasonRejected, Message: err.Error()}
 	}
+	return nil
+}
+
+// resolveRule finds the rule. A message that was refused goes where the rule names another place since.
+func (r *Reconciler) resolveRule(ctx context.Context, s *scope) *kit.Outcome {
+	n := s.notification
 	definition := &v1alpha1.NotificationRule{}
-	err = r.Client.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name}, definition)
+	err := r.Client.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name}, definition)
 	switch {
 	case client.IgnoreNotFound(err) != nil:
 		return kit.OutcomeOf(fmt.Errorf("reading NotificationRule %s: %w", n.Spec.Rule.Name, err))
-	case err == nil && string(definition.UID) == n.Spec.Rule.UID:
-		s.mentions = definition.Spec.Mentions
-		s.rule, _ = r.Outbox.Compile(definition) // an invalid rule says so itself; what it matched before is delivered all the same
+	case err != nil || string(definition.UID) != n.Spec.Rule.UID:
+		return nil
 	}
-	return nil
+	s.mentions = definition.Spec.Mentions
+	s.rule, _ = r.Outbox.Compile(definition) // an invalid rule says so itself; what it matched before is delivered all the same
+	return r.redirect(s, definition)
 }
 
 // keepPlace keeps a delivery that is under way where it is, although the default integration changed meanwhile.

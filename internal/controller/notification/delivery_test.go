@@ -80,9 +80,9 @@ func TestDelivery(t *testing.T) {
 		"channel archived":             {answers: []error{archived, archived}, after: 4 * time.Minute, want: "False/Rejected Stalled", contains: "archived", posts: 1, attempts: 1},
 		"channel archived, then not":   {answers: []error{archived}, after: 8 * time.Minute, want: "True/Sent", posts: 2, finds: 1, attempts: 2},
 		"content refused":              {answers: []error{refused, refused}, after: 19 * time.Minute, want: "False/Rejected Stalled", contains: "too long", posts: 1, attempts: 1},
-		"token revoked":                {answers: []error{revoked}, after: time.Hour, want: "False/IntegrationPaused Stalled", contains: "SlackIntegration a/slack: the token was revoked", posts: 1, attempts: 1},
-		"no channel of its own":        {integration: bot(webhook), with: to("#other"), after: time.Hour, want: "False/InvalidChannel Stalled", contains: "incoming webhook"},
-		"no such integration":          {with: func(n *v1alpha1.Notification) { n.Spec.IntegrationRef = &v1alpha1.IntegrationReference{Name: "other"} }, after: time.Hour, want: "False/IntegrationNotFound Stalled", contains: "other"},
+		"token revoked":                {answers: []error{revoked}, after: time.Hour, want: "False/IntegrationPaused Reconciling", contains: "SlackIntegration a/slack: the token was revoked", posts: 1, attempts: 1},
+		"no channel of its own":        {integration: bot(webhook), rule: ruleOf("rule", toOther), with: to("#other"), after: time.Hour, want: "False/InvalidChannel Stalled", contains: "incoming webhook"},
+		"no such integration":          {rule: ruleOf("rule", byOther), with: func(n *v1alpha1.Notification) { n.Spec.IntegrationRef = &v1alpha1.IntegrationReference{Name: "other"} }, after: time.Hour, want: "False/IntegrationNotFound Stalled", contains: "other"},
 		"event that cannot be decoded": {with: func(n *v1alpha1.Notification) { n.Spec.Event.Data = &runtime.RawExtension{Raw: []byte(`[1]`)} }, after: time.Hour, want: "False/Rejected Stalled"},
 		"unhealthy, by another":        {with: about(v1alpha1.EventIntegrationUnhealthy, "other"), after: time.Second, want: "True/Sent", posts: 1, finds: 1, attempts: 1},
 		"unhealthy, by itself":         {with: about(v1alpha1.EventIntegrationUnhealthy, "self"), after: time.Hour, want: "True/Muted", contains: "cannot announce that itself"},
@@ -294,7 +294,7 @@ func TestPausedIntegration(t *testing.T) {
 		"not checked yet": {nil, "", ""},
 		"suspended":       {suspended, "False/Suspended", "SlackIntegration a/slack: spec.suspend is true"},
 		"down":            {unavailable, "False/IntegrationPaused Reconciling", "SlackIntegration a/slack: Slack answered with status 502"},
-		"token revoked":   {revoked, "False/IntegrationPaused Stalled", "SlackIntegration a/slack: the token was revoked"},
+		"token revoked":   {revoked, "False/IntegrationPaused Reconciling", "SlackIntegration a/slack: the token was revoked"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -374,7 +374,9 @@ func TestIntegrationChanges(t *testing.T) {
 		w.answers(refused)
 		w.create(alert("refused", r))
 		w.settle()
-		w.create(alert("elsewhere", r, to("#other")))
+		other := ruleOf("other", toOther)
+		w.create(other)
+		w.create(alert("elsewhere", other, to("#other")))
 		w.settle()
 		w.wantOutcome("refused", "False/Rejected Stalled", "too long")
 		w.wantOutcome("elsewhere", "False/InvalidChannel Stalled", "")
@@ -395,16 +397,17 @@ func TestNamespaceThatIsNotAllowed(t *testing.T) {
 				From: v1alpha1.NamespacesFromSelector, Selector: &v1alpha1.LabelSelector{MatchLabels: map[string]v1alpha1.LabelValue{"team": "voice"}},
 			}
 		})
-		r := ruleOf("rule")
+		shared := &v1alpha1.IntegrationReference{Namespace: "shared", Name: "slack"}
+		r := ruleOf("rule", func(r *v1alpha1.NotificationRule) { r.Spec.IntegrationRef = shared })
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "a"}}
 		if err := w.client.Create(t.Context(), ns); err != nil {
 			t.Fatal(err)
 		}
 		w.create(i, r)
 		w.connect(i, limits)
-		w.create(alert("n", r, func(n *v1alpha1.Notification) {
-			n.Spec.IntegrationRef = &v1alpha1.IntegrationReference{Namespace: "shared", Name: "slack"}
-		}))
+		w.create(alert("n", r, func(n *v1alpha1.Notification) { n.Spec.IntegrationRef = shared }))
+		w.run(time.Second)
+		w.wantOutcome("n", "False/IntegrationNotAllowed Reconciling", "")
 		w.run(time.Minute)
 		w.wantOutcome("n", "False/IntegrationNotAllowed Stalled", "")
 		ns.Labels = map[string]string{"team": "voice"}

@@ -53,6 +53,9 @@ func (r *Reconciler) followDigest(s *scope, d *v1alpha1.Notification) *kit.Outco
 		if s.before.Status.Digest == "" { // the digest's name is written together with its outcome
 			n.Status.Digest = ""
 		}
+		if c != nil && condition.Get(n, v1alpha1.ConditionDelivered) != nil { // what it says of the group is over
+			return &kit.Outcome{Reason: c.Reason, Message: fmt.Sprintf("In digest %s: %s", d.Name, c.Message)}
+		}
 		return kit.Waiting()
 	case c.Status != metav1.ConditionTrue:
 		return &kit.Outcome{Progress: condition.Stalled, Reason: c.Reason, Message: fmt.Sprintf("In digest %s: %s", d.Name, c.Message)}
@@ -90,6 +93,9 @@ func (r *Reconciler) holdForDigest(ctx context.Context, s *scope) (o *kit.Outcom
 		waiting = kit.PausedOutcome(v1alpha1.KindSlackIntegration, integration.String(), f)
 	}
 	if !r.groups.Add(key, s.key(), due) {
+		if waiting.KeepStatus && grouped {
+			waiting = s.waitForGroup(due)
+		}
 		return waiting, true
 	}
 	if lane.PriorityBacklog() > 0 || grouped && lane.Backlog() >= capacity {
@@ -102,6 +108,19 @@ func (r *Reconciler) holdForDigest(ctx context.Context, s *scope) (o *kit.Outcom
 		return kit.Retry(err), true
 	}
 	return kit.Waiting(), !alone
+}
+
+// groupStatusDelay is how long a Notification waits for its group before its status says so.
+const groupStatusDelay = 10 * time.Second
+
+// waitForGroup returns the outcome of a Notification that waits for others of its group.
+func (s *scope) waitForGroup(due time.Time) *kit.Outcome {
+	if from := s.notification.CreationTimestamp.Add(groupStatusDelay); s.now.Before(from) {
+		s.next = kit.Sooner(s.next, kit.Until(from, s.now))
+		return kit.Waiting()
+	}
+	return &kit.Outcome{Reason: v1alpha1.ReasonPending, Message: fmt.Sprintf(
+		"Waits until %s for other notifications of its group", due.UTC().Format(time.RFC3339))}
 }
 
 // groupOf returns the group in which a Notification waits, until when, and whether its rule asks for it.
@@ -251,8 +270,8 @@ func newDigest(members []*v1alpha1.Notification) *v1alpha1.Notification {
 	sum := hex.EncodeToString(hash.Sum(nil)[:10])
 	d.Name = "digest-" + sum
 	d.Spec.Rule = first.Spec.Rule
-	d.Spec.IntegrationRef = first.Spec.IntegrationRef
-	d.Spec.Channel = first.Spec.Channel
+	d.Spec.IntegrationRef = first.Place().IntegrationRef
+	d.Spec.Channel = first.Place().Channel
 	d.Spec.Event = v1alpha1.NotificationEvent{
 		ID: v1alpha1.EventID("digest." + sum), Type: newest.Spec.Event.Type, Time: newest.Spec.Event.Time, Severity: worst,
 	}

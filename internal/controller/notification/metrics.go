@@ -70,6 +70,9 @@ func (r *Reconciler) measure(s *scope) {
 	}
 	result := resultOf(is)
 	if result == "Failed" {
+		if r.RecordFailure != nil {
+			r.RecordFailure(s.notification, is.Message)
+		}
 		_, counted := failures.Get(s.notification.UID)
 		failures.Add(s.notification.UID, nil)
 		if counted || was != nil && resultOf(was) == result {

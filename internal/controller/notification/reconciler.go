@@ -56,6 +56,8 @@ type Reconciler struct {
 	Expiry, Retention time.Duration
 	// RecordDelivery is called when a rule's Notification reached Slack, or will not; it may be nil.
 	RecordDelivery func(n *v1alpha1.Notification, reached bool)
+	// RecordFailure is called each time a rule's Notification turns out not to be delivered; it may be nil.
+	RecordFailure func(n *v1alpha1.Notification, message string)
 	// DashboardURL is where people find more; empty when there is no dashboard.
 	DashboardURL string
 
@@ -118,7 +120,7 @@ func (r *Reconciler) finish(ctx context.Context, s *scope, o *kit.Outcome) (ctrl
 		return kit.RequeueBehindNew(s.next), o.Err
 	default:
 		condition.False(n, v1alpha1.ConditionDelivered, o.Reason, o.Message)
-		condition.NotReady(n, o.Progress, o.Reason, o.Message)
+		s.next = kit.Sooner(s.next, o.Summarise(n, s.now))
 	}
 	result, err := kit.StatusWriter{Client: r.Client, Recorder: r.Recorder}.
 		Write(ctx, s.before, n, kit.RequeueBehindNew(s.next), func() { r.measure(s) })
@@ -142,6 +144,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Optio
 		For(&v1alpha1.Notification{}).
 		Watches(&v1alpha1.SlackIntegration{}, handler.EnqueueRequestsFromMapFunc(r.enqueueUndelivered),
 			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, authenticated()), kit.AfterStart())).
+		Watches(&v1alpha1.NotificationRule{}, handler.EnqueueRequestsFromMapFunc(r.enqueueUndeliverable),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{}, kit.AfterStart())).
 		Watches(&v1alpha1.Notification{}, kit.HandleBehindNew(handler.EnqueueRequestsFromMapFunc(membersOf)),
 			builder.WithPredicates(predicate.Funcs{
 				CreateFunc: func(e event.CreateEvent) bool { return isDigest(e.Object) && !e.IsInInitialList },

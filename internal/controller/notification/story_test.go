@@ -230,14 +230,6 @@ func TestStoryGoesOn(t *testing.T) {
 			s.answers(archived)
 			s.created()
 		}, 0, "ticketed"},
-		"to a channel that a webhook cannot reach": {func(s *story) {
-			s.create(s.notification("elsewhere", s.rule, event.DefectCreated(s.defect)))
-			n := s.get("elsewhere")
-			n.Spec.IntegrationRef = &v1alpha1.IntegrationReference{Name: "none"}
-			if err := s.client.Update(t.Context(), n); err != nil {
-				t.Fatal(err)
-			}
-		}, 0, "ticketed"},
 		"expired": {func(s *story) {
 			s.Slack.Get(client.ObjectKeyFromObject(s.integration)).Pause(unavailable)
 			s.created()
@@ -339,7 +331,7 @@ func TestEditThatFails(t *testing.T) {
 		"refused":                 {refused, 0, 1, []string{"created", "ticketed in 1"}, "True/Sent"},
 		"not supported":           {chat.ErrUnsupported, 0, 1, []string{"created", "ticketed in 1"}, "True/Sent"},
 		"rate limited":            {everyMinute, 5*time.Minute + time.Second, 6, []string{"created"}, "False/RateLimited Reconciling"},
-		"the token was revoked":   {revoked, time.Minute, 1, []string{"created"}, "False/IntegrationPaused Stalled"},
+		"the token was revoked":   {revoked, time.Minute, 1, []string{"created"}, "False/IntegrationPaused Reconciling"},
 		"gone":                    {gone, 0, 1, []string{"created", "ticketed"}, "True/Sent"},
 		"not there, for a reason": {fmt.Errorf("editing: %w", gone), 0, 1, []string{"created", "ticketed"}, "True/Sent"},
 	} {

@@ -345,6 +345,9 @@ func change[T client.Object](w *world, o T, change func(T)) {
 	if _, ok := any(o).(*v1alpha1.SlackIntegration); ok {
 		w.enqueueAll(w.enqueueUndelivered(w.t.Context(), o))
 	}
+	if _, ok := any(o).(*v1alpha1.NotificationRule); ok {
+		w.enqueueAll(w.enqueueUndeliverable(w.t.Context(), o))
+	}
 	w.changed(o)
 }
 
@@ -503,7 +506,8 @@ func (w *world) wantOutcome(name, want, contains string) {
 	if got != want || !strings.Contains(message, contains) {
 		w.t.Errorf("%s is %q: %q, want %q: %q", name, got, message, want, contains)
 	}
-	if isReady := condition.Is(w.get(name), v1alpha1.ConditionReady, "True", ""); isReady != strings.HasPrefix(want, "True") {
+	wantReady := strings.HasPrefix(want, "True") || want == "False/Suspended"
+	if isReady := condition.Is(w.get(name), v1alpha1.ConditionReady, "True", ""); isReady != wantReady {
 		w.t.Errorf("%s is %q, and is Ready: %v", name, got, isReady)
 	}
 }
@@ -585,6 +589,14 @@ func ruleOf(name string, with ...func(*v1alpha1.NotificationRule)) *v1alpha1.Not
 // muted mutes a rule until noon.
 func muted(r *v1alpha1.NotificationRule) {
 	r.Spec.MuteWindows = []v1alpha1.MuteWindow{{Start: "00:00", End: "12:00"}}
+}
+
+// toOther sends to another channel.
+func toOther(r *v1alpha1.NotificationRule) { r.Spec.Channel = "#other" }
+
+// byOther sends with another integration.
+func byOther(r *v1alpha1.NotificationRule) {
+	r.Spec.IntegrationRef = &v1alpha1.IntegrationReference{Name: "other"}
 }
 
 // mentioning makes a rule mention users.

@@ -3,6 +3,7 @@
 package notificationrule
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	kevent "sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -59,41 +61,89 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	if n.Status.ObservedGeneration != n.Generation {
 		n.Status.LastError = nil // it was about the former spec
+		n.Status.LastFailure = nil
 	}
 	if !since.IsZero() {
 		n.Status.Since = &metav1.Time{Time: since}
 	}
 	counted := r.Stats.take(req.NamespacedName)
 	counted.addTo(n)
-	resolved := r.summarise(ctx, n)
+	next, err := r.summarise(ctx, n)
 
 	written := false
-	result, err := kit.StatusWriter{Client: r.Client, Recorder: r.Recorder}.
-		Write(ctx, before, n, ctrl.Result{RequeueAfter: resolved.RequeueAfter()}, func() { written = true })
+	result, writeErr := kit.StatusWriter{Client: r.Client, Recorder: r.Recorder}.
+		Write(ctx, before, n, ctrl.Result{RequeueAfter: next}, func() { written = true })
 	if !written {
 		r.Stats.putBack(req.NamespacedName, counted)
 	}
-	if resolved != nil && resolved.Err != nil {
-		return ctrl.Result{}, resolved.Err
+	if err != nil {
+		return ctrl.Result{}, err
 	}
-	return result, err
+	return result, writeErr
 }
 
-// summarise sets all conditions, and returns the outcome of resolving the rule's references.
-func (r *Reconciler) summarise(ctx context.Context, n *v1alpha1.NotificationRule) *kit.Outcome {
+// summarise sets all conditions, and returns when to do so again; 0 for never. The error is one of the API server.
+func (r *Reconciler) summarise(ctx context.Context, n *v1alpha1.NotificationRule) (next time.Duration, err error) {
 	accepted := r.accept(n)
-	resolved := r.resolve(ctx, n)
-	switch {
-	case accepted != nil:
-		condition.NotReady(n, accepted.Progress, accepted.Reason, accepted.Message)
-	case resolved != nil:
-		condition.NotReady(n, resolved.Progress, resolved.Reason, resolved.Message)
-	case n.Spec.Suspend:
-		condition.NotReady(n, condition.Resting, v1alpha1.ReasonSuspended, "spec.suspend is true: no event matches until it is false")
-	default:
-		condition.Ready(n, v1alpha1.ReasonReady, "Notifications are sent for events that match")
+	integration, resolved := r.resolve(ctx, n)
+	outcomes := []*kit.Outcome{accepted}
+	if n.Spec.Suspend {
+		outcomes = append(outcomes, &kit.Outcome{Progress: condition.Suspended, Reason: v1alpha1.ReasonSuspended,
+			Message: "spec.suspend is true: no event matches until it is false"})
 	}
-	return resolved
+	outcomes = append(outcomes, resolved)
+	if resolved == nil {
+		outcomes = append(outcomes, outcomeOfIntegration(integration), evaluationOutcome(n), deliveryOutcome(n))
+	} else if resolved.Err != nil {
+		err = resolved.Err
+	}
+	for _, o := range outcomes {
+		if o != nil {
+			return kit.Sooner(resolved.RequeueAfter(), o.Summarise(n, r.Stats.clock.Now())), err
+		}
+	}
+	condition.Ready(n, v1alpha1.ReasonReady, "Notifications are sent for events that match")
+	return 0, nil
+}
+
+// outcomeOfIntegration returns why a rule's integration does not deliver; nil when it does.
+func outcomeOfIntegration(i *v1alpha1.SlackIntegration) *kit.Outcome {
+	name := client.ObjectKeyFromObject(i)
+	ready := condition.Get(i, v1alpha1.ConditionReady)
+	switch {
+	case ready == nil:
+		return &kit.Outcome{Reason: v1alpha1.ReasonProgressing, Message: fmt.Sprintf("SlackIntegration %s is being checked", name)}
+	case ready.Reason == v1alpha1.ReasonSuspended:
+		return &kit.Outcome{Progress: condition.Suspended, Reason: v1alpha1.ReasonSuspended,
+			Message: fmt.Sprintf("SlackIntegration %s: %s", name, ready.Message)}
+	case ready.Status == metav1.ConditionTrue:
+		return nil
+	}
+	o := &kit.Outcome{Reason: v1alpha1.ReasonIntegrationPaused, Message: fmt.Sprintf("SlackIntegration %s: %s", name, ready.Message)}
+	if condition.Get(i, v1alpha1.ConditionStalled) != nil {
+		o.Progress = condition.Stalled
+	}
+	return o
+}
+
+// evaluationOutcome returns that spec.when could not be evaluated, unless an event has matched since.
+func evaluationOutcome(n *v1alpha1.NotificationRule) *kit.Outcome {
+	e := n.Status.LastError
+	if e == nil || n.Status.LastMatchTime != nil && !n.Status.LastMatchTime.Before(&e.Time) {
+		return nil
+	}
+	return &kit.Outcome{Progress: condition.Stalled, Reason: v1alpha1.ReasonEvaluationFailed, Message: fmt.Sprintf(
+		"spec.when could not be evaluated for a %s event at %s: %s", e.EventType, e.Time.UTC().Format(time.RFC3339), e.Message)}
+}
+
+// deliveryOutcome returns that the last notification was not delivered.
+func deliveryOutcome(n *v1alpha1.NotificationRule) *kit.Outcome {
+	f := n.Status.LastFailure
+	if f == nil {
+		return nil
+	}
+	return &kit.Outcome{Progress: condition.Stalled, Reason: v1alpha1.ReasonNotDelivered, Message: fmt.Sprintf(
+		"Notification %s was not delivered: %s", f.Notification, f.Message)}
 }
 
 // accept compiles the rule and sets Accepted and the preview.
@@ -115,38 +165,74 @@ func (r *Reconciler) accept(n *v1alpha1.NotificationRule) *kit.Outcome {
 	return nil
 }
 
-// resolve finds the rule's integration and sets ResolvedRefs.
-func (r *Reconciler) resolve(ctx context.Context, n *v1alpha1.NotificationRule) *kit.Outcome {
+// resolve returns the rule's integration, or the outcome of not finding it, and sets ResolvedRefs.
+func (r *Reconciler) resolve(ctx context.Context, n *v1alpha1.NotificationRule) (*v1alpha1.SlackIntegration, *kit.Outcome) {
 	i, err := connection.ResolveSlack(ctx, r.Client, n.Namespace, n.Spec.IntegrationRef)
 	if err == nil {
 		_, err = connection.ChannelFor(i, n.Spec.Channel)
 	}
 	if o := kit.OutcomeOf(err); o != nil {
 		condition.False(n, v1alpha1.ConditionResolvedRefs, o.Reason, o.Message)
-		return o
+		return nil, o
 	}
 	condition.True(n, v1alpha1.ConditionResolvedRefs, v1alpha1.ReasonResolvedRefs,
 		fmt.Sprintf("Notifications go through SlackIntegration %s", client.ObjectKeyFromObject(i)))
-	return nil
+	return i, nil
 }
 
 // SetupWithManager registers the reconciler.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
-	allRules := func(ctx context.Context, o client.Object) []reconcile.Request {
-		list := &v1alpha1.NotificationRuleList{}
-		if err := r.Client.List(ctx, list); err != nil {
-			ctrl.LoggerFrom(ctx).
-				Error(err, "Listing the rules that may use a SlackIntegration", "SlackIntegration", client.ObjectKeyFromObject(o))
-			return nil
-		}
-		return kit.Requests(kit.Pointers(list.Items))
-	}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.NotificationRule{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.SlackIntegration{}, handler.EnqueueRequestsFromMapFunc(allRules),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.SlackIntegration{}, handler.EnqueueRequestsFromMapFunc(r.enqueueUsers),
+			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, readyChanged()), kit.AfterStart())).
 		Watches(&v1alpha1.Notification{}, r.observeNotifications()).
 		WatchesRawSource(r.Stats.enqueuer.Source()).
 		WithOptions(options).
 		Complete(r)
+}
+
+// enqueueUsers enqueues the rules that may use a SlackIntegration.
+func (r *Reconciler) enqueueUsers(ctx context.Context, o client.Object) []reconcile.Request {
+	list := &v1alpha1.NotificationRuleList{}
+	if err := r.Client.List(ctx, list); err != nil {
+		ctrl.LoggerFrom(ctx).
+			Error(err, "Listing the rules that may use a SlackIntegration", "SlackIntegration", client.ObjectKeyFromObject(o))
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range list.Items {
+		n := &list.Items[i]
+		if ref := n.Spec.IntegrationRef; ref == nil && n.Namespace == o.GetNamespace() ||
+			ref != nil && ref.Name == o.GetName() && cmp.Or(ref.Namespace, n.Namespace) == o.GetNamespace() {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(n)})
+		}
+	}
+	return out
+}
+
+// readyChanged lets an update pass by which an integration's Ready or Stalled condition changes.
+func readyChanged() predicate.Predicate {
+	type state struct {
+		status          metav1.ConditionStatus
+		reason, message string
+		stalled         bool
+	}
+	of := func(o client.Object) (out state) {
+		i := o.(*v1alpha1.SlackIntegration)
+		if c := condition.Get(i, v1alpha1.ConditionReady); c != nil {
+			out = state{status: c.Status, reason: c.Reason}
+			if c.Status != metav1.ConditionTrue { // the message of one that works concerns no rule
+				out.message = c.Message
+			}
+		}
+		out.stalled = condition.Get(i, v1alpha1.ConditionStalled) != nil
+		return out
+	}
+	return predicate.Funcs{
+		CreateFunc:  func(kevent.CreateEvent) bool { return false },
+		UpdateFunc:  func(e kevent.UpdateEvent) bool { return of(e.ObjectOld) != of(e.ObjectNew) },
+		DeleteFunc:  func(kevent.DeleteEvent) bool { return false },
+		GenericFunc: func(kevent.GenericEvent) bool { return false },
+	}
 }

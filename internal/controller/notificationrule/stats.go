@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
@@ -52,6 +53,10 @@ type counts struct {
 	lastError  *v1alpha1.RuleError
 	generation int64
 	cancelled  []v1alpha1.EventID
+	// failure is the last notification that was not delivered; cleared and removed say that a former one is over.
+	failure *v1alpha1.RuleFailure
+	cleared bool
+	removed []string
 }
 
 // RecordEvalError records an event for which a rule could not be evaluated. A replica that does not lead keeps it
@@ -66,9 +71,21 @@ func (s *Stats) RecordEvalError(r *v1alpha1.NotificationRule, e *event.Event, at
 func (s *Stats) RecordDelivery(n *v1alpha1.Notification, reached bool) {
 	c := &counts{failed: 1}
 	if reached {
-		c = &counts{sent: 1}
+		c = &counts{sent: 1, cleared: true}
 	}
 	s.add(ruleOf(n), c)
+}
+
+// RecordFailure records why a rule's Notification was not delivered.
+func (s *Stats) RecordFailure(n *v1alpha1.Notification, message string) {
+	s.add(ruleOf(n), &counts{failure: &v1alpha1.RuleFailure{
+		Time: metav1.NewTime(s.clock.Now()), Notification: n.Name, Message: text.Truncate(message, 1024),
+	}})
+}
+
+// recordRemoved records that a Notification is gone: that it was not delivered does not matter any more.
+func (s *Stats) recordRemoved(n *v1alpha1.Notification) {
+	s.add(ruleOf(n), &counts{removed: []string{n.Name}})
 }
 
 // recordMatch records that a rule matched the event of a Notification.
@@ -118,11 +135,18 @@ func (s *Stats) putBack(rule types.NamespacedName, c *counts) {
 	if c.isEmpty() {
 		return
 	}
+	s.mu.Lock()
+	newer := s.counts[rule]
+	delete(s.counts, rule)
+	s.mu.Unlock()
+	if newer != nil {
+		c.merge(newer)
+	}
 	s.add(rule, c)
 }
 
 func (c *counts) isEmpty() bool {
-	return c.matched+c.sent+c.failed+c.errors == 0 && len(c.cancelled) == 0
+	return c.matched+c.sent+c.failed+c.errors == 0 && len(c.cancelled) == 0 && c.failure == nil && !c.cleared && len(c.removed) == 0
 }
 
 func (c *counts) merge(more *counts) {
@@ -138,6 +162,15 @@ func (c *counts) merge(more *counts) {
 		c.lastMatch = more.lastMatch
 	}
 	c.cancelled = appendNew(c.cancelled, more.cancelled)
+	if more.failure != nil || more.cleared {
+		c.failure = more.failure
+		c.cleared = more.failure == nil
+	}
+	if c.failure != nil && slices.Contains(more.removed, c.failure.Notification) {
+		c.failure = nil
+		c.cleared = true
+	}
+	c.removed = append(c.removed, more.removed...)
 }
 
 // addTo adds the counts to a rule's status.
@@ -153,6 +186,12 @@ func (c *counts) addTo(n *v1alpha1.NotificationRule) {
 	s.CalledOff = appendNew(s.CalledOff, c.cancelled)
 	if c.lastError != nil && c.generation == n.Generation { // else the error may be fixed
 		s.LastError = c.lastError
+	}
+	switch {
+	case c.failure != nil:
+		s.LastFailure = c.failure
+	case c.cleared, s.LastFailure != nil && slices.Contains(c.removed, s.LastFailure.Notification):
+		s.LastFailure = nil
 	}
 }
 
@@ -177,8 +216,15 @@ func (r *Reconciler) observeNotifications() handler.EventHandler {
 			}
 		},
 		DeleteFunc: func(_ context.Context, e kevent.DeleteEvent, _ workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-			if n, ok := e.Object.(*v1alpha1.Notification); ok && r.Outbox.MayRecur(n) {
+			n, ok := e.Object.(*v1alpha1.Notification)
+			if !ok {
+				return
+			}
+			if r.Outbox.MayRecur(n) {
 				r.Stats.recordCancelled(n)
+			}
+			if condition.Get(n, v1alpha1.ConditionStalled) != nil {
+				r.Stats.recordRemoved(n)
 			}
 		},
 	}

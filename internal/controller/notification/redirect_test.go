@@ -1,0 +1,72 @@
+package notification
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+)
+
+// TestRedirect checks that a message that was refused is sent where its rule says since, once, and that no other
+// message changes its place.
+func TestRedirect(t *testing.T) {
+	for name, c := range map[string]struct {
+		refuse   error // of the first place
+		from     func(*v1alpha1.NotificationRule)
+		to       func(*v1alpha1.NotificationRule)
+		before   string
+		after    string
+		channels []string // of the posts
+	}{
+		"the channel was wrong": {archived, nil, toOther, "False/Rejected Stalled", "True/Sent", []string{"#alerts", "#other"}},
+		"the integration was wrong": {nil, byOther, func(r *v1alpha1.NotificationRule) { r.Spec.IntegrationRef = nil },
+			"False/IntegrationNotFound Stalled", "True/Sent", []string{"#alerts"}},
+		"another field changed":   {archived, nil, muted, "False/Rejected Stalled", "True/Muted", []string{"#alerts"}},
+		"it may have been posted": {lost, nil, toOther, "False/Retrying Reconciling", "True/Sent", []string{"#alerts"}},
+		"it waits":                {wait90, nil, toOther, "False/RateLimited Reconciling", "True/Sent", []string{"#alerts", "#alerts"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				i := bot()
+				r := ruleOf("rule")
+				if c.from != nil {
+					c.from(r)
+				}
+				w.create(i, r)
+				w.connect(i, limits)
+				var channels []string
+				w.slack.OnPost(func(m chat.Message) error {
+					channels = append(channels, m.Channel)
+					if c.refuse == nil || len(channels) > 1 {
+						return nil
+					}
+					if errors.Is(c.refuse, lost) {
+						w.slack.Keep(m)
+					}
+					return c.refuse
+				})
+				w.create(alert("n", r, func(n *v1alpha1.Notification) {
+					n.Spec.IntegrationRef = r.Spec.IntegrationRef
+					n.Spec.Channel = r.Spec.Channel
+				}))
+				w.settle()
+				if c.from != nil {
+					w.run(61 * time.Second)
+				}
+				w.wantOutcome("n", c.before, "")
+				change(w, r, c.to)
+				w.run(2 * time.Minute)
+				w.wantOutcome("n", c.after, "")
+				if !slices.Equal(channels, c.channels) {
+					w.t.Errorf("posted to %q, want %q", channels, c.channels)
+				}
+				w.restart()
+				w.run(time.Hour)
+				w.wantOutcome("n", c.after, "")
+			})
+		})
+	}
+}
