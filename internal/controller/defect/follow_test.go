@@ -30,6 +30,9 @@ const (
 	newSite = "https://new.example.com"
 )
 
+// jiraName is the name of the integration of a follower.
+var jiraName = types.NamespacedName{Namespace: "a", Name: "jira"}
+
 // follower is a Reconciler of one Defect with a ticket, VOICE-1 at oldSite, whose JiraIntegration a/jira leads to a fake.
 // It runs in a bubble of synctest.
 type follower struct {
@@ -86,35 +89,98 @@ func newFollowing(
 	c := builder.Build()
 	ignore := func(types.NamespacedName) {}
 	pool := connection.NewJiraPool(connection.Options{Clock: clock.RealClock{}, EnqueueItem: ignore, EnqueueIntegration: ignore})
-	tracker, err := jira.Dial(ticket.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn := pool.Get(client.ObjectKeyFromObject(integration))
-	conn.Connect(connection.JiraClient{Tracker: tracker}, "v1", connection.Limits{Concurrency: 4})
-	conn.Resume()
-	return &Reconciler{
+	r := &Reconciler{
 		Client: c, Clock: clock.RealClock{}, PendingUpdates: &kit.PendingUpdates{}, KnownTickets: &kit.KnownTickets{}, Jira: pool,
 		LeaderSince: func() leadership.Start { return leadership.Start{} },
 		Outbox:      &outbox.Outbox{Client: c, Live: c, Clock: clock.RealClock{}, MaxEventAge: 24 * time.Hour},
 	}
+	connect(t, r, jira, integration)
+	return r
+}
+
+// connect connects an integration to a fake, as its reconciler does when a probe succeeds.
+func connect(t *testing.T, r *Reconciler, jira *tickettest.Fake, i *v1alpha1.JiraIntegration) {
+	t.Helper()
+	tracker, err := jira.Dial(ticket.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := r.Jira.Get(client.ObjectKeyFromObject(i))
+	conn.Connect(connection.JiraClient{Tracker: tracker}, "v1", connection.Limits{Concurrency: 4})
+	conn.Resume()
 }
 
 // settle reconciles until nothing more is done at once, and returns the last result.
 func (f *follower) settle() (last ctrl.Result) {
 	f.t.Helper()
 	for range 8 {
-		result, err := f.Reconcile(f.t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(f.defect)})
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		last = result
+		last = f.reconcile()
 		synctest.Wait()
 	}
+	f.read()
+	return last
+}
+
+// reconcile reconciles the Defect once.
+func (f *follower) reconcile() ctrl.Result {
+	f.t.Helper()
+	result, err := f.Reconcile(f.t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(f.defect)})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return result
+}
+
+// read reads the Defect as it is stored.
+func (f *follower) read() {
+	f.t.Helper()
 	if err := f.Client.Get(f.t.Context(), client.ObjectKeyFromObject(f.defect), f.defect); err != nil {
 		f.t.Fatal(err)
 	}
-	return last
+}
+
+// edit changes the metadata and spec of the Defect, as a user does.
+func (f *follower) edit(change func(*v1alpha1.Defect)) {
+	f.t.Helper()
+	f.read()
+	change(f.defect)
+	f.defect.Generation++
+	if err := f.Client.Update(f.t.Context(), f.defect); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *follower) create(objects ...client.Object) {
+	f.t.Helper()
+	for _, o := range objects {
+		if err := f.Client.Create(f.t.Context(), o); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+// integration returns the integration a/jira as it is stored.
+func (f *follower) integration() *v1alpha1.JiraIntegration {
+	f.t.Helper()
+	i := &v1alpha1.JiraIntegration{}
+	if err := f.Client.Get(f.t.Context(), jiraName, i); err != nil {
+		f.t.Fatal(err)
+	}
+	return i
+}
+
+// conn returns the connection of the integration a/jira.
+func (f *follower) conn() *connection.Connection[connection.JiraClient, ticket.Ticket] {
+	return f.Jira.Get(jiraName)
+}
+
+// wantCondition checks a condition's status and reason, such as True/Filed, and what its message contains.
+func (f *follower) wantCondition(conditionType, want, contains string) {
+	f.t.Helper()
+	c := condition.Get(f.defect, conditionType)
+	if c == nil || string(c.Status)+"/"+c.Reason != want || !strings.Contains(c.Message, contains) {
+		f.t.Errorf("%s is %+v, want %s with %q", conditionType, c, want, contains)
+	}
 }
 
 // wantSynced checks the Synced condition's reason and what its message contains.

@@ -31,7 +31,7 @@ func TestTicketThatJiraCannotStore(t *testing.T) {
 					}
 					return nil
 				})
-				f.changeTitle("😀")
+				f.edit(func(d *v1alpha1.Defect) { d.Spec.Title = "😀" })
 				lane := f.Jira.Get(client.ObjectKey{Namespace: "a", Name: "jira"}).Lane(createLane)
 				minutes := func(count int) {
 					for i := range count * 6 {
@@ -64,24 +64,12 @@ func TestTicketThatJiraCannotStore(t *testing.T) {
 				if n := f.jira.Creates(); n < 6 || n > 7 || condition.Get(f.defect, v1alpha1.ConditionStalled) == nil {
 					t.Errorf("%d calls in 55 minutes, conditions %+v", n, f.defect.Status.Conditions)
 				}
-				f.changeTitle("plain")
+				f.edit(func(d *v1alpha1.Defect) { d.Spec.Title = "plain" })
 				minutes(4) // the last call is in doubt, and Jira's search settles first
 				if f.defect.Status.Jira.Key == "" || condition.Get(f.defect, v1alpha1.ConditionStalled) != nil {
 					t.Errorf("status %+v, want a ticket", f.defect.Status)
 				}
 			})
 		})
-	}
-}
-
-func (f *follower) changeTitle(title string) {
-	f.t.Helper()
-	if err := f.Client.Get(f.t.Context(), client.ObjectKeyFromObject(f.defect), f.defect); err != nil {
-		f.t.Fatal(err)
-	}
-	f.defect.Spec.Title = title
-	f.defect.Generation++
-	if err := f.Client.Update(f.t.Context(), f.defect); err != nil {
-		f.t.Fatal(err)
 	}
 }
