@@ -3,7 +3,6 @@ package event
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -39,47 +38,16 @@ func RunFinished(job *batchv1.Job) (finished, ok bool, reason string, at time.Ti
 	return false, false, "", time.Time{}
 }
 
-// TerminationMessage returns the termination message that a run's Pods left: that of the last container to end among
-// those that left a result, or else among those that left any message. A sidecar may end later than the tests, and
-// its message may be the end of its log.
-func TerminationMessage(pods []corev1.Pod) string {
-	var last, lastResult *corev1.ContainerStateTerminated
-	for i := range pods {
-		for _, s := range slices.Concat(pods[i].Status.ContainerStatuses, pods[i].Status.InitContainerStatuses) {
-			t := s.State.Terminated
-			if t == nil || strings.TrimSpace(t.Message) == "" {
-				continue
-			}
-			last = later(last, t)
-			if r, err := ParseResult(t.Message); err == nil && r != (Result{}) { // a line of a log may be JSON too
-				lastResult = later(lastResult, t)
-			}
-		}
-	}
-	if last = cmp.Or(lastResult, last); last == nil {
-		return ""
-	}
-	return last.Message
-}
-
-// later returns the container that ended later. a may be nil, and wins a tie.
-func later(a, b *corev1.ContainerStateTerminated) *corev1.ContainerStateTerminated {
-	if a == nil || b.FinishedAt.After(a.FinishedAt.Time) {
-		return b
-	}
-	return a
-}
-
 // RunCompletedID returns the id of the event that a test run ended.
 func RunCompletedID(job *batchv1.Job) string { return string(job.UID) + ".completed" }
 
-// RunCompleted returns the event that a test run ended. The run's own result counts. Without one, or when it is
-// malformed, the Job's success does. previous is the result of the suite's run before, empty when there was none.
+// RunCompleted returns the event that a test run ended. A run failed if its Job or its result says so. malformed is what
+// could not be read of the result, nil when all could. previous is the result of the suite's run before, empty when there was none.
 func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) Event {
 	_, ok, reason, at := RunFinished(job)
 	suite := job.Labels[v1alpha1.SuiteLabel]
 	outcome := Passed
-	if !ok || r.Failed != nil && *r.Failed > 0 {
+	if !ok || r.IsFailed() {
 		outcome = Failed
 	}
 	e := Event{
@@ -129,6 +97,9 @@ func runTitle(suite, outcome string, r Result) string {
 		passed := *total
 		if r.Skipped != nil {
 			passed -= *r.Skipped
+		}
+		if r.Passed != nil && *r.Passed < passed { // the others are not accounted for
+			return fmt.Sprintf("%s: %d of %d passed", suite, *r.Passed, *total)
 		}
 		return fmt.Sprintf("%s: %d passed", suite, passed)
 	}

@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -15,51 +16,92 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
+// TestParseResult parses results as runs write them. Each case has what is read, and what the error says.
 func TestParseResult(t *testing.T) {
-	r, err := event.ParseResult(
-		`{"passed":117,"failed":3,"skipped":0,"total":120,"durationSeconds":81.5,"reportURL":"https://reports.example.com/1","new":{}}`)
-	if err != nil || *r.Passed != 117 || *r.Failed != 3 || *r.Skipped != 0 || *r.Total != 120 || *r.DurationSeconds != 81.5 ||
-		r.ReportURL != "https://reports.example.com/1" {
-		t.Errorf("%+v, %v", r, err)
+	path := func(n int) string {
+		return `{"failed":1,"reportURL":"http://a/` + strings.Repeat("x", n-len("http://a/")) + `"}`
 	}
-	r, err = event.ParseResult(`{"passed":null,"durationSeconds":null,"reportURL":null}`)
-	if err != nil || r != (event.Result{}) {
-		t.Errorf("%+v, %v", r, err)
+	for _, c := range []struct{ result, want, problem string }{
+		{`{"passed":117,"failed":3,"skipped":0,"total":120,"durationSeconds":81.5,"reportURL":"https://reports.example.com/1","new":{}}`,
+			"passed 117 failed 3 skipped 0 total 120 in 81.5 at https://reports.example.com/1", ""},
+		{`{"passed":null,"failed":0,"durationSeconds":null,"reportURL":null}`, "failed 0", ""},
+		{`{"passed":2147483647,"durationSeconds":1000000000}`, "passed 2147483647 in 1e+09", ""},
+		{`{"failed":0,"durationSeconds":0,"reportURL":""}`, "failed 0 in 0", ""},
+		{`{"failed":0}` + strings.Repeat(" ", 4084), "failed 0", ""},
+		{"\ufeff" + `{"failed":0}`, "failed 0", ""},
+		// Counts as texts, and with names in another case.
+		{`{"passed":"117","failed":" 3 ","durationSeconds":"81.5"}`, "passed 117 failed 3 in 81.5", ""},
+		{`{"Passed":10,"FAILED":2,"reportUrl":"https://r/1"}`, "passed 10 failed 2 at https://r/1", ""},
+		// One bad member does not throw the others away.
+		{`{"passed":117,"failed":3,"reportURL":"s3://bucket/report.html"}`, "passed 117 failed 3",
+			"reportURL of the result must be an http or https"},
+		{`{"passed":10,"failed":2,"reportURL":"/reports/1"}`, "passed 10 failed 2", "reportURL of the result"},
+		{`{"failed":1,"reportURL":"javascript:"}`, "failed 1", "reportURL of the result"},
+		{`{"failed":1,"reportURL":"https:///x"}`, "failed 1", "reportURL of the result"},
+		{`{"failed":1,"reportURL":"http://a/%zz"}`, "failed 1", "reportURL of the result"},
+		{`{"failed":1,"reportURL":1}`, "failed 1", "reportURL of the result"},
+		{path(1001), "failed 1", "reportURL of the result must be an http or https address of at most"},
+		{`{"passed":10,"failed":2,"durationSeconds":"1m"}`, "passed 10 failed 2",
+			`durationSeconds of the result must be a number of seconds, not "1m"`},
+		{`{"failed":0,"durationSeconds":-0.5}`, "failed 0", "durationSeconds of the result"},
+		{`{"failed":0,"durationSeconds":"NaN"}`, "failed 0", "durationSeconds of the result"},
+		{`{"failed":0,"durationSeconds":1000000000.5}`, "failed 0", "durationSeconds of the result"},
+		{`{"passed":"many","failed":2}`, "failed 2", `passed of the result must be a whole number from 0 on, not "many"`},
+		{`{"passed":1,"total":1.5}`, "passed 1", "total of the result must be"},
+		{`{"passed":1,"skipped":2147483648}`, "passed 1", "skipped of the result must be"},
+		// What says that something failed is never lost.
+		{`{"passed":1,"failed":"some"}`, "passed 1 says failed", "failed of the result must be"},
+		{`{"passed":1,"failed":-1}`, "passed 1 says failed", "failed of the result must be"},
+		{`{"status":"failed"}`, "says failed", "no count was found"},
+		{`{"Outcome":"ERROR","passed":3}`, "passed 3 says failed", ""},
+		{`{"success":false}`, "says failed", "no count was found"},
+		{`{"success":true}`, "", "no count was found"},
+		{`{"passed":false}`, "says failed", "passed of the result must be"},
+		// Other spellings are read, and named.
+		{`{"tests":120,"failures":3,"errors":1,"skipped":0}`, "failed 4 skipped 0 total 120",
+			"no count was found as failed: failures + errors was read instead"},
+		{`{"passed":3,"failed":0,"errors":["a"]}`, "passed 3 failed 0", ""},
+		// Lines of a log around the result.
+		{"done in 3 s\n" + `{"passed":117,"failed":3}`, "passed 117 failed 3", ""},
+		{`{"passed":1,"failed":0}` + "\n" + `{"passed":117,"failed":3}` + "\n" + `{"level":"info"}` + "\nbye\n", "passed 117 failed 3", ""},
+		{"FAIL", "", "not a JSON object"},
+		{"[]", "", "not a JSON object"},
+		{"{}", "", "no count was found"},
+		{`{"passed":`, "", "not a JSON object"},
+		{`{"level":"info"}`, "", "no count was found"},
+		{strings.Repeat("x", 4097), "", "the result has 4097 bytes, more than 4096"},
+	} {
+		r, err := event.ParseResult(c.result)
+		if got := describe(r); got != c.want {
+			t.Errorf("%.80s: got %q, want %q", c.result, got, c.want)
+		}
+		if (err == nil) != (c.problem == "") || err != nil && !strings.Contains(err.Error(), c.problem) {
+			t.Errorf("%.80s: error %v, want %q", c.result, err, c.problem)
+		}
 	}
 }
 
-func TestParseResultAtTheLimits(t *testing.T) {
-	path := func(n int) string { return `{"reportURL":"http://a/` + strings.Repeat("x", n-len("http://a/")) + `"}` }
-	for _, s := range []string{
-		`{"passed":2147483647,"durationSeconds":1000000000}`, `{"failed":0,"durationSeconds":0}`, path(1000), `{"reportURL":""}`,
-		"{}" + strings.Repeat(" ", 4094),
-	} {
-		if _, err := event.ParseResult(s); err != nil {
-			t.Errorf("%.60s: %v", s, err)
+// describe returns a result in words.
+func describe(r event.Result) string {
+	var out []string
+	for _, c := range []struct {
+		name string
+		n    *int64
+	}{{"passed", r.Passed}, {"failed", r.Failed}, {"skipped", r.Skipped}, {"total", r.Total}} {
+		if c.n != nil {
+			out = append(out, fmt.Sprintf("%s %d", c.name, *c.n))
 		}
 	}
-	for s, want := range map[string]string{
-		"FAIL":                             "not a JSON object",
-		"[]":                               "not a JSON object",
-		`{"passed":"many"}`:                `passed of the result must be a whole number from 0 on, not "many"`,
-		`{"failed":-1}`:                    "failed of the result must be",
-		`{"total":1.5}`:                    "total of the result must be",
-		`{"skipped":2147483648}`:           "skipped of the result must be",
-		`{"durationSeconds":"1m"}`:         `durationSeconds of the result must be a number of seconds, not "1m"`,
-		`{"durationSeconds":-0.5}`:         "durationSeconds of the result",
-		`{"durationSeconds":1000000000.5}`: "durationSeconds of the result",
-		`{"reportURL":"javascript:"}`:      "reportURL of the result must be an http or https address",
-		`{"reportURL":"https:///x"}`:       "reportURL of the result",
-		`{"reportURL":"ftp://a/x"}`:        "reportURL of the result",
-		`{"reportURL":"http://a/%zz"}`:     "reportURL of the result",
-		`{"reportURL":1}`:                  "reportURL of the result",
-		path(1001):                         "reportURL of the result",
-		strings.Repeat("x", 4097):          "the result has 4097 bytes, more than 4096",
-	} {
-		if _, err := event.ParseResult(s); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%.60s: %v, want %q", s, err, want)
-		}
+	if r.SaysFailed {
+		out = append(out, "says failed")
 	}
+	if r.DurationSeconds != nil {
+		out = append(out, fmt.Sprintf("in %g", *r.DurationSeconds))
+	}
+	if r.ReportURL != "" {
+		out = append(out, "at "+r.ReportURL)
+	}
+	return strings.Join(out, " ")
 }
 
 func TestResultAll(t *testing.T) {
@@ -127,6 +169,9 @@ func TestRunCompleted(t *testing.T) {
 			"title": "booking: 12 passed", "result": "Passed", "total": 12.0}},
 		"one failed, though the Job succeeded": {complete, `{"passed":10,"failed":1}`, nil, map[string]any{
 			"title": "booking: 1 of 11 failed", "result": "Failed", "passed": 10.0, "failed": 1.0, "total": 11.0}},
+		"unreadable, and says failed": {complete, `{"status":"failed"}`, nil, map[string]any{"title": "booking: failed", "result": "Failed"}},
+		"some are not accounted for": {complete, `{"passed":8,"total":10}`, nil, map[string]any{
+			"title": "booking: 8 of 10 passed", "result": "Passed", "passed": 8.0, "total": 10.0}},
 		"the Job failed": {failed, `{}`, nil, map[string]any{
 			"title": "booking: failed", "result": "Failed", "reason": "DeadlineExceeded"}},
 		"the Job failed, though no test did": {failed, `{"passed":3,"failed":0}`, nil, map[string]any{
@@ -139,10 +184,7 @@ func TestRunCompleted(t *testing.T) {
 		"never started": {neverStarted, `{}`, nil, map[string]any{"title": "booking: failed", "result": "Failed", "durationSeconds": nil}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			result, err := event.ParseResult(c.result)
-			if err != nil {
-				t.Fatal(err)
-			}
+			result, _ := event.ParseResult(c.result)
 			e := event.RunCompleted(c.job, result, c.malformed, "Passed")
 			severity := map[string]v1alpha1.Severity{"Failed": v1alpha1.SeverityHigh}[e.Text("result")]
 			if e.ID != "j1.completed" || e.Type != v1alpha1.EventTestRunCompleted || !e.Time.Equal(now) || e.Severity != severity ||
@@ -182,36 +224,67 @@ func TestRunFinished(t *testing.T) {
 	}
 }
 
-func TestTerminationMessage(t *testing.T) {
-	pod := func(message string, ended time.Time) corev1.Pod {
-		return corev1.Pod{Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{
-			{State: corev1.ContainerState{
-				Terminated: &corev1.ContainerStateTerminated{Message: message, FinishedAt: metav1.NewTime(ended)},
-			}},
-			{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}},
-		}}}
-	}
-	initialized := pod(`{"passed":1}`, now)
-	initialized.Status.InitContainerStatuses = initialized.Status.ContainerStatuses
-	initialized.Status.ContainerStatuses = nil
+// TestReportOf sums up what the Pods of a run left.
+func TestReportOf(t *testing.T) {
 	const result = `{"passed":1}`
+	left := func(message string, ended time.Duration) corev1.ContainerStatus {
+		return corev1.ContainerStatus{State: corev1.ContainerState{
+			Terminated: &corev1.ContainerStateTerminated{Message: message, FinishedAt: metav1.NewTime(now.Add(ended))},
+		}}
+	}
+	pod := func(phase corev1.PodPhase, index string, containers ...corev1.ContainerStatus) corev1.Pod {
+		p := corev1.Pod{Status: corev1.PodStatus{Phase: phase, ContainerStatuses: append(containers,
+			corev1.ContainerStatus{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}})}}
+		if index != "" {
+			p.Annotations = map[string]string{batchv1.JobCompletionIndexAnnotation: index}
+		}
+		return p
+	}
+	const ok, failed = corev1.PodSucceeded, corev1.PodFailed
+	initialized := corev1.Pod{Status: corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{left(result, 0)}}}
+	annotated := job(batchv1.JobComplete, "")
+	annotated.Annotations = map[string]string{v1alpha1.ResultsAnnotation: `{"failed":7}`}
 	for name, c := range map[string]struct {
-		pods []corev1.Pod
-		want string
+		job           *batchv1.Job
+		pods          []corev1.Pod
+		want, problem string
 	}{
-		"no Pods":                        {nil, ""},
-		"nothing left":                   {[]corev1.Pod{pod("", now), {}}, ""},
-		"the last message":               {[]corev1.Pod{pod("a", now), pod("b", now.Add(time.Minute)), pod(" ", now.Add(time.Hour)), {}}, "b"},
-		"the last message, Pods swapped": {[]corev1.Pod{pod("b", now.Add(time.Minute)), pod("a", now)}, "b"},
-		"at the same time":               {[]corev1.Pod{pod("a", now), pod("b", now)}, "a"},
-		"a sidecar that ends later":      {[]corev1.Pod{pod(result, now), pod("shutting down", now.Add(time.Second))}, result},
-		"a sidecar that logs JSON":       {[]corev1.Pod{pod(`{"level":"info"}`, now.Add(time.Second)), pod(result, now)}, result},
-		"an older result":                {[]corev1.Pod{pod(`{"passed":0}`, now.Add(-time.Second)), pod(result, now)}, result},
-		"an older result after it":       {[]corev1.Pod{pod(result, now), pod(`{"passed":0}`, now.Add(-time.Second))}, result},
-		"an init container":              {[]corev1.Pod{initialized}, result},
+		"no Pods":            {nil, nil, "", ""},
+		"nothing left":       {nil, []corev1.Pod{pod(ok, ""), {}}, "", ""},
+		"no result":          {nil, []corev1.Pod{pod(ok, "", left("bye", 0))}, "", "not a JSON object"},
+		"the Job's own":      {annotated, []corev1.Pod{pod(ok, "", left(result, 0))}, "failed 7", ""},
+		"one Pod":            {nil, []corev1.Pod{pod(ok, "", left(`{"passed":3,"total":5}`, 0))}, "passed 3 total 5", ""},
+		"a Pod was replaced": {nil, []corev1.Pod{pod(failed, "", left(`{"failed":9}`, 0)), pod(ok, "", left(result, time.Second))}, "passed 1 total 1", ""},
+		"all Pods failed": {nil, []corev1.Pod{pod(failed, "", left(`{"failed":2}`, time.Second)), pod(failed, "", left(`{"failed":9}`, 0))},
+			"failed 2 total 2", ""},
+		"parallel Pods": {nil, []corev1.Pod{pod(ok, "", left(`{"passed":1,"durationSeconds":5}`, 0)),
+			pod(ok, "", left(`{"passed":2,"failed":1,"durationSeconds":3}`, 0))}, "passed 3 failed 1 total 4 in 5", ""},
+		"Indexed": {nil, []corev1.Pod{pod(ok, "0", left(`{"passed":37,"failed":3}`, 0)), pod(ok, "1", left(`{"passed":40,"failed":0}`, 1)),
+			pod(ok, "2", left(`{"passed":40,"failed":0}`, 2))}, "passed 117 failed 3 total 120", ""},
+		"Indexed, one again": {nil, []corev1.Pod{pod(failed, "0", left(`{"failed":3}`, 0)), pod(ok, "0", left(`{"failed":1}`, time.Minute)),
+			pod(ok, "1", left(`{"failed":1}`, 0))}, "failed 2 total 2", ""},
+		"Indexed, one failed": {nil, []corev1.Pod{pod(failed, "0", left(`{"failed":3}`, 0)), pod(ok, "1", left(`{"passed":4}`, 0))},
+			"passed 4 failed 3 total 7", ""},
+		"Indexed, one silent":       {nil, []corev1.Pod{pod(ok, "0"), pod(ok, "1", left(`{"passed":4}`, 0))}, "passed 4 total 4", "1 of 2 Pods left no result"},
+		"Indexed, one malformed":    {nil, []corev1.Pod{pod(ok, "0", left("x", 0)), pod(ok, "1", left(`{"passed":4}`, 0))}, "passed 4 total 4", "not a JSON object"},
+		"a sidecar that ends later": {nil, []corev1.Pod{pod(ok, "", left(result, 0), left("shutting down", time.Second))}, "passed 1 total 1", ""},
+		"a sidecar that logs JSON":  {nil, []corev1.Pod{pod(ok, "", left(`{"level":"info"}`, time.Second), left(result, 0))}, "passed 1 total 1", ""},
+		"a container with an older": {nil, []corev1.Pod{pod(ok, "", left(`{"passed":0}`, -time.Second), left(result, 0))}, "passed 1 total 1", ""},
+		"an init container":         {nil, []corev1.Pod{initialized}, "passed 1 total 1", ""},
+		"one says that it failed":   {nil, []corev1.Pod{pod(ok, "0", left(`{"status":"failed"}`, 0)), pod(ok, "1", left(result, 0))}, "passed 1 total 1 says failed", "no count"},
+		"the first report that is valid": {nil, []corev1.Pod{pod(ok, "0", left(`{"passed":1,"reportURL":"/x"}`, 0)),
+			pod(ok, "1", left(`{"passed":1,"reportURL":"https://r/1"}`, 0))}, "passed 2 total 2 at https://r/1", "reportURL"},
 	} {
-		if got := event.TerminationMessage(c.pods); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
+		j := c.job
+		if j == nil {
+			j = job(batchv1.JobComplete, "")
+		}
+		r, err := event.ReportOf(j, c.pods)
+		if got := describe(r); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+		if (err == nil) != (c.problem == "") || err != nil && !strings.Contains(err.Error(), c.problem) {
+			t.Errorf("%s: error %v, want %q", name, err, c.problem)
 		}
 	}
 }

@@ -19,7 +19,8 @@ func TestRunResults(t *testing.T) {
 		`{"passed":3,"failed":1,"total":4,"durationSeconds":2.5,"reportURL":"https://reports.example.com/1"}`: {
 			3, 1, 0, 4, 2.5, "https://reports.example.com/1",
 		},
-		`{"passed":3,"failed":1}`:             {3, 1, 0, 4, 0, ""},
+		`{"passed":3,"failed":1}`:                                   {3, 1, 0, 4, 0, ""},
+		`{"passed":3,"failed":1,"reportURL":"javascript:alert(1)"}`: {3, 1, 0, 4, 0, ""},
 		`{"passed":-3}`:                       nil,
 		`{"reportURL":"javascript:alert(1)"}`: nil,
 		`[]`:                                  nil,

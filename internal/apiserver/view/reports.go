@@ -26,23 +26,30 @@ const (
 	maxPods        = 1000
 )
 
-// reports are the termination messages of finished runs that have no annotation. The Pods of a finished run do not
+// reports are the results of finished runs that have no annotation. The Pods of a finished run do not
 // change: they are listed once, and the report outlives them.
 type reports struct {
-	known *lru.Cache // text by types.UID; empty when there is none
+	known *lru.Cache // report by types.UID
 	// version is how often any was loaded.
 	version atomic.Uint64
 }
 
 func newReports() *reports { return &reports{known: lru.New(maxReports)} }
 
-// text returns the report of a run; empty when there is none, or when it was not loaded.
-func (r *reports) text(j *batchv1.Job) string {
-	if text := j.Annotations[v1alpha1.ResultsAnnotation]; text != "" {
-		return text
+// report is a run's result, and what could not be read of it.
+type report struct {
+	result  event.Result
+	problem error
+}
+
+// of returns the report of a run; a zero one when there is none, or when it was not loaded.
+func (r *reports) of(j *batchv1.Job) report {
+	if j.Annotations[v1alpha1.ResultsAnnotation] != "" {
+		result, problem := event.ReportOf(j, nil)
+		return report{result, problem}
 	}
-	text, _ := r.known.Get(j.UID)
-	out, _ := text.(string)
+	known, _ := r.known.Get(j.UID)
+	out, _ := known.(report)
 	return out
 }
 
@@ -87,7 +94,8 @@ func (m *Model) loadSome(ctx context.Context, namespace string, uids []types.UID
 		byRun[uid] = append(byRun[uid], p)
 	}
 	for _, uid := range uids {
-		m.reports.known.Add(uid, event.TerminationMessage(byRun[uid]))
+		result, problem := event.ReportOf(&batchv1.Job{}, byRun[uid])
+		m.reports.known.Add(uid, report{result, problem})
 	}
 	m.reports.version.Add(1)
 	return nil

@@ -41,6 +41,7 @@ type RunRecord struct {
 	StartedTime  *time.Time  `json:"startedTime,omitempty" doc:"When its Pod was started."`
 	FinishedTime *time.Time  `json:"finishedTime,omitempty" doc:"When it ended."`
 	Results      *RunResults `json:"results,omitempty" doc:"What it reported in the annotation integrations.voiceai.dev/results, or else in the termination message of a Pod."`
+	ResultError  string      `json:"resultError,omitempty" doc:"What could not be read of the result that the run left."`
 }
 
 // RunResults are the counts of a run's tests.
@@ -145,7 +146,11 @@ func (m *Model) RunRecord(j *batchv1.Job) RunRecord {
 	out := RunRecord{
 		Namespace: j.Namespace, Name: j.Name, Suite: suiteOf(j).Name, State: runPending, CreatedTime: j.CreationTimestamp.UTC(),
 		StartedTime: timeOf(j.Status.StartTime), FinishedTime: timeOf(j.Status.CompletionTime),
-		Results: parseResults(m.reports.text(j)),
+	}
+	reported := m.reports.of(j)
+	out.Results = resultsOf(reported.result)
+	if reported.problem != nil {
+		out.ResultError = reported.problem.Error()
 	}
 	if j.Status.StartTime != nil && j.Status.Active > 0 {
 		out.State = runRunning
@@ -155,7 +160,7 @@ func (m *Model) RunRecord(j *batchv1.Job) RunRecord {
 		case c.Status != corev1.ConditionTrue:
 		case c.Type == batchv1.JobComplete:
 			out.State = runPassed
-			if out.Results != nil && out.Results.Failed > 0 {
+			if reported.result.IsFailed() {
 				out.State = runFailed
 				out.Reason = reasonTestsFailed
 			}
@@ -169,13 +174,9 @@ func (m *Model) RunRecord(j *batchv1.Job) RunRecord {
 	return out
 }
 
-// parseResults returns the results in a report; nil when it has none that are valid.
-func parseResults(report string) *RunResults {
-	if report == "" {
-		return nil
-	}
-	r, err := event.ParseResult(report)
-	if err != nil {
+// resultsOf returns the counts of a result; nil when it has none.
+func resultsOf(r event.Result) *RunResults {
+	if !r.HasCounts() {
 		return nil
 	}
 	return &RunResults{

@@ -10,6 +10,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -133,29 +134,43 @@ func reannounce(age time.Duration) ctrl.Result {
 	return ctrl.Result{}
 }
 
-// result returns the result that a run reported, from the Job's annotation or the termination message of a Pod.
-// malformed is why a result that was reported cannot be read.
+// maxPodPages bounds how many pages of a run's Pods are read.
+const maxPodPages = 20
+
+// result returns the result that a run reported, from the Job's annotation or the termination messages of its Pods.
+// malformed is what cannot be read of it.
 func (r *Reconciler) result(ctx context.Context, job *batchv1.Job) (result event.Result, malformed, err error) {
-	reported := job.Annotations[v1alpha1.ResultsAnnotation]
-	if reported == "" {
-		pods := &corev1.PodList{}
-		err := r.Live.List(
-			ctx,
-			pods,
-			client.InNamespace(job.Namespace),
-			client.MatchingLabels{batchv1.ControllerUidLabel: string(job.UID)},
-			client.Limit(100),
-		)
-		if err != nil {
+	var pods []corev1.Pod
+	if job.Annotations[v1alpha1.ResultsAnnotation] == "" {
+		if pods, err = r.podsOf(ctx, job); err != nil {
 			return result, nil, fmt.Errorf("listing the Pods of Job %s: %w", job.Name, err)
 		}
-		reported = event.TerminationMessage(pods.Items)
 	}
-	if reported == "" {
-		return result, nil, nil
-	}
-	result, malformed = event.ParseResult(reported)
+	result, malformed = event.ReportOf(job, pods)
 	return result, malformed, nil
+}
+
+// podsOf returns the Pods of a run, with what a result needs of them.
+func (r *Reconciler) podsOf(ctx context.Context, job *batchv1.Job) (out []corev1.Pod, err error) {
+	next := ""
+	for range maxPodPages {
+		page := &corev1.PodList{}
+		err := r.Live.List(ctx, page, client.InNamespace(job.Namespace),
+			client.MatchingLabels{batchv1.ControllerUidLabel: string(job.UID)}, client.Limit(100), client.Continue(next))
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.Items {
+			p := &page.Items[i]
+			out = append(out, corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: p.Annotations, Labels: p.Labels},
+				Status: corev1.PodStatus{Phase: p.Status.Phase, ContainerStatuses: p.Status.ContainerStatuses,
+					InitContainerStatuses: p.Status.InitContainerStatuses}})
+		}
+		if next = page.Continue; next == "" {
+			break
+		}
+	}
+	return out, nil
 }
 
 // previousOutcome returns how the suite's run before this one ended, as RunCompleted reports it; empty when that is
