@@ -9,7 +9,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
 
-// Authorizer decides what a caller may do. *identity.Authenticator implements it with SubjectAccessReviews.
+// Authorizer decides what a caller may do. *identity.Authenticator implements it with reviews of Kubernetes.
 type Authorizer interface {
 	Allowed(ctx context.Context, caller identity.Caller, access identity.Access) (bool, error)
 }

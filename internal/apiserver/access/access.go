@@ -75,7 +75,7 @@ func listsEverywhere(ctx context.Context, a action.Authorizer, caller identity.C
 	return true, nil
 }
 
-// parallel is how many questions are asked at once. An answer that is not cached takes Kubernetes a few milliseconds.
+// parallel is how many accesses are reviewed at once. A review that is not cached takes Kubernetes a few milliseconds.
 const parallel = 8
 
 // allowedEach reports for each access whether the caller has it.

@@ -24,14 +24,15 @@ const (
 	// reviewTimeout bounds a review.
 	reviewTimeout = 30 * time.Second
 	maxRights     = 1024
-	// reviewsPerSecond is the rate of reviews of one caller, with bursts of twice as many: each takes more than thirty
-	// questions, and each namespace takes one, whether it exists or not.
+	// reviewsPerSecond is the rate of reviews of one caller, with bursts of twice as many: each namespace
+	// takes one, whether it exists or not, and without complete rules it takes more than thirty access reviews.
 	reviewsPerSecond = 5
 	// maxReviews bounds the reviews at once, of all callers.
 	maxReviews = 8
 )
 
-// Cache keeps the rights of callers: every page begins with them, and a review takes some forty questions.
+// Cache keeps the rights of callers, because every page begins with them. A review takes two reviews of rules, or some
+// forty of single accesses where rules do not decide.
 type Cache struct {
 	clock   clock.PassiveClock
 	review  func(ctx context.Context, caller identity.Caller, namespace string) (Rights, error)

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
 
 // Client reads as the operator and writes as the caller of the context.
@@ -26,7 +27,8 @@ type Client struct {
 // client.
 func New(config *rest.Config, operator client.Client) (*Client, error) {
 	// The operator's mapper is used, because discovery is no request of a caller.
-	writes, err := client.New(asCaller(config), client.Options{Scheme: operator.Scheme(), Mapper: operator.RESTMapper()})
+	options := client.Options{Scheme: operator.Scheme(), Mapper: operator.RESTMapper()}
+	writes, err := client.New(identity.AsCaller(config, caller.TokenOf), options)
 	if err != nil {
 		return nil, fmt.Errorf("setting up the writes of callers: %w", err)
 	}
