@@ -1,12 +1,14 @@
 package event
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // maxLabels bounds the labels of an event.
@@ -70,7 +72,7 @@ func defectEvent(d *v1alpha1.Defect) Event {
 		Finding:  d.Finding(),
 		Labels:   labels(d.Labels),
 		Subject:  &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect, Namespace: d.Namespace, Name: d.Name, UID: string(d.UID)},
-		Data:     map[string]any{"title": d.Spec.Title, "category": string(d.Spec.Category)},
+		Data:     map[string]any{"title": cmp.Or(text.OneLine(d.Spec.Title), d.Name), "category": string(d.Spec.Category)},
 	}
 	if d.Spec.Suite != "" {
 		e.Labels[v1alpha1.SuiteLabel] = d.Spec.Suite

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // zeroWidthSpace is an invisible character that separates.
@@ -74,25 +76,8 @@ func escapeWiki(text string) string {
 	return b.String()
 }
 
-// lineBreaks replaces all kinds of line breaks by \n.
-var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "\u2029", "\n")
+// clean returns a text without what is invisible but has an effect, see text.Plain.
+func clean(s string) string { return text.Plain(s) }
 
-// clean returns a text without characters that are invisible but have an effect: control characters and marks that
-// change the direction of writing. Broken UTF-8 becomes U+FFFD, line breaks become \n, tabs stay.
-func clean(text string) string {
-	text = lineBreaks.Replace(strings.ToValidUTF8(text, "\uFFFD"))
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case unicode.IsControl(r):
-			return -1
-		case r >= '\u202A' && r <= '\u202E', r >= '\u2066' && r <= '\u2069', r == '\u200E', r == '\u200F', r == '\u061C', r == '\uFEFF':
-			return -1
-		}
-		return r
-	}, text)
-}
-
-// oneLine returns a text in one line.
-func oneLine(text string) string { return strings.Join(strings.Fields(clean(text)), " ") }
+// oneLine returns a text in one line, cleaned.
+func oneLine(s string) string { return text.OneLine(s) }

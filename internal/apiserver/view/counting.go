@@ -7,6 +7,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // maxSuites bounds the suites of a summary, and maxRunsPerSuite the runs of each.
@@ -75,7 +76,7 @@ func (s *summing) addStalled(d *v1alpha1.Defect) {
 		return
 	}
 	key := needKey{v1alpha1.KindDefect, d.Namespace, unmetCondition(d, stalled.Reason), stalled.Reason, stalled.Message}
-	s.needs.add(key, neededBy{name: d.Name, title: d.Spec.Title, since: stalled.LastTransitionTime.UTC()})
+	s.needs.add(key, neededBy{name: d.Name, title: text.OneLine(d.Spec.Title), since: stalled.LastTransitionTime.UTC()})
 }
 
 // unmetCondition returns the condition of a Defect that has a reason.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // DefectSummary is a Defect in a list.
@@ -122,7 +123,7 @@ func placeOfDefect(d *v1alpha1.Defect, order string) page.Place {
 
 func defectSummaryOf(d *v1alpha1.Defect) DefectSummary {
 	out := DefectSummary{
-		Namespace: d.Namespace, Name: d.Name, Title: d.Spec.Title, Severity: d.Spec.Severity, Category: categoryOf(d),
+		Namespace: d.Namespace, Name: d.Name, Title: text.OneLine(d.Spec.Title), Severity: d.Spec.Severity, Category: categoryOf(d),
 		State: stateOf(d), Suite: d.Spec.Suite, Run: d.Spec.Run, TestCase: d.Spec.TestCase,
 		Occurrences: d.Status.Occurrences, CreatedTime: d.CreationTimestamp.UTC(), LastSeenTime: timeOf(d.Status.LastSeenTime),
 	}

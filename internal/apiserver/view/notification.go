@@ -10,6 +10,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // outcomePending is the outcome of a delivery that has not ended.
@@ -92,7 +93,7 @@ func (m *Model) channelName(integration types.NamespacedName, id string) string 
 // titleOf returns the title of what a Notification is about; empty when it has none.
 func (m *Model) titleOf(n *v1alpha1.Notification) string {
 	if d, ok := m.subjectDefect(n); ok {
-		return d.Spec.Title
+		return text.OneLine(d.Spec.Title)
 	}
 	e, err := event.Of(n)
 	if err != nil {
