@@ -24,6 +24,9 @@ func ReadSecret(ctx context.Context, c client.Reader, namespace, field string, r
 		return "", err
 	}
 	value = strings.TrimSpace(value)
+	if problem := formProblem(field, value); problem != "" {
+		return "", newRefusal(v1alpha1.ReasonSecretInvalid, "The value of key %q in Secret %q %s.", ref.Key, ref.Name, problem)
+	}
 	if len(value) > maxSecret || strings.ContainsFunc(value, func(r rune) bool { return r == ' ' || isControl(r) }) {
 		return "", newRefusal(v1alpha1.ReasonSecretInvalid,
 			"The value of key %q in Secret %q is longer than %d bytes or contains spaces or control characters. "+
@@ -41,6 +44,10 @@ func ReadPassphrase(ctx context.Context, c client.Reader, namespace, field strin
 		return "", err
 	}
 	value = strings.TrimRight(value, "\r\n")
+	if strings.ContainsFunc(value, isInvisible) {
+		return "", newRefusal(v1alpha1.ReasonSecretInvalid, "The value of key %q in Secret %q contains invisible characters, "+
+			"such as a byte order mark or a zero-width space. Write the Secret again without them.", ref.Key, ref.Name)
+	}
 	if len(value) > maxSecret || strings.ContainsFunc(value, isControl) {
 		return "", newRefusal(v1alpha1.ReasonSecretInvalid,
 			"The value of key %q in Secret %q is longer than %d bytes or contains line breaks or other control characters. "+
