@@ -119,7 +119,7 @@ type LabelSelector struct {
 	// matchLabels are labels and their required values.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=16
-	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && !format.qualifiedName().validate(k).hasValue())",message="each key must be a label key, such as team or example.com/team"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && !format.qualifiedName().validate(k).hasValue())",message="each key must be a label key, such as team or example.com/team. A rule matches other labels of events by spec.when, such as '_team' in event.labels"
 	MatchLabels map[string]LabelValue `json:"matchLabels,omitempty"`
 
 	// matchExpressions are further requirements.
@@ -131,7 +131,7 @@ type LabelSelector struct {
 
 // LabelValue is the value of a label.
 // +kubebuilder:validation:MaxLength=63
-// +kubebuilder:validation:XValidation:rule="!format.labelValue().validate(self).hasValue()",message="must be a label value: letters, digits, '-', '_' and '.', starting and ending with a letter or digit"
+// +kubebuilder:validation:XValidation:rule="!format.labelValue().validate(self).hasValue()",message="must be a label value: letters, digits, '-', '_' and '.', starting and ending with a letter or digit. A rule matches other values of events by spec.when, such as event.labels['job'] == 'a/b'"
 type LabelValue string
 
 // LabelRequirement is one requirement of a LabelSelector.
@@ -141,7 +141,7 @@ type LabelRequirement struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
-	// +kubebuilder:validation:XValidation:rule="!format.qualifiedName().validate(self).hasValue()",message="must be a label key, such as team or example.com/team"
+	// +kubebuilder:validation:XValidation:rule="!format.qualifiedName().validate(self).hasValue()",message="must be a label key, such as team or example.com/team. A rule matches other labels of events by spec.when, such as '_team' in event.labels"
 	Key string `json:"key"`
 
 	// operator is In, NotIn, Exists or DoesNotExist.

@@ -67,7 +67,7 @@ func kindProblem(field, value string) string {
 		switch {
 		case kind == botToken:
 			return "is " + kind + ". The URL of an incoming webhook begins with https://. For a token, use spec.bot"
-		case kind != webAddress:
+		case kind != webAddress && strings.Contains(value, "/"):
 			return "is not a URL. The URL of an incoming webhook begins with https://"
 		}
 	case strings.HasPrefix(field, "spec.bot."):

@@ -35,10 +35,17 @@ var comparisons = template.FuncMap{
 	"ge": func(a, b any) (bool, error) { order, err := compare(a, b); return order >= 0, err },
 }
 
-// compare orders two values of one kind. A label that the event does not have equals only another such label.
+// compare orders two values of one kind. A label or datum that the event does not have is equal to another one and to
+// an empty text.
 func compare(a, b any) (int, error) {
 	v := reflect.ValueOf(a)
 	w := reflect.ValueOf(b)
+	switch {
+	case !v.IsValid() && w.Kind() == reflect.String:
+		v = reflect.ValueOf("")
+	case !w.IsValid() && v.Kind() == reflect.String:
+		w = reflect.ValueOf("")
+	}
 	x, aNumber := numeric(v)
 	y, bNumber := numeric(w)
 	switch {

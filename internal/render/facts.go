@@ -2,8 +2,10 @@ package render
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +46,7 @@ func plainTitle(e *event.Event) string {
 func facts(e *event.Event) []string {
 	var out []string
 	add := func(name, value string) {
-		if visible(value) && len(out) < maxFacts {
+		if visible(name) && visible(value) && len(out) < maxFacts {
 			out = append(out, fmt.Sprintf("*%s*\n%s", name, value))
 		}
 	}
@@ -79,8 +81,18 @@ func facts(e *event.Event) []string {
 	add("Run", text("run"))
 	add("Test case", text("testCase"))
 	add("Ticket", text("ticketKey"))
+	if e.Type == v1alpha1.EventSystemAlertFiring || e.Type == v1alpha1.EventSystemAlertResolved {
+		for _, name := range slices.Sorted(maps.Keys(e.Labels)) {
+			if !slices.Contains(shownLabels, name) {
+				add(fitLine(name, maxField), fitLine(e.Labels[name], maxField))
+			}
+		}
+	}
 	return out
 }
+
+// shownLabels are labels of alerts that a message shows otherwise.
+var shownLabels = []string{"alertname", "severity"}
 
 // excerpt returns the beginning of an event's longer text, escaped; empty when there is none.
 func excerpt(e *event.Event) string {

@@ -2,6 +2,8 @@ package render
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -59,7 +61,7 @@ func CheckFields(fields []v1alpha1.JiraField) []string {
 
 // fieldValue returns the value of a field as plain text. It is empty when nothing of it is visible.
 func fieldValue(f v1alpha1.JiraField, data map[string]any) (string, error) {
-	t, err := ParseTemplate(f.Template)
+	t, err := ParseTemplate(f.Template, slices.Sorted(maps.Keys(data)))
 	if err != nil {
 		return "", err
 	}
@@ -73,11 +75,11 @@ func fieldValue(f v1alpha1.JiraField, data map[string]any) (string, error) {
 // fieldMarkup returns the value of a field as wiki markup. What actions write is escaped, the text between them is
 // not. Values are escaped when they are written, so that comparisons see them as they are.
 func fieldMarkup(f v1alpha1.JiraField, data map[string]any) (string, error) {
-	t, err := ParseTemplate(f.Template)
+	t, err := ParseTemplate(f.Template, slices.Sorted(maps.Keys(data)))
 	if err != nil {
 		return "", err
 	}
-	t.parsed.Funcs(template.FuncMap{escapeFunction: func(value any) string { return wiki(fmt.Sprint(value)) }})
+	t.parsed.Funcs(template.FuncMap{escapeFunction: func(value any) string { return wiki(asText(value)) }})
 	escapeActions(t.parsed.Root)
 	value, err := t.Execute(data, maxEscaped*maxFieldValue)
 	return strings.TrimSpace(value), err

@@ -32,12 +32,14 @@ type MessageTemplate struct{ title, body *Template }
 // literal one.
 var messageFunctions = func() template.FuncMap {
 	all := maps.Clone(functions)
-	maps.Copy(all, comparisons)
-	all["link"] = func(url, label string) string {
-		return link(slackPlain.Replace(url), strings.Join(strings.Fields(label), " "))
+	all["link"] = func(url, label any) string {
+		return link(slackPlain.Replace(asText(url)), strings.Join(strings.Fields(asText(label)), " "))
 	}
 	return all
 }()
+
+// messageNames are what a rule's template sees of an event, see messageData.
+var messageNames = []string{"data", "labels", "severity", "subject", "time", "type"}
 
 // ParseMessageTemplate parses a rule's templates and tests them with two events of each type: one with all data that
 // such an event can have, and one without data. The error begins with the field, title or body, and says what is
@@ -51,7 +53,7 @@ func ParseMessageTemplate(t v1alpha1.MessageTemplate, types []v1alpha1.EventType
 		if part.text == "" {
 			continue
 		}
-		parsed, err := parseTemplate(part.text, messageFunctions)
+		parsed, err := parseTemplate(part.text, messageNames, messageFunctions)
 		if err == nil {
 			err = checkBrackets(parsed.parsed.Root)
 		}

@@ -121,11 +121,12 @@ func TestTemplateOutputIsBounded(t *testing.T) {
 // A message whose template fails is sent all the same, and says why it looks different.
 func TestFailingTemplate(t *testing.T) {
 	e := Example(v1alpha1.EventDefectCreated)
-	m := Message(&e, Options{Template: parseTest(t, "fine", "{{ .data.nope }}")})
+	m := Message(&e, Options{Template: parseTest(t, "fine", "{{ index .data.title 9999 }}")})
 	if !strings.Contains(m.Blocks[0].Section, "*Defect found*") {
 		t.Errorf("%+v", m)
 	}
-	if got := flatten(m); !strings.Contains(got, ":warning: spec.template.body: line 1, column 9: ") || !strings.Contains(got, "nope") {
+	got := flatten(m)
+	if !strings.Contains(got, ":warning: spec.template.body: line 1, column 4: ") || !strings.Contains(got, "out of range") {
 		t.Errorf("it does not say why: %s", got)
 	}
 }

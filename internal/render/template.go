@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,27 +18,54 @@ import (
 // than their arguments.
 type Template struct{ parsed *template.Template }
 
-// functions are those of templates beside comparison and logic.
-var functions = template.FuncMap{
-	"lower": strings.ToLower,
-	"upper": strings.ToUpper,
-	"trim":  strings.TrimSpace,
-	"default": func(otherwise string, value any) any {
-		if truth, _ := template.IsTrue(value); !truth {
-			return otherwise
-		}
-		return value
-	},
-}
+// functions are those of templates beside logic.
+var functions = func() template.FuncMap {
+	all := template.FuncMap{
+		"lower": func(value any) string { return strings.ToLower(asText(value)) },
+		"upper": func(value any) string { return strings.ToUpper(asText(value)) },
+		"trim":  func(value any) string { return strings.TrimSpace(asText(value)) },
+		"len":   length,
+		"default": func(otherwise string, value any) any {
+			if truth, _ := template.IsTrue(value); !truth {
+				return otherwise
+			}
+			return value
+		},
+	}
+	maps.Copy(all, comparisons)
+	return all
+}()
 
 // builtin lists the functions of text/template that are allowed.
 var builtin = []string{"and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "index"}
 
-// ParseTemplate parses a template. The error says what is wrong where.
-func ParseTemplate(text string) (*Template, error) { return parseTemplate(text, functions) }
+// asText returns a value as text; empty for one that is absent.
+func asText(value any) string {
+	if value == nil {
+		return ""
+	}
+	return fmt.Sprint(value)
+}
 
-func parseTemplate(text string, functions template.FuncMap) (*Template, error) {
-	t, err := template.New("template").Option("missingkey=error").Funcs(functions).Parse(text)
+// length returns the length of a text, list or map; 0 for one that is absent.
+func length(value any) (int, error) {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Invalid:
+		return 0, nil
+	case reflect.String, reflect.Slice, reflect.Map:
+		return v.Len(), nil
+	}
+	return 0, fmt.Errorf("len of %T", value)
+}
+
+// ParseTemplate parses a template that sees the given names. The error says what is wrong where. A label or datum that
+// is absent is empty.
+func ParseTemplate(text string, names []string) (*Template, error) {
+	return parseTemplate(text, names, functions)
+}
+
+func parseTemplate(text string, names []string, functions template.FuncMap) (*Template, error) {
+	t, err := template.New("template").Option("missingkey=zero").Funcs(functions).Parse(text)
 	if err != nil {
 		return nil, readableError(err)
 	}
@@ -47,8 +75,11 @@ func parseTemplate(text string, functions template.FuncMap) (*Template, error) {
 	if t.Tree == nil { // nothing but white space
 		return &Template{template.Must(template.New("template").Parse("{{/* */}}"))}, nil
 	}
-	check := checker{functions}
+	check := checker{functions, names}
 	if err := check.node(t.Root, 0); err != nil {
+		return nil, err
+	}
+	if err := check.fields(t.Root, true); err != nil {
 		return nil, err
 	}
 	return &Template{t}, nil
@@ -73,7 +104,49 @@ func readableError(err error) error {
 }
 
 // checker rejects what could run long or write much.
-type checker struct{ functions template.FuncMap }
+type checker struct {
+	functions template.FuncMap
+	// names are what the template sees.
+	names []string
+}
+
+// fields checks the names that a node uses, so that a misspelt one is an error. isRoot says that the dot is what the
+// template sees, and not what range or with made it.
+func (c checker) fields(n parse.Node, isRoot bool) error {
+	name := ""
+	switch n := n.(type) {
+	case *parse.FieldNode:
+		if isRoot {
+			name = n.Ident[0]
+		}
+	case *parse.VariableNode:
+		if n.Ident[0] == "$" && len(n.Ident) > 1 {
+			name = n.Ident[1]
+		}
+	case *parse.RangeNode:
+		return c.branch(&n.BranchNode, isRoot)
+	case *parse.WithNode:
+		return c.branch(&n.BranchNode, isRoot)
+	}
+	if name != "" && !slices.Contains(c.names, name) {
+		return fmt.Errorf("there is no .%s: there are .%s", name, strings.Join(c.names, ", ."))
+	}
+	for _, child := range children(n) {
+		if err := c.fields(child, isRoot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// branch checks a range or with, which change the dot for their first list.
+func (c checker) branch(b *parse.BranchNode, isRoot bool) error {
+	err := errors.Join(c.fields(b.Pipe, isRoot), c.fields(b.List, false))
+	if b.ElseList != nil {
+		err = errors.Join(err, c.fields(b.ElseList, isRoot))
+	}
+	return err
+}
 
 // node checks a node inside so many ranges.
 func (c checker) node(n parse.Node, ranges int) error {
@@ -181,7 +254,7 @@ func (t *Template) Execute(data map[string]any, limit int) (string, error) {
 	case err != nil:
 		return "", readableError(err)
 	}
-	return out.String(), nil
+	return strings.ReplaceAll(out.String(), "<no value>", ""), nil
 }
 
 // executePrefix executes the template as Execute does, and cuts off what is longer than limit bytes, perhaps in the

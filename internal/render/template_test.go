@@ -1,6 +1,8 @@
 package render
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +14,20 @@ func TestTemplate(t *testing.T) {
 		"suite": "booking", "empty": "", "count": 3.0, "labels": map[string]any{"team": "a", "zone": "b"}, "list": []any{"x", "y"},
 		"big": strings.Repeat("x", 100),
 	}
+	names := slices.Sorted(maps.Keys(data))
 	for text, want := range map[string]string{
+		"{{ .labels.none }}":                                       "",
+		`{{ .labels.none | default "-" }}`:                         "-",
+		"{{ .labels.none | upper }}":                               "",
+		"{{ trim .labels.none }}":                                  "",
+		"{{ len .labels.none }}":                                   "0",
+		"{{ len .list }}":                                          "2",
+		`{{ if eq .labels.none "" }}no{{ end }}`:                   "no",
+		"{{ with .labels.none }}{{ . }}{{ end }}":                  "",
+		"{{ with .labels }}{{ .none }}{{ .team }}{{ end }}":        "a",
+		"{{ range .labels }}{{ . }}{{ $.suite }}{{ end }}":         "abookingbbooking",
+		`{{ index .labels "none" }}`:                               "",
+		"{{ if .labels.none }}yes{{ else }}no{{ end }}":            "no",
 		"{{ .suite }}":                                             "booking",
 		"{{ .suite | upper }}!":                                    "BOOKING!",
 		`{{ .empty | default "none" }}`:                            "none",
@@ -22,7 +37,7 @@ func TestTemplate(t *testing.T) {
 		"  ":                                                       "",
 		"":                                                         "",
 	} {
-		parsed, err := ParseTemplate(text)
+		parsed, err := ParseTemplate(text, names)
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
@@ -32,7 +47,12 @@ func TestTemplate(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"{{ .suite":                                              "unclosed action",
+		"{{ .suite":                              "unclosed action",
+		"{{ .suit }}":                            "there is no .suit: there are .big, .count",
+		"{{ range .list }}{{ $.suit }}{{ end }}": "there is no .suit",
+		"{{ with .list }}{{ else }}{{ .suit }}{{ end }}":         "there is no .suit",
+		"{{ if .suit }}{{ end }}":                                "there is no .suit",
+		"{{ .label.team }}":                                      "there is no .label",
 		"{{ nope }}":                                             `function "nope" not defined`,
 		`{{ printf "%1000000d" 1 }}`:                             "function printf is not allowed",
 		"{{ .suite | html }}":                                    "function html is not allowed",
@@ -45,17 +65,16 @@ func TestTemplate(t *testing.T) {
 		"{{ range .list }}{{ range .labels }}{{ end }}{{ end }}": "range inside range",
 		"{{ if true }}{{ else }}{{ with .list }}{{ range 9 }}{{ end }}{{ end }}{{ end }}": "range is allowed over a field only",
 	} {
-		if _, err := ParseTemplate(text); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ParseTemplate(text, names); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
 	for text, want := range map[string]string{
-		"{{ .suit }}":                 "suit",
 		"{{ range .count }}{{ end }}": "range can't iterate",
 		"{{ .big }}{{ .big }}":        "longer than 150 bytes",
 		"{{ index .list 7 }}":         "out of range",
 	} {
-		parsed, err := ParseTemplate(text)
+		parsed, err := ParseTemplate(text, names)
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
@@ -81,6 +100,9 @@ func TestComparisons(t *testing.T) {
 		"true false":  "n y n n y y",
 		".none .none": "y n n y n y",
 		".none 0":     "n y y y n n",
+		`.none ""`:    "y n n y n y",
+		`"" .none`:    "y n n y n y",
+		`.none "a"`:   "n y y y n n",
 		"0 .none":     "n y y y n n",
 		`"a" 1`:       "",
 		`1 "a"`:       "",
@@ -90,7 +112,7 @@ func TestComparisons(t *testing.T) {
 	} {
 		var got []string
 		for _, op := range []string{"eq", "ne", "lt", "le", "gt", "ge"} {
-			parsed, err := parseTemplate("{{ if "+op+" "+values+" }}y{{ else }}n{{ end }}", messageFunctions)
+			parsed, err := parseTemplate("{{ if "+op+" "+values+" }}y{{ else }}n{{ end }}", []string{"none"}, messageFunctions)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,7 +127,7 @@ func TestComparisons(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{"{{ eq 1 2 3 1 }}": "true", "{{ eq 1 2 3 }}": "false", "{{ eq 1 }}": "false"} {
-		parsed, err := parseTemplate(text, messageFunctions)
+		parsed, err := parseTemplate(text, nil, messageFunctions)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,6 +56,9 @@ func compileExpression(text string) (*expression, error) {
 	if err := checkCalls(checked.NativeRep()); err != nil {
 		return nil, err
 	}
+	if checked, err = withArithmetic(env, checked); err != nil {
+		return nil, err
+	}
 	cost, err := env.EstimateCost(checked, sizes{})
 	if err != nil {
 		return nil, err
@@ -103,6 +106,13 @@ func (sizes) EstimateSize(node checker.AstNode) *checker.SizeEstimate {
 func (sizes) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
 	return nil
 }
+
+// missingKey is in the error of an expression that reads a label or datum that the event does not have.
+const missingKey = "no such key"
+
+// IsMissingKey reports whether an expression could not be evaluated because the event does not have what it reads. The
+// expression may be right for other events.
+func IsMissingKey(message string) bool { return strings.Contains(message, missingKey) }
 
 // Input is an event that rules are matched against. It is converted for CEL only once, by the first rule that has an
 // expression. It is safe for concurrent use as long as the event is not changed.

@@ -60,12 +60,13 @@ func TestCompileTestsTemplates(t *testing.T) {
 		want        string // empty when it is accepted
 	}{
 		"a key of the type":                    {run, "{{ .data.suite }}", "{{ .data.failed }} failed", ""},
-		"a misspelt key":                       {created, "{{ .data.tilte }}", "", `spec.template.title: for DefectCreated: line 1, column 9`},
-		"a key of one type only":               {both, "", "x\n{{ .data.passed }}", `spec.template.body: for DefectCreated: line 2, column 9`},
+		"a key that the sender may add":        {created, "call {{ .data.callId }}", "", ""},
+		"a misspelt name":                      {created, "{{ .date.title }}", "", "spec.template.title: there is no .date: there are .data, .labels"},
+		"a key of one type only":               {both, "", "x\n{{ .data.passed }}", ""},
 		"a key after its type was checked":     {both, "", `{{ if eq .type "TestRunCompleted" }}{{ .data.passed }}{{ end }}`, ""},
 		"a syntax error":                       {run, "", "x\n{{ if }}", "spec.template.body: line 2: missing value for if"},
 		"a function that is not allowed":       {run, `{{ printf "x" }}`, "", "spec.template.title: function printf is not allowed"},
-		"a label that may be missing":          {run, "{{ .labels.team }}", "", `map has no entry for key "team"`},
+		"a label that may be missing":          {run, "of {{ .labels.team }}", "", ""},
 		"a label that may be missing, checked": {run, `{{ index .labels "team" | default "none" }}`, "", ""},
 		"what fails for an event without data": {run, `{{ index .data.title 0 }}`, "", "out of range"},
 		"a mention made of a value":            {run, "<{{ .data.title }}>", "", "a value inside <...> is not allowed"},

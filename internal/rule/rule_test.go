@@ -49,6 +49,7 @@ var hundredThousandTimes = func() string {
 }()
 
 func TestMatches(t *testing.T) {
+	total := func(e *event.Event) { e.Data["total"] = 10.0 }
 	for name, c := range map[string]struct {
 		spec    v1alpha1.NotificationRuleSpec
 		event   func(*event.Event)
@@ -75,6 +76,15 @@ func TestMatches(t *testing.T) {
 		"expression over labels":     {spec: when(`event.labels["team"].startsWith("bill")`), want: true},
 		"expression over subject":    {spec: when(`event.subject.namespace == "qa"`), want: true},
 		"expression over numbers":    {spec: when(`event.data.failed > 2`), want: true},
+		"a share of numbers":         {spec: when(`event.data.failed * 100 / event.data.total > 20`), event: total, want: true},
+		"a share, the other way":     {spec: when(`100 * event.data.failed / event.data.total >= 30`), event: total, want: true},
+		"a share that is less":       {spec: when(`event.data.failed * 100 / event.data.total > 30`), event: total},
+		"a difference":               {spec: when(`event.data.total - 7 == event.data.failed`), event: total, want: true},
+		"a sum of numbers":           {spec: when(`event.data.total + event.data.failed + 1 == 14`), event: total, want: true},
+		"a number and a size":        {spec: when(`event.data.failed + size(event.labels) == 4`), want: true},
+		"whole numbers alone":        {spec: when(`7 / 2 == 3 && size(event.labels) * 2 == 2`), want: true},
+		"sums in a list":             {spec: when(`[1, 2].exists(n, n + event.data.failed == 5)`), want: true},
+		"texts joined":               {spec: when(`event.data.suite + "x" == "smokex"`), want: true},
 		"numbers of two kinds":       {spec: when(`1.5 < 2`), want: true},
 		"expression that is false":   {spec: when(`event.data.suite == "full"`)},
 		"no subject at all":          {spec: when(`event.subject.name == ""`), event: func(e *event.Event) { e.Subject = nil }, want: true},

@@ -203,13 +203,15 @@ func TestEvaluationFails(t *testing.T) {
 	w := newWorld(t)
 	w.setReady(func(i *v1alpha1.SlackIntegration) { condition.Ready(i, v1alpha1.ReasonReady, "") })
 	w.wantReady("True/Ready")
-	fails := func(after time.Duration) {
-		w.Stats.RecordEvalError(w.rule(), &event.Event{ID: "1", Type: v1alpha1.EventDefectCreated}, noon.Add(after), errors.New("no such key"))
+	fails := func(after time.Duration, message string) {
+		w.Stats.RecordEvalError(w.rule(), &event.Event{ID: "1", Type: v1alpha1.EventDefectCreated}, noon.Add(after), errors.New(message))
 	}
-	fails(0)
+	fails(0, "no such key: team") // other events may have it
+	w.wantReady("True/Ready")
+	fails(0, "no such overload")
 	w.wantReady("False/EvaluationFailed Stalled")
 	w.Stats.recordMatch(notification("a", time.Minute))
 	w.wantReady("True/Ready")
-	fails(2 * time.Minute)
+	fails(2*time.Minute, "no such overload")
 	w.wantReady("False/EvaluationFailed Stalled")
 }

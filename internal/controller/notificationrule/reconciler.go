@@ -126,10 +126,11 @@ func outcomeOfIntegration(i *v1alpha1.SlackIntegration) *kit.Outcome {
 	return o
 }
 
-// evaluationOutcome returns that spec.when could not be evaluated, unless an event has matched since.
+// evaluationOutcome returns that spec.when could not be evaluated, unless an event has matched since or the event only
+// lacked what it reads.
 func evaluationOutcome(n *v1alpha1.NotificationRule) *kit.Outcome {
 	e := n.Status.LastError
-	if e == nil || n.Status.LastMatchTime != nil && !n.Status.LastMatchTime.Before(&e.Time) {
+	if e == nil || rule.IsMissingKey(e.Message) || n.Status.LastMatchTime != nil && !n.Status.LastMatchTime.Before(&e.Time) {
 		return nil
 	}
 	return &kit.Outcome{Progress: condition.Stalled, Reason: v1alpha1.ReasonEvaluationFailed, Message: fmt.Sprintf(
