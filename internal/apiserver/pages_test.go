@@ -19,7 +19,7 @@ func TestAPageCountsOnce(t *testing.T) {
 				for range 3 {
 					w := httptest.NewRecorder()
 					inside := httptest.NewRequestWithContext(r.Context(), http.MethodGet, "/api/v1/access", nil)
-					inside.Header.Set("Authorization", "Bearer token")
+					inside.Header.Set("Authorization", "Bearer "+jwt("token"))
 					api.ServeHTTP(w, inside)
 					inner = append(inner, w.Code)
 				}
@@ -66,7 +66,7 @@ func TestUnroutedPaths(t *testing.T) {
 	} {
 		method, path, _ := strings.Cut(request, " ")
 		r := httptest.NewRequest(method, path, nil)
-		r.Header.Set("Authorization", "Bearer token")
+		r.Header.Set("Authorization", "Bearer "+jwt("token"))
 		w := httptest.NewRecorder()
 		s.handler.ServeHTTP(w, r)
 		if w.Code != want.status || w.Header().Get("Allow") != want.allow {

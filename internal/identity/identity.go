@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -38,8 +36,6 @@ const (
 	denyCacheTTL = 2 * time.Second
 	// tokenReviewTimeout bounds one attempt of a TokenReview.
 	tokenReviewTimeout = 5 * time.Second
-	// maxToken bounds a bearer token, in bytes.
-	maxToken = 16 << 10
 )
 
 // ErrUnauthenticated is returned for a token that is missing, wrong or expired.
@@ -118,15 +114,6 @@ func New(config *rest.Config) (*Authenticator, error) {
 	}
 	tokens := cache.New(reviewer, false, tokenCacheTTL, tokenCacheTTL)
 	return &Authenticator{tokens: tokens, rules: rules, access: access}, nil
-}
-
-// BearerToken returns the token in a request's Authorization header; empty if there is none.
-func BearerToken(r *http.Request) string {
-	scheme, token, found := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
-	if !found || !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
 }
 
 // Authenticate returns the caller to whom a token belongs. The error is ErrUnauthenticated if the token is not valid,

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"mime"
-	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -24,6 +23,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/watch"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
+	"github.com/voiceai-dev/integrations-operator/internal/listener"
 )
 
 // noContentPolicy is the content security policy of answers that are not pages.
@@ -37,7 +37,7 @@ type Authenticator interface {
 // Options are the options of a Guard.
 type Options struct {
 	Identity Authenticator
-	Clock    clock.PassiveClock
+	Clock    clock.Clock
 	// RequestsPerSecond is the rate of each caller.
 	RequestsPerSecond float64
 	Hub               *watch.Hub
@@ -47,26 +47,27 @@ type Options struct {
 type Guard struct {
 	identity Authenticator
 	hub      *watch.Hub
-	// callers are the rates of callers, senders those of callers that send events, and failures those of addresses that
-	// send wrong tokens.
-	callers, senders, failures *limit.Rates
-	goodTokens                 *lru.Cache // by hash
-	inFlight                   *limit.InFlight
-	callerQueue                *limit.CallerQueue
+	// callers are the rates of callers, and senders those of callers that send events.
+	callers, senders *limit.Rates
+	goodTokens       *lru.Cache // by hash
+	// unknownTokens are the turns of addresses to have a token reviewed that is not among goodTokens.
+	unknownTokens *limit.Turns
+	inFlight      *limit.InFlight
+	callerQueue   *limit.CallerQueue
 }
 
 // New returns a Guard.
 func New(o Options) *Guard {
 	inFlight := limit.NewInFlight()
 	return &Guard{
-		identity:    o.Identity,
-		hub:         o.Hub,
-		callers:     limit.NewRates(o.Clock, o.RequestsPerSecond),
-		senders:     limit.NewRates(o.Clock, SendersFactor*o.RequestsPerSecond),
-		failures:    limit.NewRates(o.Clock, FailuresPerSecond),
-		goodTokens:  lru.New(maxGoodTokens),
-		inFlight:    inFlight,
-		callerQueue: limit.NewCallerQueue(inFlight),
+		identity:      o.Identity,
+		hub:           o.Hub,
+		callers:       limit.NewRates(o.Clock, o.RequestsPerSecond),
+		senders:       limit.NewRates(o.Clock, SendersFactor*o.RequestsPerSecond),
+		goodTokens:    lru.New(maxGoodTokens),
+		unknownTokens: limit.NewTurns(o.Clock),
+		inFlight:      inFlight,
+		callerQueue:   limit.NewCallerQueue(inFlight),
 	}
 }
 
@@ -143,29 +144,25 @@ func (g *Guard) admit(r *http.Request) (admitted *http.Request, release func(), 
 	return r.WithContext(ctx), release, nil
 }
 
-// authenticate returns the caller of a request.
+// authenticate returns the caller of a request. A token that was good before is reviewed at once. Others wait for their
+// turn, because each costs a TokenReview: wrong ones delay new ones behind the same address, and refuse none.
 func (g *Guard) authenticate(r *http.Request) (identity.Caller, *problem.Problem) {
 	token := identity.BearerToken(r)
-	if token == "" {
+	if !identity.IsJWT(token) {
 		return identity.Caller{}, unauthenticated()
 	}
-	address, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		address = r.RemoteAddr
-	}
 	hash := sha256.Sum256([]byte(token))
-	if seconds, exhausted := g.failures.Exhausted(address); exhausted {
-		// Other callers may have the same address: that of a proxy.
-		if _, good := g.goodTokens.Get(hash); !good {
-			return identity.Caller{}, problem.Temporary(tooManyStatus(r), seconds,
-				"too many wrong tokens from your address; wait %d s", seconds)
+	if _, good := g.goodTokens.Get(hash); !good {
+		release, refused := g.unknownTokens.Wait(r.Context(), listener.AddressOf(r.RemoteAddr).String())
+		if refused != nil {
+			return identity.Caller{}, refused
 		}
+		defer release()
 	}
 	who, err := g.identity.Authenticate(r.Context(), token)
 	switch {
 	case errors.Is(err, identity.ErrUnauthenticated):
 		g.goodTokens.Remove(hash)
-		g.failures.Take(address)
 		return identity.Caller{}, unauthenticated()
 	case err != nil:
 		ctrl.LoggerFrom(r.Context()).Error(err, "Authenticating a caller")

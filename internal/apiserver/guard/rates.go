@@ -9,10 +9,7 @@ import (
 )
 
 const (
-	// FailuresPerSecond is how many wrong tokens one address may send; each costs a TokenReview.
-	FailuresPerSecond = 20
-	// maxGoodTokens bounds the tokens that are remembered, so that they are let through from an address that sends
-	// wrong tokens too.
+	// maxGoodTokens bounds the tokens that are remembered, so that they never wait.
 	maxGoodTokens = 4096
 	// SendersFactor is how much higher the rate of requests with events is: each event may be a request of its own.
 	SendersFactor = 50

@@ -60,20 +60,12 @@ func (f *InFlight) Acquire(caller string) (release func(), refused *problem.Prob
 type CallerQueue struct {
 	// inFlight counts them among all requests.
 	inFlight *InFlight
-
-	mu     sync.Mutex
-	queues map[string]*queue
-}
-
-// queue is the requests of one caller: slots has those that were let through.
-type queue struct {
-	slots chan struct{}
-	total int
+	queues
 }
 
 // NewCallerQueue returns a CallerQueue without requests.
 func NewCallerQueue(inFlight *InFlight) *CallerQueue {
-	return &CallerQueue{inFlight: inFlight, queues: map[string]*queue{}}
+	return &CallerQueue{inFlight: inFlight, queues: newQueues(MaxInFlightPerCaller)}
 }
 
 // Acquire waits until a request of a caller is let through. It counts until it is released.
@@ -100,24 +92,4 @@ func (c *CallerQueue) Acquire(ctx context.Context, caller string) (release func(
 		<-q.slots
 		c.leave(caller, q)
 	}, nil
-}
-
-func (c *CallerQueue) join(caller string) *queue {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	q := c.queues[caller]
-	if q == nil {
-		q = &queue{slots: make(chan struct{}, MaxInFlightPerCaller)}
-		c.queues[caller] = q
-	}
-	q.total++
-	return q
-}
-
-func (c *CallerQueue) leave(caller string, q *queue) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if q.total--; q.total == 0 {
-		delete(c.queues, caller)
-	}
 }

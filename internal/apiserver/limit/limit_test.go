@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -73,13 +75,7 @@ func TestRatesAreBounded(t *testing.T) {
 	if seconds, ok := r.Take("x"); ok || seconds != 1 {
 		t.Errorf("got %v after %d s, want a wait of 1 s", ok, seconds)
 	}
-	if seconds, exhausted := r.Exhausted("x"); !exhausted || seconds != 1 {
-		t.Errorf("exhausted: got %v after %d s, want a wait of 1 s", exhausted, seconds)
-	}
 	now.Step(time.Second)
-	if _, exhausted := r.Exhausted("x"); exhausted {
-		t.Error("exhausted a second later")
-	}
 	if _, ok := r.Take("x"); !ok {
 		t.Error("nothing is left a second later")
 	}
@@ -119,8 +115,58 @@ func TestCallerQueue(t *testing.T) {
 	for _, r := range release {
 		r()
 	}
-	if inFlight.total != 0 || len(inFlight.byCaller) != 0 || len(c.queues) != 0 {
+	if inFlight.total != 0 || len(inFlight.byCaller) != 0 || len(c.all) != 0 {
 		t.Errorf("%d are counted for %v, and %d queues are left, after all were released",
-			inFlight.total, inFlight.byCaller, len(c.queues))
+			inFlight.total, inFlight.byCaller, len(c.all))
 	}
+}
+
+// TestTurnsAreShared has a source with many requests in line, and another that comes later.
+func TestTurnsAreShared(t *testing.T) {
+	now := testingclock.NewFakeClock(time.Now())
+	turns := NewTurns(now)
+	for range 2 * TurnsPerSecond {
+		release, refused := turns.Wait(t.Context(), "first")
+		if refused != nil {
+			t.Fatal(refused)
+		}
+		release()
+	}
+	order := make(chan string, 200)
+	take := func(source string) {
+		release, refused := turns.Wait(t.Context(), source)
+		if refused != nil {
+			t.Error(refused)
+			return
+		}
+		order <- source
+		release()
+	}
+	var taken sync.WaitGroup
+	for range 100 {
+		taken.Go(func() { take("first") })
+	}
+	for now.Waiters() < turnsPerSource {
+		runtime.Gosched()
+	}
+	taken.Go(func() { take("second") })
+	for now.Waiters() < turnsPerSource+1 {
+		runtime.Gosched()
+	}
+	for at := 0; ; at++ {
+		now.Step(time.Second / (TurnsPerSecond - 10)) // a little more than a turn
+		if source := <-order; source == "second" {
+			if at > 2*turnsPerSource {
+				t.Errorf("it waited for %d of the other", at)
+			}
+			break
+		}
+	}
+	for done := false; !done; {
+		now.Step(time.Second)
+		turns.mu.Lock()
+		done = len(turns.all) == 0
+		turns.mu.Unlock()
+	}
+	taken.Wait()
 }

@@ -43,18 +43,6 @@ func (r *Rates) Take(caller string) (retryAfter int, ok bool) {
 	return r.wait(l, now), false
 }
 
-// Exhausted reports whether a caller has no request left, and after how many seconds it has one. It takes none.
-func (r *Rates) Exhausted(caller string) (retryAfter int, exhausted bool) {
-	r.mu.Lock()
-	l := r.all[caller]
-	r.mu.Unlock()
-	now := r.clock.Now()
-	if l == nil || l.TokensAt(now) >= 1 {
-		return 0, false
-	}
-	return r.wait(l, now), true
-}
-
 func (r *Rates) wait(l *rate.Limiter, now time.Time) int {
 	return max(1, int(math.Ceil((1-l.TokensAt(now))/float64(r.rate))))
 }
