@@ -84,10 +84,12 @@ type DefectSpec struct {
 
 	// jira configures whether and where a ticket is created.
 	// +optional
+	// +nullable
 	Jira *DefectJira `json:"jira,omitempty"`
 }
 
 // Occurrence is one time at which a defect was seen.
+// +structType=atomic
 type Occurrence struct {
 	// time is when the defect was seen.
 	// +required

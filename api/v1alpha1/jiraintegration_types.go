@@ -140,6 +140,7 @@ const (
 )
 
 // JiraBasicAuth authenticates with a user and an API token or password.
+// +structType=atomic
 type JiraBasicAuth struct {
 	// username is the account's e-mail address on Cloud, or its user name on Data Center.
 	// +required
@@ -154,6 +155,7 @@ type JiraBasicAuth struct {
 }
 
 // JiraBearerAuth authenticates with a bearer token.
+// +structType=atomic
 type JiraBearerAuth struct {
 	// tokenSecretRef names the Secret key that holds the token.
 	// +required
@@ -161,6 +163,7 @@ type JiraBearerAuth struct {
 }
 
 // JiraRateLimit limits the calls to Jira.
+// +structType=atomic
 type JiraRateLimit struct {
 	// requestsPerSecond is the number of requests per second to each endpoint. Defaults to 97 on Cloud, just below its
 	// burst limit of 100, and to no limit on Data Center.

@@ -14,6 +14,7 @@ type JiraLabel string
 type JiraName string
 
 // JiraPriorities maps severities to the names of Jira priorities.
+// +structType=atomic
 type JiraPriorities struct {
 	// critical is the priority of Critical defects. Defaults to Highest.
 	// +optional
@@ -82,6 +83,7 @@ type JiraField struct {
 }
 
 // JiraAutoCreate selects the Defects that get a ticket automatically. A Defect must meet every criterion.
+// +structType=atomic
 type JiraAutoCreate struct {
 	// enabled turns automatic creation on.
 	// +required
@@ -136,6 +138,7 @@ const (
 )
 
 // JiraReopen configures when a ticket is reopened.
+// +structType=atomic
 type JiraReopen struct {
 	// policy is Reopen or Comment.
 	// +required

@@ -99,6 +99,7 @@ type NotificationRuleSpec struct {
 type Mention string
 
 // MessageTemplate is the text of a message, as Go templates over the event. Values are escaped automatically.
+// +structType=atomic
 type MessageTemplate struct {
 	// title is the first line. Defaults to the standard one.
 	// +optional
@@ -114,6 +115,7 @@ type MessageTemplate struct {
 }
 
 // Grouping collects events into digests.
+// +structType=atomic
 type Grouping struct {
 	// by are the fields (suite, severity, type) or label keys whose values all events of one digest share. If empty, all
 	// events of the rule go together.

@@ -54,6 +54,7 @@ const (
 )
 
 // SecretKeyReference names one key of a Secret in the namespace of the object that refers to it.
+// +structType=atomic
 type SecretKeyReference struct {
 	// name is the name of the Secret.
 	// +required
@@ -71,6 +72,7 @@ type SecretKeyReference struct {
 }
 
 // IntegrationReference names a SlackIntegration or a JiraIntegration.
+// +structType=atomic
 type IntegrationReference struct {
 	// name is the name of the integration.
 	// +required
@@ -103,6 +105,7 @@ const (
 
 // AllowedNamespaces opens an integration to objects in other namespaces.
 // +kubebuilder:validation:XValidation:rule="self.from == 'Selector' ? has(self.selector) : !has(self.selector)",message="selector is required when from is Selector, and forbidden otherwise",fieldPath=".selector"
+// +structType=atomic
 type AllowedNamespaces struct {
 	// from is Same (this namespace only), All, or Selector (this namespace and those that match selector).
 	// +required
@@ -115,6 +118,7 @@ type AllowedNamespaces struct {
 
 // LabelSelector selects objects by their labels. All requirements must hold. It is a bounded form of the Kubernetes
 // label selector.
+// +structType=atomic
 type LabelSelector struct {
 	// matchLabels are labels and their required values.
 	// +optional

@@ -79,6 +79,7 @@ type SlackChannel string
 type HTTPURL string
 
 // SlackWebhook is an incoming webhook.
+// +structType=atomic
 type SlackWebhook struct {
 	// urlSecretRef names the Secret key that holds the webhook's URL. The URL is a secret: anyone who has it can post.
 	// +required
@@ -86,6 +87,7 @@ type SlackWebhook struct {
 }
 
 // SlackBot is a bot user.
+// +structType=atomic
 type SlackBot struct {
 	// tokenSecretRef names the Secret key that holds the bot token (xoxb-...). With oauth, it may be empty until the app
 	// is installed.
@@ -94,6 +96,7 @@ type SlackBot struct {
 }
 
 // SlackOAuth is a Slack app's OAuth client.
+// +structType=atomic
 type SlackOAuth struct {
 	// clientID is the app's client ID, from its page "Basic Information".
 	// +required
@@ -107,6 +110,7 @@ type SlackOAuth struct {
 }
 
 // SlackRateLimit limits the messages to Slack.
+// +structType=atomic
 type SlackRateLimit struct {
 	// channelMessagesPerMinute is the sustained rate for one channel. Defaults to 60, as Slack documents.
 	// +optional

@@ -32,3 +32,5 @@ type Target struct {
 	Caller identity.Caller
 	types.NamespacedName
 }
+
+func (a *Actions) updater() Updater { return Updater{Client: a.Client, Live: a.Live} }

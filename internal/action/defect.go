@@ -118,6 +118,7 @@ func (a *Actions) updateDefect(
 		if err = a.Live.Get(ctx, key, d); err != nil {
 			return nil, err
 		}
+		before := d.DeepCopy()
 		changed, refused := change(d)
 		if refused != nil {
 			return nil, refused
@@ -125,7 +126,7 @@ func (a *Actions) updateDefect(
 		if !changed {
 			return d, nil
 		}
-		if err = a.Client.Update(ctx, d, FieldOwner); err == nil {
+		if err = a.updater().Update(ctx, before, d); err == nil {
 			return d, nil
 		}
 		if !apierrors.IsConflict(err) {

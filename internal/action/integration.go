@@ -45,9 +45,10 @@ func (a *Actions) RequestTest(ctx context.Context, t Test) (time.Time, error) {
 			return at, &ConflictError{fmt.Sprintf("%s %s is suspended and sends nothing: set spec.suspend to false first",
 				t.Kind, t.NamespacedName)}
 		}
+		before, _ := o.DeepCopyObject().(client.Object)
 		setAnnotation(o, v1alpha1.TestRequestedAtAnnotation, at.Format(time.RFC3339Nano))
 		setAnnotation(o, v1alpha1.TestChannelAnnotation, t.Channel)
-		if err = a.Client.Update(ctx, o, FieldOwner); !apierrors.IsConflict(err) {
+		if err = a.updater().Update(ctx, before, o); !apierrors.IsConflict(err) {
 			break
 		}
 	}

@@ -76,16 +76,22 @@ func names[T client.Object](objects []T) []string {
 	return out
 }
 
+// edit is an integration to write. before is nil for a new one.
+type edit[T client.Object] struct {
+	before client.Object
+	after  T
+}
+
 // writeDefault writes an integration. Before, the ones in whose place it comes are no default any more, so that there
 // are never two. They are again if the write fails.
-func (p provider[T, S]) writeDefault(ctx context.Context, s *Server, o T, isNew bool, replaced []T) error {
+func (p provider[T, S]) writeDefault(ctx context.Context, s *Server, e edit[T], replaced []T) error {
 	for i, other := range replaced {
 		if err := p.setDefault(ctx, s, other, false); err != nil {
 			p.restoreDefaults(ctx, s, replaced[:i])
 			return err
 		}
 	}
-	err := s.write(ctx, o, isNew)
+	err := s.write(ctx, e.before, e.after)
 	if err != nil {
 		p.restoreDefaults(ctx, s, replaced)
 	}
@@ -126,8 +132,9 @@ func (p provider[T, S]) setDefault(ctx context.Context, s *Server, o T, isDefaul
 		if err := s.o.Live.Get(ctx, client.ObjectKeyFromObject(o), o); err != nil {
 			return struct{}{}, client.IgnoreNotFound(err)
 		}
+		before, _ := o.DeepCopyObject().(T)
 		*p.isDefault(p.spec(o)) = isDefault
-		return struct{}{}, s.write(ctx, o, false)
+		return struct{}{}, s.write(ctx, before, o)
 	})
 	return err
 }

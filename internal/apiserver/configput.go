@@ -77,13 +77,17 @@ func putConfigOnce[T client.Object, S any](
 	if err != nil {
 		return nil, err
 	}
-	if err := s.dryRun(ctx, o, isNew); err != nil { // so that a refused change leaves no credentials behind
+	var stored client.Object // nil for a new one
+	if !isNew {
+		stored = before
+	}
+	if err := s.dryRun(ctx, stored, o); err != nil { // so that a refused change leaves no credentials behind
 		return nil, err
 	}
 	if err := s.credentials.Save(ctx, change, before, s.requireSecret); err != nil {
 		return nil, err
 	}
-	if err := p.writeDefault(ctx, s, o, isNew, replaced); err != nil {
+	if err := p.writeDefault(ctx, s, edit[T]{stored, o}, replaced); err != nil {
 		s.credentials.Discard(ctx, change)
 		return nil, err
 	}

@@ -53,22 +53,24 @@ func retryConflicts[T any](write func() (T, error)) (out T, err error) {
 	return out, err
 }
 
-// write creates or updates an object.
-func (s *Server) write(ctx context.Context, o client.Object, isNew bool) error {
-	if isNew {
+// write creates an object, or updates it if before is not nil.
+func (s *Server) write(ctx context.Context, before, o client.Object) error {
+	if before == nil {
 		return s.o.Client.Create(ctx, o, action.FieldOwner)
 	}
-	return s.o.Client.Update(ctx, o, action.FieldOwner)
+	return s.updater().Update(ctx, before, o)
 }
 
 // dryRun returns the error of the API server that write would return, and changes nothing.
-func (s *Server) dryRun(ctx context.Context, o client.Object, isNew bool) error {
+func (s *Server) dryRun(ctx context.Context, before, o client.Object) error {
 	attempt, _ := o.DeepCopyObject().(client.Object)
-	if isNew {
+	if before == nil {
 		return s.o.Client.Create(ctx, attempt, client.DryRunAll, action.FieldOwner)
 	}
-	return s.o.Client.Update(ctx, attempt, client.DryRunAll, action.FieldOwner)
+	return s.updater().Update(ctx, before, attempt, client.DryRunAll)
 }
+
+func (s *Server) updater() action.Updater { return action.Updater{Client: s.o.Client, Live: s.o.Live} }
 
 func putStatus(isNew bool) int {
 	if isNew {

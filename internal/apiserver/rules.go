@@ -140,11 +140,14 @@ func (s *Server) putRuleOnce(ctx context.Context, key types.NamespacedName, i *p
 	if err := s.checkPut(ctx, action.Rules, putOf{key, r, isNew, i.Match, i.NoneMatch}); err != nil {
 		return nil, err
 	}
-	if isNew {
+	var before client.Object // nil for a new one
+	if !isNew {
+		before = r.DeepCopy()
+	} else {
 		r = &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
 	}
 	r.Spec = i.Body.Spec
-	if err := s.write(ctx, r, isNew); err != nil {
+	if err := s.write(ctx, before, r); err != nil {
 		return nil, err
 	}
 	return ruleAnswer(r, putStatus(isNew)), nil

@@ -36,6 +36,8 @@ func TestChange(t *testing.T) {
 		"the labels of a ticketed defect are changed":               {defect, defectSpec, ticketed, change{refA, "jira: {integrationRef: {name: a}, labels: [x]}"}, "", ""},
 		"jira without integrationRef is added to a ticketed defect": {defect, defectSpec, ticketed, change{"", "jira: {create: Never}"}, "", ""},
 		"the state of a ticketed defect is changed":                 {defect, defectSpec, ticketed, change{"state: Open", "state: Closed"}, "", ""},
+		"the state of a ticketed defect with an empty jira":         {defect, lines(defectSpec, "jira: null"), ticketed, change{"state: Open", "state: Closed"}, "", ""},
+		"the integration of a ticketed, empty jira is added":        {defect, defectSpec, ticketed, change{"jira: null", refA}, integrationRef, "is immutable once the Defect has a ticket"},
 		"the integration of a defect without a ticket is changed":   {defect, defectSpec, nil, change{refA, refB}, "", ""},
 		"a notification's channel is changed":                       {notification, notificationSpec, nil, change{channelA, `channel: "#b"`}, "spec", "spec is immutable"},
 		"a notification's channel is removed":                       {notification, notificationSpec, nil, change{channelA, ""}, "spec", "spec is immutable"},
