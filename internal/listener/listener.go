@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/net/netutil"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 )
@@ -24,8 +23,8 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	idleTimeout       = 30 * time.Second
 	shutdownTimeout   = 5 * time.Second
-	// maxConnections bounds how many connections are open; further clients wait. Together with maxHeader it bounds the
-	// memory of requests whose header has not arrived in full.
+	// maxConnections bounds how many connections are open. Together with maxHeader it bounds the memory of requests whose
+	// header has not arrived in full.
 	maxConnections = 2048
 	// maxPerAddress bounds how many connections are open from one address. A proxy with many clients behind it may have
 	// that many, and other addresses still find room.
@@ -119,7 +118,7 @@ func (l *Listener) Start(ctx context.Context) error {
 	l.bound = inner.Addr()
 	close(l.ready)
 
-	go func() { ended <- serve(srv, inner) }()
+	go func() { ended <- serve(srv, newConnections(inner, maxConnections, maxPerAddress)) }()
 	select {
 	case err := <-ended:
 		_ = srv.Close()
@@ -134,8 +133,8 @@ func (l *Listener) Start(ctx context.Context) error {
 }
 
 // serve serves the connections within the limits until the server is closed.
-func serve(srv *http.Server, inner net.Listener) error {
-	limited := netutil.LimitListener(newPerAddressLimiter(inner, maxPerAddress), maxConnections)
+func serve(srv *http.Server, limited *connections) error {
+	srv.ConnState = limited.setState
 	if srv.TLSConfig != nil {
 		return srv.ServeTLS(limited, "", "")
 	}
