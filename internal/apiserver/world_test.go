@@ -74,6 +74,9 @@ func run(m *testing.M) (code int, err error) {
 	if kube, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
 		return 0, err
 	}
+	if err := installPolicies(); err != nil {
+		return 0, err
+	}
 	operator, err := operatorConfig(config)
 	if err != nil {
 		return 0, err

@@ -14,6 +14,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,13 +25,17 @@ import (
 // policies returns the objects of config/policy.
 func policies(t *testing.T) []*unstructured.Unstructured {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "config", "policy", "secret_references.yaml"))
-	if err != nil {
-		t.Fatal(err)
+	files, err := filepath.Glob(filepath.Join("..", "..", "config", "policy", "*integration_*.yaml"))
+	if err != nil || len(files) != 4 {
+		t.Fatalf("%d files of config/policy: %v", len(files), err)
 	}
 	var out []*unstructured.Unstructured
-	for _, document := range strings.Split(string(text), "\n---\n") {
-		out = append(out, decode(t, document))
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, decode(t, string(text)))
 	}
 	return out
 }
@@ -57,8 +62,8 @@ func secretReferences(typ reflect.Type, path string) (out []string) {
 // TestPolicyKnowsEverySecret checks that the policies have an expression for each reference to a Secret.
 func TestPolicyKnowsEverySecret(t *testing.T) {
 	for name, typ := range map[string]reflect.Type{
-		"slackintegration-secrets": reflect.TypeFor[v1alpha1.SlackIntegrationSpec](),
-		"jiraintegration-secrets":  reflect.TypeFor[v1alpha1.JiraIntegrationSpec](),
+		"voiceai-integrations-slackintegration-secrets": reflect.TypeFor[v1alpha1.SlackIntegrationSpec](),
+		"voiceai-integrations-jiraintegration-secrets":  reflect.TypeFor[v1alpha1.JiraIntegrationSpec](),
 	} {
 		var got []string
 		for _, o := range policies(t) {
@@ -132,9 +137,13 @@ func until(t *testing.T, what string, done func() (bool, error)) {
 	}
 }
 
-func TestSecretPolicy(t *testing.T) {
+// cloud is the spec of a JiraIntegration.
+const cloud = "apiURL: https://a.example\n  projectKey: VOICE\n  basic: {username: u, tokenSecretRef: {name: s, key: k}}"
+
+// installPolicies creates the policies for the duration of a test.
+func installPolicies(t *testing.T) {
+	t.Helper()
 	for _, o := range policies(t) {
-		o.SetNamespace("default") // as kustomize does, which does not know that the kind has no namespace
 		if err := kube.Create(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
@@ -144,23 +153,31 @@ func TestSecretPolicy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// untilRefused waits until the API server refuses what a user without rights to Secrets creates.
+func untilRefused(t *testing.T, none client.Client) {
+	t.Helper()
+	for _, kind := range []string{slack, jira} {
+		spec := map[string]string{slack: bot, jira: cloud}[kind]
+		until(t, "refusing", func() (bool, error) {
+			err := none.Create(t.Context(), object(t, kind, spec), client.DryRunAll)
+			return err != nil && strings.Contains(err.Error(), "may not get in namespace default"), err
+		})
+	}
+}
+
+func TestSecretPolicy(t *testing.T) {
+	installPolicies(t)
 	none := as(t, "none")
 	one := as(t, "one", "s")
 	both := as(t, "both", "s", "other")
 	const (
-		basic   = "apiURL: https://a.example\n  projectKey: VOICE\n  basic: {username: u, tokenSecretRef: {name: s, key: k}}"
-		moved   = "apiURL: https://b.example\n  projectKey: VOICE\n  basic: {username: u, tokenSecretRef: {name: s, key: k}}"
-		signed  = bot + "\n  signingSecretRef: {name: other, key: k}"
-		hooked  = basic + "\n  webhookSecretRef: {name: other, key: k}"
-		refused = "may not get in namespace default"
+		moved  = "apiURL: https://b.example\n  projectKey: VOICE\n  basic: {username: u, tokenSecretRef: {name: s, key: k}}"
+		signed = bot + "\n  signingSecretRef: {name: other, key: k}"
+		hooked = cloud + "\n  webhookSecretRef: {name: other, key: k}"
 	)
-	for _, kind := range []string{slack, jira} {
-		spec := map[string]string{slack: bot, jira: basic}[kind]
-		until(t, "refusing", func() (bool, error) {
-			err := none.Create(t.Context(), object(t, kind, spec), client.DryRunAll)
-			return err != nil && strings.Contains(err.Error(), refused), err
-		})
-	}
+	untilRefused(t, none)
 	for user, c := range map[string]client.Client{"one": one, "both": both} {
 		until(t, user, func() (bool, error) {
 			err := c.Create(t.Context(), object(t, slack, bot), client.DryRunAll)
@@ -178,15 +195,15 @@ func TestSecretPolicy(t *testing.T) {
 		"created, one right of two":         {one, slack, "", signed, `spec.signingSecretRef names Secret "other", which one may not get`},
 		"created, both rights":              {both, slack, "", signed, ""},
 		"created by an admin":               {kube, slack, "", signed, ""},
-		"created, a Jira's, no right":       {none, jira, "", basic, `spec.basic.tokenSecretRef names Secret "s"`},
+		"created, a Jira's, no right":       {none, jira, "", cloud, `spec.basic.tokenSecretRef names Secret "s"`},
 		"created, a Jira's, one right":      {one, jira, "", hooked, `spec.webhookSecretRef names Secret "other"`},
-		"created, a Jira's, right":          {one, jira, "", basic, ""},
+		"created, a Jira's, right":          {one, jira, "", cloud, ""},
 		"created, a webhook's, no right":    {none, slack, "", webhook, "spec.webhook.urlSecretRef names Secret"},
-		"another address, no right":         {none, jira, basic, moved, `spec.basic.tokenSecretRef names Secret "s"`},
-		"another address, right":            {one, jira, basic, moved, ""},
-		"another reference, no right to it": {one, jira, basic, hooked, `spec.webhookSecretRef names Secret "other"`},
-		"only a label, no right":            {none, jira, basic, basic, ""},
-		"a reference is removed":            {one, jira, hooked, basic, ""},
+		"another address, no right":         {none, jira, cloud, moved, `spec.basic.tokenSecretRef names Secret "s"`},
+		"another address, right":            {one, jira, cloud, moved, ""},
+		"another reference, no right to it": {one, jira, cloud, hooked, `spec.webhookSecretRef names Secret "other"`},
+		"only a label, no right":            {none, jira, cloud, cloud, ""},
+		"a reference is removed":            {one, jira, hooked, cloud, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := object(t, c.kind, c.after)
@@ -219,5 +236,69 @@ func wantRefusal(t *testing.T, err error, text string) {
 	t.Helper()
 	if (err == nil) != (text == "") || err != nil && !strings.Contains(err.Error(), text) {
 		t.Error(fmt.Errorf("got %w, want %q", err, text))
+	}
+}
+
+// TestSecretPolicyLeavesTheRestAlone checks that the policy refuses only who changes a spec: the operator writes status
+// without a right to the Secret, and people label and delete what they may not create.
+func TestSecretPolicyLeavesTheRestAlone(t *testing.T) {
+	installPolicies(t)
+	c := as(t, "outsider")
+	untilRefused(t, c)
+	created := func(t *testing.T, kind string) *unstructured.Unstructured {
+		t.Helper()
+		o := object(t, kind, map[string]string{slack: bot, jira: cloud}[kind])
+		if err := kube.Create(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	setSuspend := func(o *unstructured.Unstructured) {
+		if err := unstructured.SetNestedField(o.Object, true, "spec", "suspend"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, step := range map[string]struct {
+		do   func(ctx context.Context, o *unstructured.Unstructured) error
+		want string
+	}{
+		"status": {func(ctx context.Context, o *unstructured.Unstructured) error {
+			o.Object["status"] = map[string]any{"observedGeneration": int64(1)}
+			return c.Status().Update(ctx, o)
+		}, ""},
+		"status with another spec, which is ignored": {func(ctx context.Context, o *unstructured.Unstructured) error {
+			setSuspend(o)
+			return c.Status().Update(ctx, o)
+		}, ""},
+		"labels, annotations and finalizers": {func(ctx context.Context, o *unstructured.Unstructured) error {
+			patch := `{"metadata":{"labels":{"a":"b"},"annotations":{"a":"b"},"finalizers":["example.com/a"]}}`
+			if err := c.Patch(ctx, o, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
+				return err
+			}
+			return c.Patch(ctx, o, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`)))
+		}, ""},
+		"the same spec applied": {func(ctx context.Context, o *unstructured.Unstructured) error {
+			return c.Update(ctx, o)
+		}, ""},
+		"deletion": {func(ctx context.Context, o *unstructured.Unstructured) error {
+			return c.Delete(ctx, o)
+		}, ""},
+		"dry-run of a label": {func(ctx context.Context, o *unstructured.Unstructured) error {
+			o.SetLabels(map[string]string{"a": "b"})
+			return c.Update(ctx, o, client.DryRunAll)
+		}, ""},
+		"dry-run of a spec": {func(ctx context.Context, o *unstructured.Unstructured) error {
+			setSuspend(o)
+			return c.Update(ctx, o, client.DryRunAll)
+		}, "may not get in namespace default"},
+		"a patch of the spec": {func(ctx context.Context, o *unstructured.Unstructured) error {
+			return c.Patch(ctx, o, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":true}}`)))
+		}, "may not get in namespace default"},
+	} {
+		for _, kind := range []string{slack, jira} {
+			t.Run(name+", "+kind, func(t *testing.T) {
+				wantRefusal(t, step.do(t.Context(), created(t, kind)), step.want)
+			})
+		}
 	}
 }
