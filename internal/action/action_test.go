@@ -303,6 +303,24 @@ func TestStartRunIsIdempotentPerCallerAndKey(t *testing.T) {
 	}
 }
 
+// TestNameOfRun checks that the name of a run fits a label, and that it begins with as much of the suite as fits.
+func TestNameOfRun(t *testing.T) {
+	for name, prefix := range map[string]string{
+		"booking":                      "booking-",
+		strings.Repeat("a", 42):        strings.Repeat("a", 42) + "-",
+		strings.Repeat("a", 52):        strings.Repeat("a", 42) + "-",
+		strings.Repeat("a", 41) + "-b": strings.Repeat("a", 41) + "-",
+	} {
+		suite := &batchv1.CronJob{ObjectMeta: inQA(name)}
+		suite.Labels = map[string]string{v1alpha1.SuiteLabel: "s"}
+		a, _ := newActions(t, everything, 0, suite)
+		j, _, err := a.StartRun(t.Context(), action.Start{Caller: alice, Namespace: "qa", Suite: "s"})
+		if err != nil || !strings.HasPrefix(j.Name, prefix) || len(j.Name) != len(prefix)+20 || len(j.Name) > 63 {
+			t.Errorf("%s: the run is %q, %v, want %s and 20 characters", name, j.Name, err, prefix)
+		}
+	}
+}
+
 func TestRequestTest(t *testing.T) {
 	for name, c := range map[string]struct {
 		test action.Test

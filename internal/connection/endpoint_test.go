@@ -25,6 +25,7 @@ func TestFailuresInARow(t *testing.T) {
 		"five":                           {[]error{unavailable, unavailable, unavailable, unavailable, unavailable}, true, false},
 		"five of two kinds":              {[]error{unavailable, ambiguous, unavailable, ambiguous, ambiguous}, true, false},
 		"five with a success":            {[]error{unavailable, unavailable, nil, unavailable, unavailable, unavailable}, false, false},
+		"four after a success":           {[]error{unavailable, nil, unavailable, unavailable, unavailable, unavailable}, false, false},
 		"five with an answer for one":    {[]error{unavailable, unavailable, invalid, unavailable, unavailable, unavailable}, false, false},
 		"five answers for one each":      {[]error{invalid, invalid, invalid, invalid, invalid}, false, false},
 		"five answers for the endpoint":  {[]error{endpoint, endpoint, endpoint, endpoint, endpoint}, false, false},
@@ -169,4 +170,41 @@ func TestTroubleIsReported(t *testing.T) {
 			t.Errorf("answer %+v after a second", a)
 		}
 	})
+}
+
+// TestRetryRefused covers which answers are due, and whose objects are enqueued, when something changes in Slack or Jira.
+func TestRetryRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		err   error
+		takes time.Duration
+		due   bool
+	}{
+		"refused":     {err: fault.New(fault.Invalid, "no"), due: true},
+		"not found":   {err: fault.New(fault.NotFound, "no such channel"), due: true},
+		"unavailable": {err: down()},
+		"succeeded":   {},
+		"in flight":   {err: fault.New(fault.Invalid, "no"), takes: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+				r.submit("", "a", c.takes, c.err)
+				pass(time.Millisecond)
+				enqueued := r.enqueuedCount("a")
+				r.conn.RetryRefused()
+				r.submit("", "a", c.takes, c.err)
+				synctest.Wait()
+				want := 0
+				if c.due {
+					want = 1
+				}
+				if n := r.callCount() - 1; n != want {
+					t.Errorf("%d more calls, want %d", n, want)
+				}
+				if n := r.enqueuedCount("a") - enqueued; (n > 0) != c.due {
+					t.Errorf("enqueued %d times", n)
+				}
+				pass(time.Minute)
+			})
+		})
+	}
 }

@@ -42,6 +42,7 @@ func TestIsOrphaned(t *testing.T) {
 		want bool
 	}{
 		"old":             {string(Slack.newKey(BotToken, noon.Add(-2*time.Hour), "0a")), true},
+		"an hour old":     {string(Slack.newKey(BotToken, noon.Add(-time.Hour), "0a")), false},
 		"new":             {string(Slack.newKey(BotToken, noon.Add(-time.Minute), "0a")), false},
 		"of another kind": {string(Jira.newKey(APIToken, noon.Add(-2*time.Hour), "0a")), false},
 		"of a person":     {"token", false},
@@ -50,6 +51,10 @@ func TestIsOrphaned(t *testing.T) {
 		if got := Slack.isOrphaned(c.key, noon); got != c.want {
 			t.Errorf("%s: %s: got %v, want %v", name, c.key, got, c.want)
 		}
+	}
+	key := string(Slack.newKey(BotToken, noon, "0a"))
+	if at := noon.Add(orphanedAfter + 1); !Slack.isOrphaned(key, at) {
+		t.Errorf("%s is in use at %s", key, at)
 	}
 }
 

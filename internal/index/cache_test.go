@@ -90,6 +90,12 @@ func TestStripForCache(t *testing.T) {
 	if unsafe.StringData(a.Status.Conditions[0].Reason) != unsafe.StringData(b.Status.Conditions[0].Reason) {
 		t.Error("two Defects do not share the same reason")
 	}
+	if unsafe.StringData(a.Status.Jira.Assignee) != unsafe.StringData(b.Status.Jira.Assignee) {
+		t.Error("two Defects do not share the same assignee")
+	}
+	if _, err := StripForCache(&v1alpha1.Defect{}); err != nil {
+		t.Errorf("a Defect without a ticket: %v", err)
+	}
 	digest := &v1alpha1.Notification{Spec: v1alpha1.NotificationSpec{Members: []v1alpha1.NotificationName{"c", "a", "b"}}}
 	if _, err := StripForCache(digest); err != nil || !slices.IsSorted(digest.Spec.Members) {
 		t.Errorf("members %v, %v", digest.Spec.Members, err)

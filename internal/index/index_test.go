@@ -202,3 +202,18 @@ func TestNotificationsOfRuns(t *testing.T) {
 		t.Errorf("%v, %v", found, err)
 	}
 }
+
+func TestDefectsLike(t *testing.T) {
+	defect := func(namespace, name, fingerprint string) *v1alpha1.Defect {
+		return &v1alpha1.Defect{ObjectMeta: meta(namespace, name), Spec: v1alpha1.DefectSpec{Fingerprint: fingerprint}}
+	}
+	one := defect("voice", "one", "no-sound")
+	objects := []client.Object{one, defect("voice", "two", "no-sound"), defect("other", "three", "no-sound")}
+	for n := range 4096 { // some of them share its bucket
+		objects = append(objects, defect("voice", fmt.Sprintf("d%d", n), fmt.Sprintf("finding-%d", n)))
+	}
+	like, err := index.DefectsLike(t.Context(), newClient(t, objects...), one)
+	if err != nil || len(like) != 1 || like[0].Name != "two" {
+		t.Errorf("got %d Defects, %v, want two alone", len(like), err)
+	}
+}

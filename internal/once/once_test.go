@@ -176,8 +176,8 @@ func TestConcurrentFindsMakeOneSearch(t *testing.T) {
 		synctest.Wait()
 		given, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, _, err := in.Find(given, p.search, named("a"), due, time.Now); !errors.Is(err, context.Canceled) {
-			t.Errorf("waiting for another's search ended with %v", err)
+		if _, ok, err := in.Find(given, p.search, named("a"), due, time.Now); ok || !errors.Is(err, context.Canceled) {
+			t.Errorf("waiting for another's search ended with %t, %v", ok, err)
 		}
 		close(p.slow)
 		got := []string{<-answers, <-answers}
