@@ -71,7 +71,9 @@ func (f listenerFlags) isOff() bool { return f.address == "" || f.address == "0"
 type apiFlags struct {
 	listenerFlags
 	namespace, slack, jira string
-	requestsPerSecond      float64
+	// audience is the one that callers' tokens must have; empty for those of the API server.
+	audience          string
+	requestsPerSecond float64
 }
 
 // register defines the flags in a set.
@@ -107,12 +109,23 @@ func (f *flags) register(set *flag.FlagSet) {
 		"The address of the REST API and the dashboard, for clients inside the cluster; 0 turns it off.")
 	set.StringVar(&f.api.cert, "api-tls-cert-file", "", "The TLS certificate of the API; plain HTTP when empty.")
 	set.StringVar(&f.api.key, "api-tls-key-file", "", "The key of that certificate.")
+	set.StringVar(&f.api.audience, "api-audience", "",
+		"The audience that tokens of the API's callers must have; those of the Kubernetes API server when empty. "+
+			"To write, a token needs both.")
 	set.StringVar(&f.api.namespace, "api-default-namespace", "default",
 		"The namespace of API requests that name none; the first of --watch-namespaces if that does not include it.")
 	set.StringVar(&f.api.slack, "api-default-slack", "slack", "The SlackIntegration of API requests that name none.")
 	set.StringVar(&f.api.jira, "api-default-jira", "jira", "The JiraIntegration of API requests that name none.")
 	set.Float64Var(&f.api.requestsPerSecond, "api-requests-per-second", 100,
 		"How many requests a second one client of the API may make; 50 times as many may bring events.")
+}
+
+// audiences returns the audiences of which callers' tokens must have one; none for those of the API server.
+func (f apiFlags) audiences() []string {
+	if f.audience == "" {
+		return nil
+	}
+	return []string{f.audience}
 }
 
 // defaultNamespace returns the namespace of API requests that name none.

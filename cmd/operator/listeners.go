@@ -35,7 +35,7 @@ func addEdge(mgr ctrl.Manager, f flags) error {
 
 // addAPI adds the REST API and the dashboard.
 func addAPI(mgr ctrl.Manager, f flags, box *outbox.Outbox) error {
-	who, err := identity.New(mgr.GetConfig())
+	who, err := identity.New(mgr.GetConfig(), f.api.audiences()...)
 	if err != nil {
 		return fmt.Errorf("setting up authentication for the API: %w", err)
 	}

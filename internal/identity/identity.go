@@ -77,12 +77,15 @@ func (a Access) String() string {
 // Authenticator authenticates and authorizes callers with the API server. It is safe for concurrent use.
 type Authenticator struct {
 	tokens authenticator.Token
-	rules  *rulesCache
-	access authorizer.Authorizer
+	// audiences are those that a token may have; empty for those of the API server.
+	audiences authenticator.Audiences
+	rules     *rulesCache
+	access    authorizer.Authorizer
 }
 
-// New returns an Authenticator for the API server of a configuration.
-func New(config *rest.Config) (*Authenticator, error) {
+// New returns an Authenticator for the API server of a configuration. It accepts only tokens for one of the audiences;
+// without any, tokens for the API server itself.
+func New(config *rest.Config, audiences ...string) (*Authenticator, error) {
 	authentication, err := authenticationv1.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("setting up token reviews: %w", err)
@@ -113,7 +116,7 @@ func New(config *rest.Config) (*Authenticator, error) {
 		return nil, err
 	}
 	tokens := cache.New(reviewer, false, tokenCacheTTL, tokenCacheTTL)
-	return &Authenticator{tokens: tokens, rules: rules, access: access}, nil
+	return &Authenticator{tokens: tokens, audiences: audiences, rules: rules, access: access}, nil
 }
 
 // Authenticate returns the caller to whom a token belongs. The error is ErrUnauthenticated if the token is not valid,
@@ -121,6 +124,9 @@ func New(config *rest.Config) (*Authenticator, error) {
 func (a *Authenticator) Authenticate(ctx context.Context, token string) (Caller, error) {
 	if token == "" || len(token) > maxToken {
 		return Caller{}, ErrUnauthenticated
+	}
+	if len(a.audiences) > 0 {
+		ctx = authenticator.WithAudiences(ctx, a.audiences)
 	}
 	response, ok, err := a.tokens.AuthenticateToken(ctx, token)
 	switch {

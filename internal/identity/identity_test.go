@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,7 +18,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
 
-// cluster answers reviews. The token "good" belongs to alice, who may list the Jobs in the namespace qa.
+// cluster answers reviews. The token "good" belongs to alice, who may list the Jobs in the namespace qa. It is for the API
+// server. The tokens "integrations" and "vault" are alice's too, for the audiences of these names.
 type cluster struct {
 	// tokens and access count the reviews answered.
 	tokens, access atomic.Int32
@@ -36,7 +38,11 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.tokens.Add(1)
 		review := &authenticationv1.TokenReview{}
 		_ = json.NewDecoder(r.Body).Decode(review)
-		if review.Spec.Token == "good" {
+		audiences := map[string][]string{"good": nil, "integrations": {"integrations"}, "vault": {"vault"}}
+		had, known := audiences[review.Spec.Token]
+		matching := slices.DeleteFunc(slices.Clone(had), func(a string) bool { return !slices.Contains(review.Spec.Audiences, a) })
+		if known && (len(review.Spec.Audiences) == 0) == (len(had) == 0) && len(matching) == len(had) {
+			review.Status.Audiences = matching
 			review.Status.Authenticated = true
 			review.Status.User = authenticationv1.UserInfo{Username: "alice", Groups: []string{"qa"}}
 		} else {
@@ -54,14 +60,14 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(review)
 }
 
-func newAuthenticator(t *testing.T) (*identity.Authenticator, *cluster) {
+func newAuthenticator(t *testing.T, audiences ...string) (*identity.Authenticator, *cluster) {
 	t.Helper()
 	c := &cluster{}
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
 	config := &rest.Config{Host: server.URL}
 	config.ContentType = "application/json"
-	a, err := identity.New(config)
+	a, err := identity.New(config, audiences...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +93,25 @@ func TestAuthenticate(t *testing.T) {
 	c.down.Store(true)
 	if _, err := a.Authenticate(t.Context(), "another"); err == nil || errors.Is(err, identity.ErrUnauthenticated) {
 		t.Errorf("got %v, want another error than ErrUnauthenticated", err)
+	}
+}
+
+// With an audience, tokens for the API server or for others are refused, and the other way round.
+func TestAudiences(t *testing.T) {
+	for _, test := range []struct {
+		audiences []string
+		accepted  string
+	}{
+		{nil, "good"},
+		{[]string{"integrations"}, "integrations"},
+	} {
+		a, _ := newAuthenticator(t, test.audiences...)
+		for _, token := range []string{"good", "integrations", "vault"} {
+			_, err := a.Authenticate(t.Context(), token)
+			if token == test.accepted && err != nil || token != test.accepted && !errors.Is(err, identity.ErrUnauthenticated) {
+				t.Errorf("audiences %v, token %s: got %v", test.audiences, token, err)
+			}
+		}
 	}
 }
 
