@@ -9,11 +9,12 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/paths"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 )
 
-type accessInput struct{ Across }
+type accessInput struct{ params.Across }
 
 type accessOutput struct {
 	Body struct {
@@ -35,7 +36,7 @@ func (s *Server) routeAccess(api huma.API) {
 }
 
 func (s *Server) access(ctx context.Context, i *accessInput) (*accessOutput, error) {
-	namespace := s.namespaces(i.Across)
+	namespace := s.params.Of(i.Across)
 	rights, err := s.accessCache.Get(ctx, caller.Of(ctx), namespace)
 	if err != nil {
 		return nil, problem.From(ctx, err, "finding out what you may do")

@@ -13,6 +13,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
 )
@@ -37,15 +38,15 @@ type putOutput[S any] struct {
 	Body   configBody[S]
 }
 
-type configInput struct{ Named }
+type configInput struct{ params.Named }
 
 type deleteConfigInput struct {
-	Named
+	params.Named
 	Match
 }
 
 type slackPut struct {
-	Named
+	params.Named
 	Match
 	NoneMatch
 	Body struct {
@@ -56,7 +57,7 @@ type slackPut struct {
 }
 
 type jiraPut struct {
-	Named
+	params.Named
 	Match
 	NoneMatch
 	Body struct {
@@ -195,8 +196,8 @@ func routeProvider[T client.Object, S any](api huma.API, s *Server, p provider[T
 	})
 }
 
-func (p provider[T, S]) key(s *Server, n Named) types.NamespacedName {
-	return types.NamespacedName{Namespace: s.namespace(n.Within), Name: cmp.Or(n.Name, p.defaultName(s))}
+func (p provider[T, S]) key(s *Server, n params.Named) types.NamespacedName {
+	return types.NamespacedName{Namespace: s.params.In(n.Within), Name: cmp.Or(n.Name, p.defaultName(s))}
 }
 
 func (p provider[T, S]) get(ctx context.Context, s *Server, key types.NamespacedName) (T, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
@@ -43,20 +44,20 @@ type defectOutput struct {
 }
 
 type edgeCasesInput struct {
-	Across
+	params.Across
 	page.Params
 	view.DefectFilter
 }
 
 type defectsInput struct {
-	Across
+	params.Across
 	page.Params
 	view.DefectFilter
 	Category v1alpha1.Category `query:"category" enum:"Defect,EdgeCase" doc:"Only those of this category."`
 }
 
 type newDefect struct {
-	Within
+	params.Within
 	Body struct {
 		Name   string            `json:"name,omitempty" maxLength:"253" doc:"Its name; generated when empty. The same name twice is a conflict, which makes repeating safe."`
 		Labels map[string]string `json:"labels,omitempty" maxProperties:"64" doc:"Its labels."`
@@ -65,7 +66,7 @@ type newDefect struct {
 }
 
 type moveDefect struct {
-	ByName
+	params.ByName
 	Match
 	Body struct {
 		State v1alpha1.State `json:"state" enum:"Open,InProgress,Resolved,Closed" doc:"The wanted state. The ticket is moved too."`
@@ -117,8 +118,8 @@ func (s *Server) routeDefects(api huma.API) {
 	}, s.createTicket)
 }
 
-func (s *Server) listDefects(ctx context.Context, a Across, q view.DefectQuery) (*defectList, error) {
-	q.Namespace = s.namespaces(a)
+func (s *Server) listDefects(ctx context.Context, a params.Across, q view.DefectQuery) (*defectList, error) {
+	q.Namespace = s.params.Of(a)
 	err := s.permissions.Require(ctx, "list", action.Defects, caller.In(q.Namespace))
 	if err != nil {
 		return nil, err
@@ -131,7 +132,7 @@ func (s *Server) listDefects(ctx context.Context, a Across, q view.DefectQuery) 
 }
 
 func (s *Server) createDefect(ctx context.Context, i *newDefect) (*defectOutput, error) {
-	namespace := s.namespace(i.Within)
+	namespace := s.params.In(i.Within)
 	if err := s.permissions.Require(ctx, "create", action.Defects, caller.In(namespace)); err != nil {
 		return nil, err
 	}
@@ -164,8 +165,8 @@ func flattenFields(err error) error {
 	return err
 }
 
-func (s *Server) getDefect(ctx context.Context, i *ByName) (*defectOutput, error) {
-	key := s.key(*i)
+func (s *Server) getDefect(ctx context.Context, i *params.ByName) (*defectOutput, error) {
+	key := s.params.Key(*i)
 	if err := s.permissions.Require(ctx, "get", action.Defects, key); err != nil {
 		return nil, err
 	}
@@ -184,7 +185,7 @@ func defectAnswer(d *v1alpha1.Defect) *defectOutput {
 }
 
 func (s *Server) moveDefect(ctx context.Context, i *moveDefect) (*defectOutput, error) {
-	key := s.key(i.ByName)
+	key := s.params.Key(i.ByName)
 	d, err := s.actions.MoveDefect(ctx, action.Move{
 		Target: action.Target{Caller: caller.Of(ctx), NamespacedName: key}, State: i.Body.State,
 		Check: func(d *v1alpha1.Defect) error { return checkMatch(i.IfMatch, wholeTag(d)) },
@@ -195,8 +196,8 @@ func (s *Server) moveDefect(ctx context.Context, i *moveDefect) (*defectOutput, 
 	return defectAnswer(d), nil
 }
 
-func (s *Server) createTicket(ctx context.Context, i *ByName) (*ticketOutput, error) {
-	key := s.key(*i)
+func (s *Server) createTicket(ctx context.Context, i *params.ByName) (*ticketOutput, error) {
+	key := s.params.Key(*i)
 	ticket, err := s.actions.RequestTicket(ctx, action.Target{Caller: caller.Of(ctx), NamespacedName: key})
 	if err != nil {
 		return nil, problem.From(ctx, err, "requesting a ticket for Defect "+key.String())

@@ -8,6 +8,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
@@ -15,7 +16,7 @@ import (
 )
 
 type testRule struct {
-	ByName
+	params.ByName
 	Body *struct {
 		Event   *view.EventBody `json:"event,omitempty" doc:"The event to evaluate."`
 		EventID string          `json:"eventID,omitempty" maxLength:"253" doc:"The id of an event that happened here, as the log shows it. You must be allowed to list Notifications."`
@@ -38,7 +39,7 @@ const (
 )
 
 func (s *Server) testRule(ctx context.Context, i *testRule) (*testRuleOutput, error) {
-	key := s.key(i.ByName)
+	key := s.params.Key(i.ByName)
 	if err := s.permissions.Require(ctx, "get", action.Rules, key); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
 
@@ -22,12 +23,12 @@ type healthOutput struct {
 }
 
 type healthInput struct {
-	Within
+	params.Within
 	Slack string `query:"slack" maxLength:"253" pattern:"^([a-z0-9]([-.a-z0-9]*[a-z0-9])?)?$" doc:"The SlackIntegration; the default one when empty."`
 	Jira  string `query:"jira" maxLength:"253" pattern:"^([a-z0-9]([-.a-z0-9]*[a-z0-9])?)?$" doc:"The JiraIntegration; the default one when empty."`
 }
 
-type statusInput struct{ Across }
+type statusInput struct{ params.Across }
 
 type statusOutput struct {
 	Body struct {
@@ -48,7 +49,7 @@ func (s *Server) routeHealth(api huma.API) {
 }
 
 func (s *Server) health(ctx context.Context, i *healthInput) (*healthOutput, error) {
-	namespace := s.namespace(i.Within)
+	namespace := s.params.In(i.Within)
 	slackKey := types.NamespacedName{Namespace: namespace, Name: cmp.Or(i.Slack, s.o.SlackName)}
 	jiraKey := types.NamespacedName{Namespace: namespace, Name: cmp.Or(i.Jira, s.o.JiraName)}
 	getsSlack, err := s.permissions.May(ctx, "get", action.SlackIntegrations, slackKey)
@@ -73,7 +74,7 @@ func (s *Server) health(ctx context.Context, i *healthInput) (*healthOutput, err
 }
 
 func (s *Server) status(ctx context.Context, i *statusInput) (*statusOutput, error) {
-	namespace := s.namespaces(i.Across)
+	namespace := s.params.Of(i.Across)
 	see, err := s.permissions.Visibility(ctx, namespace, action.SlackIntegrations, action.JiraIntegrations)
 	if err != nil {
 		return nil, err

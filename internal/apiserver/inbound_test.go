@@ -27,6 +27,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/guard"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/inbound"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/paths"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
@@ -159,7 +160,11 @@ func TestWhatDoesNotFitIsAnswered(t *testing.T) {
 		r := httptest.NewRequest(http.MethodPost, paths.Alertmanager, strings.NewReader(c.body))
 		r.Header.Set("Authorization", "Bearer "+jwt("token"))
 		r.Header.Set("Content-Type", "application/json")
-		r = r.WithContext(ctrl.LoggerInto(r.Context(), funcr.New(func(_, args string) { log.WriteString(args) }, funcr.Options{})))
+		r = r.WithContext(ctrl.LoggerInto(r.Context(), funcr.New(func(_, args string) {
+			if !strings.Contains(args, "Stored Notifications") {
+				log.WriteString(args)
+			}
+		}, funcr.Options{})))
 		w := httptest.NewRecorder()
 		s.handler.ServeHTTP(w, r)
 		if got := strings.TrimSpace(w.Body.String()); w.Code != http.StatusOK || got != c.want {
@@ -202,13 +207,13 @@ func TestEventsAreStoredSideBySide(t *testing.T) {
 		defer underWay.Add(-1)
 		for seen := most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
 		}
-		if n == maxAnnouncing {
+		if n == inbound.MaxAnnouncing {
 			close(full) // the first ones wait for so many
 		}
 		<-full
 		return nil
 	})
-	if w := post(s, paths.Alertmanager, "application/json", manyAlerts(maxAnnouncing, 0)); w.Code != http.StatusOK {
+	if w := post(s, paths.Alertmanager, "application/json", manyAlerts(inbound.MaxAnnouncing, 0)); w.Code != http.StatusOK {
 		t.Fatalf("got %d: %s", w.Code, w.Body)
 	}
 	full = make(chan struct{})
@@ -217,7 +222,8 @@ func TestEventsAreStoredSideBySide(t *testing.T) {
 		t.Fatalf("got %d: %s", w.Code, w.Body)
 	}
 	list := &v1alpha1.NotificationList{}
-	if err := kept.List(t.Context(), list); err != nil || len(list.Items) != maxAnnouncing+500 || most.Load() != maxAnnouncing {
+	err := kept.List(t.Context(), list)
+	if err != nil || len(list.Items) != inbound.MaxAnnouncing+500 || most.Load() != inbound.MaxAnnouncing {
 		t.Errorf("%d are stored, %v, at most %d at once", len(list.Items), err, most.Load())
 	}
 }
@@ -230,7 +236,7 @@ func TestAPIServerThatDoesNotAnswer(t *testing.T) {
 		return errors.New("connection refused")
 	})
 	w := post(s, paths.Alertmanager, "application/json", manyAlerts(1000, 0))
-	if w.Code != http.StatusServiceUnavailable || tries.Load() > maxAnnouncing {
+	if w.Code != http.StatusServiceUnavailable || tries.Load() > inbound.MaxAnnouncing {
 		t.Errorf("got %d after %d tries: %s", w.Code, tries.Load(), w.Body)
 	}
 }
@@ -282,6 +288,44 @@ func TestSendersHaveAHigherRate(t *testing.T) {
 	}
 	if w := ask(s, "/api/v1/access"); w.Code != http.StatusOK {
 		t.Errorf("got %d, want 200: events do not count against other requests", w.Code)
+	}
+}
+
+// TestStoredNotificationsNameTheirCaller checks that one line of the log names who sent the events of a request, also
+// when some of them were refused, and none when all were known.
+func TestStoredNotificationsNameTheirCaller(t *testing.T) {
+	s, _ := receiving(t, func(n *v1alpha1.Notification) error {
+		if strings.Contains(string(n.Spec.Event.Data.Raw), `"refused"`) {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "notifications"}, "n", errors.New("exceeded quota"))
+		}
+		return nil
+	})
+	for _, c := range []struct {
+		events []string
+		want   string
+	}{
+		{[]string{"one", "two"}, `"caller"="alice" "namespace"="default" "events"=2 "notifications"=2`},
+		{[]string{"one", "two"}, ""},
+		{[]string{"three", "refused"}, `"caller"="alice" "namespace"="default" "events"=2 "notifications"=1`},
+	} {
+		var lines []string
+		log := funcr.New(func(_, args string) {
+			if strings.Contains(args, `"Stored Notifications for a caller"`) {
+				lines = append(lines, args)
+			}
+		}, funcr.Options{})
+		var bodies []string
+		for _, id := range c.events {
+			bodies = append(bodies, alertEvent(id))
+		}
+		r := httptest.NewRequestWithContext(ctrl.LoggerInto(t.Context(), log), http.MethodPost, paths.Events,
+			strings.NewReader("["+strings.Join(bodies, ",")+"]"))
+		r.Header.Set("Authorization", "Bearer "+jwt("token"))
+		r.Header.Set("Content-Type", "application/cloudevents-batch+json")
+		s.handler.ServeHTTP(httptest.NewRecorder(), r)
+		if got := strings.Join(lines, "\n"); !strings.HasSuffix(got, c.want) || len(lines) != min(1, len(c.want)) {
+			t.Errorf("%v: logged %q, want one line with %s", c.events, got, c.want)
+		}
 	}
 }
 

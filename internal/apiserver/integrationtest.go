@@ -13,6 +13,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 )
 
@@ -32,13 +33,13 @@ type testOutput struct {
 }
 
 type slackTestInput struct {
-	Named
+	params.Named
 	Body *struct {
 		Channel string `json:"channel,omitempty" maxLength:"81" example:"#voice-ai-alerts" doc:"Where to send the message; the integration's default channel when empty."`
 	} `required:"false"`
 }
 
-type jiraTestInput struct{ Named }
+type jiraTestInput struct{ params.Named }
 
 func (s *Server) routeTests(api huma.API) {
 	slack := testOperation("slack", "Sends a test message to a channel, waits up to 10 s and returns the result. "+
@@ -67,7 +68,7 @@ func testOperation(title, description string) huma.Operation {
 
 // testIntegration requests a test and waits for its result.
 func testIntegration[T client.Object, S any](
-	ctx context.Context, s *Server, p provider[T, S], n Named, channel string,
+	ctx context.Context, s *Server, p provider[T, S], n params.Named, channel string,
 ) (*testOutput, error) {
 	key := p.key(s, n)
 	caller := caller.Of(ctx)

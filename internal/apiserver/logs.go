@@ -10,12 +10,13 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
 
 type logsInput struct {
-	Across
+	params.Across
 	page.Params
 	view.LogFilter
 }
@@ -34,7 +35,7 @@ func (s *Server) routeLogs(api huma.API) {
 }
 
 func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error) {
-	namespace := s.namespaces(i.Across)
+	namespace := s.params.Of(i.Across)
 	see, err := s.permissions.Visibility(ctx, namespace, action.Notifications, action.SlackIntegrations, action.JiraIntegrations)
 	if err != nil {
 		return nil, err
@@ -65,8 +66,8 @@ func (s *Server) routeDelivery(api huma.API) {
 	}, s.getDelivery)
 }
 
-func (s *Server) getDelivery(ctx context.Context, i *ByName) (*deliveryOutput, error) {
-	key := s.key(*i)
+func (s *Server) getDelivery(ctx context.Context, i *params.ByName) (*deliveryOutput, error) {
+	key := s.params.Key(*i)
 	if err := s.permissions.Require(ctx, "get", action.Notifications, key); err != nil {
 		return nil, err
 	}

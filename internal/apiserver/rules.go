@@ -15,6 +15,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
@@ -24,7 +25,7 @@ type ruleList struct {
 }
 
 type rulesInput struct {
-	Across
+	params.Across
 	page.Params
 }
 
@@ -43,7 +44,7 @@ type ruleOutput struct {
 }
 
 type putRule struct {
-	ByName
+	params.ByName
 	Match
 	NoneMatch
 	Body struct {
@@ -52,7 +53,7 @@ type putRule struct {
 }
 
 type deleteRule struct {
-	ByName
+	params.ByName
 	Match
 }
 
@@ -82,7 +83,7 @@ func (s *Server) routeRules(api huma.API) {
 }
 
 func (s *Server) listRules(ctx context.Context, i *rulesInput) (*ruleList, error) {
-	namespace := s.namespaces(i.Across)
+	namespace := s.params.Of(i.Across)
 	err := s.permissions.Require(ctx, "list", action.Rules, caller.In(namespace))
 	if err != nil {
 		return nil, err
@@ -102,8 +103,8 @@ func (s *Server) readRule(ctx context.Context, key types.NamespacedName) (*v1alp
 	return r, nil
 }
 
-func (s *Server) getRule(ctx context.Context, i *ByName) (*ruleOutput, error) {
-	key := s.key(*i)
+func (s *Server) getRule(ctx context.Context, i *params.ByName) (*ruleOutput, error) {
+	key := s.params.Key(*i)
 	if err := s.permissions.Require(ctx, "get", action.Rules, key); err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func ruleAnswer(r *v1alpha1.NotificationRule, status int) *ruleOutput {
 }
 
 func (s *Server) putRule(ctx context.Context, i *putRule) (*ruleOutput, error) {
-	key := s.key(i.ByName)
+	key := s.params.Key(i.ByName)
 	if err := s.permissions.RequireChange(ctx, action.Rules, key); err != nil {
 		return nil, err
 	}
@@ -154,7 +155,7 @@ func (s *Server) putRuleOnce(ctx context.Context, key types.NamespacedName, i *p
 }
 
 func (s *Server) deleteRule(ctx context.Context, i *deleteRule) (*struct{}, error) {
-	key := s.key(i.ByName)
+	key := s.params.Key(i.ByName)
 	if err := s.permissions.Require(ctx, "delete", action.Rules, key); err != nil {
 		return nil, err
 	}

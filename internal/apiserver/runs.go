@@ -12,11 +12,12 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
 
-type suitesInput struct{ Across }
+type suitesInput struct{ params.Across }
 
 type suitesOutput struct {
 	Body struct {
@@ -25,7 +26,7 @@ type suitesOutput struct {
 }
 
 type runsInput struct {
-	Across
+	params.Across
 	page.Params
 	view.RunFilter
 }
@@ -35,7 +36,7 @@ type runList struct {
 }
 
 type startRun struct {
-	Within
+	params.Within
 	Suite string `path:"suite" maxLength:"63" doc:"The suite's id."`
 	Name  string `query:"name" maxLength:"253" doc:"The CronJob, when several have that suite's id."`
 	Key   string `header:"Idempotency-Key" maxLength:"255" doc:"Starts one run however often it is sent. Repeat it when there was no answer."`
@@ -70,7 +71,7 @@ func (s *Server) routeRuns(api huma.API) {
 }
 
 func (s *Server) listSuites(ctx context.Context, i *suitesInput) (*suitesOutput, error) {
-	namespace := s.namespaces(i.Across)
+	namespace := s.params.Of(i.Across)
 	if err := s.permissions.Require(ctx, "list", action.CronJobs, caller.In(namespace)); err != nil {
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func (s *Server) listSuites(ctx context.Context, i *suitesInput) (*suitesOutput,
 }
 
 func (s *Server) listRuns(ctx context.Context, i *runsInput) (*runList, error) {
-	namespace := s.namespaces(i.Across)
+	namespace := s.params.Of(i.Across)
 	err := s.permissions.Require(ctx, "list", action.Jobs, caller.In(namespace))
 	if err != nil {
 		return nil, err
@@ -96,8 +97,8 @@ func (s *Server) listRuns(ctx context.Context, i *runsInput) (*runList, error) {
 	return out, nil
 }
 
-func (s *Server) getRun(ctx context.Context, i *ByName) (*runOutput, error) {
-	key := s.key(*i)
+func (s *Server) getRun(ctx context.Context, i *params.ByName) (*runOutput, error) {
+	key := s.params.Key(*i)
 	if err := s.permissions.Require(ctx, "get", action.Jobs, key); err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func (s *Server) getRun(ctx context.Context, i *ByName) (*runOutput, error) {
 
 func (s *Server) startRun(ctx context.Context, i *startRun) (*runOutput, error) {
 	j, created, err := s.actions.StartRun(ctx, action.Start{
-		Caller: caller.Of(ctx), Namespace: s.namespace(i.Within), Suite: i.Suite, CronJob: i.Name, IdempotencyKey: i.Key,
+		Caller: caller.Of(ctx), Namespace: s.params.In(i.Within), Suite: i.Suite, CronJob: i.Name, IdempotencyKey: i.Key,
 	})
 	if err != nil {
 		return nil, problem.From(ctx, err, "starting a run of suite "+i.Suite)

@@ -19,12 +19,14 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/access"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/changes"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/guard"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/inbound"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/watch"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
-	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/listener"
 )
@@ -32,13 +34,6 @@ import (
 const (
 	requestTimeout = 30 * time.Second
 )
-
-// Outbox stores the Notifications of events.
-type Outbox interface {
-	// Announce stores a Notification for each rule in a namespace that matches an event. All are stored when err is
-	// nil. evalErrs joins the errors of rules that could not be evaluated.
-	Announce(ctx context.Context, namespace string, e *event.Event) (created []string, evalErrs, err error)
-}
 
 // Identity authenticates callers and authorizes what they do.
 type Identity interface {
@@ -62,7 +57,7 @@ type Options struct {
 	Cache cache.Cache
 	Clock clock.WithTicker
 	// Outbox stores the Notifications of events.
-	Outbox Outbox
+	Outbox inbound.Outbox
 	// Watched are the namespaces that the operator watches; all when empty. Requests about others are refused.
 	Watched []string
 	// Namespace, SlackName and JiraName are the defaults of requests: default, slack and jira when empty.
@@ -94,6 +89,7 @@ type Server struct {
 	hub         *watch.Hub
 	accessCache *access.Cache
 	permissions caller.Permissions
+	params      params.Defaults
 
 	// oneDefault is held by the request that writes a default integration.
 	oneDefault sync.Mutex
@@ -116,14 +112,19 @@ func New(o Options) (*Server, error) {
 		hub:         watch.NewHub(),
 		accessCache: access.NewCache(o.Clock, o.Identity),
 		permissions: caller.Permissions{Authorizer: o.Identity},
+		params:      params.Defaults{Namespace: o.Namespace},
 		stopping:    make(chan struct{}),
 	}
 	mux := http.NewServeMux()
 	api := humago.New(mux, openapi.Config())
 	api.UseMiddleware(s.refuseUnwatched(api))
 	for _, add := range []func(huma.API){
-		s.routeConfig, s.routeTests, s.routeHealth, s.routeLogs, s.routeDefects, s.routeRules, s.routeRuns, s.routeInbound,
-		s.routeWatch, s.routeAccess, s.routeDelivery, s.routeSummary,
+		s.routeConfig, s.routeTests, s.routeHealth, s.routeLogs, s.routeDefects, s.routeRules, s.routeRuns,
+		inbound.Routes{Outbox: o.Outbox, Clock: o.Clock, Permissions: s.permissions, Params: s.params}.Register,
+		changes.Routes{
+			Hub: s.hub, Clock: o.Clock, Permissions: s.permissions, Params: s.params, Authenticator: o.Identity, Stopping: s.stopping,
+		}.Register,
+		s.routeAccess, s.routeDelivery, s.routeSummary,
 	} {
 		add(api)
 	}

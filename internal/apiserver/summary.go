@@ -9,10 +9,11 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
 
-type summaryInput struct{ Across }
+type summaryInput struct{ params.Across }
 
 type summaryOutput struct {
 	Body struct{ view.Summary }
@@ -26,7 +27,7 @@ func (s *Server) routeSummary(api huma.API) {
 }
 
 func (s *Server) summary(ctx context.Context, i *summaryInput) (*summaryOutput, error) {
-	namespace := s.namespaces(i.Across)
+	namespace := s.params.Of(i.Across)
 	see, err := s.permissions.Visibility(ctx, namespace, action.SlackIntegrations, action.JiraIntegrations, action.Rules,
 		action.Defects, action.Notifications, action.Jobs)
 	if err != nil {

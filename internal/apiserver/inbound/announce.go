@@ -1,4 +1,4 @@
-package apiserver
+package inbound
 
 import (
 	"context"
@@ -7,13 +7,14 @@ import (
 
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
 
-// maxAnnouncing bounds the events of one request that are announced at once.
-const maxAnnouncing = 32
+// MaxAnnouncing bounds the events of one request that are announced at once.
+const MaxAnnouncing = 32
 
 // announcing is the announcement of the events of one request to the rules of a namespace.
 type announcing struct {
@@ -34,11 +35,11 @@ type announcing struct {
 
 // announceAll announces the events of a batch side by side, and returns how many Notifications were created. An event
 // that the API server refuses for its content counts as malformed.
-func (s *Server) announceAll(ctx context.Context, namespace string, batch *event.Batch) (created int, err error) {
-	a := &announcing{outbox: s.o.Outbox, namespace: namespace}
+func (r Routes) announceAll(ctx context.Context, namespace string, batch *event.Batch) (created int, err error) {
+	a := &announcing{outbox: r.Outbox, namespace: namespace}
 	events := distinct(batch.Events)
 	var workers sync.WaitGroup
-	for range min(maxAnnouncing, len(events)) {
+	for range min(MaxAnnouncing, len(events)) {
 		workers.Go(func() {
 			for e := a.take(events); e != nil; e = a.take(events) {
 				a.announce(ctx, e)
@@ -46,6 +47,10 @@ func (s *Server) announceAll(ctx context.Context, namespace string, batch *event
 		})
 	}
 	workers.Wait()
+	if a.created > 0 { // also when others failed
+		ctrl.LoggerFrom(ctx).Info("Stored Notifications for a caller", "caller", caller.Of(ctx).GetName(),
+			"namespace", namespace, "events", len(events), "notifications", a.created)
+	}
 	switch {
 	case a.failure != nil:
 		return 0, a.failure

@@ -1,4 +1,6 @@
-package apiserver
+// Package inbound has the routes of the REST API for events from outside, and announces these to the rules of a
+// namespace.
+package inbound
 
 import (
 	"context"
@@ -9,11 +11,13 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/paths"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
@@ -22,13 +26,13 @@ import (
 
 // alertmanagerInput is a call of Alertmanager's webhook.
 type alertmanagerInput struct {
-	Within
+	params.Within
 	inboundBody
 }
 
 // eventsInput is a request with CloudEvents.
 type eventsInput struct {
-	Within
+	params.Within
 	inboundBody
 	ContentType string `header:"Content-Type" maxLength:"255" doc:"application/cloudevents+json for one event, application/cloudevents-batch+json for several, or the data's own with the attributes in ce- headers."`
 }
@@ -59,7 +63,23 @@ type inboundOutput struct {
 	}
 }
 
-func (s *Server) routeInbound(api huma.API) {
+// Outbox stores the Notifications of events.
+type Outbox interface {
+	// Announce stores a Notification for each rule in a namespace that matches an event. All are stored when err is
+	// nil. evalErrs joins the errors of rules that could not be evaluated.
+	Announce(ctx context.Context, namespace string, e *event.Event) (created []string, evalErrs, err error)
+}
+
+// Routes are the routes for events.
+type Routes struct {
+	Outbox      Outbox
+	Clock       clock.PassiveClock
+	Permissions caller.Permissions
+	Params      params.Defaults
+}
+
+// Register adds the routes to an API.
+func (r Routes) Register(api huma.API) {
 	tags := []string{"Events"}
 	const common = " Of a body with more than 1,000, or more than 4 MiB of them, those that fit are taken. " +
 		"One that is malformed does not keep the others from being taken. The answer has the number of both. " +
@@ -72,8 +92,8 @@ func (s *Server) routeInbound(api huma.API) {
 		Summary: "Alertmanager's webhook, version 4, or Grafana's", RequestBody: bodyOf(true, "application/json"),
 		Description: "Each alert is an event SystemAlertFiring or SystemAlertResolved." + common,
 	}, func(ctx context.Context, i *alertmanagerInput) (*inboundOutput, error) {
-		return s.receive(ctx, i.Within, func() (event.Batch, error) {
-			return event.DecodeAlertmanager(i.body, s.o.Clock.Now())
+		return r.receive(ctx, i.Within, func() (event.Batch, error) {
+			return event.DecodeAlertmanager(i.body, r.Clock.Now())
 		})
 	})
 	openapi.Register(api, huma.Operation{
@@ -82,8 +102,8 @@ func (s *Server) routeInbound(api huma.API) {
 		RequestBody: bodyOf(false, "application/cloudevents+json", "application/cloudevents-batch+json", "application/json"),
 		Description: "Each is an event of the type that it names." + common,
 	}, func(ctx context.Context, i *eventsInput) (*inboundOutput, error) {
-		return s.receive(ctx, i.Within, func() (event.Batch, error) {
-			return event.DecodeCloudEvents(i.ContentType, i.header, i.body, s.o.Clock.Now())
+		return r.receive(ctx, i.Within, func() (event.Batch, error) {
+			return event.DecodeCloudEvents(i.ContentType, i.header, i.body, r.Clock.Now())
 		})
 	})
 }
@@ -98,9 +118,9 @@ func bodyOf(required bool, contentTypes ...string) *huma.RequestBody {
 }
 
 // receive announces the events of a request to the rules of a namespace.
-func (s *Server) receive(ctx context.Context, w Within, decode func() (event.Batch, error)) (*inboundOutput, error) {
-	namespace := s.namespace(w)
-	if err := s.permissions.Require(ctx, "create", action.Events, caller.In(namespace)); err != nil {
+func (r Routes) receive(ctx context.Context, w params.Within, decode func() (event.Batch, error)) (*inboundOutput, error) {
+	namespace := r.Params.In(w)
+	if err := r.Permissions.Require(ctx, "create", action.Events, caller.In(namespace)); err != nil {
 		return nil, err
 	}
 	batch, err := decode()
@@ -109,7 +129,7 @@ func (s *Server) receive(ctx context.Context, w Within, decode func() (event.Bat
 	}
 	out := &inboundOutput{}
 	out.Body.Events = len(batch.Events)
-	created, err := s.announceAll(ctx, namespace, &batch)
+	created, err := r.announceAll(ctx, namespace, &batch)
 	if batch.Omitted+batch.Malformed > 0 {
 		ctrl.LoggerFrom(ctx).Info("Left out a part of what arrived", "Namespace", namespace,
 			"Events", len(batch.Events), "Omitted", batch.Omitted, "Malformed", batch.Malformed, "Problems", batch.Problems)
