@@ -66,6 +66,18 @@ func run(m *testing.M) (code int, err error) {
 	}
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd",
 		"bases")}, ErrorIfCRDPathMissing: true}
+	dir, err := os.MkdirTemp("", "audit")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	flags, err := writeAuditPolicy(dir)
+	if err != nil {
+		return 0, err
+	}
+	for name, value := range flags {
+		environment.ControlPlane.GetAPIServer().Configure().Set(name, value)
+	}
 	config, err := environment.Start()
 	if err != nil {
 		return 0, err

@@ -84,7 +84,9 @@ func ofStatus(ctx context.Context, err error, s metav1.Status, doing string) *Pr
 		return New(http.StatusForbidden, "%s: the API server refused it, although you may do it: %s", doing, s.Message)
 	case metav1.StatusReasonUnauthorized:
 		return New(http.StatusForbidden,
-			"%s: Kubernetes does not accept your token: request one that has the audience of the API server too", doing)
+			"%s: Kubernetes does not accept your token, which may lack the audience of its API server. Request one with it: "+
+				"kubectl create token NAME --audience=https://kubernetes.default.svc, and with a further --audience for "+
+				"the operator's --api-audience, if that is set", doing)
 	case metav1.StatusReasonRequestEntityTooLarge:
 		return New(http.StatusRequestEntityTooLarge, "%s: it is larger than the API server accepts", doing)
 	case metav1.StatusReasonTooManyRequests, metav1.StatusReasonServerTimeout, metav1.StatusReasonTimeout,
