@@ -2,11 +2,11 @@ package integration
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -16,8 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-
-	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
@@ -68,19 +66,8 @@ type JiraReconciler struct {
 // Reconcile brings one JiraIntegration up to date.
 func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	i := &v1alpha1.JiraIntegration{}
-	if err := r.Client.Get(ctx, req.NamespacedName, i); err != nil {
-		if client.IgnoreNotFound(err) == nil {
-			r.Jira.Close(req.NamespacedName)
-			r.pacer.Forget(req.NamespacedName)
-			r.tests.forget(req.NamespacedName)
-			r.gate.forget(req.NamespacedName)
-			r.polls.Delete(req.NamespacedName)
-			r.KnownTickets.Forget(req.NamespacedName)
-		}
-		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
-	if !i.DeletionTimestamp.IsZero() {
-		return ctrl.Result{}, nil
+	if ok, err := fetch(ctx, r.Client, req.NamespacedName, i, func() { r.forget(req.NamespacedName) }); !ok || err != nil {
+		return ctrl.Result{}, err
 	}
 	before := i.DeepCopy()
 	conn := r.Jira.Get(req.NamespacedName)
@@ -95,28 +82,30 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		}
 		next = kit.Sooner(next, again)
 	}
-	err = errors.Join(err, warnOfDefaults(ctx, r.Client, i, jiraIntegrations))
-	i.Status.Health, i.Status.CreatedTotal, i.Status.FailedTotal = record.Snapshot()
-	i.Status.UnhealthySince = before.Status.UnhealthySince
-	again, announceErr := announceHealth(ctx, r.Outbox, i, v1alpha1.KindJiraIntegration, &i.Status.UnhealthySince, r.Clock.Now())
-	err = errors.Join(err, announceErr)
-	isProbeFailing := conn.IsProbeFailing()
-	result, writeErr := r.pacer.Write(ctx, kit.StatusWriter{Client: r.Client, Recorder: r.Recorder}, kit.PacedWrite{
-		Before: before, After: i, Now: r.Clock.Now(), RequeueAfter: kit.Sooner(next, again),
-		ClearCounts: func(o kit.Object) {
-			s := &o.(*v1alpha1.JiraIntegration).Status
-			s.Health = v1alpha1.Health{}
-			s.CreatedTotal = 0
-			s.FailedTotal = 0
-			if err != nil || isProbeFailing {
-				s.LastProbeTime = nil // a failed probe is soon repeated
-			}
-		},
+	return r.finisher().finish(ctx, finishing{
+		before: before, after: i, record: record, next: next, isProbeFailing: conn.IsProbeFailing(), err: err,
 	})
-	if err != nil {
-		return ctrl.Result{}, err
+}
+
+// forget drops what is kept of an integration that was deleted.
+func (r *JiraReconciler) forget(i types.NamespacedName) {
+	r.Jira.Close(i)
+	r.pacer.Forget(i)
+	r.tests.forget(i)
+	r.gate.forget(i)
+	r.polls.Delete(i)
+	r.KnownTickets.Forget(i)
+}
+
+func (r *JiraReconciler) finisher() *finisher {
+	return &finisher{
+		client: r.Client, recorder: r.Recorder, clock: r.Clock, outbox: r.Outbox, pacer: &r.pacer,
+		kind: v1alpha1.KindJiraIntegration, list: jiraIntegrations,
+		fieldsOf: func(o kit.Object) fields {
+			s := &o.(*v1alpha1.JiraIntegration).Status
+			return fields{&s.Health, &s.CreatedTotal, &s.FailedTotal, &s.UnhealthySince, &s.LastProbeTime}
+		},
 	}
-	return result, writeErr
 }
 
 // connect brings the connection up to date, makes the test that a client requested, and returns when to reconcile

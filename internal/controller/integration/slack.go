@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -52,20 +52,12 @@ type SlackReconciler struct {
 // Reconcile brings one SlackIntegration up to date.
 func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	i := &v1alpha1.SlackIntegration{}
-	if err := r.Client.Get(ctx, req.NamespacedName, i); err != nil {
-		if client.IgnoreNotFound(err) == nil {
-			r.Slack.Close(req.NamespacedName)
-			r.pacer.Forget(req.NamespacedName)
-			r.tests.forget(req.NamespacedName)
-			r.gate.forget(req.NamespacedName)
-		}
-		return ctrl.Result{}, client.IgnoreNotFound(err)
-	}
-	if !i.DeletionTimestamp.IsZero() {
-		return ctrl.Result{}, nil
+	if ok, err := fetch(ctx, r.Client, req.NamespacedName, i, func() { r.forget(req.NamespacedName) }); !ok || err != nil {
+		return ctrl.Result{}, err
 	}
 	before := i.DeepCopy()
-	record := r.Slack.Get(req.NamespacedName).Record
+	conn := r.Slack.Get(req.NamespacedName)
+	record := conn.Record
 	record.Load(i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal)
 	record.LoadChannels(i.Status.Channels)
 
@@ -75,29 +67,29 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	}
 	warnOfRenamed(i, record)
 	r.limitDelivery(i)
-	err = errors.Join(err, warnOfDefaults(ctx, r.Client, i, slackIntegrations))
-	i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal = record.Snapshot()
 	i.Status.Channels = record.KnownChannels()
-	i.Status.UnhealthySince = before.Status.UnhealthySince
-	again, announceErr := announceHealth(ctx, r.Outbox, i, v1alpha1.KindSlackIntegration, &i.Status.UnhealthySince, r.Clock.Now())
-	err = errors.Join(err, announceErr)
-	isProbeFailing := r.Slack.Get(req.NamespacedName).IsProbeFailing()
-	result, writeErr := r.pacer.Write(ctx, kit.StatusWriter{Client: r.Client, Recorder: r.Recorder}, kit.PacedWrite{
-		Before: before, After: i, Now: r.Clock.Now(), RequeueAfter: kit.Sooner(next, again),
-		ClearCounts: func(o kit.Object) {
-			s := &o.(*v1alpha1.SlackIntegration).Status
-			s.Health = v1alpha1.Health{}
-			s.SentTotal = 0
-			s.FailedTotal = 0
-			if err != nil || isProbeFailing {
-				s.LastProbeTime = nil // a failed probe is soon repeated
-			}
-		},
+	return r.finisher().finish(ctx, finishing{
+		before: before, after: i, record: record, next: next, isProbeFailing: conn.IsProbeFailing(), err: err,
 	})
-	if err != nil {
-		return ctrl.Result{}, err
+}
+
+// forget drops what is kept of an integration that was deleted.
+func (r *SlackReconciler) forget(i types.NamespacedName) {
+	r.Slack.Close(i)
+	r.pacer.Forget(i)
+	r.tests.forget(i)
+	r.gate.forget(i)
+}
+
+func (r *SlackReconciler) finisher() *finisher {
+	return &finisher{
+		client: r.Client, recorder: r.Recorder, clock: r.Clock, outbox: r.Outbox, pacer: &r.pacer,
+		kind: v1alpha1.KindSlackIntegration, list: slackIntegrations,
+		fieldsOf: func(o kit.Object) fields {
+			s := &o.(*v1alpha1.SlackIntegration).Status
+			return fields{&s.Health, &s.SentTotal, &s.FailedTotal, &s.UnhealthySince, &s.LastProbeTime}
+		},
 	}
-	return result, writeErr
 }
 
 // connect brings the connection up to date, makes the test that a client requested, and returns when to reconcile
