@@ -107,7 +107,7 @@ func (m *Model) countIntegrations(s *summing) []IntegrationSummary {
 	out := []IntegrationSummary{}
 	if s.see.Slack {
 		for _, o := range m.Slack.In(s.namespace) {
-			one := IntegrationSummary{IntegrationStatus: slackStatus(o)}
+			one := IntegrationSummary{IntegrationStatus: statusOf(summaryOfSlack(o))}
 			s.needs.addIntegration(o, &one.IntegrationStatus)
 			if s.see.Notifications {
 				one.Hours = s.traffic.of(keyOfTraffic(&one.IntegrationStatus))
@@ -119,7 +119,7 @@ func (m *Model) countIntegrations(s *summing) []IntegrationSummary {
 		return out
 	}
 	for _, o := range m.Jira.In(s.namespace) {
-		one := IntegrationSummary{IntegrationStatus: jiraStatus(o)}
+		one := IntegrationSummary{IntegrationStatus: statusOf(summaryOfJira(o))}
 		key := keyOfTraffic(&one.IntegrationStatus)
 		for _, a := range o.Status.Activities {
 			if a.Outcome == v1alpha1.OutcomeFailed {

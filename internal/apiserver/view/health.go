@@ -60,7 +60,7 @@ func (m *Model) SlackHealth(key types.NamespacedName) *SlackHealth {
 	if !ok {
 		return &SlackHealth{Status: unconfigured}
 	}
-	status, problem := healthOf(slackHealthInput(o))
+	status, problem := healthOf(summaryOfSlack(o))
 	return &SlackHealth{
 		Configured: true, LastSuccessfulSend: timeOf(o.Status.LastSuccessTime), Status: status, LastError: problem,
 	}
@@ -72,7 +72,7 @@ func (m *Model) JiraHealth(key types.NamespacedName) *JiraHealth {
 	if !ok {
 		return &JiraHealth{Status: unconfigured}
 	}
-	status, problem := healthOf(jiraHealthInput(o))
+	status, problem := healthOf(summaryOfJira(o))
 	return &JiraHealth{
 		Configured: true, LastSuccessfulCall: timeOf(o.Status.LastSuccessTime), Status: status, LastError: problem,
 	}
@@ -84,42 +84,25 @@ func (m *Model) ListIntegrations(namespace string, see Visibility) []Integration
 	out := []IntegrationStatus{}
 	if see.Slack {
 		for _, o := range m.Slack.In(namespace) {
-			out = append(out, slackStatus(o))
+			out = append(out, statusOf(summaryOfSlack(o)))
 		}
 	}
 	if see.Jira {
 		for _, o := range m.Jira.In(namespace) {
-			out = append(out, jiraStatus(o))
+			out = append(out, statusOf(summaryOfJira(o)))
 		}
 	}
 	return out
 }
 
-func slackStatus(o *v1alpha1.SlackIntegration) IntegrationStatus {
-	out := statusOf(v1alpha1.KindSlackIntegration, slackHealthInput(o))
-	out.Target = o.Status.Team
-	out.Default = o.Spec.Default
-	out.SucceededTotal = o.Status.SentTotal
-	out.FailedTotal = o.Status.FailedTotal
-	out.LastTest = o.Status.LastTest
-	return out
-}
-
-func jiraStatus(o *v1alpha1.JiraIntegration) IntegrationStatus {
-	out := statusOf(v1alpha1.KindJiraIntegration, jiraHealthInput(o))
-	out.Target = o.Spec.ProjectKey
-	out.Default = o.Spec.Default
-	out.SucceededTotal = o.Status.CreatedTotal
-	out.FailedTotal = o.Status.FailedTotal
-	out.LastTest = o.Status.LastTest
-	return out
-}
-
-func statusOf(kind string, in healthInput) IntegrationStatus {
+// statusOf returns an integration as it is listed.
+func statusOf(in summary) IntegrationStatus {
 	status, problem := healthOf(in)
 	out := IntegrationStatus{
-		Kind: kind, Namespace: in.object.GetNamespace(), Name: in.object.GetName(), Status: status,
+		Kind: in.kind, Namespace: in.object.GetNamespace(), Name: in.object.GetName(), Status: status,
+		Target: in.target, Default: in.isDefault, LastTest: in.lastTest,
 		LastSuccessTime: in.health.LastSuccessTime, LastErrorTime: in.health.LastErrorTime, LastError: in.health.LastError,
+		SucceededTotal: in.succeeded, FailedTotal: in.failed,
 		Conditions: *in.object.GetConditions(),
 	}
 	if problem != nil {
@@ -130,23 +113,34 @@ func statusOf(kind string, in healthInput) IntegrationStatus {
 	return out
 }
 
-// healthInput is what the health of an integration follows from.
-type healthInput struct {
-	object    condition.Object
-	suspended bool
-	health    v1alpha1.Health
+// summary is what the two kinds of integrations have in common.
+type summary struct {
+	kind              string
+	object            condition.Object
+	suspended         bool
+	isDefault         bool
+	target            string
+	health            v1alpha1.Health
+	succeeded, failed int64
+	lastTest          *v1alpha1.IntegrationTest
 }
 
-func slackHealthInput(o *v1alpha1.SlackIntegration) healthInput {
-	return healthInput{o, o.Spec.Suspend, o.Status.Health}
+func summaryOfSlack(o *v1alpha1.SlackIntegration) summary {
+	return summary{
+		kind: v1alpha1.KindSlackIntegration, object: o, suspended: o.Spec.Suspend, isDefault: o.Spec.Default, target: o.Status.Team,
+		health: o.Status.Health, succeeded: o.Status.SentTotal, failed: o.Status.FailedTotal, lastTest: o.Status.LastTest,
+	}
 }
 
-func jiraHealthInput(o *v1alpha1.JiraIntegration) healthInput {
-	return healthInput{o, o.Spec.Suspend, o.Status.Health}
+func summaryOfJira(o *v1alpha1.JiraIntegration) summary {
+	return summary{
+		kind: v1alpha1.KindJiraIntegration, object: o, suspended: o.Spec.Suspend, isDefault: o.Spec.Default, target: o.Spec.ProjectKey,
+		health: o.Status.Health, succeeded: o.Status.CreatedTotal, failed: o.Status.FailedTotal, lastTest: o.Status.LastTest,
+	}
 }
 
 // healthOf returns the status of an integration, and what is wrong with it; nil when nothing is.
-func healthOf(in healthInput) (status string, problem *string) {
+func healthOf(in summary) (status string, problem *string) {
 	ready := condition.Get(in.object, v1alpha1.ConditionReady)
 	health := condition.Get(in.object, v1alpha1.ConditionHealthy)
 	switch {

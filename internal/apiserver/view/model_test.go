@@ -60,7 +60,7 @@ func TestHealthOf(t *testing.T) {
 			o := &slack{}
 			c.change(o)
 			o.Spec.Suspend = c.suspended
-			got, problem := healthOf(slackHealthInput(o))
+			got, problem := healthOf(summaryOfSlack(o))
 			if got != c.want || c.problem == "" != (problem == nil) || problem != nil && *problem != c.problem {
 				t.Errorf("got %s %v, want %s %q", got, problem, c.want, c.problem)
 			}
