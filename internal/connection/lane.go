@@ -97,14 +97,14 @@ func (l *Lane[C, R]) Peek(key types.NamespacedName, uid types.UID) (Answer[R], b
 	return Answer[R]{}, false
 }
 
-// Operation returns the operation last submitted for an object. It is empty when there is none or it was forgotten.
-func (l *Lane[C, R]) Operation(key types.NamespacedName, uid types.UID) string {
+// Operation returns the operation last submitted for an object. It is zero when there is none or it was forgotten.
+func (l *Lane[C, R]) Operation(key types.NamespacedName, uid types.UID) Operation {
 	l.conn.mu.Lock()
 	defer l.conn.mu.Unlock()
 	if e := l.find(key, uid); e != nil {
 		return e.Operation
 	}
-	return ""
+	return Operation{}
 }
 
 // Has reports whether the lane holds a call for an object: waiting, in flight or answered.

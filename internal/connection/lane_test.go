@@ -57,7 +57,7 @@ func TestLookUps(t *testing.T) {
 	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
 		lane := r.conn.Lane("")
 		q := r.request("a", 0, nil)
-		q.Operation = "create"
+		q.Operation.Name = "create"
 		lane.Submit(q)
 		synctest.Wait()
 		for _, c := range []struct {
@@ -70,8 +70,8 @@ func TestLookUps(t *testing.T) {
 			if got := lane.Has(key(c.key), uid(c.uid)); got != c.want {
 				t.Errorf("Has(%s, %s): %t", c.key, c.uid, got)
 			}
-			if got := lane.Operation(key(c.key), uid(c.uid)); (got == "create") != c.want || !c.want && got != "" {
-				t.Errorf("Operation(%s, %s): %q", c.key, c.uid, got)
+			if got := lane.Operation(key(c.key), uid(c.uid)); (got.Name == "create") != c.want || !c.want && got != (connection.Operation{}) {
+				t.Errorf("Operation(%s, %s): %v", c.key, c.uid, got)
 			}
 		}
 	})
@@ -104,7 +104,7 @@ func TestOperationAndUID(t *testing.T) {
 	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
 		submit := func(operation, version, uid string) answer {
 			q := r.request("a", 0, nil)
-			q.Operation = operation
+			q.Operation.Name = operation
 			q.Version = version
 			q.UID = types.UID(uid)
 			return r.conn.Lane("").Submit(q)
@@ -139,11 +139,11 @@ func TestOperationInFlight(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, connection.Limits{Concurrency: 2}, func(t *testing.T, r *rig) {
 				first := r.request("a", 5*time.Second, nil)
-				first.Operation = "move"
+				first.Operation.Name = "move"
 				r.conn.Lane("").Submit(first)
 				pass(wait)
 				second := r.request("a", 0, nil)
-				second.Operation = "comment"
+				second.Operation.Name = "comment"
 				r.conn.Lane("").Submit(second)
 				pass(0)
 				if n := r.callCount(); n != 1 {
@@ -380,7 +380,7 @@ func TestForgottenCallsLeaveTheOthers(t *testing.T) {
 		}
 		for i := range 1000 {
 			q := r.request("c", 0, nil)
-			q.Operation = fmt.Sprint(i)
+			q.Operation.Number = int64(i)
 			r.conn.Lane("").Submit(q)
 		}
 		r.submit("", "d", 0, nil)

@@ -12,12 +12,19 @@ import (
 // Call makes one call to Slack or Jira with the connection's current client.
 type Call[C, R any] func(context.Context, C) (R, error)
 
+// Operation names what a call does.
+type Operation struct {
+	Name string
+	// Number distinguishes operations of one name, such as comments by the occurrences that they are about.
+	Number int64
+}
+
 // Request describes the call that an object needs.
 type Request[C, R any] struct {
 	Key types.NamespacedName
 	UID types.UID
-	// Operation names what the call does. A call that succeeded is not made again for the same operation.
-	Operation string
+	// Operation is what the call does. A call that succeeded is not made again for the same operation.
+	Operation Operation
 	// Endpoint names what is called in Slack or Jira: calls that fail for the same reason have the same endpoint.
 	Endpoint string
 	// Version identifies the input of the call. A call that failed is made again when it changes.

@@ -3,7 +3,6 @@ package defect
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,8 +22,8 @@ type jiraCall = connection.Call[connection.JiraClient, ticket.Ticket]
 
 // ticketAction is something to do with a ticket that exists.
 type ticketAction struct {
-	// id identifies the action. What succeeded is not done again under the same id.
-	id string
+	// operation identifies the action. What succeeded is not done again as the same operation.
+	operation connection.Operation
 	// endpoint is what is called in Jira.
 	endpoint string
 	// progress is what the status says while the action is under way; empty when it says nothing.
@@ -67,10 +66,12 @@ func unlessGone(j *v1alpha1.DefectTicket, call jiraCall) jiraCall {
 }
 
 // read returns the action that reads the ticket, because of a hint or a doubt.
-func (r *Reconciler) read(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, id string, done func()) *ticketAction {
+func (r *Reconciler) read(
+	d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, operation connection.Operation, done func(),
+) *ticketAction {
 	ticketID := idOf(d.Status.Jira)
 	return &ticketAction{
-		id: id, endpoint: "ReadIssue", reads: true,
+		operation: operation, endpoint: "ReadIssue", reads: true,
 		call: func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) { return c.Get(ctx, ticketID) },
 		record: func(t ticket.Ticket, at time.Time) {
 			lifecycle.FromJira(d, i.Spec.States, t, true, at)
@@ -94,7 +95,7 @@ func (r *Reconciler) move(s *scope, i *v1alpha1.JiraIntegration, regression bool
 	object := objectOf(d)
 	before := j.Status
 	return &ticketAction{
-		id: fmt.Sprintf("move/%s/%d", j.MoveTo, changeNumber(d)), endpoint: connection.ActionMove,
+		operation: connection.Operation{Name: "move/" + string(j.MoveTo), Number: changeNumber(d)}, endpoint: connection.ActionMove,
 		progress: fmt.Sprintf("%s is being moved to %s", j.Key, j.MoveTo),
 		call: func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
 			t, err := c.Move(ctx, id, target)
@@ -121,7 +122,7 @@ func (r *Reconciler) comment(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, re
 	occurrences := d.Status.Occurrences
 	// A comment in flight ends before the next one, even if the defect has occurred again since.
 	submitted := r.Jira.Get(client.ObjectKeyFromObject(i)).Lane(followLane).Operation(client.ObjectKeyFromObject(d), d.UID)
-	if n, ok := commentedOccurrences(d, submitted); ok && n > j.ToldOccurrences && n < occurrences {
+	if n := submitted.Number; submitted.Name == commentOperation && n > j.ToldOccurrences && n < occurrences {
 		occurrences = n
 	}
 	c := ticket.Comment{Ref: commentRef(d, "occurrence", occurrences), Body: render.OccurrenceComment(d, occurrences, regression)}
@@ -129,7 +130,7 @@ func (r *Reconciler) comment(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, re
 	object := objectOf(d)
 	key := j.Key
 	return &ticketAction{
-		id: commentPrefix + c.Ref, endpoint: connection.ActionComment,
+		operation: connection.Operation{Name: commentOperation, Number: occurrences}, endpoint: connection.ActionComment,
 		progress: fmt.Sprintf("A comment on another occurrence is being added to %s", key),
 		call: func(ctx context.Context, client connection.JiraClient) (ticket.Ticket, error) {
 			err := client.Comment(ctx, id, c)
@@ -153,7 +154,7 @@ func (r *Reconciler) link(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, url s
 	object := objectOf(d)
 	key := j.Key
 	return &ticketAction{
-		id: "link/" + url, endpoint: connection.ActionLink, optional: true,
+		operation: connection.Operation{Name: "link/" + url}, endpoint: connection.ActionLink, optional: true,
 		call: func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
 			err := c.Link(ctx, id, link)
 			record.Add(connection.ActionLink, object, key, err)
@@ -171,23 +172,12 @@ func (r *Reconciler) backlink(d *v1alpha1.Defect) string {
 	return strings.TrimRight(r.DashboardURL, "/") + "/defects/" + d.Namespace + "/" + d.Name
 }
 
-const commentPrefix = "comment/"
+// commentOperation is the name of operations that comment on occurrences. Their number is how many there were.
+const commentOperation = "comment"
 
 // commentRef returns what identifies a comment on the ticket, so that it is made once.
 func commentRef(d *v1alpha1.Defect, what string, number int64) string {
 	return fmt.Sprintf("%s-%d-%s", what, number, d.UID)
-}
-
-// commentedOccurrences returns how many occurrences a submitted comment is about; false when the action with that id
-// is no comment on occurrences.
-func commentedOccurrences(d *v1alpha1.Defect, id string) (int64, bool) {
-	rest, ok := strings.CutPrefix(id, commentPrefix+"occurrence-")
-	if !ok {
-		return 0, false
-	}
-	number, ok := strings.CutSuffix(rest, "-"+string(d.UID))
-	n, err := strconv.ParseInt(number, 10, 64)
-	return n, ok && err == nil
 }
 
 // changeNumber returns the number of the Defect's last change of state.

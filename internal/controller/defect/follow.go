@@ -56,7 +56,7 @@ func (r *Reconciler) followTicket(ctx context.Context, s *scope) *kit.Outcome {
 	return r.actionOutcome(s, integration, action, lane.Submit(connection.Request[connection.JiraClient, ticket.Ticket]{
 		Key:       key,
 		UID:       d.UID,
-		Operation: action.id,
+		Operation: action.operation,
 		Endpoint:  action.endpoint,
 		Version:   fmt.Sprintf("%d/%s", integration.Generation, updatedTime(j)),
 		Call:      action.callFor(j),
@@ -225,22 +225,22 @@ func (r *Reconciler) nextAction(s *scope, i *v1alpha1.JiraIntegration) (action *
 	d := s.defect
 	j := d.Status.Jira
 	if at := changedAt(d); at != j.JiraChangedAt {
-		return r.read(d, i, "read/"+at, func() { j.JiraChangedAt = at }), 0
+		return r.read(d, i, connection.Operation{Name: "read/" + at}, func() { j.JiraChangedAt = at }), 0
 	}
 	if j.MissingSince != nil {
 		due, next := missingLook(j.MissingSince.Time, s.now)
 		if due == 0 {
 			return nil, kit.Until(next, s.now)
 		}
-		return r.read(d, i, fmt.Sprintf("missing/%d", due), func() {}), kit.Until(next, s.now)
+		return r.read(d, i, connection.Operation{Name: "missing", Number: int64(due)}, func() {}), kit.Until(next, s.now)
 	}
 	key := client.ObjectKeyFromObject(d)
 	if at, ok := r.PendingUpdates.DoubtedAt(key, d.UID); ok {
-		return r.read(d, i, fmt.Sprintf("look/%d", at.UnixNano()), func() { r.PendingUpdates.ResolveDoubt(key) }), 0
+		return r.read(d, i, connection.Operation{Name: "look", Number: at.UnixNano()}, func() { r.PendingUpdates.ResolveDoubt(key) }), 0
 	}
 	action, wait = r.nextWrite(s, i)
 	if site := string(i.Spec.APIURL); j.Site != site && (action != nil || j.Site != "") {
-		return r.read(d, i, "site/"+site, func() {}), wait
+		return r.read(d, i, connection.Operation{Name: "site/" + site}, func() {}), wait
 	}
 	return action, wait
 }

@@ -63,7 +63,7 @@ func (r *Reconciler) linkMoved(s *scope, i *v1alpha1.JiraIntegration) (action *t
 		return nil, kit.Until(due, s.now)
 	}
 	return &ticketAction{
-		id: "moved/" + left.ID, endpoint: connection.ActionLink, optional: true,
+		operation: connection.Operation{Name: "moved/" + left.ID}, endpoint: connection.ActionLink, optional: true,
 		call:   r.linkCall(d, i, left),
 		record: func(ticket.Ticket, time.Time) { r.KnownTickets.Take(key, left.ID) },
 	}, 0

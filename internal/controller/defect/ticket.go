@@ -99,7 +99,7 @@ func (r *Reconciler) submitFiling(ctx context.Context, s *scope, f filing) (*ans
 	}
 	f.former = r.former(d, f.integration)
 	a := lane.Submit(connection.Request[connection.JiraClient, ticket.Ticket]{
-		Key: f.key, UID: f.uid, Operation: "create", Endpoint: connection.ActionCreate,
+		Key: f.key, UID: f.uid, Operation: connection.Operation{Name: "create"}, Endpoint: connection.ActionCreate,
 		// A request by annotation retries what was refused.
 		Version: fmt.Sprintf("%d/%d/%s", d.Generation, f.integration.Generation, requestedAt(d)),
 		Doubt:   fmt.Sprint(f.since.Unix()),

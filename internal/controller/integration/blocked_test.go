@@ -119,7 +119,7 @@ func TestRequiredFieldThatNothingFillsIn(t *testing.T) {
 			"refused": fault.New(fault.Invalid, "Affected team is required."), "created": nil, "down": fault.New(fault.Unavailable, "503"),
 		} {
 			conn.Lane("create").Submit(connection.Request[connection.JiraClient, ticket.Ticket]{
-				Key: types.NamespacedName{Namespace: "a", Name: name}, Operation: "create",
+				Key: types.NamespacedName{Namespace: "a", Name: name}, Operation: connection.Operation{Name: "create"},
 				Call: func(context.Context, connection.JiraClient) (ticket.Ticket, error) { return ticket.Ticket{}, err },
 			})
 		}

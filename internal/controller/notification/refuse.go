@@ -8,6 +8,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
@@ -36,11 +37,11 @@ func (r *Reconciler) isRefused(s *scope) bool {
 
 // sendOperation returns the operation of the call that sends the message. It is another one for a message that was
 // given up: an answer from before does not count.
-func (r *Reconciler) sendOperation(s *scope) string {
+func (r *Reconciler) sendOperation(s *scope) connection.Operation {
 	if s.notification.Status.RefusedBy == "" {
-		return "send"
+		return connection.Operation{Name: "send"}
 	}
-	return "send/" + r.version(s)
+	return connection.Operation{Name: "send/" + r.version(s)}
 }
 
 // refuseAnswered gives the message up if the answer to its last call was such, unless that ended in doubt, which is
