@@ -63,7 +63,7 @@ func (r Routes) Register(api huma.API) {
 	openapi.Register(api, huma.Operation{
 		OperationID: "watch", Method: http.MethodGet, Path: paths.Watch, Tags: []string{"Changes"}, Summary: "Watch changes",
 		Description: "Server-sent events. Each event `change` has the data {\"kind\": …}: objects of that kind were changed, " +
-			"added or removed; read them again. Changes at the same time are sent together. A comment is sent every 15 r. " +
+			"added or removed; read them again. Changes at the same time are sent together. A comment is sent every 15 s. " +
 			"Answers of the other calls have the header Last-Event-ID: with it as since, nothing is missed between " +
 			"reading and watching.",
 		Responses: map[string]*huma.Response{"200": {Description: "The stream.", Content: stream}},
