@@ -256,7 +256,7 @@ type JiraIntegrationStatus struct {
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Account",type=string,JSONPath=`.status.account`,priority=1
 // +kubebuilder:printcolumn:name="Created",type=integer,JSONPath=`.status.createdTotal`,priority=1
-// +kubebuilder:printcolumn:name="Failed",type=integer,JSONPath=`.status.failedTotal`,priority=1
+// +kubebuilder:printcolumn:name="Failed Attempts",type=integer,JSONPath=`.status.failedTotal`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 type JiraIntegration struct {
 	metav1.TypeMeta `json:",inline"`

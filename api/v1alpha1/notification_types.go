@@ -254,7 +254,7 @@ const (
 // +kubebuilder:metadata:annotations="argocd.argoproj.io/sync-options=Prune=false,Delete=false"
 // +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
 // +kubebuilder:metadata:annotations="kustomize.toolkit.fluxcd.io/prune=disabled"
-// +kubebuilder:resource:categories=voiceai,shortName=notif
+// +kubebuilder:resource:shortName=notif
 // +kubebuilder:printcolumn:name="Event",type=string,JSONPath=`.spec.event.type`
 // +kubebuilder:printcolumn:name="Subject",type=string,JSONPath=`.spec.event.subject.name`
 // +kubebuilder:printcolumn:name="Rule",type=string,JSONPath=`.spec.rule.name`

@@ -224,6 +224,11 @@ type NotificationRuleStatus struct {
 	// +optional
 	Since *metav1.Time `json:"since,omitempty"`
 
+	// events are the types of spec.eventTypes in one line, for kubectl get.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Events string `json:"events,omitempty"`
+
 	// matchedTotal counts the events that matched.
 	// +optional
 	MatchedTotal int64 `json:"matchedTotal,omitempty"`
@@ -314,7 +319,7 @@ type RuleFailure struct {
 // +kubebuilder:metadata:annotations="helm.sh/resource-policy=keep"
 // +kubebuilder:metadata:annotations="kustomize.toolkit.fluxcd.io/prune=disabled"
 // +kubebuilder:resource:categories=voiceai,shortName=nrule
-// +kubebuilder:printcolumn:name="Events",type=string,JSONPath=`.spec.eventTypes`
+// +kubebuilder:printcolumn:name="Events",type=string,JSONPath=`.status.events`
 // +kubebuilder:printcolumn:name="Channel",type=string,JSONPath=`.spec.channel`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`

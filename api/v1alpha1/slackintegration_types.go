@@ -227,7 +227,7 @@ const (
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Sent",type=integer,JSONPath=`.status.sentTotal`,priority=1
-// +kubebuilder:printcolumn:name="Failed",type=integer,JSONPath=`.status.failedTotal`,priority=1
+// +kubebuilder:printcolumn:name="Failed Attempts",type=integer,JSONPath=`.status.failedTotal`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 type SlackIntegration struct {
 	metav1.TypeMeta `json:",inline"`

@@ -147,10 +147,21 @@ func TestHealth(t *testing.T) {
 		condition.NotReady(o, condition.Stalled, v1alpha1.ReasonUnauthorized, "401 Unauthorized")
 	})
 	w.Eventually(func() string { return c.ask("GET", "/api/v1/integrations/health", "").body }).Should(gomega.MatchJSON(`{
+		"integrations":[
+			{"kind":"SlackIntegration","name":"slack","default":true,"last_success":"2024-01-15T10:30:00Z","last_error":null,"status":"healthy"},
+			{"kind":"JiraIntegration","name":"jira","default":true,"last_success":null,"last_error":"401 Unauthorized","status":"error"}],
 		"slack":{"configured":true,"last_successful_send":"2024-01-15T10:30:00Z","last_error":null,"status":"healthy"},
 		"jira":{"configured":true,"last_successful_call":null,"last_error":"401 Unauthorized","status":"error"}}`))
 	w.Expect(w.callerWith("get slackintegrations").ask("GET", "/api/v1/integrations/health", "").body).
 		NotTo(gomega.ContainSubstring("jira"))
+
+	failed := metav1.NewTime(sent.Add(time.Minute))
+	setStatus(w, slack, func(o *v1alpha1.SlackIntegration) {
+		o.Status.LastErrorTime = &failed
+		o.Status.LastError = "token_revoked"
+	})
+	w.Eventually(func() string { return c.ask("GET", "/api/v1/integrations/health", "").body }).Should(gomega.ContainSubstring(
+		`"last_error":"token_revoked","status":"healthy"`), "a call fails before a probe does")
 
 	var all struct {
 		Items []struct{ Kind, Name, Status, Message string }

@@ -142,7 +142,7 @@ func TestFailuresOfACardAreInTheLog(t *testing.T) {
 		condition.False(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonRejected, "channel_not_found: invite the bot")
 	})
 	v := w.admin().signIn(withDashboard(t))
-	link := regexp.MustCompile(`<a href="([^"]+)">Failures</a>`)
+	link := regexp.MustCompile(`<a href="([^"]+)">1 failure</a>`)
 	var found []string
 	w.Eventually(func() []string {
 		_, page := v.open("/?namespace=" + w.namespace)
@@ -151,6 +151,7 @@ func TestFailuresOfACardAreInTheLog(t *testing.T) {
 	}).Should(gomega.HaveLen(2))
 	_, page := v.open(html.UnescapeString(found[1]))
 	w.Expect(page).To(gomega.ContainSubstring("channel_not_found: invite the bot"))
+	w.Expect(page).To(gomega.ContainSubstring("<span>1 entry</span>"), "a count links to exactly what it counts")
 
 	const filtered = "/api/v1/integrations/logs?integration=slack"
 	w.Expect(w.callerWith("list notifications").ask("GET", filtered,

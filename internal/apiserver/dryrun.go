@@ -20,6 +20,7 @@ type testRule struct {
 	Body *struct {
 		Event   *view.EventBody `json:"event,omitempty" doc:"The event to evaluate."`
 		EventID string          `json:"eventID,omitempty" maxLength:"253" doc:"The id of an event that happened here, as the log shows it. You must be allowed to list Notifications."`
+		Subject string          `json:"subject,omitempty" maxLength:"253" doc:"The name of a Defect or run: the newest event about it of the rule's types. You must be allowed to list Notifications."`
 	} `required:"false"`
 }
 
@@ -63,13 +64,17 @@ func (s *Server) testRule(ctx context.Context, i *testRule) (*testRuleOutput, er
 func (s *Server) eventFor(ctx context.Context, i *testRule, r *v1alpha1.NotificationRule) (event.Event, string, error) {
 	var none event.Event
 	if i.Body != nil && i.Body.Event != nil {
-		if i.Body.EventID != "" {
-			return none, "", problem.Invalid("body", "give event or eventID, not both")
+		if i.Body.EventID != "" || i.Body.Subject != "" {
+			return none, "", problem.Invalid("body", "give either event, or eventID or subject: not both")
 		}
 		return i.Body.Event.Event(s.o.Clock.Now()), sourceGiven, nil
 	}
 	if i.Body != nil && i.Body.EventID != "" {
 		e, err := s.eventWithID(ctx, r.Namespace, i.Body.EventID)
+		return e, sourceRecent, err
+	}
+	if i.Body != nil && i.Body.Subject != "" {
+		e, err := s.eventAbout(ctx, r, i.Body.Subject)
 		return e, sourceRecent, err
 	}
 	see, err := s.permissions.Visibility(ctx, r.Namespace, action.Notifications)
@@ -85,6 +90,22 @@ func (s *Server) eventFor(ctx context.Context, i *testRule, r *v1alpha1.Notifica
 		}
 	}
 	return render.Example(r.Spec.EventTypes[0]), sourceExample, nil
+}
+
+// eventAbout returns the newest event that is about the object of a name and of a type that a rule selects.
+func (s *Server) eventAbout(ctx context.Context, r *v1alpha1.NotificationRule, name string) (event.Event, error) {
+	if err := s.permissions.Require(ctx, "list", action.Notifications, caller.In(r.Namespace)); err != nil {
+		return event.Event{}, err
+	}
+	e, ok, err := s.view.RecentEvent(r.Namespace, func(n *v1alpha1.Notification) bool {
+		subject := n.Subject()
+		return subject != nil && subject.Name == name && slices.Contains(r.Spec.EventTypes, n.Spec.Event.Type)
+	})
+	if !ok {
+		return e, problem.New(http.StatusNotFound,
+			"no Notification in namespace %s is of an event of the rule's types about %s", r.Namespace, name)
+	}
+	return e, err
 }
 
 // eventWithID returns the event of a Notification in a namespace.

@@ -19,6 +19,8 @@ type healthOutput struct {
 	Body struct {
 		Slack *view.SlackHealth `json:"slack,omitempty" doc:"Left out when you may not get SlackIntegrations."`
 		Jira  *view.JiraHealth  `json:"jira,omitempty" doc:"Left out when you may not get JiraIntegrations."`
+		// The others, which the framework's clients do not know.
+		Integrations []view.IntegrationHealth `json:"integrations,omitempty" doc:"Every integration of the namespace that you may list."`
 	}
 }
 
@@ -51,7 +53,13 @@ func (s *Server) routeHealth(api huma.API) {
 func (s *Server) health(ctx context.Context, i *healthInput) (*healthOutput, error) {
 	namespace := s.params.In(i.Within)
 	slackKey := types.NamespacedName{Namespace: namespace, Name: cmp.Or(i.Slack, s.o.SlackName)}
+	if i.Slack == "" {
+		slackKey = s.view.DefaultSlack(slackKey)
+	}
 	jiraKey := types.NamespacedName{Namespace: namespace, Name: cmp.Or(i.Jira, s.o.JiraName)}
+	if i.Jira == "" {
+		jiraKey = s.view.DefaultJira(jiraKey)
+	}
 	getsSlack, err := s.permissions.May(ctx, "get", action.SlackIntegrations, slackKey)
 	if err != nil {
 		return nil, err
@@ -63,7 +71,12 @@ func (s *Server) health(ctx context.Context, i *healthInput) (*healthOutput, err
 	if !getsSlack && !getsJira {
 		return nil, s.permissions.Require(ctx, "get", action.SlackIntegrations, slackKey)
 	}
+	see, err := s.permissions.Visibility(ctx, namespace, action.SlackIntegrations, action.JiraIntegrations)
+	if err != nil {
+		return nil, err
+	}
 	out := &healthOutput{}
+	out.Body.Integrations = s.view.IntegrationsHealth(namespace, see)
 	if getsSlack {
 		out.Body.Slack = s.view.SlackHealth(slackKey)
 	}

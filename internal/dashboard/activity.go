@@ -24,6 +24,7 @@ func (s *site) listActivity(v *visit) (err error) {
 	data := activityPage{DeliveryFilter: client.DeliveryFilter{
 		Integration: v.parameter("integration"), Object: v.parameter("object"),
 		Outcome: v.parameter("outcome"), Text: v.parameter("q"), Cursor: v.parameter("cursor"),
+		Kind: v.parameter("kind"), Reason: v.parameter("reason"), Detail: v.parameter("detail"), Since: v.parameter("since"),
 	}}
 	if data.List, err = v.api.Deliveries(v.namespace, data.DeliveryFilter); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/web"
@@ -38,18 +39,26 @@ func (view) AttentionTitle(i client.AttentionItem) string {
 	return cmp.Or(i.Title, web.Words(i.EventType), i.Object[strings.LastIndexByte(i.Object, '/')+1:])
 }
 
-// AttentionLink returns the address of an item's object or, for several objects, of a list with them.
-func (p view) AttentionLink(i client.AttentionItem) string {
+// FailuresLink returns the address of a list of exactly the failures of an integration that were counted since a time.
+func (p view) FailuresLink(i client.Integration, since time.Time) string {
+	kind := "Notification"
+	if i.Provider() == "jira" {
+		kind = "Activity"
+	}
+	return p.Link("/activity", "integration", i.Kind+"/"+i.Namespace+"/"+i.Name, "kind", kind, "outcome", "Failed",
+		"since", since.Format(time.RFC3339))
+}
+
+// AttentionLink returns the address of an item's object or, for several objects, of a list of exactly these. since is
+// the time since when they are counted.
+func (p view) AttentionLink(i client.AttentionItem, since time.Time) string {
 	o := p.Object(i.Object)
 	switch {
 	case i.Count <= 1:
-		return o.URL
+		return o.URL // always for rules and integrations
 	case o.Kind == "Notification":
-		return p.Link("/activity", "outcome", "Failed")
-	case o.Kind == "Defect":
-		return p.Link("/defects", "ticket", "none")
-	case o.Kind == "NotificationRule":
-		return p.Link("/rules")
+		return address("/activity", "namespace", o.Namespace, "kind", o.Kind, "outcome", "Failed", "reason", i.Reason,
+			"detail", i.Message, "since", since.Format(time.RFC3339))
 	}
-	return p.Link("/integrations")
+	return address("/defects", "namespace", o.Namespace, "reason", i.Reason, "detail", i.Message)
 }

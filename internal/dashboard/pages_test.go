@@ -144,10 +144,9 @@ func TestNeedsAttention(t *testing.T) {
 		`<a href="/activity/qa/n-1?namespace=qa">OpenAI API returns HTTP 500</a>`,
 		`<a href="/activity/qa/n-2?namespace=qa">System alert firing</a>`,
 		`<a href="/defects/qa/d-1?namespace=qa">d-1</a>`,
-		`<a href="/activity?namespace=qa&amp;outcome=Failed">2 Notifications</a>`,
-		`<a href="/defects?namespace=qa&amp;ticket=none">2 Defects</a>`,
-		`<a href="/rules?namespace=qa">2 Notification rules</a>`,
-		`<a href="/integrations?namespace=qa">2 Jira integrations</a>`)
+		`<a href="/activity?detail=why&amp;kind=Notification&amp;namespace=qa&amp;outcome=Failed&amp;reason=Rejected`+
+			`&amp;since=0001-01-01T00%3A00%3A00Z">2 Notifications</a>`,
+		`<a href="/defects?detail=why&amp;namespace=qa&amp;reason=Rejected">2 Defects</a>`)
 }
 
 func TestCardShowsTheLastErrorOnce(t *testing.T) {

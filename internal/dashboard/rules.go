@@ -17,8 +17,9 @@ type rulesPage struct {
 // rulePage is the data of the page of one rule.
 type rulePage struct {
 	client.Rule
-	// TestEvent is the ID of the event to test the rule with; empty when the API chooses it.
-	TestEvent string
+	// TestSubject is the name of the Defect or run to whose newest event the rule is applied, and TestEvent the ID of an
+	// event. The API chooses one when both are empty.
+	TestSubject, TestEvent string
 	// Test is the result of the dry run. TestProblem says why there is none.
 	Test        *client.RuleTest
 	TestProblem string
@@ -63,8 +64,8 @@ func (s *site) showRule(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data := rulePage{Rule: rule, TestEvent: v.parameter("event")}
-	result, err := v.api.TestRule(v.key(), data.TestEvent)
+	data := rulePage{Rule: rule, TestSubject: v.parameter("subject"), TestEvent: v.parameter("event")}
+	result, err := v.api.TestRule(v.key(), client.TestedEvent{Subject: data.TestSubject, ID: data.TestEvent})
 	var p *client.Problem
 	switch {
 	case err == nil:

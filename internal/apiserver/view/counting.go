@@ -35,7 +35,7 @@ func (m *Model) countNotifications(s *summing) {
 		switch {
 		case outcome == string(v1alpha1.OutcomeFailed):
 			s.traffic.addFailed(trafficKey{v1alpha1.KindSlackIntegration, m.deliveringIntegration(n)}, at)
-			s.needs.add(needKey{v1alpha1.KindNotification, n.Namespace, c.Type, c.Reason, c.Message},
+			s.needs.add(needKey{v1alpha1.KindNotification, n.Namespace, "", c.Type, c.Reason, c.Message},
 				neededBy{n.Name, m.titleOf(n), n.Spec.Event.Type, c.LastTransitionTime.UTC()})
 		case c.Reason == v1alpha1.ReasonSent: // one that was muted, or is in a digest, was no message
 			s.traffic.addSucceeded(trafficKey{v1alpha1.KindSlackIntegration, m.deliveringIntegration(n)}, at)
@@ -75,7 +75,7 @@ func (s *summing) addStalled(d *v1alpha1.Defect) {
 	if stalled == nil {
 		return
 	}
-	key := needKey{v1alpha1.KindDefect, d.Namespace, unmetCondition(d, stalled.Reason), stalled.Reason, stalled.Message}
+	key := needKey{v1alpha1.KindDefect, d.Namespace, "", unmetCondition(d, stalled.Reason), stalled.Reason, stalled.Message}
 	s.needs.add(key, neededBy{name: d.Name, title: text.OneLine(d.Spec.Title), since: stalled.LastTransitionTime.UTC()})
 }
 
@@ -94,7 +94,7 @@ func (m *Model) countRules(s *summing) {
 	for _, r := range m.Rules.In(s.namespace) {
 		for _, name := range []string{v1alpha1.ConditionAccepted, v1alpha1.ConditionResolvedRefs} {
 			if c := condition.Get(r, name); c != nil && c.Status == metav1.ConditionFalse {
-				s.needs.add(needKey{v1alpha1.KindNotificationRule, r.Namespace, c.Type, c.Reason, c.Message},
+				s.needs.add(needKey{v1alpha1.KindNotificationRule, r.Namespace, r.Name, c.Type, c.Reason, c.Message},
 					neededBy{name: r.Name, title: r.Name, since: c.LastTransitionTime.UTC()})
 				break
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
@@ -35,6 +36,8 @@ type DefectFilter struct {
 	Suite    string            `query:"suite" maxLength:"63" doc:"Only those of this suite."`
 	Run      string            `query:"run" maxLength:"253" doc:"Only those of this run."`
 	Ticket   string            `query:"ticket" maxLength:"64" doc:"Only the one with this Jira key; none for those without a ticket, any for those with one."`
+	Reason   string            `query:"reason" maxLength:"253" doc:"Only those whose condition Stalled has this reason."`
+	Detail   string            `query:"detail" maxLength:"1024" doc:"Only those whose condition Stalled has this message."`
 	Text     string            `query:"q" maxLength:"200" doc:"Only those whose title, name or test case contains this."`
 	Sort     string            `query:"sort" enum:"newest,severity,lastSeen" default:"newest" doc:"The order."`
 }
@@ -86,7 +89,7 @@ func (q *DefectQuery) selects(d *v1alpha1.Defect) bool {
 		q.Run != "" && d.Spec.Run != q.Run:
 		return false
 	}
-	return q.selectsTicket(d) && q.selectsText(d)
+	return q.selectsTicket(d) && q.selectsText(d) && q.selectsNeed(d)
 }
 
 func (q *DefectQuery) selectsTicket(d *v1alpha1.Defect) bool {
@@ -103,6 +106,14 @@ func (q *DefectQuery) selectsTicket(d *v1alpha1.Defect) bool {
 		return key != ""
 	}
 	return key == q.Ticket
+}
+
+func (q *DefectQuery) selectsNeed(d *v1alpha1.Defect) bool {
+	if q.Reason == "" && q.Detail == "" {
+		return true
+	}
+	stalled := condition.Get(d, v1alpha1.ConditionStalled)
+	return stalled != nil && (q.Reason == "" || q.Reason == stalled.Reason) && (q.Detail == "" || q.Detail == stalled.Message)
 }
 
 func (q *DefectQuery) selectsText(d *v1alpha1.Defect) bool {

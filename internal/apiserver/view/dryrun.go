@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -13,6 +12,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // DryRun is whether a rule matches an event.
@@ -66,8 +66,8 @@ func verdict(ctx context.Context, r *v1alpha1.NotificationRule, compiled *rule.C
 // when it is.
 func delayReason(r *v1alpha1.NotificationRule, compiled *rule.Compiled, e *event.Event) string {
 	if end, muted := compiled.MutedUntil(e.Time); muted {
-		return fmt.Sprintf(". The rule is muted until %s: until then a Notification is recorded and not sent",
-			end.UTC().Format(time.RFC3339))
+		return fmt.Sprintf(". The rule is muted until %s. Until then a Notification is recorded and not sent",
+			text.Time(end))
 	}
 	_, window, grouped := compiled.GroupKey(e)
 	if !grouped {
@@ -80,13 +80,13 @@ func delayReason(r *v1alpha1.NotificationRule, compiled *rule.Compiled, e *event
 	return fmt.Sprintf(". It is sent together with %s, %s after the first of them", group, window)
 }
 
-// RecentEvent returns the newest event of a namespace, of those with a Notification that selects. ok is false when
-// there is none.
+// RecentEvent returns the newest event of a namespace, of those with a Notification that selects. A digest has no event
+// of its own. ok is false when there is none.
 func (m *Model) RecentEvent(
 	namespace string, selects func(*v1alpha1.Notification) bool,
 ) (e event.Event, ok bool, err error) {
 	for _, n := range m.Notifications.Newest() {
-		if n.Namespace == namespace && selects(n) {
+		if n.Namespace == namespace && len(n.Spec.Members) == 0 && selects(n) {
 			e, err = event.Of(n)
 			return e, true, err
 		}

@@ -32,7 +32,7 @@ type IntegrationStatus struct {
 	Kind            string                    `json:"kind" enum:"SlackIntegration,JiraIntegration" doc:"Its kind."`
 	Namespace       string                    `json:"namespace" doc:"Its namespace."`
 	Name            string                    `json:"name" doc:"Its name."`
-	Status          string                    `json:"status" enum:"healthy,degraded,error,disabled" doc:"Its health."`
+	Status          string                    `json:"status" enum:"healthy,degraded,error,disabled,checking" doc:"Its health; checking before the operator has probed it."`
 	Message         string                    `json:"message" doc:"Why, in words."`
 	Target          string                    `json:"target,omitempty" doc:"The workspace or project."`
 	Default         bool                      `json:"default,omitempty" doc:"Whether it is the default of its namespace."`
@@ -52,7 +52,75 @@ const (
 	broken       = "error"
 	unconfigured = "unconfigured"
 	disabled     = "disabled"
+	checking     = "checking"
 )
+
+// IntegrationHealth is the health of one integration of several.
+type IntegrationHealth struct {
+	Kind        string     `json:"kind" enum:"SlackIntegration,JiraIntegration" doc:"Its kind."`
+	Name        string     `json:"name" doc:"Its name."`
+	Default     bool       `json:"default" doc:"Whether it is the default of its namespace."`
+	LastSuccess *time.Time `json:"last_success" doc:"When the other side last accepted a call; null before the first time."`
+	LastError   *string    `json:"last_error" doc:"What is wrong; null when nothing is."`
+	Status      string     `json:"status" enum:"healthy,degraded,error,disabled,checking" doc:"Its health; checking before the operator has probed it."`
+}
+
+// DefaultSlack returns the SlackIntegration of a namespace that has a name or, if there is none, is its default.
+func (m *Model) DefaultSlack(named types.NamespacedName) types.NamespacedName {
+	if _, ok := m.Slack.Get(named); ok {
+		return named
+	}
+	for _, o := range m.Slack.In(named.Namespace) {
+		if o.Spec.Default {
+			return types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
+		}
+	}
+	return named
+}
+
+// DefaultJira returns the JiraIntegration of a namespace that has a name or, if there is none, is its default.
+func (m *Model) DefaultJira(named types.NamespacedName) types.NamespacedName {
+	if _, ok := m.Jira.Get(named); ok {
+		return named
+	}
+	for _, o := range m.Jira.In(named.Namespace) {
+		if o.Spec.Default {
+			return types.NamespacedName{Namespace: o.Namespace, Name: o.Name}
+		}
+	}
+	return named
+}
+
+// IntegrationsHealth returns the health of each integration of a namespace that a caller may see.
+func (m *Model) IntegrationsHealth(namespace string, see Visibility) []IntegrationHealth {
+	out := []IntegrationHealth{}
+	add := func(in summary) {
+		status, problem := healthOf(in)
+		out = append(out, IntegrationHealth{
+			Kind: in.kind, Name: in.object.GetName(), Default: in.isDefault, LastSuccess: timeOf(in.health.LastSuccessTime),
+			LastError: cmp.Or(problem, in.lastError()), Status: status,
+		})
+	}
+	if see.Slack {
+		for _, o := range m.Slack.In(namespace) {
+			add(summaryOfSlack(o))
+		}
+	}
+	if see.Jira {
+		for _, o := range m.Jira.In(namespace) {
+			add(summaryOfJira(o))
+		}
+	}
+	return out
+}
+
+// seedStatus returns a status as the framework's clients know it.
+func seedStatus(status string) string {
+	if status == checking {
+		return degraded
+	}
+	return status
+}
 
 // SlackHealth returns the health of a Slack integration.
 func (m *Model) SlackHealth(key types.NamespacedName) *SlackHealth {
@@ -62,7 +130,8 @@ func (m *Model) SlackHealth(key types.NamespacedName) *SlackHealth {
 	}
 	status, problem := healthOf(summaryOfSlack(o))
 	return &SlackHealth{
-		Configured: true, LastSuccessfulSend: timeOf(o.Status.LastSuccessTime), Status: status, LastError: problem,
+		Configured: true, LastSuccessfulSend: timeOf(o.Status.LastSuccessTime), Status: seedStatus(status),
+		LastError: cmp.Or(problem, summaryOfSlack(o).lastError()),
 	}
 }
 
@@ -74,7 +143,8 @@ func (m *Model) JiraHealth(key types.NamespacedName) *JiraHealth {
 	}
 	status, problem := healthOf(summaryOfJira(o))
 	return &JiraHealth{
-		Configured: true, LastSuccessfulCall: timeOf(o.Status.LastSuccessTime), Status: status, LastError: problem,
+		Configured: true, LastSuccessfulCall: timeOf(o.Status.LastSuccessTime), Status: seedStatus(status),
+		LastError: cmp.Or(problem, summaryOfJira(o).lastError()),
 	}
 }
 
@@ -139,6 +209,22 @@ func summaryOfJira(o *v1alpha1.JiraIntegration) summary {
 	}
 }
 
+// lastError returns the error of the newest call; nil when that succeeded. A call fails before a probe does.
+func (in summary) lastError() *string {
+	h := in.health
+	if in.suspended || h.LastError == "" || h.LastErrorTime == nil ||
+		h.LastSuccessTime != nil && !h.LastErrorTime.After(h.LastSuccessTime.Time) {
+		return nil
+	}
+	return &h.LastError
+}
+
+// isUnprobed reports whether an integration was not probed yet, and nothing is wrong so far.
+func (in summary) isUnprobed(ready *metav1.Condition) bool {
+	return ready == nil || ready.Reason == v1alpha1.ReasonProgressing &&
+		in.health.LastSuccessTime == nil && in.health.LastErrorTime == nil && condition.Get(in.object, v1alpha1.ConditionHealthy) == nil
+}
+
 // healthOf returns the status of an integration, and what is wrong with it; nil when nothing is.
 func healthOf(in summary) (status string, problem *string) {
 	ready := condition.Get(in.object, v1alpha1.ConditionReady)
@@ -146,9 +232,12 @@ func healthOf(in summary) (status string, problem *string) {
 	switch {
 	case in.suspended:
 		return disabled, nil
-	case ready == nil:
+	case in.isUnprobed(ready):
 		message := "The operator has not checked it yet"
-		return degraded, &message
+		if ready != nil {
+			message = ready.Message
+		}
+		return checking, &message
 	case ready.Status == metav1.ConditionTrue && (health == nil || health.Reason != v1alpha1.ReasonDegraded):
 		return healthy, nil
 	case ready.Status == metav1.ConditionTrue:

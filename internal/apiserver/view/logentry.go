@@ -16,7 +16,7 @@ type LogEntry struct {
 	Action          string     `json:"action" doc:"What was done, such as PostMessage or CreateIssue."`
 	Object          string     `json:"object" doc:"The object it was done for, as Kind/namespace/name."`
 	Title           string     `json:"title,omitempty" doc:"What it is about, in a line, such as a Defect's title."`
-	Outcome         string     `json:"outcome" enum:"Succeeded,Failed,Pending" doc:"Its outcome; Pending while it will be retried."`
+	Outcome         string     `json:"outcome" enum:"Succeeded,Failed,Pending,Muted,Digested" doc:"Its outcome: Pending while it will be retried, Muted when nothing is sent, Digested when a digest covers it."`
 	Reason          string     `json:"reason,omitempty" doc:"The reason, such as Sent or RateLimited."`
 	Detail          string     `json:"detail,omitempty" doc:"The result, or what was wrong and how to fix it."`
 	EventType       string     `json:"eventType,omitempty" doc:"The type of the event."`
@@ -62,6 +62,25 @@ func (l logSource) outcome() string {
 	return outcomeOf(l.notification)
 }
 
+// kind returns the value of the filter kind that selects the entry.
+func (l logSource) kind() string {
+	if l.activity != nil {
+		return "Activity"
+	}
+	return v1alpha1.KindNotification
+}
+
+// explanation returns the reason and the detail of an entry.
+func (l logSource) explanation() (reason, detail string) {
+	if l.activity != nil {
+		return "", l.activity.Detail
+	}
+	if c := condition.Get(l.notification, v1alpha1.ConditionDelivered); c != nil {
+		return c.Reason, c.Message
+	}
+	return "", ""
+}
+
 func (l logSource) object() string {
 	if l.activity != nil {
 		return l.activity.Object
@@ -91,10 +110,7 @@ func (m *Model) entry(l logSource, listsSlack func(namespace string) bool) LogEn
 	if listsSlack(n.Namespace) {
 		e.Integration = m.resolvedIntegration(l)
 	}
-	if c := condition.Get(n, v1alpha1.ConditionDelivered); c != nil {
-		e.Reason = c.Reason
-		e.Detail = c.Message
-	}
+	e.Reason, e.Detail = l.explanation()
 	if posted := n.Status.Message; posted != nil {
 		e.Permalink = posted.Permalink
 		if integration := keyOf(posted.Integration); listsSlack(integration.Namespace) {

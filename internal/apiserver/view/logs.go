@@ -12,7 +12,10 @@ import (
 // LogFilter selects entries of the log. Its zero value selects all.
 type LogFilter struct {
 	Integration string    `query:"integration" maxLength:"400" doc:"Only entries of this integration: its name, namespace/name or Kind/namespace/name."`
-	Outcome     string    `query:"outcome" enum:"Succeeded,Failed,Pending" doc:"Only entries with this outcome."`
+	Outcome     string    `query:"outcome" enum:"Succeeded,Failed,Pending,Muted,Digested" doc:"Only entries with this outcome."`
+	Kind        string    `query:"kind" enum:"Notification,Activity" doc:"Only deliveries of Notifications, or only other activities of integrations."`
+	Reason      string    `query:"reason" maxLength:"253" doc:"Only deliveries with this reason."`
+	Detail      string    `query:"detail" maxLength:"1024" doc:"Only entries whose detail is this."`
 	Object      string    `query:"object" maxLength:"400" doc:"Only entries for this object: its name, namespace/name or Kind/namespace/name."`
 	Since       time.Time `query:"since" doc:"Only entries that ended at this time or later (RFC 3339)."`
 	Until       time.Time `query:"until" doc:"Only entries that ended before this time (RFC 3339)."`
@@ -104,8 +107,11 @@ func (q *LogQuery) selects(at time.Time, l logSource) bool {
 		return false
 	case q.Object != "" && !isNameOf(q.Object, l.object()):
 		return false
+	case q.Kind != "" && q.Kind != l.kind():
+		return false
 	}
-	return true
+	reason, detail := l.explanation()
+	return (q.Reason == "" || q.Reason == reason) && (q.Detail == "" || q.Detail == detail)
 }
 
 func (m *Model) isOfIntegration(l logSource, q *LogQuery) bool {

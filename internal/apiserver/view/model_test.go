@@ -44,8 +44,8 @@ func TestHealthOf(t *testing.T) {
 		suspended     bool
 		want, problem string
 	}{
-		"not checked yet": {func(*slack) {}, false, degraded, "The operator has not checked it yet"},
-		"being checked":   {notReady(condition.Reconciling, v1alpha1.ReasonProgressing, "checking"), false, degraded, "checking"},
+		"not checked yet": {func(*slack) {}, false, checking, "The operator has not checked it yet"},
+		"being checked":   {notReady(condition.Reconciling, v1alpha1.ReasonProgressing, "checking"), false, checking, "checking"},
 		"suspended":       {ready, true, disabled, ""},
 		"healthy":         {ready, false, healthy, ""},
 		"degraded": {func(o *slack) {
@@ -126,8 +126,8 @@ func TestActivityForAnotherNamespace(t *testing.T) {
 func TestDelayReason(t *testing.T) {
 	for want, change := range map[string]func(*v1alpha1.NotificationRuleSpec){
 		"": func(*v1alpha1.NotificationRuleSpec) {},
-		". The rule is muted until 2026-03-04T14:00:00Z: " +
-			"until then a Notification is recorded and not sent": func(s *v1alpha1.NotificationRuleSpec) {
+		". The rule is muted until 4 March 2026, 14:00 UTC. " +
+			"Until then a Notification is recorded and not sent": func(s *v1alpha1.NotificationRuleSpec) {
 			s.MuteWindows = []v1alpha1.MuteWindow{{Start: "12:00", End: "14:00"}}
 		},
 		". It is sent together with the events of the same [severity], 1m0s after the first of them": func(s *v1alpha1.NotificationRuleSpec) {

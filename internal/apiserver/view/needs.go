@@ -24,8 +24,9 @@ type Need struct {
 	Count     int       `json:"count" doc:"How many objects have this need."`
 }
 
-// needKey is what alike needs have in common.
-type needKey struct{ kind, namespace, condition, reason, message string }
+// needKey is what alike needs have in common. name is that of a rule or an integration: these are few, and listed one
+// by one, because no list has a filter for their needs.
+type needKey struct{ kind, namespace, name, condition, reason, message string }
 
 // needs collects alike needs together.
 type needs map[needKey]*Need
@@ -57,7 +58,7 @@ func (n needs) add(key needKey, by neededBy) {
 // addIntegration adds an integration that does not work.
 func (n needs) addIntegration(o condition.Object, s *IntegrationStatus) {
 	if c := condition.Get(o, v1alpha1.ConditionReady); c != nil && s.Status == broken {
-		n.add(needKey{s.Kind, s.Namespace, c.Type, c.Reason, s.Message},
+		n.add(needKey{s.Kind, s.Namespace, s.Name, c.Type, c.Reason, s.Message},
 			neededBy{name: s.Name, title: s.Name, since: c.LastTransitionTime.UTC()})
 	}
 }

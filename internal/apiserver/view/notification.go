@@ -13,8 +13,15 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
-// outcomePending is the outcome of a delivery that has not ended.
-const outcomePending = "Pending"
+// The outcomes of a delivery that is not, or not on its own, a message.
+const (
+	// outcomePending means that the delivery has not ended.
+	outcomePending = "Pending"
+	// outcomeMuted means that nothing is sent.
+	outcomeMuted = "Muted"
+	// outcomeDigested means that the message of a digest covers the event.
+	outcomeDigested = "Digested"
+)
 
 // outcomeOf returns the outcome of the delivery of a Notification. One that Slack refused for good, or that is too
 // old, has failed.
@@ -23,6 +30,10 @@ func outcomeOf(n *v1alpha1.Notification) string {
 	switch {
 	case c == nil:
 		return outcomePending
+	case c.Status == metav1.ConditionTrue && c.Reason == v1alpha1.ReasonMuted:
+		return outcomeMuted
+	case c.Status == metav1.ConditionTrue && c.Reason == v1alpha1.ReasonDigested:
+		return outcomeDigested
 	case c.Status == metav1.ConditionTrue:
 		return string(v1alpha1.OutcomeSucceeded)
 	case c.Reason == v1alpha1.ReasonRejected || c.Reason == v1alpha1.ReasonExpired:

@@ -30,6 +30,7 @@ type SuiteSummary struct {
 
 // Summary is what an overview shows.
 type Summary struct {
+	Since        time.Time            `json:"since" doc:"Since when deliveries and calls are counted. The log lists exactly these with the parameter since."`
 	Integrations []IntegrationSummary `json:"integrations" doc:"Every integration that you may list."`
 	Defects      *DefectsSummary      `json:"defects,omitempty" doc:"Left out when you may not list Defects."`
 	Attention    []Need               `json:"attention" doc:"The newest 20 needs for attention, alike ones together: Defects without the ticket that they should have, Notifications given up in these hours, rules and integrations that do not work."`
@@ -54,7 +55,7 @@ func (m *Model) Summary(ctx context.Context, namespace string, see Visibility, n
 		namespace: namespace, see: see, from: now.UTC().Truncate(time.Hour).Add(-(hours - 1) * time.Hour), needs: needs{},
 	}
 	s.traffic = newTraffic(s.from)
-	out := Summary{Attention: []Need{}, Suites: []SuiteSummary{}}
+	out := Summary{Since: s.from, Attention: []Need{}, Suites: []SuiteSummary{}}
 	if see.Runs {
 		m.loadReports(ctx, m.lastRuns(namespace))
 	}

@@ -69,7 +69,7 @@ func TestDelivery(t *testing.T) {
 	}{
 		"sent":                         {after: time.Second, want: "True/Sent", contains: "Slack accepted the message", posts: 1, finds: 1, attempts: 1},
 		"sent by an incoming webhook":  {integration: bot(webhook), after: time.Second, want: "True/Sent", posts: 1, attempts: 1},
-		"muted":                        {rule: ruleOf("rule", muted), after: time.Hour, want: "True/Muted", contains: "Muted by rule rule until 2000-01-01T12:00:00Z"},
+		"muted":                        {rule: ruleOf("rule", muted), after: time.Hour, want: "True/Muted", contains: "Muted by rule rule until 1 January 2000, 12:00 UTC"},
 		"unavailable, then sent":       {answers: []error{unavailable, unavailable}, after: time.Minute, want: "True/Sent", posts: 3, finds: 1, attempts: 3},
 		"unavailable":                  {answers: []error{unavailable, unavailable}, want: "False/Retrying Reconciling", contains: "502", posts: 1, attempts: 1, next: time.Second},
 		"rate limited":                 {answers: []error{wait90}, after: 89 * time.Second, want: "False/RateLimited Reconciling", contains: "slow down", posts: 1, attempts: 1, next: 90 * time.Second},

@@ -2,10 +2,10 @@ package notification
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // mute records that the message is not sent, and why.
@@ -25,7 +25,7 @@ func muteReason(s *scope) string {
 	}
 	// What happened before the window is sent, however late: nothing is dropped because something else took long.
 	if end, muted := s.rule.MutedUntil(s.notification.CreationTimestamp.Time); muted {
-		return fmt.Sprintf("Muted by rule %s until %s", s.notification.Spec.Rule.Name, end.UTC().Format(time.RFC3339))
+		return fmt.Sprintf("Muted by rule %s until %s", s.notification.Spec.Rule.Name, text.Time(end))
 	}
 	return ""
 }

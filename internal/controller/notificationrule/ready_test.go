@@ -215,3 +215,12 @@ func TestEvaluationFails(t *testing.T) {
 	fails(2*time.Minute, "no such overload")
 	w.wantReady("False/EvaluationFailed Stalled")
 }
+
+// TestEvents checks that kubectl get shows the types of a rule's events in words.
+func TestEvents(t *testing.T) {
+	n := &v1alpha1.NotificationRule{}
+	n.Spec.EventTypes = []v1alpha1.EventType{v1alpha1.EventDefectCreated, v1alpha1.EventDefectTicketed}
+	if got := eventsOf(n); got != "DefectCreated, DefectTicketed" {
+		t.Errorf("got %q", got)
+	}
+}

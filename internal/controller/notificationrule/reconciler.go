@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -84,6 +85,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 
 // summarise sets all conditions, and returns when to do so again; 0 for never. The error is one of the API server.
 func (r *Reconciler) summarise(ctx context.Context, n *v1alpha1.NotificationRule) (next time.Duration, err error) {
+	n.Status.Events = eventsOf(n)
 	accepted := r.accept(n)
 	integration, resolved := r.resolve(ctx, n)
 	outcomes := []*kit.Outcome{accepted}
@@ -104,6 +106,15 @@ func (r *Reconciler) summarise(ctx context.Context, n *v1alpha1.NotificationRule
 	}
 	condition.Ready(n, v1alpha1.ReasonReady, "Notifications are sent for events that match")
 	return 0, nil
+}
+
+// eventsOf returns the types of events that a rule selects in one line.
+func eventsOf(n *v1alpha1.NotificationRule) string {
+	names := make([]string, 0, len(n.Spec.EventTypes))
+	for _, t := range n.Spec.EventTypes {
+		names = append(names, string(t))
+	}
+	return text.Truncate(strings.Join(names, ", "), 512)
 }
 
 // outcomeOfIntegration returns why a rule's integration does not deliver; nil when it does.

@@ -75,19 +75,35 @@ type DeliveryFilter struct {
 	// Integration and Object have the form Kind/namespace/name.
 	Integration, Object string
 	Outcome, Text       string
-	Cursor              string
+	// Kind is Notification or Activity. Reason and Detail are those of the entry, as a whole.
+	Kind, Reason, Detail string
+	// Since is a time in RFC 3339.
+	Since  string
+	Cursor string
 }
 
 // Filtered reports whether the filter leaves any entry out.
 func (f DeliveryFilter) Filtered() bool {
-	return f.Integration != "" || f.Outcome != "" || f.Text != "" || f.Object != ""
+	return f.Integration != "" || f.Outcome != "" || f.Text != "" || f.Object != "" || f.Narrowed()
+}
+
+// Narrowed reports whether the filter has a part that no field of the page sets: a count links to what it counts.
+func (f DeliveryFilter) Narrowed() bool {
+	return f.Kind != "" || f.Reason != "" || f.Detail != "" || f.Since != ""
+}
+
+// Parameters returns the names and values of the URL parameters for the filter, without the cursor.
+func (f DeliveryFilter) Parameters() []string {
+	return []string{
+		"q", f.Text, "outcome", f.Outcome, "integration", f.Integration, "object", f.Object,
+		"kind", f.Kind, "reason", f.Reason, "detail", f.Detail, "since", f.Since,
+	}
 }
 
 // Deliveries returns a page of the activity log, newest first.
 func (c *Client) Deliveries(namespace string, f DeliveryFilter) (out List[Delivery], err error) {
-	q := Query("namespace", namespace, "integration", f.Integration, "outcome", f.Outcome, "q", f.Text, "object", f.Object,
-		"cursor", f.Cursor, "limit", perPage)
-	err = c.get("/api/v1/integrations/logs", q, &out)
+	pairs := append(f.Parameters(), "namespace", namespace, "cursor", f.Cursor, "limit", perPage)
+	err = c.get("/api/v1/integrations/logs", Query(pairs...), &out)
 	return out, err
 }
 

@@ -103,19 +103,26 @@ func (d Defect) Condition(conditionType string) *Condition {
 // DefectFilter selects and orders Defects. An empty field selects all.
 type DefectFilter struct {
 	Text, State, Severity, Category, Ticket, Suite string
-	Sort                                           string
-	Cursor                                         string
+	// Reason and Detail are those of the condition Stalled.
+	Reason, Detail string
+	Sort           string
+	Cursor         string
 }
 
 // Filtered reports whether the filter leaves any Defect out.
 func (f DefectFilter) Filtered() bool {
-	return f.Text != "" || f.State != "" || f.Severity != "" || f.Category != "" || f.Ticket != "" || f.Suite != ""
+	return f.Text != "" || f.State != "" || f.Severity != "" || f.Category != "" || f.Ticket != "" || f.Suite != "" ||
+		f.Narrowed()
 }
+
+// Narrowed reports whether the filter has a part that no field of the page sets: a count links to what it counts.
+func (f DefectFilter) Narrowed() bool { return f.Reason != "" || f.Detail != "" }
 
 // Parameters returns the names and values of the URL parameters for the filter, without order and cursor.
 func (f DefectFilter) Parameters() []string {
 	return []string{
 		"q", f.Text, "state", f.State, "severity", f.Severity, "category", f.Category, "ticket", f.Ticket, "suite", f.Suite,
+		"reason", f.Reason, "detail", f.Detail,
 	}
 }
 

@@ -23,7 +23,7 @@ type RuleRow struct {
 }
 
 // State returns Suspended, Ready or NotReady.
-func (r RuleRow) State() string { return ruleState(r.Suspended, r.Ready) }
+func (r RuleRow) State() string { return ruleState(r.Suspended || r.Reason == "Suspended", r.Ready) }
 
 func ruleState(suspended, ready bool) string {
 	switch {
@@ -59,10 +59,14 @@ type Rule struct {
 // State returns Suspended, Ready or NotReady.
 func (r Rule) State() string {
 	ready := false
+	suspended := r.Spec.Get("suspend") == true
 	for _, c := range r.Status.Conditions {
-		ready = ready || c.Type == "Ready" && c.Status == "True"
+		if c.Type == "Ready" {
+			ready = c.Status == "True"
+			suspended = suspended || c.Reason == "Suspended" // or its integration is
+		}
 	}
-	return ruleState(r.Spec.Get("suspend") == true, ready)
+	return ruleState(suspended, ready)
 }
 
 // RuleTest is the result of a dry run: what a rule would do with an event.
@@ -76,6 +80,10 @@ type RuleTest struct {
 		Time     *time.Time        `json:"time"`
 		Severity string            `json:"severity"`
 		Labels   map[string]string `json:"labels"`
+		Subject  *struct {
+			Kind string `json:"kind"`
+			Name string `json:"name"`
+		} `json:"subject"`
 	} `json:"event"`
 	Message *Message `json:"message"`
 }
@@ -94,11 +102,17 @@ func (c *Client) Rule(key Key) (out Rule, err error) {
 	return out, err
 }
 
-// TestRule tests a rule with an event. With an empty eventID the API chooses the event. Nothing is sent to Slack.
-func (c *Client) TestRule(key Key, eventID string) (*RuleTest, error) {
+// TestedEvent is the event of a dry run: the one with an ID, or else the newest about the Defect or run of a name.
+type TestedEvent struct{ Subject, ID string }
+
+// TestRule tests a rule with an event. The API chooses one for an empty TestedEvent. Nothing is sent to Slack.
+func (c *Client) TestRule(key Key, e TestedEvent) (*RuleTest, error) {
 	var body any
-	if eventID != "" {
-		body = map[string]string{"eventID": eventID}
+	switch {
+	case e.ID != "":
+		body = map[string]string{"eventID": e.ID}
+	case e.Subject != "":
+		body = map[string]string{"subject": e.Subject}
 	}
 	out := &RuleTest{}
 	_, err := c.do(call{

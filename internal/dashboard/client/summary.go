@@ -4,6 +4,7 @@ import "time"
 
 // Summary is what the overview shows.
 type Summary struct {
+	Since        time.Time     `json:"since"`
 	Integrations []Integration `json:"integrations"`
 	Defects      *struct {
 		Open       int            `json:"open"`

@@ -27,12 +27,15 @@ var badges = map[string]badge{
 	"degraded":     {"warn", "warn", "Degraded"},
 	"error":        {"bad", "cross", "Error"},
 	"disabled":     {"off", "dash", "Suspended"},
+	"checking":     {"off", "clock", "Checking"},
 	"unconfigured": {"off", "dash", "Not configured"},
 
 	// The outcome of a delivery, a test or a run.
 	"Succeeded": {"good", "tick", ""},
 	"Failed":    {"bad", "cross", ""},
 	"Pending":   {"warn", "clock", ""},
+	"Muted":     {"off", "dash", ""},
+	"Digested":  {"off", "dash", ""},
 	"Running":   {"calm", "clock", ""},
 	"Passed":    {"good", "tick", ""},
 
