@@ -171,7 +171,8 @@ func (r *Reconciler) probeHistory(s *scope, posted chat.Posted) {
 		return
 	}
 	conn.Lane(lookupLane).Submit(connection.Request[connection.SlackClient, chat.Posted]{
-		Key: s.key(), UID: s.notification.UID, Operation: connection.Operation{Name: "probe-history"}, Endpoint: connection.ActionFind, Unmetered: true,
+		Key: s.key(), UID: s.notification.UID, Operation: connection.Operation{Name: "probe-history"},
+		Endpoint: connection.ActionFind, Unmetered: true,
 		Call: func(ctx context.Context, c connection.SlackClient) (chat.Posted, error) {
 			if _, err := c.Find(ctx, posted.Channel, "", r.Clock.Now()); err == nil || errors.Is(err, chat.ErrUnsupported) {
 				conn.Record.RecordHistoryProbe(name, err == nil)
