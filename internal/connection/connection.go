@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
+	"github.com/voiceai-dev/integrations-operator/internal/activity"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
@@ -32,7 +33,7 @@ type Limits struct {
 // integration. Client and limits are replaced when the spec or the Secret changes; a waiting call is made with the
 // client that is current when its turn comes. A connection starts paused.
 type Connection[C, R any] struct {
-	Record *Record
+	Record *activity.Record
 
 	name               types.NamespacedName
 	clock              clock.WithDelayedExecution

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
+	"github.com/voiceai-dev/integrations-operator/internal/activity"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
@@ -77,7 +78,9 @@ func (p *Pool[C, R]) Find(name types.NamespacedName) *Connection[C, R] {
 func (p *Pool[C, R]) newConnection(name types.NamespacedName) *Connection[C, R] {
 	o := p.options
 	c := &Connection[C, R]{
-		Record:             &Record{clock: o.Clock, countedAction: o.CountedAction, changed: func() { p.enqueueLater(name) }},
+		Record: activity.NewRecord(activity.Options{
+			Clock: o.Clock, CountedAction: o.CountedAction, Changed: func() { p.enqueueLater(name) },
+		}),
 		name:               name,
 		clock:              o.Clock,
 		fence:              o.Fence,

@@ -3,6 +3,7 @@ package connection_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -299,4 +300,9 @@ func TestInFlight(t *testing.T) {
 			t.Error("a waiting call is in flight")
 		}
 	})
+}
+
+func sorted(s []string) []string {
+	slices.Sort(s)
+	return s
 }

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/activity"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
@@ -293,6 +294,6 @@ func changedAt(d *v1alpha1.Defect) string {
 }
 
 // recordOf returns the record of an integration.
-func (r *Reconciler) recordOf(i *v1alpha1.JiraIntegration) *connection.Record {
+func (r *Reconciler) recordOf(i *v1alpha1.JiraIntegration) *activity.Record {
 	return r.Jira.Get(types.NamespacedName{Namespace: i.Namespace, Name: i.Name}).Record
 }

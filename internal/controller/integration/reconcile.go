@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/activity"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
@@ -54,7 +54,7 @@ type finisher struct {
 // finishing is an integration whose connection is up to date.
 type finishing struct {
 	before, after kit.Object
-	record        *connection.Record
+	record        *activity.Record
 	// next is when to reconcile again; 0 for never.
 	next           time.Duration
 	isProbeFailing bool

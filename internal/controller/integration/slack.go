@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/activity"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
@@ -115,7 +116,7 @@ func (r *SlackReconciler) connect(ctx context.Context, i *v1alpha1.SlackIntegrat
 }
 
 // warnOfRenamed reports that a channel has another name by now.
-func warnOfRenamed(i *v1alpha1.SlackIntegration, record *connection.Record) {
+func warnOfRenamed(i *v1alpha1.SlackIntegration, record *activity.Record) {
 	name, id := record.RenamedChannel()
 	if name == "" || !condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady) {
 		return

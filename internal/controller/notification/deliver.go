@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/activity"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
@@ -282,7 +283,7 @@ func (r *Reconciler) lane(s *scope) *connection.Lane[connection.SlackClient, cha
 	return r.Slack.Get(client.ObjectKeyFromObject(s.integration)).Lane(s.channel)
 }
 
-func (r *Reconciler) record(s *scope) *connection.Record {
+func (r *Reconciler) record(s *scope) *activity.Record {
 	return r.Slack.Get(client.ObjectKeyFromObject(s.integration)).Record
 }
 

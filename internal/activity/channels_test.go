@@ -1,15 +1,14 @@
-package connection_test
+package activity_test
 
 import (
 	"context"
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/activity"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
-	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
@@ -41,7 +40,7 @@ func (w *workspace) Post(_ context.Context, m chat.Message) (chat.Posted, error)
 }
 
 // post posts to a channel and returns where the message went, or the fault.
-func (w *workspace) post(t *testing.T, r *connection.Record, channel string) string {
+func (w *workspace) post(t *testing.T, r *activity.Record, channel string) string {
 	t.Helper()
 	w.posts = nil
 	posted, err := r.Post(t.Context(), w, chat.Message{Channel: channel})
@@ -53,8 +52,8 @@ func (w *workspace) post(t *testing.T, r *connection.Record, channel string) str
 
 // TestPostToAChannel takes the channel of a rule through what people do to it in Slack.
 func TestPostToAChannel(t *testing.T) {
-	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
-		record := r.conn.Record
+	inBubble(t, func(t *testing.T, r *rig) {
+		record := r.record
 		w := &workspace{}
 		archived := fault.New(fault.NotFound, "archived")
 		for _, s := range []struct {
@@ -76,7 +75,7 @@ func TestPostToAChannel(t *testing.T) {
 			{"deleted", nil, nil, "no channel #a", 2, "C2", "#a"},
 			{"back under its name", map[string]string{"#a": "C2"}, nil, "C2", 1, "C2", ""},
 		} {
-			before := r.integrationCount()
+			before := r.changes
 			knew, _ := record.RenamedChannel()
 			knewID := record.ChannelID("#a")
 			w.channels = s.channels
@@ -90,8 +89,7 @@ func TestPostToAChannel(t *testing.T) {
 			if renamed != s.renamed || renamed != "" && id != s.known {
 				t.Errorf("%s: renamed %q (%s), want %q", s.what, renamed, id, s.renamed)
 			}
-			pass(5 * time.Second)
-			if changed := r.integrationCount() > before; changed != (renamed != knew || record.ChannelID("#a") != knewID) {
+			if changed := r.changes > before; changed != (renamed != knew || record.ChannelID("#a") != knewID) {
 				t.Errorf("%s: the status is to be written: %t", s.what, changed)
 			}
 		}
@@ -100,12 +98,12 @@ func TestPostToAChannel(t *testing.T) {
 
 // TestPostByID checks that an ID is used as it is.
 func TestPostByID(t *testing.T) {
-	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
+	inBubble(t, func(t *testing.T, r *rig) {
 		w := &workspace{channels: map[string]string{"#a": "C1"}}
-		if got := w.post(t, r.conn.Record, "C1"); got != "C1" || r.conn.Record.KnownChannels() != nil {
-			t.Errorf("%s, known %v", got, r.conn.Record.KnownChannels())
+		if got := w.post(t, r.record, "C1"); got != "C1" || r.record.KnownChannels() != nil {
+			t.Errorf("%s, known %v", got, r.record.KnownChannels())
 		}
-		if got := w.post(t, r.conn.Record, "C2"); got != "no channel C2" || len(w.posts) != 1 {
+		if got := w.post(t, r.record, "C2"); got != "no channel C2" || len(w.posts) != 1 {
 			t.Errorf("%s after %v", got, w.posts)
 		}
 	})
@@ -114,8 +112,8 @@ func TestPostByID(t *testing.T) {
 // TestKnownChannels checks that a status, which is older than the record, does not bring an old ID back, and that a full
 // record still follows the channels in it.
 func TestKnownChannels(t *testing.T) {
-	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
-		record := r.conn.Record
+	inBubble(t, func(t *testing.T, r *rig) {
+		record := r.record
 		w := &workspace{channels: map[string]string{"#a": "C3"}}
 		w.post(t, record, "#a")
 		status := []v1alpha1.KnownChannel{{Name: "#a", ID: "C1"}, {Name: "#b", ID: "C2"}}
@@ -148,8 +146,8 @@ func TestKnownChannels(t *testing.T) {
 
 // TestDoubtAtAnOldID checks that a post in doubt to a renamed channel stays in doubt.
 func TestDoubtAtAnOldID(t *testing.T) {
-	inBubble(t, connection.Limits{}, func(t *testing.T, r *rig) {
-		record := r.conn.Record
+	inBubble(t, func(t *testing.T, r *rig) {
+		record := r.record
 		record.LoadChannels([]v1alpha1.KnownChannel{{Name: "#a", ID: "C1"}})
 		w := &workspace{broken: map[string]*fault.Fault{"C1": fault.New(fault.Ambiguous, "no answer")}}
 		if got := w.post(t, record, "#a"); got != "no answer" || !slices.Equal(w.posts, []string{"#a", "C1"}) {

@@ -1,4 +1,5 @@
-package connection
+// Package activity keeps the record of what was done with an integration, and of what is known of its channels.
+package activity
 
 import (
 	"slices"
@@ -36,6 +37,20 @@ type Record struct {
 	// not be read.
 	historyProbes map[string]time.Time
 	unreadable    map[string]bool
+}
+
+// Options are what a record needs.
+type Options struct {
+	Clock clock.PassiveClock
+	// CountedAction is the action whose successes are counted.
+	CountedAction string
+	// Changed is called after each change that the status is to show.
+	Changed func()
+}
+
+// NewRecord returns a record without activities.
+func NewRecord(o Options) *Record {
+	return &Record{clock: o.Clock, countedAction: o.CountedAction, changed: o.Changed}
 }
 
 // Load adds what a status holds to the record. Only the first call has an effect.

@@ -1,4 +1,4 @@
-package connection
+package activity
 
 import (
 	"context"
