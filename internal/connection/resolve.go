@@ -25,7 +25,8 @@ type Refusal struct {
 // Error implements error.
 func (r *Refusal) Error() string { return r.Message }
 
-func newRefusal(reason, format string, args ...any) *Refusal {
+// NewRefusal returns a Refusal with a formatted message.
+func NewRefusal(reason, format string, args ...any) *Refusal {
 	return &Refusal{Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
@@ -94,11 +95,11 @@ func requireSingle(kind, namespace string, names []string) *Refusal {
 	case 1:
 		return nil
 	case 0:
-		return newRefusal(v1alpha1.ReasonIntegrationNotFound,
+		return NewRefusal(v1alpha1.ReasonIntegrationNotFound,
 			"Namespace %s has no default %s. Name one in integrationRef, or set spec.default to true on one.", namespace, kind)
 	default:
 		slices.Sort(names)
-		return newRefusal(v1alpha1.ReasonIntegrationAmbiguous,
+		return NewRefusal(v1alpha1.ReasonIntegrationAmbiguous,
 			"Namespace %s has %d default %ss (%s). Keep spec.default on one of them, or name one in integrationRef.",
 			namespace, len(names), kind, strings.Join(names[:min(len(names), maxNamed)], ", "))
 	}
@@ -124,7 +125,7 @@ func (n named) resolve(
 	err := c.Get(ctx, key, into)
 	switch {
 	case apierrors.IsNotFound(err) && isLocal:
-		return newRefusal(v1alpha1.ReasonIntegrationNotFound,
+		return NewRefusal(v1alpha1.ReasonIntegrationNotFound,
 			"%s %q does not exist in namespace %s. Create it, or name another in integrationRef.", n.kind, key.Name, key.Namespace)
 	case apierrors.IsNotFound(err):
 		return n.refuse(key)
@@ -146,7 +147,7 @@ func (n named) resolve(
 // refuse returns the same Refusal for an integration that does not exist and for one that the namespace may not use:
 // a user who may not use an integration must not learn whether it exists.
 func (n named) refuse(key types.NamespacedName) *Refusal {
-	return newRefusal(v1alpha1.ReasonIntegrationNotAllowed,
+	return NewRefusal(v1alpha1.ReasonIntegrationNotAllowed,
 		"%s %s does not exist, or its spec.allowedNamespaces does not include namespace %s. "+
 			"Add the namespace there, or name another integration in integrationRef.", n.kind, key, n.from)
 }
@@ -161,7 +162,7 @@ func allows(ctx context.Context, c client.Reader, a *v1alpha1.AllowedNamespaces,
 	}
 	selector, err := metav1.LabelSelectorAsSelector(a.Selector.AsMeta())
 	if err != nil {
-		return false, newRefusal(v1alpha1.ReasonIntegrationNotAllowed,
+		return false, NewRefusal(v1alpha1.ReasonIntegrationNotAllowed,
 			"The integration's spec.allowedNamespaces.selector is invalid: %v", err)
 	}
 	ns := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}}

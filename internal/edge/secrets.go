@@ -15,6 +15,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/secrets"
 )
 
 const (
@@ -98,7 +99,7 @@ func (s *SigningSecrets) Read(ctx context.Context, integration client.Object, re
 func (s *SigningSecrets) readLive(ctx context.Context, namespace string, ref v1alpha1.SecretKeyReference) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), secretTimeout)
 	defer cancel()
-	value, err := connection.ReadPassphrase(ctx, s.readers.Live, namespace, s.field, ref)
+	value, err := secrets.ReadPassphrase(ctx, s.readers.Live, namespace, s.field, ref)
 	var refusal *connection.Refusal
 	if errors.As(err, &refusal) {
 		return "", &Refusal{Reason: refusal.Message}

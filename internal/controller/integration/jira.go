@@ -23,6 +23,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/secrets"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
@@ -201,7 +202,7 @@ func (r *JiraReconciler) probe(
 		notes = append(notes, note)
 	}
 	if ref := i.Spec.WebhookSecretRef; ref != nil {
-		if _, err := connection.ReadPassphrase(ctx, r.Live, i.Namespace, "spec.webhookSecretRef", *ref); err != nil {
+		if _, err := secrets.ReadPassphrase(ctx, r.Live, i.Namespace, "spec.webhookSecretRef", *ref); err != nil {
 			notes = append(notes, "Webhooks are refused: "+err.Error())
 		}
 	}

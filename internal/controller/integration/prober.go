@@ -20,6 +20,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/secrets"
 )
 
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch
@@ -199,7 +200,7 @@ func (in target[C]) blockedBy(c C) *fault.Fault {
 func (p *prober[C, R]) dial(
 	ctx context.Context, in target[C], conn *connection.Connection[C, R],
 ) (c C, refused *kit.Outcome, err error) {
-	secret, err := connection.ReadSecret(ctx, p.live, in.object.GetNamespace(), in.secretField, in.secret)
+	secret, err := secrets.Read(ctx, p.live, in.object.GetNamespace(), in.secretField, in.secret)
 	var refusal *connection.Refusal
 	if errors.As(err, &refusal) {
 		conn.Pause(&fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Code: refusal.Reason, Message: refusal.Message})

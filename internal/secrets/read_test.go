@@ -1,4 +1,4 @@
-package connection_test
+package secrets_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/secrets"
 )
 
 // TestSecrets makes sure that a token is one word and a passphrase one line, and that no error contains the value.
@@ -60,9 +61,9 @@ func TestSecrets(t *testing.T) {
 				t.Errorf("%s: %s: %q (%v), want %q", name, what, got, err, want)
 			}
 		}
-		token, err := connection.ReadSecret(t.Context(), c, "voice", "spec.x", ref)
+		token, err := secrets.Read(t.Context(), c, "voice", "spec.x", ref)
 		check("as a token", token, err, test.token)
-		passphrase, err := connection.ReadPassphrase(t.Context(), c, "voice", "spec.x", ref)
+		passphrase, err := secrets.ReadPassphrase(t.Context(), c, "voice", "spec.x", ref)
 		check("as a passphrase", passphrase, err, test.passphrase)
 	}
 }
@@ -78,10 +79,10 @@ func TestUnreadableSecrets(t *testing.T) {
 	ref := v1alpha1.SecretKeyReference{Name: "s", Key: "k"}
 	for name, read := range map[string]func(client.Reader) (string, error){
 		"token": func(c client.Reader) (string, error) {
-			return connection.ReadSecret(t.Context(), c, "voice", "spec.x", ref)
+			return secrets.Read(t.Context(), c, "voice", "spec.x", ref)
 		},
 		"passphrase": func(c client.Reader) (string, error) {
-			return connection.ReadPassphrase(t.Context(), c, "voice", "spec.x", ref)
+			return secrets.ReadPassphrase(t.Context(), c, "voice", "spec.x", ref)
 		},
 	} {
 		_, err := read(fake.NewClientBuilder().Build())

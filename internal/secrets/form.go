@@ -1,4 +1,4 @@
-package connection
+package secrets
 
 import (
 	"encoding/base64"

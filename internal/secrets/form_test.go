@@ -1,4 +1,4 @@
-package connection_test
+package secrets_test
 
 import (
 	"encoding/base64"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/secrets"
 )
 
 // TestFormOfSecrets checks what is said of credentials in a wrong form, and that right ones of all forms are accepted.
@@ -69,7 +70,7 @@ func TestFormOfSecrets(t *testing.T) {
 	} {
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: "s"}, Data: map[string][]byte{"k": []byte(c.value)}}
 		kube := fake.NewClientBuilder().WithObjects(secret).Build()
-		got, err := connection.ReadSecret(t.Context(), kube, "n", c.field, v1alpha1.SecretKeyReference{Name: "s", Key: "k"})
+		got, err := secrets.Read(t.Context(), kube, "n", c.field, v1alpha1.SecretKeyReference{Name: "s", Key: "k"})
 		var refusal *connection.Refusal
 		switch {
 		case c.want == "":
