@@ -39,7 +39,7 @@ func Read(ctx context.Context, c client.Reader, namespace, field string, ref v1a
 }
 
 // ReadPassphrase reads a text that a person made up and entered in Slack or Jira too, such as the secret of a
-// webhook. It works like ReadSecret, but keeps spaces. It drops the line break that an editor adds at the end.
+// webhook. It works like Read, but keeps spaces. It drops the line break that an editor adds at the end.
 func ReadPassphrase(ctx context.Context, c client.Reader, namespace, field string, ref v1alpha1.SecretKeyReference) (string, error) {
 	value, err := readValue(ctx, c, namespace, field, ref)
 	if err != nil {

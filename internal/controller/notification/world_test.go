@@ -54,7 +54,7 @@ type world struct {
 	leader leadership.Start
 	// failing returns the error of a request to the API server; nil when it succeeds.
 	failing func(verb string, o client.Object) error
-	// delivered has what the rules' statistics are told of each Notification, by name.
+	// delivered has what the rules' statistics record of each Notification, by name.
 	delivered map[string]string
 	recorder  *events.FakeRecorder
 	// writes counts the status updates.
