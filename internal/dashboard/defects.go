@@ -20,6 +20,10 @@ type defectPage struct {
 	client.Defect
 	Form    *form.Form
 	History []step
+	// Digested is the Notification, as Notification/namespace/name, that went in a digest; empty when none did.
+	Digested string
+	// JiraProblem says why the ticket cannot be created now; empty when nothing is known.
+	JiraProblem string
 }
 
 // States returns the choices of the state.
@@ -79,9 +83,39 @@ func (s *site) showDefect(v *visit, status int, f *form.Form) error {
 	}
 	nameChannels(&data.Defect, deliveries)
 	data.History = historyOf(data.Defect, deliveries)
+	for _, d := range deliveries {
+		if d.Outcome == "Digested" {
+			data.Digested = "Notification/" + d.Notification
+		}
+	}
+	if !data.HasTicket() && v.May("list", "jiraintegrations") {
+		if data.JiraProblem, err = v.jiraProblem(data.Defect); err != nil {
+			return err
+		}
+	}
 	return v.render(status, "defect", view{
 		Title: data.Spec.Title, Section: "defects", Follow: "Defect,Notification", Data: data,
 	})
+}
+
+// jiraProblem returns why the integration that would create the ticket of a Defect does not work; empty when it works,
+// or is in another namespace.
+func (v *visit) jiraProblem(d client.Defect) (string, error) {
+	all, err := v.api.Integrations(v.namespace)
+	if err != nil {
+		return "", err
+	}
+	name := d.Spec.JiraIntegration()
+	for _, i := range all {
+		isUsed := i.Kind == "JiraIntegration" && (i.Name == name || name == "" && i.Default)
+		switch {
+		case isUsed && i.Status == "error":
+			return "Jira integration " + i.Name + " does not work: " + i.Message, nil
+		case isUsed && i.Status == "disabled":
+			return "Jira integration " + i.Name + " is suspended. The ticket is created once it is resumed.", nil
+		}
+	}
+	return "", nil
 }
 
 // defectPath returns the path of the Defect's page.

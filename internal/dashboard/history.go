@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -16,6 +17,8 @@ type step struct {
 	Outcome string
 	// Delivery is the Notification of the step, as Notification/namespace/name; empty when there is none.
 	Delivery string
+	// rank orders steps of the same time: the effect has a higher one than its cause.
+	rank int
 }
 
 // changeCauses are the texts for the causes of a change of state.
@@ -25,12 +28,16 @@ var changeCauses = map[string]string{
 	"Regression": "It occurred again after it was resolved",
 }
 
-// historyOf returns what is known of a Defect's past, newest first.
+// deliveryRank is the rank of a delivery: of what happened in the same second, it comes last.
+const deliveryRank = 100
+
+// historyOf returns what is known of a Defect's past, newest first. Clocks of Kubernetes have seconds: what happened in
+// the same one is ordered by cause and effect.
 func historyOf(d client.Defect, deliveries []client.Delivery) []step {
 	var out []step
 	add := func(at *time.Time, what, detail string) {
 		if at != nil {
-			out = append(out, step{Time: *at, What: what, Detail: detail})
+			out = append(out, step{Time: *at, What: what, Detail: detail, rank: len(out)})
 		}
 	}
 	status := d.Status
@@ -47,12 +54,14 @@ func historyOf(d client.Defect, deliveries []client.Delivery) []step {
 	for _, delivery := range deliveries {
 		out = append(out, stepOf(delivery))
 	}
-	slices.SortStableFunc(out, func(a, b step) int { return b.Time.Compare(a.Time) })
+	slices.SortStableFunc(out, func(a, b step) int {
+		return cmp.Or(b.Time.Truncate(time.Second).Compare(a.Time.Truncate(time.Second)), cmp.Compare(b.rank, a.rank))
+	})
 	return out
 }
 
 func stepOf(d client.Delivery) step {
-	out := step{Time: d.Time, What: web.Words(d.EventOrAction()), Detail: d.ChannelLabel(), Outcome: d.Outcome}
+	out := step{rank: deliveryRank, Time: d.Time, What: web.Words(d.EventOrAction()), Detail: d.ChannelLabel(), Outcome: d.Outcome}
 	if d.Notification != "" {
 		out.What = "Notification: " + out.What
 		out.Delivery = "Notification/" + d.Notification

@@ -13,6 +13,9 @@ import (
 // replaceDefault is the field by which the user lets an integration take the place of the default one.
 const replaceDefault = "replaceDefault"
 
+// replaceBot is the field by which the user lets an incoming webhook replace a bot.
+const replaceBot = "replaceBot"
+
 func (s *site) createIntegration(v *visit, p product) error {
 	f, err := v.readForm()
 	if err != nil {
@@ -77,6 +80,7 @@ func (v *visit) store(p product, f *form.Form, spec client.Spec, send func(clien
 	if p.provider == "jira" && spec.Get("autoCreate") != nil && spec.Get("autoCreate.enabled") == nil {
 		spec.Set("autoCreate.enabled", false) // autoCreate requires the field
 	}
+	v.checkCredentials(p, f, spec)
 	if !f.OK() {
 		return nil
 	}
@@ -97,6 +101,46 @@ func (v *visit) store(p product, f *form.Form, spec client.Spec, send func(clien
 		return nil
 	}
 	return err
+}
+
+// checkCredentials sets the errors of credentials that are missing, or of which only one may be entered.
+func (v *visit) checkCredentials(p product, f *form.Form, spec client.Spec) {
+	if !v.mayStoreSecrets() {
+		return
+	}
+	if p.provider == "slack" {
+		checkSlackCredentials(f, spec)
+	} else {
+		checkJiraCredentials(f, spec)
+	}
+}
+
+func isEntered(f *form.Form, credential string) bool { return f.Get("credentials."+credential) != "" }
+
+func checkSlackCredentials(f *form.Form, spec client.Spec) {
+	bot := isEntered(f, "botToken")
+	webhook := isEntered(f, "webhookURL")
+	switch {
+	case bot && webhook:
+		f.SetError("credentials.webhookURL", "Enter a bot token or a webhook URL, not both.")
+	case !bot && !webhook && spec.Get("bot") == nil && spec.Get("webhook") == nil:
+		f.SetError("credentials.botToken", "Enter a bot token or a webhook URL.")
+	case webhook && spec.Get("bot") != nil && f.Get(replaceBot) == "":
+		f.SetError(replaceBot, "The webhook would replace the bot, and messages could not be edited any more. Select this to do so.")
+	}
+}
+
+func checkJiraCredentials(f *form.Form, spec client.Spec) {
+	token := isEntered(f, "apiToken")
+	bearer := isEntered(f, "bearerToken")
+	switch {
+	case bearer && token:
+		f.SetError("credentials.bearerToken", "Enter an API token or a personal access token, not both.")
+	case token && !isEntered(f, "username") && spec.Get("basic.username") == nil:
+		f.SetError("credentials.username", "Enter the user of the API token.")
+	case !bearer && !token && spec.Get("basic") == nil && spec.Get("bearer") == nil:
+		f.SetError("credentials.apiToken", "Enter an API token or a personal access token.")
+	}
 }
 
 func (s *site) testIntegration(v *visit, p product) error {

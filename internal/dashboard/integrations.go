@@ -36,6 +36,9 @@ func (p integrationPage) OffersReplacing() bool {
 	return p.OtherDefault != "" || p.Form.ErrorOf("spec.default") != "" || p.Form.Get(replaceDefault) != ""
 }
 
+// OffersReplacingBot reports whether the form offers to replace a bot with an incoming webhook.
+func (p integrationPage) OffersReplacingBot() bool { return p.Spec.Get("bot") != nil }
+
 // CredentialHint returns the hint at a credential's field: where it is stored, and the hint of the template.
 func (p integrationPage) CredentialHint(credential, hint string) string {
 	c, ok := p.Credentials[credential]

@@ -96,7 +96,7 @@ func TestSecondDefault(t *testing.T) {
 	answers["PUT /api/v1/integrations/slack/config"] = response{http.StatusConflict, client.Problem{Detail: "no", Errors: []client.Detail{
 		{Location: "body.spec.default", Message: "The default of namespace other is x."},
 	}}}
-	form := url.Values{"query.namespace": {"other"}, "query.name": {"slack-2"}, "spec.default": {"true"}}
+	form := url.Values{"query.namespace": {"other"}, "query.name": {"slack-2"}, "spec.default": {"true"}, "credentials.botToken": {"xoxb-1"}}
 	w := d.post("/integrations/slack/new", form)
 	d.has(w.Body.String(), "The default of namespace other is x.", offer, ticked)
 
@@ -189,7 +189,9 @@ func TestRejectedFormKeepsItsInput(t *testing.T) {
 	}
 	exists := response{http.StatusPreconditionFailed, client.Problem{Detail: "leave out If-None-Match"}}
 	d := newTester(t, map[string]any{"PUT /api/v1/integrations/slack/config": exists})
-	w := d.post("/integrations/slack/new", url.Values{"query.namespace": {"qa"}, "query.name": {"slack"}})
+	w := d.post("/integrations/slack/new", url.Values{
+		"query.namespace": {"qa"}, "query.name": {"slack"}, "credentials.botToken": {"xoxb-1"},
+	})
 	d.has(w.Body.String(), "An integration with this name exists already", `<a href="#f-query-name">`)
 	d.hasNot(w.Body.String(), "If-None-Match")
 }

@@ -39,7 +39,7 @@ func (s *site) showProblem(w http.ResponseWriter, r *http.Request, v *visit, err
 	}
 	if p.Status == http.StatusUnauthorized {
 		session.End(w, r)
-		redirectToSignIn(w, r)
+		redirectToSignIn(w, r, "ended", "yes")
 		return
 	}
 	title := cmp.Or(problemTitles[p.Status], "The request failed")

@@ -12,6 +12,8 @@ import (
 
 // signInPage is the data of the sign-in page.
 type signInPage struct {
+	// Ended reports whether the session ended by itself.
+	Ended bool
 	// To is the address to open after signing in.
 	To      string
 	Problem string
@@ -32,7 +34,9 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request) {
 		s.render(w, r, nil, http.StatusOK, "signin", view{Title: "One moment", Data: signInPage{To: to, Bounce: true}})
 		return
 	}
-	s.render(w, r, nil, http.StatusOK, "signin", view{Title: "Sign in", Data: signInPage{To: to}})
+	s.render(w, r, nil, http.StatusOK, "signin", view{Title: "Sign in", Data: signInPage{
+		To: to, Ended: r.URL.Query().Get("ended") != "",
+	}})
 }
 
 func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
@@ -69,17 +73,17 @@ func (s *site) signOut(w http.ResponseWriter, r *http.Request) {
 	redirect(w, "/signin")
 }
 
-// redirectToSignIn redirects to the sign-in page, which leads back to the page of the request.
-func redirectToSignIn(w http.ResponseWriter, r *http.Request) {
+// redirectToSignIn redirects to the sign-in page, which leads back to the page of the request. pairs are names and
+// values of further parameters.
+func redirectToSignIn(w http.ResponseWriter, r *http.Request, pairs ...string) {
 	to := "/"
 	if r.Method == http.MethodGet {
 		to = session.ReturnPath(r.URL.RequestURI())
 	}
 	if to == "/" {
-		redirect(w, "/signin")
-		return
+		to = ""
 	}
-	redirect(w, address("/signin", "to", to))
+	redirect(w, address("/signin", append(pairs, "to", to)...))
 }
 
 // redirect redirects to an address that this package has made.

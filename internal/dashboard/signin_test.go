@@ -82,9 +82,11 @@ func TestSignOut(t *testing.T) {
 func TestExpiredSession(t *testing.T) {
 	d := newTester(t, nil)
 	w := d.send("GET", "/defects?q=x", "", "Cookie", "voiceai=old.token")
-	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/signin?to=%2Fdefects%3Fq%3Dx" || cookieOf(t, w).MaxAge != -1 {
+	const want = "/signin?ended=yes&to=%2Fdefects%3Fq%3Dx"
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != want || cookieOf(t, w).MaxAge != -1 {
 		t.Errorf("got %d to %q", w.Code, w.Header().Get("Location"))
 	}
+	d.has(d.send("GET", w.Header().Get("Location"), "").Body.String(), "Your session has ended")
 }
 
 func TestComingFromAnotherSite(t *testing.T) {

@@ -392,7 +392,7 @@ func TestRules(t *testing.T) {
 	if n := len(w.messages()); n != 1 {
 		t.Errorf("after a dry run Slack has %d messages", n)
 	}
-	p.fill("subject", "no-such-defect")
+	p.fill("defect or run", "no-such-defect")
 	p.allow(http.StatusNotFound, http.StatusUnprocessableEntity)
 	p.follow("button", "test")
 	if p.alert() == "" {

@@ -2,6 +2,7 @@ package view
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -103,6 +104,9 @@ func (m *Model) channelName(integration types.NamespacedName, id string) string 
 
 // titleOf returns the title of what a Notification is about; empty when it has none.
 func (m *Model) titleOf(n *v1alpha1.Notification) string {
+	if members := len(n.Spec.Members); members > 0 {
+		return fmt.Sprintf("%d notifications in one message", members)
+	}
 	if d, ok := m.subjectDefect(n); ok {
 		return text.OneLine(d.Spec.Title)
 	}

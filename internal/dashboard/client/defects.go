@@ -48,6 +48,22 @@ type DefectSpec struct {
 	TestCase         string `json:"testCase"`
 	Fingerprint      string `json:"fingerprint"`
 	State            string `json:"state"`
+	Jira             struct {
+		IntegrationRef struct {
+			Namespace string `json:"namespace"`
+			Name      string `json:"name"`
+		} `json:"integrationRef"`
+	} `json:"jira"`
+}
+
+// JiraIntegration returns the name of the integration that the spec names, with its namespace if it has one; empty when
+// it names none.
+func (s DefectSpec) JiraIntegration() string {
+	ref := s.Jira.IntegrationRef
+	if ref.Namespace != "" {
+		return ref.Namespace + "/" + ref.Name
+	}
+	return ref.Name
 }
 
 // DefectStatus is the status of a Defect.

@@ -4,7 +4,8 @@
 (() => {
   const main = document.getElementById("main");
   const status = document.getElementById("live");
-  const pause = 1000, retry = 5000; // ms between two loads of the page, and after a load that failed
+  const offline = document.getElementById("offline")?.content.firstElementChild; // the alert of a lost connection
+  const pause = 1000, retry = 5000, patience = 4000; // ms between two loads of the page, after a load that failed, and until a lost connection is shown
   let busy = false, again = false, last = 0, timer = 0;
 
   const setStatus = (text, kind) => {
@@ -93,7 +94,7 @@
 
   // The stream begins with the changes since the page was rendered, or since the last change received. A hidden page does not
   // listen, because a browser has only six connections for all its tabs.
-  let source = null, wait = 1000, next = 0;
+  let source = null, wait = 1000, next = 0, losing = 0;
   const stop = () => {
     clearTimeout(next);
     source?.close();
@@ -102,13 +103,14 @@
   const follow = () => {
     if (source || document.hidden) return;
     source = new EventSource(from);
-    source.addEventListener("open", () => { setStatus("Live", "on"); wait = 1000; });
+    source.addEventListener("open", () => { setStatus("Live", "on"); clearTimeout(losing); losing = 0; offline.remove(); wait = 1000; });
     source.addEventListener("change", (e) => {
       if (e.lastEventId) from.searchParams.set("since", e.lastEventId);
       loadSoon();
     });
     source.addEventListener("error", () => {
       setStatus("Reconnecting…", "off");
+      losing ||= setTimeout(() => main.prepend(offline), patience);
       if (source.readyState !== EventSource.CLOSED) return;
       stop();
       next = setTimeout(follow, wait);
