@@ -239,6 +239,10 @@ type DefectTicket struct {
 	// +optional
 	ToldOccurrences int64 `json:"toldOccurrences,omitempty"`
 
+	// toldChange is the number of the last regression that the ticket mentions, as in stateChange.
+	// +optional
+	ToldChange int64 `json:"toldChange,omitempty"`
+
 	// lastCommentTime is when the operator last commented on the ticket.
 	// +optional
 	LastCommentTime *metav1.Time `json:"lastCommentTime,omitempty"`

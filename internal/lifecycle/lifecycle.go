@@ -93,6 +93,8 @@ func Filed(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Tick
 	there := stateOf(states, t.Status, t.StatusCategory)
 	switch {
 	case category(d.Status.State) == category(there):
+	case !t.Found && d.Status.State == v1alpha1.StateOpen && d.Status.StateChange == nil && !isResolved(there):
+		// The first status of the workflow is where a new ticket belongs, whatever its category.
 	case t.Found && isNewer(t, d):
 		move(d, there, v1alpha1.CauseJira, t.Updated)
 		j.MoveTo = ""
@@ -155,8 +157,18 @@ func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.T
 		}
 		move(d, after, v1alpha1.CauseJira, at)
 		j.MoveTo = ""
+		if isResolved(after) && recurredAfter(d, at) {
+			d.Status.Regressions++
+			move(d, v1alpha1.StateOpen, v1alpha1.CauseRegression, now)
+		}
 	}
 	return true
+}
+
+// recurredAfter reports whether a Defect was seen again after it was resolved in Jira, of which the operator learns now.
+func recurredAfter(d *v1alpha1.Defect, resolved time.Time) bool {
+	s := &d.Status
+	return s.Occurrences > 1 && s.LastSeenTime != nil && s.LastSeenTime.After(resolved)
 }
 
 // Age reports whether a ticket is newer than the one recorded (1), as old (0) or older (-1). A ticket that was
@@ -174,12 +186,19 @@ func Differs(j *v1alpha1.DefectTicket, t ticket.Ticket) bool {
 	return record(&recorded, t)
 }
 
-// Moved records a ticket that the operator moved.
-func Moved(d *v1alpha1.Defect, t ticket.Ticket, now time.Time) {
+// Moved records a ticket that the operator moved to a target. If it is elsewhere already, because a rule in Jira moved it
+// on, the Defect follows it.
+func Moved(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, to ticket.Target, t ticket.Ticket, now time.Time) {
 	j := d.Status.Jira
 	record(j, t)
 	j.MoveTo = ""
 	j.LastSyncTime = &metav1.Time{Time: now}
+	there := stateOf(states, t.Status, t.StatusCategory)
+	if to.Status != "" && strings.EqualFold(t.Status, to.Status) || t.StatusCategory == "" || category(there) == category(d.Status.State) {
+		return
+	}
+	move(d, there, v1alpha1.CauseJira, now)
+	j.MoveTo = ""
 }
 
 // Target returns the status that a ticket is moved to for a state.

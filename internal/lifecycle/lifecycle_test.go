@@ -94,7 +94,7 @@ func undated(status, category string) step {
 func moved(status, category string) step {
 	return func(s *story) {
 		at := s.later()
-		lifecycle.Moved(s.d, ticketIn(status, category, at), at)
+		lifecycle.Moved(s.d, s.states, ticket.Target{Status: status}, ticketIn(status, category, at), at)
 	}
 }
 
@@ -273,9 +273,79 @@ func TestFiled(t *testing.T) {
 func TestMoved(t *testing.T) {
 	s := newStory()
 	s.d.Status.Jira.MoveTo = resolved
-	lifecycle.Moved(s.d, ticketIn("Done", "done", begin), begin.Add(time.Hour))
+	s.d.Status.State = resolved
+	lifecycle.Moved(s.d, nil, ticket.Target{Category: "done"}, ticketIn("Done", "done", begin), begin.Add(time.Hour))
 	if j := s.d.Status.Jira; j.MoveTo != "" || j.Status != "Done" || !j.LastSyncTime.Time.Equal(begin.Add(time.Hour)) {
 		t.Errorf("%+v", j)
+	}
+}
+
+// TestMovedOn checks that a Defect follows its ticket if a rule in Jira moved it on from where the operator moved it.
+func TestMovedOn(t *testing.T) {
+	for name, c := range map[string]struct {
+		to     ticket.Target
+		status string
+		in     string
+		want   v1alpha1.State
+	}{
+		"stays":                    {ticket.Target{Category: "done"}, "Done", "done", resolved},
+		"moved on":                 {ticket.Target{Category: "done"}, "To Do", "new", open},
+		"the target is configured": {ticket.Target{Status: "In QA", Category: "done"}, "in qa", "indeterminate", resolved},
+		"moved on from there":      {ticket.Target{Status: "In QA", Category: "done"}, "To Do", "new", open},
+		"category not known":       {ticket.Target{Category: "done"}, "Done", "", resolved},
+	} {
+		s := newStory()
+		s.d.Status.State = resolved
+		s.d.Status.Jira.MoveTo = resolved
+		lifecycle.Moved(s.d, nil, c.to, ticketIn(c.status, c.in, begin), begin)
+		if s.d.Status.State != c.want || s.d.Status.Jira.MoveTo != "" {
+			t.Errorf("%s: the Defect is %s and moves its ticket to %q, want %s", name, s.d.Status.State, s.d.Status.Jira.MoveTo, c.want)
+		}
+	}
+}
+
+// TestRecurredBeforeTheResolutionWasKnown checks that an occurrence after the ticket was resolved is a regression,
+// although the operator learns of the resolution later.
+func TestRecurredBeforeTheResolutionWasKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		seen, resolved time.Duration // after begin
+		want           v1alpha1.State
+		regressions    int64
+	}{
+		"seen before":        {time.Hour, 2 * time.Hour, resolved, 0},
+		"seen after":         {2 * time.Hour, time.Hour, open, 1},
+		"in the same second": {time.Hour, time.Hour, resolved, 0},
+	} {
+		s := newStory()
+		s.d.Spec.Occurrence = &v1alpha1.Occurrence{Time: metav1.NewTime(begin.Add(c.seen))}
+		now := begin.Add(3 * time.Hour)
+		lifecycle.Observe(s.d, now)
+		lifecycle.FromJira(s.d, nil, ticketIn("Done", "done", begin.Add(c.resolved)), true, now)
+		if s.d.Status.State != c.want || s.d.Status.Regressions != c.regressions {
+			t.Errorf("%s: %s with %d regressions, want %s with %d", name, s.d.Status.State, s.d.Status.Regressions, c.want, c.regressions)
+		}
+	}
+}
+
+// TestFirstStatusOfAWorkflow checks that a new ticket whose workflow does not begin in the category new is not moved, and
+// that no change is announced that nobody made.
+func TestFirstStatusOfAWorkflow(t *testing.T) {
+	d := &v1alpha1.Defect{Status: v1alpha1.DefectStatus{State: open, Jira: &v1alpha1.DefectTicket{}}}
+	created := ticketIn("In Triage", "indeterminate", begin)
+	lifecycle.Filed(d, nil, created, begin)
+	if d.Status.Jira.MoveTo != "" || d.Status.State != open || d.Status.StateChange != nil {
+		t.Errorf("the ticket is to be moved to %q, the Defect is %s", d.Status.Jira.MoveTo, d.Status.State)
+	}
+	edited := created
+	edited.Updated = begin.Add(time.Minute)
+	edited.Assignee = "someone"
+	lifecycle.FromJira(d, nil, edited, true, begin.Add(time.Minute))
+	if d.Status.State != open || d.Status.StateChange != nil {
+		t.Errorf("another assignee moved the Defect to %s", d.Status.State)
+	}
+	lifecycle.FromJira(d, nil, ticketIn("Done", "done", begin.Add(time.Hour)), true, begin.Add(time.Hour))
+	if d.Status.State != resolved {
+		t.Errorf("the Defect is %s after its ticket was closed", d.Status.State)
 	}
 }
 
@@ -295,7 +365,7 @@ func TestWhatIsRecordedIsBounded(t *testing.T) {
 	s := newStory()
 	long := strings.Repeat("é", 300)
 	full := ticket.Ticket{Key: "V-1", ID: "1", Status: long, StatusCategory: long, Resolution: long, Assignee: long, Updated: begin}
-	lifecycle.Moved(s.d, full, begin)
+	lifecycle.Moved(s.d, nil, ticket.Target{Status: long}, full, begin)
 	name := strings.Repeat("é", 254) + "…"
 	j := s.d.Status.Jira
 	if j.Status != name || j.Resolution != name || j.Assignee != name || j.StatusCategory != strings.Repeat("é", 63)+"…" {

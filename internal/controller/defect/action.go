@@ -86,6 +86,7 @@ func (r *Reconciler) move(s *scope, i *v1alpha1.JiraIntegration, regression bool
 	j := d.Status.Jira
 	id := idOf(j)
 	occurrences := d.Status.Occurrences
+	change := changeNumber(d)
 	target := lifecycle.Target(i.Spec.Transitions, j.MoveTo)
 	note := ticket.Comment{Ref: commentRef(d, "state", changeNumber(d)), Body: render.MoveComment(d)}
 	if regression {
@@ -106,9 +107,10 @@ func (r *Reconciler) move(s *scope, i *v1alpha1.JiraIntegration, regression bool
 			return t, err
 		},
 		record: func(t ticket.Ticket, at time.Time) {
-			lifecycle.Moved(d, t, at)
+			lifecycle.Moved(d, i.Spec.States, target, t, at)
 			if regression {
 				j.ToldOccurrences = occurrences
+				j.ToldChange = change
 				j.LastCommentTime = &metav1.Time{Time: at}
 			}
 		},
@@ -120,6 +122,7 @@ func (r *Reconciler) comment(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, re
 	j := d.Status.Jira
 	id := idOf(j)
 	occurrences := d.Status.Occurrences
+	change := changeNumber(d)
 	// A comment in flight ends before the next one, even if the defect has occurred again since.
 	submitted := r.Jira.Get(client.ObjectKeyFromObject(i)).Lane(followLane).Operation(client.ObjectKeyFromObject(d), d.UID)
 	if n := submitted.Number; submitted.Name == commentOperation && n > j.ToldOccurrences && n < occurrences {
@@ -139,6 +142,9 @@ func (r *Reconciler) comment(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, re
 		},
 		record: func(_ ticket.Ticket, at time.Time) {
 			j.ToldOccurrences = occurrences
+			if regression {
+				j.ToldChange = change
+			}
 			j.LastCommentTime = &metav1.Time{Time: at}
 			j.LastSyncTime = &metav1.Time{Time: at}
 		},

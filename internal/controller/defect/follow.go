@@ -276,8 +276,7 @@ func (r *Reconciler) nextWrite(s *scope, i *v1alpha1.JiraIntegration) (action *t
 func isUnsentRegression(d *v1alpha1.Defect) bool {
 	c := d.Status.StateChange
 	j := d.Status.Jira
-	return c != nil && c.Cause == v1alpha1.CauseRegression && !c.Time.Before(j.CreatedTime) &&
-		(j.LastCommentTime == nil || j.LastCommentTime.Before(&c.Time))
+	return c != nil && c.Cause == v1alpha1.CauseRegression && !c.Time.Before(j.CreatedTime) && j.ToldChange < c.Number
 }
 
 // nextComment returns when the ticket may get a comment about further occurrences.

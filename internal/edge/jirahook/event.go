@@ -109,6 +109,13 @@ func (e *event) actor() *user {
 	}
 }
 
+// isEcho reports whether an event is about an issue or a comment that the operator's account created: nothing in Jira
+// can be newer for that. Other changes by the account may be a person's, whose token the operator has.
+func (e *event) isEcho(accountID string) bool {
+	isCreated := e.Name == "jira:issue_created" || e.Name == "issue_created" || strings.HasPrefix(e.Name, "comment_")
+	return isCreated && e.actor().hasAccount(accountID)
+}
+
 // hasAccount reports whether a user is the account in the status of a JiraIntegration.
 func (u *user) hasAccount(accountID string) bool {
 	return u != nil && accountID != "" && (u.AccountID == accountID || u.Name == accountID || u.Key == accountID)

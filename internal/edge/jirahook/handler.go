@@ -41,8 +41,8 @@ func (h *handler) Handle(ctx context.Context, from edge.Origin, body []byte) (ed
 		log.Info("Webhook ignored: it is not about an issue")
 		return edge.Response{Result: edge.Ignored}, nil
 	}
-	if e.actor().hasAccount(integration.Status.AccountID) {
-		log.Info("Webhook ignored: the operator itself made the change")
+	if e.isEcho(integration.Status.AccountID) {
+		log.Info("Webhook ignored: the operator itself created the issue or the comment")
 		return edge.Response{Result: edge.Ignored}, nil
 	}
 	recorded, err := h.recordHint(ctx, client.ObjectKeyFromObject(integration), e)

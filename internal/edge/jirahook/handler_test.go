@@ -51,13 +51,13 @@ func TestIgnoresOtherEvents(t *testing.T) {
 		body    []byte
 		account string
 	}{
-		"own change on Cloud":            {body: readSample(t, "cloud_issue_updated_by_operator.json")},
-		"own comment on Cloud":           {body: readSample(t, "cloud_comment_created_by_operator.json")},
-		"own change on Data Center":      {body: readSample(t, "server_issue_updated_by_operator.json"), account: "voice-ai"},
-		"own change on an older version": {body: readSample(t, "server_issue_updated_by_operator.json"), account: "JIRAUSER10200"},
-		"no issue":                       {body: readSample(t, "cloud_sprint_started.json")},
-		"not an object":                  {body: []byte(`[]`)},
-		"issue without a Defect":         {body: withOtherIssue(readSample(t, "cloud_issue_updated.json"))},
+		"own issue":            {body: []byte(`{"webhookEvent":"jira:issue_created","user":{"accountId":"557058:voice-ai"},"issue":{"id":"10042"}}`)},
+		"own comment on Cloud": {body: readSample(t, "cloud_comment_created_by_operator.json")},
+		"own comment on Data Center": {account: "voice-ai", body: []byte(`{"webhookEvent":"comment_created","issue":{"id":"10042"},` +
+			`"comment":{"author":{"name":"voice-ai"}}}`)},
+		"no issue":               {body: readSample(t, "cloud_sprint_started.json")},
+		"not an object":          {body: []byte(`[]`)},
+		"issue without a Defect": {body: withOtherIssue(readSample(t, "cloud_issue_updated.json"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
@@ -77,6 +77,19 @@ func TestIgnoresOtherEvents(t *testing.T) {
 		f.found = []types.NamespacedName{{Namespace: "voice", Name: "defect"}} // as a cache that is behind returns
 		f.send(newRequest(readSample(t, "cloud_issue_updated.json")), http.StatusOK, ignored)
 	})
+}
+
+// TestAcceptsChangesByTheOperatorsAccount checks that a change is read that the operator's account made: its token may be
+// that of a person, who works with Jira too.
+func TestAcceptsChangesByTheOperatorsAccount(t *testing.T) {
+	for sample, account := range map[string]string{
+		"cloud_issue_updated_by_operator.json": "557058:voice-ai", "server_issue_updated_by_operator.json": "voice-ai",
+	} {
+		f := newFixture(t)
+		f.update(func(i *v1alpha1.JiraIntegration) { i.Status.AccountID = account })
+		f.send(newRequest(readSample(t, sample)), http.StatusOK, accepted)
+		f.wantHints(1)
+	}
 }
 
 func TestAcceptsAUsersEditOfTheOperatorsComment(t *testing.T) {

@@ -77,10 +77,11 @@ func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 		f.Kind = fault.Unauthorized
 		f.Scope = fault.Connection
 		f.Message = "Jira rejected the credentials"
+		explanation = "" // such as that the client must be authenticated, as if there were none
 		if why := res.Header.Get("X-Authentication-Denied-Reason"); why != "" { // Data Center requires a CAPTCHA after many failures
-			explanation += ": " + text.Truncate(why, 200)
+			explanation = ": " + text.Truncate(why, 200)
 		}
-		advice = "Create a new token and put it into the Secret."
+		advice = "Check the user, or create a new token and put it into the Secret."
 	case code == http.StatusForbidden:
 		f.Kind = fault.Unauthorized
 		f.Message = "The account may not do this in Jira"
