@@ -1,9 +1,8 @@
 package identity
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -19,23 +18,9 @@ func BearerToken(r *http.Request) string {
 	return strings.TrimSpace(token)
 }
 
-// IsJWT reports whether a token has the form of a JWT, as the tokens of ServiceAccounts and OpenID Connect have. Its
-// signature is not checked.
-func IsJWT(token string) bool {
-	parts := strings.Split(token, ".")
-	if len(token) > maxToken || len(parts) != 3 || !isBase64(parts[2]) {
-		return false
-	}
-	return isObject(parts[0]) && isObject(parts[1])
-}
+// bearerToken matches what a bearer token may consist of (RFC 6750).
+var bearerToken = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 
-func isBase64(part string) bool {
-	raw, err := base64.RawURLEncoding.DecodeString(part)
-	return err == nil && len(raw) > 0
-}
-
-func isObject(part string) bool {
-	raw, err := base64.RawURLEncoding.DecodeString(part)
-	var object map[string]json.RawMessage
-	return err == nil && json.Unmarshal(raw, &object) == nil && object != nil
-}
+// IsToken reports whether a text has the form of a bearer token. Most tokens of Kubernetes are JWTs, and those of some
+// clouds and of OpenShift are not.
+func IsToken(token string) bool { return len(token) <= maxToken && bearerToken.MatchString(token) }

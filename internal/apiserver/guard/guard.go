@@ -148,7 +148,7 @@ func (g *Guard) admit(r *http.Request) (admitted *http.Request, release func(), 
 // turn, because each costs a TokenReview: wrong ones delay new ones behind the same address, and refuse none.
 func (g *Guard) authenticate(r *http.Request) (identity.Caller, *problem.Problem) {
 	token := identity.BearerToken(r)
-	if !identity.IsJWT(token) {
+	if !identity.IsToken(token) {
 		return identity.Caller{}, unauthenticated()
 	}
 	hash := sha256.Sum256([]byte(token))

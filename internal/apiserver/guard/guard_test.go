@@ -149,8 +149,7 @@ func TestReviewsHaveABudget(t *testing.T) {
 func TestMalformedTokensAreNotReviewed(t *testing.T) {
 	s, reviewer := newSender(testingclock.NewFakeClock(time.Now()))
 	for range 5 * limit.TurnsPerSecond {
-		for _, malformed := range []string{"", "wrong", "a.b.c", "..", token("x", ""), "e30.e30", "e30.e30.c2ln.c2ln", "bnVsbA.e30.c2ln",
-			"e30.e30." + strings.Repeat("x", 1<<15)} {
+		for _, malformed := range []string{"", "two words", "a,b", "=", "a=b", "\x1b[31m", "é", "e30.e30." + strings.Repeat("x", 1<<15)} {
 			if code := s.send(t.Context(), malformed); code != http.StatusUnauthorized {
 				t.Fatalf("%q: got %d", malformed, code)
 			}
