@@ -77,7 +77,8 @@ func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 		f.Kind = fault.Unauthorized
 		f.Scope = fault.Connection
 		f.Message = "Jira rejected the credentials"
-		explanation = ""                                                        // such as that the client must be authenticated, as if there were none
+		// Its explanation is such as that the client must be authenticated, as if there were no credentials.
+		explanation = ""
 		if why := res.Header.Get("X-Authentication-Denied-Reason"); why != "" { // Data Center requires a CAPTCHA after many failures
 			explanation = ": " + text.Truncate(why, 200)
 		}
