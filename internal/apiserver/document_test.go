@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"strings"
 	"testing"
 
 	"github.com/onsi/gomega"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 )
 
 // apiDocument is the OpenAPI document that the server serves, as a JSON Schema to check its answers with.
@@ -86,6 +89,37 @@ func TestDocumentIsOpenAPI(t *testing.T) {
 			w.Expect(keyword).NotTo(gomega.Equal("patternDescription"), "which is the framework's own: %v", object)
 		}
 	})
+}
+
+// TestKeysOfCallersAreKnown checks that problems know each map of a request, so that they do not repeat its keys.
+func TestKeysOfCallersAreKnown(t *testing.T) {
+	w := gomega.NewWithT(t)
+	response, err := http.Get(base + "/openapi.json")
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	defer response.Body.Close()
+	var whole map[string]any
+	w.Expect(json.NewDecoder(response.Body).Decode(&whole)).To(gomega.Succeed())
+	schemas := whole["components"].(map[string]any)["schemas"].(map[string]any)
+	seen := map[string]bool{}
+	var found []string
+	var walk func(map[string]any)
+	walk = func(object map[string]any) {
+		if ref, ok := object["$ref"].(string); ok && !seen[ref] {
+			seen[ref] = true
+			each(schemas[path.Base(ref)], walk)
+		}
+		properties, _ := object["properties"].(map[string]any)
+		for name, property := range properties {
+			if _, isMap := property.(map[string]any)["additionalProperties"].(map[string]any); isMap {
+				found = append(found, name)
+			}
+		}
+	}
+	each(whole["paths"], func(object map[string]any) { each(object["requestBody"], walk) })
+	w.Expect(found).To(gomega.ContainElement("labels"))
+	for _, name := range found {
+		w.Expect(problem.Maps).To(gomega.ContainElement(name))
+	}
 }
 
 // each calls do for all objects in a value.

@@ -196,7 +196,7 @@ func TestProblems(t *testing.T) {
 		{"no events", "POST", "/api/v1/events", `{}`, nil, 415, "application/cloudevents+json"},
 		{"a cursor that is none", "GET", "/api/v1/defects?cursor=abc", "", nil, 422, "query.cursor"},
 		{"a query that cannot be read", "GET", "/api/v1/defects?namespace=%zz", "", nil, 422, "malformed"},
-		{"a filter that is none", "GET", "/api/v1/defects?serverity=High", "", nil, 422, "query.serverity"},
+		{"a filter that is none", "GET", "/api/v1/defects?serverity=High", "", nil, 422, `"location":"query"`},
 		{"a page too large", "GET", "/api/v1/runs?limit=1000", "", nil, 422, "query.limit"},
 		{"no namespace's name", "GET", "/api/v1/rules?namespace=A%2FB", "", nil, 422, "query.namespace"},
 

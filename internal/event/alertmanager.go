@@ -80,7 +80,7 @@ func DecodeAlertmanager(body io.Reader, now time.Time) (Batch, error) {
 	}
 	switch {
 	case in.version != "4" && in.version != "1":
-		return Batch{}, fmt.Errorf("version %q of Alertmanager's webhook is not supported: it must be 4, or 1 from Grafana", truncate(in.version))
+		return Batch{}, errors.New("this version of Alertmanager's webhook is not supported: version must be 4, or 1 from Grafana")
 	case !in.hasAlerts:
 		return Batch{}, errors.New("alerts is missing")
 	}
@@ -126,7 +126,7 @@ func (a *alertmanagerAlert) read(raw []byte) error {
 		return invalidJSON("an alert", err)
 	}
 	if a.Status != alertFiring && a.Status != alertResolved {
-		return fmt.Errorf("status must be firing or resolved, not %q", truncate(a.Status))
+		return errors.New("status must be firing or resolved")
 	}
 	return nil
 }

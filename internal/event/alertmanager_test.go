@@ -153,16 +153,16 @@ func TestAlertSeverities(t *testing.T) {
 func TestAlertmanagerRejects(t *testing.T) {
 	for name, c := range map[string]struct{ body, want string }{
 		"no JSON":             {"x", "not the JSON of Alertmanager's webhook: invalid character"},
-		"old version":         {`{"version":"3","alerts":[]}`, "it must be 4"},
+		"old version":         {`{"version":"3","alerts":[]}`, "version must be 4"},
 		"no alerts":           {`{"version":"4"}`, "alerts is missing"},
-		"unknown status":      {`{"version":"4","alerts":[{"status":"maybe"}]}`, `alerts[0]: status must be firing or resolved, not "maybe"`},
+		"unknown status":      {`{"version":"4","alerts":[{"status":"maybe"}]}`, `alerts[0]: status must be firing or resolved`},
 		"version of no text":  {`{"version":4,"alerts":[]}`, "version cannot be of type number"},
 		"no alerts, null":     {`{"version":"4","alerts":null}`, "alerts is missing"},
 		"nothing":             {"", "not the JSON of Alertmanager's webhook: unexpected EOF"},
 		"null":                {"null", "it cannot be of type null"},
 		"cut off":             {`{"version":"4","alerts":[{"status":"firing"},{"sta`, "unexpected EOF"},
 		"more than one":       {`{"version":"4","alerts":[]} {}`, "more follows after its end"},
-		"all malformed":       {`{"version":"4","alerts":[null,{"status":"firing","labels":[]}]}`, `alerts[0]: status must be firing or resolved, not ""`},
+		"all malformed":       {`{"version":"4","alerts":[null,{"status":"firing","labels":[]}]}`, `alerts[0]: status must be firing or resolved`},
 		"alerts of no list":   {`{"version":"4","alerts":{}}`, "not the JSON of Alertmanager's webhook: alerts cannot be of type object"},
 		"a body of no object": {`[]`, "not the JSON of Alertmanager's webhook: it cannot be of type array"},
 	} {

@@ -1,10 +1,12 @@
 package problem
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,6 +17,20 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
 )
+
+// tokenCommand is the key of WithTokenCommand.
+type tokenCommand struct{}
+
+// WithTokenCommand returns a context with the command that creates a token which may write.
+func WithTokenCommand(ctx context.Context, command string) context.Context {
+	return context.WithValue(ctx, tokenCommand{}, command)
+}
+
+// commandOf returns the command of a context.
+func commandOf(ctx context.Context) string {
+	command, _ := ctx.Value(tokenCommand{}).(string)
+	return cmp.Or(command, "kubectl create token NAME")
+}
 
 // From returns the problem that an error means to the caller; nil when there is none. doing names what failed, such
 // as "creating Defect d", for errors of the API server.
@@ -84,9 +100,8 @@ func ofStatus(ctx context.Context, err error, s metav1.Status, doing string) *Pr
 		return New(http.StatusForbidden, "%s: the API server refused it, although you may do it: %s", doing, s.Message)
 	case metav1.StatusReasonUnauthorized:
 		return New(http.StatusForbidden,
-			"%s: Kubernetes does not accept your token, which may lack the audience of its API server. Request one with it: "+
-				"kubectl create token NAME --audience=https://kubernetes.default.svc, and with a further --audience for "+
-				"the operator's --api-audience, if that is set", doing)
+			"%s: Kubernetes does not accept your token, which may lack the audience of its API server. Create one that has it: %s",
+			doing, commandOf(ctx))
 	case metav1.StatusReasonRequestEntityTooLarge:
 		return New(http.StatusRequestEntityTooLarge, "%s: it is larger than the API server accepts", doing)
 	case metav1.StatusReasonTooManyRequests, metav1.StatusReasonServerTimeout, metav1.StatusReasonTimeout,
@@ -98,13 +113,58 @@ func ofStatus(ctx context.Context, err error, s metav1.Status, doing string) *Pr
 	return New(http.StatusInternalServerError, "%s: Kubernetes answered %q: see the operator's log", doing, s.Reason)
 }
 
-// sentValue matches the beginning of a message of the API server, where it repeats what was sent.
-var sentValue = regexp.MustCompile(
-	`^(Invalid|Unsupported|Duplicate|Not found|Too long|Too many)( value)?: ("(\\.|[^"\\])*"|[^":]*): `)
+const (
+	// refusedBody is the message of a body that the API server refused in words that may repeat it.
+	refusedBody = "the API server refused what you sent: compare it with /docs"
+	// refusedValue is the same for a value.
+	refusedValue = "the API server refused this value: compare it with /docs"
+	// repeatedValue is the message of a value that a list has twice.
+	repeatedValue = "is there twice: remove one"
+)
 
-// ofFields returns the problem of a body that the API server refused, with the fields that it named.
+// withValue matches the beginning of a message of the API server that goes on with the value that was sent.
+var withValue = regexp.MustCompile(`^(Invalid value|Unsupported value|Duplicate value|Not found|Too many): `)
+
+// withoutValue returns a message of the API server about a field without the value that was sent, which may be a secret.
+func withoutValue(message string) string {
+	prefix := withValue.FindString(message)
+	if prefix == "" {
+		return message
+	}
+	if prefix == "Duplicate value: " {
+		return repeatedValue
+	}
+	return afterValue(message[len(prefix):])
+}
+
+// afterValue returns what follows a value in the notation of JSON or Go, and a colon.
+func afterValue(message string) string {
+	depth := 0
+	for i := 0; i < len(message); i++ {
+		switch message[i] {
+		case '"':
+			text, err := strconv.QuotedPrefix(message[i:])
+			if err != nil {
+				return refusedValue
+			}
+			i += len(text) - 1
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case ':':
+			if reason, found := strings.CutPrefix(message[i:], ": "); found && depth == 0 {
+				return reason
+			}
+		}
+	}
+	return refusedValue
+}
+
+// ofFields returns the problem of a body that the API server refused, with the fields that it named. A refusal that names
+// none may repeat anything.
 func ofFields(s metav1.Status, doing string) *Problem {
-	p := New(http.StatusUnprocessableEntity, "%s: %s", doing, s.Message)
+	p := New(http.StatusUnprocessableEntity, "%s: %s", doing, refusedBody)
 	if s.Details == nil {
 		return p
 	}
@@ -113,9 +173,10 @@ func ofFields(s metav1.Status, doing string) *Problem {
 		if cause.Field == "<nil>" { // what could not be checked because of the others
 			continue
 		}
-		message := sentValue.ReplaceAllString(cause.Message, "")
-		parts = append(parts, strings.TrimPrefix(cause.Field+": ", ": ")+message)
-		p.Errors = append(p.Errors, Detail{Message: message, Location: strings.TrimSuffix("body."+cause.Field, ".")})
+		message := withoutValue(cause.Message)
+		location := withoutKeys(strings.TrimSuffix("body."+cause.Field, "."))
+		parts = append(parts, strings.TrimPrefix(strings.TrimPrefix(location, "body.")+": ", "body: ")+message)
+		p.Errors = append(p.Errors, Detail{Message: message, Location: location})
 	}
 	if len(parts) > 0 {
 		p.Detail = doing + ": " + strings.Join(parts, "; ")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -90,25 +91,18 @@ func init() { //nolint:gochecknoinits // the framework has one place for it, and
 	huma.NewError = ofFramework
 }
 
-// unknownProperty is the message of a property that the API does not have.
-const unknownProperty = "has a property that does not exist here: compare it with /docs"
+const (
+	// unknownProperty is the message of a property that the API does not have.
+	unknownProperty = "has a property that does not exist here: compare it with /docs"
+	// unknownParameter is the message of a query parameter that an operation does not have.
+	unknownParameter = "has a parameter that does not exist here: compare it with /docs"
+)
 
 // ofFramework returns the problem of a request that the framework refused.
 func ofFramework(status int, message string, errs ...error) huma.StatusError {
 	p := New(status, "%s", message)
-	for at, err := range errs {
-		if at == MaxDetails {
-			p.Errors = append(p.Errors, Detail{Message: fmt.Sprintf("and %d more", len(errs)-at)})
-			break
-		}
-		var detailed huma.ErrorDetailer
-		switch {
-		case err == nil || status >= http.StatusInternalServerError:
-		case errors.As(err, &detailed):
-			p.Errors = append(p.Errors, withoutSent(detailed.ErrorDetail()))
-		default:
-			p.Errors = append(p.Errors, Detail{Message: err.Error()})
-		}
+	if status < http.StatusInternalServerError {
+		p.Errors = details(errs)
 	}
 	if len(p.Errors) == 0 {
 		return p
@@ -120,12 +114,53 @@ func ofFramework(status int, message string, errs ...error) huma.StatusError {
 	return p
 }
 
-// withoutSent returns an error of the framework without what the caller sent. A property that the API does not have may
-// be a secret, such as a token that was pasted in the wrong place, so that only the object that has it is named.
-func withoutSent(d *huma.ErrorDetail) Detail {
-	if d.Message != validation.MsgUnexpectedProperty {
-		return Detail{Message: d.Message, Location: d.Location}
+// details returns what is wrong, each once and within MaxDetails.
+func details(errs []error) []Detail {
+	var out []Detail
+	known := make(map[Detail]bool, len(errs))
+	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+		d := Detail{Message: err.Error()}
+		var detailed huma.ErrorDetailer
+		if errors.As(err, &detailed) {
+			d = withoutSent(detailed.ErrorDetail())
+		}
+		if !known[d] {
+			known[d] = true
+			out = append(out, d)
+		}
 	}
+	if more := len(out) - MaxDetails; more > 0 {
+		out = append(out[:MaxDetails], Detail{Message: fmt.Sprintf("and %d more", more)})
+	}
+	return out
+}
+
+// withoutSent returns an error of the framework without what the caller sent. A name that the API does not have may be a
+// secret, such as a token that was pasted in the wrong place, so that only what has it is named.
+func withoutSent(d *huma.ErrorDetail) Detail {
+	switch d.Message {
+	case "unknown query parameter":
+		return Detail{Message: unknownParameter, Location: "query"}
+	case validation.MsgUnexpectedProperty:
+		return Detail{Message: unknownProperty, Location: withoutKeys(objectOf(d))}
+	}
+	return Detail{Message: d.Message, Location: withoutKeys(d.Location)}
+}
+
+// keyOfMap matches what follows the name of a map in a location. Maps lists their names.
+var keyOfMap = regexp.MustCompile(`\.(` + strings.Join(Maps, "|") + `)[.\[].*$`)
+
+// Maps are the members of requests whose keys the caller chooses.
+var Maps = []string{"labels", "matchLabels", "annotations", "data", "stringData"}
+
+// withoutKeys returns a location up to the first map, whose keys the caller chooses.
+func withoutKeys(location string) string { return keyOfMap.ReplaceAllString(location, ".$1") }
+
+// objectOf returns the location of the object that has an unexpected property.
+func objectOf(d *huma.ErrorDetail) string {
 	within, _, _ := strings.Cut(d.Location, ".")
 	keys, _ := d.Value.(map[string]any)
 	longest := ""
@@ -135,5 +170,5 @@ func withoutSent(d *huma.ErrorDetail) Detail {
 			within = object
 		}
 	}
-	return Detail{Message: unknownProperty, Location: within}
+	return within
 }

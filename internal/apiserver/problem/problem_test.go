@@ -72,6 +72,16 @@ func TestSentValuesAreNotRepeated(t *testing.T) {
 		`Unsupported value: "s3cr3t": supported values: "a", "b"`:        `supported values: "a", "b"`,
 		`Required value: give one`:                                       "Required value: give one",
 		`Too long: may not be more than 3 bytes`:                         "Too long: may not be more than 3 bytes",
+		`Too many: 17: must have at most 16 items`:                       "must have at most 16 items",
+		`Invalid value: "s3cr3t"`:                                        refusedValue,
+		`Invalid value: {"a":"s3cr3t: x"}: must be less`:                 "must be less",
+		`Invalid value: map[string]interface {}{"a":"s3cr3t: x"}: less`:  "less",
+		`Invalid value: ["s3cr3t"]: must be less`:                        "must be less",
+		`Invalid value: ["s3cr3t…: must be less`:                         refusedValue,
+		`Duplicate value: "s3cr3t"`:                                      repeatedValue,
+		`Duplicate value: {"name":"s3cr3t"}`:                             repeatedValue,
+		`Not found: "s3cr3t"`:                                            refusedValue,
+		`denied request: set a channel`:                                  "denied request: set a channel",
 	} {
 		p := ofFields(metav1.Status{Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{
 			{Field: "spec.x", Message: message}, {Field: "<nil>", Message: "not checked"},
@@ -97,5 +107,49 @@ func TestUnknownPropertiesAreNotRepeated(t *testing.T) {
 		if strings.Contains(string(text), "cr3t") || !strings.Contains(string(text), `"location":"`+want+`"`) {
 			t.Errorf("%s: got %s, want the location %s alone", location, text, want)
 		}
+	}
+}
+
+// TestKeysAreNotRepeated covers a secret that was sent as the key of a map or as a query parameter.
+func TestKeysAreNotRepeated(t *testing.T) {
+	for name, test := range map[string]struct{ message, location, want string }{
+		"label":             {"expected string", "body.labels.s3.cr3t", "body.labels"},
+		"label of a rule":   {"expected string", "body.spec.selector.matchLabels.s3cr3t", "body.spec.selector.matchLabels"},
+		"query parameter":   {"unknown query parameter", "query.s3cr3t", "query"},
+		"known parameter":   {"expected integer", "query.limit", "query.limit"},
+		"name like a map's": {"expected string", "body.labelsOf.x", "body.labelsOf.x"},
+	} {
+		refused := huma.NewError(http.StatusUnprocessableEntity, "validation failed",
+			&huma.ErrorDetail{Message: test.message, Location: test.location},
+			&huma.ErrorDetail{Message: test.message, Location: test.location})
+		var p *Problem
+		if !errors.As(refused, &p) || len(p.Errors) != 1 || p.Errors[0].Location != test.want || strings.Contains(p.Detail, "cr3t") {
+			t.Errorf("%s: got %+v, want one error at %s", name, refused, test.want)
+		}
+	}
+	for field, want := range map[string]string{
+		"spec.labels[s3cr3t]": "body.spec.labels", "metadata.annotations.s3cr3t": "body.metadata.annotations", "": "body",
+	} {
+		p := ofFields(metav1.Status{Message: "s3cr3t", Details: &metav1.StatusDetails{Causes: []metav1.StatusCause{
+			{Field: field, Message: "is wrong"},
+		}}}, "x")
+		if p.Errors[0].Location != want || strings.Contains(p.Detail, "s3cr3t") {
+			t.Errorf("%s: got %q at %s, want %s", field, p.Detail, p.Errors[0].Location, want)
+		}
+	}
+	if p := ofFields(metav1.Status{Message: `strict decoding error: unknown field "s3cr3t"`}, "x"); p.Detail != "x: "+refusedBody {
+		t.Errorf("a refusal without fields says %q", p.Detail)
+	}
+}
+
+func TestProblemsAreBounded(t *testing.T) {
+	var errs []error
+	for i := range 1000 {
+		errs = append(errs, &huma.ErrorDetail{Message: "expected string", Location: fmt.Sprintf("body.mentions[%d]", i)})
+	}
+	var p *Problem
+	if !errors.As(huma.NewError(http.StatusUnprocessableEntity, "x", errs...), &p) || len(p.Errors) != MaxDetails+1 ||
+		p.Errors[MaxDetails].Message != "and 980 more" {
+		t.Errorf("got %+v", p)
 	}
 }
