@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/edge"
 )
 
 // Atlassian's published vector (https://developer.atlassian.com/cloud/jira/platform/webhooks/#secure-admin-webhooks),
@@ -157,6 +158,46 @@ func TestAFloodDoesNotReachTheAPIServer(t *testing.T) {
 	f.clock.Step(time.Second)
 	f.send(wrong(), http.StatusServiceUnavailable, failed)
 	wantReads(7)
+}
+
+// An integration that does not exist, or accepts no webhooks, costs as much as one with another secret: one HMAC of the
+// whole body, and no read of a Secret. Neither the time of an answer nor the load reveals which ones exist.
+func TestUnknownIntegrationsCostTheSame(t *testing.T) {
+	body := readSample(t, "cloud_issue_updated.json")
+	for name, test := range map[string]struct {
+		path   string
+		change func(*v1alpha1.JiraIntegration)
+	}{
+		"wrong signature":     {path: hookPath},
+		"unknown integration": {path: "/api/v1/webhooks/jira/voice/other"},
+		"unknown namespace":   {path: "/api/v1/webhooks/jira/other/jira"},
+		"impossible name":     {path: "/api/v1/webhooks/jira/voice/" + strings.Repeat("x", 4000)},
+		"suspended":           {hookPath, func(i *v1alpha1.JiraIntegration) { i.Spec.Suspend = true }},
+		"no webhookSecretRef": {hookPath, func(i *v1alpha1.JiraIntegration) { i.Spec.WebhookSecretRef = nil }},
+		"missing Secret":      {hookPath, func(i *v1alpha1.JiraIntegration) { i.Spec.WebhookSecretRef.Name = "x" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.send(newRequest(body), http.StatusOK, accepted) // which reads the Secret
+			if test.change != nil {
+				f.update(test.change)
+			}
+			f.liveReads = 0
+			var signed []int
+			v := f.route.Verifier.(*verifier)
+			v.isSigned = func(secret string, content, mac []byte) bool {
+				signed = append(signed, len(content))
+				return edge.IsSigned(secret, content, mac)
+			}
+			r := newRequest(body)
+			r.URL.Path = test.path
+			r.Header.Set("X-Hub-Signature", sign("wrong", body))
+			f.send(r, http.StatusUnauthorized, refused)
+			if !slices.Equal(signed, []int{len(body)}) || f.liveReads != 0 {
+				t.Errorf("HMACs of %v bytes and %d reads of the Secret, want one of %d and none", signed, f.liveReads, len(body))
+			}
+		})
+	}
 }
 
 func TestForgetsTheSecretOfASuspendedIntegration(t *testing.T) {
