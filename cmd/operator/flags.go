@@ -59,6 +59,24 @@ func (l *namespaceList) Set(text string) error {
 	return nil
 }
 
+// nameList is a flag with DNS names, separated by commas.
+type nameList []string
+
+// String returns the flag's text.
+func (l *nameList) String() string { return strings.Join(*l, ",") }
+
+// Set parses the flag's text.
+func (l *nameList) Set(text string) error {
+	*l = nil
+	for _, name := range items(text) {
+		if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 {
+			return fmt.Errorf("%q is not a DNS name: %s", name, strings.Join(problems, "; "))
+		}
+		*l = append(*l, name)
+	}
+	return nil
+}
+
 // listenerFlags are the settings of one listener.
 type listenerFlags struct {
 	address, cert, key string
@@ -71,6 +89,8 @@ func (f listenerFlags) isOff() bool { return f.address == "" || f.address == "0"
 type apiFlags struct {
 	listenerFlags
 	namespace, slack, jira string
+	// selfSigned are the names in a certificate that the operator makes for the API.
+	selfSigned nameList
 	// audience is the one that callers' tokens must have; empty for those of the API server.
 	audience          string
 	requestsPerSecond float64
@@ -107,8 +127,12 @@ func (f *flags) register(set *flag.FlagSet) {
 	set.StringVar(&f.edge.key, "edge-tls-key-file", "", "The key of that certificate.")
 	set.StringVar(&f.api.address, "api-bind-address", "0",
 		"The address of the REST API and the dashboard, for clients inside the cluster; 0 turns it off.")
-	set.StringVar(&f.api.cert, "api-tls-cert-file", "", "The TLS certificate of the API; plain HTTP when empty.")
+	set.StringVar(&f.api.cert, "api-tls-cert-file", "",
+		"The TLS certificate of the API; plain HTTP when this and --api-tls-self-signed are empty.")
 	set.StringVar(&f.api.key, "api-tls-key-file", "", "The key of that certificate.")
+	set.Var(&f.api.selfSigned, "api-tls-self-signed",
+		"The DNS names, separated by commas, in a certificate that the operator makes at each start. "+
+			"The API uses it while the file of --api-tls-cert-file does not exist. No such certificate when empty.")
 	set.StringVar(&f.api.audience, "api-audience", "",
 		"The audience that tokens of the API's callers must have; those of the Kubernetes API server when empty. "+
 			"To write, a token needs both.")

@@ -43,12 +43,15 @@ func addAPI(mgr ctrl.Manager, f flags, box *outbox.Outbox) error {
 	if err != nil {
 		return err
 	}
+	command := identity.TokenCommand(mgr.GetConfig(), f.api.audiences()...)
 	api, err := apiserver.New(apiserver.Options{
-		Addr: f.api.address, CertFile: f.api.cert, KeyFile: f.api.key, Identity: who,
+		Addr: f.api.address, CertFile: f.api.cert, KeyFile: f.api.key, SelfSignedFor: f.api.selfSigned, Identity: who,
 		Client: asCaller, Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Clock: clock.RealClock{}, Outbox: box,
 		Watched: f.leader.watch, Namespace: f.defaultNamespace(), SlackName: f.api.slack, JiraName: f.api.jira,
-		RequestsPerSecond: f.api.requestsPerSecond, DashboardURL: f.dashboardURL,
-		Pages: func(api http.Handler) http.Handler { return dashboard.New(dashboard.Options{API: api}) },
+		RequestsPerSecond: f.api.requestsPerSecond, DashboardURL: f.dashboardURL, TokenCommand: command,
+		Pages: func(api http.Handler) http.Handler {
+			return dashboard.New(dashboard.Options{API: api, TokenCommand: command})
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("setting up the API: %w", err)

@@ -85,6 +85,7 @@ func TestATokenOfAnotherAudienceReadsOnly(t *testing.T) {
 	o := options
 	o.Identity = otherAudience{options.Identity}
 	o.Clock = clock.RealClock{}
+	o.TokenCommand = identity.TokenCommand(nil, "integrations")
 	server, err := apiserver.New(o)
 	w.Expect(err).NotTo(gomega.HaveOccurred())
 	w.Expect(mgr.Add(server)).To(gomega.Succeed())
@@ -97,6 +98,6 @@ func TestATokenOfAnotherAudienceReadsOnly(t *testing.T) {
 	body := `{"title":"Hangs up","severity":"Low"}`
 	a := c.ask("POST", "/api/v1/defects", body)
 	w.Expect(a.status).To(gomega.Equal(http.StatusForbidden))
-	w.Expect(a.body).To(gomega.ContainSubstring("--audience=https://kubernetes.default.svc"))
+	w.Expect(a.body).To(gomega.ContainSubstring(o.TokenCommand))
 	w.Expect(admin.ask("POST", "/api/v1/defects", body).status).To(gomega.Equal(http.StatusCreated))
 }

@@ -48,6 +48,8 @@ type Options struct {
 	// CertFile and KeyFile are PEM files to serve TLS with. When both are empty it serves plain HTTP, for a proxy that
 	// terminates TLS.
 	CertFile, KeyFile string
+	// SelfSignedFor are the names in a certificate that the server makes, for as long as there are no such files.
+	SelfSignedFor []string
 	// Identity authenticates callers and authorizes what they do.
 	Identity Identity
 	// Client reads from the cache and writes as the caller of the context, Live reads from the API server.
@@ -68,6 +70,8 @@ type Options struct {
 	// RequestsPerSecond is the rate of each caller, with bursts of twice as many; 100 when zero. For requests with
 	// events it is 50 times as many.
 	RequestsPerSecond float64
+	// TokenCommand is the command that creates a token which may read and write, for those who sent none.
+	TokenCommand string
 	// DashboardURL is where people reach the dashboard, for the links of messages; none when empty.
 	DashboardURL string
 	// Pages returns the handler of all paths that are not the API's, such as a dashboard; none when nil. Its requests
@@ -99,6 +103,7 @@ type Server struct {
 
 // New returns a Server. It listens when it is started.
 func New(o Options) (*Server, error) {
+	o.TokenCommand = cmp.Or(o.TokenCommand, identity.TokenCommand(nil))
 	o.Namespace = cmp.Or(o.Namespace, "default")
 	o.SlackName = cmp.Or(o.SlackName, "slack")
 	o.JiraName = cmp.Or(o.JiraName, "jira")
@@ -137,7 +142,7 @@ func New(o Options) (*Server, error) {
 	}
 	var pages http.Handler
 	s.handler = guard.New(guard.Options{
-		Identity: o.Identity, Clock: o.Clock, RequestsPerSecond: o.RequestsPerSecond, Hub: s.hub,
+		Identity: o.Identity, Clock: o.Clock, RequestsPerSecond: o.RequestsPerSecond, Hub: s.hub, TokenCommand: o.TokenCommand,
 	}).Handler(mux, func() http.Handler { return pages })
 	if o.Pages != nil {
 		pages = o.Pages(s.handler)
@@ -145,6 +150,7 @@ func New(o Options) (*Server, error) {
 	s.Listener = listener.New("api", o.Addr, compressed(s.handler))
 	s.CertFile = o.CertFile
 	s.KeyFile = o.KeyFile
+	s.SelfSignedFor = o.SelfSignedFor
 	s.AnswerTimeout = requestTimeout
 	s.OnShutdown = func() { close(s.stopping) } // streams of changes would not end by themselves
 	return s, nil

@@ -4,6 +4,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"html/template"
 	"net/http"
 	"time"
@@ -17,16 +18,20 @@ import (
 type Options struct {
 	// API serves /api/v1/…. Calls carry the context and the remote address of the request for the page.
 	API http.Handler
+	// TokenCommand is the command that creates a token, for the sign-in page.
+	TokenCommand string
 	// Now returns the current time; time.Now when nil.
 	Now func() time.Time
 }
 
 // site serves the pages.
 type site struct {
-	api       http.Handler
-	now       func() time.Time
-	files     web.Files
-	templates map[string]*template.Template
+	api http.Handler
+	now func() time.Time
+	// tokenCommand is that of Options.
+	tokenCommand string
+	files        web.Files
+	templates    map[string]*template.Template
 }
 
 // policy lets pages load and send nothing but to this server. Inline styles and scripts are not allowed.
@@ -35,7 +40,7 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src
 
 // New returns the handler of every address outside the API.
 func New(o Options) http.Handler {
-	s := &site{api: o.API, now: o.Now, files: web.StaticFiles()}
+	s := &site{api: o.API, now: o.Now, tokenCommand: cmp.Or(o.TokenCommand, "kubectl create token NAME"), files: web.StaticFiles()}
 	if s.now == nil {
 		s.now = time.Now
 	}

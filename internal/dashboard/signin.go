@@ -17,6 +17,8 @@ type signInPage struct {
 	// To is the address to open after signing in.
 	To      string
 	Problem string
+	// Command is the command that creates a token.
+	Command string
 	// Bounce reloads To. It is set for a browser that comes from another site: it may have a session, but did not
 	// send its cookie.
 	Bounce bool
@@ -35,7 +37,7 @@ func (s *site) showSignIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.render(w, r, nil, http.StatusOK, "signin", view{Title: "Sign in", Data: signInPage{
-		To: to, Ended: r.URL.Query().Get("ended") != "",
+		To: to, Ended: r.URL.Query().Get("ended") != "", Command: s.tokenCommand,
 	}})
 }
 
@@ -45,7 +47,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 		s.showProblem(w, r, nil, err)
 		return
 	}
-	page := signInPage{To: session.ReturnPath(f.Get("to"))}
+	page := signInPage{To: session.ReturnPath(f.Get("to")), Command: s.tokenCommand}
 	token := strings.Join(strings.Fields(f.Get("token")), "") // terminals break long lines
 	page.Problem = session.Check(token)
 	if page.Problem == "" {
@@ -53,8 +55,8 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 		var p *client.Problem
 		switch {
 		case errors.As(err, &p) && p.Status == http.StatusUnauthorized:
-			page.Problem = "The cluster does not accept this token. It may have expired, or belong to another cluster. " +
-				"Create a new one and paste all of it."
+			page.Problem = "The cluster does not accept this token. It may have expired, lack an audience, or belong to another " +
+				"cluster. Create a new one as below and paste all of it."
 		case err != nil:
 			s.showProblem(w, r, nil, err)
 			return

@@ -97,3 +97,9 @@ func TestComingFromAnotherSite(t *testing.T) {
 	d.has(w.Body.String(), `name="token"`, `value="/defects/qa/d"`, "kubectl create token")
 	d.hasNot(w.Body.String(), "http-equiv")
 }
+
+func TestSignInPageHasTheCommand(t *testing.T) {
+	d := newTester(t, nil)
+	d.handler = New(Options{API: d.handler, TokenCommand: "kubectl create token NAME --audience api"})
+	d.has(d.send("GET", "/signin", "").Body.String(), "<code>kubectl create token NAME --audience api</code>")
+}

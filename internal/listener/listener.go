@@ -13,7 +13,6 @@ import (
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/certwatcher"
 )
 
 // ReadTimeout bounds how long a request, its body included, may take to arrive.
@@ -41,9 +40,11 @@ type Listener struct {
 	Name string
 	// Address is where to listen, such as :8082.
 	Address string
-	// CertFile and KeyFile are PEM files for TLS, which may be renewed at any time. If both are empty, the listener
-	// speaks plain HTTP, for a proxy that terminates TLS.
+	// CertFile and KeyFile are PEM files for TLS, which may be renewed at any time. If both and SelfSignedFor are empty,
+	// the listener speaks plain HTTP, for a proxy that terminates TLS.
 	CertFile, KeyFile string
+	// SelfSignedFor are the names in a certificate that the listener makes, for as long as there are no files.
+	SelfSignedFor []string
 	// AnswerTimeout bounds how long an answer may take, from the end of the request's header on.
 	AnswerTimeout time.Duration
 	// Handler answers the requests.
@@ -98,18 +99,13 @@ func (l *Listener) Start(ctx context.Context) error {
 	defer cancel()
 	base = ctrl.LoggerInto(base, ctrl.LoggerFrom(ctx).WithName(l.Name))
 	srv := l.server(base)
-	ended := make(chan error, 2)
-	if l.CertFile != "" || l.KeyFile != "" {
-		certificate, err := certwatcher.New(l.CertFile, l.KeyFile)
+	ended := make(chan error, 1)
+	if l.CertFile != "" || l.KeyFile != "" || len(l.SelfSignedFor) > 0 {
+		certificates, err := l.newCertificates(base)
 		if err != nil {
-			return fmt.Errorf("loading the certificate of the %s listener: %w", l.Name, err)
+			return err
 		}
-		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.GetCertificate}
-		go func() {
-			if err := certificate.Start(base); err != nil {
-				ended <- fmt.Errorf("watching the certificate of the %s listener: %w", l.Name, err)
-			}
-		}()
+		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificates.get}
 	}
 	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Address)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -166,7 +167,7 @@ var _ = Describe("The operator as a Pod", func() {
 
 		By("calling the REST API and the dashboard through the Service")
 		token := createToken("edit")
-		baseURL := forwardPort("service/voiceai-integrations-api")
+		baseURL := forwardPort("service/voiceai-integrations-api", 443)
 		defects := baseURL + "/api/v1/defects?namespace=" + namespace
 		thisDefect := baseURL + "/api/v1/defects/defect?namespace=" + namespace
 		Expect(statusOf(http.MethodGet, defects, "", nil)).To(Equal(http.StatusUnauthorized))
@@ -176,7 +177,7 @@ var _ = Describe("The operator as a Pod", func() {
 		Expect(statusOf(http.MethodPatch, thisDefect, token, []byte(`{"state":"Resolved"}`))).To(Equal(http.StatusOK))
 		jar, err := cookiejar.New(nil)
 		Expect(err).NotTo(HaveOccurred())
-		browser := &http.Client{Jar: jar}
+		browser := &http.Client{Jar: jar, Transport: selfSigned}
 		page, err := browser.PostForm(baseURL+"/signin", url.Values{"token": {token}, "to": {"/defects?namespace=" + namespace}})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(page.StatusCode).To(Equal(http.StatusOK))
@@ -224,18 +225,25 @@ func createToken(role string) string {
 		ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: namespace, Name: meta.Name}},
 	})).To(Succeed())
-	request, err := core.CoreV1().
-		ServiceAccounts(namespace).
-		CreateToken(ctx, meta.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	raw, err := core.CoreV1().RESTClient().Get().AbsPath("/.well-known/openid-configuration").DoRaw(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	var server struct{ Issuer string }
+	Expect(json.Unmarshal(raw, &server)).To(Succeed())
+	request, err := core.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, meta.Name, &authenticationv1.TokenRequest{
+		Spec: authenticationv1.TokenRequestSpec{Audiences: []string{"voiceai-integrations", server.Issuer}},
+	}, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	return request.Status.Token
 }
 
-// forwardPort forwards a local port to port 80 of a resource in the operator's namespace until the spec ends, and
-// returns the base URL.
-func forwardPort(resource string) string {
+// selfSigned accepts the certificate that the operator makes.
+var selfSigned = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+
+// forwardPort forwards a local port to a port of a resource in the operator's namespace until the spec ends, and returns
+// the base URL.
+func forwardPort(resource string, port int) string {
 	GinkgoHelper()
-	c := exec.CommandContext(ctx, "kubectl", "-n", system, "port-forward", resource, ":80")
+	c := exec.CommandContext(ctx, "kubectl", "-n", system, "port-forward", resource, fmt.Sprintf(":%d", port))
 	c.Stderr = GinkgoWriter
 	out, err := c.StdoutPipe()
 	Expect(err).NotTo(HaveOccurred())
@@ -248,7 +256,7 @@ func forwardPort(resource string) string {
 	Expect(err).NotTo(HaveOccurred())
 	address := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(line)
 	Expect(address).NotTo(BeEmpty(), line)
-	return "http://" + address
+	return "https://" + address
 }
 
 // statusOf sends a request and returns the status code of the response.
@@ -262,7 +270,7 @@ func statusOf(method, address, token string, body []byte) int {
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := (&http.Client{Transport: selfSigned}).Do(r)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(response.Body.Close()).To(Succeed())
 	return response.StatusCode

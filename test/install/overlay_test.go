@@ -210,3 +210,39 @@ func TestRights(t *testing.T) {
 		t.Errorf("config/operator turns the API on: %v", args)
 	}
 }
+
+// TestAPIIsEncrypted checks that an installation with the API serves HTTPS without any further object, for tokens of an
+// audience of its own, and that its certificate has the name of its Service.
+func TestAPIIsEncrypted(t *testing.T) {
+	for dir, name := range map[string]string{
+		"config/default": "voiceai-integrations-api", "test/install/testdata/team-a": "team-a-api",
+		"test/install/testdata/renamed": "voiceai-integrations-api-renamed",
+	} {
+		pod := build(t, dir).deployment(t).Spec.Template.Spec
+		for _, arg := range []string{
+			"--api-audience=voiceai-integrations", "--api-tls-cert-file=/etc/api-tls/tls.crt", "--api-tls-key-file=/etc/api-tls/tls.key",
+			"--api-tls-self-signed=$(API_SERVICE).$(POD_NAMESPACE).svc,$(API_SERVICE).$(POD_NAMESPACE).svc.cluster.local",
+		} {
+			if !slices.Contains(pod.Containers[0].Args, arg) {
+				t.Errorf("%s does not have %s", dir, arg)
+			}
+		}
+		if env := pod.Containers[0].Env; env[0].Value != name || env[1].ValueFrom.FieldRef.FieldPath != "metadata.namespace" {
+			t.Errorf("%s: the environment is %v", dir, env)
+		}
+		if secret := pod.Volumes[0].Secret; secret.SecretName != name || !*secret.Optional {
+			t.Errorf("%s: the certificate is in %v", dir, secret)
+		}
+		found := slices.IndexFunc(build(t, dir)["Service"], func(o unstructured.Unstructured) bool { return o.GetName() == name })
+		if found < 0 {
+			t.Fatalf("%s has no Service %s", dir, name)
+		}
+		port := decode[corev1.Service](t, build(t, dir)["Service"][found]).Spec.Ports[0]
+		if port.Name != "https" || port.Port != 443 || port.TargetPort.StrVal != "api" {
+			t.Errorf("%s: the port of Service %s is %v", dir, name, port)
+		}
+	}
+	if pod := build(t, "config/operator").deployment(t).Spec.Template.Spec; len(pod.Volumes)+len(pod.Containers[0].Env) > 0 {
+		t.Error("config/operator has what only the API needs")
+	}
+}

@@ -41,12 +41,15 @@ type Options struct {
 	// RequestsPerSecond is the rate of each caller.
 	RequestsPerSecond float64
 	Hub               *watch.Hub
+	// TokenCommand is the command that creates a token.
+	TokenCommand string
 }
 
 // Guard checks requests. It is safe for use by several goroutines.
 type Guard struct {
-	identity Authenticator
-	hub      *watch.Hub
+	identity     Authenticator
+	tokenCommand string
+	hub          *watch.Hub
 	// callers are the rates of callers, and senders those of callers that send events.
 	callers, senders *limit.Rates
 	goodTokens       *lru.Cache // by hash
@@ -61,6 +64,7 @@ func New(o Options) *Guard {
 	inFlight := limit.NewInFlight()
 	return &Guard{
 		identity:      o.Identity,
+		tokenCommand:  o.TokenCommand,
 		hub:           o.Hub,
 		callers:       limit.NewRates(o.Clock, o.RequestsPerSecond),
 		senders:       limit.NewRates(o.Clock, SendersFactor*o.RequestsPerSecond),
@@ -125,7 +129,7 @@ func (g *Guard) admit(r *http.Request) (admitted *http.Request, release func(), 
 			"you send more than %g requests a second; wait %d s", g.ratesFor(r).PerSecond(), seconds)
 	}
 	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil { // the framework would leave out what it cannot parse
-		return nil, nil, problem.Invalid("query", "the query is malformed: %v", err)
+		return nil, nil, problem.Invalid("query", "the query is malformed: write each name and value percent-encoded")
 	}
 	if p := checkContentType(r); p != nil {
 		return nil, nil, p
@@ -141,7 +145,7 @@ func (g *Guard) admit(r *http.Request) (admitted *http.Request, release func(), 
 		return nil, nil, refused
 	}
 	ctx := caller.WithToken(caller.With(r.Context(), who), identity.BearerToken(r))
-	return r.WithContext(ctx), release, nil
+	return r.WithContext(problem.WithTokenCommand(ctx, g.tokenCommand)), release, nil
 }
 
 // authenticate returns the caller of a request. A token that was good before is reviewed at once. Others wait for their
@@ -149,7 +153,7 @@ func (g *Guard) admit(r *http.Request) (admitted *http.Request, release func(), 
 func (g *Guard) authenticate(r *http.Request) (identity.Caller, *problem.Problem) {
 	token := identity.BearerToken(r)
 	if !identity.IsToken(token) {
-		return identity.Caller{}, unauthenticated()
+		return identity.Caller{}, g.unauthenticated()
 	}
 	hash := sha256.Sum256([]byte(token))
 	if _, good := g.goodTokens.Get(hash); !good {
@@ -163,7 +167,7 @@ func (g *Guard) authenticate(r *http.Request) (identity.Caller, *problem.Problem
 	switch {
 	case errors.Is(err, identity.ErrUnauthenticated):
 		g.goodTokens.Remove(hash)
-		return identity.Caller{}, unauthenticated()
+		return identity.Caller{}, g.unauthenticated()
 	case err != nil:
 		ctrl.LoggerFrom(r.Context()).Error(err, "Authenticating a caller")
 		return identity.Caller{}, problem.Temporary(http.StatusServiceUnavailable, 5,
@@ -173,8 +177,8 @@ func (g *Guard) authenticate(r *http.Request) (identity.Caller, *problem.Problem
 	return who, nil
 }
 
-func unauthenticated() *problem.Problem {
-	return problem.New(http.StatusUnauthorized, "send a bearer token of this cluster, such as one of kubectl create token").
+func (g *Guard) unauthenticated() *problem.Problem {
+	return problem.New(http.StatusUnauthorized, "send a bearer token of this cluster, such as one of %s", g.tokenCommand).
 		WithHeader("WWW-Authenticate", `Bearer realm="voiceai"`)
 }
 

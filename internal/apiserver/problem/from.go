@@ -122,8 +122,12 @@ const (
 	repeatedValue = "is there twice: remove one"
 )
 
-// withValue matches the beginning of a message of the API server that goes on with the value that was sent.
-var withValue = regexp.MustCompile(`^(Invalid value|Unsupported value|Duplicate value|Not found|Too many): `)
+var (
+	// withValue matches the beginning of a message of the API server that usually goes on with the value that was sent.
+	withValue = regexp.MustCompile(`^(Invalid value|Unsupported value|Duplicate value|Not found|Too many): `)
+	// words matches the beginning of a sentence, where the value was left out. The API server writes texts in quotes.
+	words = regexp.MustCompile(`^[a-z]+ [a-z]`)
+)
 
 // withoutValue returns a message of the API server about a field without the value that was sent, which may be a secret.
 func withoutValue(message string) string {
@@ -134,7 +138,11 @@ func withoutValue(message string) string {
 	if prefix == "Duplicate value: " {
 		return repeatedValue
 	}
-	return afterValue(message[len(prefix):])
+	rest := message[len(prefix):]
+	if words.MatchString(rest) {
+		return rest
+	}
+	return afterValue(rest)
 }
 
 // afterValue returns what follows a value in the notation of JSON or Go, and a colon.

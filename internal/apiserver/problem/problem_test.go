@@ -80,6 +80,7 @@ func TestSentValuesAreNotRepeated(t *testing.T) {
 		`Invalid value: ["s3cr3t…: must be less`:                         refusedValue,
 		`Duplicate value: "s3cr3t"`:                                      repeatedValue,
 		`Duplicate value: {"name":"s3cr3t"}`:                             repeatedValue,
+		`Invalid value: one of [webhook bot] must be set`:                "one of [webhook bot] must be set",
 		`Not found: "s3cr3t"`:                                            refusedValue,
 		`denied request: set a channel`:                                  "denied request: set a channel",
 	} {
