@@ -75,19 +75,20 @@ func (h *Hostile) Callers() int {
 // CreateIntegrations creates n integrations with Jira and n with Slack that call the server.
 func (h *Hostile) CreateIntegrations(ctx context.Context, c client.Client, namespace string, n int) error {
 	err := c.Create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "token"}, StringData: map[string]string{"token": "xoxb-hostile"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "token"}, StringData: map[string]string{"slack": "xoxb-hostile", "jira": "hostile"},
 	})
-	token := v1alpha1.SecretKeyReference{Name: "token", Key: "token"}
+	jira := v1alpha1.SecretKeyReference{Name: "token", Key: "jira"}
+	slack := v1alpha1.SecretKeyReference{Name: "token", Key: "slack"}
 	for k := range n {
 		meta := metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("hostile-%d", k)}
 		err = errors.Join(err,
 			c.Create(ctx, &v1alpha1.JiraIntegration{ObjectMeta: meta, Spec: v1alpha1.JiraIntegrationSpec{
 				APIURL:     v1alpha1.HTTPURL(h.server.URL + "/jira-" + meta.Name),
-				ProjectKey: "HOSTILE", Bearer: &v1alpha1.JiraBearerAuth{TokenSecretRef: token},
+				ProjectKey: "HOSTILE", Bearer: &v1alpha1.JiraBearerAuth{TokenSecretRef: jira},
 			}}),
 			c.Create(ctx, &v1alpha1.SlackIntegration{ObjectMeta: meta, Spec: v1alpha1.SlackIntegrationSpec{
 				APIURL:         v1alpha1.HTTPURL(h.server.URL + "/slack-" + meta.Name + "/api"),
-				DefaultChannel: "#x", Bot: &v1alpha1.SlackBot{TokenSecretRef: token},
+				DefaultChannel: "#x", Bot: &v1alpha1.SlackBot{TokenSecretRef: slack},
 			}}))
 	}
 	return err

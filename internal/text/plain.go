@@ -21,7 +21,9 @@ var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u2028", "\n", "
 // marks that change the direction of writing. Broken UTF-8 becomes U+FFFD, line breaks become \n, tabs stay.
 func Plain(s string) string {
 	s = lineBreaks.Replace(strings.ToValidUTF8(s, "\uFFFD"))
-	s = terminalSequence.ReplaceAllString(s, "")
+	if strings.ContainsFunc(s, beginsSequence) { // most texts have none, and the expression takes far longer than a look
+		s = terminalSequence.ReplaceAllString(s, "")
+	}
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
@@ -33,6 +35,11 @@ func Plain(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// beginsSequence reports whether a character can begin a sequence for a terminal.
+func beginsSequence(r rune) bool {
+	return r == '\x1b' || r >= 0x80 && r <= 0x9f || r == '\u241b' || r == '\uFFFD'
 }
 
 // OneLine returns a text in one line, as Plain does.
