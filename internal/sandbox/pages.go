@@ -28,7 +28,7 @@ var pages = func() map[string]*template.Template {
 	return all
 }()
 
-// The maximum numbers on a page. The newest are shown.
+// The maximum numbers on a page. The newest are shown, or those from the one that the address names.
 const (
 	messagesShown = 200
 	cardsShown    = 100
@@ -41,6 +41,7 @@ const policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-u
 func (s *Sandbox) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", s.homePage)
 	mux.HandleFunc("GET /slack/{channel}", s.channelPage)
+	mux.HandleFunc("GET /archives/{channel}/{message}", s.followPermalink)
 	mux.HandleFunc("GET /jira/board", s.boardPage)
 	mux.HandleFunc("GET /jira/browse/{key}", s.issuePage)
 	mux.HandleFunc("POST /jira/browse/{key}", s.changeIssue)
@@ -91,40 +92,6 @@ func (s *Sandbox) homePage(w http.ResponseWriter, r *http.Request) {
 	s.show(w, page{template: "home", title: "Overview", link: "/", data: map[string]any{
 		"State": s.State(), "Base": "http://" + r.Host, "BotToken": slack.BotToken, "Webhook": slack.WebhookPath,
 		"JiraUser": jira.BotUser, "JiraToken": jira.BotToken, "JiraBearer": jira.BearerToken,
-	}})
-}
-
-// line is a message on a channel's page, with its replies.
-type line struct {
-	slack.Message
-	View    slack.View
-	Replies []line
-}
-
-// channelPage shows the messages of a channel.
-func (s *Sandbox) channelPage(w http.ResponseWriter, r *http.Request) {
-	ch, found := s.slack.Channel(r.PathValue("channel"))
-	if !found {
-		s.notFound(w, "This channel does not exist.")
-		return
-	}
-	messages := s.slack.Messages(ch.ID)
-	older := max(0, len(messages)-messagesShown)
-	var lines []line
-	at := map[string]int{}
-	for _, m := range messages[older:] {
-		l := line{Message: m, View: m.View()}
-		if i, shown := at[m.ThreadTS]; shown {
-			lines[i].Replies = append(lines[i].Replies, l)
-			if !m.Broadcast {
-				continue
-			}
-		}
-		at[m.TS] = len(lines)
-		lines = append(lines, l)
-	}
-	s.show(w, page{template: "channel", title: "#" + ch.Name, link: "/slack/" + ch.ID, data: map[string]any{
-		"Channel": ch, "Lines": lines, "Older": older, "Total": len(messages),
 	}})
 }
 

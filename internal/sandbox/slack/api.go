@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"math"
@@ -90,8 +91,12 @@ func (w *Workspace) serve(rw http.ResponseWriter, r *http.Request, name string, 
 		return
 	}
 	answer["ok"] = true
-	if name == "auth.test" {
-		answer["url"] = "http://" + r.Host + "/"
+	address := "http://" + r.Host + "/"
+	switch name {
+	case "auth.test":
+		answer["url"] = address
+	case "chat.getPermalink":
+		answer["permalink"] = fmt.Sprint(address, answer["permalink"])
 	}
 	writeJSON(rw, http.StatusOK, answer)
 }

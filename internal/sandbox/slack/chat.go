@@ -99,7 +99,7 @@ func (w *Workspace) update(a args) (reply, *refusal) {
 	return reply{"channel": ch.ID, "ts": m.TS, "text": m.Text, "message": m.view()}, nil
 }
 
-// permalink implements chat.getPermalink.
+// permalink implements chat.getPermalink, except for the workspace's address.
 func (w *Workspace) permalink(a args) (reply, *refusal) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -111,6 +111,6 @@ func (w *Workspace) permalink(a args) (reply, *refusal) {
 	if !found {
 		return nil, refuse("message_not_found")
 	}
-	link := fmt.Sprintf("https://voice-ai-sandbox.slack.com/archives/%s/p%s", ch.ID, strings.ReplaceAll(ch.messages[i].TS, ".", ""))
+	link := fmt.Sprintf("archives/%s/p%s", ch.ID, strings.ReplaceAll(ch.messages[i].TS, ".", ""))
 	return reply{"channel": ch.ID, "permalink": link}, nil
 }

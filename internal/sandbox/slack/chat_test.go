@@ -247,7 +247,7 @@ func TestHistory(t *testing.T) {
 func TestPermalinkAndInfo(t *testing.T) {
 	w := New(Options{Clock: stopped})
 	ts := post(t, w, "x")
-	want := "https://voice-ai-sandbox.slack.com/archives/C0ALERTS/p1700000000000000"
+	want := "http://example.com/archives/C0ALERTS/p1700000000000000"
 	if got := ok(t, w, "chat.getPermalink", form("channel", AlertsChannel, "message_ts", ts))["permalink"]; got != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
