@@ -75,7 +75,8 @@ func (h *Hostile) Callers() int {
 // CreateIntegrations creates n integrations with Jira and n with Slack that call the server.
 func (h *Hostile) CreateIntegrations(ctx context.Context, c client.Client, namespace string, n int) error {
 	err := c.Create(ctx, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "token"}, StringData: map[string]string{"slack": "xoxb-hostile", "jira": "hostile"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "token"},
+		StringData: map[string]string{"slack": "xoxb-hostile", "jira": "hostile"},
 	})
 	jira := v1alpha1.SecretKeyReference{Name: "token", Key: "jira"}
 	slack := v1alpha1.SecretKeyReference{Name: "token", Key: "slack"}
