@@ -23,6 +23,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/guard"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/inbound"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/overview"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/watch"
@@ -90,6 +91,7 @@ type Server struct {
 	actions     *action.Actions
 	credentials *credential.Store
 	view        *view.Model
+	overview    *overview.Model
 	hub         *watch.Hub
 	accessCache *access.Cache
 	permissions caller.Permissions
@@ -120,6 +122,7 @@ func New(o Options) (*Server, error) {
 		params:      params.Defaults{Namespace: o.Namespace},
 		stopping:    make(chan struct{}),
 	}
+	s.overview = overview.New(s.view)
 	mux := http.NewServeMux()
 	api := humago.New(mux, openapi.Config())
 	api.UseMiddleware(s.refuseUnwatched(api))

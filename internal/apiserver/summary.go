@@ -9,6 +9,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/overview"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
@@ -16,7 +17,7 @@ import (
 type summaryInput struct{ params.Across }
 
 type summaryOutput struct {
-	Body struct{ view.Summary }
+	Body struct{ overview.Summary }
 }
 
 func (s *Server) routeSummary(api huma.API) {
@@ -37,6 +38,6 @@ func (s *Server) summary(ctx context.Context, i *summaryInput) (*summaryOutput, 
 		return nil, s.permissions.Require(ctx, "list", action.SlackIntegrations, caller.In(namespace))
 	}
 	out := &summaryOutput{}
-	out.Body.Summary = s.view.Summary(ctx, namespace, see, s.o.Clock.Now())
+	out.Body.Summary = s.overview.Summary(ctx, namespace, see, s.o.Clock.Now())
 	return out, nil
 }

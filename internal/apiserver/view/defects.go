@@ -82,7 +82,7 @@ func (q *DefectQuery) selects(d *v1alpha1.Defect) bool {
 	switch {
 	case q.Namespace != "" && d.Namespace != q.Namespace,
 		q.Category != "" && categoryOf(d) != q.Category,
-		q.State == unresolved && !isUnresolved(d),
+		q.State == unresolved && !IsUnresolved(d),
 		q.State != "" && q.State != unresolved && stateOf(d) != q.State,
 		q.Severity != "" && d.Spec.Severity != q.Severity,
 		q.Suite != "" && d.Spec.Suite != q.Suite,
@@ -154,7 +154,8 @@ func stateOf(d *v1alpha1.Defect) v1alpha1.State {
 	return cmp.Or(d.Status.State, d.Spec.State, v1alpha1.StateOpen)
 }
 
-func isUnresolved(d *v1alpha1.Defect) bool {
+// IsUnresolved reports whether a Defect is Open or InProgress.
+func IsUnresolved(d *v1alpha1.Defect) bool {
 	state := stateOf(d)
 	return state == v1alpha1.StateOpen || state == v1alpha1.StateInProgress
 }

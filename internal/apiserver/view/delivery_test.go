@@ -8,16 +8,18 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view/viewtest"
 )
 
 func TestIsInThread(t *testing.T) {
 	m := newModel()
-	d := &v1alpha1.Defect{ObjectMeta: metaOf("qa", "d")}
+	d := &v1alpha1.Defect{ObjectMeta: viewtest.Meta("qa", "d")}
 	d.UID = "u"
 	d.Status.Messages = []v1alpha1.DefectMessage{{Rule: "r", Integration: "qa/slack", Channel: "C1", TS: "1.0"}}
 	m.Defects.Put(d)
 	about := func(uid, rule string, kind v1alpha1.EventType, posted *v1alpha1.PostedMessage) *v1alpha1.Notification {
-		n := &v1alpha1.Notification{ObjectMeta: metaOf("qa", "n"), Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: rule}}}
+		n := &v1alpha1.Notification{ObjectMeta: viewtest.Meta("qa", "n"),
+			Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: rule}}}
 		n.Spec.Event = v1alpha1.NotificationEvent{Type: kind,
 			Subject: &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect, Namespace: "qa", Name: "d", UID: uid}}
 		n.Status.Message = posted
@@ -51,14 +53,14 @@ func TestIsInThread(t *testing.T) {
 func TestDigestMentionsThePeopleOfItsRules(t *testing.T) {
 	m := newModel()
 	for name, mentions := range map[string][]v1alpha1.Mention{"r-1": {"here", "U1"}, "r-2": {"U1", "U2"}} {
-		m.Rules.Put(&v1alpha1.NotificationRule{ObjectMeta: metaOf("qa", name), Spec: v1alpha1.NotificationRuleSpec{Mentions: mentions}})
+		m.Rules.Put(&v1alpha1.NotificationRule{ObjectMeta: viewtest.Meta("qa", name), Spec: v1alpha1.NotificationRuleSpec{Mentions: mentions}})
 	}
-	digest := &v1alpha1.Notification{ObjectMeta: metaOf("qa", "digest"),
+	digest := &v1alpha1.Notification{ObjectMeta: viewtest.Meta("qa", "digest"),
 		Spec: v1alpha1.NotificationSpec{Members: []v1alpha1.NotificationName{"n-1", "n-2", "gone"}}}
 	for i, rule := range []string{"r-1", "r-2"} {
-		n := &v1alpha1.Notification{ObjectMeta: metaOf("qa", fmt.Sprint("n-", i+1)),
+		n := &v1alpha1.Notification{ObjectMeta: viewtest.Meta("qa", fmt.Sprint("n-", i+1)),
 			Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: rule}}}
-		n.Spec.Event = v1alpha1.NotificationEvent{ID: "same", Type: v1alpha1.EventSystemAlertFiring, Time: metav1.NewTime(noon)}
+		n.Spec.Event = v1alpha1.NotificationEvent{ID: "same", Type: v1alpha1.EventSystemAlertFiring, Time: metav1.NewTime(viewtest.Noon)}
 		m.Notifications.Put(n)
 	}
 	members, mentions := m.digestOf(digest)

@@ -47,9 +47,10 @@ type IntegrationStatus struct {
 
 // The values of an integration's status.
 const (
-	healthy      = "healthy"
-	degraded     = "degraded"
-	broken       = "error"
+	healthy  = "healthy"
+	degraded = "degraded"
+	// StatusError is the status of an integration that does not work.
+	StatusError  = "error"
 	unconfigured = "unconfigured"
 	disabled     = "disabled"
 	checking     = "checking"
@@ -154,16 +155,22 @@ func (m *Model) ListIntegrations(namespace string, see Visibility) []Integration
 	out := []IntegrationStatus{}
 	if see.Slack {
 		for _, o := range m.Slack.In(namespace) {
-			out = append(out, statusOf(summaryOfSlack(o)))
+			out = append(out, SlackStatus(o))
 		}
 	}
 	if see.Jira {
 		for _, o := range m.Jira.In(namespace) {
-			out = append(out, statusOf(summaryOfJira(o)))
+			out = append(out, JiraStatus(o))
 		}
 	}
 	return out
 }
+
+// SlackStatus returns a SlackIntegration as it is listed.
+func SlackStatus(o *v1alpha1.SlackIntegration) IntegrationStatus { return statusOf(summaryOfSlack(o)) }
+
+// JiraStatus returns a JiraIntegration as it is listed.
+func JiraStatus(o *v1alpha1.JiraIntegration) IntegrationStatus { return statusOf(summaryOfJira(o)) }
 
 // statusOf returns an integration as it is listed.
 func statusOf(in summary) IntegrationStatus {
@@ -247,5 +254,5 @@ func healthOf(in summary) (status string, problem *string) {
 	if ready.Reason == v1alpha1.ReasonProgressing || ready.Reason == v1alpha1.ReasonRateLimited {
 		return degraded, &message
 	}
-	return broken, &message
+	return StatusError, &message
 }

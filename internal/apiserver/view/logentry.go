@@ -45,7 +45,7 @@ func (m *Model) resolvedIntegration(l logSource) string {
 	if l.activity != nil {
 		return l.integration
 	}
-	return slackName(m.deliveringIntegration(l.notification))
+	return slackName(m.DeliveringIntegration(l.notification))
 }
 
 func slackName(key types.NamespacedName) string {
@@ -59,7 +59,7 @@ func (l logSource) outcome() string {
 	if l.activity != nil {
 		return string(l.activity.Outcome)
 	}
-	return outcomeOf(l.notification)
+	return OutcomeOf(l.notification)
 }
 
 // kind returns the value of the filter kind that selects the entry.
@@ -102,8 +102,8 @@ func (m *Model) entry(l logSource, listsSlack func(namespace string) bool) LogEn
 	}
 	n := l.notification
 	e := LogEntry{
-		Time: timeOfDelivery(n), Integration: l.namedIntegration(), Action: "PostMessage", Object: l.object(),
-		Outcome: outcomeOf(n), EventType: string(n.Spec.Event.Type), Title: m.titleOf(n), EventID: string(n.Spec.Event.ID),
+		Time: DeliveryTime(n), Integration: l.namedIntegration(), Action: "PostMessage", Object: l.object(),
+		Outcome: OutcomeOf(n), EventType: string(n.Spec.Event.Type), Title: m.TitleOf(n), EventID: string(n.Spec.Event.ID),
 		Notification: n.Namespace + "/" + n.Name, Rule: n.Spec.Rule.Name, Channel: channelOf(n),
 		Attempts: n.Status.Attempts, NextAttemptTime: timeOf(n.Status.NextAttemptTime),
 	}
@@ -113,7 +113,7 @@ func (m *Model) entry(l logSource, listsSlack func(namespace string) bool) LogEn
 	e.Reason, e.Detail = l.explanation()
 	if posted := n.Status.Message; posted != nil {
 		e.Permalink = posted.Permalink
-		if integration := keyOf(posted.Integration); listsSlack(integration.Namespace) {
+		if integration := ParseKey(posted.Integration); listsSlack(integration.Namespace) {
 			e.ChannelName = m.channelName(integration, posted.Channel)
 		}
 	}

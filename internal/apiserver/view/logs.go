@@ -57,7 +57,7 @@ func (m *Model) ListLogs(q LogQuery) (page.List[LogEntry], error) {
 	if q.See.Notifications {
 		for _, n := range m.Notifications.Newest() {
 			if q.Namespace == "" || n.Namespace == q.Namespace {
-				add(timeOfDelivery(n), n.Namespace, n.Name, logSource{notification: n})
+				add(DeliveryTime(n), n.Namespace, n.Name, logSource{notification: n})
 			}
 		}
 	}
@@ -90,7 +90,7 @@ func (m *Model) isListedNotification(object, list string) bool {
 	if !ok {
 		return false
 	}
-	key := keyOf(name)
+	key := ParseKey(name)
 	if list != "" && key.Namespace != list {
 		return false
 	}
@@ -160,7 +160,7 @@ func (m *Model) contains(l logSource, text *search) bool {
 	}
 	n := l.notification
 	if text.in(string(n.Spec.Event.Type)) || text.in(n.Spec.Rule.Name) || text.in(channelOf(n)) ||
-		text.inUnique(l.object()) || text.inUnique(m.titleOf(n)) {
+		text.inUnique(l.object()) || text.inUnique(m.TitleOf(n)) {
 		return true
 	}
 	c := condition.Get(n, v1alpha1.ConditionDelivered)

@@ -9,10 +9,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view/viewtest"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
 )
+
+func newModel() *Model { return New(viewtest.EmptyCluster{}, "") }
+
+// everything may be listed.
+var everything = Visibility{Slack: true, Jira: true, Rules: true, Defects: true, Notifications: true, Runs: true}
 
 func TestRunResults(t *testing.T) {
 	for text, want := range map[string]*RunResults{
@@ -53,8 +59,8 @@ func TestHealthOf(t *testing.T) {
 			ready(o)
 		}, false, degraded, "no scope"},
 		"rate limited": {notReady(condition.Reconciling, v1alpha1.ReasonRateLimited, "20 s"), false, degraded, "20 s"},
-		"unavailable":  {notReady(condition.Reconciling, v1alpha1.ReasonUnavailable, "timeout"), false, broken, "timeout"},
-		"refused":      {notReady(condition.Stalled, v1alpha1.ReasonUnauthorized, "401"), false, broken, "401"},
+		"unavailable":  {notReady(condition.Reconciling, v1alpha1.ReasonUnavailable, "timeout"), false, StatusError, "timeout"},
+		"refused":      {notReady(condition.Stalled, v1alpha1.ReasonUnauthorized, "401"), false, StatusError, "401"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := &slack{}
@@ -98,15 +104,15 @@ func TestChannelNames(t *testing.T) {
 func TestActivityForAnotherNamespace(t *testing.T) {
 	m := newModel()
 	objects := []string{"Notification/qa/own", "Notification/prod/there", "Notification/prod/gone"}
-	shared := &v1alpha1.SlackIntegration{ObjectMeta: metaOf("qa", "slack")}
+	shared := &v1alpha1.SlackIntegration{ObjectMeta: viewtest.Meta("qa", "slack")}
 	for _, object := range objects {
 		shared.Status.Activities = append(shared.Status.Activities, v1alpha1.Activity{
 			Action: "PostMessage", Object: object, Outcome: v1alpha1.OutcomeSucceeded,
 		})
 	}
 	m.Slack.Put(shared)
-	m.Notifications.Put(notificationOf("qa", "own", "qa/slack", v1alpha1.ReasonSent, noon))
-	m.Notifications.Put(notificationOf("prod", "there", "qa/slack", v1alpha1.ReasonSent, noon))
+	m.Notifications.Put(viewtest.Notification("qa", "own", "qa/slack", v1alpha1.ReasonSent, viewtest.Noon))
+	m.Notifications.Put(viewtest.Notification("prod", "there", "qa/slack", v1alpha1.ReasonSent, viewtest.Noon))
 	for _, namespace := range []string{"qa", ""} {
 		log, err := m.ListLogs(LogQuery{Namespace: namespace, See: everything, ListsSlack: func(string) bool { return true }})
 		if err != nil {
@@ -143,7 +149,7 @@ func TestDelayReason(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := delayReason(r, compiled, &event.Event{Time: noon}); got != want {
+		if got := delayReason(r, compiled, &event.Event{Time: viewtest.Noon}); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -171,5 +177,28 @@ func TestLogSearch(t *testing.T) {
 				t.Errorf("%q: got %v, want %v", text, got, want)
 			}
 		}
+	}
+}
+
+// TestOutcomes checks that what was not sent, or in a digest, does not look like a message.
+func TestOutcomes(t *testing.T) {
+	for reason, want := range map[string]string{
+		v1alpha1.ReasonSent: "Succeeded", v1alpha1.ReasonMuted: "Muted", v1alpha1.ReasonDigested: "Digested",
+		v1alpha1.ReasonRejected: "Failed", v1alpha1.ReasonExpired: "Failed", v1alpha1.ReasonRetrying: "Pending",
+	} {
+		if got := OutcomeOf(viewtest.Notification("qa", "n", "", reason, viewtest.Noon)); got != want {
+			t.Errorf("%s: got %s, want %s", reason, got, want)
+		}
+	}
+}
+
+// TestDryRunsAreOfEvents checks that a digest is not taken for an event.
+func TestDryRunsAreOfEvents(t *testing.T) {
+	m := newModel()
+	n := viewtest.Notification("qa", "digest", "", v1alpha1.ReasonSent, viewtest.Noon)
+	n.Spec.Members = []v1alpha1.NotificationName{"a", "b"}
+	m.Notifications.Put(n)
+	if _, ok, _ := m.RecentEvent("qa", func(*v1alpha1.Notification) bool { return true }); ok {
+		t.Error("a digest is an event")
 	}
 }

@@ -16,21 +16,21 @@ import (
 
 // The outcomes of a delivery that is not, or not on its own, a message.
 const (
-	// outcomePending means that the delivery has not ended.
-	outcomePending = "Pending"
+	// OutcomePending means that the delivery has not ended.
+	OutcomePending = "Pending"
 	// outcomeMuted means that nothing is sent.
 	outcomeMuted = "Muted"
 	// outcomeDigested means that the message of a digest covers the event.
 	outcomeDigested = "Digested"
 )
 
-// outcomeOf returns the outcome of the delivery of a Notification. One that Slack refused for good, or that is too
+// OutcomeOf returns the outcome of the delivery of a Notification. One that Slack refused for good, or that is too
 // old, has failed.
-func outcomeOf(n *v1alpha1.Notification) string {
+func OutcomeOf(n *v1alpha1.Notification) string {
 	c := condition.Get(n, v1alpha1.ConditionDelivered)
 	switch {
 	case c == nil:
-		return outcomePending
+		return OutcomePending
 	case c.Status == metav1.ConditionTrue && c.Reason == v1alpha1.ReasonMuted:
 		return outcomeMuted
 	case c.Status == metav1.ConditionTrue && c.Reason == v1alpha1.ReasonDigested:
@@ -40,16 +40,16 @@ func outcomeOf(n *v1alpha1.Notification) string {
 	case c.Reason == v1alpha1.ReasonRejected || c.Reason == v1alpha1.ReasonExpired:
 		return string(v1alpha1.OutcomeFailed)
 	default:
-		return outcomePending
+		return OutcomePending
 	}
 }
 
-// timeOfDelivery returns when the delivery of a Notification ended; when it began while it has not.
-func timeOfDelivery(n *v1alpha1.Notification) time.Time {
+// DeliveryTime returns when the delivery of a Notification ended; when it began while it has not.
+func DeliveryTime(n *v1alpha1.Notification) time.Time {
 	if n.Status.Message != nil && n.Status.Message.Time != nil {
 		return n.Status.Message.Time.UTC()
 	}
-	if c := condition.Get(n, v1alpha1.ConditionDelivered); c != nil && outcomeOf(n) != outcomePending {
+	if c := condition.Get(n, v1alpha1.ConditionDelivered); c != nil && OutcomeOf(n) != OutcomePending {
 		return c.LastTransitionTime.UTC()
 	}
 	return n.CreationTimestamp.UTC()
@@ -58,7 +58,7 @@ func timeOfDelivery(n *v1alpha1.Notification) time.Time {
 // integrationOf returns the integration that a Notification names; empty when it names none.
 func integrationOf(n *v1alpha1.Notification) types.NamespacedName {
 	if m := n.Status.Message; m != nil && m.Integration != "" {
-		return keyOf(m.Integration)
+		return ParseKey(m.Integration)
 	}
 	if ref := n.Place().IntegrationRef; ref != nil {
 		return types.NamespacedName{Namespace: cmp.Or(ref.Namespace, n.Namespace), Name: ref.Name}
@@ -66,9 +66,9 @@ func integrationOf(n *v1alpha1.Notification) types.NamespacedName {
 	return types.NamespacedName{}
 }
 
-// deliveringIntegration returns the integration that a Notification names, or else the default one of its namespace;
+// DeliveringIntegration returns the integration that a Notification names, or else the default one of its namespace;
 // empty when there is none.
-func (m *Model) deliveringIntegration(n *v1alpha1.Notification) types.NamespacedName {
+func (m *Model) DeliveringIntegration(n *v1alpha1.Notification) types.NamespacedName {
 	if named := integrationOf(n); named.Name != "" {
 		return named
 	}
@@ -102,8 +102,8 @@ func (m *Model) channelName(integration types.NamespacedName, id string) string 
 	return ""
 }
 
-// titleOf returns the title of what a Notification is about; empty when it has none.
-func (m *Model) titleOf(n *v1alpha1.Notification) string {
+// TitleOf returns the title of what a Notification is about; empty when it has none.
+func (m *Model) TitleOf(n *v1alpha1.Notification) string {
 	if members := len(n.Spec.Members); members > 0 {
 		return fmt.Sprintf("%d notifications in one message", members)
 	}

@@ -36,6 +36,9 @@ type reports struct {
 
 func newReports() *reports { return &reports{known: lru.New(maxReports)} }
 
+// ReportsVersion returns a number that grows with each report that was loaded.
+func (m *Model) ReportsVersion() uint64 { return m.reports.version.Load() }
+
 // report is a run's result, and what could not be read of it.
 type report struct {
 	result  event.Result
@@ -53,9 +56,9 @@ func (r *reports) of(j *batchv1.Job) report {
 	return out
 }
 
-// loadReports loads the reports of those runs that need it. Where that fails they are shown without, and loaded the
+// LoadReports loads the reports of those runs that need it. Where that fails they are shown without, and loaded the
 // next time.
-func (m *Model) loadReports(ctx context.Context, runs []*batchv1.Job) {
+func (m *Model) LoadReports(ctx context.Context, runs []*batchv1.Job) {
 	missing := map[string][]types.UID{}
 	for _, j := range runs {
 		if finished, _, _, _ := event.RunFinished(j); !finished || j.Annotations[v1alpha1.ResultsAnnotation] != "" {

@@ -67,8 +67,8 @@ const reasonTestsFailed = "TestsFailed"
 
 func hasSuite[T client.Object](o T) bool { return o.GetLabels()[v1alpha1.SuiteLabel] != "" }
 
-// suiteOf returns the namespace and id of the suite of a run.
-func suiteOf(j *batchv1.Job) types.NamespacedName {
+// SuiteOf returns the namespace and id of the suite of a run.
+func SuiteOf(j *batchv1.Job) types.NamespacedName {
 	return types.NamespacedName{Namespace: j.Namespace, Name: j.Labels[v1alpha1.SuiteLabel]}
 }
 
@@ -78,11 +78,11 @@ func (m *Model) ListSuites(ctx context.Context, namespace string, see Visibility
 	last := map[types.NamespacedName]*batchv1.Job{}
 	if see.Runs {
 		for _, j := range m.Runs.In(namespace) {
-			if last[suiteOf(j)] == nil {
-				last[suiteOf(j)] = j
+			if last[SuiteOf(j)] == nil {
+				last[SuiteOf(j)] = j
 			}
 		}
-		m.loadReports(ctx, slices.Collect(maps.Values(last)))
+		m.LoadReports(ctx, slices.Collect(maps.Values(last)))
 	}
 	out := []Suite{}
 	for _, c := range m.Suites.In(namespace) {
@@ -113,15 +113,15 @@ func (m *Model) ListRuns(ctx context.Context, namespace string, f RunFilter, p p
 	}
 	all := m.Runs.In(namespace)
 	if f.State != "" { // it depends on the report of each run
-		m.loadReports(ctx, all[:min(len(all), maxReports/2)])
+		m.LoadReports(ctx, all[:min(len(all), maxReports/2)])
 	}
 	for _, j := range all {
-		if f.Suite != "" && suiteOf(j).Name != f.Suite || f.State != "" && m.RunRecord(j).State != f.State {
+		if f.Suite != "" && SuiteOf(j).Name != f.Suite || f.State != "" && m.RunRecord(j).State != f.State {
 			continue
 		}
 		found.Add(page.Place{Time: j.CreationTimestamp.UnixNano(), Namespace: j.Namespace, Name: j.Name}, j)
 	}
-	m.loadReports(ctx, found.Items())
+	m.LoadReports(ctx, found.Items())
 	return page.Collect(found, m.RunRecord), nil
 }
 
@@ -137,14 +137,14 @@ func (m *Model) Run(ctx context.Context, key types.NamespacedName) (j *batchv1.J
 			return j, false, nil
 		}
 	}
-	m.loadReports(ctx, []*batchv1.Job{j})
+	m.LoadReports(ctx, []*batchv1.Job{j})
 	return j, true, nil
 }
 
 // RunRecord returns a Job as a run, with the report that was loaded of it.
 func (m *Model) RunRecord(j *batchv1.Job) RunRecord {
 	out := RunRecord{
-		Namespace: j.Namespace, Name: j.Name, Suite: suiteOf(j).Name, State: runPending, CreatedTime: j.CreationTimestamp.UTC(),
+		Namespace: j.Namespace, Name: j.Name, Suite: SuiteOf(j).Name, State: runPending, CreatedTime: j.CreationTimestamp.UTC(),
 		StartedTime: timeOf(j.Status.StartTime), FinishedTime: timeOf(j.Status.CompletionTime),
 	}
 	reported := m.reports.of(j)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view/viewtest"
 )
 
 // TestForeignSubject checks that a log shows neither the title nor the name of a Defect in another namespace than the
@@ -14,10 +15,10 @@ func TestForeignSubject(t *testing.T) {
 		"other": {"", "Notification/qa/n"},
 	} {
 		m := newModel()
-		d := &v1alpha1.Defect{ObjectMeta: metaOf(namespace, "d"), Spec: v1alpha1.DefectSpec{Title: "Hangs up"}}
+		d := &v1alpha1.Defect{ObjectMeta: viewtest.Meta(namespace, "d"), Spec: v1alpha1.DefectSpec{Title: "Hangs up"}}
 		d.UID = "u"
 		m.Defects.Put(d)
-		n := &v1alpha1.Notification{ObjectMeta: metaOf("qa", "n")}
+		n := &v1alpha1.Notification{ObjectMeta: viewtest.Meta("qa", "n")}
 		n.Spec.Event.Subject = &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect, Namespace: namespace, Name: "d", UID: "u"}
 		e := m.entry(logSource{notification: n}, func(string) bool { return false })
 		if got := [2]string{e.Title, e.Object}; got != want {

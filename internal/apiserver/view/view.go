@@ -37,7 +37,6 @@ type Model struct {
 
 	live         client.Reader
 	dashboardURL string
-	counts       countCache
 	reports      *reports
 }
 
@@ -109,8 +108,8 @@ func (m *Model) Defect(ctx context.Context, key types.NamespacedName) (*v1alpha1
 	return d, m.live.Get(ctx, key, d)
 }
 
-// keyOf parses namespace/name.
-func keyOf(text string) types.NamespacedName {
+// ParseKey parses namespace/name.
+func ParseKey(text string) types.NamespacedName {
 	namespace, name, _ := strings.Cut(text, "/")
 	return types.NamespacedName{Namespace: namespace, Name: name}
 }

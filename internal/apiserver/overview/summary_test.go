@@ -1,4 +1,4 @@
-package view
+package overview
 
 import (
 	"context"
@@ -11,26 +11,19 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view/viewtest"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
-// noon is the time of these tests. The first hour that they count begins at 13:00 of the day before.
-var noon = time.Date(2026, 3, 4, 12, 30, 0, 0, time.UTC)
-
-// emptyCluster has no objects.
-type emptyCluster struct{ client.Reader }
-
-func (emptyCluster) List(context.Context, client.ObjectList, ...client.ListOption) error { return nil }
-
-func newModel() *Model { return New(emptyCluster{}, "") }
+func newModel() *Model { return New(view.New(viewtest.EmptyCluster{}, "")) }
 
 // everything may be listed.
-var everything = Visibility{Slack: true, Jira: true, Rules: true, Defects: true, Notifications: true, Runs: true}
+var everything = view.Visibility{Slack: true, Jira: true, Rules: true, Defects: true, Notifications: true, Runs: true}
 
-func summed(m *Model, namespace string) Summary { return summedAt(m, namespace, noon) }
+func summed(m *Model, namespace string) Summary { return summedAt(m, namespace, viewtest.Noon) }
 
 func summedAt(m *Model, namespace string, now time.Time) Summary {
 	return m.Summary(context.Background(), namespace, everything, now)
@@ -52,64 +45,35 @@ func hoursOf(s Summary, kind, name string) map[string]string {
 	return out
 }
 
-// versions gives every object another resourceVersion.
-var versions int
-
-func metaOf(namespace, name string) metav1.ObjectMeta {
-	versions++
-	return metav1.ObjectMeta{Namespace: namespace, Name: name, ResourceVersion: fmt.Sprint(versions),
-		CreationTimestamp: metav1.NewTime(noon.Add(-48 * time.Hour))}
-}
-
-// notificationOf returns a Notification with a reason of its condition Delivered.
-func notificationOf(namespace, name, integration, reason string, at time.Time) *v1alpha1.Notification {
-	n := &v1alpha1.Notification{ObjectMeta: metaOf(namespace, name)}
-	if integration != "" {
-		n.Status.Message = &v1alpha1.PostedMessage{Integration: integration}
-	}
-	status := metav1.ConditionTrue
-	switch reason {
-	case v1alpha1.ReasonRejected, v1alpha1.ReasonExpired, v1alpha1.ReasonRetrying:
-		status = metav1.ConditionFalse
-	}
-	n.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionDelivered, Status: status, Reason: reason,
-		Message: reason, LastTransitionTime: metav1.NewTime(at)}}
-	return n
-}
-
-func slackNamed(name string, isDefault bool) *v1alpha1.SlackIntegration {
-	return &v1alpha1.SlackIntegration{ObjectMeta: metaOf("qa", name), Spec: v1alpha1.SlackIntegrationSpec{Default: isDefault}}
-}
-
 func TestSummaryHours(t *testing.T) {
 	m := newModel()
-	m.Slack.Put(slackNamed("main", true))
-	m.Slack.Put(slackNamed("other", false))
-	first := noon.Truncate(time.Hour).Add(-23 * time.Hour)
+	m.Slack.Put(viewtest.Slack("main", true))
+	m.Slack.Put(viewtest.Slack("other", false))
+	first := viewtest.Noon.Truncate(time.Hour).Add(-23 * time.Hour)
 	for at, n := range []*v1alpha1.Notification{
-		notificationOf("qa", "", "qa/main", v1alpha1.ReasonSent, noon),
-		notificationOf("qa", "", "qa/main", v1alpha1.ReasonSent, noon.Add(-29*time.Minute)),
-		notificationOf("qa", "", "qa/main", v1alpha1.ReasonSent, noon.Add(-31*time.Minute)),
-		notificationOf("qa", "", "qa/main", v1alpha1.ReasonSent, first),
-		notificationOf("qa", "", "qa/main", v1alpha1.ReasonSent, first.Add(-time.Second)), // too long ago
-		notificationOf("qa", "", "qa/main", v1alpha1.ReasonDigested, noon),                // in a digest, which counts itself
-		notificationOf("qa", "", "qa/main", v1alpha1.ReasonMuted, noon),
-		notificationOf("qa", "", "qa/other", v1alpha1.ReasonSent, noon),
-		notificationOf("qa", "", "", v1alpha1.ReasonRejected, noon), // never posted: the default integration would have
-		notificationOf("qa", "", "", v1alpha1.ReasonRetrying, noon),
-		notificationOf("prod", "", "qa/main", v1alpha1.ReasonSent, noon), // by this integration, in another namespace
+		viewtest.Notification("qa", "", "qa/main", v1alpha1.ReasonSent, viewtest.Noon),
+		viewtest.Notification("qa", "", "qa/main", v1alpha1.ReasonSent, viewtest.Noon.Add(-29*time.Minute)),
+		viewtest.Notification("qa", "", "qa/main", v1alpha1.ReasonSent, viewtest.Noon.Add(-31*time.Minute)),
+		viewtest.Notification("qa", "", "qa/main", v1alpha1.ReasonSent, first),
+		viewtest.Notification("qa", "", "qa/main", v1alpha1.ReasonSent, first.Add(-time.Second)), // too long ago
+		viewtest.Notification("qa", "", "qa/main", v1alpha1.ReasonDigested, viewtest.Noon),       // in a digest, which counts itself
+		viewtest.Notification("qa", "", "qa/main", v1alpha1.ReasonMuted, viewtest.Noon),
+		viewtest.Notification("qa", "", "qa/other", v1alpha1.ReasonSent, viewtest.Noon),
+		viewtest.Notification("qa", "", "", v1alpha1.ReasonRejected, viewtest.Noon), // never posted: the default integration would have
+		viewtest.Notification("qa", "", "", v1alpha1.ReasonRetrying, viewtest.Noon),
+		viewtest.Notification("prod", "", "qa/main", v1alpha1.ReasonSent, viewtest.Noon), // by this integration, in another namespace
 	} {
 		n.Name = fmt.Sprint("n-", at)
 		m.Notifications.Put(n)
 	}
-	tracker := &v1alpha1.JiraIntegration{ObjectMeta: metaOf("qa", "jira")}
+	tracker := &v1alpha1.JiraIntegration{ObjectMeta: viewtest.Meta("qa", "jira")}
 	tracker.Status.Activities = []v1alpha1.Activity{
-		{Time: metav1.NewTime(noon), Outcome: v1alpha1.OutcomeFailed, Action: "CreateIssue"},
-		{Time: metav1.NewTime(noon), Outcome: v1alpha1.OutcomeSucceeded, Action: "CreateIssue"}, // counted with the Defect
+		{Time: metav1.NewTime(viewtest.Noon), Outcome: v1alpha1.OutcomeFailed, Action: "CreateIssue"},
+		{Time: metav1.NewTime(viewtest.Noon), Outcome: v1alpha1.OutcomeSucceeded, Action: "CreateIssue"}, // counted with the Defect
 	}
 	m.Jira.Put(tracker)
-	for at, made := range []time.Time{noon, noon.Add(-time.Hour), noon.Add(-25 * time.Hour)} {
-		m.Defects.Put(&v1alpha1.Defect{ObjectMeta: metaOf("qa", fmt.Sprint("d-", at)), Status: v1alpha1.DefectStatus{
+	for at, made := range []time.Time{viewtest.Noon, viewtest.Noon.Add(-time.Hour), viewtest.Noon.Add(-25 * time.Hour)} {
+		m.Defects.Put(&v1alpha1.Defect{ObjectMeta: viewtest.Meta("qa", fmt.Sprint("d-", at)), Status: v1alpha1.DefectStatus{
 			Jira: &v1alpha1.DefectTicket{Integration: "qa/jira", Key: "V-1", CreatedTime: &metav1.Time{Time: made}}}})
 	}
 
@@ -138,25 +102,25 @@ func TestSummaryHours(t *testing.T) {
 func TestSummaryNeeds(t *testing.T) {
 	m := newModel()
 	stalled := func(name, reason string, at time.Time) {
-		d := &v1alpha1.Defect{ObjectMeta: metaOf("qa", name),
+		d := &v1alpha1.Defect{ObjectMeta: viewtest.Meta("qa", name),
 			Spec: v1alpha1.DefectSpec{Title: "Title of " + name, Severity: v1alpha1.SeverityHigh}}
 		condition.NotReady(d, condition.Stalled, reason, reason)
 		condition.Get(d, v1alpha1.ConditionStalled).LastTransitionTime = metav1.NewTime(at)
 		m.Defects.Put(d)
 	}
-	stalled("unticketed", v1alpha1.ReasonUnauthorized, noon.Add(-time.Hour))
-	m.Notifications.Put(notificationOf("qa", "rejected-1", "", v1alpha1.ReasonRejected, noon.Add(-3*time.Hour)))
-	m.Notifications.Put(notificationOf("qa", "rejected-2", "", v1alpha1.ReasonRejected, noon.Add(-2*time.Hour)))
-	m.Notifications.Put(notificationOf("qa", "expired", "", v1alpha1.ReasonExpired, noon.Add(-4*time.Hour)))
-	m.Notifications.Put(notificationOf("qa", "long ago", "", v1alpha1.ReasonRejected, noon.Add(-30*time.Hour)))
-	m.Notifications.Put(notificationOf("qa", "sent", "", v1alpha1.ReasonSent, noon))
-	bad := &v1alpha1.NotificationRule{ObjectMeta: metaOf("qa", "bad")}
+	stalled("unticketed", v1alpha1.ReasonUnauthorized, viewtest.Noon.Add(-time.Hour))
+	m.Notifications.Put(viewtest.Notification("qa", "rejected-1", "", v1alpha1.ReasonRejected, viewtest.Noon.Add(-3*time.Hour)))
+	m.Notifications.Put(viewtest.Notification("qa", "rejected-2", "", v1alpha1.ReasonRejected, viewtest.Noon.Add(-2*time.Hour)))
+	m.Notifications.Put(viewtest.Notification("qa", "expired", "", v1alpha1.ReasonExpired, viewtest.Noon.Add(-4*time.Hour)))
+	m.Notifications.Put(viewtest.Notification("qa", "long ago", "", v1alpha1.ReasonRejected, viewtest.Noon.Add(-30*time.Hour)))
+	m.Notifications.Put(viewtest.Notification("qa", "sent", "", v1alpha1.ReasonSent, viewtest.Noon))
+	bad := &v1alpha1.NotificationRule{ObjectMeta: viewtest.Meta("qa", "bad")}
 	bad.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionAccepted, Status: metav1.ConditionFalse,
-		Reason: "Invalid", Message: "spec.when", LastTransitionTime: metav1.NewTime(noon.Add(-5 * time.Hour))}}
+		Reason: "Invalid", Message: "spec.when", LastTransitionTime: metav1.NewTime(viewtest.Noon.Add(-5 * time.Hour))}}
 	m.Rules.Put(bad)
-	down := slackNamed("down", true)
+	down := viewtest.Slack("down", true)
 	down.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse,
-		Reason: v1alpha1.ReasonUnauthorized, Message: "renew the token", LastTransitionTime: metav1.NewTime(noon)}}
+		Reason: v1alpha1.ReasonUnauthorized, Message: "renew the token", LastTransitionTime: metav1.NewTime(viewtest.Noon)}}
 	m.Slack.Put(down)
 
 	got := summed(m, "qa")
@@ -175,7 +139,7 @@ func TestSummaryNeeds(t *testing.T) {
 		t.Errorf("in another namespace: got %+v, want empty lists", elsewhere)
 	}
 	for i := range 100 {
-		d := &v1alpha1.Defect{ObjectMeta: metaOf("many", fmt.Sprint("d-", i))}
+		d := &v1alpha1.Defect{ObjectMeta: viewtest.Meta("many", fmt.Sprint("d-", i))}
 		condition.NotReady(d, condition.Stalled, v1alpha1.ReasonRejected, fmt.Sprint("another reason ", i))
 		m.Defects.Put(d)
 	}
@@ -195,7 +159,7 @@ func TestSummaryDefectsAndRuns(t *testing.T) {
 			"V-1"}, "worked on": {v1alpha1.SeverityLow, v1alpha1.StateInProgress, ""},
 		"resolved": {v1alpha1.SeverityHigh, v1alpha1.StateResolved, ""}, "closed": {v1alpha1.SeverityHigh, v1alpha1.StateClosed, "V-2"},
 	} {
-		d := &v1alpha1.Defect{ObjectMeta: metaOf("qa", name), Spec: v1alpha1.DefectSpec{Severity: c.severity},
+		d := &v1alpha1.Defect{ObjectMeta: viewtest.Meta("qa", name), Spec: v1alpha1.DefectSpec{Severity: c.severity},
 			Status: v1alpha1.DefectStatus{State: c.state}}
 		if c.key != "" {
 			d.Status.Jira = &v1alpha1.DefectTicket{Key: c.key}
@@ -203,9 +167,9 @@ func TestSummaryDefectsAndRuns(t *testing.T) {
 		m.Defects.Put(d)
 	}
 	for i := range maxRunsPerSuite + 5 {
-		j := &batchv1.Job{ObjectMeta: metaOf("qa", fmt.Sprintf("run-%02d", i))}
+		j := &batchv1.Job{ObjectMeta: viewtest.Meta("qa", fmt.Sprintf("run-%02d", i))}
 		j.Labels = map[string]string{v1alpha1.SuiteLabel: "booking"}
-		j.CreationTimestamp = metav1.NewTime(noon.Add(time.Duration(i) * time.Minute))
+		j.CreationTimestamp = metav1.NewTime(viewtest.Noon.Add(time.Duration(i) * time.Minute))
 		ended := batchv1.JobComplete
 		if i == maxRunsPerSuite {
 			ended = batchv1.JobFailed
@@ -214,7 +178,7 @@ func TestSummaryDefectsAndRuns(t *testing.T) {
 		m.Runs.Put(j)
 	}
 	for i := range maxSuites + 5 {
-		j := &batchv1.Job{ObjectMeta: metaOf("many", fmt.Sprint("run-", i))}
+		j := &batchv1.Job{ObjectMeta: viewtest.Meta("many", fmt.Sprint("run-", i))}
 		j.Labels = map[string]string{v1alpha1.SuiteLabel: fmt.Sprint("suite-", i)}
 		m.Runs.Put(j)
 	}
@@ -239,16 +203,16 @@ func TestSummaryDefectsAndRuns(t *testing.T) {
 // TestCountsAreNeverOutOfDate changes each object that a cached count is of.
 func TestCountsAreNeverOutOfDate(t *testing.T) {
 	m := newModel()
-	m.Slack.Put(slackNamed("a", true))
-	m.Slack.Put(slackNamed("b", false))
-	m.Notifications.Put(notificationOf("qa", "n", "", v1alpha1.ReasonRejected, noon))
-	d := &v1alpha1.Defect{ObjectMeta: metaOf("qa", "d"), Spec: v1alpha1.DefectSpec{Severity: v1alpha1.SeverityLow}}
+	m.Slack.Put(viewtest.Slack("a", true))
+	m.Slack.Put(viewtest.Slack("b", false))
+	m.Notifications.Put(viewtest.Notification("qa", "n", "", v1alpha1.ReasonRejected, viewtest.Noon))
+	d := &v1alpha1.Defect{ObjectMeta: viewtest.Meta("qa", "d"), Spec: v1alpha1.DefectSpec{Severity: v1alpha1.SeverityLow}}
 	m.Defects.Put(d)
 	if got := summed(m, "qa"); got.Needs != 1 || got.Defects.Open != 1 || len(hoursOf(got, "SlackIntegration", "a")) != 1 {
 		t.Fatalf("got %+v", got)
 	}
-	m.Slack.Put(slackNamed("a", false))
-	m.Slack.Put(slackNamed("b", true))
+	m.Slack.Put(viewtest.Slack("a", false))
+	m.Slack.Put(viewtest.Slack("b", true))
 	if got := summed(m, "qa"); len(hoursOf(got, "SlackIntegration", "a")) != 0 || len(hoursOf(got, "SlackIntegration", "b")) != 1 {
 		t.Errorf("after the default integration changed: got %+v", got.Integrations)
 	}
@@ -256,17 +220,17 @@ func TestCountsAreNeverOutOfDate(t *testing.T) {
 	if got := summed(m, "qa"); got.Defects.Open != 0 {
 		t.Errorf("after a Defect was deleted: got %d open", got.Defects.Open)
 	}
-	m.Notifications.Put(notificationOf("qa", "n", "", v1alpha1.ReasonSent, noon))
+	m.Notifications.Put(viewtest.Notification("qa", "n", "", v1alpha1.ReasonSent, viewtest.Noon))
 	if got := summed(m, "qa"); got.Needs != 0 {
 		t.Errorf("after a Notification was sent: got %d needs", got.Needs)
 	}
-	j := &batchv1.Job{ObjectMeta: metaOf("qa", "j")}
+	j := &batchv1.Job{ObjectMeta: viewtest.Meta("qa", "j")}
 	j.Labels = map[string]string{v1alpha1.SuiteLabel: "booking"}
 	m.Runs.Put(j)
 	if got := summed(m, "qa"); len(got.Suites) != 1 {
 		t.Errorf("after a run began: got %d suites", len(got.Suites))
 	}
-	if got := summedAt(m, "qa", noon.Add(24*time.Hour)); len(hoursOf(got, "SlackIntegration", "b")) != 0 {
+	if got := summedAt(m, "qa", viewtest.Noon.Add(24*time.Hour)); len(hoursOf(got, "SlackIntegration", "b")) != 0 {
 		t.Errorf("a day later: got %+v", got.Integrations)
 	}
 }

@@ -1,4 +1,4 @@
-package view
+package overview
 
 import (
 	batchv1 "k8s.io/api/batch/v1"
@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
@@ -23,22 +24,22 @@ func (m *Model) countNotifications(s *summing) {
 		if !s.isIn(n.Namespace) {
 			continue
 		}
-		outcome := outcomeOf(n)
-		if outcome == outcomePending {
+		outcome := view.OutcomeOf(n)
+		if outcome == view.OutcomePending {
 			continue
 		}
-		at := timeOfDelivery(n)
+		at := view.DeliveryTime(n)
 		if at.Before(s.from) {
 			continue
 		}
 		c := condition.Get(n, v1alpha1.ConditionDelivered)
 		switch {
 		case outcome == string(v1alpha1.OutcomeFailed):
-			s.traffic.addFailed(trafficKey{v1alpha1.KindSlackIntegration, m.deliveringIntegration(n)}, at)
+			s.traffic.addFailed(trafficKey{v1alpha1.KindSlackIntegration, m.DeliveringIntegration(n)}, at)
 			s.needs.add(needKey{v1alpha1.KindNotification, n.Namespace, "", c.Type, c.Reason, c.Message},
-				neededBy{n.Name, m.titleOf(n), n.Spec.Event.Type, c.LastTransitionTime.UTC()})
+				neededBy{n.Name, m.TitleOf(n), n.Spec.Event.Type, c.LastTransitionTime.UTC()})
 		case c.Reason == v1alpha1.ReasonSent: // one that was muted, or is in a digest, was no message
-			s.traffic.addSucceeded(trafficKey{v1alpha1.KindSlackIntegration, m.deliveringIntegration(n)}, at)
+			s.traffic.addSucceeded(trafficKey{v1alpha1.KindSlackIntegration, m.DeliveringIntegration(n)}, at)
 		}
 	}
 }
@@ -54,7 +55,7 @@ func (m *Model) countDefects(s *summing) *DefectsSummary {
 		}
 		ticket := d.Status.Jira
 		isTicketed := ticket != nil && ticket.Key != ""
-		if isUnresolved(d) {
+		if view.IsUnresolved(d) {
 			out.Open++
 			out.BySeverity[d.Spec.Severity]++
 			if !isTicketed {
@@ -62,7 +63,7 @@ func (m *Model) countDefects(s *summing) *DefectsSummary {
 			}
 		}
 		if isTicketed && ticket.CreatedTime != nil {
-			s.traffic.addSucceeded(trafficKey{v1alpha1.KindJiraIntegration, keyOf(ticket.Integration)}, ticket.CreatedTime.Time)
+			s.traffic.addSucceeded(trafficKey{v1alpha1.KindJiraIntegration, view.ParseKey(ticket.Integration)}, ticket.CreatedTime.Time)
 		}
 		s.addStalled(d)
 	}
@@ -107,7 +108,7 @@ func (m *Model) countIntegrations(s *summing) []IntegrationSummary {
 	out := []IntegrationSummary{}
 	if s.see.Slack {
 		for _, o := range m.Slack.In(s.namespace) {
-			one := IntegrationSummary{IntegrationStatus: statusOf(summaryOfSlack(o))}
+			one := IntegrationSummary{IntegrationStatus: view.SlackStatus(o)}
 			s.needs.addIntegration(o, &one.IntegrationStatus)
 			if s.see.Notifications {
 				one.Hours = s.traffic.of(keyOfTraffic(&one.IntegrationStatus))
@@ -119,7 +120,7 @@ func (m *Model) countIntegrations(s *summing) []IntegrationSummary {
 		return out
 	}
 	for _, o := range m.Jira.In(s.namespace) {
-		one := IntegrationSummary{IntegrationStatus: statusOf(summaryOfJira(o))}
+		one := IntegrationSummary{IntegrationStatus: view.JiraStatus(o)}
 		key := keyOfTraffic(&one.IntegrationStatus)
 		for _, a := range o.Status.Activities {
 			if a.Outcome == v1alpha1.OutcomeFailed {
@@ -135,7 +136,7 @@ func (m *Model) countIntegrations(s *summing) []IntegrationSummary {
 	return out
 }
 
-func keyOfTraffic(s *IntegrationStatus) trafficKey {
+func keyOfTraffic(s *view.IntegrationStatus) trafficKey {
 	return trafficKey{s.Kind, types.NamespacedName{Namespace: s.Namespace, Name: s.Name}}
 }
 
@@ -144,7 +145,7 @@ func (m *Model) suiteSummaries(namespace string) []SuiteSummary {
 	index := map[types.NamespacedName]int{}
 	var out []SuiteSummary
 	for _, j := range m.lastRuns(namespace) {
-		id := suiteOf(j)
+		id := view.SuiteOf(j)
 		at, known := index[id]
 		if !known {
 			at = len(out)
@@ -161,7 +162,7 @@ func (m *Model) lastRuns(namespace string) []*batchv1.Job {
 	count := map[types.NamespacedName]int{}
 	var out []*batchv1.Job
 	for _, j := range m.Runs.In(namespace) {
-		id := suiteOf(j)
+		id := view.SuiteOf(j)
 		if n, known := count[id]; n == maxRunsPerSuite || !known && len(count) == maxSuites {
 			continue
 		}

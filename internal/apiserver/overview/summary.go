@@ -1,4 +1,6 @@
-package view
+// Package overview counts what the overview page shows: the traffic of integrations, the needs for attention, open
+// Defects and the last runs of suites. Counts are kept until an object changes.
+package overview
 
 import (
 	"context"
@@ -6,11 +8,21 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
+
+// Model is the read model with its counts. It is safe for use by several goroutines.
+type Model struct {
+	*view.Model
+	counts countCache
+}
+
+// New returns a Model that counts the objects of another.
+func New(of *view.Model) *Model { return &Model{Model: of} }
 
 // IntegrationSummary is an integration with its traffic.
 type IntegrationSummary struct {
-	IntegrationStatus
+	view.IntegrationStatus
 	Hours []Hour `json:"hours,omitempty" doc:"The last 24 hours, each from the full hour, the oldest first. For Slack from Notifications, for Jira from the tickets of Defects and the failed activities; left out when you may not list those."`
 }
 
@@ -23,9 +35,9 @@ type DefectsSummary struct {
 
 // SuiteSummary is the last runs of a suite.
 type SuiteSummary struct {
-	Namespace string      `json:"namespace" doc:"The namespace of the suite's runs."`
-	Suite     string      `json:"suite" doc:"The suite's id."`
-	Runs      []RunRecord `json:"runs" doc:"The last 20 runs, the newest first."`
+	Namespace string           `json:"namespace" doc:"The namespace of the suite's runs."`
+	Suite     string           `json:"suite" doc:"The suite's id."`
+	Runs      []view.RunRecord `json:"runs" doc:"The last 20 runs, the newest first."`
 }
 
 // Summary is what an overview shows.
@@ -42,7 +54,7 @@ type Summary struct {
 type summing struct {
 	namespace string
 	from      time.Time
-	see       Visibility
+	see       view.Visibility
 	traffic   *traffic
 	needs     needs
 }
@@ -50,14 +62,14 @@ type summing struct {
 func (s *summing) isIn(namespace string) bool { return s.namespace == "" || namespace == s.namespace }
 
 // Summary returns the summary of a namespace, or of all when it is empty, as far as the caller may see it.
-func (m *Model) Summary(ctx context.Context, namespace string, see Visibility, now time.Time) Summary {
+func (m *Model) Summary(ctx context.Context, namespace string, see view.Visibility, now time.Time) Summary {
 	s := &summing{
 		namespace: namespace, see: see, from: now.UTC().Truncate(time.Hour).Add(-(hours - 1) * time.Hour), needs: needs{},
 	}
 	s.traffic = newTraffic(s.from)
 	out := Summary{Since: s.from, Attention: []Need{}, Suites: []SuiteSummary{}}
 	if see.Runs {
-		m.loadReports(ctx, m.lastRuns(namespace))
+		m.LoadReports(ctx, m.lastRuns(namespace))
 	}
 	for _, c := range m.cachedCounts(s) {
 		s.traffic.join(c.traffic)
@@ -104,7 +116,7 @@ func (m *Model) cachedCounts(s *summing) []counts {
 			func(s *summing, c *counts) { c.defects = m.countDefects(s) })
 	}
 	if s.see.Runs {
-		add(countKey{kind: KindJob}, m.Runs.Version()+m.reports.version.Load(),
+		add(countKey{kind: view.KindJob}, m.Runs.Version()+m.ReportsVersion(),
 			func(s *summing, c *counts) { c.suites = m.suiteSummaries(s.namespace) })
 	}
 	return out

@@ -1,4 +1,4 @@
-package view
+package overview
 
 import (
 	"cmp"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
@@ -56,8 +57,8 @@ func (n needs) add(key needKey, by neededBy) {
 }
 
 // addIntegration adds an integration that does not work.
-func (n needs) addIntegration(o condition.Object, s *IntegrationStatus) {
-	if c := condition.Get(o, v1alpha1.ConditionReady); c != nil && s.Status == broken {
+func (n needs) addIntegration(o condition.Object, s *view.IntegrationStatus) {
+	if c := condition.Get(o, v1alpha1.ConditionReady); c != nil && s.Status == view.StatusError {
 		n.add(needKey{s.Kind, s.Namespace, s.Name, c.Type, c.Reason, s.Message},
 			neededBy{name: s.Name, title: s.Name, since: c.LastTransitionTime.UTC()})
 	}
