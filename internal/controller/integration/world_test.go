@@ -27,6 +27,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit/kittest"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
@@ -68,11 +69,9 @@ type world struct {
 	// writes counts the status updates.
 	writes int
 
-	mu     sync.Mutex
-	queue  []item
-	due    map[item]time.Time
-	errors map[item]int
-	wake   chan struct{}
+	queue *kittest.Queue[item]
+
+	mu sync.Mutex
 	// defects are the Defects that were enqueued, waiting the objects that wait for a call.
 	defects, waiting []string
 }
@@ -96,9 +95,10 @@ func inWorld(t *testing.T, test func(*world)) {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, slack: &chattest.Fake{}, jira: &tickettest.Fake{}, begin: time.Now(), wake: make(chan struct{}, 1),
-		due: map[item]time.Time{}, errors: map[item]int{}, failing: func(string, client.Object) error { return nil },
+		t: t, slack: &chattest.Fake{}, jira: &tickettest.Fake{}, begin: time.Now(),
+		queue: kittest.NewQueue[item](maxRetryDelay), failing: func(string, client.Object) error { return nil },
 	}
+	w.queue.Reconcile = w.reconcile
 	w.probeSlack = func(c chat.Config) (chat.Workspace, error) {
 		isBot := c.WebhookURL == ""
 		return chat.Workspace{Team: "Voice", TeamID: "T1", BotUserID: "U1", Verified: isBot, CanFind: isBot}, nil
@@ -140,7 +140,7 @@ func (w *world) interceptors() interceptor.Funcs {
 			return c.Get(ctx, key, o, opts...)
 		},
 		List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
-			if err := w.failing(listed(l, opts), nil); err != nil {
+			if err := w.failing(kittest.Listed(l, opts), nil); err != nil {
 				return err
 			}
 			return c.List(ctx, l, opts...)
@@ -171,19 +171,6 @@ func (w *world) interceptors() interceptor.Funcs {
 	}
 }
 
-// listed returns what a list is of, such as "list DefectList by identity".
-func listed(l client.ObjectList, opts []client.ListOption) string {
-	out := "list " + strings.TrimPrefix(fmt.Sprintf("%T", l), "*v1alpha1.")
-	for _, o := range opts {
-		if by, ok := o.(client.MatchingFields); ok {
-			for field := range by {
-				out += " by " + field
-			}
-		}
-	}
-	return out
-}
-
 // restart replaces the operator by one that knows nothing but the stored objects, and leads from now on.
 func (w *world) restart() {
 	w.t.Helper()
@@ -210,11 +197,7 @@ func (w *world) restart() {
 		PendingUpdates: &kit.PendingUpdates{}, KnownTickets: &kit.KnownTickets{}, CallTimeout: 30 * time.Second,
 		EnqueueDefect: func(n types.NamespacedName) { w.defects = append(w.defects, n.Name) },
 	}
-	w.mu.Lock()
-	w.queue = nil
-	clear(w.due)
-	clear(w.errors)
-	w.mu.Unlock()
+	w.queue.Clear()
 	for _, list := range []newList{slackIntegrations, jiraIntegrations} {
 		into, items := list()
 		if err := w.client.List(w.t.Context(), into); err != nil {
@@ -234,17 +217,7 @@ func itemOf(o client.Object) item {
 	return item{kind, client.ObjectKeyFromObject(o)}
 }
 
-func (w *world) enqueue(i item) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !slices.Contains(w.queue, i) {
-		w.queue = append(w.queue, i)
-	}
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-}
+func (w *world) enqueue(i item) { w.queue.Add(i) }
 
 // changed enqueues what the watches do when an object was created, changed or deleted.
 func (w *world) changed(o client.Object) {
@@ -314,64 +287,17 @@ func (w *world) setSecret(data map[string][]byte) {
 }
 
 // settle reconciles what was enqueued until nothing is.
-func (w *world) settle() {
-	w.t.Helper()
-	for range 10_000 {
-		synctest.Wait()
-		w.mu.Lock()
-		if len(w.queue) == 0 {
-			w.mu.Unlock()
-			return
-		}
-		next := w.queue[0]
-		w.queue = w.queue[1:]
-		delete(w.due, next)
-		w.mu.Unlock()
-		reconcile := w.slackReconcile.Reconcile
-		if next.kind == v1alpha1.KindJiraIntegration {
-			reconcile = w.jiraReconcile.Reconcile
-		}
-		result, err := reconcile(w.t.Context(), ctrl.Request{NamespacedName: next.NamespacedName})
-		w.mu.Lock()
-		switch {
-		case err != nil:
-			w.due[next] = time.Now().Add(min(time.Second<<w.errors[next], maxRetryDelay))
-			w.errors[next] = min(w.errors[next]+1, 10)
-		case result.RequeueAfter > 0:
-			w.due[next] = time.Now().Add(result.RequeueAfter)
-		}
-		if err == nil {
-			delete(w.errors, next)
-		}
-		w.mu.Unlock()
-	}
-	w.t.Fatal("the operator reconciles on and on")
-}
+func (w *world) settle() { w.t.Helper(); w.queue.Settle(w.t) }
 
 // run lets the operator work for a while.
-func (w *world) run(d time.Duration) {
-	w.t.Helper()
-	end := time.Now().Add(d)
-	for {
-		w.settle()
-		now := time.Now()
-		if !now.Before(end) {
-			return
-		}
-		wait := end.Sub(now)
-		for _, at := range w.due {
-			wait = min(wait, at.Sub(now))
-		}
-		select {
-		case <-w.wake:
-		case <-time.After(max(wait, 0)):
-		}
-		for i, at := range w.due {
-			if !time.Now().Before(at) {
-				w.enqueue(i)
-			}
-		}
+func (w *world) run(d time.Duration) { w.t.Helper(); w.queue.Run(w.t, d) }
+
+func (w *world) reconcile(next item) (ctrl.Result, error) {
+	reconcile := w.slackReconcile.Reconcile
+	if next.kind == v1alpha1.KindJiraIntegration {
+		reconcile = w.jiraReconcile.Reconcile
 	}
+	return reconcile(w.t.Context(), ctrl.Request{NamespacedName: next.NamespacedName})
 }
 
 // get reads an object again.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -33,6 +32,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit/kittest"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
@@ -65,12 +65,7 @@ type world struct {
 	lagging     bool
 	digestNames []types.NamespacedName
 
-	mu    sync.Mutex
-	queue []types.NamespacedName
-	due   map[types.NamespacedName]time.Time
-	// errors counts the errors in a row of each object: the queue retries with growing delay.
-	errors map[types.NamespacedName]int
-	wake   chan struct{}
+	queue *kittest.Queue[types.NamespacedName]
 }
 
 // lastUID counts the objects that were created. UIDs are unique because metrics are kept by them.
@@ -97,8 +92,11 @@ func inWorld(t *testing.T, test func(*world)) {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, slack: &chattest.Fake{}, due: map[types.NamespacedName]time.Time{}, wake: make(chan struct{}, 1),
-		errors: map[types.NamespacedName]int{}, delivered: map[string]string{}, failing: func(string, client.Object) error { return nil },
+		t: t, slack: &chattest.Fake{}, queue: kittest.NewQueue[types.NamespacedName](5 * time.Minute),
+		delivered: map[string]string{}, failing: func(string, client.Object) error { return nil },
+	}
+	w.queue.Reconcile = func(n types.NamespacedName) (ctrl.Result, error) {
+		return w.Reconcile(w.t.Context(), ctrl.Request{NamespacedName: n})
 	}
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1.AddToScheme} {
@@ -128,13 +126,13 @@ func (w *world) watches() interceptor.Funcs {
 			return c.Get(ctx, key, o, opts...)
 		},
 		List: func(ctx context.Context, c client.WithWatch, l client.ObjectList, opts ...client.ListOption) error {
-			if err := w.failing(listed(l, opts), nil); err != nil {
+			if err := w.failing(kittest.Listed(l, opts), nil); err != nil {
 				return err
 			}
-			if w.lagging && strings.HasSuffix(listed(l, opts), "by member") {
+			if w.lagging && strings.HasSuffix(kittest.Listed(l, opts), "by member") {
 				return nil
 			}
-			if w.fast && strings.HasSuffix(listed(l, opts), "by member") {
+			if w.fast && strings.HasSuffix(kittest.Listed(l, opts), "by member") {
 				into := l.(*v1alpha1.NotificationList)
 				for _, d := range w.digestNames {
 					n := &v1alpha1.Notification{}
@@ -228,19 +226,6 @@ func (w *world) catchUp() {
 	}
 }
 
-// listed returns what a list is of, such as "list NotificationList by member".
-func listed(l client.ObjectList, opts []client.ListOption) string {
-	out := fmt.Sprintf("list %T", l)
-	for _, o := range opts {
-		if by, ok := o.(client.MatchingFields); ok {
-			for field := range by {
-				out += " by " + field
-			}
-		}
-	}
-	return strings.Replace(out, "*v1alpha1.", "", 1)
-}
-
 // changed enqueues a Notification that was changed.
 func (w *world) changed(o client.Object) {
 	if _, ok := o.(*v1alpha1.Notification); ok {
@@ -254,17 +239,7 @@ func (w *world) enqueueAll(all []reconcile.Request) {
 	}
 }
 
-func (w *world) enqueue(n types.NamespacedName) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !slices.Contains(w.queue, n) {
-		w.queue = append(w.queue, n)
-	}
-	select {
-	case w.wake <- struct{}{}:
-	default:
-	}
-}
+func (w *world) enqueue(n types.NamespacedName) { w.queue.Add(n) }
 
 // restart replaces the operator by one that knows nothing but the stored objects, and leads from now on.
 func (w *world) restart() {
@@ -287,10 +262,7 @@ func (w *world) restart() {
 		w.t.Fatal(err)
 	}
 	w.prepare()
-	w.mu.Lock()
-	w.queue = nil
-	clear(w.due)
-	w.mu.Unlock()
+	w.queue.Clear()
 	w.enqueueEverything()
 }
 
@@ -382,70 +354,10 @@ func (w *world) connect(o *v1alpha1.SlackIntegration, l connection.Limits) {
 }
 
 // settle reconciles what was enqueued until nothing is.
-func (w *world) settle() {
-	w.t.Helper()
-	for range 20_000 {
-		synctest.Wait()
-		w.mu.Lock()
-		if len(w.queue) == 0 {
-			w.mu.Unlock()
-			return
-		}
-		next := w.queue[0]
-		w.queue = w.queue[1:]
-		delete(w.due, next)
-		w.mu.Unlock()
-		result, err := w.Reconcile(w.t.Context(), ctrl.Request{NamespacedName: next})
-		w.mu.Lock()
-		switch {
-		case err != nil:
-			w.due[next] = time.Now().Add(min(time.Second<<w.errors[next], 5*time.Minute))
-			w.errors[next] = min(w.errors[next]+1, 10)
-		case result.RequeueAfter > 0:
-			w.due[next] = time.Now().Add(result.RequeueAfter)
-		}
-		if err == nil {
-			delete(w.errors, next)
-		}
-		w.mu.Unlock()
-	}
-	w.t.Fatal("the operator reconciles on and on")
-}
+func (w *world) settle() { w.t.Helper(); w.queue.Settle(w.t) }
 
 // run lets the operator work for a while.
-func (w *world) run(d time.Duration) {
-	w.t.Helper()
-	end := time.Now().Add(d)
-	for {
-		w.settle()
-		now := time.Now()
-		if !now.Before(end) {
-			return
-		}
-		wait := end.Sub(now)
-		for _, at := range w.due {
-			wait = min(wait, at.Sub(now))
-		}
-		select {
-		case <-w.wake:
-		case <-time.After(max(wait, 0)):
-		}
-		w.enqueueDue()
-	}
-}
-
-func (w *world) enqueueDue() {
-	var due []types.NamespacedName
-	for n, at := range w.due {
-		if !time.Now().Before(at) {
-			due = append(due, n)
-		}
-	}
-	slices.SortFunc(due, func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
-	for _, n := range due {
-		w.enqueue(n)
-	}
-}
+func (w *world) run(d time.Duration) { w.t.Helper(); w.queue.Run(w.t, d) }
 
 // get returns a Notification.
 func (w *world) get(name string) *v1alpha1.Notification {
