@@ -273,7 +273,7 @@ func TestStartRun(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if !created || j.OwnerReferences[0].Name != c.owner || j.Labels["team"] != "voice" ||
+			if owner := metav1.GetControllerOf(j); !created || owner == nil || owner.Name != c.owner || j.Labels["team"] != "voice" ||
 				j.Labels[v1alpha1.SuiteLabel] != c.start.Suite {
 				t.Errorf("created: %v, got %+v", created, j.ObjectMeta)
 			}

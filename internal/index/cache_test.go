@@ -93,8 +93,9 @@ func TestStripForCache(t *testing.T) {
 	if unsafe.StringData(a.Status.Jira.Assignee) != unsafe.StringData(b.Status.Jira.Assignee) {
 		t.Error("two Defects do not share the same assignee")
 	}
-	if _, err := StripForCache(&v1alpha1.Defect{}); err != nil {
-		t.Errorf("a Defect without a ticket: %v", err)
+	empty := &v1alpha1.Defect{}
+	if _, err := StripForCache(empty); err != nil || !reflect.DeepEqual(empty, &v1alpha1.Defect{}) {
+		t.Errorf("a Defect without a ticket or labels becomes %+v, %v", empty, err)
 	}
 	digest := &v1alpha1.Notification{Spec: v1alpha1.NotificationSpec{Members: []v1alpha1.NotificationName{"c", "a", "b"}}}
 	if _, err := StripForCache(digest); err != nil || !slices.IsSorted(digest.Spec.Members) {

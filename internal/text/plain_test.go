@@ -40,6 +40,16 @@ func TestPlain(t *testing.T) {
 			t.Errorf("%q: got %q the second time", s, again)
 		}
 	}
+	for _, r := range "\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069\u200E\u200F\u061C\uFEFF" {
+		if got := text.Plain("a" + string(r) + "b"); got != "ab" {
+			t.Errorf("%U: got %q", r, got)
+		}
+	}
+	for _, r := range "\u2029\u202F\u2065\u206A\u200D\u2010" {
+		if got := text.Plain("a" + string(r) + "b"); got == "ab" {
+			t.Errorf("%U is left out", r)
+		}
+	}
 	if got := text.OneLine(" a \x1b[1m\n\tb "); got != "a b" {
 		t.Errorf("got %q in one line", got)
 	}
