@@ -12,7 +12,8 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/uuid"
-	"k8s.io/client-go/kubernetes"
+	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -68,21 +69,25 @@ func electLeader(
 
 // newClaims returns the claims of this replica on the namespaces that it watches.
 func newClaims(ctx context.Context, config *rest.Config, f leaderFlags) (*leadership.Claims, error) {
-	client, err := kubernetes.NewForConfig(config)
+	leases, err := coordinationclient.NewForConfig(config)
 	if err != nil {
 		return nil, err
 	}
-	replica, err := thisReplica(ctx, client)
+	reviews, err := authenticationclient.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	replica, err := thisReplica(ctx, reviews)
 	if err != nil {
 		return nil, err
 	}
 	territory := leadership.Territory{Namespaces: f.watch, ClusterNamespace: f.namespace}
-	return leadership.NewClaims(client.CoordinationV1(), territory, replica, f.leaseDuration, time.Now, logConflict), nil
+	return leadership.NewClaims(leases, territory, replica, f.leaseDuration, time.Now, logConflict), nil
 }
 
 // thisReplica identifies this process. Its installation is its ServiceAccount, which differs between two overlays of the
 // manifests also in one namespace.
-func thisReplica(ctx context.Context, client kubernetes.Interface) (leadership.Replica, error) {
+func thisReplica(ctx context.Context, reviews authenticationclient.SelfSubjectReviewsGetter) (leadership.Replica, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return leadership.Replica{}, fmt.Errorf("finding the host's name: %w", err)
@@ -91,7 +96,7 @@ func thisReplica(ctx context.Context, client kubernetes.Interface) (leadership.R
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return leadership.Replica{}, fmt.Errorf("finding the Pod's namespace: %w", err)
 	}
-	self, err := client.AuthenticationV1().SelfSubjectReviews().Create(
+	self, err := reviews.SelfSubjectReviews().Create(
 		ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 	if err != nil {
 		return leadership.Replica{}, fmt.Errorf("finding the own ServiceAccount: %w", err)
