@@ -50,13 +50,12 @@ func (l Limits) complete() bool { return l.BodyBytes > 0 && l.InProgress > 0 && 
 
 // New returns a listener for routes on an address such as :8082. It panics if a route has no limits.
 func New(address string, routes ...Route) *listener.Listener {
-	return listener.New("edge", address, newHandler(routes))
+	return listener.New("edge", address, newHandler(routes, newIntake()))
 }
 
 // newHandler returns a handler that serves the routes and nothing else.
-func newHandler(routes []Route) http.Handler {
+func newHandler(routes []Route, in *intake) http.Handler {
 	mux := http.NewServeMux()
-	in := newIntake()
 	for _, r := range routes {
 		mux.Handle(r.Method+" "+r.Path, newReceiver(r, in))
 	}

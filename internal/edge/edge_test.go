@@ -153,7 +153,7 @@ func TestCallsTheHandlerOnlyForVerifiedRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &recorder{response: Response{Result: Accepted}}
-			handler := newHandler([]Route{newRoute("verified", &keyVerifier{err: test.verifyErr}, h)})
+			handler := newHandler([]Route{newRoute("verified", &keyVerifier{err: test.verifyErr}, h)}, newIntake())
 			rec := send(t, handler, newRequest("/verified/a/b", test.key, "1", test.body), "verified", test.want)
 			if rec.Code != test.status {
 				t.Errorf("answered %d, want %d", rec.Code, test.status)
@@ -185,7 +185,7 @@ func TestAnswersWhatTheHandlerReturns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := &recorder{response: test.response, err: test.err}
-			handler := newHandler([]Route{newRoute("answered", &keyVerifier{}, h)})
+			handler := newHandler([]Route{newRoute("answered", &keyVerifier{}, h)}, newIntake())
 			rec := send(t, handler, newRequest("/answered/a/b", "good", "1", ""), "answered", test.want)
 			if rec.Code != test.status || rec.Body.String() != test.body {
 				t.Errorf("answered %d %q, want %d %q", rec.Code, rec.Body, test.status, test.body)
@@ -208,7 +208,7 @@ func TestHandlesADeliveryOnce(t *testing.T) {
 	h := &recorder{err: errors.New("down")}
 	first := newRoute("first", &keyVerifier{}, h)
 	second := newRoute("second", &keyVerifier{}, h)
-	handler := newHandler([]Route{first, second})
+	handler := newHandler([]Route{first, second}, newIntake())
 	wantHandled := func(n int) {
 		t.Helper()
 		if len(h.handled) != n {
@@ -271,7 +271,7 @@ func TestARouteCannotStarveAnother(t *testing.T) {
 	slow := &waiter{entered: make(chan struct{}), release: make(chan struct{})}
 	busy := newRoute("busy", &keyVerifier{}, slow)
 	other := newRoute("other", &keyVerifier{}, &recorder{response: Response{Result: Accepted}})
-	server := httptest.NewServer(newHandler([]Route{busy, other}))
+	server := httptest.NewServer(newHandler([]Route{busy, other}, newIntake()))
 	defer server.Close()
 
 	served := make(chan int, busy.Limits.InProgress)
@@ -317,7 +317,7 @@ func TestHandlingEnds(t *testing.T) {
 		return ctx.Err()
 	}))
 	route.Limits.HandlingTime = time.Millisecond
-	send(t, newHandler([]Route{route}), newRequest("/bounded/a/b", "good", "1", ""), "bounded", failed)
+	send(t, newHandler([]Route{route}, newIntake()), newRequest("/bounded/a/b", "good", "1", ""), "bounded", failed)
 }
 
 type handlerFunc func(context.Context) error

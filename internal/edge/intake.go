@@ -12,8 +12,9 @@ const (
 	// maxBuffered bounds the bodies that are in memory at the same time, of all routes together, in bytes.
 	maxBuffered = 32 << 20
 	// maxArriving bounds how many bodies arrive from one address at the same time. All clients behind a proxy share its
-	// address, so that beyond it the slowest one makes room for the next.
-	maxArriving = 256
+	// address, so that beyond it the slowest one makes room for the next. It is high, so that a stranger needs many bodies
+	// a second to evict one that arrives in two parts, and leaves a quarter of the address's connections to others.
+	maxArriving = 768
 	// roomTimeout bounds how long a body waits for the memory of others that have arrived and are being verified.
 	roomTimeout = 2 * time.Second
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/listener"
 )
 
 // pipes is a listener whose connections are in memory, so that a test has the time of its bubble.
@@ -58,12 +61,14 @@ func newSite(t *testing.T, v Verifier) *site {
 	route := newRoute("flooded", v, &recorder{response: Response{Result: Accepted}})
 	route.Limits.BodyBytes = 1 << 20
 	s := &site{t: t, in: newIntake(), pipes: &pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}}
-	mux := http.NewServeMux()
-	mux.Handle(route.Method+" "+route.Path, newReceiver(route, s.in))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	go func() { _ = server.Serve(s.pipes) }()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- listener.New("edge", "", newHandler([]Route{route}, s.in)).Serve(ctx, s.pipes) }()
 	t.Cleanup(func() {
-		_ = server.Close()
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 		for _, c := range s.open {
 			_ = c.Close()
 		}
@@ -82,7 +87,12 @@ func (s *site) dial(host string) net.Conn {
 
 // send writes a request, from its own goroutine: a server that has given up a body does not read it.
 func (s *site) send(c net.Conn, header map[string]string, body string) {
-	text := "POST /flooded/a/b HTTP/1.1\r\nHost: edge\r\n"
+	s.sendTo("POST /flooded/a/b", c, header, body)
+}
+
+// sendTo writes a request with a method and path.
+func (s *site) sendTo(target string, c net.Conn, header map[string]string, body string) {
+	text := target + " HTTP/1.1\r\nHost: edge\r\n"
 	for name, value := range header {
 		text += name + ": " + value + "\r\n"
 	}
@@ -149,6 +159,49 @@ func TestStrangersTakeNoPlace(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestStrayRequestsTakeNoPlace sends requests that no route serves, with bodies that do not come. net/http would wait for
+// these bodies with the connections that its listener has for an address.
+func TestStrayRequestsTakeNoPlace(t *testing.T) {
+	for name, target := range map[string]string{
+		"unknown path": "POST /nothing", "another method": "PUT /flooded/a/b", "a path to clean": "POST //flooded/a/b",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, &keyVerifier{})
+				for range 1100 {
+					c := s.dial("10.0.0.1")
+					go func() { _, _ = io.Copy(io.Discard, c) }()
+					s.sendTo(target, c, header("", 1<<10), "x")
+				}
+				time.Sleep(time.Second) // net/http closes a connection half a second after its answer
+				s.expectServed("10.0.0.1")
+			})
+		})
+	}
+}
+
+// TestBodyInTwoParts sends a signed body in two parts, while strangers behind the same address send halves.
+func TestBodyInTwoParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, &keyVerifier{})
+		flood := func() {
+			for range 300 {
+				s.send(s.dial("10.0.0.1"), header("bad", 1<<10), strings.Repeat("x", 512))
+			}
+			synctest.Wait()
+		}
+		flood()
+		c := s.dial("10.0.0.1")
+		s.send(c, header("good", 1<<10), strings.Repeat("x", 512))
+		flood()
+		time.Sleep(time.Second / 2)
+		go func() { _, _ = c.Write([]byte(strings.Repeat("x", 512))) }()
+		if got := s.status(bufio.NewReader(c)); got != http.StatusOK {
+			t.Errorf("answered %d, want 200", got)
+		}
+	})
 }
 
 // stuckVerifier verifies nothing but the key "good" until the request ends.
@@ -280,7 +333,7 @@ func TestServesPipelinedRequests(t *testing.T) {
 				t.Errorf("answered %d, want 200", got)
 			}
 		}
-		time.Sleep(10 * grace) // the deadline of a body ends with it
+		time.Sleep(5 * grace) // the deadline of a body ends with it
 		go func() { _, _ = c.Write([]byte(one)) }()
 		if got := s.status(r); got != http.StatusOK {
 			t.Errorf("after a pause, answered %d, want 200", got)

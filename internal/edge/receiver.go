@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/types"
@@ -99,16 +98,13 @@ func (rc *receiver) receive(w http.ResponseWriter, r *http.Request) outcome {
 		log = log.WithValues(rc.route.Kind, request.Integration)
 	}
 	if r.ContentLength > rc.route.Limits.BodyBytes {
-		giveUpBody(w)
 		return refuse(log, http.StatusRequestEntityTooLarge, errTooLong.Error())
 	}
 	if err := rc.route.Verifier.CheckHeader(r.Header); err != nil {
-		giveUpBody(w)
 		return refuse(log, http.StatusUnauthorized, err.Error())
 	}
 	body, arrived, err := rc.intake.readBody(w, r, int(rc.route.Limits.BodyBytes))
 	if err != nil {
-		giveUpBody(w)
 		return refuseBody(log, err)
 	}
 	defer rc.intake.release(arrived)
@@ -171,10 +167,4 @@ func refuseBody(log logr.Logger, err error) outcome {
 		return refuse(log, http.StatusRequestEntityTooLarge, err.Error())
 	}
 	return refuse(log, http.StatusBadRequest, "the body did not arrive in full")
-}
-
-// giveUpBody closes the connection after the answer, as a body that nobody reads follows.
-func giveUpBody(w http.ResponseWriter) {
-	w.Header().Set("Connection", "close")
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // a recorder in a test has no deadline
 }

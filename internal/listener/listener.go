@@ -94,6 +94,15 @@ func (l *Listener) Addr() net.Addr {
 // Start serves until the context ends. Requests in progress then have 5 seconds to finish. A Listener can be started
 // once.
 func (l *Listener) Start(ctx context.Context) error {
+	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Address)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", l.Address, err)
+	}
+	return l.Serve(ctx, inner)
+}
+
+// Serve serves the connections of another listener, as Start does.
+func (l *Listener) Serve(ctx context.Context, inner net.Listener) error {
 	// Requests in progress outlive ctx until the shutdown is over.
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -103,13 +112,10 @@ func (l *Listener) Start(ctx context.Context) error {
 	if l.CertFile != "" || l.KeyFile != "" || len(l.SelfSignedFor) > 0 {
 		certificates, err := l.newCertificates(base)
 		if err != nil {
+			_ = inner.Close()
 			return err
 		}
 		srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificates.get}
-	}
-	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Address)
-	if err != nil {
-		return fmt.Errorf("listening on %s: %w", l.Address, err)
 	}
 	l.bound = inner.Addr()
 	close(l.ready)
@@ -152,7 +158,7 @@ func (l *Listener) shutDown(ctx context.Context, srv *http.Server) {
 // server returns a server with all limits set.
 func (l *Listener) server(base context.Context) *http.Server {
 	return &http.Server{
-		Handler:                      withStrictTransport(l.Handler),
+		Handler:                      closeOnUnread(withStrictTransport(l.Handler)),
 		ReadHeaderTimeout:            readHeaderTimeout,
 		ReadTimeout:                  ReadTimeout,
 		WriteTimeout:                 l.AnswerTimeout,
