@@ -589,6 +589,23 @@ func TestStatusOfJira(t *testing.T) {
 	})
 }
 
+// TestNamesOfAccountsAreOneLine checks that what people can name in Slack and Jira reaches no terminal as it is.
+func TestNamesOfAccountsAreOneLine(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const name = "\x1b[31mVoice\n team\u202e"
+		w.probeJira = func(ticket.Config) (ticket.Project, error) { return ticket.Project{Account: name, Version: name}, nil }
+		w.probeSlack = func(chat.Config) (chat.Workspace, error) { return chat.Workspace{Team: name}, nil }
+		i, o := project(), bot()
+		w.create(i, o)
+		w.settle()
+		for _, got := range []string{get(w, i).Status.Account, i.Status.Version, get(w, o).Status.Team} {
+			if got != "Voice team" {
+				t.Errorf("the name is %q", got)
+			}
+		}
+	})
+}
+
 // TestDefaultChannelThatDoesNotExist checks that an integration says that its default channel does not exist before a
 // message is lost on it, and that it looks again while that is so only.
 func TestDefaultChannelThatDoesNotExist(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
@@ -234,4 +235,29 @@ func dialled(t *testing.T, w *world) chat.Poster {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// TestHangingIntegrationIsWrittenRarely checks that an integration whose probe fails in the same way every few seconds
+// costs at most one status write a minute, while its probes go on.
+func TestHangingIntegrationIsWrittenRarely(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.probeSlack = func(chat.Config) (chat.Workspace, error) {
+			time.Sleep(10 * time.Second)
+			return chat.Workspace{}, &fault.Fault{Kind: fault.Unavailable, Scope: fault.Connection, Message: "no answer"}
+		}
+		i := bot()
+		w.create(i)
+		w.run(6 * time.Minute) // until it is stalled
+		writes, probes := w.writes, len(w.probes)
+		w.run(20 * time.Minute)
+		if n := w.writes - writes; n < 10 || n > 20 {
+			t.Errorf("%d status writes in 20 minutes, want about one a minute", n)
+		}
+		if n := len(w.probes) - probes; n < 60 {
+			t.Errorf("%d probes in 20 minutes, want one every few seconds", n)
+		}
+		if late := time.Since(get(w, i).Status.LastErrorTime.Time); late > 90*time.Second {
+			t.Errorf("the last error is %s old", late)
+		}
+	})
 }

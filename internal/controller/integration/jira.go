@@ -191,8 +191,8 @@ func (r *JiraReconciler) probe(
 	c.Project = found
 	s := &i.Status
 	s.Deployment = v1alpha1.JiraDeployment(found.Deployment)
-	s.Version = text.Truncate(found.Version, 64)
-	s.Account = text.Truncate(found.Account, 255)
+	s.Version = text.Truncate(text.OneLine(found.Version), 64)
+	s.Account = text.Truncate(text.OneLine(found.Account), 255)
 	s.AccountID = text.Truncate(found.AccountID, 255)
 	if err := r.readTickets(ctx, i, c); err != nil {
 		return probeResult[connection.JiraClient]{client: c, verified: true}, err

@@ -69,8 +69,10 @@ func (f *finisher) finish(ctx context.Context, s finishing) (ctrl.Result, error)
 	*status.unhealthySince = *f.fieldsOf(s.before).unhealthySince
 	again, announceErr := announceHealth(ctx, f.outbox, s.after, f.kind, status.unhealthySince, f.clock.Now())
 	err = errors.Join(err, announceErr)
+	isRetriedSoon := err != nil || s.next > 0 && s.next < time.Minute
 	result, writeErr := f.pacer.Write(ctx, kit.StatusWriter{Client: f.client, Recorder: f.recorder}, kit.PacedWrite{
 		Before: s.before, After: s.after, Now: f.clock.Now(), RequeueAfter: kit.Sooner(s.next, again),
+		IsRetried: s.isProbeFailing && isRetriedSoon,
 		ClearCounts: func(o kit.Object) {
 			counts := f.fieldsOf(o)
 			*counts.health = v1alpha1.Health{}

@@ -180,7 +180,7 @@ func (r *JiraReconciler) test(
 	addCheck("Priorities", unknownPriorities(i, found))
 	addCheck("Fields", fieldProblems(i, slices.Concat(found.Blockers, found.Problems)))
 	if t.Outcome == v1alpha1.OutcomeSucceeded {
-		t.Message = fmt.Sprintf("Jira accepts %s, project %s and issue type", text.Truncate(found.Account, 255), i.Spec.ProjectKey)
+		t.Message = fmt.Sprintf("Jira accepts %s, project %s and issue type", text.Truncate(text.OneLine(found.Account), 255), i.Spec.ProjectKey)
 	}
 	return t
 }

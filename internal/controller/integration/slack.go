@@ -175,7 +175,7 @@ func probeSlack(
 		return probeResult[connection.SlackClient]{client: c, verified: true}, err
 	}
 	c.Workspace = w
-	i.Status.Team = text.Truncate(w.Team, 255)
+	i.Status.Team = text.Truncate(text.OneLine(w.Team), 255)
 	i.Status.TeamID = text.Truncate(w.TeamID, 64)
 	i.Status.BotUserID = text.Truncate(w.BotUserID, 64)
 	i.Status.Delivery = v1alpha1.DeliveryAtLeastOnce

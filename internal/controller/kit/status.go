@@ -79,8 +79,12 @@ func (w StatusWriter) reportInvalid(ctx context.Context, o Object, err error) {
 	}
 }
 
-// paceInterval is how often an integration's status is written when only its counts and times changed.
-const paceInterval = 5 * time.Second
+// paceInterval is how often an integration's status is written when only its counts and times changed, and
+// failingPaceInterval while its probe fails: a namespace with a hundred integrations that hang costs few writes.
+const (
+	paceInterval        = 5 * time.Second
+	failingPaceInterval = time.Minute
+)
 
 // Pacer limits how often the status of a busy or failing integration is written. The zero value is ready for use.
 type Pacer struct{ last sync.Map }
@@ -91,21 +95,31 @@ type PacedWrite struct {
 	Now           time.Time
 	// RequeueAfter is when to reconcile again anyway; 0 for never.
 	RequeueAfter time.Duration
+	// IsRetried makes what may wait wait for the first reconcile after failingPaceInterval, as the integration is
+	// reconciled again soon.
+	IsRetried bool
 	// ClearCounts removes from an object what may wait: counts and times.
 	ClearCounts func(Object)
 }
 
-// Write writes a status, unless the last write was less than paceInterval ago and only counts changed: then it
-// returns when to write.
+// Write writes a status, unless the last write was less than the interval ago and only counts changed: then it returns
+// when to write.
 func (p *Pacer) Write(ctx context.Context, to StatusWriter, w PacedWrite) (ctrl.Result, error) {
 	key := client.ObjectKeyFromObject(w.After)
-	if at, ok := p.last.Load(key); ok && w.Now.Sub(at.(time.Time)) < paceInterval {
+	interval := paceInterval
+	if w.IsRetried {
+		interval = failingPaceInterval
+	}
+	if at, ok := p.last.Load(key); ok && w.Now.Sub(at.(time.Time)) < interval {
 		was := w.Before.DeepCopyObject().(Object)
 		is := w.After.DeepCopyObject().(Object)
 		w.ClearCounts(was)
 		w.ClearCounts(is)
 		if equality.Semantic.DeepEqual(was, is) && !equality.Semantic.DeepEqual(w.Before, w.After) {
-			return ctrl.Result{RequeueAfter: Sooner(w.RequeueAfter, Until(at.(time.Time).Add(paceInterval), w.Now))}, nil
+			if w.IsRetried {
+				return ctrl.Result{RequeueAfter: w.RequeueAfter}, nil
+			}
+			return ctrl.Result{RequeueAfter: Sooner(w.RequeueAfter, Until(at.(time.Time).Add(interval), w.Now))}, nil
 		}
 	}
 	return to.Write(ctx, w.Before, w.After, ctrl.Result{RequeueAfter: w.RequeueAfter}, func() { p.last.Store(key, w.Now) })
