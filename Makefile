@@ -4,7 +4,8 @@ SHELL := /usr/bin/env bash -o pipefail
 IMG ?= voiceai-integrations-operator:dev
 export KUBEBUILDER_ASSETS ?= $(CURDIR)/bin/k8s
 KUBECTL ?= $(if $(wildcard bin/k8s/kubectl),bin/k8s/kubectl,kubectl)
-GO_BUILD = CGO_ENABLED=0 go build -ldflags "-s -w"
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+GO_BUILD = CGO_ENABLED=0 go build -ldflags "-s -w -X main.version=$(VERSION)"
 
 .PHONY: help
 help: ## Show this help.

@@ -34,10 +34,20 @@ func main() {
 	f.register(flag.CommandLine)
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
+	printVersion := flag.Bool("version", false, "Print the version and exit, as the command version does.")
 	flag.Parse()
+	if *printVersion || flag.Arg(0) == "version" {
+		fmt.Println(versionText())
+		return
+	}
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "There is no command %q. The only command is version.\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	logging.Level = withoutBodies(logging.Level)
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
 
+	ctrl.Log.Info("Operator starts", "version", operatorVersion())
 	if err := run(ctrl.SetupSignalHandler(), f); err != nil {
 		ctrl.Log.Error(err, "Operator ended")
 		os.Exit(1)
