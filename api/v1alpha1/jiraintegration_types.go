@@ -215,8 +215,8 @@ type JiraIntegrationStatus struct {
 	// +optional
 	LastProbeTime *metav1.Time `json:"lastProbeTime,omitempty"`
 
-	// ticketsReadFrom is spec.apiURL from which the operator has read the tickets that are open or changed lately, once. It
-	// adopts those whose Defects are created again, as after the cluster was rebuilt.
+	// ticketsReadFrom is spec.apiURL from which the operator had read the tickets that are open or changed lately before it
+	// filed any. It adopts those whose Defects are created again, as after the cluster was rebuilt.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
 	TicketsReadFrom string `json:"ticketsReadFrom,omitempty"`

@@ -25,11 +25,9 @@ func OccurrenceComment(d *v1alpha1.Defect, occurrences int64, regression bool) s
 	return text + ", Defect " + wiki(d.Namespace+"/"+d.Name)
 }
 
-// MovedDefectComment returns a comment on the tickets of a Defect that was moved from one namespace to another, before the
-// key of the other ticket.
-func MovedDefectComment(from, to string) string {
-	return fmt.Sprintf("Defect %s was deleted, and Defect %s reports the same finding. Its other ticket:", wiki(from), wiki(to))
-}
+// MovedDefectComment is a comment on the tickets of a finding that Defects of two namespaces reported, before the key of
+// the other ticket. It does not name the other Defect: who sees the one need not see the other's namespace.
+const MovedDefectComment = "A Defect in another namespace reports the same finding. Its ticket:"
 
 // MoveComment returns a ticket's comment that says why it was moved.
 func MoveComment(d *v1alpha1.Defect) string {

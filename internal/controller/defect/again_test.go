@@ -48,8 +48,8 @@ func (f *filer) createAgain(change func(*v1alpha1.Defect)) {
 // done closes the ticket as a person would.
 func (f *filer) done() { f.jira.Edit("VOICE-1", "Done", "done", nil) }
 
-// TestCreatedAgainAfterTheTicketChanged has a Defect created again, before and after the operator was restarted, whose
-// ticket was done, deleted or has lost its labels meanwhile.
+// TestCreatedAgainAfterTheTicketChanged has a Defect created again whose ticket was done, deleted or has lost its labels
+// meanwhile. The operator was restarted between the deletion and the creation, or afterwards, or not at all.
 func TestCreatedAgainAfterTheTicketChanged(t *testing.T) {
 	occurred := func(d *v1alpha1.Defect) { d.Spec.Occurrence = &v1alpha1.Occurrence{Time: metav1.NewTime(time.Now())} }
 	same := func(*v1alpha1.Defect) {}
@@ -61,7 +61,7 @@ func TestCreatedAgainAfterTheTicketChanged(t *testing.T) {
 		state       v1alpha1.State
 		category    string
 		comments    int
-		// lost is the ticket when the operator was restarted after the Defect was created again, if it is another one.
+		// lost is the ticket when the operator was restarted, if it is another one.
 		lost string
 	}{
 		"open":                          {"f", func(*filer) {}, same, "VOICE-1", v1alpha1.StateOpen, "new", 0, ""},
@@ -72,19 +72,27 @@ func TestCreatedAgainAfterTheTicketChanged(t *testing.T) {
 		"open, by name":                 {"", func(*filer) {}, same, "VOICE-1", v1alpha1.StateOpen, "new", 0, ""},
 		"done, and the name used again": {"", (*filer).done, same, "VOICE-2", v1alpha1.StateOpen, "new", 0, ""},
 	} {
-		for when, restarted := range map[string]bool{"": false, ", restarted": true} {
-			t.Run(name+when, func(t *testing.T) {
+		for _, restarted := range []string{"", "between", "afterwards"} {
+			t.Run(name+" "+restarted, func(t *testing.T) {
 				file(t, func() []*v1alpha1.Defect { return []*v1alpha1.Defect{finding("d", c.fingerprint)} }, func(f *filer) {
 					f.settle("d")
-					f.createAgain(func(d *v1alpha1.Defect) { c.change(f); time.Sleep(time.Minute); c.again(d) })
+					f.createAgain(func(d *v1alpha1.Defect) {
+						c.change(f)
+						if restarted == "between" {
+							f.restart()
+						}
+						time.Sleep(time.Minute)
+						d.CreationTimestamp = metav1.NewTime(time.Now())
+						c.again(d)
+					})
 					key := c.key
-					if restarted {
+					if restarted == "afterwards" {
 						f.restart()
 						f.settle("d")
 						time.Sleep(4 * time.Minute) // Jira's search has settled
-						if c.lost != "" {
-							key = c.lost
-						}
+					}
+					if restarted != "" && c.lost != "" {
+						key = c.lost
 					}
 					f.settle("d")
 					d := f.defect("d")

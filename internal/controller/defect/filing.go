@@ -22,11 +22,11 @@ type filing struct {
 	integration *v1alpha1.JiraIntegration
 	// since is since when a ticket may exist already, and lookup looks it up; zero and nil when there cannot be one.
 	since time.Time
-	// due is when Jira's search shows what was created.
+	// due is when Jira's search shows what was created; zero when nothing can have been created.
 	due    time.Time
 	lookup *once.Lookup[ticket.Ticket]
-	// finding is set when the lookup also looks for a ticket of the Defect's finding.
-	finding bool
+	// findings looks up a ticket of the Defect's finding; nil when this process knows which there are.
+	findings *once.Lookup[ticket.Ticket]
 	// former is the ticket of a former Defect that reported the same finding, nil when none is known.
 	former *kit.KnownTicket
 }
@@ -37,13 +37,16 @@ func findingOf(defect types.NamespacedName) types.NamespacedName {
 	return types.NamespacedName{Namespace: defect.Namespace, Name: "finding of " + defect.Name}
 }
 
-// holdFinding makes the next lookup search for a ticket of a Defect's finding, or not.
-func (r *Reconciler) holdFinding(integration types.NamespacedName, f filing, d *v1alpha1.Defect) {
-	if f.finding {
-		r.lookups.Hold(integration, findingOf(f.key), ticket.IdentityPrefix+d.Identity(), d.CreationTimestamp.Time)
-		return
+// holdFinding makes the next lookup search for a ticket of a Defect's finding, and returns the lookup. It returns nil when
+// this process has read which tickets there are.
+func (r *Reconciler) holdFinding(i *v1alpha1.JiraIntegration, d *v1alpha1.Defect) *once.Lookup[ticket.Ticket] {
+	key := findingOf(client.ObjectKeyFromObject(d))
+	name := client.ObjectKeyFromObject(i)
+	if r.KnownTickets.IsRead(name, string(i.Spec.APIURL)) {
+		r.lookups.Release(key)
+		return nil
 	}
-	r.lookups.Release(findingOf(f.key))
+	return r.lookups.Hold(name, key, ticket.IdentityPrefix+d.Identity(), d.CreationTimestamp.Time)
 }
 
 // intentOf returns what is known about the Defect's ticket.
@@ -98,13 +101,17 @@ func (r *Reconciler) findTicket(
 			return t, err
 		}
 	}
+	if f.findings != nil && r.KnownTickets.IsRead(client.ObjectKeyFromObject(f.integration), string(f.integration.Spec.APIURL)) {
+		f.findings = nil // the tickets were read while the call waited
+		f.former = r.former(d, f.integration)
+	}
 	if f.former != nil {
 		if t, ok, err := readFormer(ctx, c, d, *f.former); ok || err != nil {
 			return t, err
 		}
 	}
-	if f.finding {
-		t, t.Found, err = f.lookup.Find(ctx, c.Find, findingOf(f.key), f.due, r.Clock.Now)
+	if f.findings != nil {
+		t, t.Found, err = f.findings.Find(ctx, c.Find, findingOf(f.key), f.due, r.Clock.Now)
 		if t.Found && !isSameFinding(d, t) {
 			return ticket.Ticket{}, nil
 		}

@@ -95,6 +95,7 @@ func newFollowing(
 		Outbox:      &outbox.Outbox{Client: c, Live: c, Clock: clock.RealClock{}, MaxEventAge: 24 * time.Hour},
 	}
 	connect(t, r, jira, integration)
+	r.KnownTickets.MarkRead(client.ObjectKeyFromObject(integration), string(integration.Spec.APIURL))
 	return r
 }
 

@@ -75,12 +75,10 @@ func (r *Reconciler) linkCall(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, l
 	record := r.recordOf(i)
 	object := objectOf(d)
 	j := *d.Status.Jira
-	to := client.ObjectKeyFromObject(d).String()
 	ref := "moved-" + left.ID + "-" + string(d.UID)
-	comment := render.MovedDefectComment(left.Defect.String(), to)
 	return func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
 		for _, on := range []struct{ id, other, url string }{{left.ID, j.Key, j.URL}, {idOf(&j), left.Key, left.URL}} {
-			err := c.Comment(ctx, on.id, ticket.Comment{Ref: ref, Body: comment + " " + on.other})
+			err := c.Comment(ctx, on.id, ticket.Comment{Ref: ref, Body: render.MovedDefectComment + " " + on.other})
 			if err == nil {
 				err = c.Link(ctx, on.id, ticket.Link{GlobalID: "ticket=" + on.other, URL: on.url, Title: on.other})
 				if isPermanent(err) { // the comment has the key

@@ -55,10 +55,9 @@ func (r *Reconciler) fileTicket(ctx context.Context, s *scope) *kit.Outcome {
 		}
 	}
 	f := filing{key: key, uid: d.UID, integration: integration, since: r.intentOf(d).Since()}
+	f.findings = r.holdFinding(integration, d)
 	if !f.since.IsZero() {
 		f.lookup = r.lookups.Hold(name, key, d.Marker(), d.CreationTimestamp.Time)
-		f.finding = !r.KnownTickets.IsRead(name, string(integration.Spec.APIURL))
-		r.holdFinding(name, f, d)
 		f.due = f.since.Add(r.settleTime(integration))
 		if s.now.Before(f.due) {
 			s.next = kit.Until(f.due, s.now)

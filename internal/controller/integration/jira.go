@@ -21,6 +21,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/secrets"
@@ -194,7 +195,7 @@ func (r *JiraReconciler) probe(
 	s.Version = text.Truncate(text.OneLine(found.Version), 64)
 	s.Account = text.Truncate(text.OneLine(found.Account), 255)
 	s.AccountID = text.Truncate(found.AccountID, 255)
-	if err := r.readTickets(ctx, i, c); err != nil {
+	if err := r.readFirst(ctx, i, c); err != nil {
 		return probeResult[connection.JiraClient]{client: c, verified: true}, err
 	}
 	var notes []string
@@ -241,28 +242,50 @@ func priorities(i *v1alpha1.JiraIntegration, offered []string) (known, unknown [
 // readDoneWithin is how long ago a ticket that is done may have changed and still be read by readTickets.
 const readDoneWithin = 90 * 24 * time.Hour
 
-// readTickets reads the open tickets and those done lately once, when an integration is first used with a site. The
-// cluster may have been rebuilt, and Defects that are created again adopt them.
-func (r *JiraReconciler) readTickets(ctx context.Context, i *v1alpha1.JiraIntegration, c connection.JiraClient) error {
-	site := string(i.Spec.APIURL)
-	if i.Status.TicketsReadFrom == site {
+// readFirst reads the tickets when an integration is first used with a site, before it is connected: the cluster may have
+// been rebuilt, and Defects that are created again adopt them.
+func (r *JiraReconciler) readFirst(ctx context.Context, i *v1alpha1.JiraIntegration, c connection.JiraClient) error {
+	if i.Status.TicketsReadFrom == string(i.Spec.APIURL) {
 		return nil
 	}
-	found, err := c.Open(ctx, readDoneWithin)
-	if f := fault.From(err); f != nil && !f.Kind.Permanent() {
+	if err := r.readTickets(ctx, i, c); err != nil {
 		return err // no ticket is filed before it is known which there are
 	}
+	i.Status.TicketsReadFrom = string(i.Spec.APIURL)
+	return nil
+}
+
+// readTickets reads the open tickets and those done lately, and remembers those that no Defect has. It returns no error if
+// Jira refuses the search for good.
+func (r *JiraReconciler) readTickets(ctx context.Context, i *v1alpha1.JiraIntegration, c connection.JiraClient) error {
+	name := client.ObjectKeyFromObject(i)
+	site := string(i.Spec.APIURL)
+	found, err := c.Open(ctx, readDoneWithin)
+	if f := fault.From(err); f != nil && !f.Kind.Permanent() {
+		return err
+	}
 	for _, t := range found {
-		key := kit.TicketKey{Integration: client.ObjectKeyFromObject(i), Site: site, Identity: t.Identity}
-		if known, ok := r.KnownTickets.Get(key); t.Identity != "" && (!ok || known.DeletedAt.IsZero() && t.IsLaterThan(known.Ticket)) {
+		if t.Identity == "" {
+			continue
+		}
+		owned, err := r.isOwned(ctx, name, site, t.ID)
+		if err != nil {
+			return err
+		}
+		key := kit.TicketKey{Integration: name, Site: site, Identity: t.Identity}
+		known, ok := r.KnownTickets.Get(key)
+		if !owned && (!ok || known.DeletedAt.IsZero() && t.IsLaterThan(known.Ticket)) {
 			r.KnownTickets.Put(key, kit.KnownTicket{Ticket: t})
 		}
 	}
-	if err == nil {
-		r.KnownTickets.MarkRead(client.ObjectKeyFromObject(i), site)
-	}
-	i.Status.TicketsReadFrom = site
+	r.KnownTickets.MarkRead(name, site)
 	return nil
+}
+
+// isOwned reports whether a Defect has a ticket of an integration at a site.
+func (r *JiraReconciler) isOwned(ctx context.Context, integration types.NamespacedName, site, id string) (bool, error) {
+	owners, err := index.DefectsWithTicket(ctx, r.Client, integration, id)
+	return slices.ContainsFunc(owners, func(d *v1alpha1.Defect) bool { return d.Status.Jira.Site == site }), err
 }
 
 // fieldProblems returns what is wrong with spec.fields; empty when nothing is. found is what the probe found.

@@ -40,6 +40,8 @@ type pollState struct {
 	// fault is why the last poll failed, until one succeeds; retryAt is when to poll again then.
 	fault   *fault.Fault
 	retryAt time.Time
+	// readAt is when to read the tickets again after a failure.
+	readAt time.Time
 }
 
 func (r *JiraReconciler) pollStateOf(integration types.NamespacedName) *pollState {
@@ -63,6 +65,18 @@ func (r *JiraReconciler) poll(ctx context.Context, i *v1alpha1.JiraIntegration) 
 		return state.retryAt.Sub(now), state.fault
 	}
 	interval := pollInterval(i)
+	if !r.KnownTickets.IsRead(name, string(i.Spec.APIURL)) && !now.Before(state.readAt) {
+		leave, mayCall := r.gate.enter(name, false, r.Enqueuer.Enqueue)
+		if !mayCall {
+			return gateDelay, nil
+		}
+		err := r.readAgain(ctx, i, c)
+		leave()
+		if err != nil { // until then, each new Defect's ticket is looked up
+			conn.Record.Add(connection.ActionPoll, "", "", err)
+			state.readAt = now.Add(interval)
+		}
+	}
 	last := state.lastAt
 	if p := i.Status.LastPollTime; p != nil && p.After(last) {
 		last = p.Time
@@ -99,6 +113,14 @@ func (r *JiraReconciler) poll(ctx context.Context, i *v1alpha1.JiraIntegration) 
 	}
 	state.fault = nil
 	return interval, nil
+}
+
+// readAgain reads the tickets in a process that does not know them: Defects may have been deleted before it started, and
+// be created again.
+func (r *JiraReconciler) readAgain(ctx context.Context, i *v1alpha1.JiraIntegration, c connection.JiraClient) error {
+	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
+	defer cancel()
+	return r.readTickets(ctx, i, c)
 }
 
 func pollInterval(i *v1alpha1.JiraIntegration) time.Duration {
