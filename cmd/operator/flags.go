@@ -15,8 +15,9 @@ import (
 
 // flags are the settings of the operator.
 type flags struct {
-	metrics, probes, pprof string
-	leader                 leaderFlags
+	metrics       metricsFlags
+	probes, pprof string
+	leader        leaderFlags
 	// maxEventAge, expiry and retention bound how old events and Notifications get.
 	maxEventAge, expiry, retention time.Duration
 	callTimeout                    time.Duration
@@ -98,7 +99,11 @@ type apiFlags struct {
 
 // register defines the flags in a set.
 func (f *flags) register(set *flag.FlagSet) {
-	set.StringVar(&f.metrics, "metrics-bind-address", "0", "The address of the metrics endpoint; 0 turns it off.")
+	set.StringVar(&f.metrics.address, "metrics-bind-address", "0", "The address of the metrics endpoint; 0 turns it off.")
+	set.BoolVar(&f.metrics.secure, "metrics-secure", true,
+		"Serve metrics by HTTPS, to callers whose token may get the path /metrics. Otherwise to everyone, by plain HTTP.")
+	set.StringVar(&f.metrics.certDir, "metrics-cert-dir", "",
+		"The directory with tls.crt and tls.key for the metrics endpoint; a self-signed certificate when empty.")
 	set.StringVar(&f.probes, "health-probe-bind-address", ":8081", "The address of /healthz and /readyz; 0 turns them off.")
 	set.StringVar(&f.pprof, "pprof-bind-address", "0", "The address of Go's profiles of CPU and memory; 0 turns it off.")
 	set.BoolVar(&f.leader.elect, "leader-elect", false,

@@ -78,7 +78,13 @@ func newCluster(t *testing.T) *cluster {
 // createRole creates the ClusterRole of a directory in config.
 func (c *cluster) createRole(dir string) {
 	c.t.Helper()
-	raw, err := os.ReadFile(filepath.Join("..", "..", "config", dir, "role.yaml"))
+	c.createRoleIn(dir, "role.yaml")
+}
+
+// createRoleIn creates the ClusterRole in a file of a directory in config.
+func (c *cluster) createRoleIn(dir, file string) {
+	c.t.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "..", "config", dir, file))
 	c.Expect(err).NotTo(HaveOccurred())
 	role := &rbacv1.ClusterRole{}
 	c.Expect(yaml.UnmarshalStrict(raw, role)).To(Succeed())
@@ -212,7 +218,8 @@ func (c *cluster) install(namespace string, watched ...string) installation {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- operate(running, config, flags{
-			metrics: "0", probes: i.probes, pprof: "0", callTimeout: 2 * time.Second, outgoing: outgoingFlags{allowLoopback: true},
+			metrics: metricsFlags{address: "0"},
+			probes:  i.probes, pprof: "0", callTimeout: 2 * time.Second, outgoing: outgoingFlags{allowLoopback: true},
 			api:         apiFlags{listenerFlags: listenerFlags{address: c.freeAddress()}, namespace: "default", requestsPerSecond: 100},
 			maxEventAge: time.Hour, expiry: time.Hour, retention: 2 * time.Hour,
 			leader: leaderFlags{elect: true, watch: watched, namespace: "default", leaseDuration: 6 * time.Second},

@@ -18,7 +18,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat/slack"
@@ -81,7 +80,7 @@ func operate(ctx context.Context, config *rest.Config, f flags, options ctrl.Opt
 		}
 	}
 	options.Scheme = scheme
-	options.Metrics = metricsserver.Options{BindAddress: f.metrics}
+	options.Metrics = metricsOptions(f.metrics)
 	options.HealthProbeBindAddress = f.probes
 	options.PprofBindAddress = f.pprof
 	options.Cache = cacheOptions(f.leader.watch)

@@ -172,3 +172,16 @@ func (a *Authenticator) Allowed(ctx context.Context, caller Caller, access Acces
 	}
 	return decision == authorizer.DecisionAllow, nil
 }
+
+// AllowedPath reports whether a caller may get a path that is no resource, such as /metrics. It returns an error if the
+// API server could not be reached.
+func (a *Authenticator) AllowedPath(ctx context.Context, caller Caller, path string) (bool, error) {
+	if caller.Info == nil {
+		return false, nil
+	}
+	decision, _, err := a.access.Authorize(ctx, authorizer.AttributesRecord{User: caller.Info, Verb: "get", Path: path})
+	if err != nil {
+		return false, fmt.Errorf("reviewing whether %s may get %s: %w", caller.GetName(), path, err)
+	}
+	return decision == authorizer.DecisionAllow, nil
+}
