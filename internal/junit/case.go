@@ -1,0 +1,297 @@
+package junit
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/voiceai-dev/integrations-operator/internal/testresult"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
+)
+
+// attempts is what a case says about its attempts.
+type attempts struct {
+	// failed are failures of the last attempt or of earlier ones of a test that failed in the end, passed those of a test
+	// that passed in the end.
+	failed, passed  bool
+	skipped, repeat bool
+}
+
+// testcase reads a case.
+func (p *parser) testcase(t token) error {
+	a := attributesOf(t.attributes)
+	c := &testresult.Case{
+		Suite: p.suiteName(), Class: clean(a["classname"], testresult.MaxName), Name: clean(a["name"], testresult.MaxName),
+		File: p.file(a["file"]), Line: t.line,
+	}
+	var ok bool
+	if c.Duration, ok = seconds(a["time"]); !ok {
+		p.problem(t.line, fmt.Sprintf("the time %q is not a number of seconds", text.Truncate(a["time"], 40)))
+	}
+	if c.Name == "" {
+		p.problem(t.line, "a test has no name")
+	}
+	var how attempts
+	if !t.closed {
+		if err := p.content(t, maxDepth, ignore, func(t token) error { return p.part(c, &how, t) }); err != nil {
+			return err
+		}
+	}
+	how.addStatus(a)
+	how.addProperties(c)
+	c.Outcome = how.outcome()
+	return p.emit(c)
+}
+
+func ignore(token) error { return nil }
+
+// emit counts a case and passes it on.
+func (p *parser) emit(c *testresult.Case) error {
+	p.report.Cases++
+	if len(p.suites) > 0 {
+		p.suites[len(p.suites)-1].cases++
+	}
+	return p.each(c)
+}
+
+// suiteName returns the name of the innermost suite that has one.
+func (p *parser) suiteName() string {
+	for _, s := range slices.Backward(p.suites) {
+		if s.name != "" {
+			return s.name
+		}
+	}
+	return ""
+}
+
+// file returns the file of a case: its own, that of the innermost suite that has one, or that of Cypress's root suite.
+func (p *parser) file(own string) string {
+	if own != "" {
+		return clean(own, testresult.MaxName)
+	}
+	for _, s := range slices.Backward(p.suites) {
+		if s.file != "" {
+			return s.file
+		}
+	}
+	return p.rootFile
+}
+
+// part reads an element of a case.
+func (p *parser) part(c *testresult.Case, how *attempts, t token) error {
+	switch strings.ToLower(t.name) {
+	case "failure", "error", "rerunfailure", "rerunerror":
+		how.failed = true
+		return p.failure(c, t)
+	case "flakyfailure", "flakyerror":
+		how.passed = true
+		return p.failure(c, t)
+	case "skipped", "disabled", "ignored", "notrun":
+		how.skipped = true
+	case "rerun": // pytest-rerunfailures: an attempt before the last one
+		how.repeat = true
+		return p.failure(c, t)
+	case "properties":
+		if t.closed {
+			return nil
+		}
+		return p.content(t, maxDepth, ignore, func(t token) error { return p.property(c, t) })
+	case "system-out", "system-err":
+		return p.output(c, t)
+	case "testcase", "testsuite":
+		return &SyntaxError{t.line, fmt.Sprintf("<%s> stands within the test %q of line %d", t.name, c.Name, c.Line)}
+	}
+	return p.skip(t)
+}
+
+// failure reads a failed attempt.
+func (p *parser) failure(c *testresult.Case, t token) error {
+	a := attributesOf(t.attributes)
+	kept := buffer{most: testresult.MaxText}
+	if !t.closed {
+		add := func(t token) error { kept.add(t); return nil }
+		if err := p.content(t, maxDepth, add, nil); err != nil {
+			return err
+		}
+	}
+	f := testresult.Failure{
+		Type: clean(a["type"], testresult.MaxName), Message: clean(a["message"], testresult.MaxMessage), Text: kept.String(),
+	}
+	if f.Message == "" {
+		f.Message, _, _ = strings.Cut(f.Text, "\n")
+		f.Message = text.Truncate(f.Message, testresult.MaxMessage)
+	}
+	if len(c.Failures) < testresult.MaxFailures {
+		c.Failures = append(c.Failures, f)
+	}
+	return nil
+}
+
+// suiteFailure reads a failure that stands at a suite, as when its setup fails: it counts as a failed test with the suite's
+// name.
+func (p *parser) suiteFailure(t token) error {
+	c := &testresult.Case{Suite: p.suiteName(), Name: p.suiteName(), File: p.file(""), Line: t.line, Outcome: testresult.Failed}
+	if err := p.failure(c, t); err != nil {
+		return err
+	}
+	p.report.Cases++
+	return p.each(c)
+}
+
+// property reads a property of a case, which has its value as attribute or as text.
+func (p *parser) property(c *testresult.Case, t token) error {
+	a := attributesOf(t.attributes)
+	value := buffer{most: testresult.MaxMessage}
+	if !t.closed {
+		add := func(t token) error { value.add(t); return nil }
+		if err := p.content(t, maxDepth, add, nil); err != nil {
+			return err
+		}
+	}
+	v := clean(a["value"], testresult.MaxMessage)
+	if v == "" {
+		v = value.String()
+	}
+	addProperty(c, a["name"], v)
+	return nil
+}
+
+func addProperty(c *testresult.Case, name, value string) {
+	name = clean(name, testresult.MaxName)
+	switch strings.ToLower(name) {
+	case "":
+	case "attachment":
+		addAttachment(c, value)
+	case "test_id", "testid", "test-id":
+		if c.ID == "" {
+			c.ID = text.Truncate(value, testresult.MaxName)
+		}
+	default:
+		if len(c.Properties) < testresult.MaxProperties {
+			c.Properties = append(c.Properties, testresult.Property{Name: name, Value: value})
+		}
+	}
+}
+
+func addAttachment(c *testresult.Case, path string) {
+	if path = strings.TrimSpace(path); path != "" && len(c.Attachments) < testresult.MaxAttachments {
+		c.Attachments = append(c.Attachments, path)
+	}
+}
+
+// maxLine bounds a line of output with a mark, in bytes.
+const maxLine = 4 << 10
+
+// output reads the output of a test for marks such as [[ATTACHMENT|path]] and [[PROPERTY|name=value]], each on a line of its
+// own.
+func (p *parser) output(c *testresult.Case, t token) error {
+	if t.closed {
+		return nil
+	}
+	var line []byte
+	err := p.content(t, maxDepth, func(t token) error {
+		rest := t.text
+		for len(rest) > 0 {
+			part, more, ended := bytes.Cut(rest, []byte{'\n'})
+			if line = append(line, part[:min(len(part), maxLine-min(len(line), maxLine))]...); ended {
+				mark(c, line, t.kind)
+				line = line[:0]
+			}
+			rest = more
+		}
+		return nil
+	}, nil)
+	mark(c, line, someText)
+	return err
+}
+
+// mark adds what a line of output says about a case.
+func mark(c *testresult.Case, line []byte, k kind) {
+	line = bytes.TrimSpace(line)
+	if !bytes.HasPrefix(line, []byte("[[")) || !bytes.HasSuffix(line, []byte("]]")) {
+		return
+	}
+	value := string(line)
+	if k == someText {
+		value = unescape(line)
+	}
+	value = text.OneLine(value[2 : len(value)-2])
+	if path, ok := strings.CutPrefix(value, "ATTACHMENT|"); ok {
+		addAttachment(c, path)
+	}
+	if property, ok := strings.CutPrefix(value, "PROPERTY|"); ok {
+		name, value, _ := strings.Cut(property, "=")
+		addProperty(c, name, value)
+	}
+}
+
+// addStatus adds what the attributes of a case say about its outcome, where its elements do not.
+func (h *attempts) addStatus(a map[string]string) {
+	for _, name := range []string{"status", "result"} {
+		switch strings.ToLower(a[name]) {
+		case "fail", "failed", "failure", "error", "broken":
+			h.failed = h.failed || !h.passed && !h.skipped
+		case "skip", "skipped", "disabled", "notrun", "not_run", "pending", "ignored", "suppressed", "inconclusive":
+			h.skipped = true
+		case "flaky":
+			h.repeat = true
+		}
+	}
+	h.addRepeats(a["flaky"], a["retries"], a["retry"], a["reruns"], a["retryCount"])
+	if n, err := strconv.Atoi(a["attempts"]); err == nil && n > 1 {
+		h.repeat = true
+	}
+}
+
+// addProperties adds what the properties of a case say about its attempts.
+func (h *attempts) addProperties(c *testresult.Case) {
+	for _, p := range c.Properties {
+		switch strings.ToLower(p.Name) {
+		case "flaky", "retries", "retry", "reruns", "retrycount", "retry_count":
+			h.addRepeats(p.Value)
+		case "attempts":
+			if n, err := strconv.Atoi(p.Value); err == nil && n > 1 {
+				h.repeat = true
+			}
+		}
+	}
+}
+
+// addRepeats adds values that say that a test was repeated: true, or how often.
+func (h *attempts) addRepeats(values ...string) {
+	for _, v := range values {
+		n, err := strconv.Atoi(v)
+		if strings.EqualFold(v, "true") || err == nil && n > 0 {
+			h.repeat = true
+		}
+	}
+}
+
+// outcome returns the outcome of a test. A failure is not hidden by a mark that it was skipped.
+func (h *attempts) outcome() testresult.Outcome {
+	switch {
+	case h.failed:
+		return testresult.Failed
+	case h.passed:
+		return testresult.Flaky
+	case h.skipped:
+		return testresult.NotRun
+	case h.repeat:
+		return testresult.Flaky
+	}
+	return testresult.Passed
+}
+
+// clean returns a text without what is invisible but has an effect, in at most so many bytes.
+func clean(s string, most int) string {
+	return strings.TrimSpace(text.Plain(truncateBytes(s, most)))
+}
+
+func truncateBytes(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "")
+}
