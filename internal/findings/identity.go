@@ -1,0 +1,65 @@
+package findings
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/voiceai-dev/integrations-operator/internal/testresult"
+)
+
+// parameters match what a name says of the parameters of a test: name[a-1], name(1, 2), name with data set "x", name:2.
+var parameters = regexp.MustCompile(`(?:\[[^\]]*\]|\([^()]*\)| with data set .*|:\d+| #\d+| \{.*\})\s*$`)
+
+// repetition matches the number before the name of a repeated test in JUnit 5: [3] name, repetition 3 of 5.
+var repetition = regexp.MustCompile(`^\[\d+\]\s*|\brepetition \d+ of \d+\b`)
+
+// Test is the identity of a test: the same in each run, whatever its parameters.
+type Test struct {
+	// ID is what the report declares, or what its names say.
+	ID string
+	// Name is for people.
+	Name string
+}
+
+// TestOf returns the identity of a case. The property variant, such as a browser or a locale, makes tests of one name
+// different ones.
+func TestOf(c *testresult.Case) Test {
+	name := strings.TrimSpace(repetition.ReplaceAllString(c.Name, ""))
+	for range 3 {
+		shorter := strings.TrimSpace(parameters.ReplaceAllString(name, ""))
+		if shorter == "" || shorter == name {
+			break
+		}
+		name = shorter
+	}
+	if name == "" { // it has parameters alone
+		name = c.Name
+	}
+	shown := name
+	if class := lastPart(c.Class); class != "" && !strings.Contains(name, class) {
+		shown = class + ": " + name
+	}
+	variant := c.Property("variant")
+	if variant != "" {
+		shown += " (" + variant + ")"
+	}
+	if c.ID != "" {
+		return Test{ID: withVariant("id:"+c.ID, variant), Name: shown}
+	}
+	return Test{ID: withVariant(strings.Join([]string{c.Suite, c.File, c.Class, name}, " > "), variant), Name: shown}
+}
+
+func withVariant(id, variant string) string {
+	if variant == "" {
+		return id
+	}
+	return id + " > variant " + variant
+}
+
+// lastPart returns the last part of the name of a class: without its package.
+func lastPart(class string) string {
+	if strings.ContainsAny(class, " ") {
+		return class
+	}
+	return class[strings.LastIndexAny(class, `./\`)+1:]
+}
