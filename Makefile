@@ -21,7 +21,7 @@ demo: controlplane build ## Run a control plane, the sandbox and the operator, a
 # The packages whose markers list what only the API needs, which is a role of its own.
 API_PACKAGES = ./internal/action ./internal/apiserver/... ./internal/credential ./internal/identity
 
-.PHONY: generate manifests docs fmt vet lint verify build run
+.PHONY: generate manifests chart docs fmt vet lint verify build run
 generate: bin/controller-gen ## Generate the DeepCopy methods of the API types.
 	bin/controller-gen object paths=./api/...
 manifests: bin/controller-gen ## Generate the CRDs and the operator's ClusterRoles.
@@ -29,20 +29,23 @@ manifests: bin/controller-gen ## Generate the CRDs and the operator's ClusterRol
 	bin/controller-gen rbac:roleName=api-role $(addprefix paths=,$(API_PACKAGES)) output:rbac:dir=config/api
 	bin/controller-gen rbac:roleName=manager-role output:rbac:dir=config/rbac \
 		$$(go list ./internal/... ./cmd/... | grep -vxF "$$(go list $(API_PACKAGES))" | sed 's|^|paths=|')
+chart: manifests ## Generate the chart's README, schema, and copies of config.
+	go run ./hack/chart
 docs: manifests build ## Generate docs/api.md, docs/flags.md and docs/openapi.json.
 	go run ./hack/docs
 fmt: ## Format the code.
 	gofmt -w $$(git ls-files '*.go')
 vet: ## Run go vet.
 	go vet ./...
-lint: bin/golangci-lint ## Run the linters.
+lint: bin/golangci-lint bin/helm ## Run the linters.
 	bin/golangci-lint run
-verify: generate manifests docs ## Fail if generated files, formatting or go.mod are out of date.
+	bin/helm lint --strict charts/voiceai-integrations
+verify: generate manifests chart docs ## Fail if generated files, formatting or go.mod are out of date.
 	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo "not formatted: run make fmt" >&2; exit 1; }
 	go mod tidy -diff
-	go -C hack/tools mod tidy -diff
-	@test -z "$$(git status --porcelain -- api config docs | tee /dev/stderr)" || \
-		{ echo "generated files differ: run make generate docs, and commit" >&2; exit 1; }
+	for dir in hack/tools hack/tools/helm; do go -C $$dir mod tidy -diff || exit 1; done
+	@test -z "$$(git status --porcelain -- api charts config docs | tee /dev/stderr)" || \
+		{ echo "generated files differ: run make generate chart docs, and commit" >&2; exit 1; }
 build: ## Build static binaries: bin/operator and bin/sandbox.
 	$(GO_BUILD) -o bin/operator ./cmd/operator
 	$(GO_BUILD) -o bin/sandbox ./cmd/sandbox
@@ -51,7 +54,7 @@ run: build ## Run the operator against the cluster in KUBECONFIG.
 
 ##@ Test
 .PHONY: test bench test-browser test-e2e
-test: controlplane ## Run all tests, with the race detector.
+test: controlplane bin/helm ## Run all tests, with the race detector.
 	KUBE_CACHE_MUTATION_DETECTOR=true go test -race ./...
 bench: controlplane build ## Run the benchmarks and print a table and JSON. SCENARIOS="ticket-idle ..." selects some.
 	@go build -o bin/bench ./hack/bench
@@ -65,6 +68,10 @@ test-e2e: ## Deploy IMG, with the sandbox as SANDBOX_IMG, to the cluster in KUBE
 	go test -tags e2e -count=1 -v ./test/e2e
 
 ##@ Install
+.PHONY: build-installer
+build-installer: ## Write dist/install.yaml: all of config/default, with image IMG.
+	@mkdir -p dist
+	$(KUBECTL) kustomize config/default | sed 's|image: controller:latest|image: $(IMG)|' > dist/install.yaml
 .PHONY: install uninstall deploy undeploy docker-build
 install: ## Install the CRDs and the policies in the cluster in KUBECONFIG.
 	$(KUBECTL) apply --server-side -k config/crd
@@ -88,6 +95,10 @@ controlplane: ## Build etcd, the Kubernetes control plane and kubectl in bin/k8s
 bin/controller-gen: hack/tools/go.mod
 	@echo "Building controller-gen" >&2
 	@go build -C hack/tools -o ../../$@ sigs.k8s.io/controller-tools/cmd/controller-gen
+	@touch $@
+bin/helm: hack/tools/helm/go.mod
+	@echo "Building helm" >&2
+	@go build -C hack/tools/helm -o ../../../$@ -ldflags "-s -w" helm.sh/helm/v4/cmd/helm
 	@touch $@
 bin/golangci-lint: hack/tools/go.mod hack/tools/golangci-lint/main.go
 	@echo "Building golangci-lint with kube-api-linter" >&2

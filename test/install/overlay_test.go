@@ -43,9 +43,15 @@ func build(t *testing.T, dir string) manifests {
 	if err != nil {
 		t.Fatal(err)
 	}
+	built[dir] = parse(t, out)
+	return built[dir]
+}
+
+// parse returns the objects in a stream of YAML.
+func parse(t *testing.T, text []byte) manifests {
+	t.Helper()
 	found := manifests{}
-	built[dir] = found
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(out), 4096)
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(text), 4096)
 	for {
 		var o unstructured.Unstructured
 		if err := decoder.Decode(&o.Object); errors.Is(err, io.EOF) {
@@ -53,7 +59,9 @@ func build(t *testing.T, dir string) manifests {
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		found[o.GetKind()] = append(found[o.GetKind()], o)
+		if len(o.Object) > 0 {
+			found[o.GetKind()] = append(found[o.GetKind()], o)
+		}
 	}
 }
 
