@@ -119,6 +119,10 @@ type DefectStatus struct {
 	// +optional
 	Regressions int64 `json:"regressions,omitempty"`
 
+	// history is what the outcomes of the defect's test show; empty until a run is known.
+	// +optional
+	History *DefectHistory `json:"history,omitempty"`
+
 	// messages are the messages in Slack that show this Defect, one for each rule.
 	// +optional
 	// +listType=map
@@ -128,7 +132,7 @@ type DefectStatus struct {
 }
 
 // StateChangeCause is what changed the state of a Defect.
-// +kubebuilder:validation:Enum=Spec;Jira;Regression
+// +kubebuilder:validation:Enum=Spec;Jira;Regression;Passed
 type StateChangeCause string
 
 const (
@@ -138,6 +142,8 @@ const (
 	CauseJira StateChangeCause = "Jira"
 	// CauseRegression means that the defect occurred again after it was resolved.
 	CauseRegression StateChangeCause = "Regression"
+	// CausePassed means that the test passed again, as often as spec.resolveAfterPasses requires.
+	CausePassed StateChangeCause = "Passed"
 )
 
 // StateChange is one change of a Defect's state.
@@ -151,7 +157,7 @@ type StateChange struct {
 	// +required
 	From State `json:"from"`
 
-	// cause is Spec, Jira or Regression.
+	// cause is Spec, Jira, Regression or Passed.
 	// +required
 	Cause StateChangeCause `json:"cause"`
 

@@ -78,6 +78,38 @@ type DefectSpec struct {
 	// +optional
 	Occurrence *Occurrence `json:"occurrence,omitempty"`
 
+	// tests are the tests that failed for the same reason, if the defect stands for several.
+	// +optional
+	// +listType=map
+	// +listMapKey=id
+	// +kubebuilder:validation:MaxItems=100
+	Tests []DefectTest `json:"tests,omitempty"`
+
+	// outcomes are the outcomes of the defect's test in the last runs, also of those in which it passed. Each is merged into
+	// status.history, once for each run; one that status.history shows may be left out. A run that failed or was flaky is
+	// an occurrence.
+	// +optional
+	// +listType=map
+	// +listMapKey=run
+	// +kubebuilder:validation:MaxItems=50
+	Outcomes []TestOutcome `json:"outcomes,omitempty"`
+
+	// resolveAfterPasses is in how many runs in a row the test must pass for the Defect to be resolved. Defaults to 3; 0
+	// leaves it to people. A test that flaked lately must also be stable again.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=50
+	ResolveAfterPasses *int32 `json:"resolveAfterPasses,omitempty"`
+
+	// quarantine keeps failures of the test from failing its runs, for 14 days at most.
+	// +optional
+	Quarantine *Quarantine `json:"quarantine,omitempty"`
+
+	// voice is what is known of the call in which the defect was found.
+	// +optional
+	// +nullable
+	Voice *Voice `json:"voice,omitempty"`
+
 	// state is the desired state of the Defect. Each change of it moves the ticket. If empty, Jira alone decides.
 	// +optional
 	State State `json:"state,omitempty"`
@@ -150,6 +182,7 @@ type DefectJira struct {
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Suite",type=string,JSONPath=`.spec.suite`,priority=1
+// +kubebuilder:printcolumn:name="History",type=string,JSONPath=`.status.history.strip`,priority=1
 // +kubebuilder:printcolumn:name="Jira Status",type=string,JSONPath=`.status.jira.status`,priority=1
 // +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.jira.url`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1

@@ -89,6 +89,15 @@ type JiraIntegrationSpec struct {
 	// +optional
 	Reopen *JiraReopen `json:"reopen,omitempty"`
 
+	// resolve configures what happens to the ticket of a Defect whose test passes again. If empty, it is moved too.
+	// +optional
+	Resolve *JiraResolve `json:"resolve,omitempty"`
+
+	// transcripts is Masked to mask telephone numbers, e-mail addresses and card numbers in what tickets quote of a call,
+	// or Verbatim. Defaults to Masked.
+	// +optional
+	Transcripts TranscriptPolicy `json:"transcripts,omitempty"`
+
 	// pollIntervalSeconds is how often the operator queries Jira for changes, with one query for all tickets. Defaults
 	// to 60.
 	// +optional

@@ -157,3 +157,22 @@ type JiraReopen struct {
 	// +kubebuilder:validation:MaxItems=20
 	ExceptResolutions []JiraName `json:"exceptResolutions,omitempty"`
 }
+
+// JiraResolvePolicy is what happens to the ticket of a Defect whose test passes again.
+// +kubebuilder:validation:Enum=Resolve;Comment
+type JiraResolvePolicy string
+
+const (
+	// JiraResolveResolve moves the ticket to the status that stands for Resolved.
+	JiraResolveResolve JiraResolvePolicy = "Resolve"
+	// JiraResolveComment adds a comment and leaves the ticket open.
+	JiraResolveComment JiraResolvePolicy = "Comment"
+)
+
+// JiraResolve configures what happens to the ticket of a Defect whose test passes again.
+// +structType=atomic
+type JiraResolve struct {
+	// policy is Resolve or Comment.
+	// +required
+	Policy JiraResolvePolicy `json:"policy"`
+}

@@ -50,6 +50,11 @@ type SlackIntegrationSpec struct {
 	// +optional
 	RateLimit *SlackRateLimit `json:"rateLimit,omitempty"`
 
+	// transcripts is Masked to mask telephone numbers, e-mail addresses and card numbers in what messages quote of a call,
+	// or Verbatim. Defaults to Masked.
+	// +optional
+	Transcripts TranscriptPolicy `json:"transcripts,omitempty"`
+
 	// allowedNamespaces selects other namespaces that may use this integration. If empty, none may.
 	// +optional
 	AllowedNamespaces *AllowedNamespaces `json:"allowedNamespaces,omitempty"`

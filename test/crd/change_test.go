@@ -85,7 +85,7 @@ func TestStatus(t *testing.T) {
 	activity := `{time: "2026-03-01T12:00:00Z", action: PostMessage, outcome: Succeeded}`
 	for name, c := range map[string]struct{ kind, spec, status, field, message string }{
 		"all fields, Slack":  {slack, bot, lines(conditions(16), "observedGeneration: 1", "team: t", "delivery: ExactlyOnce", "sentTotal: 1", "activities: "+repeat(20, activity)), "", ""},
-		"all fields, defect": {defect, defectSpec, lines(conditions(5), "state: Resolved", "events: "+numbered(16, "e"), "occurrences: 2", "jira: {integration: default/jira, key: VOICE-1, id: \"10001\"}", `messages: [{rule: r, channel: C1, ts: "1.2"}]`), "", ""},
+		"all fields, defect": {defect, defectSpec, lines(conditions(5), "state: Resolved", "events: "+numbered(16, "e"), "occurrences: 2", `history: {outcomes: [{run: r, result: Flaky, time: "2026-03-01T12:00:00Z"}], strip: "~", flakeRatePercent: 30, stability: Flaky}`, "jira: {integration: default/jira, key: VOICE-1, id: \"10001\"}", `messages: [{rule: r, channel: C1, ts: "1.2"}]`), "", ""},
 
 		"too many conditions, Slack":          {slack, bot, conditions(17), "status.conditions", "must have at most 16 items"},
 		"too many conditions, Jira":           {jira, jiraSpec, conditions(17), "status.conditions", "must have at most 16 items"},

@@ -21,7 +21,7 @@ var fullSpecs = map[string][]string{
 	jira: {
 		lines(jiraSpec, "labels: [a]", "priorities: {critical: P1}", `fields: [{name: a, type: Text, template: b}]`,
 			"autoCreate: {enabled: true, categories: [Defect], selector: {matchLabels: {a: b}}}",
-			"states: [{status: Done, state: Closed}]", "transitions: [{state: Open, status: To Do}]",
+			"states: [{status: Done, state: Closed}]", "transitions: [{state: Open, status: To Do}]", "resolve: {policy: Comment}",
 			"reopen: {policy: Reopen, exceptResolutions: [Duplicate]}", "webhookSecretRef: {name: s, key: k}",
 			"rateLimit: {concurrency: 4}", "allowedNamespaces: {from: Selector, selector: {matchLabels: {team: a}}}"),
 		lines("apiURL: https://jira.example.com", "projectKey: A1_B", "bearer: {tokenSecretRef: {name: s, key: k}}"),
@@ -39,6 +39,9 @@ var fullSpecs = map[string][]string{
 		lines(defectSpec, "jira: {integrationRef: {name: jira}}"),
 		lines(defectSpec, "jira: {create: Always}"),
 		lines(defectSpec, "jira: {labels: [x]}"),
+		lines(defectSpec, "tests: [{id: t}]", `outcomes: [{run: r, result: Passed, time: "2026-03-01T12:00:00Z"}]`,
+			`quarantine: {owner: o, reason: r, starts: "2026-03-01T12:00:00Z", expires: "2026-03-02T12:00:00Z"}`,
+			"voice: {turn: 1, latencies: [{stage: model}]}"),
 	},
 }
 

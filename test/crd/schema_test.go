@@ -111,7 +111,8 @@ func checkBounds(path string, schema map[string]any) (problems []string) {
 		if strings.HasPrefix(path, "spec.") && (!has("minimum") || !has("maximum")) {
 			report("a number in spec without minimum and maximum")
 		}
-		if name := path[strings.LastIndex(path, ".")+1:]; isDuration.MatchString(name) && !strings.HasSuffix(name, "Seconds") {
+		if name := path[strings.LastIndex(path, ".")+1:]; isDuration.MatchString(name) && !strings.HasSuffix(name, "Seconds") &&
+			!strings.HasPrefix(path, "spec.voice.") { // fractions of a second count in a conversation
 			report("a duration that is not named ...Seconds")
 		}
 	case "array":
