@@ -174,7 +174,7 @@ func (r *Reconciler) resolveRule(ctx context.Context, s *scope) *kit.Outcome {
 	}
 	s.mentions = definition.Spec.Mentions
 	s.rule, _ = r.Outbox.Compile(definition) // an invalid rule says so itself; what it matched before is delivered all the same
-	return r.redirect(s, definition)
+	return r.redirect(ctx, s, definition)
 }
 
 // keepPlace keeps a delivery that is under way where it is, although the default integration changed meanwhile.

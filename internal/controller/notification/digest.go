@@ -284,20 +284,13 @@ func (r *Reconciler) membersEvents(
 	ctx context.Context,
 	d *v1alpha1.Notification,
 ) (out []event.Event, mentions []v1alpha1.Mention, err error) {
+	members, err := r.unsentMembers(ctx, d)
+	if err != nil {
+		return nil, nil, err
+	}
 	known := map[v1alpha1.EventID]bool{}
 	rules := map[string]bool{}
-	for _, name := range d.Spec.Members {
-		n := &v1alpha1.Notification{}
-		err := r.Client.Get(ctx, types.NamespacedName{Namespace: d.Namespace, Name: string(name)}, n)
-		if apierrors.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading Notification %s of a digest: %w", name, err)
-		}
-		if condition.IsSettled(n) && n.Status.Digest != d.Name {
-			continue
-		}
+	for _, n := range members {
 		if !known[n.Spec.Event.ID] {
 			known[n.Spec.Event.ID] = true
 			e, err := event.Of(n)
@@ -314,6 +307,24 @@ func (r *Reconciler) membersEvents(
 		}
 	}
 	return out, mentions, nil
+}
+
+// unsentMembers returns the members of a digest, without those that were deleted or delivered otherwise.
+func (r *Reconciler) unsentMembers(ctx context.Context, d *v1alpha1.Notification) (out []*v1alpha1.Notification, err error) {
+	for _, name := range d.Spec.Members {
+		n := &v1alpha1.Notification{}
+		err := r.Client.Get(ctx, types.NamespacedName{Namespace: d.Namespace, Name: string(name)}, n)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading Notification %s of a digest: %w", name, err)
+		}
+		if !condition.IsSettled(n) || n.Status.Digest == d.Name {
+			out = append(out, n)
+		}
+	}
+	return out, nil
 }
 
 // addMentions appends whom the rule of a Notification mentions, each once and no more than maxMentions.

@@ -2,6 +2,7 @@ package notification
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -69,4 +70,44 @@ func TestRedirect(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRedirectDigest checks that a digest that was refused is sent where the rules of all its members say since, once.
+func TestRedirectDigest(t *testing.T) {
+	first := ruleOf("first")
+	second := ruleOf("second")
+	inStorm(t, slow, first, func(w *world, _ *v1alpha1.SlackIntegration) {
+		w.create(second)
+		w.slack.OnPost(func(m chat.Message) error {
+			if m.Channel == "#other" {
+				return nil
+			}
+			return archived
+		})
+		for n := range 10 {
+			w.create(alert(fmt.Sprintf("n%d", 2*n), first), alert(fmt.Sprintf("n%d", 2*n+1), second))
+		}
+		w.run(time.Minute)
+		digests := func(want string) {
+			t.Helper()
+			all := w.digests()
+			if len(all) == 0 {
+				t.Fatal("no digests")
+			}
+			for i := range all {
+				w.wantOutcome(all[i].Name, want, "")
+			}
+		}
+		digests("False/Rejected Stalled")
+		change(w, first, toOther)
+		w.run(time.Minute)
+		digests("False/Rejected Stalled") // its other members go to #alerts
+		change(w, second, toOther)
+		w.run(time.Minute)
+		digests("True/Sent")
+		w.wantEachOnce(20)
+		w.restart()
+		w.run(time.Hour)
+		w.wantEachOnce(20)
+	})
 }
