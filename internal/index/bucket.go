@@ -9,7 +9,7 @@ import (
 )
 
 // hashBuckets is the number of values of a bucketed index. One value per name would take more memory for ten thousand
-// names than the Defects' statuses do.
+// names than the Defects' statuses do. A lookup among ten thousand objects visits about five.
 const hashBuckets = 2048
 
 // bucketed returns an indexer by the hash buckets of an object's names. A bucket holds other objects too: finders

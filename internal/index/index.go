@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 
+	batchv1 "k8s.io/api/batch/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -34,8 +35,8 @@ const (
 	NotificationBySubject = "subject"
 	// NotificationByFinding indexes Notifications by the hash bucket of the finding that they are about.
 	NotificationByFinding = "finding"
-	// NotificationByRunsOf indexes Notifications about runs by the hash bucket of their suite.
-	NotificationByRunsOf = "runs-of"
+	// RunsOf indexes runs that ended by the keys of RunsBack, and Notifications about runs by the hash buckets of these.
+	RunsOf = "runs-of"
 	// DigestByMember indexes digests by the hash buckets of their members' names.
 	DigestByMember = "member"
 	// NotificationByUndelivered indexes Notifications that still have to be delivered; the value is "true".
@@ -49,7 +50,7 @@ type Field struct {
 	Values client.IndexerFunc
 }
 
-// Fields returns every index that the reconcilers use. Tests register them with a fake client.
+// Fields returns every index of the operator's kinds that the reconcilers use. Tests register them with a fake client.
 func Fields() []Field {
 	return []Field{
 		{&v1alpha1.SlackIntegration{}, connection.DefaultIndex, isDefault},
@@ -63,15 +64,18 @@ func Fields() []Field {
 		{&v1alpha1.Defect{}, DefectByFinding, bucketed(findingOfDefect)},
 		{&v1alpha1.Notification{}, NotificationBySubject, bucketed(subjectUID)},
 		{&v1alpha1.Notification{}, NotificationByFinding, bucketed(finding)},
-		{&v1alpha1.Notification{}, NotificationByRunsOf, bucketed(runsOf)},
+		{&v1alpha1.Notification{}, RunsOf, bucketed(runsOf)},
 		{&v1alpha1.Notification{}, DigestByMember, bucketed(memberNames)},
 		{&v1alpha1.Notification{}, NotificationByUndelivered, isUndelivered},
 	}
 }
 
+// RunField returns the index of runs.
+func RunField() Field { return Field{&batchv1.Job{}, RunsOf, runsOf} }
+
 // Setup registers all fields with the manager's cache.
 func Setup(ctx context.Context, mgr ctrl.Manager) error {
-	for _, f := range Fields() {
+	for _, f := range append(Fields(), RunField()) {
 		if err := mgr.GetFieldIndexer().IndexField(ctx, f.Object, f.Name, f.Values); err != nil {
 			return fmt.Errorf("indexing %T by %s: %w", f.Object, f.Name, err)
 		}

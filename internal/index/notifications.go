@@ -49,25 +49,6 @@ func NotificationsOfFinding(ctx context.Context, c client.Reader, namespace, of 
 	)
 }
 
-func runsOf(o client.Object) []string {
-	if n, ok := o.(*v1alpha1.Notification); ok && n.Labels[v1alpha1.EventTypeLabel] == string(v1alpha1.EventTestRunCompleted) {
-		return []string{n.Labels[v1alpha1.SuiteLabel]}
-	}
-	return nil
-}
-
-// NotificationsOfRuns returns the Notifications of a namespace about the runs of a suite. The cache owns them: callers must
-// not change them.
-func NotificationsOfRuns(ctx context.Context, c client.Reader, namespace, suite string) ([]*v1alpha1.Notification, error) {
-	return notifications(
-		ctx,
-		c,
-		namespace,
-		client.MatchingFields{NotificationByRunsOf: bucketOf(suite)},
-		func(n *v1alpha1.Notification) bool { return slices.Contains(runsOf(n), suite) },
-	)
-}
-
 func memberNames(o client.Object) []string {
 	n, ok := o.(*v1alpha1.Notification)
 	if !ok {

@@ -198,17 +198,20 @@ func (r *Reconciler) previousJob(
 	job *batchv1.Job,
 	before time.Time,
 ) (last *batchv1.Job, lastAt time.Time, err error) {
-	list := &batchv1.JobList{} // shared with the cache: it is only read
-	of := client.MatchingLabels{v1alpha1.SuiteLabel: job.Labels[v1alpha1.SuiteLabel]}
-	if err := r.Client.List(ctx, list, client.InNamespace(job.Namespace), of, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, time.Time{}, fmt.Errorf("listing the runs of the suite: %w", err)
-	}
-	for i := range list.Items {
-		other := &list.Items[i]
-		finished, _, _, ended := event.RunFinished(other)
-		if finished && other.UID != job.UID && !ended.After(before) && (last == nil || ended.After(lastAt)) {
-			last = other
-			lastAt = ended
+	for key := range index.RunsBack(job.Labels[v1alpha1.SuiteLabel], before, time.Time{}) {
+		runs, err := index.EndedRuns(ctx, r.Client, job.Namespace, key)
+		if err != nil {
+			return nil, time.Time{}, fmt.Errorf("listing the runs of the suite: %w", err)
+		}
+		for i := range runs {
+			_, _, _, ended := event.RunFinished(&runs[i])
+			if runs[i].UID != job.UID && !ended.After(before) && (last == nil || ended.After(lastAt)) {
+				last = &runs[i]
+				lastAt = ended
+			}
+		}
+		if last != nil {
+			break
 		}
 	}
 	return last, lastAt, nil
@@ -217,11 +220,21 @@ func (r *Reconciler) previousJob(
 // notifiedOutcome returns the outcome of the suite's last run between two times, other than job itself, of which a
 // Notification exists; empty when there is none.
 func (r *Reconciler) notifiedOutcome(ctx context.Context, job *batchv1.Job, after, before time.Time) (string, error) {
-	list, err := index.NotificationsOfRuns(ctx, r.Client, job.Namespace, job.Labels[v1alpha1.SuiteLabel])
-	if err != nil {
-		return "", fmt.Errorf("listing the Notifications about the suite: %w", err)
+	for key := range index.RunsBack(job.Labels[v1alpha1.SuiteLabel], before, after) {
+		list, err := index.NotificationsOfRuns(ctx, r.Client, job.Namespace, key)
+		if err != nil {
+			return "", fmt.Errorf("listing the Notifications about the suite: %w", err)
+		}
+		if outcome := lastOutcome(list, job, after, before); outcome != "" {
+			return outcome, nil
+		}
 	}
-	outcome := ""
+	return "", nil
+}
+
+// lastOutcome returns the outcome of the last run between two times, other than job itself, that Notifications are
+// about; empty when there is none.
+func lastOutcome(list []*v1alpha1.Notification, job *batchv1.Job, after, before time.Time) (outcome string) {
 	for i := range list {
 		n := &list[i].Spec.Event
 		if string(n.ID) == event.RunCompletedID(job) || n.Time.After(before) || !n.Time.After(after) {
@@ -233,7 +246,7 @@ func (r *Reconciler) notifiedOutcome(ctx context.Context, job *batchv1.Job, afte
 			after = n.Time.Time
 		}
 	}
-	return outcome, nil
+	return outcome
 }
 
 // SetupWithManager registers the reconciler.

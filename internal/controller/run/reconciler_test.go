@@ -1,11 +1,14 @@
 package run
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -13,6 +16,7 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	kevent "sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -63,7 +67,7 @@ func newReconciler(t *testing.T, objects ...client.Object) *Reconciler {
 		CreationTimestamp: metav1.NewTime(noon.Add(-20 * time.Hour)),
 	}
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithObjects(rule).WithObjects(objects...)
-	for _, f := range index.Fields() {
+	for _, f := range append(index.Fields(), index.RunField()) {
 		builder = builder.WithIndex(f.Object, f.Name, f.Values)
 	}
 	c := builder.Build()
@@ -147,8 +151,13 @@ func TestPreviousOutcome(t *testing.T) {
 		before, deleted []*batchv1.Job
 		want            string
 	}{
-		"none":                {nil, nil, "Failed after "},
-		"still there":         {[]*batchv1.Job{ended("b", ago(2), passed)}, nil, "Failed after Passed"},
+		"none":              {nil, nil, "Failed after "},
+		"still there":       {[]*batchv1.Job{ended("b", ago(2), passed)}, nil, "Failed after Passed"},
+		"in another hour":   {[]*batchv1.Job{ended("b", ago(100), passed)}, nil, "Failed after Passed"},
+		"of last week":      {[]*batchv1.Job{ended("b", ago(7*24*60), passed)}, nil, "Failed after Passed"},
+		"deleted hours ago": {nil, []*batchv1.Job{ended("b", ago(20*60), passed)}, "Failed after Passed"},
+		"deleted, hours after the one there": {[]*batchv1.Job{ended("a", ago(300), passed)},
+			[]*batchv1.Job{ended("b", ago(100), failed)}, "Failed after Failed"},
 		"deleted":             {nil, []*batchv1.Job{ended("b", ago(2), passed)}, "Failed after Passed"},
 		"deleted, of two":     {[]*batchv1.Job{ended("a", ago(3), passed)}, []*batchv1.Job{ended("b", ago(2), failed)}, "Failed after Failed"},
 		"there, of two":       {[]*batchv1.Job{ended("b", ago(2), failed)}, []*batchv1.Job{ended("a", ago(3), passed)}, "Failed after Failed"},
@@ -178,5 +187,36 @@ func TestPreviousOutcome(t *testing.T) {
 		if got := announced(t, r)["run"]; got != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// TestPreviousOutcomeOfMany checks that the runs of a day are not all read for each of them, as after a restart.
+func TestPreviousOutcomeOfMany(t *testing.T) {
+	const runs = 110 // one every ten minutes
+	var jobs []client.Object
+	for i := range runs {
+		jobs = append(jobs, ended(fmt.Sprintf("run-%d", i), noon.Add(-time.Duration(i)*10*time.Minute), passed))
+	}
+	r := newReconciler(t, jobs...)
+	read := 0
+	r.Client = interceptor.NewClient(r.Client.(client.WithWatch), interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			defer func() { read += meta.LenList(list) }()
+			return c.List(ctx, list, opts...)
+		},
+	})
+	for _, job := range jobs {
+		if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(job)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := announced(t, r)
+	for i := range runs - 1 {
+		if name := fmt.Sprintf("run-%d", i); got[name] != "Passed after Passed" {
+			t.Errorf("%s: announced %q", name, got[name])
+		}
+	}
+	if most := 25 * runs; read > most {
+		t.Errorf("%d objects were read, want %d at most", read, most)
 	}
 }
