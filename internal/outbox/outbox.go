@@ -98,13 +98,24 @@ func (o *Outbox) Announced(namespace, id string) bool {
 	return !o.lastAnnouncement(announcementKey(namespace, id)).at.IsZero()
 }
 
+func (o *Outbox) remembered() *lru.Cache {
+	o.once.Do(func() { o.announced = lru.New(maxAnnounced) })
+	return o.announced
+}
+
 // lastAnnouncement returns the latest announcement of an event. It is zero when none is remembered.
 func (o *Outbox) lastAnnouncement(key string) announcement {
-	o.once.Do(func() { o.announced = lru.New(maxAnnounced) })
-	if found, ok := o.announced.Get(key); ok {
+	if found, ok := o.remembered().Get(key); ok {
 		return found.(announcement)
 	}
 	return announcement{}
+}
+
+// ForgetEvents drops that events were announced which cannot occur again.
+func (o *Outbox) ForgetEvents(namespace string, ids []v1alpha1.EventID) {
+	for _, id := range ids {
+		o.remembered().Remove(announcementKey(namespace, string(id)))
+	}
 }
 
 func announcementKey(namespace, id string) string { return namespace + "/" + id }

@@ -443,6 +443,20 @@ func TestLaggingCache(t *testing.T) {
 	}
 }
 
+// TestForgetEvents makes sure that nothing is left of the events of a Defect that was deleted.
+func TestForgetEvents(t *testing.T) {
+	box := newWorld(t, ruleFor("a", alert)).outbox()
+	for _, id := range []string{"gone", "kept"} {
+		if _, _, err := box.Announce(t.Context(), "voice", alertEvent(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	box.ForgetEvents("voice", []v1alpha1.EventID{"gone", "unknown"})
+	if box.Announced("voice", "gone") || !box.Announced("voice", "kept") {
+		t.Error("the event is not forgotten, or others are")
+	}
+}
+
 // TestAnnouncedAgain makes sure that an event that is announced again is evaluated by new rules alone.
 func TestAnnouncedAgain(t *testing.T) {
 	w := newWorld(t, ruleFor("a", alert))

@@ -134,14 +134,16 @@ func (r *Reconciler) adopt(s *scope, i *v1alpha1.JiraIntegration, other *v1alpha
 }
 
 // rememberDeleted remembers the ticket of a Defect that was deleted: the Defect may be created again, or have been moved to
-// another namespace.
+// another namespace. Its events cannot occur again.
 func (r *Reconciler) rememberDeleted(ctx context.Context, e kevent.DeleteEvent, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	d, ok := e.Object.(*v1alpha1.Defect)
 	if !ok {
 		return
 	}
+	r.Outbox.ForgetEvents(d.Namespace, d.Status.Events)
 	if integration, filed := integrationOf(d.Status.Jira); filed && d.Status.Jira.MissingSince == nil {
-		t := kit.KnownTicket{Ticket: recorded(d), DeletedAt: r.Clock.Now()}
+		t := kit.Known(recorded(d))
+		t.DeletedAt = r.Clock.Now()
 		r.KnownTickets.Put(kit.TicketKey{Integration: integration, Site: d.Status.Jira.Site, Identity: d.Identity()}, t)
 		for _, name := range r.leave(ctx, d, t) {
 			q.Add(reconcile.Request{NamespacedName: name})

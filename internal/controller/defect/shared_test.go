@@ -149,7 +149,7 @@ func TestRebuiltCluster(t *testing.T) {
 		})
 		f.KnownTickets.Put(kit.TicketKey{
 			Integration: types.NamespacedName{Namespace: "a", Name: "jira"}, Site: oldSite, Identity: kept.Identity,
-		}, kit.KnownTicket{Ticket: kept})
+		}, kit.Known(kept))
 		f.settle("d")
 		f.wantTicket("d", "VOICE-1", "a former Defect")
 		if f.jira.Creates() != 0 || f.defect("d").Status.Jira.Marker != "defect-of-the-old-cluster" {

@@ -274,8 +274,8 @@ func (r *JiraReconciler) readTickets(ctx context.Context, i *v1alpha1.JiraIntegr
 		}
 		key := kit.TicketKey{Integration: name, Site: site, Identity: t.Identity}
 		known, ok := r.KnownTickets.Get(key)
-		if !owned && (!ok || known.DeletedAt.IsZero() && t.IsLaterThan(known.Ticket)) {
-			r.KnownTickets.Put(key, kit.KnownTicket{Ticket: t})
+		if !owned && (!ok || known.GivesWayTo(t)) {
+			r.KnownTickets.Put(key, kit.Known(t))
 		}
 	}
 	r.KnownTickets.MarkRead(name, site)

@@ -60,11 +60,23 @@ func (k *KnownTickets) cache() *lru.Cache {
 	return k.lru
 }
 
-// KnownTicket is a ticket whose Defect may be created again.
+// KnownTicket is what is remembered of a ticket whose Defect may be created again. There may be many.
 type KnownTicket struct {
-	ticket.Ticket
+	ID, Key, URL   string
+	StatusCategory string
+	Created        time.Time
 	// DeletedAt is when this process saw its Defect deleted. It is zero when the ticket was read from Jira.
 	DeletedAt time.Time
+}
+
+// Known returns what is remembered of a ticket.
+func Known(t ticket.Ticket) KnownTicket {
+	return KnownTicket{ID: t.ID, Key: t.Key, URL: t.URL, StatusCategory: t.StatusCategory, Created: t.Created}
+}
+
+// GivesWayTo reports whether another ticket, which was read from Jira too, is rather that of the finding.
+func (k KnownTicket) GivesWayTo(t ticket.Ticket) bool {
+	return k.DeletedAt.IsZero() && t.IsLaterThan(ticket.Ticket{StatusCategory: k.StatusCategory, Created: k.Created})
 }
 
 // Put remembers a ticket.
