@@ -83,7 +83,8 @@ func operate(ctx context.Context, config *rest.Config, f flags, options ctrl.Opt
 	options.Metrics = metricsOptions(f.metrics)
 	options.HealthProbeBindAddress = f.probes
 	options.PprofBindAddress = f.pprof
-	options.Cache = cacheOptions(f.leader.watch)
+	keeping := f.keeping()
+	options.Cache = cacheOptions(f.leader.watch, keeping)
 	options.NewClient = newClient(f.leader.watch)
 	lead, err := electLeader(ctx, config, f.leader, clock, &options)
 	if err != nil {
@@ -92,6 +93,9 @@ func operate(ctx context.Context, config *rest.Config, f flags, options ctrl.Opt
 	mgr, err := ctrl.NewManager(config, options)
 	if err != nil {
 		return fmt.Errorf("setting up the manager: %w", err)
+	}
+	if err := checkMemory(ctx, mgr.GetAPIReader(), f.leader.watch, keeping, memory.Limit()); err != nil {
+		return err
 	}
 	if err := setup(ctx, mgr, f, lead); err != nil {
 		return err

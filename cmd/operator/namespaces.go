@@ -15,18 +15,20 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
+	"github.com/voiceai-dev/integrations-operator/internal/packed"
 )
 
 // cacheOptions returns options that keep in memory what is needed: the objects of the watched namespaces, of all if there
 // are none, and of Jobs and CronJobs only test runs and suites.
-func cacheOptions(watched []string) cache.Options {
+func cacheOptions(watched []string, keeping index.Keeping) cache.Options {
 	hasSuite, err := labels.NewRequirement(v1alpha1.SuiteLabel, selection.Exists, nil)
 	if err != nil {
 		panic(err) // the label is a constant
 	}
 	suites := cache.ByObject{Label: labels.NewSelector().Add(*hasSuite)}
 	o := cache.Options{
-		DefaultTransform: index.StripForCache,
+		DefaultTransform: keeping.Transform(),
+		NewInformer:      packed.NewInformer,
 		ByObject:         map[client.Object]cache.ByObject{&batchv1.Job{}: suites, &batchv1.CronJob{}: suites},
 	}
 	for _, namespace := range watched {

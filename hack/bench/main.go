@@ -1,5 +1,5 @@
 // Command bench measures the operator with a real API server and the sandbox, and prints a table and JSON. It asserts
-// nothing because machines differ. Arguments select scenarios by name. Without arguments, all run.
+// nothing because machines differ. Arguments select scenarios by name. Without arguments, all run that are not slow.
 package main
 
 import (
@@ -26,6 +26,8 @@ type scenario struct {
 	name string
 	what string
 	run  func(context.Context, *world) (figures, error)
+	// slow scenarios run only if they are named.
+	slow bool
 }
 
 // figures are the results of a scenario. Unless a name says otherwise, times are in milliseconds since the first
@@ -59,7 +61,8 @@ func main() {
 }
 
 func run(ctx context.Context, names []string) error {
-	all := slices.Concat(ticketScenarios, messageScenarios, alertScenarios, unresponsiveScenarios, hostileScenarios, pageScenarios)
+	all := slices.Concat(ticketScenarios, messageScenarios, alertScenarios, unresponsiveScenarios, hostileScenarios, pageScenarios,
+		sizeScenarios, historyScenarios)
 	for _, n := range names {
 		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == n }) {
 			return fmt.Errorf("unknown scenario %q", n)
@@ -69,7 +72,7 @@ func run(ctx context.Context, names []string) error {
 		runtime.NumCPU(), runtime.Version())
 	var results []figures
 	for _, s := range all {
-		if len(names) > 0 && !slices.Contains(names, s.name) {
+		if len(names) > 0 && !slices.Contains(names, s.name) || len(names) == 0 && s.slow {
 			continue
 		}
 		f, err := measure(ctx, s)

@@ -8,6 +8,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/packed"
 )
 
 // StripForCache returns an object as the cache keeps it: without managed fields, with repeated texts shared and lists
@@ -26,6 +28,38 @@ func StripForCache(in any) (any, error) {
 		stripNotification(o)
 	}
 	return in, nil
+}
+
+// Objects at rest are packed.
+var (
+	packedDefects       = &packed.Kind[v1alpha1.Defect, *v1alpha1.Defect]{Clean: stripDefect}
+	packedNotifications = &packed.Kind[v1alpha1.Notification, *v1alpha1.Notification]{Clean: stripNotification}
+)
+
+// PackForCache returns an object as StripForCache does, and packed if it is at rest.
+func PackForCache(in any) (any, error) {
+	out, err := StripForCache(in)
+	if o, ok := out.(client.Object); !ok || !isAtRest(o) {
+		return out, err
+	}
+	switch o := out.(type) {
+	case *v1alpha1.Defect:
+		return packedDefects.Pack(o), err
+	case *v1alpha1.Notification:
+		return packedNotifications.Pack(o), err
+	}
+	return out, err
+}
+
+// isAtRest reports whether nothing is to be done about a Defect or Notification.
+func isAtRest(o client.Object) bool {
+	switch o := o.(type) {
+	case *v1alpha1.Defect:
+		return condition.Is(o, v1alpha1.ConditionReady, metav1.ConditionTrue, "")
+	case *v1alpha1.Notification:
+		return condition.IsSettled(o)
+	}
+	return false
 }
 
 func stripDefect(o *v1alpha1.Defect) {
@@ -48,6 +82,7 @@ func stripDefect(o *v1alpha1.Defect) {
 	}
 	if j := o.Status.Jira; j != nil {
 		intern(&j.Integration)
+		intern(&j.Site)
 		intern(&j.Status)
 		intern(&j.StatusCategory)
 		intern(&j.Resolution)

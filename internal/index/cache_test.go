@@ -8,11 +8,14 @@ import (
 	"testing"
 	"unsafe"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/packed"
 )
 
 // full sets every field of an object: texts to distinct values, lists and maps to two entries with spare capacity.
@@ -104,5 +107,47 @@ func TestStripForCache(t *testing.T) {
 	gone := cache.DeletedFinalStateUnknown{Key: "voice/gone"}
 	if got, err := StripForCache(gone); err != nil || got != any(gone) {
 		t.Errorf("got %v, %v for a tombstone", got, err)
+	}
+}
+
+// TestPackForCache packs objects about which nothing is to be done, and loses nothing of them.
+func TestPackForCache(t *testing.T) {
+	defect, notification := &v1alpha1.Defect{}, &v1alpha1.Notification{}
+	full(reflect.ValueOf(defect).Elem(), "")
+	full(reflect.ValueOf(notification).Elem(), "")
+	notification.Spec.Event.Data.Raw = []byte(`{"title":"a < b"}`)
+	rests := defect.DeepCopy()
+	condition.Ready(rests, v1alpha1.ReasonReady, "")
+	sent := notification.DeepCopy()
+	condition.True(sent, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "")
+	for range 8 { // the first ones are samples
+		for _, o := range []client.Object{rests, sent} {
+			if _, err := PackForCache(o.DeepCopyObject()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	unticketed := rests.DeepCopy()
+	unticketed.Status.Jira = nil
+	for name, c := range map[string]struct {
+		object client.Object
+		packed bool
+	}{
+		"a Defect in sync": {rests, true}, "a Defect under way": {defect, false}, "one without a ticket": {unticketed, true},
+		"a delivered Notification": {sent, true}, "one under way": {notification, false}, "a rule": {&v1alpha1.NotificationRule{}, false},
+	} {
+		want := c.object.DeepCopyObject().(client.Object)
+		want.SetManagedFields(nil)
+		got, err := PackForCache(c.object)
+		if _, plain := got.(client.Object); err != nil || plain == c.packed {
+			t.Errorf("%s: packed %v, %v", name, !plain, err)
+		}
+		runtime.KeepAlive(c.object)
+		c.object = nil
+		runtime.GC()
+		runtime.GC() // so that it is unpacked, and not the same object
+		if got := packed.Unpack(got); !equality.Semantic.DeepEqual(got, want) {
+			t.Errorf("%s: got\n%v, want\n%v", name, got, want)
+		}
 	}
 }

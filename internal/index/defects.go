@@ -3,7 +3,6 @@ package index
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -17,18 +16,6 @@ import (
 type Issue struct {
 	ID, Key string
 	Labels  []string
-}
-
-func isTicketed(o client.Object) []string {
-	d, ok := o.(*v1alpha1.Defect)
-	return []string{strconv.FormatBool(ok && d.Status.Jira != nil && d.Status.Jira.Key != "")}
-}
-
-func jiraIntegration(o client.Object) []string {
-	if d, ok := o.(*v1alpha1.Defect); ok && d.Status.Jira != nil && d.Status.Jira.Key != "" {
-		return []string{d.Status.Jira.Integration}
-	}
-	return nil
 }
 
 // jiraNames returns what names a Defect in Jira: its marker and, once it has a ticket, the ticket's ID and key, each
@@ -48,7 +35,7 @@ func jiraNames(o client.Object) []string {
 // defectsNamed returns the Defects with a name in Jira. The cache owns them: callers must not change them.
 func defectsNamed(ctx context.Context, c client.Reader, name string) ([]*v1alpha1.Defect, error) {
 	list := &v1alpha1.DefectList{}
-	err := c.List(ctx, list, client.MatchingFields{DefectByJiraName: bucketOf(name)}, client.UnsafeDisableDeepCopy)
+	err := c.List(ctx, list, client.MatchingFields{DefectByJiraName: name}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +111,7 @@ func identity(o client.Object) []string {
 // must not change them.
 func DefectsLike(ctx context.Context, c client.Reader, d *v1alpha1.Defect) ([]*v1alpha1.Defect, error) {
 	list := &v1alpha1.DefectList{}
-	err := c.List(ctx, list, client.InNamespace(d.Namespace), client.MatchingFields{DefectByIdentity: bucketOf(d.Identity())},
+	err := c.List(ctx, list, client.InNamespace(d.Namespace), client.MatchingFields{DefectByIdentity: d.Identity()},
 		client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, err
@@ -149,7 +136,7 @@ func findingOfDefect(o client.Object) []string {
 // callers must not change them.
 func DefectsElsewhere(ctx context.Context, c client.Reader, d *v1alpha1.Defect) ([]*v1alpha1.Defect, error) {
 	list := &v1alpha1.DefectList{}
-	err := c.List(ctx, list, client.MatchingFields{DefectByFinding: bucketOf(d.Finding())}, client.UnsafeDisableDeepCopy)
+	err := c.List(ctx, list, client.MatchingFields{DefectByFinding: d.Finding()}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, err
 	}

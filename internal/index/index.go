@@ -21,23 +21,23 @@ const (
 	// IntegrationBySecret indexes SlackIntegrations and JiraIntegrations by the name of the Secret that holds their
 	// credential.
 	IntegrationBySecret = "secret"
-	// DefectByTicketed indexes Defects by whether they have a ticket, "true" or "false".
-	DefectByTicketed = "ticketed"
-	// DefectByJiraName indexes Defects by the hash buckets of what names them in Jira, see jiraNames.
+	// DefectByJiraName indexes Defects by what names them in Jira, see jiraNames.
 	DefectByJiraName = "jira-name"
-	// DefectByJiraIntegration indexes Defects with a ticket by the JiraIntegration it was filed with, as namespace/name.
-	DefectByJiraIntegration = "jira-integration"
-	// DefectByIdentity indexes Defects by the hash bucket of their identity.
+	// DefectByPart indexes Defects by the integration that filed their ticket, if any, and the part that they are in, see partOf.
+	DefectByPart = "part"
+	// DefectByMinute indexes Defects by the minute in which they were created, see minuteOf.
+	DefectByMinute = "minute"
+	// DefectByIdentity indexes Defects by their identity.
 	DefectByIdentity = "identity"
-	// DefectByFinding indexes Defects by the hash bucket of their finding.
+	// DefectByFinding indexes Defects by their finding.
 	DefectByFinding = "finding"
-	// NotificationBySubject indexes Notifications by the hash bucket of the UID of the object they are about.
+	// NotificationBySubject indexes Notifications by the UID of the object they are about.
 	NotificationBySubject = "subject"
-	// NotificationByFinding indexes Notifications by the hash bucket of the finding that they are about.
+	// NotificationByFinding indexes Notifications by the finding that they are about.
 	NotificationByFinding = "finding"
-	// RunsOf indexes runs that ended by the keys of RunsBack, and Notifications about runs by the hash buckets of these.
+	// RunsOf indexes runs that ended, and Notifications about runs, by the keys of RunsBack.
 	RunsOf = "runs-of"
-	// DigestByMember indexes digests by the hash buckets of their members' names.
+	// DigestByMember indexes digests by their members' names.
 	DigestByMember = "member"
 	// NotificationByUndelivered indexes Notifications that still have to be delivered; the value is "true".
 	NotificationByUndelivered = "undelivered"
@@ -57,15 +57,15 @@ func Fields() []Field {
 		{&v1alpha1.JiraIntegration{}, connection.DefaultIndex, isDefault},
 		{&v1alpha1.SlackIntegration{}, IntegrationBySecret, secretNames},
 		{&v1alpha1.JiraIntegration{}, IntegrationBySecret, secretNames},
-		{&v1alpha1.Defect{}, DefectByTicketed, isTicketed},
-		{&v1alpha1.Defect{}, DefectByJiraName, bucketed(jiraNames)},
-		{&v1alpha1.Defect{}, DefectByJiraIntegration, jiraIntegration},
-		{&v1alpha1.Defect{}, DefectByIdentity, bucketed(identity)},
-		{&v1alpha1.Defect{}, DefectByFinding, bucketed(findingOfDefect)},
-		{&v1alpha1.Notification{}, NotificationBySubject, bucketed(subjectUID)},
-		{&v1alpha1.Notification{}, NotificationByFinding, bucketed(finding)},
-		{&v1alpha1.Notification{}, RunsOf, bucketed(runsOf)},
-		{&v1alpha1.Notification{}, DigestByMember, bucketed(memberNames)},
+		{&v1alpha1.Defect{}, DefectByJiraName, jiraNames},
+		{&v1alpha1.Defect{}, DefectByPart, part},
+		{&v1alpha1.Defect{}, DefectByMinute, minute},
+		{&v1alpha1.Defect{}, DefectByIdentity, identity},
+		{&v1alpha1.Defect{}, DefectByFinding, findingOfDefect},
+		{&v1alpha1.Notification{}, NotificationBySubject, subjectUID},
+		{&v1alpha1.Notification{}, NotificationByFinding, finding},
+		{&v1alpha1.Notification{}, RunsOf, runsOf},
+		{&v1alpha1.Notification{}, DigestByMember, memberNames},
 		{&v1alpha1.Notification{}, NotificationByUndelivered, isUndelivered},
 	}
 }

@@ -2,9 +2,11 @@ package index_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -163,11 +165,9 @@ func TestFields(t *testing.T) {
 		"a bot's Secret":        {slack(v1alpha1.SlackIntegrationSpec{Bot: &v1alpha1.SlackBot{TokenSecretRef: ref("bot")}}), bySecret, "bot"},
 		"a basic Secret":        {jira(v1alpha1.JiraIntegrationSpec{Basic: basic(ref("basic"))}), bySecret, "basic"},
 		"a bearer Secret":       {jira(v1alpha1.JiraIntegrationSpec{Bearer: bearer(ref("pat"))}), bySecret, "pat"},
-		"a Defect":              {&v1alpha1.Defect{}, index.DefectByTicketed, "false"},
-		"an uncertain Defect":   {defect(uncertain), index.DefectByTicketed, "false"},
-		"a filed Defect":        {defect(filed), index.DefectByTicketed, "true"},
-		"its integration":       {defect(filed), index.DefectByJiraIntegration, "voice/jira"},
-		"no integration":        {&v1alpha1.Defect{}, index.DefectByJiraIntegration, ""},
+		"a Defect":              {&v1alpha1.Defect{}, index.DefectByPart, "#94"},
+		"an uncertain Defect":   {defect(uncertain), index.DefectByPart, "#94"},
+		"a filed Defect":        {defect(filed), index.DefectByPart, "voice/jira#94"},
 		"a new Notification":    {&v1alpha1.Notification{}, index.NotificationByUndelivered, "true"},
 		"one that is retried":   {sent(delivered(metav1.ConditionFalse, v1alpha1.ReasonRetrying)), index.NotificationByUndelivered, "true"},
 		"one that is delivered": {sent(delivered(metav1.ConditionTrue, v1alpha1.ReasonSent)), index.NotificationByUndelivered, ""},
@@ -215,5 +215,58 @@ func TestDefectsLike(t *testing.T) {
 	like, err := index.DefectsLike(t.Context(), newClient(t, objects...), one)
 	if err != nil || len(like) != 1 || like[0].Name != "two" {
 		t.Errorf("got %d Defects, %v, want two alone", len(like), err)
+	}
+}
+
+// TestEachTicketed comes to all Defects with a ticket of one integration, or to all without one, and stops when the
+// function returns false.
+func TestEachTicketed(t *testing.T) {
+	var objects []client.Object
+	names := map[string]map[string]bool{"": {}, "voice/jira": {}, "voice/other": {}}
+	for n := range 300 {
+		d := &v1alpha1.Defect{ObjectMeta: meta("voice", fmt.Sprintf("d%d", n))}
+		integration := []string{"", "voice/jira", "voice/other"}[n%3]
+		if integration != "" {
+			d.Status.Jira = &v1alpha1.DefectTicket{Integration: integration, Key: "VOICE-1"}
+		}
+		names[integration][d.Name] = true
+		objects = append(objects, d)
+	}
+	c := newClient(t, objects...)
+	for want, list := range map[string]func(func(*v1alpha1.Defect) bool) error{
+		"": func(each func(*v1alpha1.Defect) bool) error { return index.EachUnticketed(t.Context(), c, each) },
+		"voice/jira": func(each func(*v1alpha1.Defect) bool) error {
+			return index.EachTicketed(t.Context(), c, types.NamespacedName{Namespace: "voice", Name: "jira"}, each)
+		},
+	} {
+		got := map[string]bool{}
+		if err := list(func(d *v1alpha1.Defect) bool { got[d.Name] = true; return true }); err != nil || !maps.Equal(got, names[want]) {
+			t.Errorf("%q: came to %d Defects, %v, want %d", want, len(got), err, len(names[want]))
+		}
+		calls := 0
+		if err := list(func(*v1alpha1.Defect) bool { calls++; return false }); err != nil || calls != 1 {
+			t.Errorf("%q: %d calls after the first returned false, %v", want, calls, err)
+		}
+	}
+}
+
+// TestDefectsSince finds the Defects of a namespace that are no older than a time, across minutes.
+func TestDefectsSince(t *testing.T) {
+	from := time.Date(2026, 1, 1, 12, 0, 30, 0, time.UTC)
+	at := func(namespace, name string, after time.Duration) *v1alpha1.Defect {
+		m := meta(namespace, name)
+		m.CreationTimestamp = metav1.NewTime(from.Add(after).In(time.FixedZone("", 3600)))
+		return &v1alpha1.Defect{ObjectMeta: m}
+	}
+	c := newClient(t, at("voice", "older", -time.Second), at("voice", "same", 0), at("voice", "later", 45*time.Second),
+		at("voice", "ahead", 100*time.Second), at("other", "elsewhere", 0))
+	found, err := index.DefectsSince(t.Context(), c, "voice", from, from.Add(time.Minute))
+	var got []string
+	for _, d := range found {
+		got = append(got, d.Name)
+	}
+	slices.Sort(got)
+	if err != nil || !slices.Equal(got, []string{"ahead", "later", "same"}) {
+		t.Errorf("found %v, %v", got, err)
 	}
 }

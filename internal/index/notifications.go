@@ -23,7 +23,7 @@ func NotificationsAbout(ctx context.Context, c client.Reader, namespace, uid str
 		ctx,
 		c,
 		namespace,
-		client.MatchingFields{NotificationBySubject: bucketOf(uid)},
+		client.MatchingFields{NotificationBySubject: uid},
 		func(n *v1alpha1.Notification) bool {
 			return slices.Contains(subjectUID(n), uid)
 		},
@@ -44,7 +44,7 @@ func NotificationsOfFinding(ctx context.Context, c client.Reader, namespace, of 
 		ctx,
 		c,
 		namespace,
-		client.MatchingFields{NotificationByFinding: bucketOf(of)},
+		client.MatchingFields{NotificationByFinding: of},
 		func(n *v1alpha1.Notification) bool { return slices.Contains(finding(n), of) },
 	)
 }
@@ -68,7 +68,7 @@ func DigestsWith(ctx context.Context, c client.Reader, namespace, member string)
 		ctx,
 		c,
 		namespace,
-		client.MatchingFields{DigestByMember: bucketOf(member)},
+		client.MatchingFields{DigestByMember: member},
 		func(n *v1alpha1.Notification) bool {
 			_, ok := slices.BinarySearch(n.Spec.Members, v1alpha1.NotificationName(member))
 			return ok
@@ -76,11 +76,11 @@ func DigestsWith(ctx context.Context, c client.Reader, namespace, member string)
 	)
 }
 
-func notifications(ctx context.Context, c client.Reader, namespace string, bucket client.MatchingFields,
+func notifications(ctx context.Context, c client.Reader, namespace string, by client.MatchingFields,
 	matches func(*v1alpha1.Notification) bool,
 ) ([]*v1alpha1.Notification, error) {
 	list := &v1alpha1.NotificationList{}
-	if err := c.List(ctx, list, client.InNamespace(namespace), bucket, client.UnsafeDisableDeepCopy); err != nil {
+	if err := c.List(ctx, list, client.InNamespace(namespace), by, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, err
 	}
 	var out []*v1alpha1.Notification

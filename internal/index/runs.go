@@ -69,7 +69,7 @@ func NotificationsOfRuns(ctx context.Context, c client.Reader, namespace, key st
 		ctx,
 		c,
 		namespace,
-		client.MatchingFields{RunsOf: bucketOf(key)},
+		client.MatchingFields{RunsOf: key},
 		func(n *v1alpha1.Notification) bool { return slices.Contains(runsOf(n), key) },
 	)
 }

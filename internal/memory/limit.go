@@ -3,6 +3,7 @@ package memory
 import (
 	"math"
 	"os"
+	"runtime/debug"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/go-logr/logr"
@@ -22,3 +23,6 @@ func LimitHeap(log logr.Logger) {
 		log.Info("Memory is limited", "GOMEMLIMIT", limit, "fromEnvironment", os.Getenv("GOMEMLIMIT") != "")
 	}
 }
+
+// Limit returns the limit of the Go runtime in bytes; math.MaxInt64 for none.
+func Limit() int64 { return debug.SetMemoryLimit(-1) }

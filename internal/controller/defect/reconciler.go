@@ -211,46 +211,36 @@ func defectOfNotification(_ context.Context, o client.Object) []reconcile.Reques
 // enqueueForIntegration enqueues the Defects that a new or changed JiraIntegration may affect: those without a
 // ticket, and those whose ticket was filed with it and is not in sync.
 func (r *Reconciler) enqueueForIntegration(ctx context.Context, o client.Object) []reconcile.Request {
-	list := &v1alpha1.DefectList{}
-	if err := r.Client.List(ctx, list, client.MatchingFields{index.DefectByTicketed: "false"}, client.UnsafeDisableDeepCopy); err != nil {
+	var out []reconcile.Request
+	enqueue := func(d *v1alpha1.Defect) bool {
+		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(d)})
+		return true
+	}
+	if err := index.EachUnticketed(ctx, r.Client, enqueue); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects without a ticket", "JiraIntegration", client.ObjectKeyFromObject(o))
 		return nil
 	}
-	filed := &v1alpha1.DefectList{}
-	if err := r.Client.List(
-		ctx,
-		filed,
-		client.MatchingFields{index.DefectByJiraIntegration: client.ObjectKeyFromObject(o).String()},
-		client.UnsafeDisableDeepCopy,
-	); err != nil {
+	if err := index.EachTicketed(ctx, r.Client, client.ObjectKeyFromObject(o), func(d *v1alpha1.Defect) bool {
+		return condition.Is(d, v1alpha1.ConditionSynced, metav1.ConditionTrue, "") || enqueue(d)
+	}); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects with a ticket", "JiraIntegration", client.ObjectKeyFromObject(o))
 		return nil
 	}
-	for i := range filed.Items {
-		if !condition.Is(&filed.Items[i], v1alpha1.ConditionSynced, metav1.ConditionTrue, "") {
-			list.Items = append(list.Items, filed.Items[i])
-		}
-	}
-	return kit.Requests(kit.Pointers(list.Items))
+	return out
 }
 
 // enqueueRecentDefects enqueues the Defects that are no older than a new rule. Their events may have been announced
 // before the cache showed the rule.
 func (r *Reconciler) enqueueRecentDefects(ctx context.Context, o client.Object) []reconcile.Request {
-	if r.Clock.Since(o.GetCreationTimestamp().Time) > kit.ReannounceFor {
+	created := o.GetCreationTimestamp().Time
+	if r.Clock.Since(created) > kit.ReannounceFor {
 		return nil
 	}
-	list := &v1alpha1.DefectList{}
-	if err := r.Client.List(ctx, list, client.InNamespace(o.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
+	recent, err := index.DefectsSince(ctx, r.Client, o.GetNamespace(), created, r.Clock.Now())
+	if err != nil {
 		ctrl.LoggerFrom(ctx).
 			Error(err, "Listing the Defects that are no older than a rule", "NotificationRule", client.ObjectKeyFromObject(o))
 		return nil
 	}
-	var out []reconcile.Request
-	for i := range list.Items {
-		if !list.Items[i].CreationTimestamp.Time.Before(o.GetCreationTimestamp().Time) {
-			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
-		}
-	}
-	return out
+	return kit.Requests(recent)
 }

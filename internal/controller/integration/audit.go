@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -30,58 +31,59 @@ func (r *JiraReconciler) audit(
 ) (bool, error) {
 	name := client.ObjectKeyFromObject(i)
 	now := r.Clock.Now()
-	filed := &v1alpha1.DefectList{}
-	err := r.Client.List(
-		ctx,
-		filed,
-		client.MatchingFields{index.DefectByJiraIntegration: name.String()},
-		client.UnsafeDisableDeepCopy,
-	)
-	if err != nil {
+	var open []openTicket
+	filedBefore := now.Add(-once.SettleTime(i.Spec.SettleSeconds, r.CallTimeout) - once.Margin)
+	if err := index.EachTicketed(ctx, r.Client, name, func(d *v1alpha1.Defect) bool {
+		if isOpen(d.Status.Jira, filedBefore) {
+			open = append(open, openTicket{client.ObjectKeyFromObject(d), d.UID, d.TicketMarker()})
+		}
+		return true
+	}); err != nil {
 		return false, err
 	}
-	part := nextToAudit(filed.Items, state.auditedTo, now.Add(-once.SettleTime(i.Spec.SettleSeconds, r.CallTimeout)-once.Margin))
+	part := nextToAudit(open, state.auditedTo)
 	if len(part) == 0 {
 		return false, nil
 	}
 	markers := make([]string, len(part))
-	for at, d := range part {
-		markers[at] = d.TicketMarker()
+	for at, t := range part {
+		markers[at] = t.marker
 	}
 	found, err := c.Find(ctx, markers, 0)
 	if err != nil {
 		return true, err
 	}
-	for _, d := range part {
-		t, ok := found[d.TicketMarker()]
+	for _, o := range part {
+		t, ok := found[o.marker]
 		if !ok {
-			key := client.ObjectKeyFromObject(d)
-			r.PendingUpdates.AddDoubt(key, d.UID, now)
-			r.EnqueueDefect(key)
+			r.PendingUpdates.AddDoubt(o.defect, o.uid, now)
+			r.EnqueueDefect(o.defect)
 		} else if err := r.enqueueDefects(ctx, i, t); err != nil {
 			return true, err
 		}
 	}
-	state.auditedTo = client.ObjectKeyFromObject(part[len(part)-1]).String()
+	state.auditedTo = part[len(part)-1].defect.String()
 	return true, nil
 }
 
-// nextToAudit returns the Defects with an open ticket that come after one by name, and after the last one the first.
-// It leaves out tickets filed after a time: Jira's search may not show them yet.
-func nextToAudit(all []v1alpha1.Defect, after string, filedBefore time.Time) []*v1alpha1.Defect {
-	var open []*v1alpha1.Defect
-	for i := range all {
-		d := &all[i]
-		j := d.Status.Jira
-		if j.MissingSince == nil && j.StatusCategory != "done" && j.CreatedTime != nil && j.CreatedTime.Time.Before(filedBefore) {
-			open = append(open, d)
-		}
-	}
-	slices.SortFunc(open, func(a, b *v1alpha1.Defect) int {
-		return strings.Compare(client.ObjectKeyFromObject(a).String(), client.ObjectKeyFromObject(b).String())
-	})
-	from, _ := slices.BinarySearchFunc(open, after+"\x00", func(d *v1alpha1.Defect, after string) int {
-		return strings.Compare(client.ObjectKeyFromObject(d).String(), after)
+// openTicket is an open ticket of a Defect. It is much smaller than the Defect.
+type openTicket struct {
+	defect types.NamespacedName
+	uid    types.UID
+	marker string
+}
+
+// isOpen reports whether a ticket is open and was filed before a time: Jira's search may not show later ones yet.
+func isOpen(t *v1alpha1.DefectTicket, filedBefore time.Time) bool {
+	return t.MissingSince == nil && t.StatusCategory != "done" && t.CreatedTime != nil && t.CreatedTime.Time.Before(filedBefore)
+}
+
+// nextToAudit sorts open tickets by their Defects' names and returns those that come after one, and after the last one
+// the first.
+func nextToAudit(open []openTicket, after string) []openTicket {
+	slices.SortFunc(open, func(a, b openTicket) int { return strings.Compare(a.defect.String(), b.defect.String()) })
+	from, _ := slices.BinarySearchFunc(open, after+"\x00", func(t openTicket, after string) int {
+		return strings.Compare(t.defect.String(), after)
 	})
 	if from == len(open) {
 		from = 0

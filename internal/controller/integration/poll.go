@@ -84,16 +84,14 @@ func (r *JiraReconciler) poll(ctx context.Context, i *v1alpha1.JiraIntegration) 
 	if next := last.Add(interval); now.Before(next) {
 		return kit.Until(next, now), nil
 	}
-	filed := &v1alpha1.DefectList{}
-	if err := r.Client.List(
-		ctx,
-		filed,
-		client.MatchingFields{index.DefectByJiraIntegration: name.String()},
-		client.Limit(1),
-	); err != nil {
+	hasTickets := false
+	if err := index.EachTicketed(ctx, r.Client, name, func(*v1alpha1.Defect) bool {
+		hasTickets = true
+		return false
+	}); err != nil {
 		return 0, fault.From(err)
 	}
-	if len(filed.Items) == 0 { // tickets that are filed from now on are newer than this
+	if !hasTickets { // tickets that are filed from now on are newer than this
 		i.Status.LastPollTime = &metav1.Time{Time: now}
 		return interval, nil
 	}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
+)
+
+const (
+	// samples is how many objects of a kind are read in each namespace, or in all, to estimate the memory of the others.
+	samples = 100
+	// countTimeout bounds how long counting objects may delay the start.
+	countTimeout = 20 * time.Second
+	// memoryWithout is how many bytes of heap an operator takes that has no objects, once its caches are full.
+	memoryWithout = 40e6
+	// growth is how large the heap becomes before garbage is collected, as a part of what is alive.
+	growth = 1.3
+	// heapOfLimit is the part of the container's memory limit that the heap may have, see memory.LimitHeap.
+	heapOfLimit = 0.9
+)
+
+// size is how many objects there are, and about how many bytes of memory they take.
+type size struct {
+	objects int64
+	bytes   float64
+}
+
+// checkMemory logs about how much memory the objects of the watched namespaces take. It returns an error if that is more
+// than the heap may have, in bytes: otherwise the kernel would kill the process while it reads them, at each start.
+func checkMemory(ctx context.Context, from client.Reader, watched []string, keeping index.Keeping, limit int64) error {
+	if limit == math.MaxInt64 {
+		return nil
+	}
+	log := ctrl.LoggerFrom(ctx)
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	defects, err := sizeOf(ctx, from, &v1alpha1.DefectList{}, watched, keeping)
+	notifications, notificationsErr := sizeOf(ctx, from, &v1alpha1.NotificationList{}, watched, keeping)
+	if err := errors.Join(err, notificationsErr); err != nil {
+		log.Error(err, "Whether the memory suffices is not known")
+		return nil
+	}
+	alive := memoryWithout + defects.bytes + notifications.bytes
+	what := fmt.Sprintf("%d Defects and %d Notifications take about %s of memory, and %s may be used",
+		defects.objects, notifications.objects, quantity(alive), quantity(float64(limit)))
+	raise := fmt.Sprintf("raise the memory limit of the container to %s, see docs/memory.md", quantity(alive*growth/heapOfLimit))
+	switch {
+	case alive > float64(limit):
+		return fmt.Errorf("%s: %s", what, raise)
+	case alive*growth > float64(limit):
+		log.Info("Memory is scarce: " + what + ": " + raise)
+	default:
+		log.Info("Memory suffices: " + what)
+	}
+	return nil
+}
+
+// sizeOf counts the objects of a kind and estimates their memory by some of them.
+func sizeOf(
+	ctx context.Context, from client.Reader, list client.ObjectList, watched []string, keeping index.Keeping,
+) (total size, err error) {
+	if len(watched) == 0 {
+		watched = []string{""}
+	}
+	for _, namespace := range watched {
+		if err := from.List(ctx, list, client.InNamespace(namespace), client.Limit(samples)); err != nil {
+			return size{}, fmt.Errorf("counting objects: %w", err)
+		}
+		read := size{}
+		if err := meta.EachListItem(list, func(o runtime.Object) error {
+			bytes, err := index.MemoryOf(o.(client.Object), keeping)
+			read.objects++
+			read.bytes += float64(bytes)
+			return err
+		}); err != nil {
+			return size{}, err
+		}
+		all := read.objects
+		if rest := list.GetRemainingItemCount(); rest != nil {
+			all += *rest
+		}
+		total.objects += all
+		total.bytes += read.bytes / float64(max(read.objects, 1)) * float64(all)
+	}
+	return total, nil
+}
+
+// quantity formats a number of bytes as Kubernetes does.
+func quantity(bytes float64) string { return fmt.Sprintf("%.0fMi", math.Ceil(bytes/(1<<20))) }
