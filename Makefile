@@ -20,6 +20,8 @@ demo: controlplane build ## Run a control plane, the sandbox and the operator, a
 ##@ Develop
 # The packages whose markers list what only the API needs, which is a role of its own.
 API_PACKAGES = ./internal/action ./internal/apiserver/... ./internal/credential ./internal/identity
+# What people do in Slack is done by the operator, which needs a role of its own for it.
+SLACK_PACKAGES = ./internal/slackapp/...
 
 .PHONY: generate manifests chart docs fmt vet lint verify build run
 generate: bin/controller-gen ## Generate the DeepCopy methods of the API types.
@@ -27,8 +29,9 @@ generate: bin/controller-gen ## Generate the DeepCopy methods of the API types.
 manifests: bin/controller-gen ## Generate the CRDs and the operator's ClusterRoles.
 	bin/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	bin/controller-gen rbac:roleName=api-role $(addprefix paths=,$(API_PACKAGES)) output:rbac:dir=config/api
+	bin/controller-gen rbac:roleName=slack-role $(addprefix paths=,$(SLACK_PACKAGES)) output:rbac:dir=config/slack
 	bin/controller-gen rbac:roleName=manager-role output:rbac:dir=config/rbac \
-		$$(go list ./internal/... ./cmd/... | grep -vxF "$$(go list $(API_PACKAGES))" | sed 's|^|paths=|')
+		$$(go list ./internal/... ./cmd/... | grep -vxF "$$(go list $(API_PACKAGES) $(SLACK_PACKAGES))" | sed 's|^|paths=|')
 chart: manifests ## Generate the chart's README, schema, and copies of config.
 	go run ./hack/chart
 docs: manifests build ## Generate docs/api.md, docs/flags.md and docs/openapi.json.

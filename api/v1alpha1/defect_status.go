@@ -88,6 +88,11 @@ type DefectStatus struct {
 	// +optional
 	WantedState State `json:"wantedState,omitempty"`
 
+	// stateRequestedAt is the annotation state-requested-at that was last handled.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	StateRequestedAt string `json:"stateRequestedAt,omitempty"`
+
 	// jira is the ticket.
 	// +optional
 	Jira *DefectTicket `json:"jira,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -254,6 +255,35 @@ func hashOf(parts ...string) string {
 
 // MarkerFor returns the marker of the Defect with the given UID.
 func MarkerFor(uid types.UID) string { return "defect-" + string(uid) }
+
+// PendingState returns the spec.state that is to be applied: one that changed, or that was requested once more. It is
+// empty when there is none.
+func (d *Defect) PendingState() State {
+	if at := d.stateRequest(); d.Spec.State != d.Status.WantedState || at != "" && at != d.Status.StateRequestedAt {
+		return d.Spec.State
+	}
+	return ""
+}
+
+// SetWantedState records that spec.state was applied.
+func (d *Defect) SetWantedState() {
+	d.Status.WantedState = d.Spec.State
+	if at := d.stateRequest(); at != "" {
+		d.Status.StateRequestedAt = at
+	}
+}
+
+// stateRequest returns the time of the last request of spec.state, empty when there was none. What is no time is none.
+func (d *Defect) stateRequest() string {
+	at := d.Annotations[StateRequestedAtAnnotation]
+	if _, err := time.Parse(time.RFC3339Nano, at); err != nil || len(at) > maxRequestTime {
+		return ""
+	}
+	return at
+}
+
+// maxRequestTime bounds the time in an annotation, as the status does.
+const maxRequestTime = 64
 
 // SetChangedBy records the person who set spec.state to its current value.
 func (d *Defect) SetChangedBy(who string) {

@@ -71,6 +71,11 @@ const (
 	// state.
 	ChangedByAnnotation = "integrations.voiceai.dev/changed-by"
 
+	// StateRequestedAtAnnotation on a Defect requests spec.state once more: its value then did not change, but the state
+	// did, as by Jira or a new occurrence. Its value is the RFC 3339 time of the request. status.stateRequestedAt repeats
+	// the value that was last handled.
+	StateRequestedAtAnnotation = "integrations.voiceai.dev/state-requested-at"
+
 	// JiraChangedAtAnnotation on a Defect hints that its ticket changed in Jira, so that the operator reads the ticket
 	// again. Its value is the RFC 3339 time of the hint. status.jira.jiraChangedAt repeats the value that was last
 	// handled.

@@ -22,10 +22,20 @@ type SlackIntegrationSpec struct {
 	// +optional
 	Bot *SlackBot `json:"bot,omitempty"`
 
+	// appID is the ID of the Slack app, from its page "Basic Information". Set it if several apps of this workspace
+	// send commands to this cluster; each request then finds its integration by workspace and app.
+	// +optional
+	AppID SlackAppID `json:"appID,omitempty"`
+
 	// signingSecretRef names the Secret key that holds the app's signing secret, which verifies slash commands and
-	// buttons.
+	// buttons. With it, messages about Defects and runs have buttons.
 	// +optional
 	SigningSecretRef *SecretKeyReference `json:"signingSecretRef,omitempty"`
+
+	// adminChannel is the channel that a user who lacks a permission can send a request to. The request shows the
+	// RoleBinding that would grant it; nothing is granted. Without it no request is offered.
+	// +optional
+	AdminChannel SlackChannel `json:"adminChannel,omitempty"`
 
 	// appTokenSecretRef names the Secret key that holds an app-level token (xapp-...) for Socket Mode. Socket Mode
 	// receives commands in clusters that Slack cannot reach.
@@ -76,6 +86,12 @@ type SlackIntegrationSpec struct {
 // +kubebuilder:validation:MaxLength=81
 // +kubebuilder:validation:XValidation:rule="self.matches('^(#[\\\\p{Ll}\\\\p{Lo}\\\\p{Lm}\\\\p{M}\\\\p{N}_-]{1,80}|[CGDUW][A-Z0-9]{2,24})$')",message="must be a channel name such as #voice-ai-alerts (lowercase, no spaces) or an ID such as C0123456789"
 type SlackChannel string
+
+// SlackAppID is the ID of a Slack app.
+// +kubebuilder:validation:MinLength=3
+// +kubebuilder:validation:MaxLength=32
+// +kubebuilder:validation:XValidation:rule="self.matches('^A[A-Z0-9]+$')",message="must be the ID of a Slack app such as A0123456789, from its page \"Basic Information\""
+type SlackAppID string
 
 // HTTPURL is an absolute http or https URL without credentials, query or fragment.
 // +kubebuilder:validation:MinLength=8
@@ -158,6 +174,12 @@ type SlackIntegrationStatus struct {
 	// +kubebuilder:validation:MaxLength=64
 	BotUserID string `json:"botUserID,omitempty"`
 
+	// grantedScopes are the scopes of the bot token, as Slack lists them.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=100
+	GrantedScopes []SlackScope `json:"grantedScopes,omitempty"`
+
 	// delivery is the delivery guarantee: ExactlyOnce, or AtLeastOnce if the operator cannot look up whether a message
 	// arrived (an incoming webhook, or a token without a history scope).
 	// +optional
@@ -190,6 +212,11 @@ type SlackIntegrationStatus struct {
 
 	Health `json:",inline"`
 }
+
+// SlackScope is a permission of a token, such as chat:write.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=64
+type SlackScope string
 
 // KnownChannel is a channel's name and ID.
 type KnownChannel struct {

@@ -1486,6 +1486,11 @@ func (in *SlackIntegrationStatus) DeepCopyInto(out *SlackIntegrationStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.GrantedScopes != nil {
+		in, out := &in.GrantedScopes, &out.GrantedScopes
+		*out = make([]SlackScope, len(*in))
+		copy(*out, *in)
+	}
 	if in.LastProbeTime != nil {
 		in, out := &in.LastProbeTime, &out.LastProbeTime
 		*out = (*in).DeepCopy()

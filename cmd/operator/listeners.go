@@ -9,14 +9,19 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/writer"
+	"github.com/voiceai-dev/integrations-operator/internal/chat/slack"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard"
 	"github.com/voiceai-dev/integrations-operator/internal/edge"
 	"github.com/voiceai-dev/integrations-operator/internal/edge/jirahook"
+	"github.com/voiceai-dev/integrations-operator/internal/edge/slackhook"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp"
+	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
 // addEdge adds the listener for signed webhooks, with a route for each source.
@@ -25,12 +30,36 @@ func addEdge(mgr ctrl.Manager, f flags) error {
 	find := func(ctx context.Context, integration types.NamespacedName, id, key string, labels []string) ([]types.NamespacedName, error) {
 		return index.DefectsOf(ctx, c, integration, index.Issue{ID: id, Key: key, Labels: labels})
 	}
-	listener := edge.New(f.edge.address,
-		jirahook.Route(jirahook.Options{Client: c, Live: mgr.GetAPIReader(), Clock: clock.RealClock{}, FindDefects: find}),
-	)
+	app, err := addSlackApp(mgr, f)
+	if err != nil {
+		return err
+	}
+	routes := slackhook.Routes(slackhook.Options{Client: c, Live: mgr.GetAPIReader(), Clock: clock.RealClock{}, Receiver: app})
+	routes = append(routes,
+		jirahook.Route(jirahook.Options{Client: c, Live: mgr.GetAPIReader(), Clock: clock.RealClock{}, FindDefects: find}))
+	listener := edge.New(f.edge.address, routes...)
 	listener.CertFile = f.edge.cert
 	listener.KeyFile = f.edge.key
 	return addListener(mgr, "edge", listener)
+}
+
+// addSlackApp adds what answers people in Slack. It answers on every replica, whether or not that leads.
+func addSlackApp(mgr ctrl.Manager, f flags) (*slackapp.Dispatcher, error) {
+	who, err := identity.New(mgr.GetConfig())
+	if err != nil {
+		return nil, fmt.Errorf("setting up the permissions of people in Slack: %w", err)
+	}
+	dialer := slack.Dialer{Options: transport.Options{Timeout: f.callTimeout, Reach: f.outgoing.reach(), Budget: transport.NewBudget()}}
+	app := slackapp.New(slackapp.Options{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Authorizer: who, Clock: clock.RealClock{}, Dial: dialer.DialApp,
+		Codec: slackapp.Codec{Response: slack.Encode, FormAnswer: slack.FormAnswer}, DashboardURL: f.dashboardURL,
+	})
+	return app, mgr.Add(app)
+}
+
+// receivesClicks reports whether the operator receives the clicks on the buttons of an integration's messages.
+func (f *flags) receivesClicks(i *v1alpha1.SlackIntegration) bool {
+	return !f.edge.isOff() && i.Spec.Bot != nil && i.Spec.SigningSecretRef != nil
 }
 
 // addAPI adds the REST API and the dashboard.

@@ -141,6 +141,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, lead leader) error {
 		NotificationExpiry:    f.expiry,
 		NotificationRetention: f.retention,
 		DashboardURL:          f.dashboardURL,
+		ReceivesClicks:        f.receivesClicks,
 	}
 	box := controller.NewOutbox(mgr, options)
 	if err := controller.Setup(ctx, delayedManager{mgr, lead.since}, box, options); err != nil {

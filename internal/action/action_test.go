@@ -381,3 +381,42 @@ func TestTestResult(t *testing.T) {
 		}
 	}
 }
+
+// TestAStateIsRequestedAgain moves a Defect to the state that its spec has, after Jira or a new occurrence moved it.
+func TestAStateIsRequestedAgain(t *testing.T) {
+	d := &v1alpha1.Defect{ObjectMeta: inQA("it"), Spec: v1alpha1.DefectSpec{State: v1alpha1.StateResolved}}
+	d.Status.State = v1alpha1.StateOpen
+	d.Status.WantedState = v1alpha1.StateResolved
+	a, c := newActions(t, everything, 0, d)
+	for range 2 { // the second time it is requested already
+		got, err := a.MoveDefect(t.Context(), action.Move{Target: target("it"), State: v1alpha1.StateResolved})
+		if err != nil || got.PendingState() != v1alpha1.StateResolved || got.ChangedBy() != "alice" {
+			t.Errorf("pending %q by %q, %v", got.PendingState(), got.ChangedBy(), err)
+		}
+	}
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(d), d); err != nil {
+		t.Fatal(err)
+	}
+	if at := d.Annotations[v1alpha1.StateRequestedAtAnnotation]; at != noon.Format(time.RFC3339Nano) {
+		t.Errorf("the request is %q", at)
+	}
+}
+
+// TestRerunsAreOne makes all reruns of a run one, whoever starts them.
+func TestRerunsAreOne(t *testing.T) {
+	suite := &batchv1.CronJob{ObjectMeta: inQA("booking")}
+	suite.Labels = map[string]string{v1alpha1.SuiteLabel: "booking"}
+	a, _ := newActions(t, everything, 0, suite)
+	names := map[string]bool{}
+	for _, name := range []string{"alice", "bob"} {
+		caller := identity.Caller{Info: &user.DefaultInfo{Name: name}}
+		job, created, err := a.StartRun(t.Context(), action.Start{Caller: caller, Namespace: "qa", Suite: "booking", RerunOf: "uid-1"})
+		if err != nil || created != (name == "alice") {
+			t.Errorf("%s: created %v, %v", name, created, err)
+		}
+		names[job.Name] = true
+	}
+	if len(names) != 1 {
+		t.Errorf("the reruns are %v", names)
+	}
+}

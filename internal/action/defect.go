@@ -1,6 +1,7 @@
 package action
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -41,11 +42,15 @@ func (a *Actions) MoveDefect(ctx context.Context, m Move) (*v1alpha1.Defect, err
 				return false, err
 			}
 		}
-		if d.Spec.State == m.State {
+		if wanted := cmp.Or(d.PendingState(), d.Status.State); d.Spec.State == m.State && (wanted == m.State || wanted == "") {
 			return false, nil
 		}
 		if err := CheckUnmanaged(d, "spec", "state"); err != nil {
 			return false, err
+		}
+		if d.Spec.State == m.State { // Jira or a new occurrence has moved it since
+			now := a.Clock.Now().UTC().Format(time.RFC3339Nano)
+			metav1.SetMetaDataAnnotation(&d.ObjectMeta, v1alpha1.StateRequestedAtAnnotation, now)
 		}
 		d.Spec.State = m.State
 		d.SetChangedBy(m.Caller.GetName())

@@ -14,6 +14,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,6 +34,16 @@ type Start struct {
 	CronJob string
 	// IdempotencyKey makes repeated starts of a caller one run. Each start is a run of its own when it is empty.
 	IdempotencyKey string
+	// RerunOf is the run that is started again. All reruns of a run, of all callers, are one run. Optional.
+	RerunOf types.UID
+}
+
+// job returns the run to create.
+func (s Start) job(suite *batchv1.CronJob) *batchv1.Job {
+	if s.RerunOf != "" {
+		return jobFrom(suite, "", "rerun/"+string(s.RerunOf))
+	}
+	return jobFrom(suite, s.Caller.GetName(), cmp.Or(s.IdempotencyKey, rand.Text()))
 }
 
 // StartRun creates a Job from the CronJob of a suite. created is false when the run was started before with the same
@@ -45,7 +56,7 @@ func (a *Actions) StartRun(ctx context.Context, s Start) (run *batchv1.Job, crea
 	if err != nil {
 		return nil, false, err
 	}
-	j := jobFrom(suite, s.Caller.GetName(), cmp.Or(s.IdempotencyKey, rand.Text()))
+	j := s.job(suite)
 	err = a.Client.Create(ctx, j, FieldOwner)
 	switch {
 	case err == nil:

@@ -86,7 +86,7 @@ type Message struct {
 	Blocks []Block
 }
 
-// Block is one part of a message. Exactly one of its fields is set.
+// Block is one part of a message. Exactly one of its fields is set, and ID with Buttons.
 type Block struct {
 	// Section is a paragraph of at most 3000 characters.
 	Section string
@@ -96,4 +96,7 @@ type Block struct {
 	Context []string
 	// Divider is a horizontal line.
 	Divider bool
+	// Buttons are at most 25 buttons in a row. ID distinguishes the block from the message's other ones with buttons.
+	Buttons []Button
+	ID      string
 }

@@ -53,6 +53,8 @@ type Options struct {
 	NotificationExpiry, NotificationRetention time.Duration
 	// DashboardURL is where people reach the dashboard; empty when there is none.
 	DashboardURL string
+	// ReceivesClicks reports whether the clicks on the buttons of an integration's messages are received; nil means none are.
+	ReceivesClicks func(*v1alpha1.SlackIntegration) bool
 	// AuditEvery is which query of a JiraIntegration looks for deleted tickets; 0 for the default.
 	AuditEvery int
 	// Controller returns the options of a controller with so many workers, which retries within a time at the latest; nil
@@ -105,6 +107,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 		Client: mgr.GetClient(), Recorder: recorder(mgr), Clock: p.clock, Slack: p.slack, Outbox: box, Enqueuer: &p.notifications,
 		LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout, Expiry: o.NotificationExpiry, Retention: o.NotificationRetention,
 		RecordDelivery: stats.RecordDelivery, RecordFailure: stats.RecordFailure, DashboardURL: o.DashboardURL,
+		ReceivesClicks: o.ReceivesClicks,
 	}
 	if err := p.registerMetrics(notifications.Metrics()); err != nil {
 		return err

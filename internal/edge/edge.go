@@ -21,7 +21,7 @@ import (
 
 // Route is an endpoint for the signed requests of one source.
 type Route struct {
-	// Method and Path are as in the patterns of http.ServeMux. The path has the wildcards {namespace} and {name},
+	// Method and Path are as in the patterns of http.ServeMux. The path may have the wildcards {namespace} and {name},
 	// which name an integration.
 	Method, Path string
 	// Kind is the kind of that integration, for the log.

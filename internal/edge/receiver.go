@@ -128,7 +128,7 @@ func (rc *receiver) receive(w http.ResponseWriter, r *http.Request) outcome {
 func (rc *receiver) handle(ctx context.Context, from Origin, body []byte) outcome {
 	log := ctrl.LoggerFrom(ctx)
 	key := deliveryKey{integration: from.Integration.GetUID(), id: from.DeliveryID}
-	if _, ok := rc.delivered.Get(key); ok {
+	if _, ok := rc.delivered.Get(key); ok && key.id != "" {
 		return outcome{status: http.StatusOK, result: repeated}
 	}
 	select {
@@ -146,7 +146,9 @@ func (rc *receiver) handle(ctx context.Context, from Origin, body []byte) outcom
 		log.Error(err, "Webhook could not be handled; its sender repeats it")
 		return failedNow
 	}
-	rc.delivered.Add(key, struct{}{}) // only now: a delivery that failed is handled when it is repeated
+	if key.id != "" {
+		rc.delivered.Add(key, struct{}{}) // only now: a delivery that failed is handled when it is repeated
+	}
 	return outcome{status: http.StatusOK, result: response.Result, body: response.Body}
 }
 

@@ -18,10 +18,12 @@ func ParseSignature(value, prefix string) (mac []byte, ok bool) {
 	return mac, err == nil
 }
 
-// IsSigned reports whether mac is the HMAC-SHA256 of content with a secret. It is false for an empty secret. It takes
-// as long for a wrong secret as for the right one.
-func IsSigned(secret string, content, mac []byte) bool {
+// IsSigned reports whether mac is the HMAC-SHA256 of the parts of a content, one after the other, with a secret. It is
+// false for an empty secret. It takes as long for a wrong secret as for the right one.
+func IsSigned(secret string, mac []byte, content ...[]byte) bool {
 	h := hmac.New(sha256.New, []byte(secret))
-	h.Write(content)
+	for _, part := range content {
+		h.Write(part)
+	}
 	return hmac.Equal(h.Sum(nil), mac) && secret != ""
 }

@@ -32,7 +32,7 @@ func TestSignatures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			mac, ok := ParseSignature(test.header, "sha256=")
-			if got := ok && IsSigned(test.secret, []byte(test.body), mac); got != test.want {
+			if got := ok && IsSigned(test.secret, mac, []byte(test.body)); got != test.want {
 				t.Errorf("signed: %t, want %t", got, test.want)
 			}
 		})

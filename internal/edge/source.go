@@ -29,7 +29,8 @@ type Handler interface {
 
 // Request is a request whose sender is not verified yet.
 type Request struct {
-	// Integration is the integration in the path; the zero value if no integration can have this name.
+	// Integration is the integration in the path; the zero value if the path has none or no integration can have this
+	// name.
 	Integration types.NamespacedName
 	Header      http.Header
 	// Body is no longer than the route's limit.
@@ -40,9 +41,11 @@ type Request struct {
 type Origin struct {
 	// Integration is the object with whose secret the request is signed.
 	Integration client.Object
+	// Others are further objects with the same secret, for a path that names no integration.
+	Others []client.Object
 	// DeliveryID is the same when the integration's other side repeats a delivery, and differs between any two
 	// others. It includes the signature or something else that is signed: otherwise a client could replace a delivery
-	// that it knows.
+	// that it knows. If it is empty, the Handler recognises repeated deliveries itself.
 	DeliveryID string
 }
 

@@ -40,11 +40,10 @@ func Observe(d *v1alpha1.Defect, now time.Time) {
 		initState(d, now)
 	}
 	observeOccurrence(d, now)
-	if wanted := d.Spec.State; wanted != d.Status.WantedState {
-		d.Status.WantedState = wanted
-		if wanted != "" && wanted != d.Status.State {
-			move(d, wanted, v1alpha1.CauseSpec, now)
-		}
+	wanted := d.PendingState()
+	d.SetWantedState()
+	if wanted != "" && wanted != d.Status.State {
+		move(d, wanted, v1alpha1.CauseSpec, now)
 	}
 }
 
@@ -52,7 +51,7 @@ func Observe(d *v1alpha1.Defect, now time.Time) {
 func initState(d *v1alpha1.Defect, now time.Time) {
 	s := &d.Status
 	s.State = cmp.Or(d.Spec.State, v1alpha1.StateOpen)
-	s.WantedState = d.Spec.State
+	d.SetWantedState()
 	if isResolved(s.State) {
 		s.ResolvedTime = &metav1.Time{Time: now}
 	}

@@ -585,3 +585,24 @@ func TestFiledAdoptsTheState(t *testing.T) {
 		t.Errorf("occurred after it was closed: %+v, %+v", d.Status, c)
 	}
 }
+
+// TestStateRequestedAgain moves a Defect once for each request of the state that its spec has already.
+func TestStateRequestedAgain(t *testing.T) {
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	d := &v1alpha1.Defect{Spec: v1alpha1.DefectSpec{State: v1alpha1.StateResolved}}
+	lifecycle.Observe(d, now)
+	for _, request := range []string{"", "2026-11-28T12:00:00Z", "2026-11-28T12:00:01Z", "no time"} {
+		d.Status.State = v1alpha1.StateOpen // by a regression
+		d.Annotations = map[string]string{v1alpha1.StateRequestedAtAnnotation: request}
+		want := v1alpha1.StateOpen
+		if strings.HasPrefix(request, "2026") {
+			want = v1alpha1.StateResolved
+		}
+		for range 2 {
+			lifecycle.Observe(d, now)
+			if d.Status.State != want {
+				t.Errorf("with the request %q the state is %s, want %s", request, d.Status.State, want)
+			}
+		}
+	}
+}

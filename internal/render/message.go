@@ -6,6 +6,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 )
 
 // Options are the options of a message. All of them may be empty.
@@ -20,6 +21,8 @@ type Options struct {
 	Template *MessageTemplate
 	// DashboardURL is the URL of the dashboard.
 	DashboardURL string
+	// Button is what the message's buttons carry: the integration and the rule. Without an integration there are none.
+	Button button.Object
 }
 
 // Message returns an event as a message.
@@ -58,6 +61,7 @@ func compose(e *event.Event, o Options, l look, progress string) chat.Message {
 		}
 		add(excerpt(e))
 	}
+	m.Blocks = append(m.Blocks, buttons(e, o)...)
 	m.Blocks = append(m.Blocks, chat.Block{Context: smallPrint(e, more, own.problem)})
 	return m
 }

@@ -38,7 +38,7 @@ func lines(role rbacv1.ClusterRole) []string {
 // each new right. UPDATE=1 writes the file.
 func TestRoles(t *testing.T) {
 	var text strings.Builder
-	for _, dir := range []string{"config/default", "test/install/testdata/team-a"} {
+	for _, dir := range []string{"config/default", "test/install/testdata/team-a", "test/install/testdata/slack"} {
 		built := build(t, dir)
 		text.WriteString("# " + dir + "\n")
 		for _, o := range built["ClusterRole"] {

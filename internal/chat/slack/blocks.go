@@ -35,6 +35,8 @@ func blocks(in []chat.Block) []slack.Block {
 	var out []slack.Block
 	for _, b := range in {
 		switch {
+		case len(b.Buttons) > 0:
+			out = append(out, buttons(b))
 		case b.Divider:
 			out = append(out, slack.NewDividerBlock())
 		case len(b.Context) > 0:
@@ -54,4 +56,19 @@ func blocks(in []chat.Block) []slack.Block {
 		}
 	}
 	return out
+}
+
+// buttons returns a row of buttons.
+func buttons(b chat.Block) slack.Block {
+	var row []slack.BlockElement
+	for _, button := range b.Buttons {
+		e := slack.NewButtonBlockElement(button.ID, button.Value, plain(button.Label))
+		row = append(row, e.WithStyle(slack.Style(button.Style)))
+	}
+	return slack.NewActionBlock(b.ID, row...)
+}
+
+// plain returns a text without markup.
+func plain(s string) *slack.TextBlockObject {
+	return slack.NewTextBlockObject(slack.PlainTextType, s, false, false)
 }

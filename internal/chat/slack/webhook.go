@@ -73,20 +73,25 @@ func (w *webhook) Post(ctx context.Context, m chat.Message) (chat.Posted, error)
 	if err != nil {
 		return chat.Posted{}, fault.New(fault.Invalid, "The message cannot be encoded: %v", err)
 	}
+	return chat.Posted{}, w.send(ctx, raw)
+}
+
+// send sends the JSON of a message.
+func (w *webhook) send(ctx context.Context, raw []byte) error {
 	ctx, sent := transport.Trace(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(raw))
 	if err != nil {
-		return chat.Posted{}, fault.New(fault.Unauthorized, invalidWebhook)
+		return fault.New(fault.Unauthorized, invalidWebhook)
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	res, err := w.client.Do(req)
 	if err != nil {
-		return chat.Posted{}, unanswered(err, sent)
+		return unanswered(err, sent)
 	}
 	defer func() { _ = res.Body.Close() }()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return chat.Posted{}, unanswered(err, sent)
+		return unanswered(err, sent)
 	}
-	return chat.Posted{}, w.judge(res, readAnswer(answer))
+	return w.judge(res, readAnswer(answer))
 }

@@ -31,6 +31,12 @@ import (
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations,verbs=get;list;watch
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations/status,verbs=get;update
 
+const (
+	// maxScopes bounds how many scopes a status lists, and maxScope each of them, in bytes.
+	maxScopes = 100
+	maxScope  = 64
+)
+
 // SlackReconciler keeps the connection to a Slack workspace and reports whether it works.
 type SlackReconciler struct {
 	Client   client.Client
@@ -178,11 +184,25 @@ func probeSlack(
 	i.Status.Team = text.Truncate(text.OneLine(w.Team), 255)
 	i.Status.TeamID = text.Truncate(w.TeamID, 64)
 	i.Status.BotUserID = text.Truncate(w.BotUserID, 64)
+	i.Status.GrantedScopes = grantedScopes(w.Scopes)
 	i.Status.Delivery = v1alpha1.DeliveryAtLeastOnce
 	if w.CanFind {
 		i.Status.Delivery = v1alpha1.DeliveryExactlyOnce
 	}
 	return probeResult[connection.SlackClient]{client: c, note: scopeWarning(w), verified: w.Verified}, nil
+}
+
+// grantedScopes returns the scopes of a token for a status, in alphabetical order.
+func grantedScopes(scopes []string) []v1alpha1.SlackScope {
+	var out []v1alpha1.SlackScope
+	for _, s := range scopes {
+		if s != "" && len(s) <= maxScope {
+			out = append(out, v1alpha1.SlackScope(s))
+		}
+	}
+	slices.Sort(out)
+	out = slices.Compact(out)
+	return out[:min(len(out), maxScopes)]
 }
 
 // channelWarning returns that the default channel does not exist, as far as the token can see; empty when it does, or

@@ -60,6 +60,8 @@ type Reconciler struct {
 	RecordFailure func(n *v1alpha1.Notification, message string)
 	// DashboardURL is where people find more; empty when there is no dashboard.
 	DashboardURL string
+	// ReceivesClicks reports whether the clicks on the buttons of an integration's messages are received. Optional.
+	ReceivesClicks func(*v1alpha1.SlackIntegration) bool
 
 	once    sync.Once
 	groups  *digest.Groups

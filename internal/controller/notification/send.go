@@ -11,6 +11,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 )
 
 // maxEdits is how often the edit of a first message is tried before the reply to it is posted all the same.
@@ -46,6 +47,9 @@ func (r *Reconciler) postCall(ctx context.Context, s *scope) (slackCall, error) 
 	}
 	if s.rule != nil {
 		o.Template = s.rule.Template()
+	}
+	if r.ReceivesClicks != nil && r.ReceivesClicks(s.integration) {
+		o.Button = button.Object{Integration: string(s.integration.UID), Rule: s.notification.Spec.Rule.Name}
 	}
 	if isDigest(s.notification) {
 		members, mentions, err := r.membersEvents(ctx, s.notification)

@@ -31,7 +31,7 @@ type verifier struct {
 	// long as if there were one.
 	decoy string
 	// isSigned compares a signature. It takes the most time of all that a stranger causes.
-	isSigned func(secret string, content, mac []byte) bool
+	isSigned func(secret string, mac []byte, content ...[]byte) bool
 }
 
 func newVerifier(o Options) *verifier {
@@ -55,11 +55,11 @@ func (v *verifier) Verify(ctx context.Context, request edge.Request) (edge.Origi
 	var refusal *edge.Refusal
 	switch {
 	case errors.As(err, &refusal):
-		v.isSigned(v.decoy, request.Body, mac)
+		v.isSigned(v.decoy, mac, request.Body)
 		return edge.Origin{}, err
 	case err != nil:
 		return edge.Origin{}, err
-	case !v.isSigned(secret, request.Body, mac):
+	case !v.isSigned(secret, mac, request.Body):
 		reason := "the signature does not match the body and the secret of spec.webhookSecretRef"
 		return edge.Origin{}, &edge.Refusal{Reason: reason}
 	}

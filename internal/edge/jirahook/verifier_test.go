@@ -185,9 +185,9 @@ func TestUnknownIntegrationsCostTheSame(t *testing.T) {
 			f.liveReads = 0
 			var signed []int
 			v := f.route.Verifier.(*verifier)
-			v.isSigned = func(secret string, content, mac []byte) bool {
-				signed = append(signed, len(content))
-				return edge.IsSigned(secret, content, mac)
+			v.isSigned = func(secret string, mac []byte, content ...[]byte) bool {
+				signed = append(signed, len(content[0]))
+				return edge.IsSigned(secret, mac, content...)
 			}
 			r := newRequest(body)
 			r.URL.Path = test.path

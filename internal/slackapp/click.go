@@ -1,0 +1,240 @@
+package slackapp
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/identity"
+	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
+)
+
+// interact handles a click, a shortcut or a form.
+func (s *session) interact(ctx context.Context) {
+	if s.Interaction.Type == inbound.BlockActions && len(s.Interaction.Actions) > 0 {
+		if r := s.refusal(); r != nil {
+			s.answer(ctx, *r)
+			return
+		}
+		r, err := s.click(ctx, s.Interaction.Actions[0])
+		if err != nil {
+			r = s.refused(err)
+		}
+		s.answer(ctx, r)
+	}
+}
+
+// click does what a button stands for.
+func (s *session) click(ctx context.Context, a inbound.Action) (chat.Response, error) {
+	switch a.ID {
+	case button.Newer, button.Older:
+		return s.turnPage(ctx, a)
+	case button.AskAdmin:
+		return s.askAdmin(ctx, a)
+	case button.Rerun:
+		return s.clickRun(ctx, a)
+	}
+	if _, ok := moves[a.ID]; !ok && a.ID != button.CreateTicket {
+		return sentence("This button is not known here, so nothing was done. The message is from another version of the operator."), nil
+	}
+	return s.clickDefect(ctx, a)
+}
+
+// choose makes the integration that posted a button the session's. The error says that none here did.
+func (s *session) choose(uid string) error {
+	for _, i := range s.Integrations {
+		if string(i.UID) == uid {
+			s.integration = i
+			return nil
+		}
+	}
+	return &action.NotFoundError{Message: "this message was posted by another cluster, or by an integration that was deleted since. " +
+		"Open the Defect or run in the cluster that it belongs to, or delete the message"}
+}
+
+// suspended returns the answer for a button of an integration that is suspended; nil when it is not.
+func (s *session) suspended() *chat.Response {
+	if !s.integration.Spec.Suspend {
+		return nil
+	}
+	r := sentence("SlackIntegration %s is suspended, so nothing was done. Set spec.suspend to false to use it.", nameOf(s.integration))
+	return &r
+}
+
+// moves are the states to which buttons move a Defect.
+var moves = map[string]v1alpha1.State{
+	button.StartWork: v1alpha1.StateInProgress, button.Resolve: v1alpha1.StateResolved,
+	button.Reopen: v1alpha1.StateOpen, button.WontFix: v1alpha1.StateClosed,
+}
+
+// clickDefect does what a button on a Defect stands for. The message then shows the Defect as it is.
+func (s *session) clickDefect(ctx context.Context, a inbound.Action) (chat.Response, error) {
+	about, d, err := s.clickedDefect(ctx, a)
+	if err != nil {
+		return chat.Response{}, err
+	}
+	if r := s.suspended(); r != nil {
+		return *r, nil
+	}
+	if !applies(d, about, a.ID) {
+		if err := action.Require(ctx, authorizer{s}, s.caller, action.Defects.Access("get", client.ObjectKeyFromObject(d))); err != nil {
+			return chat.Response{}, err
+		}
+		note := fmt.Sprintf("Nothing was done: the Defect is %s already. The message shows it as it is.", stateWords(d))
+		return s.shown(ctx, d, about, note)
+	}
+	if a.ID == button.CreateTicket {
+		text, err := s.ticketFor(ctx, d)
+		if err != nil {
+			return chat.Response{}, err
+		}
+		return paragraphs(text), nil
+	}
+	moved, err := s.actions.MoveDefect(ctx, action.Move{
+		Target: action.Target{Caller: s.caller, NamespacedName: client.ObjectKeyFromObject(d)}, State: moves[a.ID],
+		Check: func(now *v1alpha1.Defect) error {
+			if now.UID != d.UID {
+				return &action.NotFoundError{Message: "this Defect was deleted, and another one has its name now"}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return chat.Response{}, err
+	}
+	return s.shown(ctx, moved, about, fmt.Sprintf("You moved the Defect: it is %s.", stateWords(moved)))
+}
+
+// clickedDefect returns what a button carries, and the Defect that it is about as the API server has it.
+func (s *session) clickedDefect(ctx context.Context, a inbound.Action) (button.Object, *v1alpha1.Defect, error) {
+	about, ok := button.Decode[button.Object](a.Value)
+	if !ok {
+		return about, nil, &action.InvalidError{Field: "button", Message: "its value is not of this operator"}
+	}
+	if err := s.choose(about.Integration); err != nil {
+		return about, nil, err
+	}
+	if _, err := s.where(ctx, "get", action.Defects, about.Namespace); err != nil && !isForbidden(err) {
+		return about, nil, err
+	}
+	d := &v1alpha1.Defect{}
+	err := s.Live.Get(ctx, types.NamespacedName{Namespace: about.Namespace, Name: about.Name}, d)
+	switch {
+	case client.IgnoreNotFound(err) != nil:
+		return about, nil, err
+	case err != nil || string(d.UID) != about.UID:
+		s.clearButtons(ctx)
+		return about, nil, &action.NotFoundError{Message: fmt.Sprintf("Defect %s/%s was deleted. Nothing else is to be done here",
+			about.Namespace, about.Name)}
+	}
+	return about, d, nil
+}
+
+// applies reports whether a button applies to a Defect as it is.
+func applies(d *v1alpha1.Defect, about button.Object, id string) bool {
+	now := eventOf(d)
+	for _, b := range render.DefectButtons(&now, about) {
+		if b.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// eventOf returns a Defect as an event for a message. Its state is the one that the leader records in a moment.
+func eventOf(d *v1alpha1.Defect) event.Event {
+	now := event.DefectNow(d)
+	if pending := d.PendingState(); pending != "" {
+		now.Data["state"] = string(pending)
+	}
+	return now
+}
+
+// stateWords returns the state of a Defect in words, and its ticket.
+func stateWords(d *v1alpha1.Defect) string {
+	now := eventOf(d)
+	words := map[v1alpha1.State]string{
+		v1alpha1.StateInProgress: "in progress", v1alpha1.StateResolved: "resolved", v1alpha1.StateClosed: "closed",
+	}[v1alpha1.State(now.Text("state"))]
+	if words == "" {
+		words = "open"
+	}
+	if j := d.Status.Jira; j != nil && j.Key != "" {
+		words += " and has the ticket " + j.Key
+	}
+	return words
+}
+
+// turnPage replaces a page of a list by another one.
+func (s *session) turnPage(ctx context.Context, a inbound.Action) (chat.Response, error) {
+	p, ok := button.Decode[button.Page](a.Value)
+	if !ok {
+		return sentence("This page does not exist any more. Repeat the command."), nil
+	}
+	if err := s.choose(p.Integration); err != nil {
+		return chat.Response{}, err
+	}
+	f := defectFilter{namespace: p.Namespace, suite: p.Suite, severity: v1alpha1.Severity(p.Severity)}
+	r, err := s.defectsPage(ctx, f, p.From)
+	if s.Interaction.Message.IsEphemeral {
+		r.Place = chat.InPlace
+	}
+	return r, err
+}
+
+// askButton returns the button that posts a request for a permission.
+func (s *session) askButton(access identity.Access) chat.Button {
+	return chat.Button{ID: button.AskAdmin, Label: "Ask an admin", Value: button.Permission{
+		Integration: string(s.integration.UID), Verb: access.Verb, Group: access.Group, Resource: access.Resource, Namespace: access.Namespace,
+	}.Encode()}
+}
+
+// askAdmin posts a request for a permission to the admins' channel. It grants nothing.
+func (s *session) askAdmin(ctx context.Context, a inbound.Action) (chat.Response, error) {
+	p, ok := button.Decode[button.Permission](a.Value)
+	if !ok {
+		return sentence("This request is not valid any more. Try again what you wanted to do."), nil
+	}
+	if err := s.choose(p.Integration); err != nil {
+		return chat.Response{}, err
+	}
+	channel := string(s.integration.Spec.AdminChannel)
+	access := identity.Access{Verb: p.Verb, Group: p.Group, Resource: p.Resource, Namespace: p.Namespace}
+	if channel == "" || !isRight(access) {
+		return sentence("No request was sent: spec.adminChannel of SlackIntegration %s is empty.", nameOf(s.integration)), nil
+	}
+	grant := newGrant(s.caller.GetName(), access)
+	what := fmt.Sprintf("<@%s> asks for the permission to %s. If you agree, apply:\n%s", s.user().ID, access, grant.code())
+	_, err := s.app.Post(ctx, chat.Message{
+		DeliveryID: "ask/" + s.ID(), Channel: channel, Text: "A user asks for a permission", Blocks: []chat.Block{{Section: what}},
+	})
+	if err != nil {
+		return sentence("The request could not be posted to %s: %s.", channel, err.Error()), nil
+	}
+	r := sentence("Your request was posted to %s. Try again when an admin has applied it.", channel)
+	if s.Interaction.Message.IsEphemeral {
+		r.Place = chat.InPlace
+	}
+	return r, nil
+}
+
+// isRight reports whether an access is one that acts in Slack take.
+func isRight(a identity.Access) bool {
+	for _, r := range rights {
+		of := r.resource
+		isVerb := a.Verb == r.verb || a.Verb == "get" && r.verb == "list"
+		if isVerb && a.Group == of.Group && a.Resource == of.Name && len(validation.IsDNS1123Label(a.Namespace)) == 0 {
+			return true
+		}
+	}
+	return false
+}

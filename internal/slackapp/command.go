@@ -1,0 +1,115 @@
+package slackapp
+
+import (
+	"context"
+	"regexp"
+	"strings"
+
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/render"
+)
+
+// maxWords bounds the words of a command that are used, and maxWord the length of each, in bytes.
+const (
+	maxWords = 8
+	maxWord  = 300
+)
+
+// verb is what a person can do by a command.
+type verb struct {
+	name, arguments, help string
+	// most is how many arguments it takes at most, least how many at least.
+	least, most int
+	do          func(*session, context.Context, []string) (chat.Response, error)
+}
+
+// verbs returns the commands, in the order of the help.
+func verbs() []verb {
+	return []verb{
+		{"status", "", "health of the integrations, runs in progress, open defects", 0, 0, (*session).status},
+		{"run", "SUITE", "starts a run of a suite", 1, 1, (*session).startRun},
+		{"runs", "[SUITE]", "the last runs", 0, 1, (*session).listRuns},
+		{"defects", "[SEVERITY] [SUITE]", "the newest open defects", 0, 2, (*session).listDefects},
+		{"defect", "NAME", "one defect", 1, 1, (*session).showDefect},
+		{"ticket", "NAME", "creates the Jira ticket of a defect", 1, 1, (*session).requestTicket},
+		{"whoami", "", "who you are in Kubernetes, and what you may do", 0, 0, (*session).whoami},
+		{"help", "", "this list", 0, 0, (*session).help},
+	}
+}
+
+// mention matches the mention at the beginning of a message to the app.
+var mention = regexp.MustCompile(`^\s*<@[A-Z0-9]+(\|[^>]*)?>\s*`)
+
+// withoutMention returns the command in a message to the app.
+func withoutMention(text string) string { return mention.ReplaceAllString(text, "") }
+
+// command does what a command asks for, and returns the answer.
+func (s *session) command(ctx context.Context, text string) chat.Response {
+	if r := s.refusal(); r != nil {
+		return *r
+	}
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		words = []string{"help"}
+	}
+	words = words[:min(len(words), maxWords)]
+	for i, w := range words {
+		words[i] = unlinked(w)
+	}
+	v, problem := verbOf(words)
+	if problem != "" {
+		return paragraphs(problem)
+	}
+	r, err := v.do(s, ctx, words[1:])
+	if err != nil {
+		return s.refused(err)
+	}
+	return r
+}
+
+// verbOf returns the verb of a command, or what is wrong with the command.
+func verbOf(words []string) (verb, string) {
+	var names []string
+	for _, v := range verbs() {
+		names = append(names, v.name)
+		if !strings.EqualFold(v.name, words[0]) {
+			continue
+		}
+		if n := len(words) - 1; n < v.least || n > v.most {
+			return verb{}, "Write `" + strings.TrimSpace(v.name+" "+v.arguments) + "`: " + v.help + "."
+		}
+		return v, ""
+	}
+	word := render.Line(words[0], 100)
+	if near := nearest(words[0], names); near != "" {
+		return verb{}, "There is no command " + word + ". Did you mean `" + near + "`? Write `help` for all commands."
+	}
+	return verb{}, "There is no command " + word + ". The commands are " + strings.Join(names, ", ") + "."
+}
+
+// link matches a word that Slack made a link, such as <http://smoke.v2|smoke.v2>.
+var link = regexp.MustCompile(`^<[^|>]+\|([^|>]+)>$`)
+
+// unlinked returns a word as the person typed it.
+func unlinked(word string) string {
+	if m := link.FindStringSubmatch(word); m != nil {
+		word = m[1]
+	}
+	word = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(word)
+	return word[:min(len(word), maxWord)]
+}
+
+// help lists the commands.
+func (s *session) help(context.Context, []string) (chat.Response, error) {
+	name := "@mention"
+	if s.Command != nil {
+		name = s.Command.Name
+	}
+	var lines []string
+	for _, v := range verbs() {
+		lines = append(lines, "`"+strings.TrimSpace(name+" "+v.name+" "+v.arguments)+"` "+v.help)
+	}
+	return paragraphs(strings.Join(lines, "\n"), chat.Block{Context: []string{
+		"A name in another namespace is written as namespace/name. In threads, mention the app instead of the slash.",
+	}}), nil
+}

@@ -1,0 +1,153 @@
+package slackapp
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"k8s.io/apiserver/pkg/authentication/user"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/identity"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
+)
+
+// session is the handling of one request.
+type session struct {
+	*Dispatcher
+	Delivery
+	isRepeated bool
+	// integration is the one that answers; nil if none belongs to the request's workspace.
+	integration *v1alpha1.SlackIntegration
+	app         chat.App
+	caller      identity.Caller
+	// membership is why the person's user groups are not known; empty when they are, or were not needed.
+	membership string
+	actions    *action.Actions
+
+	done chan struct{}
+	mu   sync.Mutex
+	// body is the body of the answer to Slack. It is taken once; what comes later goes to the response URL.
+	body  json.RawMessage
+	taken bool
+}
+
+// newSession returns the session of a request.
+func (d *Dispatcher) newSession(ctx context.Context, in Delivery) *session {
+	s := &session{Dispatcher: d, Delivery: in, done: make(chan struct{})}
+	s.Integrations = slices.DeleteFunc(slices.Clone(in.Integrations), func(i *v1alpha1.SlackIntegration) bool {
+		return i.Status.TeamID != in.TeamID || in.TeamID == ""
+	})
+	from := in.Integrations[0]
+	if len(s.Integrations) > 0 {
+		s.integration = s.Integrations[0]
+		for _, i := range s.Integrations {
+			if !i.Spec.Suspend {
+				s.integration = i
+				break
+			}
+		}
+		from = s.integration
+	}
+	s.app = d.apps.get(ctx, from)
+	s.caller = callerOf(s.user())
+	s.actions = &action.Actions{Client: d.Client, Live: d.Live, Authorizer: authorizer{s}, Clock: d.Clock}
+	return s
+}
+
+// user returns the person who made the request.
+func (s *session) user() inbound.User {
+	switch {
+	case s.Command != nil:
+		return s.Command.User
+	case s.Interaction != nil:
+		return s.Interaction.User
+	default:
+		return s.Event.User
+	}
+}
+
+// callerOf returns a person as a user of Kubernetes, without user groups. Kubernetes adds the group
+// system:authenticated to everyone it knows, and so to who acts as the person in kubectl --as.
+func callerOf(u inbound.User) identity.Caller {
+	if !slackID.MatchString(u.ID) || !slackID.MatchString(u.TeamID) {
+		return identity.Caller{}
+	}
+	return identity.Caller{Info: &user.DefaultInfo{
+		Name: "slack:" + u.TeamID + ":" + u.ID, Groups: []string{"slack:" + u.TeamID, user.AllAuthenticated},
+	}}
+}
+
+// takeBody returns the body of the answer to Slack. What is answered later goes to the response URL.
+func (s *session) takeBody() json.RawMessage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taken = true
+	return s.body
+}
+
+// putBody sets the body of the answer to Slack. It reports whether it is in time.
+func (s *session) putBody(body json.RawMessage) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken {
+		return false
+	}
+	s.body = body
+	return true
+}
+
+// answer sends an answer to the person: in the answer to a command if it is in time, or else by the response URL. In a
+// thread it is a message that only the person sees.
+func (s *session) answer(ctx context.Context, r chat.Response) {
+	var err error
+	switch {
+	case s.Command != nil:
+		body, encodeErr := s.Codec.Response(r)
+		if err = encodeErr; err == nil && !s.putBody(body) {
+			err = s.app.Respond(ctx, s.Command.ResponseURL, r)
+		}
+	case s.Interaction != nil && s.Interaction.ResponseURL != "":
+		err = s.app.Respond(ctx, s.Interaction.ResponseURL, r)
+	case s.Event != nil && s.Event.ChannelID != "":
+		m := r.Message
+		m.Channel = s.Event.ChannelID
+		m.ThreadTS = s.Event.ThreadTS
+		err = s.app.PostEphemeral(ctx, s.Event.User.ID, m)
+	}
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "A person in Slack could not be answered", "Kind", s.Kind(), "Workspace", s.TeamID)
+	}
+}
+
+// refusal returns why no request of the session can be handled; nil when they can be.
+func (s *session) refusal() *chat.Response {
+	var r chat.Response
+	switch {
+	case s.integration == nil:
+		r = sentence("This workspace (%s) is not connected to this cluster, so nothing was done. "+
+			"Create a SlackIntegration with a bot token of this workspace, and wait until it is Ready.", s.TeamID)
+	case s.caller.Info == nil:
+		r = sentence("Slack did not say who you are, so nothing was done. Try again.")
+	case s.integration.Spec.Suspend:
+		r = sentence("SlackIntegration %s is suspended, so nothing was done. Set spec.suspend to false to use it.",
+			client.ObjectKeyFromObject(s.integration))
+	case s.isRepeated:
+		r = sentence("This arrived twice. It was carried out once, and answered the first time.")
+	default:
+		return nil
+	}
+	return &r
+}
+
+// event handles an event.
+func (s *session) event(ctx context.Context) {
+	if s.Event.Type == inbound.AppMention && !s.Event.IsBot {
+		s.answer(ctx, s.command(ctx, withoutMention(s.Event.Text)))
+	}
+}
