@@ -33,10 +33,26 @@ func Manager(o client.Object, path ...string) string {
 		}
 	}
 	if last := o.GetAnnotations()[corev1.LastAppliedConfigAnnotation]; last != "" && hasPath([]byte(last), "", path) {
-		return kubectlApply
+		return tracker(o)
 	}
 	return ""
 }
+
+// tracker returns the name of the tool that left the annotation of kubectl apply on an object: Argo CD and Flux mark
+// what they apply with an annotation or labels of their own.
+func tracker(o client.Object) string {
+	if o.GetAnnotations()["argocd.argoproj.io/tracking-id"] != "" {
+		return "argocd-controller"
+	}
+	if o.GetLabels()["kustomize.toolkit.fluxcd.io/name"] != "" {
+		return "kustomize-controller"
+	}
+	return kubectlApply
+}
+
+// IsKubectl reports whether a manager is kubectl, which reverts a change only when a user applies the file again. Argo
+// CD, Flux and Helm revert it by themselves.
+func IsKubectl(manager string) bool { return manager == kubectlApply || manager == "kubectl" }
 
 // CheckUnmanaged returns a *ConflictError when a tool applies a field of an object.
 func CheckUnmanaged(o client.Object, path ...string) error {

@@ -77,3 +77,18 @@ func TestManagerBesideAnnotation(t *testing.T) {
 		}
 	}
 }
+
+// TestTrackedByGitOps covers objects on which Argo CD or Flux left the annotation of kubectl apply and its own mark.
+func TestTrackedByGitOps(t *testing.T) {
+	for want, o := range map[string]metav1.ObjectMeta{
+		"kubectl apply":        {},
+		"argocd-controller":    {Annotations: map[string]string{"argocd.argoproj.io/tracking-id": "app:x/y"}},
+		"kustomize-controller": {Labels: map[string]string{"kustomize.toolkit.fluxcd.io/name": "app"}},
+	} {
+		metav1.SetMetaDataAnnotation(&o, corev1.LastAppliedConfigAnnotation, `{"spec":{"title":"x"}}`)
+		got := action.Manager(&v1alpha1.Defect{ObjectMeta: o}, "spec")
+		if got != want || action.IsKubectl(got) != (want == "kubectl apply") {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

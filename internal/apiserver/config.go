@@ -25,6 +25,7 @@ type configBody[S any] struct {
 	Spec        S                          `json:"spec" doc:"Its spec, as in its resource."`
 	Credentials map[string]credentialState `json:"credentials" doc:"Which credentials are set. Their values are never shown."`
 	ManagedBy   string                     `json:"managedBy,omitempty" doc:"Who applies the resource, such as argocd-controller, and would revert a change made here: that is answered with 409."`
+	Editable    bool                       `json:"editable" doc:"Whether it can be changed here: nobody manages it, or kubectl, with editAnyway."`
 }
 
 type configOutput[S any] struct {
@@ -53,6 +54,7 @@ type slackPut struct {
 		Spec           slackSpec        `json:"spec" doc:"The wanted spec, as in the resource. Credentials that it leaves out stay as they are."`
 		Credentials    slackCredentials `json:"credentials,omitzero" doc:"Credentials to store in a Secret; those left out stay as they are."`
 		ReplaceDefault bool             `json:"replaceDefault,omitempty" doc:"With spec.default: the integration that is the default of the namespace now is it no more. Without replaceDefault that is refused with 409."`
+		EditAnyway     bool             `json:"editAnyway,omitempty" doc:"Change an integration that kubectl applied. kubectl apply reverts the change when it runs again. Without editAnyway that is refused with 409, and with Argo CD, Flux or Helm always."`
 	}
 }
 
@@ -64,6 +66,7 @@ type jiraPut struct {
 		Spec           jiraSpec        `json:"spec" doc:"The wanted spec, as in the resource. Credentials that it leaves out stay as they are."`
 		Credentials    jiraCredentials `json:"credentials,omitzero" doc:"Credentials to store in a Secret; those left out stay as they are."`
 		ReplaceDefault bool            `json:"replaceDefault,omitempty" doc:"With spec.default: the integration that is the default of the namespace now is it no more. Without replaceDefault that is refused with 409."`
+		EditAnyway     bool            `json:"editAnyway,omitempty" doc:"Change an integration that kubectl applied. kubectl apply reverts the change when it runs again. Without editAnyway that is refused with 409, and with Argo CD, Flux or Helm always."`
 	}
 }
 
@@ -128,18 +131,19 @@ var jiraProvider = provider[*v1alpha1.JiraIntegration, v1alpha1.JiraIntegrationS
 func (s *Server) routeConfig(api huma.API) {
 	routeProvider(api, s, slackProvider)
 	routeProvider(api, s, jiraProvider)
+	s.routeReplacements(api)
 	openapi.Register(api, putOperation("slack"), func(ctx context.Context, i *slackPut) (*putOutput[v1alpha1.SlackIntegrationSpec], error) {
 		return putConfig(ctx, s, slackProvider, configPut[v1alpha1.SlackIntegrationSpec]{
 			key: slackProvider.key(s, i.Named), match: i.Match, noneMatch: i.NoneMatch,
 			spec: v1alpha1.SlackIntegrationSpec(i.Body.Spec), given: i.Body.Credentials.given(),
-			replaceDefault: i.Body.ReplaceDefault,
+			replaceDefault: i.Body.ReplaceDefault, editAnyway: i.Body.EditAnyway,
 		})
 	})
 	openapi.Register(api, putOperation("jira"), func(ctx context.Context, i *jiraPut) (*putOutput[v1alpha1.JiraIntegrationSpec], error) {
 		return putConfig(ctx, s, jiraProvider, configPut[v1alpha1.JiraIntegrationSpec]{
 			key: jiraProvider.key(s, i.Named), match: i.Match, noneMatch: i.NoneMatch,
 			spec: v1alpha1.JiraIntegrationSpec(i.Body.Spec), given: i.Body.Credentials.given(),
-			replaceDefault: i.Body.ReplaceDefault,
+			replaceDefault: i.Body.ReplaceDefault, editAnyway: i.Body.EditAnyway,
 		})
 	})
 }
@@ -215,9 +219,11 @@ func (p provider[T, S]) notConfigured(key types.NamespacedName) error {
 
 // body returns the configuration of an integration.
 func (p provider[T, S]) body(ctx context.Context, s *Server, o T) (configBody[S], error) {
+	manager := action.Manager(o, "spec")
 	out := configBody[S]{
 		Namespace: o.GetNamespace(), Name: o.GetName(), Spec: *p.spec(o),
-		Credentials: map[string]credentialState{}, ManagedBy: action.Manager(o, "spec"),
+		Credentials: map[string]credentialState{}, ManagedBy: manager,
+		Editable: manager == "" || action.IsKubectl(manager),
 	}
 	states, err := s.credentials.States(ctx, o.GetNamespace(), p.slots(p.spec(o)))
 	if err != nil {

@@ -23,6 +23,8 @@ type configPut[S any] struct {
 	given     credential.Values
 	// replaceDefault lets the integration take the place of the default one.
 	replaceDefault bool
+	// editAnyway lets the caller change an integration that kubectl applied.
+	editAnyway bool
 }
 
 // putConfig creates or changes an integration, and the Secret with its credentials.
@@ -53,7 +55,9 @@ func putConfigOnce[T client.Object, S any](
 		return nil, err
 	}
 	isNew := apierrors.IsNotFound(err)
-	if err := s.checkPut(ctx, p.resource, putOf{put.key, before, isNew, put.match, put.noneMatch}); err != nil {
+	if err := s.checkPut(ctx, p.resource, putOf{
+		key: put.key, before: before, isNew: isNew, match: put.match, noneMatch: put.noneMatch, editAnyway: put.editAnyway,
+	}); err != nil {
 		return nil, err
 	}
 	o, _ := before.DeepCopyObject().(T)

@@ -37,6 +37,10 @@ var endpoints = []endpoint{
 	{"PUT", "/api/v1/integrations/slack/config?name=new", secondBody, []string{"create slackintegrations", "create secrets"}, 201},
 	{"PUT", "/api/v1/integrations/jira/config", jiraBody, []string{"update jiraintegrations", "create secrets"}, 200},
 	{"PUT", "/api/v1/integrations/jira/config?name=new", jiraBody, []string{"create jiraintegrations", "create secrets"}, 201},
+	{"PUT", "/api/v1/integrations/slack/credentials", `{"credentials":{"botToken":"xoxb-s3cr3t"}}`,
+		[]string{"get slackintegrations", "create secrets"}, 204},
+	{"PUT", "/api/v1/integrations/jira/credentials", `{"credentials":{"apiToken":"s3cr3t"}}`,
+		[]string{"get jiraintegrations", "create secrets"}, 204},
 	{"DELETE", "/api/v1/integrations/slack/config", "", []string{"delete slackintegrations"}, 204},
 	{"DELETE", "/api/v1/integrations/jira/config", "", []string{"delete jiraintegrations"}, 204},
 	{"POST", "/api/v1/integrations/slack/test?name=asleep", "", []string{"update slackintegrations"}, 409}, // it is suspended

@@ -138,7 +138,7 @@ func (s *Server) putRuleOnce(ctx context.Context, key types.NamespacedName, i *p
 		return nil, err
 	}
 	isNew := apierrors.IsNotFound(err)
-	if err := s.checkPut(ctx, action.Rules, putOf{key, r, isNew, i.Match, i.NoneMatch}); err != nil {
+	if err := s.checkPut(ctx, action.Rules, putOf{key: key, before: r, isNew: isNew, match: i.Match, noneMatch: i.NoneMatch}); err != nil {
 		return nil, err
 	}
 	var before client.Object // nil for a new one

@@ -90,7 +90,8 @@ func (v *visit) store(p product, f *form.Form, spec client.Spec, send func(clien
 			credentials[c] = value
 		}
 	}
-	err := send(client.ConfigChange{Spec: spec, Credentials: credentials, ReplaceDefault: f.Get(replaceDefault) != ""})
+	err := send(client.ConfigChange{Spec: spec, Credentials: credentials, ReplaceDefault: f.Get(replaceDefault) != "",
+		EditAnyway: f.Get(editAnyway) != ""})
 	switch {
 	case client.StatusOf(err) == http.StatusForbidden: // the form keeps the user's input
 		f.Problem = web.Sentence(err.Error())
@@ -172,6 +173,33 @@ func (s *site) removeIntegration(v *visit, p product) error {
 		return err
 	}
 	return v.redirectWithNote("/integrations", "removed")
+}
+
+// replaceCredentials stores credentials of a managed integration where its spec names them.
+func (s *site) replaceCredentials(v *visit, p product) error {
+	f, err := v.readForm()
+	if err != nil {
+		return err
+	}
+	credentials := map[string]string{}
+	for _, c := range p.credentials {
+		if value := f.Get("credentials." + c); value != "" {
+			credentials[c] = value
+		}
+	}
+	if len(credentials) == 0 {
+		return s.showProblemInCard(v, p, "credentials", "Enter the new value.")
+	}
+	err = v.api.ReplaceCredentials(p.provider, v.key(), credentials)
+	switch {
+	case client.StatusOf(err) == http.StatusForbidden:
+		return s.showProblemInCard(v, p, "credentials", web.Sentence(err.Error()))
+	case err != nil && f.AddProblem(err):
+		return s.showProblemInCard(v, p, "credentials", cmp.Or(f.Problem, "Not saved. Check the value."))
+	case err != nil:
+		return err
+	}
+	return v.redirectWithNote(integrationPath(p, v.key()), "replaced")
 }
 
 // showProblemInCard shows the integration as it is stored, with a problem in one of the page's cards.

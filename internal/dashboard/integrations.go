@@ -25,10 +25,41 @@ type integrationPage struct {
 	OtherDefault string
 	// MayStoreSecrets decides whether the form has fields for credentials.
 	MayStoreSecrets bool
+	// MayReplace is set if the user may write Secrets.
+	MayReplace bool
 }
 
-// ReadOnly reports whether the form cannot be changed because GitOps manages the integration.
-func (p integrationPage) ReadOnly() bool { return p.ManagedBy != "" }
+// editAnyway is the parameter, and the field, by which the user changes an integration that kubectl applied.
+const editAnyway = "editAnyway"
+
+// ReadOnly reports whether the form cannot be changed because a tool applies the integration.
+func (p integrationPage) ReadOnly() bool { return p.ManagedBy != "" && !p.EditsAnyway() }
+
+// EditsAnyway reports whether the user changes an integration that kubectl applied.
+func (p integrationPage) EditsAnyway() bool {
+	return p.ManagedBy != "" && p.Editable && p.Form.Get(editAnyway) != ""
+}
+
+// Replaceable returns the fields of the credentials that can be replaced where the spec of a managed integration names
+// them.
+func (p integrationPage) Replaceable() []form.Field {
+	if p.ManagedBy == "" || !p.MayReplace {
+		return nil
+	}
+	var out []form.Field
+	for _, name := range p.Product.credentials {
+		c := p.Credentials[name]
+		if c.Secret == "" {
+			continue
+		}
+		hint := "Is stored in Secret " + c.Secret + " under " + c.Key + "."
+		if !c.Set {
+			hint = "Secret " + c.Secret + " has no key " + c.Key + " yet."
+		}
+		out = append(out, p.Form.Field("credentials."+name, credentialLabels[name], hint))
+	}
+	return out
+}
 
 // OffersReplacing reports whether the form offers to replace the default integration of the namespace: there is one
 // besides this.
@@ -74,6 +105,7 @@ func (s *site) routeIntegrations(mux *http.ServeMux) {
 		s.handle(mux, "POST "+list+"/new", func(v *visit) error { return s.createIntegration(v, p) })
 		s.handle(mux, "GET "+page, func(v *visit) error { return s.showIntegration(v, p, http.StatusOK, form.New(nil)) })
 		s.handleForm(mux, page, "save", func(v *visit) error { return s.saveIntegration(v, p) })
+		s.handleForm(mux, page, "credentials", func(v *visit) error { return s.replaceCredentials(v, p) })
 		s.handleForm(mux, page, "test", func(v *visit) error { return s.testIntegration(v, p) })
 		s.handleForm(mux, page, "remove", func(v *visit) error { return s.removeIntegration(v, p) })
 	}
@@ -153,9 +185,11 @@ func (s *site) showIntegration(v *visit, p product, status int, f *form.Form) er
 		return err
 	}
 	data := integrationPage{Product: p, Config: config, Form: f}
-	data.MayStoreSecrets = v.mayStoreSecrets() && !data.ReadOnly()
+	data.MayReplace = v.mayStoreSecrets()
+	data.MayStoreSecrets = data.MayReplace && data.ManagedBy == ""
 	if f.Values == nil {
 		f.Values = form.ValuesOf(data.Spec, p.fields)
+		f.Values.Set(editAnyway, v.parameter(editAnyway))
 		if user, ok := data.Spec.Get("basic.username").(string); ok {
 			f.Values.Set("credentials.username", user)
 		}

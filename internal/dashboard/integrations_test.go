@@ -226,8 +226,50 @@ func TestManagedIntegration(t *testing.T) {
 	d := newTester(t, answers)
 	page := d.open("/integrations/slack/qa/slack", http.StatusOK)
 	d.has(page, "Managed by <b>kustomize-controller</b>", "<fieldset disabled>", `value="#alerts"`, "Send test notification",
-		"The credentials are in Secret slack-credentials.")
-	d.hasNot(page, ">Save</button>", "Disconnect", `type="password"`)
+		"The credentials are in Secret slack-credentials.", "Commit the change to Git", `name="credentials.botToken"`)
+	d.hasNot(page, ">Save</button>", "Disconnect", "Edit anyway", `name="credentials.webhookURL"`)
+	d.hasNot(d.open("/integrations/slack/qa/slack?editAnyway=true", http.StatusOK), ">Save</button>")
+}
+
+// TestEditAnyway changes an integration that kubectl applied.
+func TestEditAnyway(t *testing.T) {
+	answers := slackAnswers()
+	config := answers["GET /api/v1/integrations/slack/config"].(map[string]any)
+	config["managedBy"] = "kubectl apply"
+	config["editable"] = true
+	answers["PUT /api/v1/integrations/slack/config"] = map[string]any{}
+	d := newTester(t, answers)
+	page := d.open("/integrations/slack/qa/slack", http.StatusOK)
+	d.has(page, "<fieldset disabled>", `href="/integrations/slack/qa/slack?editAnyway=true">Edit anyway</a>`)
+	page = d.open("/integrations/slack/qa/slack?editAnyway=true", http.StatusOK)
+	d.has(page, ">Save</button>", `name="editAnyway" value="true"`, "Change the <a")
+	d.hasNot(page, "<fieldset disabled>", ">Edit anyway</a>")
+	w := d.post("/integrations/slack/qa/slack/save", url.Values{editAnyway: {"true"}, "spec.defaultChannel": {"#new"}})
+	if got := w.Header().Get("Location"); got != "/integrations/slack/qa/slack?done=saved" {
+		t.Fatalf("got %d to %q: %s", w.Code, got, w.Body)
+	}
+	d.has(d.api.bodies["PUT /api/v1/integrations/slack/config"], `"editAnyway":true`, `"defaultChannel":"#new"`)
+}
+
+// TestReplaceToken replaces the token of an integration that GitOps applies, and is refused.
+func TestReplaceToken(t *testing.T) {
+	answers := slackAnswers()
+	answers["GET /api/v1/integrations/slack/config"].(map[string]any)["managedBy"] = "kustomize-controller"
+	answers["PUT /api/v1/integrations/slack/credentials"] = response{http.StatusNoContent, nil}
+	d := newTester(t, answers)
+	token := url.Values{"credentials.botToken": {"xoxb-new"}}
+	w := d.post("/integrations/slack/qa/slack/credentials", token)
+	if got := w.Header().Get("Location"); got != "/integrations/slack/qa/slack?done=replaced" {
+		t.Fatalf("got %d to %q: %s", w.Code, got, w.Body)
+	}
+	d.has(d.api.bodies["PUT /api/v1/integrations/slack/credentials"], `{"credentials":{"botToken":"xoxb-new"}}`)
+	d.has(d.post("/integrations/slack/qa/slack/credentials", url.Values{}).Body.String(), "Enter the new value.", `value="#alerts"`)
+	for _, status := range []int{http.StatusForbidden, http.StatusConflict, http.StatusUnprocessableEntity} {
+		d.api.answers["PUT /api/v1/integrations/slack/credentials"] = response{status, client.Problem{Detail: "bind a Role"}}
+		page := d.post("/integrations/slack/qa/slack/credentials", token).Body.String()
+		d.has(page, "ind a Role", `id="replace-title"`)
+		d.hasNot(page, "xoxb-new")
+	}
 }
 
 func TestConnectAndDisconnect(t *testing.T) {

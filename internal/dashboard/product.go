@@ -57,6 +57,12 @@ var products = []product{
 	},
 }
 
+// credentialLabels are the labels of the fields of credentials.
+var credentialLabels = map[string]string{
+	"botToken": "Bot token", "webhookURL": "Incoming webhook",
+	"apiToken": "API token", "bearerToken": "Personal access token", "webhookSecret": "Webhook secret",
+}
+
 // Title returns Slack or Jira.
 func (p product) Title() string { return strings.TrimSuffix(p.kind, "Integration") }
 

@@ -42,6 +42,7 @@ var notes = map[string]string{
 	"ticket":         "Ticket requested. Its key appears here once Jira has created it.",
 	"ticket-there":   "There is a ticket already.",
 	"saved":          "Saved.",
+	"replaced":       "Replaced. The integration is checked with the new value.",
 	"created":        "Created.",
 	"removed":        "Removed.",
 	"tested":         "The test has finished. Its result is below.",

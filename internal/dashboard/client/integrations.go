@@ -80,6 +80,8 @@ type Config struct {
 		Key    string `json:"key"`
 	} `json:"credentials"`
 	ManagedBy string `json:"managedBy"`
+	// Editable is set unless a tool would revert every change by itself.
+	Editable bool `json:"editable"`
 }
 
 // ConfigChange is a configuration to store. Credentials that it does not name stay as they are.
@@ -88,6 +90,8 @@ type ConfigChange struct {
 	Credentials map[string]string `json:"credentials"`
 	// ReplaceDefault lets the integration take the place of the default one of its namespace.
 	ReplaceDefault bool `json:"replaceDefault,omitempty"`
+	// EditAnyway changes an integration that kubectl applied.
+	EditAnyway bool `json:"editAnyway,omitempty"`
 }
 
 // Integrations returns the status of every integration.
@@ -127,6 +131,15 @@ func (c *Client) UpdateConfig(p Provider, key Key, change ConfigChange, etag str
 	_, err := c.do(call{
 		method: http.MethodPut, path: p.path("config"), query: key.query(), body: change,
 		header: map[string]string{"If-Match": etag},
+	})
+	return err
+}
+
+// ReplaceCredentials stores credentials in the Secrets that an integration names, and leaves the integration as it is.
+func (c *Client) ReplaceCredentials(p Provider, key Key, credentials map[string]string) error {
+	_, err := c.do(call{
+		method: http.MethodPut, path: p.path("credentials"), query: key.query(),
+		body: map[string]any{"credentials": credentials},
 	})
 	return err
 }
