@@ -66,7 +66,7 @@ func Of(suite string, failing []*testresult.Case, counts testresult.Counts) []Fi
 		return []Finding{f}
 	}
 	var out []Finding
-	for _, group := range byCause(failing) {
+	for _, group := range byCause(withoutParents(failing)) {
 		if len(group.tests) >= sharedBy && group.cause != "" {
 			out = append(out, group.asOne(suite))
 			continue
@@ -89,6 +89,20 @@ func compareOutcome(a, b testresult.Outcome) int {
 func isInfrastructure(c testresult.Counts) bool {
 	ran := c.Passed + c.Failed + c.Flaky
 	return ran >= infrastructureTests && float64(c.Failed) > infrastructureShare*float64(ran)
+}
+
+// withoutParents leaves out tests that fail because a test below them does: as in Go, TestA with TestA/sub.
+func withoutParents(failing []*testresult.Case) []*testresult.Case {
+	parents := map[[3]string]bool{}
+	for _, c := range failing {
+		for name := c.Name; strings.Contains(name, "/"); {
+			name = name[:strings.LastIndexByte(name, '/')]
+			parents[[3]string{c.Suite, c.Class, name}] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(failing), func(c *testresult.Case) bool {
+		return parents[[3]string{c.Suite, c.Class, c.Name}] && causeOf(c) == ""
+	})
 }
 
 // group has the tests that fail for one cause.

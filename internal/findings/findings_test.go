@@ -62,6 +62,10 @@ func TestFindings(t *testing.T) {
 			"OneTest Failed 1 Booking: books: late\nOneTest Failed 1 Booking: books: later"},
 		"flaky apart from failed": {[]*testresult.Case{failed("a", "late", flaky), failed("b", "late")}, testresult.Counts{Passed: 9, Failed: 1, Flaky: 1},
 			"OneTest Failed 1 Booking: b: late\nOneTest Flaky 1 Booking: a: late"},
+		"a test with parts, as in Go": {
+			[]*testresult.Case{failed("TestA/x/y", "late"), failed("TestA/x", ""), failed("TestA", ""), failed("TestB", "")},
+			testresult.Counts{Passed: 9, Failed: 4}, "OneTest Failed 1 Booking: TestA/x/y: late\nOneTest Failed 1 Booking: TestB: AssertionError",
+		},
 		"nearly everything": {many(9, different), testresult.Counts{Passed: 1, Failed: 9, NotRun: 50},
 			"Infrastructure Failed 9 Most tests of smoke fail: 9 of 10"},
 		"80 percent":               {many(8, same), testresult.Counts{Passed: 2, Failed: 8}, "OneCause Failed 8 8 tests fail: no answer after 0 s"},

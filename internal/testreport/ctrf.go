@@ -1,0 +1,140 @@
+package testreport
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/testresult"
+)
+
+// ctrfTest is a test in the Common Test Report Format, https://ctrf.io/docs/specification/tests. Durations are in
+// milliseconds.
+type ctrfTest struct {
+	Name          string                  `json:"name"`
+	ID            string                  `json:"id"`
+	Status        string                  `json:"status"`
+	Duration      float64                 `json:"duration"`
+	Suite         json.RawMessage         `json:"suite"`
+	FilePath      string                  `json:"filePath"`
+	Message       string                  `json:"message"`
+	Trace         string                  `json:"trace"`
+	Flaky         bool                    `json:"flaky"`
+	Retries       int                     `json:"retries"`
+	RetryAttempts []ctrfAttempt           `json:"retryAttempts"`
+	Browser       string                  `json:"browser"`
+	Attachments   []struct{ Path string } `json:"attachments"`
+	Labels        map[string]any          `json:"labels"`
+	Extra         map[string]any          `json:"extra"`
+}
+
+type ctrfAttempt struct {
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	Trace   string `json:"trace"`
+}
+
+// readCTRF reads the tests one by one.
+func readCTRF(r io.Reader, out *Report, each Each) error {
+	dec := json.NewDecoder(r)
+	err := members(dec, func(member string) error {
+		if member != "results" {
+			return skipValue(dec)
+		}
+		return members(dec, func(member string) error {
+			switch member {
+			case "tests":
+				return elements(dec, func() error {
+					var t ctrfTest
+					if err := dec.Decode(&t); err != nil {
+						return err
+					}
+					return each(t.toCase())
+				})
+			case "environment":
+				var env struct{ Commit string }
+				if err := dec.Decode(&env); err != nil {
+					return err
+				}
+				out.Commit = name(env.Commit)
+				return nil
+			}
+			return skipValue(dec)
+		})
+	})
+	return jsonError(err, dec)
+}
+
+func (t *ctrfTest) toCase() *testresult.Case {
+	c := &testresult.Case{
+		Suite: name(suiteOf(t.Suite)), File: name(t.FilePath), Name: name(t.Name), ID: name(t.ID),
+		Duration: time.Duration(max(0, min(t.Duration, 1e10)) * float64(time.Millisecond)),
+	}
+	passed := t.Status == "passed"
+	for _, a := range t.RetryAttempts {
+		if a.Status == "failed" || a.Status == "" && a.Message != "" {
+			c.Failures = append(c.Failures, failureOf(a.Message, a.Trace))
+		}
+	}
+	switch {
+	case t.Status == "failed":
+		c.Outcome = testresult.Failed
+		c.Failures = append(c.Failures, failureOf(t.Message, t.Trace))
+	case passed && (t.Flaky || len(c.Failures) > 0 || t.Retries > 0):
+		c.Outcome = testresult.Flaky
+	case passed:
+		c.Outcome = testresult.Passed
+	default: // skipped, pending, other
+		c.Outcome = testresult.NotRun
+	}
+	if len(c.Failures) > testresult.MaxFailures {
+		c.Failures = c.Failures[len(c.Failures)-testresult.MaxFailures:]
+	}
+	if t.Browser != "" {
+		c.Properties = append(c.Properties, testresult.Property{Name: "variant", Value: name(t.Browser)})
+	}
+	addFacts(c, t.Labels)
+	addFacts(c, t.Extra)
+	for _, a := range t.Attachments {
+		if a.Path != "" && len(c.Attachments) < testresult.MaxAttachments {
+			c.Attachments = append(c.Attachments, name(a.Path))
+		}
+	}
+	return c
+}
+
+func failureOf(message, trace string) testresult.Failure {
+	return testresult.Failure{Message: long(message, testresult.MaxMessage), Text: long(trace, testresult.MaxText)}
+}
+
+// suiteOf returns the innermost name of a suite: a text, or a list of texts.
+func suiteOf(raw json.RawMessage) string {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		return one
+	}
+	var path []string
+	if json.Unmarshal(raw, &path) == nil && len(path) > 0 {
+		return path[len(path)-1]
+	}
+	return ""
+}
+
+// addFacts adds members with simple values as properties.
+func addFacts(c *testresult.Case, facts map[string]any) {
+	for member, value := range sorted(facts) {
+		switch value.(type) {
+		case string, float64, bool:
+			if len(c.Properties) < testresult.MaxProperties {
+				c.Properties = append(c.Properties, testresult.Property{
+					Name: name(member), Value: long(fmt.Sprint(value), testresult.MaxMessage),
+				})
+			}
+		}
+	}
+}
+
+// errNotJSON is the error of JSON of another shape than the format's.
+var errNotJSON = errors.New("another shape of JSON is expected here")

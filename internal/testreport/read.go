@@ -1,0 +1,103 @@
+// Package testreport reads test reports of any format: JUnit's XML, CTRF, Playwright's JSON and the output of go test -json.
+package testreport
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/voiceai-dev/integrations-operator/internal/junit"
+	"github.com/voiceai-dev/integrations-operator/internal/testresult"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
+)
+
+// Format is the format of a report.
+type Format string
+
+// The formats.
+const (
+	JUnit      Format = "JUnit XML"
+	CTRF       Format = "CTRF"
+	Playwright Format = "Playwright JSON"
+	GoTest     Format = "go test -json"
+)
+
+// maxJSON bounds a report in JSON, in bytes. Only its current test is in memory.
+const maxJSON = 512 << 20
+
+// Report is what a report says beside its cases.
+type Report struct {
+	Format Format
+	Cases  int
+	// Commit is the commit that was tested, if the report says so.
+	Commit   string
+	Problems []testresult.Problem
+}
+
+// Each is called with the cases of a report in turn.
+type Each func(*testresult.Case) error
+
+// Read reads a report, whose format it finds out. It returns what was read with each error.
+func Read(r io.Reader, each Each) (*Report, error) {
+	in := bufio.NewReaderSize(r, 64<<10)
+	head, err := in.Peek(32 << 10)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		return &Report{}, err
+	}
+	out := &Report{}
+	count := func(c *testresult.Case) error { out.Cases++; return each(c) }
+	switch out.Format = formatOf(head); out.Format {
+	case JUnit:
+		report, err := junit.Read(in, count)
+		out.Problems = report.Problems
+		return out, err
+	case CTRF:
+		return out, readCTRF(io.LimitReader(in, maxJSON), out, count)
+	case Playwright:
+		return out, readPlaywright(in, count)
+	case GoTest:
+		return out, readGoTest(in, count)
+	}
+	return out, fmt.Errorf("it is neither JUnit's XML nor CTRF, Playwright's JSON or the output of go test -json: it begins with %q",
+		text.Truncate(text.OneLine(string(head[:min(len(head), 200)])), 40))
+}
+
+// formatOf returns the format of a report that begins with some bytes; empty when it is none of these.
+func formatOf(head []byte) Format {
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte{0xEF, 0xBB, 0xBF}), " \t\r\n")
+	switch {
+	case len(head) == 0, bytes.ContainsAny(head[:1], "<\xff\xfe\x00"):
+		return JUnit
+	case head[0] != '{':
+		return ""
+	}
+	line, _, _ := bytes.Cut(head, []byte{'\n'})
+	var event struct{ Action string }
+	if json.Unmarshal(line, &event) == nil && event.Action != "" {
+		return GoTest
+	}
+	has := func(member string) bool { return bytes.Contains(head, []byte(`"`+member+`"`)) }
+	switch {
+	case has("config") && has("rootDir"), has("suites") && has("specs"):
+		return Playwright
+	case has("results") && (has("tool") || has("summary") || has("reportFormat")):
+		return CTRF
+	}
+	return ""
+}
+
+// name returns a name of a test without what is invisible but has an effect.
+func name(s string) string { return text.OneLine(limit(s, testresult.MaxName)) }
+
+// long returns a text of several lines in at most so many bytes.
+func long(s string, most int) string { return text.Plain(limit(s, most)) }
+
+func limit(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] // a character that is cut in two becomes U+FFFD
+}

@@ -1,0 +1,159 @@
+package testreport
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/voiceai-dev/integrations-operator/internal/testresult"
+)
+
+// read returns the tests of a report as outcome, name and the message of the last failure, and the report.
+func read(in string) (tests []string, report *Report, err error) {
+	report, err = Read(strings.NewReader(in), func(c *testresult.Case) error {
+		line := fmt.Sprintf("%s %s/%s", c.Outcome, c.Suite, c.Name)
+		if n := len(c.Failures); n > 0 {
+			line += fmt.Sprintf(" %d: %s", n, c.Failures[n-1].Message)
+		}
+		for _, p := range c.Properties {
+			line += " " + p.Name + "=" + p.Value
+		}
+		for _, a := range c.Attachments {
+			line += " +" + a
+		}
+		tests = append(tests, line)
+		return nil
+	})
+	return tests, report, err
+}
+
+const ctrf = `{"reportFormat": "CTRF", "specVersion": "0.0.0", "results": {
+  "tool": {"name": "jest"}, "summary": {"tests": 99, "passed": 99},
+  "tests": [
+    {"name": "greets", "status": "passed", "duration": 1500, "suite": "calls"},
+    {"name": "books", "status": "failed", "duration": 10, "message": "no answer", "trace": "at x", "suite": ["all", "calls"],
+     "filePath": "calls.test.js", "attachments": [{"name": "audio", "path": "out/a.wav"}], "labels": {"voice.turn": 3, "nested": {}}},
+    {"name": "pays", "status": "passed", "duration": 1, "flaky": true, "retries": 1,
+     "retryAttempts": [{"attempt": 1, "status": "failed", "message": "late"}, {"attempt": 2, "status": "passed"}]},
+    {"name": "leaves", "status": "skipped", "duration": 0}, {"name": "waits", "status": "pending"}, {"name": "x", "status": "other"},
+    {"name": "clicks", "status": "passed", "duration": 1, "browser": "chrome"}
+  ],
+  "environment": {"commit": "abc1234", "branchName": "main"}, "extra": {"a": [1, {"b": 2}]}
+}}`
+
+const playwright = `{"config": {"rootDir": "/app"}, "suites": [{"title": "call.spec.ts", "file": "call.spec.ts",
+  "specs": [{"title": "greets", "ok": true, "file": "call.spec.ts", "line": 3, "tests": [
+    {"projectName": "chromium", "status": "expected", "results": [{"status": "passed", "duration": 12}]},
+    {"projectName": "webkit", "status": "flaky", "results": [
+      {"status": "failed", "duration": 9, "error": {"message": "late", "stack": "at y"}, "attachments": [{"name": "t", "path": "t.zip"}]},
+      {"status": "passed", "duration": 9}]}]}],
+  "suites": [{"title": "booking", "file": "call.spec.ts", "specs": [
+    {"title": "books", "file": "call.spec.ts", "line": 9, "tests": [
+      {"status": "unexpected", "results": [{"status": "timedOut", "duration": 5, "error": {"message": "no answer"}}]}]},
+    {"title": "fails on purpose", "tests": [{"status": "expected", "results": [{"status": "failed", "error": {"message": "x"}}]}]},
+    {"title": "later", "tests": [{"status": "skipped", "results": []}]}]}]}]}`
+
+const goTest = `{"Action":"start","Package":"p"}
+{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"=== RUN   TestA\n"}
+{"Action":"run","Package":"p","Test":"TestA/sub"}
+{"Action":"output","Package":"p","Test":"TestA/sub","Output":"    a_test.go:3: no answer\n"}
+{"Action":"output","Package":"p","Test":"TestA/sub","Output":"--- FAIL: TestA/sub (0.00s)\n"}
+{"Action":"fail","Package":"p","Test":"TestA/sub","Elapsed":0.5}
+{"Action":"fail","Package":"p","Test":"TestA","Elapsed":0.5}
+not an event
+{"Action":"pass","Package":"p","Test":"TestB","Elapsed":1}
+{"Action":"skip","Package":"p","Test":"TestC","Elapsed":0}
+{"Action":"fail","Package":"p","Elapsed":2}
+{"Action":"run","Package":"q","Test":"TestPanics"}
+{"Action":"output","Package":"q","Test":"TestPanics","Output":"panic: oh no\n"}
+{"Action":"fail","Package":"q","Elapsed":2}
+{"ImportPath":"r","Action":"build-output","Output":"r.go:3: undefined: x\n"}
+{"ImportPath":"r","Action":"build-fail"}
+{"Action":"start","Package":"r"}
+{"Action":"fail","Package":"r","Elapsed":0,"FailedBuild":"r"}
+{"Action":"pass","Package":"s","Elapsed":0}
+`
+
+func TestRead(t *testing.T) {
+	for name, test := range map[string]struct {
+		in     string
+		format Format
+		want   []string
+	}{
+		"JUnit": {" \n<testsuite name='s'><testcase name='a'/></testsuite>", JUnit, []string{"Passed s/a"}},
+		"CTRF": {ctrf, CTRF, []string{
+			"Passed calls/greets", "Failed calls/books 1: no answer voice.turn=3 +out/a.wav", "Flaky /pays 1: late", "NotRun /leaves",
+			"NotRun /waits", "NotRun /x", "Passed /clicks variant=chrome",
+		}},
+		"Playwright": {playwright, Playwright, []string{
+			"Passed /greets variant=chromium", "Flaky /greets 1: late variant=webkit +t.zip", "Failed booking/books 1: no answer",
+			"Passed booking/fails on purpose", "NotRun booking/later",
+		}},
+		"go test": {goTest, GoTest, []string{
+			"Failed p/TestA/sub 1: a_test.go:3: no answer", "Failed p/TestA 1: ", "Passed p/TestB", "NotRun p/TestC",
+			"Failed q/TestPanics 1: panic: oh no", "Failed r/r 1: r.go:3: undefined: x",
+		}},
+	} {
+		got, report, err := read(test.in)
+		if err != nil || report.Format != test.format || report.Cases != len(test.want) ||
+			strings.Join(got, "\n") != strings.Join(test.want, "\n") {
+			t.Errorf("%s: got %v, %+v\n%s\nwant\n%s", name, err, report, strings.Join(got, "\n"), strings.Join(test.want, "\n"))
+		}
+	}
+	if _, report, _ := read(ctrf); report.Commit != "abc1234" {
+		t.Errorf("the commit is %q", report.Commit)
+	}
+}
+
+// before returns what comes before a part.
+func before(s, part string) string {
+	out, _, _ := strings.Cut(s, part)
+	return out
+}
+
+// TestBadReports reads reports that are cut off, or of no known format. What comes before is read.
+func TestBadReports(t *testing.T) {
+	for name, test := range map[string]struct {
+		in, want string
+		cases    int
+	}{
+		"empty":                {"", "line 1: the report is empty", 0},
+		"a text":               {"all is well", `it is neither JUnit's XML nor CTRF, Playwright's JSON or the output of go test -json: it begins with "all is well"`, 0},
+		"other JSON":           {`{"a": 1}`, "it is neither JUnit's XML", 0},
+		"CTRF, cut off":        {before(ctrf, `"status": "passed", "duration": 1, "flaky"`), "the report ends after", 2},
+		"CTRF, another shape":  {`{"results": {"tool": {}, "tests": {"a": 1}}}`, "near byte 35: another shape", 0},
+		"CTRF, another type":   {`{"results": {"tool": {}, "tests": [{"name": 3}]}}`, "near byte", 0},
+		"Playwright, cut off":  {playwright[:len(playwright)-9], "it is not the JSON of Playwright", 0},
+		"go test, cut off":     {before(goTest, `{"Action":"fail","Package":"q"`), "the output ends while TestPanics of q runs", 4},
+		"go test, a long line": {`{"Action":"start","Package":"p"}` + "\n" + strings.Repeat("x", 3<<20) + "\n" + `{"Action":"pass","Package":"p","Test":"T"}`, "", 1},
+	} {
+		got, report, err := read(test.in)
+		message := ""
+		if err != nil {
+			message = err.Error()
+		}
+		if !strings.HasPrefix(message, test.want) || (message == "") != (test.want == "") || len(got) != test.cases || report == nil {
+			t.Errorf("%s: got %q and %q, want %q and %d cases", name, message, got, test.want, test.cases)
+		}
+	}
+	stop := errors.New("stop")
+	for _, in := range []string{ctrf, playwright, goTest} {
+		if _, err := Read(strings.NewReader(in), func(*testresult.Case) error { return stop }); !errors.Is(err, stop) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// FuzzRead checks that no input makes a parser panic.
+func FuzzRead(f *testing.F) {
+	for _, seed := range []string{ctrf, playwright, goTest, "<testsuite/>", "{", `{"results":[]}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		if _, report, _ := read(in); report == nil {
+			t.Error("there is no report")
+		}
+	})
+}
