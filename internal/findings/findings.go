@@ -161,8 +161,10 @@ func (t *failedTest) finding(suite, cause string) Finding {
 	f := Finding{
 		Kind: OneTest, Outcome: t.cases[0].Outcome, Fingerprint: fingerprint("test", suite, t.ID, cause), Title: t.Name,
 	}
-	if line := firstLine(Message(t.cases[0])); line != "" {
-		f.Title += ": " + line
+	if cause == "" {
+		f.Title += " failed"
+	} else {
+		f.Title += ": " + firstLine(Message(t.cases[0]))
 	}
 	f.addTest(t.Test, t.cases[0])
 	return f

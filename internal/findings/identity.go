@@ -2,6 +2,7 @@ package findings
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
@@ -46,7 +47,8 @@ func TestOf(c *testresult.Case) Test {
 	if c.ID != "" {
 		return Test{ID: withVariant("id:"+c.ID, variant), Name: shown}
 	}
-	return Test{ID: withVariant(strings.Join([]string{c.Suite, c.File, c.Class, name}, " > "), variant), Name: shown}
+	parts := slices.DeleteFunc([]string{c.Suite, c.File, c.Class, name}, func(part string) bool { return part == "" })
+	return Test{ID: withVariant(strings.Join(parts, " > "), variant), Name: shown}
 }
 
 func withVariant(id, variant string) string {

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/report"
+)
+
+const usage = `report runs a test command, reads the reports that it writes, and turns failures into Defects.
+
+  report --suite smoke --results 'out/*.xml' -- pytest --junitxml out/report.xml
+
+It reads JUnit's XML, CTRF, Playwright's JSON and the output of go test -json. Output, signals and the exit code of the command
+pass through. Every flag can be set by a variable: --report-url by REPORT_REPORT_URL. Without --run, the labels of the Pod in
+/etc/podinfo/labels or its host name say which Job it is.
+
+Exit codes: that of the test command, unless it is 0. Then
+  0    the results were read and sent, or kept for the next call
+  1    tests failed, where there is no test command
+  120  flags or arguments are wrong, or the command cannot be started
+  121  no results were found
+  122  a report could not be read to its end
+  123  the API server could not be reached, with --strict`
+
+// command returns the command line. The subcommands set code.
+func command(o *report.Options, code *int) *cobra.Command {
+	root := &cobra.Command{
+		Use: "report [flags] [-- command ...]", Short: "Turn the results of a test run into Defects", Long: usage,
+		SilenceUsage: true, Args: cobra.ArbitraryArgs,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags()) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Command = args
+			o.Complete(v1alpha1.SuiteLabel)
+			*code = o.Run(cmd.Context())
+			return nil
+		},
+	}
+	p := root.PersistentFlags()
+	p.StringVar(&o.Suite, "suite", "", "the suite's id")
+	p.StringVarP(&o.Namespace, "namespace", "n", "", "the namespace of the Defects (default: that of the Pod)")
+	f := root.Flags()
+	f.StringArrayVar(&o.Results, "results", nil, "a report, or a pattern such as 'out/**/*.xml'; may be repeated")
+	f.StringVar(&o.RunName, "run", "", "the name of the run (default: that of the Pod's Job)")
+	f.StringVar(&o.Commit, "commit", "", "the commit that is tested")
+	f.StringVar(&o.Version, "version-tested", "", "the version that is tested, such as that of the voice agent")
+	f.StringVar(&o.Severity, "severity", "Medium", "the severity of new Defects: Critical, High, Medium or Low")
+	f.StringVar(&o.ReportURL, "report-url", "", "the address of the run's report, for messages")
+	f.StringVar(&o.TerminationLog, "termination-log", "/dev/termination-log", "the file for the run's result; empty for none")
+	f.StringVar(&o.Spool, "spool", "", "the file for what could not be sent (default: in the directory for temporary files)")
+	f.BoolVar(&o.DryRun, "dry-run", false, "print the Defects as YAML and send nothing")
+	f.BoolVar(&o.Strict, "strict", false, "fail when the API server cannot be reached")
+	root.AddCommand(
+		&cobra.Command{
+			Use: "install DIRECTORY", Short: "Copy this program to a directory, as an init container does", Args: cobra.ExactArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return report.Install(args[0]) },
+		},
+		&cobra.Command{
+			Use: "validate FILE ...", Short: "Print what is wrong with reports, with line numbers", Args: cobra.MinimumNArgs(1),
+			Run: func(_ *cobra.Command, args []string) { *code = report.Validate(os.Stdout, args) },
+		},
+		&cobra.Command{
+			Use: "history", Short: "Print what the cluster knows of a suite", Args: cobra.NoArgs,
+			Run: func(cmd *cobra.Command, _ []string) { *code = o.History(cmd.Context()) },
+		},
+	)
+	return root
+}
+
+// fromEnvironment sets the flags that were not given from the variables REPORT_<FLAG>. Those that may be repeated have one
+// value a line.
+func fromEnvironment(flags *pflag.FlagSet) error {
+	var err error
+	flags.VisitAll(func(f *pflag.Flag) {
+		value, ok := os.LookupEnv("REPORT_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")))
+		if !ok || f.Changed || err != nil {
+			return
+		}
+		for one := range strings.SplitSeq(value, "\n") {
+			if err = flags.Set(f.Name, one); err != nil {
+				return
+			}
+		}
+	})
+	return err
+}

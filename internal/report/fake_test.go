@@ -1,0 +1,136 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+// cluster is an API server with Defects.
+type cluster struct {
+	server *httptest.Server
+
+	mu      sync.Mutex
+	defects map[string]*v1alpha1.Defect
+	// failing returns the status of an answer; 0 when a request succeeds.
+	failing func(method string) int
+	// writes counts the patches.
+	writes int
+}
+
+func newCluster(t *testing.T) *cluster {
+	t.Helper()
+	c := &cluster{defects: map[string]*v1alpha1.Defect{}, failing: func(string) int { return 0 }}
+	c.server = httptest.NewServer(http.HandlerFunc(c.serve))
+	t.Cleanup(c.server.Close)
+	return c
+}
+
+func (c *cluster) serve(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if code := c.failing(r.Method); code != 0 {
+		w.WriteHeader(code)
+		_ = json.NewEncoder(w).Encode(metav1.Status{Message: "not now"})
+		return
+	}
+	path := "/apis/integrations.voiceai.dev/v1alpha1/namespaces/qa/defects"
+	switch {
+	case r.Method == http.MethodGet && r.URL.Path == path:
+		list := &v1alpha1.DefectList{}
+		for _, d := range c.defects {
+			if r.URL.Query().Get("labelSelector") == v1alpha1.SuiteLabel+"="+d.Labels[v1alpha1.SuiteLabel] {
+				list.Items = append(list.Items, *d)
+			}
+		}
+		_ = json.NewEncoder(w).Encode(list)
+	case r.Method == http.MethodPatch && r.URL.Query().Get("fieldManager") == fieldManager:
+		c.writes++
+		name := strings.TrimPrefix(r.URL.Path, path+"/")
+		d := &v1alpha1.Defect{}
+		raw, _ := io.ReadAll(r.Body)
+		if json.Unmarshal(raw, d) != nil || d.Name != name || r.Header.Get("Content-Type") != "application/apply-patch+yaml" {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		if before := c.defects[name]; before != nil {
+			d.Status = before.Status
+			d.Spec.Quarantine = before.Spec.Quarantine
+		}
+		c.defects[name] = d
+	default:
+		w.WriteHeader(http.StatusForbidden)
+	}
+}
+
+// run is a call of the program in a directory of its own.
+type run struct {
+	*Options
+	dir            string
+	stdout, stderr bytes.Buffer
+}
+
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+// newRun returns a call that reports to a cluster; to none when it is nil.
+func newRun(t *testing.T, c *cluster) *run {
+	t.Helper()
+	r := &run{dir: t.TempDir()}
+	r.Options = &Options{
+		Suite: "smoke", RunName: "smoke-1", Results: []string{filepath.Join(r.dir, "*.xml")}, Stdout: &r.stdout, Stderr: &r.stderr,
+		TerminationLog: filepath.Join(r.dir, "termination"), Spool: filepath.Join(r.dir, "spool"), Now: time.Now,
+		Connect: func() (Connection, error) {
+			if c == nil {
+				return Connection{}, errors.New("there is none")
+			}
+			return Connection{Client: c.server.Client(), Server: c.server.URL, Namespace: "qa"}, nil
+		},
+	}
+	return r
+}
+
+// write writes a report.
+func (r *run) write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(r.dir, name), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// result returns the run's result.
+func (r *run) result(t *testing.T) Result {
+	t.Helper()
+	raw, err := os.ReadFile(r.TerminationLog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out Result
+	if err := json.Unmarshal(raw, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// suite returns a report of some cases.
+func suite(cases ...string) string {
+	return `<testsuite name="calls">` + strings.Join(cases, "") + `</testsuite>`
+}
+
+func passed(name string) string { return `<testcase classname="Booking" name="` + name + `"/>` }
+
+func failing(name, message string) string {
+	return `<testcase classname="Booking" name="` + name + `"><failure message="` + message + `"/></testcase>`
+}

@@ -1,0 +1,179 @@
+package report
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+// maxSuite bounds the ID of a suite, which is the value of a label.
+const maxSuite = 63
+
+// Run runs the test command, if there is one, and reports its results. It returns the exit code. Nothing that fails on the
+// way to the cluster changes the code of the test command, unless Strict.
+func (o *Options) Run(ctx context.Context) int {
+	if err := o.validate(); err != nil {
+		o.logf("%v", err)
+		return ExitUsage
+	}
+	began := o.Now()
+	since := time.Time{}
+	code := 0
+	if len(o.Command) > 0 {
+		since = began
+		var err error
+		if code, err = o.runCommand(); err != nil {
+			o.logf("%v", err)
+			return ExitUsage
+		}
+	}
+	return o.report(ctx, code, since, began)
+}
+
+func (o *Options) validate() error {
+	switch {
+	case o.Suite == "":
+		return errors.New("--suite is missing: name the suite, or mount the Pod's labels with the downward API")
+	case len(o.Suite) > maxSuite:
+		return fmt.Errorf("--suite %q has more than %d characters", o.Suite, maxSuite)
+	case len(o.Results) == 0:
+		return errors.New("--results is missing: name the reports, such as --results 'out/*.xml'")
+	case o.RunName == "":
+		return errors.New("--run is missing: name the Job, or mount the Pod's labels with the downward API")
+	}
+	return nil
+}
+
+// logf writes a message of the program's own to standard error.
+func (o *Options) logf(format string, args ...any) {
+	_, _ = fmt.Fprintf(o.Stderr, "report: "+format+"\n", args...) // there is nowhere else to write it
+}
+
+// report reads the reports, sends what follows from them, and returns the exit code of the program.
+func (o *Options) report(ctx context.Context, code int, since, began time.Time) int {
+	files, stale, err := find(o.Results, since)
+	if err != nil {
+		o.logf("%v", err)
+		return cmp.Or(code, ExitUsage)
+	}
+	for _, f := range stale {
+		o.logf("%s is older than the test command, so it is not read", f)
+	}
+	conn, known := o.connect(ctx)
+	r := read(files, testsOfDefects(known))
+	for _, problem := range r.problems {
+		o.logf("%v", problem)
+	}
+	counts := r.Counts()
+	if counts.Total() == 0 {
+		o.logf("no results: %d files match %q, and none has a test. Check --results, and that the tests write a report", len(files), o.Results)
+		return cmp.Or(code, ExitNoResults)
+	}
+	o.Commit = cmp.Or(o.Commit, r.commit)
+	p := o.planOf(r, known)
+	result := Result{
+		Passed: counts.Passed + counts.Flaky, Failed: max(counts.Failed-p.quarantined, 0), Skipped: counts.NotRun, Flaky: counts.Flaky,
+		Quarantined: p.quarantined, Total: counts.Total(), DurationSeconds: o.Now().Sub(began).Seconds(), Commit: o.Commit,
+		ReportURL: o.ReportURL,
+	}
+	if len(o.Command) == 0 {
+		result.DurationSeconds = r.Duration.Seconds()
+	}
+	o.logf("%s of %s in %d reports", result, o.Suite, r.files)
+	for _, note := range p.notes {
+		o.logf("%s", note)
+	}
+	sent := o.send(ctx, conn, p)
+	if !o.DryRun && o.TerminationLog != "" {
+		if err := result.write(o.TerminationLog); err != nil {
+			o.logf("%v", err)
+		}
+	}
+	return o.exitCode(code, result, len(r.problems) > 0, sent)
+}
+
+// exitCode returns the exit code of the program. When all failed tests are in quarantine, the run has not failed.
+func (o *Options) exitCode(code int, r Result, unreadable, sent bool) int {
+	if code != 0 && code < 128 && r.Failed == 0 && r.Quarantined > 0 && !unreadable {
+		o.logf("the test command ended with %d, and all failed tests are in quarantine", code)
+		code = 0
+	}
+	switch {
+	case code != 0:
+		return code
+	case len(o.Command) == 0 && r.Failed > 0:
+		return ExitFailed
+	case unreadable:
+		return ExitUnreadable
+	case !sent && o.Strict:
+		return ExitNotSent
+	}
+	return 0
+}
+
+// connect returns how to reach the API server, and the Defects of the suite; nil when it cannot be reached.
+func (o *Options) connect(ctx context.Context) (*Connection, map[string]*v1alpha1.Defect) {
+	conn, err := o.Connect()
+	if err != nil {
+		if !o.DryRun {
+			o.logf("there is no cluster to report to: %v", err)
+		}
+		o.Namespace = cmp.Or(o.Namespace, "default")
+		return nil, nil
+	}
+	o.Namespace = cmp.Or(o.Namespace, conn.Namespace, "default")
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	known, err := conn.list(ctx, o.Namespace, o.Suite)
+	if err != nil {
+		o.logf("%v. Defects are applied without it, and tests that passed are not recorded", err)
+	}
+	return &conn, known
+}
+
+// testsOfDefects returns the IDs of the tests that Defects stand for.
+func testsOfDefects(known map[string]*v1alpha1.Defect) map[string]bool {
+	out := map[string]bool{}
+	for _, d := range known {
+		for _, t := range d.Spec.Tests {
+			out[t.ID] = true
+		}
+	}
+	return out
+}
+
+// send applies a plan, and keeps what could not be sent. It reports whether everything was sent.
+func (o *Options) send(ctx context.Context, conn *Connection, p *plan) bool {
+	if o.DryRun {
+		for _, d := range p.defects {
+			raw, _ := yaml.Marshal(applied(d)) // it has no value that YAML does not have
+			_, _ = fmt.Fprintf(o.Stdout, "---\n%s", raw)
+		}
+		return true
+	}
+	spooled, err := readSpool(o.Spool)
+	if err != nil {
+		o.logf("%v", err)
+	}
+	all := joinSpool(spooled, p.defects)
+	unsent := all
+	if conn != nil {
+		if unsent, err = conn.apply(ctx, all); err != nil {
+			o.logf("%v", err)
+		}
+	}
+	o.logf("%d Defects were applied, %d of them are new", len(all)-len(unsent), p.created)
+	if len(unsent) > 0 {
+		o.logf("%d Defects could not be sent. The next call sends them from %s", len(unsent), o.Spool)
+	}
+	if err := writeSpool(o.Spool, unsent); err != nil {
+		o.logf("%v", err)
+	}
+	return len(unsent) == 0 && err == nil
+}

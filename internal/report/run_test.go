@@ -1,0 +1,437 @@
+package report
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+// only returns the one Defect of a cluster.
+func (c *cluster) only(t *testing.T) *v1alpha1.Defect {
+	t.Helper()
+	if len(c.defects) != 1 {
+		t.Fatalf("there are %d Defects, want one", len(c.defects))
+	}
+	for _, d := range c.defects {
+		return d
+	}
+	return nil
+}
+
+// TestExitCodes checks the exit code with and without a command.
+func TestExitCodes(t *testing.T) {
+	good, bad := suite(passed("a")), suite(passed("a"), failing("b", "late"))
+	for name, test := range map[string]struct {
+		report  string
+		command string
+		change  func(*Options)
+		want    int
+		says    string
+	}{
+		"passed":                        {good, "exit 0", nil, 0, "1 passed, 0 failed"},
+		"failed":                        {bad, "exit 1", nil, 1, "1 passed, 1 failed"},
+		"another code":                  {bad, "exit 77", nil, 77, ""},
+		"a code and a good report":      {good, "exit 2", nil, 2, ""},
+		"killed by a signal":            {good, "kill -KILL $$", nil, 137, ""},
+		"failed, and it says it passed": {bad, "exit 0", nil, 0, "1 failed"},
+		"no command, passed":            {good, "", nil, 0, ""},
+		"no command, failed":            {bad, "", nil, ExitFailed, ""},
+		"no report":                     {"", "exit 0", nil, ExitNoResults, "no results: 0 files match"},
+		"no report, and it failed":      {"", "exit 4", nil, 4, "no results"},
+		"an empty suite":                {suite(), "exit 0", nil, ExitNoResults, "no results: 1 files match"},
+		"cut off":                       {strings.TrimSuffix(bad, "</testsuite>"), "exit 0", nil, ExitUnreadable, "it was cut off"},
+		"cut off, and it failed":        {strings.TrimSuffix(bad, "</testsuite>"), "exit 1", nil, 1, "1 passed, 1 failed"},
+		"no such command":               {good, "-", nil, ExitUsage, "starting /no/such/command"},
+		"no suite":                      {good, "exit 0", func(o *Options) { o.Suite = "" }, ExitUsage, "--suite is missing"},
+		"no run":                        {good, "exit 0", func(o *Options) { o.RunName = "" }, ExitUsage, "--run is missing"},
+		"no pattern":                    {good, "exit 0", func(o *Options) { o.Results = nil }, ExitUsage, "--results is missing"},
+		"a bad pattern":                 {good, "exit 0", func(o *Options) { o.Results = []string{"[a"} }, ExitUsage, "the pattern"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRun(t, newCluster(t))
+			if test.report != "" {
+				r.write(t, "a.xml", test.report)
+			}
+			switch test.command {
+			case "":
+			case "-":
+				r.Command = []string{"/no/such/command"}
+			default:
+				r.Command = []string{"sh", "-c", test.command}
+			}
+			if test.change != nil {
+				test.change(r.Options)
+			}
+			if got := r.Run(t.Context()); got != test.want || !strings.Contains(r.stderr.String(), test.says) {
+				t.Errorf("exit code %d, want %d, with %q:\n%s", got, test.want, test.says, r.stderr.String())
+			}
+		})
+	}
+}
+
+// TestOutputAndSignalsPassThrough runs a command that prints, reads and waits for a signal.
+func TestOutputAndSignalsPassThrough(t *testing.T) {
+	r := newRun(t, newCluster(t))
+	r.write(t, "a.xml", suite(passed("a")))
+	r.Stdin = strings.NewReader("a line\n")
+	r.Command = []string{"sh", "-c", `read line; echo "got $line"; echo oops >&2; trap 'echo ended; exit 9' TERM; ` +
+		`kill -TERM $PPID; while :; do sleep 0.01; done`}
+	if got := r.Run(t.Context()); got != 9 {
+		t.Errorf("exit code %d, want that of the command after its signal", got)
+	}
+	if r.stdout.String() != "got a line\nended\n" || !strings.HasPrefix(r.stderr.String(), "oops\n") {
+		t.Errorf("printed %q and %q", r.stdout.String(), r.stderr.String())
+	}
+}
+
+// TestStaleReports leaves out what an earlier run wrote.
+func TestStaleReports(t *testing.T) {
+	r := newRun(t, newCluster(t))
+	r.write(t, "old.xml", suite(failing("a", "late")))
+	r.write(t, "new.xml", suite(passed("a")))
+	old := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(filepath.Join(r.dir, "old.xml"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	r.Command = []string{"true"}
+	if got := r.Run(t.Context()); got != 0 || !strings.Contains(r.stderr.String(), "old.xml is older than the test command") {
+		t.Errorf("exit code %d:\n%s", got, r.stderr.String())
+	}
+	if got := r.result(t); got.Total != 1 || got.Failed != 0 {
+		t.Errorf("the result is %+v", got)
+	}
+}
+
+// TestDefectOfAFailure checks the Defect and the result of one failed test.
+func TestDefectOfAFailure(t *testing.T) {
+	c := newCluster(t)
+	r := newRun(t, c)
+	r.Commit = "abc1234"
+	r.ReportURL = "https://reports.example.com/1"
+	r.write(t, "a.xml", suite(passed("greets"), `<testcase classname="calls.Booking" name="books[de]" time="2">
+		<properties><property name="voice.turn" value="3"/><property name="voice.expected" value="a table for two"/>
+		<property name="voice.wer" value="0.5"/><property name="voice.latency.model.p95" value="812.4"/><property name="voice.unknown" value="x"/>
+		<property name="severity" value="critical"/></properties>
+		<failure message="no answer within 5 s">at line 9</failure></testcase>`))
+	if got := r.Run(t.Context()); got != ExitFailed {
+		t.Fatalf("exit code %d:\n%s", got, r.stderr.String())
+	}
+	d := c.only(t)
+	s := d.Spec
+	if s.Title != "Booking: books: no answer within 5 s" || s.Severity != v1alpha1.SeverityCritical || s.Suite != "smoke" ||
+		s.Run != "smoke-1" ||
+		d.Labels[v1alpha1.SuiteLabel] != "smoke" || d.Name != s.Fingerprint || s.Description != "no answer within 5 s\nat line 9" ||
+		len(s.Tests) != 1 || s.Tests[0].Name != "Booking: books" || s.Occurrence.Run != "smoke-1" {
+		t.Errorf("the Defect is %+v", s)
+	}
+	if o := s.Outcomes; len(o) != 1 || o[0].Run != "smoke-1" || o[0].Result != v1alpha1.TestFailed || o[0].Commit != "abc1234" {
+		t.Errorf("the outcomes are %+v", o)
+	}
+	if v := s.Voice; v == nil || v.Turn != 3 || v.ExpectedTranscript != "a table for two" || v.WordErrorRate != "0.5" ||
+		len(v.Latencies) != 1 || v.Latencies[0].Stage != "model" || *v.Latencies[0].P95Milliseconds != 812 {
+		t.Errorf("the voice facts are %+v", v)
+	}
+	want := Result{Passed: 1, Failed: 1, Total: 2, DurationSeconds: 2, Commit: "abc1234", ReportURL: "https://reports.example.com/1"}
+	if got := r.result(t); got != want {
+		t.Errorf("the result is %+v, want %+v", got, want)
+	}
+}
+
+// TestRunsOfOneFailure reports the same failure in several runs, a run twice, and runs in which the test passes.
+func TestRunsOfOneFailure(t *testing.T) {
+	c := newCluster(t)
+	at := noon
+	report := func(name, report string) {
+		t.Helper()
+		at = at.Add(time.Hour)
+		r := newRun(t, c)
+		r.Now = func() time.Time { return at }
+		r.RunName = name
+		r.write(t, "a.xml", report)
+		r.Run(t.Context())
+	}
+	outcomes := func() string {
+		var out []string
+		for _, o := range c.only(t).Spec.Outcomes {
+			out = append(out, o.Run+" "+string(o.Result))
+		}
+		return strings.Join(out, ", ")
+	}
+	bad := suite(passed("a"), failing("b", "late"))
+	report("r1", bad)
+	report("r2", bad)
+	seen := c.only(t).Spec.Occurrence.Time
+	report("r2", bad)
+	if got := outcomes(); got != "r1 Failed, r2 Failed" || !c.only(t).Spec.Occurrence.Time.Equal(&seen) {
+		t.Errorf("after the second run was sent twice: %s, seen at %s, want %s", got, c.only(t).Spec.Occurrence.Time, seen)
+	}
+	report("r3", suite(passed("a"), passed("b")))
+	report("r4", suite(passed("a")))
+	report("r5", suite(passed("a"), `<testcase classname="Booking" name="b"><skipped/></testcase>`))
+	if got := outcomes(); got != "r1 Failed, r2 Failed, r3 Passed, r5 NotRun" {
+		t.Errorf("after it passed, was not there, and was skipped: %s", got)
+	}
+	report("r6", suite(passed("a"), `<testcase classname="Booking" name="b"><flakyFailure message="late"/></testcase>`))
+	if len(c.defects) != 1 || !strings.HasSuffix(outcomes(), ", r6 Flaky") || c.only(t).Spec.Occurrence.Run != "r6" {
+		t.Errorf("after it flaked: %d Defects, %s", len(c.defects), outcomes())
+	}
+}
+
+// TestMergedOutcomesAreLeftOut sends no outcome again that the operator has merged.
+func TestMergedOutcomesAreLeftOut(t *testing.T) {
+	c := newCluster(t)
+	report := func(name string) {
+		r := newRun(t, c)
+		r.RunName = name
+		r.write(t, "a.xml", suite(passed("a"), failing("b", "late")))
+		r.Run(t.Context())
+	}
+	report("r1")
+	report("r2")
+	d := c.only(t)
+	d.Status.History = &v1alpha1.DefectHistory{Outcomes: slices.Clone(d.Spec.Outcomes[:1])}
+	d.Spec.Title = "A better title"
+	d.Spec.Severity = v1alpha1.SeverityLow
+	report("r3")
+	d = c.only(t)
+	if len(d.Spec.Outcomes) != 2 || d.Spec.Outcomes[0].Run != "r2" || d.Spec.Title != "A better title" ||
+		d.Spec.Severity != v1alpha1.SeverityLow {
+		t.Errorf("got %+v", d.Spec)
+	}
+}
+
+// TestQuarantine has a test fail that is in quarantine, before and after that has expired.
+func TestQuarantine(t *testing.T) {
+	c := newCluster(t)
+	report := func(content string, at time.Time) (int, Result) {
+		r := newRun(t, c)
+		r.Now = func() time.Time { return at }
+		r.write(t, "a.xml", content)
+		future := at.Add(time.Second) // the clock of this test is not that of its files
+		if err := os.Chtimes(filepath.Join(r.dir, "a.xml"), future, future); err != nil {
+			t.Fatal(err)
+		}
+		r.Command = []string{"sh", "-c", "exit 1"}
+		return r.Run(t.Context()), r.result(t)
+	}
+	bad := suite(passed("a"), failing("b", "late"))
+	if code, _ := report(bad, noon); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	c.only(t).Spec.Quarantine = &v1alpha1.Quarantine{
+		Owner: "qa", Reason: "known", Starts: metav1.NewTime(noon), Expires: metav1.NewTime(noon.Add(time.Hour)),
+	}
+	if code, got := report(bad, noon.Add(time.Minute)); code != 0 || got.Failed != 0 || got.Quarantined != 1 {
+		t.Errorf("in quarantine: exit code %d, %+v", code, got)
+	}
+	two := suite(failing("b", "late"), failing("c", "worse"))
+	if code, got := report(two, noon.Add(time.Minute)); code != 1 || got.Failed != 1 || got.Quarantined != 1 {
+		t.Errorf("with another failure: exit code %d, %+v", code, got)
+	}
+	if code, got := report(bad, noon.Add(time.Hour)); code != 1 || got.Failed != 1 || got.Quarantined != 0 {
+		t.Errorf("expired: exit code %d, %+v", code, got)
+	}
+}
+
+// TestClusterAway reports while the API server is away, and again when it is back.
+func TestClusterAway(t *testing.T) {
+	for name, test := range map[string]struct {
+		code   int
+		strict bool
+		want   int
+		spool  bool
+	}{
+		"unavailable":         {http.StatusServiceUnavailable, false, 0, true},
+		"unavailable, strict": {http.StatusServiceUnavailable, true, ExitNotSent, true},
+		"too many requests":   {http.StatusTooManyRequests, false, 0, true},
+		"forbidden":           {http.StatusForbidden, false, 0, false},
+		"forbidden, strict":   {http.StatusForbidden, true, ExitNotSent, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t)
+			c.failing = func(string) int { return test.code }
+			r := newRun(t, c)
+			r.Strict = test.strict
+			r.Command = []string{"true"}
+			r.write(t, "a.xml", suite(passed("a"), failing("b", "late")))
+			if got := r.Run(t.Context()); got != test.want {
+				t.Errorf("exit code %d, want %d:\n%s", got, test.want, r.stderr.String())
+			}
+			if _, err := os.Stat(r.Spool); (err == nil) != test.spool {
+				t.Errorf("the spool: %v", err)
+			}
+			c.failing = func(string) int { return 0 }
+			r.RunName = "smoke-2"
+			r.write(t, "a.xml", suite(passed("a"), failing("b", "late"), failing("c", "worse")))
+			if got := r.Run(t.Context()); got != 0 {
+				t.Errorf("exit code %d when it is back:\n%s", got, r.stderr.String())
+			}
+			runs := 0
+			for _, d := range c.defects {
+				runs += len(d.Spec.Outcomes)
+			}
+			if want := map[bool]int{true: 3, false: 2}[test.spool]; len(c.defects) != 2 || runs != want {
+				t.Errorf("%d Defects with %d outcomes, want 2 with %d", len(c.defects), runs, want)
+			}
+			if _, err := os.Stat(r.Spool); err == nil {
+				t.Error("the spool stays after it was sent")
+			}
+		})
+	}
+}
+
+// TestNoCluster keeps everything for the next call, and prints it with --dry-run.
+func TestNoCluster(t *testing.T) {
+	r := newRun(t, nil)
+	r.write(t, "a.xml", suite(failing("b", "late")))
+	r.Command = []string{"true"}
+	if got := r.Run(t.Context()); got != 0 || !strings.Contains(r.stderr.String(), "there is no cluster to report to") {
+		t.Errorf("exit code %d:\n%s", got, r.stderr.String())
+	}
+	dry := newRun(t, nil)
+	dry.DryRun = true
+	dry.write(t, "a.xml", suite(failing("b", "late")))
+	dry.Run(t.Context())
+	if !strings.Contains(dry.stdout.String(), "kind: Defect\n") || strings.Contains(dry.stdout.String(), "status:") {
+		t.Errorf("printed %s", dry.stdout.String())
+	}
+	for _, file := range []string{dry.Spool, dry.TerminationLog} {
+		if _, err := os.Stat(file); err == nil {
+			t.Errorf("a dry run wrote %s", file)
+		}
+	}
+}
+
+// TestFilesThatCannotBeWritten changes no exit code.
+func TestFilesThatCannotBeWritten(t *testing.T) {
+	c := newCluster(t)
+	c.failing = func(string) int { return http.StatusServiceUnavailable }
+	r := newRun(t, c)
+	r.Spool = "/proc/none/spool"
+	r.TerminationLog = "/proc/none/log"
+	r.Command = []string{"true"}
+	r.write(t, "a.xml", suite(failing("b", "late")))
+	if got := r.Run(t.Context()); got != 0 || strings.Count(r.stderr.String(), "/proc/none/") < 2 {
+		t.Errorf("exit code %d:\n%s", got, r.stderr.String())
+	}
+	r = newRun(t, newCluster(t))
+	r.write(t, "a.xml", suite(failing("b", "late")))
+	r.write(t, "spool", "not JSON")
+	r.Command = []string{"true"}
+	if got := r.Run(t.Context()); got != 0 || !strings.Contains(r.stderr.String(), "is no spool of this program") {
+		t.Errorf("exit code %d with a broken spool:\n%s", got, r.stderr.String())
+	}
+}
+
+// TestWritesAreBounded reports more failures than a run may write Defects for.
+func TestWritesAreBounded(t *testing.T) {
+	c := newCluster(t)
+	r := newRun(t, c)
+	var cases []string
+	for i := range 5000 {
+		cases = append(cases, failing(fmt.Sprint("test ", words(i)), "reason "+words(i)), passed(fmt.Sprint("good ", words(i))))
+	}
+	r.write(t, "a.xml", suite(cases...))
+	r.Run(t.Context())
+	failed := 0
+	for _, d := range c.defects {
+		if strings.Contains(d.Spec.Title, "more tests of smoke fail") {
+			failed += 4951
+			continue
+		}
+		failed++
+	}
+	if c.writes != maxWrites || failed != 5000 || !strings.Contains(r.stderr.String(), "findings are in one Defect") {
+		t.Errorf("%d writes for %d tests:\n%s", c.writes, failed, r.stderr.String())
+	}
+	if got := r.result(t); got.Failed != 5000 || got.Passed != 5000 {
+		t.Errorf("the result is %+v", got)
+	}
+}
+
+// words returns a number in letters, as numbers do not make a message another one.
+func words(n int) string {
+	var out strings.Builder
+	for _, digit := range fmt.Sprint(n) {
+		out.WriteByte("abcdefghij"[digit-'0'])
+	}
+	return "x" + out.String()
+}
+
+func TestHistory(t *testing.T) {
+	c := newCluster(t)
+	r := newRun(t, c)
+	r.write(t, "a.xml", suite(passed("a"), failing("b", "late")))
+	r.Run(t.Context())
+	d := c.only(t)
+	d.Status.History = &v1alpha1.DefectHistory{Strip: "PPF", FlakeRatePercent: 33}
+	d.Status.Jira = &v1alpha1.DefectTicket{Key: "VOICE-7"}
+	r = newRun(t, c)
+	code := r.History(t.Context())
+	printed := strings.Join(strings.Fields(r.stdout.String()), " ")
+	if code != 0 || !strings.Contains(printed, "Open VOICE-7 PPF 33% 0 Booking: b: late") {
+		t.Errorf("exit code %d:\n%s%s", code, r.stdout.String(), r.stderr.String())
+	}
+	if code := newRun(t, nil).History(t.Context()); code != ExitNotSent {
+		t.Errorf("exit code %d without a cluster", code)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	r := newRun(t, nil)
+	r.write(t, "good.xml", suite(passed("a")))
+	r.write(t, "bad.xml", "<testsuite>\n<testcase>")
+	r.write(t, "odd.xml", `<testsuite tests="2"><testcase name="a" time="x"/></testsuite>`)
+	path := func(name string) string { return filepath.Join(r.dir, name) }
+	if code := Validate(&r.stdout, []string{path("good.xml"), path("odd.xml")}); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if code := Validate(&r.stdout, []string{path("bad.xml"), path("none.xml")}); code != ExitUnreadable {
+		t.Errorf("exit code %d", code)
+	}
+	for _, want := range []string{
+		"good.xml: JUnit XML with 1 tests: 1 passed, 0 failed, 0 flaky, 0 not run\n", `odd.xml:1: the time "x" is not a number of seconds`,
+		"odd.xml:1: the suite \"\" declares 2 tests and has 1.", "bad.xml:2: the report ends within <testcase> of line 2",
+		"none.xml: no such file",
+	} {
+		if !strings.Contains(r.stdout.String(), want) {
+			t.Errorf("%q is not in\n%s", want, r.stdout.String())
+		}
+	}
+}
+
+// TestDownwardAPI finds the suite and the run of a Pod.
+func TestDownwardAPI(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "labels")
+	if err := os.WriteFile(file, []byte("a=\"b\"\nbatch.kubernetes.io/job-name=\"smoke-1\"\nbroken\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := readLabels(file); got[jobLabel] != "smoke-1" || len(got) != 2 {
+		t.Errorf("got %v", got)
+	}
+	if got := readLabels(file + "-none"); len(got) != 0 {
+		t.Errorf("got %v", got)
+	}
+	for pod, want := range map[string]string{"smoke-29381234-x2x9k": "smoke-29381234", "smoke-0-abcde": "smoke", "smoke": "smoke"} {
+		if got := jobOfPod(pod); got != want {
+			t.Errorf("%s: got %s, want %s", pod, got, want)
+		}
+	}
+	if runtime.GOOS == "linux" {
+		o := &Options{Suite: "s", RunName: "r"}
+		o.Complete(v1alpha1.SuiteLabel)
+		if o.Spool == "" || o.Now == nil {
+			t.Errorf("got %+v", o)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+)
+
+const (
+	// fieldManager is the manager of the fields that this program applies.
+	fieldManager = "report"
+	// callTimeout bounds one call, sendTimeout all of them.
+	callTimeout = 10 * time.Second
+	sendTimeout = 30 * time.Second
+	// parallel is how many calls are made at the same time.
+	parallel = 8
+	// maxAnswer bounds an answer of the API server, in bytes.
+	maxAnswer = 64 << 20
+)
+
+// statusError is the error of an answer that is not 2xx.
+type statusError struct {
+	code    int
+	message string
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("HTTP %d: %s", e.code, e.message) }
+
+// isAway reports whether an error means that the same call may succeed later.
+func isAway(err error) bool {
+	var status *statusError
+	return err != nil && (!errors.As(err, &status) || status.code == http.StatusTooManyRequests || status.code >= 500)
+}
+
+func (c *Connection) call(ctx context.Context, method, path, contentType string, body, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var reader io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		reader = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.Server+path, reader)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", "application/json")
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := c.Client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // the answer was read
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode/100 != 2 {
+		var status metav1.Status
+		_ = json.Unmarshal(raw, &status) // a proxy answers with something else
+		if status.Message == "" {
+			status.Message = http.StatusText(resp.StatusCode)
+		}
+		return &statusError{resp.StatusCode, status.Message}
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(raw, into)
+}
+
+func defectsPath(namespace string) string {
+	return "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + url.PathEscape(namespace) + "/defects"
+}
+
+// list returns the Defects of a suite by fingerprint, in pages.
+func (c *Connection) list(ctx context.Context, namespace, suite string) (map[string]*v1alpha1.Defect, error) {
+	out := map[string]*v1alpha1.Defect{}
+	query := url.Values{"labelSelector": {v1alpha1.SuiteLabel + "=" + suite}, "limit": {"500"}}
+	for {
+		page := &v1alpha1.DefectList{}
+		if err := c.call(ctx, http.MethodGet, defectsPath(namespace)+"?"+query.Encode(), "", nil, page); err != nil {
+			return out, fmt.Errorf("listing the Defects of %s in %s: %w", suite, namespace, err)
+		}
+		for i := range page.Items {
+			if d := &page.Items[i]; d.Spec.Fingerprint != "" {
+				out[d.Spec.Fingerprint] = d
+			}
+		}
+		if page.Continue == "" {
+			return out, nil
+		}
+		query.Set("continue", page.Continue)
+	}
+}
+
+// apply applies Defects, several at the same time, and returns those that could not be applied because the API server was
+// away, and the errors of the others.
+func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect) (unsent []*v1alpha1.Defect, err error) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	errs := make([]error, len(defects))
+	var wait sync.WaitGroup
+	places := make(chan struct{}, parallel)
+	for i, d := range defects {
+		places <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-places }()
+			errs[i] = c.applyOne(ctx, d)
+		})
+	}
+	wait.Wait()
+	var refused []error
+	for i, err := range errs {
+		switch {
+		case isAway(err):
+			unsent = append(unsent, defects[i])
+			if len(unsent) == 1 {
+				refused = append(refused, err)
+			}
+		case err != nil:
+			refused = append(refused, err)
+		}
+	}
+	return unsent, errors.Join(refused...)
+}
+
+func (c *Connection) applyOne(ctx context.Context, d *v1alpha1.Defect) error {
+	path := defectsPath(d.Namespace) + "/" + url.PathEscape(d.Name) + "?fieldManager=" + fieldManager + "&force=true"
+	if err := c.call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", applied(d), nil); err != nil {
+		return fmt.Errorf("applying Defect %s in %s: %w", d.Name, d.Namespace, err)
+	}
+	return nil
+}
+
+// applied returns a Defect without the fields that the API server sets.
+func applied(d *v1alpha1.Defect) map[string]any {
+	raw, _ := json.Marshal(d) // it has no value that JSON does not have
+	var out map[string]any
+	_ = json.Unmarshal(raw, &out)
+	delete(out, "status")
+	return out
+}

@@ -1,0 +1,48 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/voiceai-dev/integrations-operator/internal/junit"
+	"github.com/voiceai-dev/integrations-operator/internal/testreport"
+	"github.com/voiceai-dev/integrations-operator/internal/testresult"
+)
+
+// Validate prints what is wrong with reports, with the number of the line, and what they have. It returns the exit code.
+func Validate(out io.Writer, paths []string) int {
+	code := 0
+	for _, path := range paths {
+		if err := validate(out, path); err != nil {
+			_, _ = fmt.Fprintln(out, err) // there is nowhere else to write it
+			code = ExitUnreadable
+		}
+	}
+	return code
+}
+
+func validate(out io.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	var c testresult.Collector
+	report, err := testreport.Read(f, func(test *testresult.Case) error { c.Add(test); return nil })
+	for _, p := range report.Problems {
+		_, _ = fmt.Fprintf(out, "%s:%d: %s\n", path, p.Line, p.Message)
+	}
+	var syntax *junit.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("%s:%d: %s", path, syntax.Line, syntax.Message)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	counts := c.Counts()
+	_, err = fmt.Fprintf(out, "%s: %s with %d tests: %d passed, %d failed, %d flaky, %d not run\n", path, report.Format, counts.Total(),
+		counts.Passed, counts.Failed, counts.Flaky, counts.NotRun)
+	return err
+}

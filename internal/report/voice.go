@@ -1,0 +1,144 @@
+package report
+
+import (
+	"cmp"
+	"math"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/testresult"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
+)
+
+// voicePrefix begins the names of the properties with facts of a call.
+const voicePrefix = "voice."
+
+// wordErrorRate matches what the field takes.
+var wordErrorRate = regexp.MustCompile(`^[0-9]+([.][0-9]+)?$`)
+
+// voiceOf returns the facts of a call in the properties of a case; nil when there are none. What does not fit a field is left
+// out.
+func voiceOf(c *testresult.Case) *v1alpha1.Voice {
+	v := &v1alpha1.Voice{}
+	known := false
+	for _, p := range c.Properties {
+		if name, ok := strings.CutPrefix(strings.ToLower(p.Name), voicePrefix); ok && p.Value != "" {
+			known = setVoice(v, name, p.Value) || known
+		}
+	}
+	if !known {
+		return nil
+	}
+	return v
+}
+
+// voiceTexts are the facts that are texts: where they go, and how many characters fit.
+var voiceTexts = map[string]struct {
+	field func(*v1alpha1.Voice) *string
+	most  int
+}{
+	"utterance":          {func(v *v1alpha1.Voice) *string { return &v.Utterance }, 4096},
+	"expectedtranscript": {func(v *v1alpha1.Voice) *string { return &v.ExpectedTranscript }, 4096},
+	"heardtranscript":    {func(v *v1alpha1.Voice) *string { return &v.HeardTranscript }, 4096},
+	"explanation":        {func(v *v1alpha1.Voice) *string { return &v.Explanation }, 4096},
+	"verdict":            {func(v *v1alpha1.Voice) *string { return &v.Verdict }, 128},
+	"agentversion":       {func(v *v1alpha1.Voice) *string { return &v.AgentVersion }, 128},
+	"persona":            {func(v *v1alpha1.Voice) *string { return &v.Persona }, 255},
+	"callid":             {func(v *v1alpha1.Voice) *string { return &v.CallID }, 255},
+	"locale":             {func(v *v1alpha1.Voice) *string { return &v.Locale }, 35},
+}
+
+// voiceNames are short names of facts.
+var voiceNames = map[string]string{
+	"expected": "expectedtranscript", "heard": "heardtranscript", "actual": "heardtranscript", "reason": "explanation",
+	"version": "agentversion", "wer": "worderrorrate", "turnoffsetms": "turnoffsetmilliseconds", "offsetms": "turnoffsetmilliseconds",
+	"recordingurl": "audiourl",
+}
+
+// setVoice sets one fact, by the name of its field or a short one, and reports whether it is one.
+func setVoice(v *v1alpha1.Voice, name, value string) bool {
+	name = strings.ReplaceAll(strings.ReplaceAll(name, "_", ""), "-", "")
+	name = cmp.Or(voiceNames[name], name)
+	if t, ok := voiceTexts[name]; ok {
+		*t.field(v) = text.Truncate(value, t.most)
+		return true
+	}
+	switch name {
+	case "turn":
+		v.Turn = max(number(value, 100_000), 0)
+		return v.Turn > 0
+	case "turnoffsetmilliseconds":
+		v.TurnOffsetMilliseconds = numberOf(value, 86_400_000)
+		return v.TurnOffsetMilliseconds != nil
+	case "interruptions":
+		v.Interruptions = numberOf(value, 100_000)
+		return v.Interruptions != nil
+	case "worderrorrate":
+		if wordErrorRate.MatchString(value) && len(value) <= 16 {
+			v.WordErrorRate = value
+		}
+		return v.WordErrorRate != ""
+	case "audiourl":
+		if u, err := url.Parse(value); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && len(value) <= 2048 {
+			v.AudioURL = value
+		}
+		return v.AudioURL != ""
+	case "audioexpires":
+		at, err := time.Parse(time.RFC3339, value)
+		if err == nil {
+			v.AudioExpires = &metav1.Time{Time: at}
+		}
+		return err == nil
+	}
+	return setLatency(v, name, value)
+}
+
+// setLatency sets a latency of a stage, named latency.<stage>.p50 or p95, in milliseconds.
+func setLatency(v *v1alpha1.Voice, name, value string) bool {
+	rest, ok := strings.CutPrefix(name, "latency.")
+	stage, quantile, both := strings.Cut(rest, ".")
+	ms := numberOf(value, 86_400_000)
+	if !ok || !both || stage == "" || len(stage) > 63 || ms == nil {
+		return false
+	}
+	at := slices.IndexFunc(v.Latencies, func(l v1alpha1.VoiceLatency) bool { return l.Stage == stage })
+	if at < 0 {
+		if len(v.Latencies) == 16 {
+			return false
+		}
+		at = len(v.Latencies)
+		v.Latencies = append(v.Latencies, v1alpha1.VoiceLatency{Stage: stage})
+	}
+	switch strings.TrimSuffix(quantile, "ms") {
+	case "p50":
+		v.Latencies[at].P50Milliseconds = ms
+	case "p95":
+		v.Latencies[at].P95Milliseconds = ms
+	default:
+		return false
+	}
+	return true
+}
+
+func numberOf(value string, most float64) *int32 {
+	if n := number(value, most); n >= 0 {
+		return &n
+	}
+	return nil
+}
+
+// number returns a whole number up to a maximum; -1 when it is none.
+func number(value string, most float64) int32 {
+	n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	if err != nil || !(n >= 0 && n <= most) {
+		return -1
+	}
+	return int32(math.Round(n))
+}
