@@ -49,8 +49,9 @@ verify: generate manifests chart docs ## Fail if generated files, formatting or 
 	for dir in hack/tools hack/tools/helm; do go -C $$dir mod tidy -diff || exit 1; done
 	@test -z "$$(git status --porcelain -- api charts config docs | tee /dev/stderr)" || \
 		{ echo "generated files differ: run make generate chart docs, and commit" >&2; exit 1; }
-build: ## Build static binaries: bin/operator and bin/sandbox.
+build: ## Build static binaries: bin/operator, bin/report and bin/sandbox.
 	$(GO_BUILD) -o bin/operator ./cmd/operator
+	$(GO_BUILD) -o bin/report ./cmd/report
 	$(GO_BUILD) -o bin/sandbox ./cmd/sandbox
 run: build ## Run the operator against the cluster in KUBECONFIG.
 	bin/operator
