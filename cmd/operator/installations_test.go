@@ -164,8 +164,9 @@ func (c *cluster) expectCalls(tickets, messages int) {
 // installation is an operator that runs under a ServiceAccount of its own.
 type installation struct {
 	*cluster
-	probes string
-	stop   func()
+	probes  string
+	metrics string
+	stop    func()
 }
 
 // bind grants the operator of a namespace what config grants: in all namespaces if it watches all, else what it needs
@@ -213,12 +214,13 @@ func (c *cluster) install(namespace string, watched ...string) installation {
 		UserName: "system:serviceaccount:" + namespace + ":operator",
 		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
 	}
-	i := installation{cluster: c, probes: c.freeAddress()}
+	i := installation{cluster: c, probes: c.freeAddress(), metrics: c.freeAddress()}
 	running, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
 		ended <- operate(running, config, flags{
-			metrics: metricsFlags{address: "0"},
+			edge:    listenerFlags{address: c.freeAddress()},
+			metrics: metricsFlags{address: i.metrics},
 			probes:  i.probes, pprof: "0", callTimeout: 2 * time.Second, outgoing: outgoingFlags{allowLoopback: true},
 			api:         apiFlags{listenerFlags: listenerFlags{address: c.freeAddress()}, namespace: "default", requestsPerSecond: 100},
 			maxEventAge: time.Hour, expiry: time.Hour, retention: 2 * time.Hour,

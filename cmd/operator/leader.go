@@ -59,6 +59,7 @@ func electLeader(
 	}
 	times := leadership.TimesOf(f.leaseDuration)
 	o.LeaderElection = true
+	o.LeaderElectionID = "voiceai-integrations" // the label name of leader_election_master_status
 	o.LeaderElectionResourceLockInterface = lock
 	o.LeaderElectionReleaseOnCancel = true
 	o.LeaseDuration = &times.Duration

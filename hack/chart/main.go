@@ -55,7 +55,7 @@ var sources = map[string][]string{
 	"api":     {"api/role.yaml"},
 	"metrics": {"metrics/role.yaml", "metrics/*_role.yaml"},
 	"watch":   {"watch/role.yaml"},
-	".":       {"networkpolicy/networkpolicy.yaml"},
+	".":       {"networkpolicy/networkpolicy.yaml", "prometheus/alerts.yaml", "grafana/dashboard.json"},
 }
 
 // copyFiles replaces what the chart has from config.

@@ -109,7 +109,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 		RecordDelivery: stats.RecordDelivery, RecordFailure: stats.RecordFailure, DashboardURL: o.DashboardURL,
 		ReceivesClicks: o.ReceivesClicks,
 	}
-	if err := p.registerMetrics(notifications.Metrics()); err != nil {
+	if err := p.registerMetrics(notifications.Metrics(), integration.Metrics(mgr.GetCache())); err != nil {
 		return err
 	}
 	var pending kit.PendingUpdates

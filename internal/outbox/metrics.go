@@ -3,6 +3,8 @@ package outbox
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
 // The only label is the event type, so that there are few series.
@@ -21,4 +23,12 @@ var (
 	}, []string{"type"})
 )
 
-func init() { metrics.Registry.MustRegister(eventsTotal, matchesTotal, errorsTotal) }
+// init exports every counter as 0, so that a rate can be computed from the first event on.
+func init() {
+	metrics.Registry.MustRegister(eventsTotal, matchesTotal, errorsTotal)
+	for _, t := range event.Types {
+		for _, counter := range []*prometheus.CounterVec{eventsTotal, matchesTotal, errorsTotal} {
+			counter.WithLabelValues(string(t.Name))
+		}
+	}
+}

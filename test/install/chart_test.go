@@ -133,7 +133,7 @@ func TestChartEqualsKustomize(t *testing.T) {
 		{"test/install/testdata/second", "second-voiceai-integrations", "second", nil, []string{"Namespace"}},
 		{
 			"test/install/testdata/networkpolicy", "fenced-voiceai-integrations", "fenced",
-			[]string{"networkPolicy.enabled=true"}, []string{"Namespace", "NetworkPolicy", "ServiceMonitor"},
+			[]string{"networkPolicy.enabled=true"}, []string{"Namespace", "NetworkPolicy", "ServiceMonitor", "PrometheusRule", "ConfigMap"},
 		},
 		{
 			"test/install/testdata/team-a", "team-a", "shared",
@@ -156,14 +156,17 @@ func TestChartEqualsKustomize(t *testing.T) {
 func TestComponentsOfTheChart(t *testing.T) {
 	for kind, value := range map[string]string{
 		"NetworkPolicy": "networkPolicy.enabled=true", "ServiceMonitor": "metrics.serviceMonitor.enabled=true",
+		"PrometheusRule": "metrics.prometheusRule.enabled=true", "ConfigMap": "metrics.dashboard.enabled=true",
 	} {
 		want := build(t, "test/install/testdata/networkpolicy")[kind][0]
 		got := template(t, "fenced-voiceai-integrations", "fenced", value)[kind]
 		if len(got) != 1 || got[0].GetNamespace() != want.GetNamespace() {
 			t.Fatalf("the chart has %v, kustomize %v", got, want)
 		}
-		if diff := cmp.Diff(want.Object["spec"], got[0].Object["spec"]); diff != "" {
-			t.Errorf("%s (-kustomize +chart):\n%s", kind, diff)
+		for _, part := range []string{"spec", "data"} {
+			if diff := cmp.Diff(want.Object[part], got[0].Object[part]); diff != "" {
+				t.Errorf("%s (-kustomize +chart):\n%s", kind, diff)
+			}
 		}
 	}
 }

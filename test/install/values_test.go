@@ -12,6 +12,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // everything turns on every option of the chart.
@@ -61,7 +62,8 @@ func TestEveryValue(t *testing.T) {
 func TestEveryObject(t *testing.T) {
 	built := templateEverything(t)
 	for kind, want := range map[string]int{
-		"PodDisruptionBudget": 1, "NetworkPolicy": 1, "Ingress": 2, "HTTPRoute": 1, "Certificate": 1, "ConfigMap": 1,
+		"PodDisruptionBudget": 1, "NetworkPolicy": 1, "Ingress": 2, "HTTPRoute": 1, "Certificate": 1, "ConfigMap": 2, "PrometheusRule": 1,
+		"ServiceMonitor": 1,
 	} {
 		if len(built[kind]) < want {
 			t.Errorf("there are %d objects of kind %s, want %d", len(built[kind]), kind, want)
@@ -88,8 +90,8 @@ func TestEveryObject(t *testing.T) {
 			t.Errorf("the Ingress of the edge serves %s", path.Path)
 		}
 	}
-	if o := built["ConfigMap"][0]; o.GetName() != release+"-extra" {
-		t.Errorf("a string in extraObjects is no template: %s", o.GetName())
+	if !slices.ContainsFunc(built["ConfigMap"], func(o unstructured.Unstructured) bool { return o.GetName() == release+"-extra" }) {
+		t.Error("a string in extraObjects is no template")
 	}
 }
 

@@ -17,7 +17,12 @@ var (
 	})
 )
 
-func init() { metrics.Registry.MustRegister(ticketsTotal, ticketSeconds) }
+func init() {
+	metrics.Registry.MustRegister(ticketsTotal, ticketSeconds)
+	for _, how := range []string{"Created", "Found"} {
+		ticketsTotal.WithLabelValues(how) // exports 0, so that a rate can be computed from the first ticket on
+	}
+}
 
 // measure counts a ticket that was filed just now.
 func (s *scope) measure() {

@@ -13,6 +13,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/digest"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 )
 
@@ -40,8 +41,21 @@ var (
 	})
 )
 
+// init exports every counter as 0, so that a rate can be computed from the first Notification on.
 func init() {
 	metrics.Registry.MustRegister(notificationsTotal, attemptsTotal, deliverySeconds, digestSizes)
+	for _, t := range event.Types {
+		for _, reason := range []string{
+			v1alpha1.ReasonSent, v1alpha1.ReasonDigested, v1alpha1.ReasonMuted, v1alpha1.ReasonRejected, v1alpha1.ReasonExpired,
+		} {
+			result := resultOf(&metav1.Condition{Reason: reason})
+			notificationsTotal.WithLabelValues(string(t.Name), result, reason)
+		}
+	}
+	attemptsTotal.WithLabelValues("Succeeded", v1alpha1.ReasonSent)
+	for _, reason := range []string{v1alpha1.ReasonRateLimited, v1alpha1.ReasonRetrying, v1alpha1.ReasonRejected} {
+		attemptsTotal.WithLabelValues("Failed", reason)
+	}
 }
 
 // resultOf returns the result of a Notification by its Delivered condition; empty while there is none.
