@@ -46,7 +46,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	processes := &stage.Stage{Dir: dir, Root: "."}
-	defer func() { err = errors.Join(err, processes.Stop()) }()
+	defer func() { err = cleanUp(dir, errors.Join(err, processes.Stop())) }()
 
 	step("Starting the control plane")
 	cluster, err := processes.ControlPlane()
@@ -84,6 +84,14 @@ func run(ctx context.Context) (err error) {
 	case err := <-processes.Exited:
 		return err
 	}
+}
+
+// cleanUp removes the demo's files. After a failure they stay, because they have the logs.
+func cleanUp(dir string, err error) error {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%w (the logs are in %s)", err, dir)
+	}
+	return errors.Join(err, os.RemoveAll(dir))
 }
 
 // newClient returns a client for a cluster that knows the operator's kinds.
