@@ -2,7 +2,7 @@ package v1alpha1
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// Condition types of a Defect, all always present.
+// Condition types of a Defect, always present but for Quarantined.
 const (
 	// ConditionTicketed is True when the ticket exists, or none is wanted. A False status never blocks the Defect
 	// itself.
@@ -24,6 +24,12 @@ const (
 	// Possible reasons when True: "Notified", "NoRuleMatched". When False: "Delivering", "NotDelivered".
 	// Unknown: "Removed". Ready does not depend on it.
 	ConditionNotified = "Notified"
+
+	// ConditionQuarantined is present if spec.quarantine is set. It is True while failures of the test fail no run.
+	//
+	// Possible reasons when True: "InQuarantine". When False: "NotStarted", "Broken", "QuarantineExpired". Ready does not
+	// depend on it.
+	ConditionQuarantined = "Quarantined"
 )
 
 // Reasons of a Defect's conditions.
@@ -60,11 +66,21 @@ const (
 	ReasonNotDelivered = "NotDelivered"
 	// ReasonRemoved means that notifications were removed before they were delivered.
 	ReasonRemoved = "Removed"
+	// ReasonInQuarantine means that failures of the test fail no run.
+	ReasonInQuarantine = "InQuarantine"
+	// ReasonNotStarted means that the quarantine begins later.
+	ReasonNotStarted = "NotStarted"
+	// ReasonBroken means that the test failed in each of its last five runs of the quarantine, so that it is not flaky.
+	// Its failures fail its runs again.
+	ReasonBroken = "Broken"
+	// ReasonQuarantineExpired means that the quarantine is over. Failures of the test fail its runs again.
+	ReasonQuarantineExpired = "QuarantineExpired"
 )
 
 // DefectStatus is the observed state of a Defect.
 type DefectStatus struct {
-	// conditions are Ready, Ticketed, Synced and Notified, plus Reconciling or Stalled while they are True.
+	// conditions are Ready, Ticketed, Synced and Notified, plus Quarantined if spec.quarantine is set, and Reconciling or
+	// Stalled while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -250,7 +266,7 @@ type DefectTicket struct {
 	// +optional
 	ToldOccurrences int64 `json:"toldOccurrences,omitempty"`
 
-	// toldChange is the number of the last regression that the ticket mentions, as in stateChange.
+	// toldChange is the number of the last regression, or pass, that the ticket mentions, as in stateChange.
 	// +optional
 	ToldChange int64 `json:"toldChange,omitempty"`
 

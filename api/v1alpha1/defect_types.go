@@ -96,7 +96,7 @@ type DefectSpec struct {
 	Outcomes []TestOutcome `json:"outcomes,omitempty"`
 
 	// resolveAfterPasses is in how many runs in a row the test must pass for the Defect to be resolved. Defaults to 3; 0
-	// leaves it to people. A test that flaked lately must also be stable again.
+	// leaves it to people. A test that flaked in its last 20 runs must pass in 10 at least.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=50

@@ -26,6 +26,7 @@ var changeCauses = map[string]string{
 	"Spec":       "Changed in the dashboard or in the cluster",
 	"Jira":       "The ticket was moved in Jira",
 	"Regression": "It occurred again after it was resolved",
+	"Passed":     "Its test passes again",
 }
 
 // deliveryRank is the rank of a delivery: of what happened in the same second, it comes last.

@@ -151,7 +151,7 @@ var (
 
 	stateChangeData = append(withExample(defectData, "state", "Resolved"),
 		Member{"previousState", "the state before", "InProgress"},
-		Member{"cause", "Spec, Jira or Regression", "Spec"},
+		Member{"cause", "Spec, Jira, Regression or Passed", "Spec"},
 		Member{"changedBy", "who changed spec.state, where that is known", "alice"},
 	)
 

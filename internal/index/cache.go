@@ -72,6 +72,11 @@ func stripDefect(o *v1alpha1.Defect) {
 	intern(&o.Status.State)
 	intern(&o.Status.WantedState)
 	internConditions(&o.Status.Conditions)
+	internOutcomes(&o.Spec.Outcomes)
+	if h := o.Status.History; h != nil {
+		internOutcomes(&h.Outcomes)
+		intern(&h.Strip)
+	}
 	o.Status.Events = clip(o.Status.Events)
 	o.Status.Messages = clip(o.Status.Messages)
 	for i := range o.Status.Messages {
@@ -145,6 +150,18 @@ func internConditions(conditions *[]metav1.Condition) {
 		intern(&c.Status)
 		intern(&c.Reason)
 		intern(&c.Message)
+	}
+}
+
+// internOutcomes shares what the Defects of a suite have in common: they are about the same runs.
+func internOutcomes(outcomes *[]v1alpha1.TestOutcome) {
+	*outcomes = clip(*outcomes)
+	for i := range *outcomes {
+		o := &(*outcomes)[i]
+		intern(&o.Run)
+		intern(&o.Result)
+		intern(&o.Commit)
+		intern(&o.Version)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package lifecycle decides the state of a Defect. A change of spec.state, a change in Jira and a new occurrence of a
-// resolved defect each move it, and the newest of them counts. It is pure.
+// resolved defect each move it, and the newest of them counts; a test that passes again resolves its defect. It is pure.
 package lifecycle
 
 import (
@@ -30,16 +30,12 @@ const (
 	maxCategory = 64
 )
 
-// maxAhead is how far the clock of a test run may be ahead. An occurrence later than that is ignored: it would hide
-// all that follow.
-const maxAhead = 5 * time.Minute
-
-// Observe updates a Defect's status for what is new in its spec: the Defect itself, an occurrence, a change of state.
+// Observe updates a Defect's status for what is new in its spec: the Defect itself, what runs report, a change of state.
 func Observe(d *v1alpha1.Defect, now time.Time) {
 	if d.Status.State == "" {
 		initState(d, now)
 	}
-	observeOccurrence(d, now)
+	observeRuns(d, now)
 	wanted := d.PendingState()
 	d.SetWantedState()
 	if wanted != "" && wanted != d.Status.State {
@@ -54,30 +50,6 @@ func initState(d *v1alpha1.Defect, now time.Time) {
 	d.SetWantedState()
 	if isResolved(s.State) {
 		s.ResolvedTime = &metav1.Time{Time: now}
-	}
-}
-
-// observeOccurrence counts an occurrence that was not counted yet. One after the Defect was resolved reopens it.
-func observeOccurrence(d *v1alpha1.Defect, now time.Time) {
-	s := &d.Status
-	o := d.Spec.Occurrence
-	again := o != nil && o.Time.Time.Before(now.Add(maxAhead))
-	seen := d.CreationTimestamp
-	if again {
-		seen = o.Time // a Defect that was restored from a backup is younger than its occurrence
-	}
-	switch {
-	case s.Occurrences == 0:
-		s.Occurrences = 1
-		s.FirstSeenTime = &seen
-		s.LastSeenTime = &seen
-	case again && (s.LastSeenTime == nil || seen.After(s.LastSeenTime.Time)):
-		s.Occurrences++
-		s.LastSeenTime = &seen
-		if isResolved(s.State) && (s.ResolvedTime == nil || seen.After(s.ResolvedTime.Time)) {
-			s.Regressions++
-			move(d, v1alpha1.StateOpen, v1alpha1.CauseRegression, now)
-		}
 	}
 }
 
@@ -117,14 +89,13 @@ func isNewer(t ticket.Ticket, d *v1alpha1.Defect) bool {
 	if c := d.Status.StateChange; c != nil && !t.Updated.After(c.Time.Time) {
 		return false
 	}
-	o := d.Spec.Occurrence // a finding that occurred again after the ticket was closed is open
-	return o == nil || t.Updated.After(o.Time.Time)
+	at := lastReported(d) // a finding that occurred again after the ticket was closed is open
+	return at.IsZero() || t.Updated.After(at)
 }
 
 // occurredAfter reports whether an open Defect that no one has moved yet occurred after its ticket last changed.
 func occurredAfter(t ticket.Ticket, d *v1alpha1.Defect) bool {
-	o := d.Spec.Occurrence
-	return o != nil && !t.Updated.IsZero() && o.Time.After(t.Updated) &&
+	return !t.Updated.IsZero() && lastReported(d).After(t.Updated) &&
 		d.Status.StateChange == nil && d.Status.State == v1alpha1.StateOpen
 }
 

@@ -31,9 +31,25 @@ const MovedDefectComment = "A Defect in another namespace reports the same findi
 
 // MoveComment returns a ticket's comment that says why it was moved.
 func MoveComment(d *v1alpha1.Defect) string {
+	if c := d.Status.StateChange; c != nil && c.Cause == v1alpha1.CausePassed {
+		return PassedComment(d)
+	}
 	body := fmt.Sprintf("State set to *%s* on Defect %s", d.Status.State, wiki(d.Namespace+"/"+d.Name))
 	if by := d.ChangedBy(); by != "" {
 		body += " by " + wiki(oneLine(text.Truncate(by, 255)))
 	}
 	return body
+}
+
+// PassedComment returns a ticket's comment that the test of its defect passes again.
+func PassedComment(d *v1alpha1.Defect) string {
+	body := "*Fixed:* the test passes again"
+	if h := d.Status.History; h != nil && len(h.Outcomes) > 0 {
+		last := h.Outcomes[len(h.Outcomes)-1]
+		body += ", last in run " + wiki(oneLine(last.Run))
+		if last.Version != "" {
+			body += " of version " + wiki(oneLine(last.Version))
+		}
+	}
+	return body + ". Defect " + wiki(d.Namespace+"/"+d.Name) + " is resolved"
 }

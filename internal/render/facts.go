@@ -156,6 +156,8 @@ func causeText(e *event.Event) string {
 		return "The ticket was moved"
 	case v1alpha1.CauseRegression:
 		return "It occurred again"
+	case v1alpha1.CausePassed:
+		return "Its test passes again"
 	default:
 		return ""
 	}

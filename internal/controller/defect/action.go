@@ -92,6 +92,7 @@ func (r *Reconciler) move(s *scope, i *v1alpha1.JiraIntegration, regression bool
 	if regression {
 		note = ticket.Comment{Ref: commentRef(d, "occurrence", occurrences), Body: render.OccurrenceComment(d, occurrences, true)}
 	}
+	told := regression || isUnsentPass(d)
 	record := r.recordOf(i)
 	object := objectOf(d)
 	before := j.Status
@@ -108,9 +109,11 @@ func (r *Reconciler) move(s *scope, i *v1alpha1.JiraIntegration, regression bool
 		},
 		record: func(t ticket.Ticket, at time.Time) {
 			lifecycle.Moved(d, i.Spec.States, target, t, at)
+			if told {
+				j.ToldChange = change
+			}
 			if regression {
 				j.ToldOccurrences = occurrences
-				j.ToldChange = change
 				j.LastCommentTime = &metav1.Time{Time: at}
 			}
 		},
@@ -146,6 +149,30 @@ func (r *Reconciler) comment(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, re
 				j.ToldChange = change
 			}
 			j.LastCommentTime = &metav1.Time{Time: at}
+			j.LastSyncTime = &metav1.Time{Time: at}
+		},
+	}
+}
+
+// passed returns the action that comments that the test passes again, on a ticket that stays where it is.
+func (r *Reconciler) passed(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration) *ticketAction {
+	j := d.Status.Jira
+	id := idOf(j)
+	change := changeNumber(d)
+	c := ticket.Comment{Ref: commentRef(d, "passed", change), Body: render.PassedComment(d)}
+	record := r.recordOf(i)
+	object := objectOf(d)
+	key := j.Key
+	return &ticketAction{
+		operation: connection.Operation{Name: "passed", Number: change}, endpoint: connection.ActionComment,
+		progress: "A comment that the test passes again is being added to " + key,
+		call: func(ctx context.Context, client connection.JiraClient) (ticket.Ticket, error) {
+			err := client.Comment(ctx, id, c)
+			record.Add(connection.ActionComment, object, key, err)
+			return ticket.Ticket{}, err
+		},
+		record: func(_ ticket.Ticket, at time.Time) {
+			j.ToldChange = change
 			j.LastSyncTime = &metav1.Time{Time: at}
 		},
 	}

@@ -209,7 +209,8 @@ func (s *scope) notSynced(o *kit.Outcome) *kit.Outcome {
 	return o
 }
 
-// dropObsoleteMove drops the reopening of a ticket after a regression that the integration's policy does not want.
+// dropObsoleteMove drops the move of a ticket that the integration's policy does not want: after a regression, and when
+// the test passes again.
 func (r *Reconciler) dropObsoleteMove(s *scope, i *v1alpha1.JiraIntegration) {
 	j := s.defect.Status.Jira
 	_, doubted := r.PendingUpdates.DoubtedAt(client.ObjectKeyFromObject(s.defect), s.defect.UID)
@@ -217,6 +218,9 @@ func (r *Reconciler) dropObsoleteMove(s *scope, i *v1alpha1.JiraIntegration) {
 		return // the ticket is read first
 	}
 	if isUnsentRegression(s.defect) && j.MoveTo != "" && !lifecycle.Reopens(i.Spec.Reopen, s.defect, s.now) {
+		j.MoveTo = ""
+	}
+	if isUnsentPass(s.defect) && i.Spec.Resolve != nil && i.Spec.Resolve.Policy == v1alpha1.JiraResolveComment {
 		j.MoveTo = ""
 	}
 }
@@ -254,6 +258,9 @@ func (r *Reconciler) nextWrite(s *scope, i *v1alpha1.JiraIntegration) (action *t
 	if j.MoveTo != "" {
 		return r.move(s, i, regression), 0
 	}
+	if isUnsentPass(d) {
+		return r.passed(d, i), 0
+	}
 	if d.Status.Occurrences > j.ToldOccurrences {
 		due := nextComment(j)
 		if regression || !s.now.Before(due) {
@@ -273,10 +280,15 @@ func (r *Reconciler) nextWrite(s *scope, i *v1alpha1.JiraIntegration) (action *t
 }
 
 // isUnsentRegression reports whether the Defect came back and the ticket does not have a comment about it yet.
-func isUnsentRegression(d *v1alpha1.Defect) bool {
+func isUnsentRegression(d *v1alpha1.Defect) bool { return isUnsent(d, v1alpha1.CauseRegression) }
+
+// isUnsentPass reports whether the test passes again and the ticket does not have a comment about it yet.
+func isUnsentPass(d *v1alpha1.Defect) bool { return isUnsent(d, v1alpha1.CausePassed) }
+
+func isUnsent(d *v1alpha1.Defect, cause v1alpha1.StateChangeCause) bool {
 	c := d.Status.StateChange
 	j := d.Status.Jira
-	return c != nil && c.Cause == v1alpha1.CauseRegression && !c.Time.Before(j.CreatedTime) && j.ToldChange < c.Number
+	return c != nil && c.Cause == cause && !c.Time.Before(j.CreatedTime) && j.ToldChange < c.Number
 }
 
 // nextComment returns when the ticket may get a comment about further occurrences.

@@ -102,6 +102,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	s.ticket = r.fileTicket(ctx, s)
 	s.follow = r.followTicket(ctx, s)
 	s.notify = r.notify(ctx, s)
+	s.quarantine()
 	return r.finish(ctx, s)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/history"
 )
 
 // wantedIntegration returns the integration with which a Defect is to get a ticket, or nil and why it gets none.
@@ -43,6 +44,10 @@ func (r *Reconciler) wantedIntegration(
 	}
 	if create == v1alpha1.TicketAlways || requested {
 		return integration, "", nil
+	}
+	if f := history.FlakesOf(d.Status.History); f != nil && !f.Suffice() {
+		return nil, fmt.Sprintf("The test is flaky, and gets a ticket when it flakes %d times within %d days. So far it flaked %s",
+			f.Enough, int(f.Within.Hours()/24), times(f.Count)), nil
 	}
 	why, err = whyNotAuto(integration, d)
 	if why != "" || err != nil {
@@ -78,4 +83,11 @@ func whyNotAuto(i *v1alpha1.JiraIntegration, d *v1alpha1.Defect) (string, error)
 		return fmt.Sprintf("spec.autoCreate.selector of JiraIntegration %s does not select this Defect", name), nil
 	}
 	return "", nil
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "1 time"
+	}
+	return fmt.Sprintf("%d times", n)
 }
