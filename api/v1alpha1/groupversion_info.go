@@ -81,6 +81,28 @@ const (
 	// handled.
 	JiraChangedAtAnnotation = "integrations.voiceai.dev/jira-changed-at"
 
+	// SlackChangedAtAnnotation on a SlackIntegration hints that Slack revoked its token or uninstalled the app, so that the
+	// operator checks the credentials at once. Its value is the RFC 3339 time of the hint.
+	SlackChangedAtAnnotation = "integrations.voiceai.dev/slack-changed-at"
+
+	// SlackGroupsChangedAtAnnotation on a SlackIntegration is when the user groups of its workspace last changed, so that
+	// every replica lists them again.
+	SlackGroupsChangedAtAnnotation = "integrations.voiceai.dev/slack-groups-changed-at"
+
+	// SlackChannelAnnotationPrefix and the ID of a channel make an annotation of a SlackIntegration, which says what
+	// happened to the channel in Slack: Archived, Deleted or Renamed.
+	SlackChannelAnnotationPrefix = "channel.integrations.voiceai.dev/"
+
 	// ResultsAnnotation on a Job holds the result of a test run, as JSON.
 	ResultsAnnotation = "integrations.voiceai.dev/results"
+)
+
+// What SlackChannelAnnotationPrefix says of a channel.
+const (
+	// ChannelArchived means that the channel was archived.
+	ChannelArchived = "Archived"
+	// ChannelDeleted means that the channel was deleted.
+	ChannelDeleted = "Deleted"
+	// ChannelRenamed means that the channel has another name.
+	ChannelRenamed = "Renamed"
 )

@@ -15,6 +15,8 @@ type App interface {
 	OpenForm(ctx context.Context, trigger string, f Form) (id string, err error)
 	// UpdateForm replaces a form that is shown.
 	UpdateForm(ctx context.Context, id string, f Form) error
+	// Permalink returns the URL that opens a message.
+	Permalink(ctx context.Context, channel, ts string) (string, error)
 	// UserGroups returns the IDs of the user groups that each person is in, by the person's ID.
 	UserGroups(ctx context.Context) (map[string][]string, error)
 }

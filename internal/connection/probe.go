@@ -16,7 +16,14 @@ func (c *Connection[C, R]) requestProbe() {
 	c.enqueueIntegration()
 }
 
-// IsProbeRequested reports whether calls failed such that a probe is to find out whether the connection works.
+// RequestProbe makes the next reconcile of the integration probe it.
+func (c *Connection[C, R]) RequestProbe() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.probeRequested = true
+}
+
+// IsProbeRequested reports whether a probe is to find out whether the connection works, as after calls that failed.
 func (c *Connection[C, R]) IsProbeRequested() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
 )
 
 // maxAnswer bounds a paragraph of an answer, in characters.
@@ -73,7 +74,8 @@ func (s *session) forbidden(e *action.ForbiddenError) chat.Response {
 	s.mu.Unlock()
 	r := paragraphs(text)
 	grant := newGrant(s.caller.GetName(), e.Access)
-	if s.integration.Spec.AdminChannel == "" {
+	isForm := s.Interaction != nil && s.Interaction.Type != inbound.BlockActions // which has no other buttons
+	if s.integration.Spec.AdminChannel == "" || isForm {
 		r.Blocks = append(r.Blocks, chat.Block{Section: "This would allow it. Have an admin apply it:\n" + grant.code()})
 		return r
 	}

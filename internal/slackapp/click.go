@@ -18,19 +18,31 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
 )
 
-// interact handles a click, a shortcut or a form.
+// interact handles a click, a shortcut or a form. Slack sends further types, such as that a form was closed.
 func (s *session) interact(ctx context.Context) {
-	if s.Interaction.Type == inbound.BlockActions && len(s.Interaction.Actions) > 0 {
-		if r := s.refusal(); r != nil {
-			s.answer(ctx, *r)
-			return
-		}
-		r, err := s.click(ctx, s.Interaction.Actions[0])
-		if err != nil {
-			r = s.refused(err)
-		}
-		s.answer(ctx, r)
+	in := s.Interaction
+	switch {
+	case in.Type == inbound.BlockActions && len(in.Actions) > 0:
+		s.answer(ctx, s.clicked(ctx, in.Actions[0]))
+	case (in.Type == inbound.MessageAction || in.Type == inbound.Shortcut) && in.CallbackID == FileDefect:
+		s.openForm(ctx)
+	case in.Type == inbound.ViewSubmission && in.CallbackID == FileDefect:
+		s.submitForm(ctx)
+	case in.Type == inbound.MessageAction || in.Type == inbound.Shortcut:
+		s.answer(ctx, sentence("This shortcut is not known here. Its callback ID in the app's settings must be %s.", FileDefect))
 	}
+}
+
+// clicked returns the answer to a click.
+func (s *session) clicked(ctx context.Context, a inbound.Action) chat.Response {
+	if r := s.refusal(); r != nil {
+		return *r
+	}
+	r, err := s.click(ctx, a)
+	if err != nil {
+		return s.refused(err)
+	}
+	return r
 }
 
 // click does what a button stands for.

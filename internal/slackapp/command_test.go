@@ -3,6 +3,7 @@ package slackapp_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -181,4 +182,4 @@ func TestStrangeIDs(t *testing.T) {
 	}
 }
 
-var errUnreachable = errors.New("connection refused")
+var errUnreachable = &net.OpError{Op: "dial", Err: errors.New("connection refused")}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
 
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
@@ -144,8 +145,11 @@ func membershipProblem(err error) string {
 	return fmt.Sprintf("%s: %s", cost, f.Message)
 }
 
-// teamKey identifies a workspace as an integration shows it.
-func (s *session) teamKey() string { return string(s.integration.UID) + "/" + s.TeamID }
+// teamKey identifies a workspace as an integration shows it, and since when its user groups are what they are.
+func (s *session) teamKey() string {
+	changed := s.integration.Annotations[v1alpha1.SlackGroupsChangedAtAnnotation]
+	return string(s.integration.UID) + "/" + s.TeamID + "/" + changed
+}
 
 // withGroups returns a caller who has further groups.
 func withGroups(c identity.Caller, groups []string) identity.Caller {

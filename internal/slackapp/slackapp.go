@@ -32,6 +32,7 @@ import (
 // +kubebuilder:rbac:groups=batch,resources=cronjobs,verbs=get;list;watch
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=create
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects,verbs=create;update
+// +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations,verbs=patch
 
 const (
 	// ackWithin is how long an answer may take before Slack is answered without it. Slack waits 3 seconds, and a click
@@ -100,7 +101,7 @@ func New(o Options) *Dispatcher {
 }
 
 // Receive starts what a request asks for, and returns the body of the answer to it: the result, if that is there in
-// time and belongs into the answer. Its error is ErrBusy.
+// time and belongs into the answer. After an error Slack repeats an event, and shows that a command or click failed.
 func (d *Dispatcher) Receive(ctx context.Context, in Delivery) (json.RawMessage, error) {
 	if in.Event != nil && in.Event.Type == inbound.URLVerification {
 		return json.Marshal(map[string]string{"challenge": in.Event.Challenge})
@@ -114,6 +115,14 @@ func (d *Dispatcher) Receive(ctx context.Context, in Delivery) (json.RawMessage,
 		return nil, nil
 	}
 	s := d.newSession(ctx, in)
+	if s.isHint() {
+		defer d.end()
+		err := s.recordHint(ctx)
+		if err != nil {
+			d.forget(in)
+		}
+		return nil, err
+	}
 	s.isRepeated = repeated
 	go func() {
 		defer d.end()
@@ -152,11 +161,10 @@ func (d *Dispatcher) end() {
 
 // isRepeated reports whether a request was received before, and remembers it.
 func (d *Dispatcher) isRepeated(in Delivery) bool {
-	id := in.ID()
-	if id == "" {
+	if in.ID() == "" {
 		return false
 	}
-	key := string(in.Kind()) + "/" + string(in.Integrations[0].UID) + "/" + in.TeamID + "/" + id
+	key := seenKey(in)
 	now := d.Clock.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -165,6 +173,18 @@ func (d *Dispatcher) isRepeated(in Delivery) bool {
 	}
 	d.seen.Add(key, now)
 	return false
+}
+
+// seenKey identifies a request among all that the same integration proves.
+func seenKey(in Delivery) string {
+	return string(in.Kind()) + "/" + string(in.Integrations[0].UID) + "/" + in.TeamID + "/" + in.ID()
+}
+
+// forget forgets a request that could not be handled and is repeated.
+func (d *Dispatcher) forget(in Delivery) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.seen.Remove(seenKey(in))
 }
 
 // Start waits for ctx to end, and then for the acts under way. It implements the manager's Runnable.

@@ -96,6 +96,10 @@ func (c *appClient) UpdateForm(_ context.Context, _ string, f chat.Form) error {
 	return nil
 }
 
+func (c *appClient) Permalink(_ context.Context, channel, ts string) (string, error) {
+	return "https://acme.slack.com/archives/" + channel + "/p" + ts, nil
+}
+
 func (c *appClient) UserGroups(context.Context) (map[string][]string, error) {
 	c.app.appMu.Lock()
 	c.app.lists++

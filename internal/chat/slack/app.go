@@ -102,6 +102,15 @@ func (a *app) UpdateForm(ctx context.Context, id string, f chat.Form) error {
 	return answerFault(err, "")
 }
 
+// Permalink calls chat.getPermalink.
+func (a *app) Permalink(ctx context.Context, channel, ts string) (string, error) {
+	if a.bot == nil {
+		return "", chat.ErrUnsupported
+	}
+	link, err := a.bot.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: channel, Ts: ts})
+	return link, answerFault(err, channel)
+}
+
 // UserGroups calls usergroups.list.
 func (a *app) UserGroups(ctx context.Context) (map[string][]string, error) {
 	if a.bot == nil {

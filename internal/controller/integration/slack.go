@@ -53,6 +53,7 @@ type SlackReconciler struct {
 
 	pacer kit.Pacer
 	tests requestedTests
+	hints hints
 	gate  gate
 }
 
@@ -68,11 +69,15 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	record.Load(i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal)
 	record.LoadChannels(i.Status.Channels)
 
+	if r.hints.isNew(i) {
+		conn.RequestProbe()
+	}
 	next, err := r.connect(ctx, i)
 	if i.Status.TeamID != before.Status.TeamID && before.Status.TeamID != "" {
 		record.ForgetChannels()
 	}
 	warnOfRenamed(i, record)
+	warnOfChannels(i, record.KnownChannels())
 	r.limitDelivery(i)
 	i.Status.Channels = record.KnownChannels()
 	return r.finisher().finish(ctx, finishing{
@@ -85,6 +90,7 @@ func (r *SlackReconciler) forget(i types.NamespacedName) {
 	r.Slack.Close(i)
 	r.pacer.Forget(i)
 	r.tests.forget(i)
+	r.hints.forget(i)
 	r.gate.forget(i)
 }
 

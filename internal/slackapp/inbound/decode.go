@@ -191,6 +191,10 @@ func DecodeEvent(raw []byte) (Request, error) {
 	if out.Type == "" || out.Type != URLVerification && team == "" {
 		return Request{}, errNoSource
 	}
+	if renamed, ok := in.Event.Channel.(map[string]any); ok {
+		name, _ := renamed["name"].(string)
+		out.ChannelName = bound(name, maxID)
+	}
 	return Request{Origin: Origin{TeamID: team, AppID: bound(in.AppID, maxID)}, Event: out}, nil
 }
 

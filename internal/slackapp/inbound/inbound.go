@@ -76,6 +76,7 @@ type Command struct {
 const (
 	BlockActions   = "block_actions"
 	MessageAction  = "message_action"
+	Shortcut       = "shortcut"
 	ViewSubmission = "view_submission"
 )
 
@@ -156,7 +157,9 @@ type Event struct {
 	Type string
 	// Challenge is the text to return to url_verification.
 	Challenge string
-	ChannelID string
+	// ChannelID is the channel that the event is about, and ChannelName its new name after a rename.
+	ChannelID   string
+	ChannelName string
 	// TS is the time of the message that an app_mention is, ThreadTS the thread that it is in.
 	TS       string
 	ThreadTS string

@@ -72,7 +72,7 @@ func TestDecodeEvent(t *testing.T) {
 		callback("Ev1", `{"type":"app_mention","user":"U1","text":"<@U0> help","ts":"1.1","thread_ts":"1.0","channel":"C1"}`): {
 			ID: "Ev1", Type: AppMention, User: User{ID: "U1", TeamID: "T1"}, ChannelID: "C1", Text: "<@U0> help", TS: "1.1", ThreadTS: "1.0"},
 		callback("Ev2", `{"type":"channel_rename","channel":{"id":"C1","name":"new","created":1}}`): {
-			ID: "Ev2", Type: ChannelRename, User: anyone, ChannelID: "C1"},
+			ID: "Ev2", Type: ChannelRename, User: anyone, ChannelID: "C1", ChannelName: "new"},
 		callback("Ev3", `{"type":"app_uninstalled"}`): {ID: "Ev3", Type: AppUninstalled, User: anyone},
 		callback("Ev4", `{"type":"subteam_members_changed","subteam_id":"S1","added_users":["U1"]}`): {
 			ID: "Ev4", Type: SubteamMembersChanged, User: anyone},
