@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math/rand/v2"
 	"os"
 	"strings"
 
@@ -8,6 +9,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/callsim"
+	"github.com/voiceai-dev/integrations-operator/internal/mapping"
 	"github.com/voiceai-dev/integrations-operator/internal/report"
 )
 
@@ -15,9 +18,9 @@ const usage = `report runs a test command, reads the reports that it writes, and
 
   report --suite smoke --results 'out/*.xml' -- pytest --junitxml out/report.xml
 
-It reads JUnit's XML, CTRF, Playwright's JSON and the output of go test -json. Output, signals and the exit code of the command
-pass through. Every flag can be set by a variable: --report-url by REPORT_REPORT_URL. Without --run, the labels of the Pod in
-/etc/podinfo/labels or its host name say which Job it is.
+It reads JUnit's XML, CTRF, Playwright's JSON, the output of go test -json, and other JSON by a mapping. Output, signals and the
+exit code of the command pass through. Every flag can be set by a variable: --report-url by REPORT_REPORT_URL. Without --run, the
+labels of the Pod in /etc/podinfo/labels or its host name say which Job it is.
 
 Exit codes: that of the test command, unless it is 0. Then
   0    the results were read and sent, or kept for the next call
@@ -43,6 +46,7 @@ func command(o *report.Options, code *int) *cobra.Command {
 	p := root.PersistentFlags()
 	p.StringVar(&o.Suite, "suite", "", "the suite's id")
 	p.StringVarP(&o.Namespace, "namespace", "n", "", "the namespace of the Defects (default: that of the Pod)")
+	p.StringVar(&o.Mapping, "mapping", "", "read JSON by a mapping: a file, or one of "+strings.Join(mapping.Platforms(), ", "))
 	f := root.Flags()
 	f.StringArrayVar(&o.Results, "results", nil, "a report, or a pattern such as 'out/**/*.xml'; may be repeated")
 	f.StringVar(&o.RunName, "run", "", "the name of the run (default: that of the Pod's Job)")
@@ -54,21 +58,68 @@ func command(o *report.Options, code *int) *cobra.Command {
 	f.StringVar(&o.Spool, "spool", "", "the file for what could not be sent (default: in the directory for temporary files)")
 	f.BoolVar(&o.DryRun, "dry-run", false, "print the Defects as YAML and send nothing")
 	f.BoolVar(&o.Strict, "strict", false, "fail when the API server cannot be reached")
-	root.AddCommand(
-		&cobra.Command{
-			Use: "install DIRECTORY", Short: "Copy this program to a directory, as an init container does", Args: cobra.ExactArgs(1),
-			RunE: func(_ *cobra.Command, args []string) error { return report.Install(args[0]) },
-		},
-		&cobra.Command{
-			Use: "validate FILE ...", Short: "Print what is wrong with reports, with line numbers", Args: cobra.MinimumNArgs(1),
-			Run: func(_ *cobra.Command, args []string) { *code = report.Validate(os.Stdout, args) },
-		},
-		&cobra.Command{
-			Use: "history", Short: "Print what the cluster knows of a suite", Args: cobra.NoArgs,
-			Run: func(cmd *cobra.Command, _ []string) { *code = o.History(cmd.Context()) },
-		},
-	)
+	root.AddCommand(installCommand(), validateCommand(o, code), historyCommand(o, code), mappingCommand(), simulateCommand(code))
 	return root
+}
+
+func installCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "install DIRECTORY", Short: "Copy this program to a directory, as an init container does", Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return report.Install(args[0]) },
+	}
+}
+
+func validateCommand(o *report.Options, code *int) *cobra.Command {
+	return &cobra.Command{
+		Use: "validate FILE ...", Short: "Print what is wrong with reports, with line numbers", Args: cobra.MinimumNArgs(1),
+		Run: func(_ *cobra.Command, args []string) { *code = report.Validate(os.Stdout, o.Mapping, args) },
+	}
+}
+
+func historyCommand(o *report.Options, code *int) *cobra.Command {
+	return &cobra.Command{
+		Use: "history", Short: "Print what the cluster knows of a suite", Args: cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) { *code = o.History(cmd.Context()) },
+	}
+}
+
+func mappingCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "mapping PLATFORM", Short: "Print the mapping for the JSON of a voice platform", Args: cobra.ExactArgs(1),
+		ValidArgs: mapping.Platforms(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			source, err := mapping.Source(args[0])
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(source)
+			return err
+		},
+	}
+}
+
+// simulateCommand returns the command of the test program for samples.
+func simulateCommand(code *int) *cobra.Command {
+	var directory string
+	var seed uint64
+	var outage bool
+	cmd := &cobra.Command{
+		Use: "simulate", Short: "Make simulated calls that pass, fail and flake on purpose, and write their report", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if seed == 0 {
+				seed = rand.Uint64N(1 << 32) //nolint:gosec // it decides nothing of importance
+			}
+			passed, err := callsim.Run(cmd.OutOrStdout(), directory, seed, outage)
+			if err == nil && !passed {
+				*code = report.ExitFailed
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&directory, "out", "out", "the directory for the report calls.xml")
+	cmd.Flags().Uint64Var(&seed, "seed", 0, "the same seed has the same result; 0 means another one each time")
+	cmd.Flags().BoolVar(&outage, "outage", false, "let all calls fail for one cause")
+	return cmd
 }
 
 // fromEnvironment sets the flags that were not given from the variables REPORT_<FLAG>. Those that may be repeated have one

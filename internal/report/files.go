@@ -12,6 +12,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/voiceai-dev/integrations-operator/internal/findings"
+	"github.com/voiceai-dev/integrations-operator/internal/mapping"
 	"github.com/voiceai-dev/integrations-operator/internal/testreport"
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
 )
@@ -22,6 +23,7 @@ const clockSlack = 2 * time.Second
 // results are what the reports of a run say.
 type results struct {
 	testresult.Collector
+	mapping *mapping.Mapping
 	// files counts the reports that were read.
 	files int
 	// commit is the commit that a report names.
@@ -56,9 +58,9 @@ func find(patterns []string, since time.Time) (files, stale []string, err error)
 	return fresh, stale, nil
 }
 
-// read reads reports. What is wrong with one does not keep others from being read.
-func read(files []string, known map[string]bool) *results {
-	r := &results{byTest: map[string]testresult.Outcome{}}
+// read reads reports, those in JSON by a mapping if there is one. What is wrong with one does not keep others from being read.
+func read(files []string, m *mapping.Mapping, known map[string]bool) *results {
+	r := &results{mapping: m, byTest: map[string]testresult.Outcome{}}
 	for _, f := range files {
 		if err := r.read(f, known); err != nil {
 			r.problems = append(r.problems, fmt.Errorf("%s: %w", f, err))
@@ -77,7 +79,7 @@ func (r *results) read(path string, known map[string]bool) error {
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	r.files++
-	report, err := testreport.Read(f, func(c *testresult.Case) error {
+	report, err := testreport.Read(f, r.mapping, func(c *testresult.Case) error {
 		r.Add(c)
 		if len(known) > 0 {
 			r.note(c, known)

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/mapping"
 )
 
 // Exit codes of the program's own. A test command that fails ends it with the command's code instead.
@@ -35,6 +37,9 @@ type Options struct {
 	Suite, RunName, Namespace, Commit, Version string
 	// Results are patterns of the files to read.
 	Results []string
+	// Mapping is the name of a mapping, or of a file with one, by which JSON is read; empty for none.
+	Mapping string
+	mapping *mapping.Mapping
 	// Command is the test command; none when empty.
 	Command []string
 	// Severity is that of new Defects without one of their own.

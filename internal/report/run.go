@@ -47,7 +47,9 @@ func (o *Options) validate() error {
 	case o.RunName == "":
 		return errors.New("--run is missing: name the Job, or mount the Pod's labels with the downward API")
 	}
-	return nil
+	var err error
+	o.mapping, err = loadMapping(o.Mapping)
+	return err
 }
 
 // logf writes a message of the program's own to standard error.
@@ -66,7 +68,7 @@ func (o *Options) report(ctx context.Context, code int, since, began time.Time) 
 		o.logf("%s is older than the test command, so it is not read", f)
 	}
 	conn, known := o.connect(ctx)
-	r := read(files, testsOfDefects(known))
+	r := read(files, o.mapping, testsOfDefects(known))
 	for _, problem := range r.problems {
 		o.logf("%v", problem)
 	}

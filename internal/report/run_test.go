@@ -393,10 +393,10 @@ func TestValidate(t *testing.T) {
 	r.write(t, "bad.xml", "<testsuite>\n<testcase>")
 	r.write(t, "odd.xml", `<testsuite tests="2"><testcase name="a" time="x"/></testsuite>`)
 	path := func(name string) string { return filepath.Join(r.dir, name) }
-	if code := Validate(&r.stdout, []string{path("good.xml"), path("odd.xml")}); code != 0 {
+	if code := Validate(&r.stdout, "", []string{path("good.xml"), path("odd.xml")}); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if code := Validate(&r.stdout, []string{path("bad.xml"), path("none.xml")}); code != ExitUnreadable {
+	if code := Validate(&r.stdout, "", []string{path("bad.xml"), path("none.xml")}); code != ExitUnreadable {
 		t.Errorf("exit code %d", code)
 	}
 	for _, want := range []string{

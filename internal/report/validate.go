@@ -7,15 +7,22 @@ import (
 	"os"
 
 	"github.com/voiceai-dev/integrations-operator/internal/junit"
+	"github.com/voiceai-dev/integrations-operator/internal/mapping"
 	"github.com/voiceai-dev/integrations-operator/internal/testreport"
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
 )
 
-// Validate prints what is wrong with reports, with the number of the line, and what they have. It returns the exit code.
-func Validate(out io.Writer, paths []string) int {
+// Validate prints what is wrong with reports, with the number of the line, and what they have. JSON is read by a mapping, if one
+// is named. It returns the exit code.
+func Validate(out io.Writer, mappingName string, paths []string) int {
+	m, err := loadMapping(mappingName)
+	if err != nil {
+		_, _ = fmt.Fprintln(out, err) // there is nowhere else to write it
+		return ExitUsage
+	}
 	code := 0
 	for _, path := range paths {
-		if err := validate(out, path); err != nil {
+		if err := validate(out, m, path); err != nil {
 			_, _ = fmt.Fprintln(out, err) // there is nowhere else to write it
 			code = ExitUnreadable
 		}
@@ -23,16 +30,20 @@ func Validate(out io.Writer, paths []string) int {
 	return code
 }
 
-func validate(out io.Writer, path string) error {
+func validate(out io.Writer, m *mapping.Mapping, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	var c testresult.Collector
-	report, err := testreport.Read(f, func(test *testresult.Case) error { c.Add(test); return nil })
+	report, err := testreport.Read(f, m, func(test *testresult.Case) error { c.Add(test); return nil })
 	for _, p := range report.Problems {
-		_, _ = fmt.Fprintf(out, "%s:%d: %s\n", path, p.Line, p.Message)
+		at := path
+		if p.Line > 0 {
+			at = fmt.Sprintf("%s:%d", path, p.Line)
+		}
+		_, _ = fmt.Fprintf(out, "%s: %s\n", at, p.Message)
 	}
 	var syntax *junit.SyntaxError
 	if errors.As(err, &syntax) {
@@ -45,4 +56,16 @@ func validate(out io.Writer, path string) error {
 	_, err = fmt.Fprintf(out, "%s: %s with %d tests: %d passed, %d failed, %d flaky, %d not run\n", path, report.Format, counts.Total(),
 		counts.Passed, counts.Failed, counts.Flaky, counts.NotRun)
 	return err
+}
+
+// loadMapping returns a mapping by its name; nil when the name is empty.
+func loadMapping(name string) (*mapping.Mapping, error) {
+	if name == "" {
+		return nil, nil //nolint:nilnil // none is wanted
+	}
+	m, err := mapping.Load(name)
+	if err != nil {
+		return nil, fmt.Errorf("--mapping: %w", err)
+	}
+	return m, nil
 }

@@ -1,4 +1,5 @@
-// Package testreport reads test reports of any format: JUnit's XML, CTRF, Playwright's JSON and the output of go test -json.
+// Package testreport reads test reports of any format: JUnit's XML, CTRF, Playwright's JSON, the output of go test -json, and JSON
+// of another shape by a mapping.
 package testreport
 
 import (
@@ -10,6 +11,7 @@ import (
 	"io"
 
 	"github.com/voiceai-dev/integrations-operator/internal/junit"
+	"github.com/voiceai-dev/integrations-operator/internal/mapping"
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
@@ -23,6 +25,8 @@ const (
 	CTRF       Format = "CTRF"
 	Playwright Format = "Playwright JSON"
 	GoTest     Format = "go test -json"
+	// Mapped is JSON of another shape.
+	Mapped Format = "JSON by a mapping"
 )
 
 // maxJSON bounds a report in JSON, in bytes. Only its current test is in memory.
@@ -40,8 +44,9 @@ type Report struct {
 // Each is called with the cases of a report in turn.
 type Each func(*testresult.Case) error
 
-// Read reads a report, whose format it finds out. It returns what was read with each error.
-func Read(r io.Reader, each Each) (*Report, error) {
+// Read reads a report, whose format it finds out. JSON is read by a mapping, if there is one. It returns what was read with each
+// error.
+func Read(r io.Reader, m *mapping.Mapping, each Each) (*Report, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	head, err := in.Peek(32 << 10)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
@@ -49,7 +54,16 @@ func Read(r io.Reader, each Each) (*Report, error) {
 	}
 	out := &Report{}
 	count := func(c *testresult.Case) error { out.Cases++; return each(c) }
-	switch out.Format = formatOf(head); out.Format {
+	out.Format = formatOf(head)
+	if m != nil && isJSON(head) {
+		out.Format = Mapped
+	}
+	switch out.Format {
+	case Mapped:
+		report, err := m.Read(in, count)
+		out.Commit = name(report.Commit)
+		out.Problems = report.Problems
+		return out, err
 	case JUnit:
 		report, err := junit.Read(in, count)
 		out.Problems = report.Problems
@@ -61,8 +75,14 @@ func Read(r io.Reader, each Each) (*Report, error) {
 	case GoTest:
 		return out, readGoTest(in, count)
 	}
-	return out, fmt.Errorf("it is neither JUnit's XML nor CTRF, Playwright's JSON or the output of go test -json: it begins with %q",
-		text.Truncate(text.OneLine(string(head[:min(len(head), 200)])), 40))
+	return out, fmt.Errorf("it is neither JUnit's XML nor CTRF, Playwright's JSON or the output of go test -json, and no mapping is "+
+		"given: it begins with %q", text.Truncate(text.OneLine(string(head[:min(len(head), 200)])), 40))
+}
+
+// isJSON reports whether a report begins like JSON.
+func isJSON(head []byte) bool {
+	head = bytes.TrimLeft(bytes.TrimPrefix(head, []byte{0xEF, 0xBB, 0xBF}), " \t\r\n")
+	return len(head) > 0 && (head[0] == '{' || head[0] == '[')
 }
 
 // formatOf returns the format of a report that begins with some bytes; empty when it is none of these.

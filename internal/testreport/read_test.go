@@ -3,15 +3,17 @@ package testreport
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/voiceai-dev/integrations-operator/internal/mapping"
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
 )
 
 // read returns the tests of a report as outcome, name and the message of the last failure, and the report.
 func read(in string) (tests []string, report *Report, err error) {
-	report, err = Read(strings.NewReader(in), func(c *testresult.Case) error {
+	report, err = Read(strings.NewReader(in), nil, func(c *testresult.Case) error {
 		line := fmt.Sprintf("%s %s/%s", c.Outcome, c.Suite, c.Name)
 		if n := len(c.Failures); n > 0 {
 			line += fmt.Sprintf(" %d: %s", n, c.Failures[n-1].Message)
@@ -119,8 +121,9 @@ func TestBadReports(t *testing.T) {
 		in, want string
 		cases    int
 	}{
-		"empty":                {"", "line 1: the report is empty", 0},
-		"a text":               {"all is well", `it is neither JUnit's XML nor CTRF, Playwright's JSON or the output of go test -json: it begins with "all is well"`, 0},
+		"empty": {"", "line 1: the report is empty", 0},
+		"a text": {"all is well", `it is neither JUnit's XML nor CTRF, Playwright's JSON or the output of go test -json, and no ` +
+			`mapping is given: it begins with "all is well"`, 0},
 		"other JSON":           {`{"a": 1}`, "it is neither JUnit's XML", 0},
 		"CTRF, cut off":        {before(ctrf, `"status": "passed", "duration": 1, "flaky"`), "the report ends after", 2},
 		"CTRF, another shape":  {`{"results": {"tool": {}, "tests": {"a": 1}}}`, "near byte 35: another shape", 0},
@@ -140,8 +143,28 @@ func TestBadReports(t *testing.T) {
 	}
 	stop := errors.New("stop")
 	for _, in := range []string{ctrf, playwright, goTest} {
-		if _, err := Read(strings.NewReader(in), func(*testresult.Case) error { return stop }); !errors.Is(err, stop) {
+		if _, err := Read(strings.NewReader(in), nil, func(*testresult.Case) error { return stop }); !errors.Is(err, stop) {
 			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// TestReadMapped reads reports with a mapping: JSON by the mapping, even what looks like another format, and XML as ever.
+func TestReadMapped(t *testing.T) {
+	m, err := mapping.Parse([]byte(`{tests: "$.results.tests[*]", name: $.name, result: {value: $.name, passed: [TestA]}, commit: $.commit}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string]Report{
+		`{"commit": "abc\n1", "results": {"tool": {}, "tests": [{"name": "TestA"}]}}`: {Format: Mapped, Cases: 1, Commit: "abc 1"},
+		` {"results": {"tests": [{"name": "b"}]}}`: {Format: Mapped, Cases: 1, Problems: []testresult.Problem{
+			{Message: `b has the result "b", which the mapping does not have. It counts as failed`},
+		}},
+		`<testsuite><testcase name="a"/></testsuite>`: {Format: JUnit, Cases: 1},
+	} {
+		report, err := Read(strings.NewReader(in), m, func(*testresult.Case) error { return nil })
+		if err != nil || !reflect.DeepEqual(*report, want) {
+			t.Errorf("%s: got %v, %+v, want %+v", in, err, *report, want)
 		}
 	}
 }
