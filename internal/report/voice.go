@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,9 +19,6 @@ import (
 // voicePrefix begins the names of the properties with facts of a call.
 const voicePrefix = "voice."
 
-// wordErrorRate matches what the field takes.
-var wordErrorRate = regexp.MustCompile(`^[0-9]+([.][0-9]+)?$`)
-
 // voiceOf returns the facts of a call in the properties of a case; nil when there are none. What does not fit a field is left
 // out.
 func voiceOf(c *testresult.Case) *v1alpha1.Voice {
@@ -35,6 +31,9 @@ func voiceOf(c *testresult.Case) *v1alpha1.Voice {
 	}
 	if !known {
 		return nil
+	}
+	if at := expiryOf(v.AudioURL); v.AudioExpires == nil && !at.IsZero() {
+		v.AudioExpires = &metav1.Time{Time: at}
 	}
 	return v
 }
@@ -81,9 +80,7 @@ func setVoice(v *v1alpha1.Voice, name, value string) bool {
 		v.Interruptions = numberOf(value, 100_000)
 		return v.Interruptions != nil
 	case "worderrorrate":
-		if wordErrorRate.MatchString(value) && len(value) <= 16 {
-			v.WordErrorRate = value
-		}
+		v.WordErrorRate = decimal(value)
 		return v.WordErrorRate != ""
 	case "audiourl":
 		if u, err := url.Parse(value); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && len(value) <= 2048 {
@@ -132,6 +129,35 @@ func numberOf(value string, most float64) *int32 {
 		return &n
 	}
 	return nil
+}
+
+// decimal returns a number that is not negative as the field for a word error rate takes it; empty when it is none.
+func decimal(value string) string {
+	n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	if err != nil || !(n >= 0 && n <= 1e6) {
+		return ""
+	}
+	return strconv.FormatFloat(math.Round(n*1e4)/1e4, 'f', -1, 64)
+}
+
+// expiryOf returns when a signed address of Amazon's, Google's or Azure's storage stops working; zero when it does not say so.
+func expiryOf(address string) time.Time {
+	u, err := url.Parse(address)
+	if err != nil {
+		return time.Time{}
+	}
+	q := u.Query()
+	for _, service := range []string{"X-Amz", "X-Goog"} {
+		signed, err := time.Parse("20060102T150405Z", q.Get(service+"-Date"))
+		lasts, badNumber := strconv.ParseUint(q.Get(service+"-Expires"), 10, 31)
+		if err == nil && badNumber == nil {
+			return signed.Add(time.Duration(lasts) * time.Second)
+		}
+	}
+	if at, err := time.Parse(time.RFC3339, q.Get("se")); err == nil && q.Has("sig") {
+		return at
+	}
+	return time.Time{}
 }
 
 // number returns a whole number up to a maximum; -1 when it is none.
