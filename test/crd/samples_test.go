@@ -11,10 +11,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// samples returns the objects that kubectl apply -k config/samples applies.
-func samples(t *testing.T) []*unstructured.Unstructured {
+// samples returns the objects that kubectl apply -k applies in a directory below config.
+func samples(t *testing.T, directory string) []*unstructured.Unstructured {
 	t.Helper()
-	dir := filepath.Join("..", "..", "config", "samples")
+	dir := filepath.Join("..", "..", "config", directory)
 	read := func(name string) string {
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
@@ -46,7 +46,7 @@ func samples(t *testing.T) []*unstructured.Unstructured {
 
 func TestSamplesApply(t *testing.T) {
 	kinds := map[string]int{}
-	for _, o := range samples(t) {
+	for _, o := range samples(t, "samples") {
 		kinds[o.GetKind()]++
 		if o.GetNamespace() != "" {
 			t.Errorf("%s %s sets a namespace, which the user should choose", o.GetKind(), o.GetName())
@@ -76,7 +76,7 @@ func TestSamplesApply(t *testing.T) {
 func TestSamplesFitTogether(t *testing.T) {
 	have := map[string]bool{}
 	var refs []string
-	for _, o := range samples(t) {
+	for _, o := range samples(t, "samples") {
 		have[o.GetKind()+" "+o.GetName()] = true
 		data, _, _ := unstructured.NestedStringMap(o.Object, "stringData")
 		for key, value := range data {
