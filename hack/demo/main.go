@@ -57,6 +57,9 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := installRoles(ctx, processes, c); err != nil {
+		return err
+	}
 	services, err := startServices(ctx, processes)
 	if err != nil {
 		return err

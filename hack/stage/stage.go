@@ -118,6 +118,20 @@ func (s *Stage) Sandbox(ctx context.Context, flags ...string) (string, error) {
 	return url, err
 }
 
+// ControllerManager starts some of Kubernetes' own controllers. It does nothing for a cluster that was given: that runs all.
+func (s *Stage) ControllerManager(ctx context.Context, controllers ...string) error {
+	if s.environment.UseExistingCluster != nil {
+		return nil
+	}
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	if assets == "" {
+		assets = s.environment.BinaryAssetsDirectory
+	}
+	_, err := s.Start(ctx, "kube-controller-manager", nil, filepath.Join(assets, "kube-controller-manager"),
+		"--kubeconfig="+s.Kubeconfig, "--controllers="+strings.Join(controllers, ","), "--leader-elect=false", "--secure-port=0")
+	return err
+}
+
 func (s *Stage) program(name string) string {
 	if s.Bin != "" {
 		return filepath.Join(s.Bin, name)

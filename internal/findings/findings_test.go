@@ -118,11 +118,14 @@ func TestNamesWithoutParameters(t *testing.T) {
 	for in, want := range map[string]string{
 		"books": "books", "books[a-1]": "books", "books[a][b]": "books", "books(1, 2)": "books", `books with data set "x"`: "books",
 		"books:2": "books", "books with data set #1": "books", "[3] books": "books", "[3] 17": "17", "TestBooks/of_two": "TestBooks/of_two",
-		"books {persona=angry}": "books", "(1)": "(1)", "": "",
+		"books {persona=angry}": "books", "(1)": "(1)", "": "A test without a name",
 	} {
 		if got := TestOf(&testresult.Case{Name: in}).Name; got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
 		}
+	}
+	if got := TestOf(&testresult.Case{}); got.ID == "" {
+		t.Error("a test without any name has no ID")
 	}
 	if got := TestOf(failed("books", "x", variant)); got.Name != "Booking: books (de-DE)" ||
 		got.ID != "calls > calls.Booking > books > variant de-DE" {

@@ -44,10 +44,16 @@ func TestOf(c *testresult.Case) Test {
 	if variant != "" {
 		shown += " (" + variant + ")"
 	}
+	if shown == "" {
+		shown = "A test without a name"
+	}
 	if c.ID != "" {
 		return Test{ID: withVariant("id:"+c.ID, variant), Name: shown}
 	}
 	parts := slices.DeleteFunc([]string{c.Suite, c.File, c.Class, name}, func(part string) bool { return part == "" })
+	if len(parts) == 0 {
+		parts = []string{"unnamed"}
+	}
 	return Test{ID: withVariant(strings.Join(parts, " > "), variant), Name: shown}
 }
 

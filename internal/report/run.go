@@ -165,12 +165,13 @@ func (o *Options) send(ctx context.Context, conn *Connection, p *plan) bool {
 	}
 	all := joinSpool(spooled, p.defects)
 	unsent := all
+	sent := 0
 	if conn != nil {
-		if unsent, err = conn.apply(ctx, all); err != nil {
+		if sent, unsent, err = conn.apply(ctx, all); err != nil {
 			o.logf("%v", err)
 		}
 	}
-	o.logf("%d Defects were applied, %d of them are new", len(all)-len(unsent), p.created)
+	o.logf("%d of %d Defects were applied; %d findings are new", sent, len(all), p.created)
 	if len(unsent) > 0 {
 		o.logf("%d Defects could not be sent. The next call sends them from %s", len(unsent), o.Spool)
 	}

@@ -110,9 +110,9 @@ func (c *Connection) list(ctx context.Context, namespace, suite string) (map[str
 	}
 }
 
-// apply applies Defects, several at the same time, and returns those that could not be applied because the API server was
-// away, and the errors of the others.
-func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect) (unsent []*v1alpha1.Defect, err error) {
+// apply applies Defects, several at the same time. It returns how many were applied, those that were not because the API
+// server was away, and the errors.
+func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect) (sent int, unsent []*v1alpha1.Defect, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	errs := make([]error, len(defects))
@@ -136,9 +136,11 @@ func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect) (uns
 			}
 		case err != nil:
 			refused = append(refused, err)
+		default:
+			sent++
 		}
 	}
-	return unsent, errors.Join(refused...)
+	return sent, unsent, errors.Join(refused...)
 }
 
 func (c *Connection) applyOne(ctx context.Context, d *v1alpha1.Defect) error {
