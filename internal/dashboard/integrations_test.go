@@ -243,7 +243,7 @@ func TestEditAnyway(t *testing.T) {
 	d.has(page, "<fieldset disabled>", `href="/integrations/slack/qa/slack?editAnyway=true">Edit anyway</a>`)
 	page = d.open("/integrations/slack/qa/slack?editAnyway=true", http.StatusOK)
 	d.has(page, ">Save</button>", `name="editAnyway" value="true"`, "Change the <a")
-	d.hasNot(page, "<fieldset disabled>", ">Edit anyway</a>")
+	d.hasNot(page, "<fieldset disabled>", ">Edit anyway</a>", "Disconnecting")
 	w := d.post("/integrations/slack/qa/slack/save", url.Values{editAnyway: {"true"}, "spec.defaultChannel": {"#new"}})
 	if got := w.Header().Get("Location"); got != "/integrations/slack/qa/slack?done=saved" {
 		t.Fatalf("got %d to %q: %s", w.Code, got, w.Body)
