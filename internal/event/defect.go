@@ -83,6 +83,9 @@ func defectEvent(d *v1alpha1.Defect) Event {
 	e.setText("suite", d.Spec.Suite, maxText)
 	e.setText("run", d.Spec.Run, maxText)
 	e.setText("testCase", d.Spec.TestCase, maxText)
+	if v := d.Spec.Voice; v != nil {
+		e.setVoice(v)
+	}
 	e.setText("state", string(d.Status.State), maxText)
 	if j := d.Status.Jira; j != nil && j.Key != "" {
 		e.Data["ticketKey"] = j.Key
@@ -101,4 +104,28 @@ func labels(in map[string]string) map[string]string {
 		out[k] = in[k]
 	}
 	return out
+}
+
+// The members of a Defect's data that are about a call.
+const (
+	Turn               = "turn"
+	TurnOffset         = "turnOffsetMilliseconds"
+	Utterance          = "utterance"
+	ExpectedTranscript = "expectedTranscript"
+	HeardTranscript    = "heardTranscript"
+)
+
+// setVoice sets what is known of a call.
+func (e *Event) setVoice(v *v1alpha1.Voice) {
+	if v.Turn > 0 {
+		e.Data[Turn] = float64(v.Turn)
+	}
+	if at := v.TurnOffsetMilliseconds; at != nil {
+		e.Data[TurnOffset] = float64(*at)
+	}
+	e.setText(Utterance, v.Utterance, maxText)
+	e.setText(ExpectedTranscript, v.ExpectedTranscript, maxText)
+	e.setText(HeardTranscript, v.HeardTranscript, maxText)
+	e.setText("locale", v.Locale, maxText)
+	e.setText("agentVersion", v.AgentVersion, maxText)
 }

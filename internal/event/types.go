@@ -147,6 +147,13 @@ var (
 		{"state", "Open, InProgress, Resolved or Closed", "Open"},
 		{"ticketKey", "the key of its ticket", "VOICE-12"},
 		{"ticketURL", "the address of its ticket", "https://jira.example.com/browse/VOICE-12"},
+		{Turn, "the number of the turn that failed, where it was found in a call", 3.0},
+		{TurnOffset, "where that turn begins in the recording", 41250.0},
+		{Utterance, "what the caller said in that turn", "Next Tuesday, please"},
+		{ExpectedTranscript, "what the agent should have said or understood", "booked for Tuesday"},
+		{HeardTranscript, "what it said or understood", "booked for Thursday"},
+		{"locale", "the language of the call", "en-US"},
+		{"agentVersion", "the version of the voice agent", "1.4.2"},
 	}
 
 	stateChangeData = append(withExample(defectData, "state", "Resolved"),

@@ -136,3 +136,18 @@ func IsFixed(h *v1alpha1.DefectHistory, passes int, after time.Time) bool {
 	}
 	return passes == 0
 }
+
+// RunText returns the run of an outcome with its version and commit, such as "run smoke-7, version 1.4"; empty for none.
+func RunText(o *v1alpha1.TestOutcome) string {
+	if o == nil {
+		return ""
+	}
+	out := "run " + o.Run
+	if o.Version != "" {
+		out += ", version " + o.Version
+	}
+	if o.Commit != "" {
+		out += ", commit " + o.Commit
+	}
+	return out
+}

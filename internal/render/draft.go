@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/call"
+	"github.com/voiceai-dev/integrations-operator/internal/history"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
@@ -28,7 +30,7 @@ const (
 func Draft(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec, knownPriorities []string) (out ticket.Draft, omitted []string) {
 	out = ticket.Draft{
 		Summary:     summary(d),
-		Description: description(d),
+		Description: description(d, spec.Transcripts),
 		Priority:    spec.Priorities.For(d.Spec.Severity),
 		Labels:      ticketLabels(d, spec),
 		Marker:      d.Marker(),
@@ -80,29 +82,66 @@ func ticketLabels(d *v1alpha1.Defect, spec *v1alpha1.JiraIntegrationSpec) []stri
 	return out
 }
 
-// description returns a ticket's description, in wiki markup.
-func description(d *v1alpha1.Defect) string {
-	sections := []struct{ title, text string }{
+// section is a part of a description: a text from outside with a title.
+type section struct{ title, text string }
+
+// parts returns the parts of a Defect's description. The first ones are in each ticket.
+func parts(d *v1alpha1.Defect, policy v1alpha1.TranscriptPolicy) []section {
+	out := []section{
 		{"Description", d.Spec.Description},
 		{"Steps to Reproduce", d.Spec.StepsToReproduce},
 		{"Expected Result", d.Spec.ExpectedResult},
 		{"Actual Result", d.Spec.ActualResult},
 	}
+	more := []section{{"Tests", testList(d.Spec.Tests)}}
+	if v := d.Spec.Voice; v != nil {
+		more = append(more,
+			section{"Caller said", call.Quote(policy, v.Utterance)},
+			section{"Expected", call.Quote(policy, v.ExpectedTranscript)},
+			section{"Heard", call.Quote(policy, v.HeardTranscript)},
+			section{"Explanation", call.Quote(policy, v.Explanation)})
+	}
+	for _, s := range more {
+		if visible(s.text) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// head returns what a ticket's description begins with.
+func head(d *v1alpha1.Defect, policy v1alpha1.TranscriptPolicy) string {
 	state := d.Status.State
 	if state == "" {
 		state = v1alpha1.StateOpen
 	}
-	head := fmt.Sprintf("h2. Defect Details\n\n*Severity:* %s\n*Status:* %s\n*Created:* %s\n",
+	out := fmt.Sprintf("h2. Defect Details\n\n*Severity:* %s\n*Status:* %s\n*Created:* %s\n",
 		d.Spec.Severity, state, d.CreationTimestamp.UTC().Format("2006-01-02 15:04:05 UTC"))
+	if h := d.Status.History; h != nil {
+		out += wikiFacts([]call.Fact{
+			{Name: "Last passed", Text: history.RunText(h.LastGood)},
+			{Name: "First failed", Text: history.RunText(h.FirstBad)},
+		})
+	}
+	if facts := wikiFacts(call.Facts(d.Spec.Voice, policy)); facts != "" {
+		out += "\nh3. Call\n\n" + facts
+	}
+	return out
+}
+
+// description returns a ticket's description, in wiki markup.
+func description(d *v1alpha1.Defect, policy v1alpha1.TranscriptPolicy) string {
+	all := parts(d, policy)
+	begin := head(d, policy)
 	const foot = "\n----\n_Auto-created by Voice AI Testing Framework_\n"
 
 	// The sections share the room beside the frame. A short one leaves its rest to the longer ones.
-	room := maxDescription - text.UTF16Len(head) - len(foot)
-	for _, s := range sections {
+	room := maxDescription - text.UTF16Len(begin) - len(foot)
+	for _, s := range all {
 		room -= len("\nh3. \n\n") + len(s.title) + 1
 	}
-	texts := make([]string, len(sections))
-	for i, s := range sections {
+	texts := make([]string, len(all))
+	for i, s := range all {
 		texts[i] = wiki(s.text)
 		if !visible(texts[i]) {
 			texts[i] = "N/A"
@@ -111,8 +150,8 @@ func description(d *v1alpha1.Defect) string {
 	limit := fairLimit(texts, room)
 
 	var b strings.Builder
-	b.WriteString(head)
-	for i, s := range sections {
+	b.WriteString(begin)
+	for i, s := range all {
 		fmt.Fprintf(&b, "\nh3. %s\n\n%s\n", s.title, asWiki.within(s.text, texts[i], limit))
 	}
 	b.WriteString(foot)

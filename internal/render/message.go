@@ -19,6 +19,8 @@ type Options struct {
 	Mentions []v1alpha1.Mention
 	// Template is the rule's template.
 	Template *MessageTemplate
+	// Transcripts decides whether transcripts are masked. If empty, they are.
+	Transcripts v1alpha1.TranscriptPolicy
 	// DashboardURL is the URL of the dashboard.
 	DashboardURL string
 	// Button is what the message's buttons carry: the integration and the rule. Without an integration there are none.
@@ -28,8 +30,10 @@ type Options struct {
 // Message returns an event as a message.
 func Message(e *event.Event, o Options) chat.Message { return compose(e, o, lookOf(e), "") }
 
-// compose returns a message of these parts: headline and title, progress, facts, a longer text, small print.
+// compose returns a message of these parts: headline and title, progress, facts, a longer text, the failing turn of
+// a call, small print.
 func compose(e *event.Event, o Options, l look, progress string) chat.Message {
+	e = o.quoting(e)
 	title := titleOf(e)
 	more := links(e, o)
 	own := o.Template.fill(e)
@@ -60,6 +64,7 @@ func compose(e *event.Event, o Options, l look, progress string) chat.Message {
 			m.Blocks = append(m.Blocks, chat.Block{Fields: fields})
 		}
 		add(excerpt(e))
+		add(failingTurn(e))
 	}
 	m.Blocks = append(m.Blocks, buttons(e, o)...)
 	m.Blocks = append(m.Blocks, chat.Block{Context: smallPrint(e, more, own.problem)})

@@ -33,7 +33,9 @@ func TestEveryType(t *testing.T) {
 		v1alpha1.EventDefectCreated: {
 			"#f57c00 / :large_orange_circle: *Defect found* *<" + ticket + "|Agent books the wrong day>*",
 			"*Severity* High; *Suite* booking; *Run* booking-nightly-7; *Test case* book-by-weekday; *Ticket* VOICE-12 / ",
-			"Asked for Tuesday, it books Thursday. / Defect voice/booking-wrong-day; " + when + "; ",
+			"Asked for Tuesday, it books Thursday. / :telephone_receiver: *Failing turn* 3 at 0:41.2 " +
+				"*Caller*  Next Tuesday, please *Expected*  booked for *Tuesday* *Heard*  booked for *Thursday* / " +
+				"Defect voice/booking-wrong-day; " + when + "; ",
 			"<https://voice.example.com/defects/voice/booking-wrong-day|Dashboard>"},
 		v1alpha1.EventDefectTicketed: {":large_orange_circle: *Ticket created* *<" + ticket + "|"},
 		v1alpha1.EventDefectStateChanged: {

@@ -43,6 +43,7 @@ func (r *Reconciler) postCall(ctx context.Context, s *scope) (slackCall, error) 
 		Channel:      s.channel,
 		DeliveryID:   string(s.notification.UID),
 		Mentions:     s.mentions,
+		Transcripts:  s.integration.Spec.Transcripts,
 		DashboardURL: r.DashboardURL,
 	}
 	if s.rule != nil {
