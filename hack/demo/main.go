@@ -64,8 +64,13 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	dashboard, err := startOperator(ctx, processes)
+	app := &slackApp{}
+	dashboard, err := startOperator(ctx, processes, app)
 	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, app.disconnect(context.WithoutCancel(ctx), c)) }()
+	if err := app.connect(ctx, c, services); err != nil {
 		return err
 	}
 	if err := showDefect(ctx, c, services); err != nil {
@@ -106,15 +111,19 @@ func newClient(cluster *rest.Config) (client.WithWatch, error) {
 	return client.NewWithWatch(cluster, client.Options{Scheme: scheme})
 }
 
-// startOperator starts the operator, with the dashboard on a free port.
-func startOperator(ctx context.Context, processes *stage.Stage) (*dashboard, error) {
+// startOperator starts the operator, with the dashboard and the app in Slack on free ports.
+func startOperator(ctx context.Context, processes *stage.Stage, app *slackApp) (*dashboard, error) {
 	step("Starting the operator")
 	d := &dashboard{}
 	flags, err := d.flags(ctx)
 	if err != nil {
 		return nil, err
 	}
-	_, err = processes.Operator(ctx, "operator", nil, flags...)
+	more, err := app.flags(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, err = processes.Operator(ctx, "operator", nil, append(flags, more...)...)
 	return d, err
 }
 

@@ -56,7 +56,20 @@ type sandboxState struct {
 type block struct {
 	Text     *struct{ Text string }
 	Fields   []struct{ Text string }
-	Elements []struct{ Text string }
+	Elements []struct{ Text words }
+}
+
+// words is the text of an element: a string or, of a button, an object with one.
+type words string
+
+// UnmarshalJSON decodes either.
+func (w *words) UnmarshalJSON(raw []byte) error {
+	var button struct{ Text string }
+	if json.Unmarshal(raw, &button) == nil {
+		*w = words("[" + button.Text + "]")
+		return nil
+	}
+	return json.Unmarshal(raw, (*string)(w))
 }
 
 // report prints the ticket and the messages of the Defect. It returns an error unless the sandbox received exactly
@@ -134,7 +147,7 @@ func (b *block) print() {
 	}
 	var small []string
 	for _, e := range b.Elements {
-		small = append(small, e.Text)
+		small = append(small, string(e.Text))
 	}
 	if len(small) > 0 {
 		line(strings.Join(small, "  ·  "))
@@ -146,7 +159,7 @@ func printLinks(s *stage.Stage, v *services, d *dashboard) {
 	step("Dashboard, and a token to sign in:")
 	fmt.Printf("%s\n%s\n", d.url, d.token)
 	if v.sandbox != "" {
-		step("Slack: %s/  Jira: %s/jira/board", v.sandbox, v.sandbox)
+		step("Slack: %s/slack/C0ALERTS, where buttons and /voiceai work  Jira: %s/jira/board", v.sandbox, v.sandbox)
 	}
 	kubectl := filepath.Join("bin", "k8s", "kubectl")
 	if _, err := os.Stat(kubectl); err != nil {

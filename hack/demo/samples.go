@@ -18,6 +18,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
 const namespace = "default"
@@ -131,13 +132,20 @@ func (v *services) configure(o client.Object) {
 		for key := range o.StringData {
 			o.StringData[key] = set[key]
 		}
+		if o.Name == "slack" && !v.realSlack {
+			o.StringData["signing-secret"] = slack.SigningSecret
+		}
 	case *v1alpha1.SlackIntegration:
 		o.Spec.Suspend = v.slackDisabled
 		if o.Spec.Bot != nil {
 			o.Spec.APIURL = v1alpha1.HTTPURL(v.sandbox + "/api/")
+			o.Spec.SigningSecretRef = &v1alpha1.SecretKeyReference{Name: "slack", Key: "signing-secret"}
+			o.Spec.AdminChannel = "#general"
 			if v.realSlack { // one integration, by webhook
 				o.Spec.Bot = nil
 				o.Spec.APIURL = ""
+				o.Spec.SigningSecretRef = nil
+				o.Spec.AdminChannel = ""
 				o.Spec.Webhook = &v1alpha1.SlackWebhook{URLSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "webhook-url"}}
 				o.Spec.DefaultChannel = v1alpha1.SlackChannel(v.slackChannel)
 			}

@@ -22,7 +22,7 @@ var web embed.FS
 var pages = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range []string{"home", "channel", "board", "issue", "missing"} {
-		all[name] = template.Must(template.New(name).Funcs(template.FuncMap{"clock": formatTime, "wiki": wiki.Render}).
+		all[name] = template.Must(template.New(name).Funcs(template.FuncMap{"clock": formatTime, "wiki": wiki.Render, "partsOf": partsOf}).
 			ParseFS(web, "web/layout.html", "web/"+name+".html"))
 	}
 	return all
@@ -41,6 +41,7 @@ const policy = "default-src 'none'; style-src 'self'; form-action 'self'; base-u
 func (s *Sandbox) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", s.homePage)
 	mux.HandleFunc("GET /slack/{channel}", s.channelPage)
+	mux.HandleFunc("POST /slack/{channel}", s.actInChannel)
 	mux.HandleFunc("GET /archives/{channel}/{message}", s.followPermalink)
 	mux.HandleFunc("GET /jira/board", s.boardPage)
 	mux.HandleFunc("GET /jira/browse/{key}", s.issuePage)

@@ -52,8 +52,10 @@ func New(o Options) *Sandbox {
 	mux := http.NewServeMux()
 	mux.Handle(SlackAPIPath, s.traffic.wrap(Slack, s.slack.API()))
 	mux.Handle("/services/", s.traffic.wrap(Webhook, s.slack.Webhooks()))
+	mux.Handle(slack.ResponsePath, s.traffic.wrap(Slack, s.slack.Responses()))
 	mux.Handle(JiraPath+"/rest/", s.traffic.wrap(Jira, s.jira.API()))
 	s.addControls(mux)
+	s.addAppControls(mux)
 	s.addPages(mux)
 	// Requests that a page of another site makes a browser send must not change anything.
 	s.handler = http.NewCrossOriginProtection().Handler(mux)

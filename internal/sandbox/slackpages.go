@@ -14,6 +14,10 @@ type line struct {
 	slack.Message
 	View    slack.View
 	Replies []line
+	// Channel and Person are where and as whom a button is pressed.
+	Channel, Person string
+	// Private is set for a message that only the person sees.
+	Private bool
 }
 
 // channelPage shows the messages of a channel. With the query parameter at, that message is among them.
@@ -23,23 +27,35 @@ func (s *Sandbox) channelPage(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, "This channel does not exist.")
 		return
 	}
+	user := personOf(r)
 	messages := s.slack.Messages(ch.ID)
 	first := max(0, len(messages)-messagesShown)
 	if i := indexOf(messages, r.FormValue("at")); i >= 0 {
 		first = min(first, i)
 	}
 	end := min(first+messagesShown, len(messages))
-	s.show(w, page{template: "channel", title: "#" + ch.Name, link: "/slack/" + ch.ID, data: map[string]any{
-		"Channel": ch, "Lines": threads(messages[first:end]), "Older": first, "Newer": len(messages) - end,
-	}})
+	var private []line
+	for _, p := range s.slack.Privates(ch.ID) {
+		if p.User == user {
+			private = append(private, line{Message: p.Message, View: p.View(), Channel: ch.ID, Person: user, Private: true})
+		}
+	}
+	data := map[string]any{
+		"Channel": ch, "Lines": threads(messages[first:end], user), "Older": first, "Newer": len(messages) - end,
+		"Person": user, "People": slack.People(), "Private": private, "Command": slack.Command, "Groups": s.slack.UserGroups(),
+	}
+	if f, open := s.slack.OpenForm(user); open {
+		data["Form"] = f
+	}
+	s.show(w, page{template: "channel", title: "#" + ch.Name, link: "/slack/" + ch.ID, data: data})
 }
 
 // threads returns messages with the replies below the message that they answer, if it is among them.
-func threads(messages []slack.Message) []line {
+func threads(messages []slack.Message, person string) []line {
 	var lines []line
 	at := map[string]int{}
 	for _, m := range messages {
-		l := line{Message: m, View: m.View()}
+		l := line{Message: m, View: m.View(), Channel: m.Channel, Person: person}
 		if i, shown := at[m.ThreadTS]; shown {
 			lines[i].Replies = append(lines[i].Replies, l)
 			if !m.Broadcast {

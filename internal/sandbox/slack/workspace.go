@@ -100,6 +100,15 @@ type Workspace struct {
 	hooks    map[string]*hook
 	lastTS   int64
 	counts   Counts
+
+	app App
+	// private are the messages that single people see.
+	private      []*Private
+	responseURLs map[string]*responseURL
+	triggers     map[string]trigger
+	// forms has the form that each person sees.
+	forms  map[string]*Form
+	groups []UserGroup
 }
 
 // New returns a workspace with the channels and credentials of the constants above.
@@ -115,7 +124,7 @@ func New(o Options) *Workspace {
 
 // DefaultScopes returns the scopes of BotToken.
 func DefaultScopes() []string {
-	return []string{"chat:write", "channels:read", "channels:history", "groups:history", "commands", "users:read"}
+	return []string{"chat:write", "channels:read", "channels:history", "groups:history", "commands", "users:read", "usergroups:read"}
 }
 
 // Reset restores the content of a new workspace.
@@ -125,6 +134,11 @@ func (w *Workspace) Reset() {
 	w.channels = map[string]*channel{}
 	w.order = nil
 	w.counts = Counts{Refused: map[string]int{}}
+	w.private = nil
+	w.responseURLs = map[string]*responseURL{}
+	w.triggers = map[string]trigger{}
+	w.forms = map[string]*Form{}
+	w.groups = []UserGroup{{ID: OnCall, Name: "on-call", Users: []string{Ann}}}
 	w.tokens = map[string]Token{BotToken: {State: Valid, Scopes: DefaultScopes()}}
 	w.hooks = map[string]*hook{
 		TeamID + "/B0SANDBOX": {channel: AlertsChannel, secret: "sandbox", state: Valid},

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+)
+
+// The app in Slack with the real adapter, edge, dispatcher and RBAC: the sandbox signs what Ann does.
+var _ = Describe("The app in Slack", func() {
+	var (
+		namespace   string
+		integration *v1alpha1.SlackIntegration
+		defect      *v1alpha1.Defect
+	)
+	ann := func() slack.Person {
+		return slack.Person{User: slack.Ann, Channel: slack.AlertsChannel, Base: sandboxURL}
+	}
+	// read waits until Ann sees a message in a channel, or for her alone, that has a text.
+	read := func(channel, text string) slack.Message {
+		GinkgoHelper()
+		var found slack.Message
+		Eventually(func() bool {
+			all := box.Slack().Messages(channel)
+			for _, p := range box.Slack().Privates(channel) {
+				all = append(all, p.Message)
+			}
+			for _, m := range all {
+				words := strings.ReplaceAll(m.Text+string(m.Blocks)+string(m.Attachments), "\u2060", "")
+				if strings.Contains(words, text) {
+					found = m
+					return true
+				}
+			}
+			return false
+		}).Should(BeTrue(), "no message has %q", text)
+		return found
+	}
+	grant := func(who, kind string, rules ...rbacv1.PolicyRule) {
+		GinkgoHelper()
+		meta := metav1.ObjectMeta{Namespace: namespace, Name: "slack"}
+		Expect(kube.Create(ctx, &rbacv1.Role{ObjectMeta: meta, Rules: rules})).To(Succeed())
+		Expect(kube.Create(ctx, &rbacv1.RoleBinding{
+			ObjectMeta: meta, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "slack"},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: kind, Name: who}},
+		})).To(Succeed())
+	}
+
+	BeforeEach(func() {
+		box.Reset()
+		namespaces++
+		namespace = fmt.Sprintf("operator-%d", namespaces)
+		meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }
+		integration = &v1alpha1.SlackIntegration{ObjectMeta: meta("slack"), Spec: v1alpha1.SlackIntegrationSpec{
+			Default: true, DefaultChannel: "#voice-ai-alerts", AdminChannel: "#general", APIURL: v1alpha1.HTTPURL(sandboxURL + "/api/"),
+			Bot:              &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "token"}},
+			SigningSecretRef: &v1alpha1.SecretKeyReference{Name: "s", Key: "signing"},
+		}}
+		defect = &v1alpha1.Defect{ObjectMeta: meta("hangs-up"), Spec: v1alpha1.DefectSpec{Title: "It hangs up", Severity: v1alpha1.SeverityHigh}}
+		for _, o := range []client.Object{
+			&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
+			&corev1.Secret{ObjectMeta: meta("s"), StringData: map[string]string{"token": slack.BotToken, "signing": slack.SigningSecret}},
+			integration,
+			&v1alpha1.NotificationRule{ObjectMeta: meta("all"), Spec: v1alpha1.NotificationRuleSpec{
+				EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated, v1alpha1.EventDefectStateChanged},
+			}},
+		} {
+			Expect(kube.Create(ctx, o)).To(Succeed())
+		}
+		expectCondition(integration, v1alpha1.ConditionReady, "True/Ready", "")
+		Expect(kube.Create(ctx, defect)).To(Succeed())
+		Expect(box.Slack().SetApp(slack.App{URL: edgeURL + "/api/v1/webhooks/slack"})).To(Succeed())
+	})
+	AfterEach(func() { Expect(kube.Delete(ctx, integration)).To(Succeed()) })
+
+	It("does what RBAC allows, and answers everything else", func() {
+		message := read(slack.AlertsChannel, "It hangs up")
+		By("refusing a click without a permission, and requesting it from the admins")
+		Expect(box.Slack().Click(ctx, ann(), message.TS, "voiceai_resolve")).To(Succeed())
+		refusal := read(slack.AlertsChannel, "You may not update defects.integrations.voiceai.dev in namespace "+namespace)
+		Expect(box.Slack().Click(ctx, ann(), refusal.TS, "voiceai_ask_admin")).To(Succeed())
+		read(slack.GeneralChannel, "name: slack:T0SANDBOX:U0ANN")
+
+		By("resolving the Defect once a RoleBinding of a user group allows it")
+		all := []string{"get", "list", "create", "update"}
+		grant("slack:T0SANDBOX:S0ONCALL", rbacv1.GroupKind, rbacv1.PolicyRule{
+			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"defects"}, Verbs: all,
+		})
+		Eventually(func(g Gomega) { // a denial is cached for a moment
+			g.Expect(box.Slack().Click(ctx, ann(), message.TS, "voiceai_resolve")).To(Succeed())
+			g.Expect(kube.Get(ctx, client.ObjectKeyFromObject(defect), defect)).To(Succeed())
+			g.Expect(defect.Spec.State).To(Equal(v1alpha1.StateResolved))
+		}).WithPolling(500 * time.Millisecond).Should(Succeed())
+		Expect(defect.ChangedBy()).To(Equal("slack:T0SANDBOX:U0ANN"))
+		read(slack.AlertsChannel, "You moved the Defect: it is resolved.")
+		read(slack.AlertsChannel, "voiceai_reopen")
+
+		By("answering a command and a mention")
+		Expect(box.Slack().Run(ctx, ann(), "defects")).To(Succeed())
+		read(slack.AlertsChannel, "There is no open defect.")
+		Expect(box.Slack().Send(ctx, map[string]any{
+			"type": "app_mention", "user": slack.Ann, "channel": slack.AlertsChannel, "ts": message.TS, "thread_ts": message.TS,
+			"text": "<@U0BOT> whoami",
+		})).To(Succeed())
+		read(slack.AlertsChannel, "You are the user `slack:T0SANDBOX:U0ANN`")
+
+		By("filing a Defect by the shortcut")
+		Expect(box.Slack().Use(ctx, ann(), message.TS)).To(Succeed())
+		Eventually(func() string {
+			f, _ := box.Slack().OpenForm(slack.Ann)
+			return f.Submit
+		}).Should(Equal("File"))
+		Expect(box.Slack().Submit(ctx, ann(), map[string]string{"title": "It whispers"})).To(Succeed())
+		Eventually(func() string {
+			f, _ := box.Slack().OpenForm(slack.Ann)
+			return string(f.Text)
+		}).Should(ContainSubstring("was filed."))
+		list := &v1alpha1.DefectList{}
+		Expect(kube.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
+		Expect(list.Items).To(HaveLen(2))
+
+		By("showing within five seconds that the token was revoked")
+		Expect(box.Slack().PutToken(slack.BotToken, slack.Token{State: slack.Revoked})).To(Succeed())
+		Expect(box.Slack().Send(ctx, map[string]any{"type": "tokens_revoked"})).To(Succeed())
+		expectCondition(integration, v1alpha1.ConditionAuthenticated, "False/Unauthorized", "rejected the bot token")
+	})
+})

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+)
+
+// slackApp is the operator's app in the sandbox's Slack. Its buttons and commands work on the sandbox's pages.
+type slackApp struct{ edge string }
+
+// slackRole is the name of the Role and RoleBinding that let everyone of the sandbox's workspace act.
+const slackRole = "slack-demo"
+
+// flags chooses a free port for the edge and returns the operator's flags for it.
+func (a *slackApp) flags(ctx context.Context) ([]string, error) {
+	port, err := stage.FreePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a.edge = fmt.Sprintf("127.0.0.1:%d", port)
+	return []string{"--edge-bind-address=" + a.edge}, nil
+}
+
+// connect has the sandbox send to the edge what people do, and lets them do everything in the demo's namespace.
+func (a *slackApp) connect(ctx context.Context, c client.Client, v *services) error {
+	if v.sandbox == "" || v.realSlack {
+		return nil
+	}
+	for _, o := range slackGrant() {
+		if err := c.Create(ctx, o); err != nil {
+			return fmt.Errorf("creating %T %s: %w", o, o.GetName(), err)
+		}
+	}
+	body, err := json.Marshal(slack.App{URL: "http://" + a.edge + "/api/v1/webhooks/slack"})
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, v.sandbox+"/_sandbox/slack/app", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("connecting the app with the sandbox: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("connecting the app with the sandbox: status %s", res.Status)
+	}
+	return nil
+}
+
+// disconnect deletes what connect created.
+func (a *slackApp) disconnect(ctx context.Context, c client.Client) error {
+	var failed []error
+	for _, o := range slackGrant() {
+		failed = append(failed, client.IgnoreNotFound(c.Delete(ctx, o)))
+	}
+	return errors.Join(failed...)
+}
+
+// slackGrant returns the Role and the RoleBinding.
+func slackGrant() []client.Object {
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: slackRole}
+	verbs := []string{"get", "list", "create", "update"}
+	return []client.Object{
+		&rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
+			{APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: verbs},
+			{APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: verbs},
+		}},
+		&rbacv1.RoleBinding{
+			ObjectMeta: *meta.DeepCopy(), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: slackRole},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "slack:" + slack.TeamID}},
+		},
+	}
+}

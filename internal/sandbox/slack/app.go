@@ -1,0 +1,273 @@
+package slack
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// The app of a new workspace, and its people besides the bot.
+const (
+	AppID         = "A0SANDBOX"
+	SigningSecret = "sandbox-signing-secret"
+	Command       = "/voiceai"
+	// FileDefect is the callback ID of the app's shortcut.
+	FileDefect = "voiceai_file_defect"
+
+	Ann = "U0ANN"
+	Ben = "U0BEN"
+	// OnCall is a user group, in which Ann is.
+	OnCall = "S0ONCALL"
+)
+
+const (
+	// appTimeout is how long Slack waits for the answer of an app.
+	appTimeout = 3 * time.Second
+	// maxAppAnswer bounds the answer of an app.
+	maxAppAnswer = 1 << 20
+	// maxPrivate bounds the messages that single people see.
+	maxPrivate = 500
+)
+
+// App is what receives commands, clicks, forms and events.
+type App struct {
+	// URL is the address of the app's endpoints, without /commands, /interactions and /events. Empty means none.
+	URL           string `json:"url"`
+	SigningSecret string `json:"signingSecret"`
+}
+
+// Person is someone who uses the app, in a channel.
+type Person struct {
+	User    string `json:"user"`
+	Channel string `json:"channel"`
+	// Base is the sandbox's address, to which response URLs lead.
+	Base string `json:"-"`
+}
+
+// Private is a message that one person sees: an answer of the app, or that the app failed.
+type Private struct {
+	Message
+	User string `json:"user"`
+}
+
+// People returns the IDs of the people who use the app.
+func People() []string { return []string{Ann, Ben} }
+
+// SetApp sets the app. Without a signing secret it has that of a new workspace.
+func (w *Workspace) SetApp(a App) error {
+	if a.URL != "" {
+		if u, err := url.Parse(a.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return fmt.Errorf("url %q: must be an http or https URL", a.URL)
+		}
+	}
+	if a.SigningSecret == "" {
+		a.SigningSecret = SigningSecret
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.app = a
+	return nil
+}
+
+// Privates returns the messages in a channel that single people see, oldest first.
+func (w *Workspace) Privates(name string) []Private {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := []Private{}
+	for _, p := range w.private {
+		if c := w.find(name); c != nil && p.Channel == c.ID {
+			list = append(list, *p)
+		}
+	}
+	return list
+}
+
+// Run types a slash command.
+func (w *Workspace) Run(ctx context.Context, p Person, text string) error {
+	form := url.Values{
+		"team_id": {TeamID}, "team_domain": {"sandbox"}, "channel_id": {p.Channel}, "user_id": {p.User}, "command": {Command}, "text": {text},
+		"api_app_id": {AppID}, "is_enterprise_install": {"false"},
+		"response_url": {w.newResponseURL(p, "")}, "trigger_id": {w.newTrigger(p)},
+	}
+	answer, err := w.call(ctx, "commands", "application/x-www-form-urlencoded", []byte(form.Encode()))
+	if err == nil && len(answer) > 0 {
+		err = w.respond(p, "", answer)
+	}
+	return w.failed(p, err)
+}
+
+// Click presses a button of a message, which may be private. The button is found by its action ID.
+func (w *Workspace) Click(ctx context.Context, p Person, ts, action string) error {
+	m, private, found := w.message(p, ts)
+	if !found {
+		return fmt.Errorf("channel %s has no message %s", p.Channel, ts)
+	}
+	b, found := m.View().button(action)
+	if !found {
+		return fmt.Errorf("message %s has no button %s", ts, action)
+	}
+	in := w.interaction(p, "block_actions")
+	in["container"] = map[string]any{"type": "message", "message_ts": ts, "channel_id": p.Channel, "is_ephemeral": private,
+		"thread_ts": m.ThreadTS}
+	in["response_url"] = w.newResponseURL(p, ts)
+	in["message"] = map[string]any{"type": "message", "ts": ts, "text": m.Text}
+	in["actions"] = []any{map[string]any{"type": "button", "action_id": b.ActionID, "value": b.Value, "action_ts": w.now()}}
+	_, err := w.interact(ctx, in)
+	return w.failed(p, err)
+}
+
+// Use uses the app's shortcut on a message.
+func (w *Workspace) Use(ctx context.Context, p Person, ts string) error {
+	m, _, found := w.message(p, ts)
+	if !found {
+		return fmt.Errorf("channel %s has no message %s", p.Channel, ts)
+	}
+	in := w.interaction(p, "message_action")
+	in["callback_id"] = FileDefect
+	in["response_url"] = w.newResponseURL(p, "")
+	in["message"] = map[string]any{"type": "message", "ts": ts, "text": m.Text}
+	_, err := w.interact(ctx, in)
+	return w.failed(p, err)
+}
+
+// Send sends an event, such as {"type":"app_uninstalled"}.
+func (w *Workspace) Send(ctx context.Context, event map[string]any) error {
+	raw, err := json.Marshal(map[string]any{
+		"type": "event_callback", "team_id": TeamID, "api_app_id": AppID, "event_id": "Ev" + rand.Text(), "event": event,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = w.call(ctx, "events", "application/json", raw)
+	return err
+}
+
+// interaction returns what all interactions have in common.
+func (w *Workspace) interaction(p Person, kind string) map[string]any {
+	return map[string]any{
+		"type": kind, "api_app_id": AppID, "trigger_id": w.newTrigger(p), "team": map[string]any{"id": TeamID, "domain": "sandbox"},
+		"user": map[string]any{"id": p.User, "team_id": TeamID}, "channel": map[string]any{"id": p.Channel},
+	}
+}
+
+// interact sends an interaction.
+func (w *Workspace) interact(ctx context.Context, in map[string]any) ([]byte, error) {
+	raw, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	form := url.Values{"payload": {string(raw)}}.Encode()
+	return w.call(ctx, "interactions", "application/x-www-form-urlencoded", []byte(form))
+}
+
+// errNoApp is the error of a workspace whose app has no URL.
+var errNoApp = errors.New("the app has no URL: set it by PUT /_sandbox/slack/app")
+
+// call sends a signed request to the app, and returns the body of the answer. As the real Slack does, it waits three
+// seconds and takes any status but 200 for a failure.
+func (w *Workspace) call(ctx context.Context, endpoint, kind string, body []byte) ([]byte, error) {
+	w.mu.Lock()
+	app := w.app
+	w.mu.Unlock()
+	if app.URL == "" {
+		return nil, errNoApp
+	}
+	ctx, cancel := context.WithTimeout(ctx, appTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(app.URL, "/")+"/"+endpoint, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	at := fmt.Sprint(time.Now().Unix())
+	mac := hmac.New(sha256.New, []byte(app.SigningSecret))
+	_, _ = fmt.Fprintf(mac, "v0:%s:%s", at, body)
+	r.Header.Set("Content-Type", kind)
+	r.Header.Set("X-Slack-Request-Timestamp", at)
+	r.Header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("operation_timeout: the app did not answer: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAppAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("operation_timeout: the app did not answer: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("dispatch_failed: the app answered with status %d", res.StatusCode)
+	}
+	return answer, nil
+}
+
+// failed shows the person that the app failed, and returns the error.
+func (w *Workspace) failed(p Person, err error) error {
+	if err == nil {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.addPrivate(p.User, Message{Channel: p.Channel, TS: w.nextTS(), Text: ":warning: " + err.Error()})
+	return err
+}
+
+// addPrivate adds a message that one person sees. It needs the lock.
+func (w *Workspace) addPrivate(user string, m Message) {
+	w.private = append(w.private, &Private{Message: m, User: user})
+	if len(w.private) > maxPrivate {
+		w.private = w.private[1:]
+	}
+}
+
+// message returns a message that a person sees, and whether no one else does.
+func (w *Workspace) message(p Person, ts string) (m Message, private, found bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, x := range w.private {
+		if x.User == p.User && x.Channel == p.Channel && x.TS == ts {
+			return x.Message, true, true
+		}
+	}
+	ch := w.channels[p.Channel]
+	if ch == nil {
+		return Message{}, false, false
+	}
+	i, ok := ch.at(ts)
+	if !ok {
+		return Message{}, false, false
+	}
+	return *ch.messages[i], false, true
+}
+
+// now returns the time as a timestamp.
+func (w *Workspace) now() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.nextTS()
+}
+
+// button returns the button of a message with an action ID.
+func (v View) button(action string) (Button, bool) {
+	all := v.Parts
+	for _, a := range v.Attachments {
+		all = append(all, a.Parts...)
+	}
+	for _, p := range all {
+		for _, b := range p.Buttons {
+			if b.ActionID == action {
+				return b, true
+			}
+		}
+	}
+	return Button{}, false
+}
