@@ -14,6 +14,9 @@ const (
 	// maxFailingProbes is how many of these may be for integrations whose last probe failed: others do not wait behind
 	// servers that do not answer.
 	maxFailingProbes = 4
+	// maxShared is how many probes and polls of all namespaces there may be for a namespace to begin a second one, half of the
+	// workers: the first one of each namespace finds a worker, however many namespaces have servers that do not answer.
+	maxShared = 32
 	// gateDelay is how soon an integration that waits for others of its namespace is reconciled again at the latest.
 	gateDelay = 15 * time.Second
 )
@@ -24,6 +27,8 @@ const (
 type gate struct {
 	mu         sync.Mutex
 	namespaces map[string]*queue
+	// running counts the probes and polls of all namespaces.
+	running int
 }
 
 // queue is what the gate holds of one namespace.
@@ -46,30 +51,47 @@ func (g *gate) enter(name types.NamespacedName, isFailing bool, enqueue func(typ
 		q = &queue{}
 		g.namespaces[name.Namespace] = q
 	}
-	if q.running >= maxProbes || isFailing && q.failing >= maxFailingProbes {
+	if q.running >= maxProbes || isFailing && q.failing >= maxFailingProbes || q.running > 0 && g.running >= maxShared {
 		if !slices.Contains(q.waiting, name) {
 			q.waiting = append(q.waiting, name)
 		}
 		return nil, false
 	}
 	q.drop(name)
+	g.running++
 	q.running++
 	if isFailing {
 		q.failing++
 	}
 	return sync.OnceFunc(func() {
 		g.mu.Lock()
+		g.running--
 		q.running--
 		if isFailing {
 			q.failing--
 		}
 		woken := q.next()
+		if g.running < maxShared {
+			woken = append(woken, g.oneOfAnother(q)...)
+		}
 		g.release(name.Namespace)
 		g.mu.Unlock()
 		for _, next := range woken {
 			enqueue(next)
 		}
 	}), true
+}
+
+// oneOfAnother returns an integration of another namespace that waits, of any: map iteration is random. The caller holds mu.
+func (g *gate) oneOfAnother(than *queue) []types.NamespacedName {
+	for _, q := range g.namespaces {
+		if q != than && len(q.waiting) > 0 {
+			turn := q.waiting[0]
+			q.waiting = append(q.waiting[1:], turn)
+			return []types.NamespacedName{turn}
+		}
+	}
+	return nil
 }
 
 // next returns the integrations whose turn it is, and puts them last, in case they do not enter: one that fails may have

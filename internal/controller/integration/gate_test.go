@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 
@@ -62,6 +63,41 @@ func TestNeighbourIsProbed(t *testing.T) {
 	}
 	if len(g.namespaces) > 0 {
 		t.Errorf("the gate keeps %v", g.namespaces)
+	}
+}
+
+// TestManyHostileNamespaces fills the gate from many namespaces: the first integration of another one finds a worker.
+func TestManyHostileNamespaces(t *testing.T) {
+	const workers = 64
+	var g gate
+	var enqueued []types.NamespacedName
+	enter := func(namespace string, n int) (func(), bool) {
+		return g.enter(types.NamespacedName{Namespace: namespace, Name: strconv.Itoa(n)}, false, func(n types.NamespacedName) {
+			enqueued = append(enqueued, n)
+		})
+	}
+	var leave []func()
+	for namespace := range 16 {
+		for n := range 20 {
+			if done, ok := enter("hostile-"+strconv.Itoa(namespace), n); ok {
+				leave = append(leave, done)
+			}
+		}
+	}
+	if len(leave) > workers-10 {
+		t.Errorf("16 namespaces hold %d of %d workers", len(leave), workers)
+	}
+	if _, ok := enter("neighbour", 1); !ok {
+		t.Error("the first integration of another namespace has to wait")
+	}
+	if _, ok := enter("neighbour", 2); ok {
+		t.Error("the second one does not wait")
+	}
+	for _, done := range leave {
+		done()
+	}
+	if !slices.Contains(enqueued, types.NamespacedName{Namespace: "neighbour", Name: "2"}) {
+		t.Error("nothing enqueues the integration of another namespace that waits")
 	}
 }
 
