@@ -53,6 +53,7 @@ var sources = map[string][]string{
 	"policy":  {"policy/*_policy.yaml", "policy/*_binding.yaml"},
 	"rbac":    {"rbac/role.yaml", "rbac/*_role.yaml"},
 	"api":     {"api/role.yaml"},
+	"slack":   {"slack/role.yaml"},
 	"metrics": {"metrics/role.yaml", "metrics/*_role.yaml"},
 	"watch":   {"watch/role.yaml"},
 	".":       {"networkpolicy/networkpolicy.yaml", "prometheus/alerts.yaml", "grafana/dashboard.json"},

@@ -143,6 +143,10 @@ func TestChartEqualsKustomize(t *testing.T) {
 			"test/install/testdata/team-b", "team-b", "shared",
 			append(alone, "metrics.enabled=false", "api.enabled=false", "watchNamespaces={b}"), []string{"RoleBinding"},
 		},
+		{
+			"test/install/testdata/slack", "slack", "shared",
+			append(alone, "metrics.enabled=false", "api.enabled=false", "slack.actions=true"), nil,
+		},
 	} {
 		want := build(t, tt.dir).comparable(t, tt.leaveOut...)
 		got := template(t, tt.release, tt.namespace, tt.values...).comparable(t, tt.leaveOut...)
