@@ -5,7 +5,8 @@ IMG ?= voiceai-integrations-operator:dev
 export KUBEBUILDER_ASSETS ?= $(CURDIR)/bin/k8s
 KUBECTL ?= $(if $(wildcard bin/k8s/kubectl),bin/k8s/kubectl,kubectl)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
-GO_BUILD = CGO_ENABLED=0 go build -ldflags "-s -w -X main.version=$(VERSION)"
+# The same sources give the same programs: -trimpath keeps the directory out of them, and go build does not read git.
+GO_BUILD = CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$(VERSION)"
 
 .PHONY: help
 help: ## Show this help.
@@ -46,7 +47,7 @@ lint: bin/golangci-lint bin/helm ## Run the linters.
 verify: generate manifests chart docs ## Fail if generated files, formatting or go.mod are out of date.
 	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo "not formatted: run make fmt" >&2; exit 1; }
 	go mod tidy -diff
-	for dir in hack/tools hack/tools/helm hack/tools/promtool; do go -C $$dir mod tidy -diff || exit 1; done
+	for dir in hack/tools hack/tools/*/; do [ ! -f $$dir/go.mod ] || go -C $$dir mod tidy -diff || exit 1; done
 	@test -z "$$(git status --porcelain -- api charts config docs | tee /dev/stderr)" || \
 		{ echo "generated files differ: run make generate chart docs, and commit" >&2; exit 1; }
 build: ## Build static binaries: bin/operator, bin/report and bin/sandbox.
@@ -89,6 +90,15 @@ deploy: ## Deploy the operator as image IMG.
 undeploy: ## Remove the operator. The CRDs, their objects, the policies and the namespace stay.
 	$(KUBECTL) kustomize config/default | awk 'BEGIN {RS = "---\n"} !/(^|\n)kind: (CustomResourceDefinition|Namespace|ValidatingAdmissionPolicy|ValidatingAdmissionPolicyBinding)\n/ {printf "---\n%s", $$0}' | \
 		$(KUBECTL) delete --ignore-not-found -f -
+ARCHES ?= amd64 arm64
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+.PHONY: image
+image: bin/image ## Write the image as an OCI layout in dist/image/oci, with an SBOM for each of ARCHES. It needs no engine.
+	@rm -rf dist/image && mkdir -p dist/image
+	@for arch in $(ARCHES); do for program in operator report; do \
+		GOOS=linux GOARCH=$$arch $(GO_BUILD) -o dist/image/bin/$$arch/$$program ./cmd/$$program || exit 1; \
+	done; done
+	@bin/image -arches "$$(echo $(ARCHES) | tr ' ' ,)" -version "$(VERSION)" -revision "$(REVISION)"
 docker-build: build ## Build the image IMG with Docker.
 	docker build -t $(IMG) .
 
@@ -108,6 +118,9 @@ bin/helm: hack/tools/helm/go.mod
 bin/promtool: hack/tools/promtool/go.mod
 	@echo "Building promtool" >&2
 	@go build -C hack/tools/promtool -o ../../../$@ -tags remove_all_sd -ldflags "-s -w" github.com/prometheus/prometheus/cmd/promtool
+	@touch $@
+bin/image: hack/tools/image/go.mod $(wildcard hack/tools/image/*.go)
+	@go build -C hack/tools/image -o ../../../$@ .
 	@touch $@
 bin/golangci-lint: hack/tools/go.mod hack/tools/golangci-lint/main.go
 	@echo "Building golangci-lint with kube-api-linter" >&2
