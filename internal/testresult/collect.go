@@ -48,7 +48,7 @@ func keyOf(c *Case) key {
 }
 
 // Add adds a case. A case that repeats another is another attempt of the same test when one of them failed: it is flaky
-// when one passed, and failed when none did.
+// when one passed, and failed when none did. Cases without a name are tests of their own.
 func (c *Collector) Add(test *Case) {
 	c.Duration += test.Duration
 	if c.known == nil {
@@ -56,6 +56,9 @@ func (c *Collector) Add(test *Case) {
 	}
 	k := keyOf(test)
 	e := c.known[k]
+	if test.ID == "" && test.Name == "" {
+		e = nil
+	}
 	if e == nil {
 		e = &entry{outcome: test.Outcome}
 		c.known[k] = e

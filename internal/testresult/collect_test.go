@@ -72,6 +72,17 @@ func TestCollectorTellsTestsApart(t *testing.T) {
 	}
 }
 
+// TestCollectorWithoutNames does not take tests without a name for attempts of one test.
+func TestCollectorWithoutNames(t *testing.T) {
+	var c Collector
+	for _, o := range []Outcome{Passed, NotRun, Failed, Failed} {
+		c.Add(&Case{Suite: "s", Outcome: o})
+	}
+	if got, want := c.Counts(), (Counts{Passed: 1, NotRun: 1, Failed: 2}); got != want || len(c.Failing()) != 2 {
+		t.Errorf("got %+v and %d that fail, want %+v", got, len(c.Failing()), want)
+	}
+}
+
 // TestCollectorIsBounded adds more failed tests than are kept in full.
 func TestCollectorIsBounded(t *testing.T) {
 	var c Collector
