@@ -62,7 +62,7 @@ func main() {
 
 func run(ctx context.Context, names []string) error {
 	all := slices.Concat(ticketScenarios, messageScenarios, alertScenarios, unresponsiveScenarios, hostileScenarios, pageScenarios,
-		sizeScenarios, historyScenarios)
+		sizeScenarios, historyScenarios, reportScenarios)
 	for _, n := range names {
 		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == n }) {
 			return fmt.Errorf("unknown scenario %q", n)
