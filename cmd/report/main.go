@@ -5,12 +5,16 @@ package main
 import (
 	"context"
 	"os"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/voiceai-dev/integrations-operator/internal/report"
 )
+
+// backoff is the time before a list is requested again.
+const backoff = 500 * time.Millisecond
 
 func main() { os.Exit(run(context.Background(), os.Args[1:])) }
 
@@ -42,5 +46,5 @@ func connect() (report.Connection, error) {
 		return report.Connection{}, err
 	}
 	namespace, _, err := config.Namespace()
-	return report.Connection{Client: client, Server: server.String(), Namespace: namespace}, err
+	return report.Connection{Client: client, Server: server.String(), Namespace: namespace, Backoff: backoff}, err
 }

@@ -263,28 +263,45 @@ func describe(f *findings.Finding) string {
 	return strings.TrimSpace(out.String())
 }
 
-// update returns the Defect of an apply that adds an outcome to one that exists. It has what this program applied before and
-// no more, with the values that it has now: people may have changed them. Outcomes that the operator has merged into the
-// status are left out.
+// update returns the Defect of an apply that adds an outcome to one that exists.
 func (o *Options) update(before *v1alpha1.Defect, result v1alpha1.TestResult) *v1alpha1.Defect {
+	return o.withOutcomes(before, []v1alpha1.TestOutcome{o.outcome(result)})
+}
+
+// rebase returns the Defect of an apply that an earlier call could not send, on what the cluster has now.
+func (o *Options) rebase(spooled, now *v1alpha1.Defect) *v1alpha1.Defect {
+	known := mergedRuns(now)
+	isKnown := func(t v1alpha1.TestOutcome) bool { return known[t.Run] }
+	d := o.withOutcomes(now, slices.DeleteFunc(slices.Clone(spooled.Spec.Outcomes), isKnown))
+	if at := spooled.Spec.Occurrence; at != nil && (d.Spec.Occurrence == nil || !at.Time.Before(&d.Spec.Occurrence.Time)) {
+		d.Spec.Occurrence = at
+	}
+	return d
+}
+
+// withOutcomes returns the Defect of an apply that adds outcomes to one that exists. It has what this program applied before
+// and no more, with the values that it has now: people may have changed them. Outcomes that the operator has merged into the
+// status are left out.
+func (o *Options) withOutcomes(before *v1alpha1.Defect, added []v1alpha1.TestOutcome) *v1alpha1.Defect {
 	d := o.newDefect(before.Name)
 	s := before.Spec
 	d.Spec = v1alpha1.DefectSpec{
 		Title: s.Title, Severity: s.Severity, Description: s.Description, ExpectedResult: s.ExpectedResult, ActualResult: s.ActualResult,
 		Suite: s.Suite, Run: s.Run, TestCase: s.TestCase, Fingerprint: s.Fingerprint, Occurrence: s.Occurrence, Tests: s.Tests, Voice: s.Voice,
 	}
-	merged := map[string]bool{o.RunName: true}
-	if h := before.Status.History; h != nil {
+	merged := mergedRuns(before)
+	isMerged := func(t v1alpha1.TestOutcome) bool { return merged[t.Run] }
+	d.Spec.Outcomes = joinOutcomes(slices.DeleteFunc(slices.Clone(s.Outcomes), isMerged), added)
+	return d
+}
+
+// mergedRuns returns the runs whose outcome the operator has merged into the status of a Defect.
+func mergedRuns(d *v1alpha1.Defect) map[string]bool {
+	merged := map[string]bool{}
+	if h := d.Status.History; h != nil {
 		for _, t := range h.Outcomes {
 			merged[t.Run] = true
 		}
 	}
-	for _, t := range s.Outcomes {
-		if !merged[t.Run] {
-			d.Spec.Outcomes = append(d.Spec.Outcomes, t)
-		}
-	}
-	d.Spec.Outcomes = append(d.Spec.Outcomes, o.outcome(result))
-	d.Spec.Outcomes = d.Spec.Outcomes[max(0, len(d.Spec.Outcomes)-v1alpha1.MaxOutcomes):]
-	return d
+	return merged
 }

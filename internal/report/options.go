@@ -66,6 +66,8 @@ type Connection struct {
 	Client    *http.Client
 	Server    string
 	Namespace string
+	// Backoff is the time before a list is requested again, which doubles each time.
+	Backoff time.Duration
 }
 
 // podInfo is where a volume of the downward API puts the labels of the Pod.

@@ -91,7 +91,7 @@ func (o *Options) report(ctx context.Context, code int, since, began time.Time) 
 	for _, note := range p.notes {
 		o.logf("%s", note)
 	}
-	sent := o.send(ctx, conn, p)
+	sent := o.send(ctx, conn, p, known)
 	if !o.DryRun && o.TerminationLog != "" {
 		if err := result.write(o.TerminationLog); err != nil {
 			o.logf("%v", err)
@@ -133,7 +133,11 @@ func (o *Options) connect(ctx context.Context) (*Connection, map[string]*v1alpha
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	known, err := conn.list(ctx, o.Namespace, o.Suite)
-	if err != nil {
+	switch {
+	case isAway(err): // what people changed since would be lost
+		o.logf("%v. Nothing is applied without the list", err)
+		return nil, nil
+	case err != nil:
 		o.logf("%v. Defects are applied without it, and tests that passed are not recorded", err)
 	}
 	return &conn, known
@@ -151,7 +155,7 @@ func testsOfDefects(known map[string]*v1alpha1.Defect) map[string]bool {
 }
 
 // send applies a plan, and keeps what could not be sent. It reports whether everything was sent.
-func (o *Options) send(ctx context.Context, conn *Connection, p *plan) bool {
+func (o *Options) send(ctx context.Context, conn *Connection, p *plan, known map[string]*v1alpha1.Defect) bool {
 	if o.DryRun {
 		for _, d := range p.defects {
 			raw, _ := yaml.Marshal(applied(d)) // it has no value that YAML does not have
@@ -162,6 +166,11 @@ func (o *Options) send(ctx context.Context, conn *Connection, p *plan) bool {
 	spooled, err := readSpool(o.Spool)
 	if err != nil {
 		o.logf("%v", err)
+	}
+	for i, d := range spooled {
+		if now := known[d.Spec.Fingerprint]; now != nil && now.Namespace == d.Namespace {
+			spooled[i] = o.rebase(d, now)
+		}
 	}
 	all := joinSpool(spooled, p.defects)
 	unsent := all

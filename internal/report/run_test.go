@@ -290,6 +290,67 @@ func TestClusterAway(t *testing.T) {
 	}
 }
 
+// TestClusterAwayForAMoment requests the list again, and sends as ever.
+func TestClusterAwayForAMoment(t *testing.T) {
+	c := newCluster(t)
+	left := listAttempts - 1
+	c.failing = func(string) int {
+		if left--; left >= 0 {
+			return http.StatusTooManyRequests
+		}
+		return 0
+	}
+	r := newRun(t, c)
+	r.Command = []string{"true"}
+	r.write(t, "a.xml", suite(failing("b", "late")))
+	if got := r.Run(t.Context()); got != 0 || c.writes != 1 {
+		t.Errorf("exit code %d after %d writes:\n%s", got, c.writes, r.stderr.String())
+	}
+}
+
+// TestEditedWhileAway keeps what a person changed between a run that could not be sent and the next one.
+func TestEditedWhileAway(t *testing.T) {
+	c := newCluster(t)
+	r := newRun(t, c)
+	r.Command = []string{"true"}
+	report := func(run, content string) {
+		t.Helper()
+		r.RunName = run
+		r.write(t, "a.xml", content)
+		if got := r.Run(t.Context()); got != 0 {
+			t.Fatalf("exit code %d:\n%s", got, r.stderr.String())
+		}
+	}
+	bad := suite(failing("b", "late"))
+	report("smoke-1", bad)
+	writes := c.writes
+	c.failing = func(string) int { return http.StatusServiceUnavailable }
+	report("smoke-2", bad)
+	if _, err := os.Stat(r.Spool); err != nil || c.writes != writes {
+		t.Fatalf("%d writes while it was away, the spool: %v", c.writes-writes, err)
+	}
+	c.failing = func(string) int { return 0 }
+	d := c.only(t)
+	d.Spec.Title = "A better title"
+	d.Spec.Severity = v1alpha1.SeverityCritical
+	d.Status.History = &v1alpha1.DefectHistory{Outcomes: d.Spec.Outcomes}
+	for _, test := range []struct{ run, content, want string }{
+		{"smoke-3", suite(passed("a")), "smoke-2 Failed"},
+		{"smoke-4", suite(passed("b")), "smoke-2 Failed, smoke-4 Passed"},
+	} {
+		report(test.run, test.content)
+		var got []string
+		for _, o := range c.only(t).Spec.Outcomes {
+			got = append(got, o.Run+" "+string(o.Result))
+		}
+		d := c.only(t)
+		if strings.Join(got, ", ") != test.want || d.Spec.Title != "A better title" || d.Spec.Severity != v1alpha1.SeverityCritical ||
+			d.Spec.Occurrence.Run != "smoke-2" {
+			t.Errorf("after %s: %s of %+v, want %s", test.run, got, d.Spec, test.want)
+		}
+	}
+}
+
 // TestNoCluster keeps everything for the next call, and prints it with --dry-run.
 func TestNoCluster(t *testing.T) {
 	r := newRun(t, nil)

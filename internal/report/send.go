@@ -27,6 +27,9 @@ const (
 	parallel = 8
 	// maxAnswer bounds an answer of the API server, in bytes.
 	maxAnswer = 64 << 20
+	// listAttempts is how often a page of Defects is requested while the API server is away. Without the list, nothing is
+	// known of what people changed and of quarantines.
+	listAttempts = 4
 )
 
 // statusError is the error of an answer that is not 2xx.
@@ -89,13 +92,30 @@ func defectsPath(namespace string) string {
 	return "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + url.PathEscape(namespace) + "/defects"
 }
 
+// get reads an object, and tries again while the API server is away.
+func (c *Connection) get(ctx context.Context, path string, into any) error {
+	wait := c.Backoff
+	for attempt := 1; ; attempt++ {
+		err := c.call(ctx, http.MethodGet, path, "", nil, into)
+		if !isAway(err) || attempt == listAttempts {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+			wait *= 2
+		}
+	}
+}
+
 // list returns the Defects of a suite by fingerprint, in pages.
 func (c *Connection) list(ctx context.Context, namespace, suite string) (map[string]*v1alpha1.Defect, error) {
 	out := map[string]*v1alpha1.Defect{}
 	query := url.Values{"labelSelector": {v1alpha1.SuiteLabel + "=" + suite}, "limit": {"500"}}
 	for {
 		page := &v1alpha1.DefectList{}
-		if err := c.call(ctx, http.MethodGet, defectsPath(namespace)+"?"+query.Encode(), "", nil, page); err != nil {
+		if err := c.get(ctx, defectsPath(namespace)+"?"+query.Encode(), page); err != nil {
 			return out, fmt.Errorf("listing the Defects of %s in %s: %w", suite, namespace, err)
 		}
 		for i := range page.Items {
