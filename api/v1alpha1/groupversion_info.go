@@ -66,6 +66,9 @@ const (
 	// RFC 3339 time of the request. status.jira.ticketRequestedAt repeats the value that was last handled.
 	TicketRequestedAtAnnotation = "integrations.voiceai.dev/ticket-requested-at"
 
+	// TicketRequestedByAnnotation on a Defect names the person who requested its ticket, in the thread about the Defect.
+	TicketRequestedByAnnotation = "integrations.voiceai.dev/ticket-requested-by"
+
 	// ChangedByAnnotation on a Defect names the person who changed spec.state, as <state>/<person>. Clients that change
 	// the state on behalf of a person set it. Comments on the ticket mention the person while spec.state is still that
 	// state.

@@ -79,6 +79,7 @@ func (a *Actions) RequestTicket(ctx context.Context, t Target) (Ticket, error) {
 		}
 		now := a.Clock.Now().UTC().Format(time.RFC3339Nano)
 		metav1.SetMetaDataAnnotation(&d.ObjectMeta, v1alpha1.TicketRequestedAtAnnotation, now)
+		metav1.SetMetaDataAnnotation(&d.ObjectMeta, v1alpha1.TicketRequestedByAnnotation, t.Caller.GetName())
 		return true, nil
 	})
 	return ticket, err

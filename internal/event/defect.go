@@ -38,6 +38,9 @@ func DefectTicketed(d *v1alpha1.Defect, at time.Time) Event {
 	e.ID = DefectTicketedID(d)
 	e.Time = at
 	e.Type = v1alpha1.EventDefectTicketed
+	if j := d.Status.Jira; j != nil && j.TicketRequestedAt != "" {
+		e.setText("requestedBy", d.Annotations[v1alpha1.TicketRequestedByAnnotation], maxText)
+	}
 	return e
 }
 
@@ -61,6 +64,9 @@ func DefectNow(d *v1alpha1.Defect) Event {
 	e := DefectCreated(d)
 	if c := d.Status.StateChange; c != nil && d.Status.State == v1alpha1.StateOpen {
 		e.Data["cause"] = string(c.Cause)
+	}
+	if c := d.Status.StateChange; d.PendingState() != "" || c != nil && c.Cause == v1alpha1.CauseSpec && d.Spec.State == d.Status.State {
+		e.setText("changedBy", d.ChangedBy(), maxText)
 	}
 	return e
 }

@@ -52,6 +52,9 @@ func TestDefectEvents(t *testing.T) {
 	byUnknown := fullDefect()
 	byUnknown.Annotations = nil
 	changed := func(cause string) map[string]any { return map[string]any{"previousState": "Open", "cause": cause} }
+	requested := fullDefect()
+	requested.Annotations[v1alpha1.TicketRequestedByAnnotation] = "bob"
+	requested.Status.Jira.TicketRequestedAt = "2026-11-28T12:00:00Z"
 	byAlice := changed("Spec")
 	byAlice["changedBy"] = "alice"
 	for name, c := range map[string]struct {
@@ -72,7 +75,9 @@ func TestDefectEvents(t *testing.T) {
 			now.Add(time.Hour), changed("Spec")},
 		"changed in Jira": {event.DefectStateChanged(byJira), "u1.state.2", v1alpha1.EventDefectStateChanged,
 			now.Add(time.Hour), changed("Jira")},
-		"now resolved": {event.DefectNow(fullDefect()), "u1.created", v1alpha1.EventDefectCreated, now, nil},
+		"now resolved": {event.DefectNow(fullDefect()), "u1.created", v1alpha1.EventDefectCreated, now, map[string]any{"changedBy": "alice"}},
+		"ticket requested": {event.DefectTicketed(requested, now.Add(time.Minute)), "u1.ticketed", v1alpha1.EventDefectTicketed,
+			now.Add(time.Minute), map[string]any{"requestedBy": "bob"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := c.event

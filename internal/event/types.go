@@ -58,7 +58,7 @@ var Types = []Type{
 		ID:       "`<uid>.ticketed`",
 		Severity: ofTheDefect,
 		Subjects: []string{v1alpha1.KindDefect},
-		Data:     defectData,
+		Data:     ticketData,
 	},
 	{
 		Name:     v1alpha1.EventDefectStateChanged,
@@ -154,12 +154,14 @@ var (
 		{HeardTranscript, "what it said or understood", "booked for Thursday"},
 		{"locale", "the language of the call", "en-US"},
 		{"agentVersion", "the version of the voice agent", "1.4.2"},
+		{"changedBy", "who changed spec.state, where that is known", "alice"},
 	}
+
+	ticketData = append(slices.Clone(defectData), Member{"requestedBy", "who requested the ticket, where that is known", "alice"})
 
 	stateChangeData = append(withExample(defectData, "state", "Resolved"),
 		Member{"previousState", "the state before", "InProgress"},
 		Member{"cause", "Spec, Jira, Regression or Passed", "Spec"},
-		Member{"changedBy", "who changed spec.state, where that is known", "alice"},
 	)
 
 	alertData = []Member{

@@ -53,3 +53,22 @@ func TestButtons(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoDidIt shows in a message and its thread who acted. A person in Slack is mentioned, and nothing else is.
+func TestWhoDidIt(t *testing.T) {
+	for user, want := range map[string]string{
+		"slack:T1:U1": "<@U1>", "slack:T1:W1": "<@W1>", "alice": "alice",
+		"slack:T1:S1": "slack:" + wordJoiner + "T1:" + wordJoiner + "S1", "slack:T1:U1>!": "slack:" + wordJoiner + "T1:" + wordJoiner + "U1&gt;!",
+	} {
+		e := &event.Event{Type: v1alpha1.EventDefectCreated, Data: map[string]any{"title": "x", "state": "Resolved", "changedBy": user}}
+		if got := progress(e); got != "opened → *resolved* by "+want {
+			t.Errorf("after %s the message shows %q", user, got)
+		}
+		e = &event.Event{Type: v1alpha1.EventDefectTicketed, Data: map[string]any{
+			"title": "x", "ticketKey": "V-1", "ticketURL": "https://j/V-1", "requestedBy": user,
+		}}
+		if got := Reply(e, Options{}).Blocks[0].Section; !strings.HasSuffix(got, " · requested by "+want) {
+			t.Errorf("after %s the thread shows %q", user, got)
+		}
+	}
+}

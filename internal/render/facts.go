@@ -62,7 +62,7 @@ func facts(e *event.Event) []string {
 		add("Duration", duration(e.Data["durationSeconds"]))
 	case v1alpha1.EventDefectStateChanged:
 		add("State", transition(stateName(e.Text("previousState")), stateName(e.Text("state"))))
-		add("By", text("changedBy"))
+		add("By", person(e.Text("changedBy")))
 		add("Cause", causeText(e))
 	case v1alpha1.EventSystemAlertFiring:
 		add("Status", "Firing since "+date(e.Time))

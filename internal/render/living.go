@@ -2,6 +2,7 @@ package render
 
 import (
 	"cmp"
+	"regexp"
 	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -36,7 +37,11 @@ func progress(e *event.Event) string {
 		return ""
 	}
 	steps[len(steps)-1] = "*" + steps[len(steps)-1] + "*"
-	return strings.Join(steps, " → ")
+	line := strings.Join(steps, " → ")
+	if by := changedBy(e); by != "" && stateName(e.Text("state")) != "open" {
+		line += " " + by
+	}
+	return line
 }
 
 // Reply returns a later event as a reply in the thread of the first message, in one short line. It mentions no one,
@@ -47,6 +52,9 @@ func Reply(e *event.Event, o Options) chat.Message {
 	line := l.emoji + " " + l.headline
 	if more := links(e, o); e.Type == v1alpha1.EventDefectTicketed && len(more) > 0 {
 		line += ": " + link(more[0].url, cmp.Or(fitLine(e.Text("ticketKey"), maxField), "open"))
+		if by := person(e.Text("requestedBy")); visible(by) {
+			line += " · requested by " + by
+		}
 	}
 	if e.Type == v1alpha1.EventDefectStateChanged {
 		for _, detail := range []string{
@@ -69,8 +77,19 @@ func Reply(e *event.Event, o Options) chat.Message {
 
 // changedBy returns who changed a Defect, in words; empty when that is not known.
 func changedBy(e *event.Event) string {
-	if name := fitLine(e.Text("changedBy"), maxField); name != "" {
+	if name := person(e.Text("changedBy")); name != "" {
 		return "by " + name
 	}
 	return ""
+}
+
+// slackUser matches a person in Slack as a user of Kubernetes.
+var slackUser = regexp.MustCompile(`^slack:[A-Z0-9]{2,32}:([UW][A-Z0-9]{1,31})$`)
+
+// person returns the name of a user. A person in Slack is mentioned, as Slack shows no name for an ID.
+func person(user string) string {
+	if m := slackUser.FindStringSubmatch(user); m != nil {
+		return "<@" + m[1] + ">"
+	}
+	return fitLine(user, maxField)
 }

@@ -150,7 +150,7 @@ func TestReply(t *testing.T) {
 		return e
 	}
 	for want, e := range map[string]event.Event{
-		":large_orange_circle: Ticket created: <https://jira.example.com/browse/VOICE-12|VOICE-12>": Example(v1alpha1.EventDefectTicketed),
+		":large_orange_circle: Ticket created: <https://jira.example.com/browse/VOICE-12|VOICE-12> · requested by alice": Example(v1alpha1.EventDefectTicketed),
 		":hammer_and_wrench: Defect in progress · open → in progress · The ticket was moved": moved(
 			v1alpha1.StateOpen, v1alpha1.StateInProgress, v1alpha1.CauseJira, ""),
 		":white_check_mark: Defect resolved · in progress → resolved · The Defect was edited · by &lt;!here&gt;": moved(
