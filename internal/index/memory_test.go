@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"reflect"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -122,8 +126,19 @@ func fieldsOf(example client.Object) toolscache.Indexers {
 	return out
 }
 
+// mutationDetector is the variable that has informers keep copies of their objects.
+const mutationDetector = "KUBE_CACHE_MUTATION_DETECTOR"
+
 // TestMemoryOf checks that objects take about as much memory as is estimated, with their indexes.
 func TestMemoryOf(t *testing.T) {
+	if os.Getenv(mutationDetector) != "" { // it keeps a copy of each object, and is chosen when a process starts
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMemoryOf$", "-test.v")
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, mutationDetector+"=") })
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v:\n%s", err, out)
+		}
+		return
+	}
 	packedDefects = &packed.Kind[v1alpha1.Defect, *v1alpha1.Defect]{Clean: stripDefect} // other tests gave it strange samples
 	packedNotifications = &packed.Kind[v1alpha1.Notification, *v1alpha1.Notification]{Clean: stripNotification}
 	for name, c := range map[string]struct {
