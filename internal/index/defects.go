@@ -157,3 +157,26 @@ func mayUse(d *v1alpha1.Defect, integration types.NamespacedName) bool {
 	}
 	return d.Namespace == integration.Namespace
 }
+
+func suiteOf(o client.Object) []string {
+	if d, ok := o.(*v1alpha1.Defect); ok && d.Spec.Suite != "" {
+		return []string{d.Spec.Suite}
+	}
+	return nil
+}
+
+// DefectsOfSuite returns the Defects of a suite in a namespace. The cache owns them: callers must not change them.
+func DefectsOfSuite(ctx context.Context, c client.Reader, namespace, suite string) ([]*v1alpha1.Defect, error) {
+	list := &v1alpha1.DefectList{}
+	err := c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{DefectBySuite: suite}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, err
+	}
+	var out []*v1alpha1.Defect
+	for i := range list.Items {
+		if list.Items[i].Spec.Suite == suite {
+			out = append(out, &list.Items[i])
+		}
+	}
+	return out, nil
+}

@@ -29,6 +29,8 @@ const (
 	DefectByMinute = "minute"
 	// DefectByIdentity indexes Defects by their identity.
 	DefectByIdentity = "identity"
+	// DefectBySuite indexes Defects by their suite.
+	DefectBySuite = "suite"
 	// DefectByFinding indexes Defects by their finding.
 	DefectByFinding = "finding"
 	// NotificationBySubject indexes Notifications by the UID of the object they are about.
@@ -62,6 +64,7 @@ func Fields() []Field {
 		{&v1alpha1.Defect{}, DefectByMinute, minute},
 		{&v1alpha1.Defect{}, DefectByIdentity, identity},
 		{&v1alpha1.Defect{}, DefectByFinding, findingOfDefect},
+		{&v1alpha1.Defect{}, DefectBySuite, suiteOf},
 		{&v1alpha1.Notification{}, NotificationBySubject, subjectUID},
 		{&v1alpha1.Notification{}, NotificationByFinding, finding},
 		{&v1alpha1.Notification{}, RunsOf, runsOf},

@@ -65,6 +65,7 @@ func compose(e *event.Event, o Options, l look, progress string) chat.Message {
 		}
 		add(excerpt(e))
 		add(failingTurn(e))
+		add(runDefects(e, o))
 	}
 	m.Blocks = append(m.Blocks, buttons(e, o)...)
 	m.Blocks = append(m.Blocks, chat.Block{Context: smallPrint(e, more, own.problem)})

@@ -29,7 +29,8 @@ func TestEveryType(t *testing.T) {
 		v1alpha1.EventTestRunCompleted: {
 			"#d32f2f / :x: *Test run failed* *<https://reports.example.com/booking-nightly-7|booking-nightly-7>*",
 			"*Result* Failed; *Before* Passed; *Passed* 41; *Failed* 2; *Skipped* 1; *Total* 44; *Duration* 3m12s; *Severity* High; ",
-			"*Suite* booking; *Run* booking-nightly-7 / BackoffLimitExceeded / Job voice/booking-nightly-7; " + when},
+			"*Suite* booking; *Run* booking-nightly-7 / BackoffLimitExceeded / " +
+				"*Defects*  1 new · 1 known · 1 fixed / Job voice/booking-nightly-7; " + when},
 		v1alpha1.EventDefectCreated: {
 			"#f57c00 / :large_orange_circle: *Defect found* *<" + ticket + "|Agent books the wrong day>*",
 			"*Severity* High; *Suite* booking; *Run* booking-nightly-7; *Test case* book-by-weekday; *Ticket* VOICE-12 / ",

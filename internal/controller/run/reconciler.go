@@ -26,6 +26,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/history"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 )
@@ -122,8 +123,29 @@ func (r *Reconciler) announce(ctx context.Context, job *batchv1.Job) (ctrl.Resul
 		return ctrl.Result{}, err
 	}
 	e := event.RunCompleted(job, result, malformed, previous)
+	defects, err := r.defectsIn(ctx, job)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	e.AddDefects(defects)
 	_, err = kit.Announce(ctx, r.Outbox, job.Namespace, &e)
 	return reannounce(age), err
+}
+
+// defectsIn returns the Defects of the run's suite about which the run changed something, or in whose test it failed.
+func (r *Reconciler) defectsIn(ctx context.Context, job *batchv1.Job) ([]event.RunDefect, error) {
+	suite := job.Labels[v1alpha1.SuiteLabel]
+	list, err := index.DefectsOfSuite(ctx, r.Client, job.Namespace, suite)
+	if err != nil {
+		return nil, fmt.Errorf("listing the Defects of suite %s: %w", suite, err)
+	}
+	var out []event.RunDefect
+	for _, d := range list {
+		if c := history.InRun(d, job.Name); c != "" {
+			out = append(out, event.RunDefect{Defect: d, Change: c})
+		}
+	}
+	return out, nil
 }
 
 // reannounce returns a result that announces a run of an age once more, see kit.ReannounceFor.

@@ -220,3 +220,49 @@ func TestPreviousOutcomeOfMany(t *testing.T) {
 		t.Errorf("%d objects were read, want %d at most", read, most)
 	}
 }
+
+// TestDefectsOfARun checks that a run is announced with the Defects of its suite that it is about.
+func TestDefectsOfARun(t *testing.T) {
+	defect := func(name, suite string, results ...v1alpha1.TestResult) *v1alpha1.Defect {
+		d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: "voice", Name: name}}
+		d.Spec.Title = name
+		d.Spec.Suite = suite
+		for i, result := range results {
+			at := metav1.NewTime(noon.Add(time.Duration(i-len(results)) * time.Minute))
+			run := fmt.Sprintf("before-%d", i)
+			if i == len(results)-1 {
+				run = "run"
+			}
+			d.Spec.Outcomes = append(d.Spec.Outcomes, v1alpha1.TestOutcome{Run: run, Result: result, Time: at})
+		}
+		return d
+	}
+	r := newReconciler(t, ended("run", noon, failed),
+		defect("new", "booking", v1alpha1.TestFailed), defect("known", "booking", v1alpha1.TestFailed, v1alpha1.TestFailed),
+		defect("fixed", "booking", v1alpha1.TestFailed, v1alpha1.TestPassed), defect("flaky", "booking", v1alpha1.TestFlaky),
+		defect("passes", "booking", v1alpha1.TestPassed), defect("elsewhere", "billing", v1alpha1.TestFailed))
+	run := types.NamespacedName{Namespace: "voice", Name: "run"}
+	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: run}); err != nil {
+		t.Fatal(err)
+	}
+	list := &v1alpha1.NotificationList{}
+	if err := r.Client.List(t.Context(), list); err != nil || len(list.Items) != 1 {
+		t.Fatalf("%d were announced, %v", len(list.Items), err)
+	}
+	e, err := event.FromAPI(list.Items[0].Spec.Event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	for _, d := range e.Defects() {
+		listed = append(listed, d.Change+" "+d.Name)
+	}
+	if got := fmt.Sprint(listed); got != "[New new Known known Flaky flaky Fixed fixed]" {
+		t.Errorf("listed %s", got)
+	}
+	for _, c := range []string{"new", "known", "flaky", "fixed"} {
+		if e.Data[c+"Defects"] != 1.0 {
+			t.Errorf("%s: %v", c, e.Data[c+"Defects"])
+		}
+	}
+}
