@@ -268,22 +268,25 @@ func (o *Options) update(before *v1alpha1.Defect, result v1alpha1.TestResult) *v
 	return o.withOutcomes(before, []v1alpha1.TestOutcome{o.outcome(result)})
 }
 
-// rebase returns the Defect of an apply that an earlier call could not send, on what the cluster has now.
+// rebase returns the Defect of an apply that could not be sent, on what the cluster has now.
 func (o *Options) rebase(spooled, now *v1alpha1.Defect) *v1alpha1.Defect {
 	known := mergedRuns(now)
 	isKnown := func(t v1alpha1.TestOutcome) bool { return known[t.Run] }
 	d := o.withOutcomes(now, slices.DeleteFunc(slices.Clone(spooled.Spec.Outcomes), isKnown))
 	if at := spooled.Spec.Occurrence; at != nil && (d.Spec.Occurrence == nil || !at.Time.Before(&d.Spec.Occurrence.Time)) {
 		d.Spec.Occurrence = at
+		d.Spec.Tests = spooled.Spec.Tests
+		d.Spec.Voice = spooled.Spec.Voice
 	}
 	return d
 }
 
 // withOutcomes returns the Defect of an apply that adds outcomes to one that exists. It has what this program applied before
 // and no more, with the values that it has now: people may have changed them. Outcomes that the operator has merged into the
-// status are left out.
+// status are left out. It can be applied only while the Defect is as it was: another run may add an outcome, too.
 func (o *Options) withOutcomes(before *v1alpha1.Defect, added []v1alpha1.TestOutcome) *v1alpha1.Defect {
 	d := o.newDefect(before.Name)
+	d.ResourceVersion = before.ResourceVersion
 	s := before.Spec
 	d.Spec = v1alpha1.DefectSpec{
 		Title: s.Title, Severity: s.Severity, Description: s.Description, ExpectedResult: s.ExpectedResult, ActualResult: s.ActualResult,

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,8 @@ type cluster struct {
 	defects map[string]*v1alpha1.Defect
 	// failing returns the status of an answer; 0 when a request succeeds.
 	failing func(method string) int
+	// listed is called after each list.
+	listed func()
 	// writes counts the patches.
 	writes int
 }
@@ -52,11 +55,15 @@ func (c *cluster) serve(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodGet && r.URL.Path == path:
 		list := &v1alpha1.DefectList{}
 		for _, d := range c.defects {
-			if r.URL.Query().Get("labelSelector") == v1alpha1.SuiteLabel+"="+d.Labels[v1alpha1.SuiteLabel] {
+			q := r.URL.Query()
+			if q.Get("labelSelector") == v1alpha1.SuiteLabel+"="+d.Labels[v1alpha1.SuiteLabel] || q.Get("fieldSelector") == "metadata.name="+d.Name {
 				list.Items = append(list.Items, *d)
 			}
 		}
 		_ = json.NewEncoder(w).Encode(list)
+		if c.listed != nil {
+			c.listed()
+		}
 	case r.Method == http.MethodPatch && r.URL.Query().Get("fieldManager") == fieldManager:
 		c.writes++
 		name := strings.TrimPrefix(r.URL.Path, path+"/")
@@ -66,7 +73,13 @@ func (c *cluster) serve(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		if before := c.defects[name]; before != nil {
+		before := c.defects[name]
+		if d.ResourceVersion != "" && (before == nil || before.ResourceVersion != d.ResourceVersion) {
+			w.WriteHeader(http.StatusConflict)
+			return
+		}
+		d.ResourceVersion = strconv.Itoa(c.writes)
+		if before != nil {
 			d.Status = before.Status
 			d.Spec.Quarantine = before.Spec.Quarantine
 		}

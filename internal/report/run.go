@@ -158,6 +158,7 @@ func testsOfDefects(known map[string]*v1alpha1.Defect) map[string]bool {
 func (o *Options) send(ctx context.Context, conn *Connection, p *plan, known map[string]*v1alpha1.Defect) bool {
 	if o.DryRun {
 		for _, d := range p.defects {
+			d.ResourceVersion = ""             // what is printed may be applied later
 			raw, _ := yaml.Marshal(applied(d)) // it has no value that YAML does not have
 			_, _ = fmt.Fprintf(o.Stdout, "---\n%s", raw)
 		}
@@ -176,7 +177,7 @@ func (o *Options) send(ctx context.Context, conn *Connection, p *plan, known map
 	unsent := all
 	sent := 0
 	if conn != nil {
-		if sent, unsent, err = conn.apply(ctx, all); err != nil {
+		if sent, unsent, err = conn.apply(ctx, all, o.rebase); err != nil {
 			o.logf("%v", err)
 		}
 	}

@@ -290,6 +290,42 @@ func TestClusterAway(t *testing.T) {
 	}
 }
 
+// TestRunsAtTheSameTime keeps the outcome that another run adds after this one has listed the Defects, and creates a Defect
+// again that was deleted by then.
+func TestRunsAtTheSameTime(t *testing.T) {
+	c := newCluster(t)
+	r := newRun(t, c)
+	r.Command = []string{"true"}
+	report := func(run string) {
+		r.RunName = run
+		if got := r.Run(t.Context()); got != 0 {
+			t.Fatalf("exit code %d:\n%s", got, r.stderr.String())
+		}
+	}
+	r.write(t, "a.xml", suite(failing("b", "late")))
+	report("smoke-1")
+	c.listed = func() {
+		c.listed = nil
+		for name, d := range c.defects {
+			d = d.DeepCopy()
+			d.ResourceVersion = "another"
+			d.Spec.Title = "A better title"
+			d.Spec.Outcomes = append(d.Spec.Outcomes, v1alpha1.TestOutcome{Run: "smoke-2", Result: v1alpha1.TestFailed})
+			c.defects[name] = d
+		}
+	}
+	report("smoke-3")
+	d := c.only(t)
+	if len(d.Spec.Outcomes) != 3 || d.Spec.Title != "A better title" || d.Spec.Occurrence.Run != "smoke-3" || len(d.Spec.Tests) != 1 {
+		t.Errorf("got %+v", d.Spec)
+	}
+	c.listed = func() { clear(c.defects) }
+	report("smoke-4")
+	if d := c.only(t); len(d.Spec.Outcomes) == 0 || d.Spec.Occurrence.Run != "smoke-4" {
+		t.Errorf("after it was deleted: %+v", d.Spec)
+	}
+}
+
 // TestClusterAwayForAMoment requests the list again, and sends as ever.
 func TestClusterAwayForAMoment(t *testing.T) {
 	c := newCluster(t)

@@ -30,6 +30,8 @@ const (
 	// listAttempts is how often a page of Defects is requested while the API server is away. Without the list, nothing is
 	// known of what people changed and of quarantines.
 	listAttempts = 4
+	// applyAttempts is how often a Defect is applied that others change at the same time.
+	applyAttempts = 10
 )
 
 // statusError is the error of an answer that is not 2xx.
@@ -130,9 +132,12 @@ func (c *Connection) list(ctx context.Context, namespace, suite string) (map[str
 	}
 }
 
+// rebase returns a Defect to apply in place of one, on what the cluster has now.
+type rebase func(d, now *v1alpha1.Defect) *v1alpha1.Defect
+
 // apply applies Defects, several at the same time. It returns how many were applied, those that were not because the API
 // server was away, and the errors.
-func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect) (sent int, unsent []*v1alpha1.Defect, err error) {
+func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect, onto rebase) (sent int, unsent []*v1alpha1.Defect, err error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	errs := make([]error, len(defects))
@@ -142,7 +147,7 @@ func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect) (sen
 		places <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-places }()
-			errs[i] = c.applyOne(ctx, d)
+			errs[i] = c.applyOne(ctx, d, onto)
 		})
 	}
 	wait.Wait()
@@ -163,12 +168,38 @@ func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect) (sen
 	return sent, unsent, errors.Join(refused...)
 }
 
-func (c *Connection) applyOne(ctx context.Context, d *v1alpha1.Defect) error {
-	path := defectsPath(d.Namespace) + "/" + url.PathEscape(d.Name) + "?fieldManager=" + fieldManager + "&force=true"
-	if err := c.call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", applied(d), nil); err != nil {
-		return fmt.Errorf("applying Defect %s in %s: %w", d.Name, d.Namespace, err)
+// applyOne applies a Defect. When it has changed since it was listed, it is applied on what it is now.
+func (c *Connection) applyOne(ctx context.Context, d *v1alpha1.Defect, onto rebase) error {
+	for attempt := 1; ; attempt++ {
+		path := defectsPath(d.Namespace) + "/" + url.PathEscape(d.Name) + "?fieldManager=" + fieldManager + "&force=true"
+		err := c.call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", applied(d), nil)
+		var status *statusError
+		if errors.As(err, &status) && status.code == http.StatusConflict && attempt < applyAttempts {
+			var now *v1alpha1.Defect
+			if now, err = c.one(ctx, d.Namespace, d.Name); err == nil && now != nil {
+				d = onto(d, now)
+				continue
+			}
+			if err == nil { // it was deleted
+				d.ResourceVersion = ""
+				continue
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("applying Defect %s in %s: %w", d.Name, d.Namespace, err)
+		}
+		return nil
 	}
-	return nil
+}
+
+// one returns a Defect by its name; nil when there is none. It is listed: a Job needs no right to get it.
+func (c *Connection) one(ctx context.Context, namespace, name string) (*v1alpha1.Defect, error) {
+	page := &v1alpha1.DefectList{}
+	query := url.Values{"fieldSelector": {"metadata.name=" + name}}
+	if err := c.get(ctx, defectsPath(namespace)+"?"+query.Encode(), page); err != nil || len(page.Items) == 0 {
+		return nil, err
+	}
+	return &page.Items[0], nil
 }
 
 // applied returns a Defect without the fields that the API server sets.
