@@ -124,3 +124,20 @@ func TestPostEphemeral(t *testing.T) {
 		}
 	}
 }
+
+// TestResponseURLsAreSecret checks that no error shows a response URL.
+func TestResponseURLsAreSecret(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	d := Dialer{transport.Options{Reach: transport.Reach{AllowLoopback: true}}}
+	app, err := d.DialApp(chat.Config{Token: "xoxb-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range []string{"answers with an error", "does not answer"} {
+		err := app.Respond(t.Context(), server.URL+"/actions/T1/1/sEcReT", chat.Response{Message: chat.Message{Text: "x"}})
+		if err == nil || strings.Contains(err.Error(), "sEcReT") {
+			t.Errorf("a URL that %s fails with %v", state, err)
+		}
+		server.Close()
+	}
+}
