@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
 )
@@ -37,7 +39,7 @@ func TestOf(c *testresult.Case) Test {
 		name = c.Name
 	}
 	shown := name
-	if class := lastPart(c.Class); class != "" && !strings.Contains(name, class) {
+	if class := lastPart(c.Class); class != "" && !hasWord(name, class) {
 		shown = class + ": " + name
 	}
 	variant := c.Property("variant")
@@ -62,6 +64,23 @@ func withVariant(id, variant string) string {
 		return id
 	}
 	return id + " > variant " + variant
+}
+
+// hasWord reports whether a name has a word that is not a part of a longer one: fifteen does not have en.
+func hasWord(name, word string) bool {
+	_, size := utf8.DecodeRuneInString(word)
+	for from := 0; ; from += size {
+		i := strings.Index(name[from:], word)
+		if i < 0 {
+			return false
+		}
+		from += i
+		last, _ := utf8.DecodeLastRuneInString(name[:from])
+		next, _ := utf8.DecodeRuneInString(name[from+len(word):])
+		if !unicode.IsLetter(last) && !unicode.IsLetter(next) {
+			return true
+		}
+	}
 }
 
 // lastPart returns the last part of the name of a class: without its package.
