@@ -17,7 +17,9 @@ const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>`
 func world() map[string]any {
 	defect := map[string]any{
 		"namespace": "qa", "name": "d-1", "createdTime": "2026-03-04T10:00:00Z",
-		"spec": map[string]any{"title": hostile, "severity": "High", "description": hostile, "suite": hostile},
+		"spec": map[string]any{"title": hostile, "severity": "High", "description": hostile, "suite": hostile,
+			"voice": map[string]any{"heardTranscript": hostile, "verdict": hostile, "audioURL": "javascript:alert(8)"},
+			"tests": []any{map[string]any{"id": "t", "name": hostile}}},
 		"status": map[string]any{
 			"state": "Open", "occurrences": 2, "jira": map[string]any{"key": "VOICE-1", "url": "javascript:alert(3)"},
 			"messages": []any{map[string]any{"rule": "r", "channel": hostile, "permalink": "data:text/html,x"}},

@@ -48,7 +48,12 @@ type DefectSpec struct {
 	TestCase         string `json:"testCase"`
 	Fingerprint      string `json:"fingerprint"`
 	State            string `json:"state"`
-	Jira             struct {
+	Voice            *Voice `json:"voice"`
+	Tests            []struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	} `json:"tests"`
+	Jira struct {
 		IntegrationRef struct {
 			Namespace string `json:"namespace"`
 			Name      string `json:"name"`
@@ -81,7 +86,14 @@ type DefectStatus struct {
 	LastSeenTime  *time.Time `json:"lastSeenTime"`
 	ResolvedTime  *time.Time `json:"resolvedTime"`
 	Regressions   int64      `json:"regressions"`
-	Messages      []struct {
+	History       *struct {
+		Strip            string       `json:"strip"`
+		LastGood         *TestOutcome `json:"lastGood"`
+		FirstBad         *TestOutcome `json:"firstBad"`
+		FlakeRatePercent int          `json:"flakeRatePercent"`
+		Stability        string       `json:"stability"`
+	} `json:"history"`
+	Messages []struct {
 		Rule        string `json:"rule"`
 		Integration string `json:"integration"`
 		Channel     string `json:"channel"`
