@@ -17,7 +17,8 @@ import (
 // renderOptions returns the options of messages with buttons, as a rule posts them; empty for an answer to a command.
 func (s *session) renderOptions(rule string) render.Options {
 	return render.Options{
-		Transcripts: s.integration.Spec.Transcripts, DashboardURL: s.DashboardURL, Button: button.Object{Integration: string(s.integration.UID), Rule: rule},
+		Transcripts: s.integration.Spec.Transcripts, DashboardURL: s.DashboardURL,
+		Button: button.Object{Integration: string(s.integration.UID), Rule: rule},
 	}
 }
 
