@@ -39,8 +39,11 @@ func main() {
 		fmt.Println(versionText())
 		return
 	}
+	if flag.Arg(0) == manifestCommand {
+		os.Exit(printManifest(flag.Args()[1:], os.Stdout, os.Stderr))
+	}
 	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "There is no command %q. The only command is version.\n", flag.Arg(0))
+		fmt.Fprintf(os.Stderr, "There is no command %q. The commands are version and %s.\n", flag.Arg(0), manifestCommand)
 		os.Exit(2)
 	}
 	logging.Level = withoutBodies(logging.Level)

@@ -14,7 +14,17 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/manifest"
 )
+
+// scopesOfManifest returns the scopes of an app that has the manifest of the command slack-manifest.
+func scopesOfManifest() []string {
+	var names []string
+	for _, s := range manifest.Scopes(manifest.Features()) {
+		names = append(names, s.Name)
+	}
+	return names
+}
 
 // The app in Slack with the real adapter, edge, dispatcher and RBAC: the sandbox signs what Ann does.
 var _ = Describe("The app in Slack", func() {
@@ -58,6 +68,7 @@ var _ = Describe("The app in Slack", func() {
 
 	BeforeEach(func() {
 		box.Reset()
+		Expect(box.Slack().PutToken(slack.BotToken, slack.Token{State: slack.Valid, Scopes: scopesOfManifest()})).To(Succeed())
 		namespaces++
 		namespace = fmt.Sprintf("operator-%d", namespaces)
 		meta := func(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }

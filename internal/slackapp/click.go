@@ -24,12 +24,12 @@ func (s *session) interact(ctx context.Context) {
 	switch {
 	case in.Type == inbound.BlockActions && len(in.Actions) > 0:
 		s.answer(ctx, s.clicked(ctx, in.Actions[0]))
-	case (in.Type == inbound.MessageAction || in.Type == inbound.Shortcut) && in.CallbackID == FileDefect:
+	case (in.Type == inbound.MessageAction || in.Type == inbound.Shortcut) && in.CallbackID == inbound.FileDefect:
 		s.openForm(ctx)
-	case in.Type == inbound.ViewSubmission && in.CallbackID == FileDefect:
+	case in.Type == inbound.ViewSubmission && in.CallbackID == inbound.FileDefect:
 		s.submitForm(ctx)
 	case in.Type == inbound.MessageAction || in.Type == inbound.Shortcut:
-		s.answer(ctx, sentence("This shortcut is not known here. Its callback ID in the app's settings must be %s.", FileDefect))
+		s.answer(ctx, sentence("This shortcut is not known here. Its callback ID in the app's settings must be %s.", inbound.FileDefect))
 	}
 }
 

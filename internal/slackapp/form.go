@@ -18,13 +18,11 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 const (
-	// FileDefect is the callback ID of the shortcut and of the form that file a defect.
-	FileDefect = "voiceai_file_defect"
-
 	formTitle = "File a defect"
 	// maxInput bounds a text that a form has at first; Slack's own limit is 3,000 characters.
 	maxInput = 2500
@@ -88,7 +86,7 @@ func (s *session) defectForm(ctx context.Context) chat.Form {
 	if source.Permalink != "" {
 		description = strings.TrimSpace(description + "\n\n" + source.Permalink)
 	}
-	f := chat.Form{CallbackID: FileDefect, Title: formTitle, Submit: "File", Inputs: []chat.Input{
+	f := chat.Form{CallbackID: inbound.FileDefect, Title: formTitle, Submit: "File", Inputs: []chat.Input{
 		{ID: inputTitle, Label: "Title", Kind: chat.Line, MaxLength: maxTitle, Initial: firstLine(words)},
 		{ID: inputSeverity, Label: "Severity", Choices: severityNames(), Initial: string(v1alpha1.SeverityMedium)},
 		{ID: inputSuite, Label: "Suite", Kind: chat.OptionalLine, MaxLength: 63},

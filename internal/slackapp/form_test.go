@@ -23,7 +23,7 @@ import (
 func shortcut() inbound.Request {
 	r := clickOn("", "", "")
 	r.Interaction.Type = inbound.MessageAction
-	r.Interaction.CallbackID = slackapp.FileDefect
+	r.Interaction.CallbackID = inbound.FileDefect
 	r.Interaction.TriggerID = "trigger"
 	r.Interaction.Actions = nil
 	r.Interaction.Message.Text = "\nThe agent hangs up &amp; says nothing\nafter 3 s"
@@ -80,7 +80,7 @@ func TestTheShortcut(t *testing.T) {
 	w := newWorld(t, allow(everything()...), slackIntegration(), secret())
 	w.send(0, shortcut())
 	forms := w.slack.Forms()
-	if len(forms) != 2 || forms[0].Submit != "" || forms[1].CallbackID != slackapp.FileDefect {
+	if len(forms) != 2 || forms[0].Submit != "" || forms[1].CallbackID != inbound.FileDefect {
 		t.Fatalf("the forms are %+v", forms)
 	}
 	initial := map[string]string{}

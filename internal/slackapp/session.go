@@ -88,7 +88,8 @@ func (s *session) takeBody() json.RawMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.taken = true
-	if s.body == nil && s.Interaction != nil && s.Interaction.Type == inbound.ViewSubmission && s.Interaction.CallbackID == FileDefect {
+	in := s.Interaction
+	if s.body == nil && in != nil && in.Type == inbound.ViewSubmission && in.CallbackID == inbound.FileDefect {
 		wait := note("Filing …") // an empty answer would close the form
 		s.body, _ = s.Codec.FormAnswer(&wait, nil)
 	}

@@ -52,18 +52,18 @@ type Options struct {
 func Routes(o Options) []edge.Route {
 	readers := edge.SecretReaders{Cache: o.Client, Live: o.Live}
 	secrets := edge.NewSigningSecrets(readers, o.Clock, "spec.signingSecretRef")
-	route := func(name, source string, decode decoder) edge.Route {
+	route := func(path, source string, decode decoder) edge.Route {
 		return edge.Route{
-			Method: http.MethodPost, Path: "/api/v1/webhooks/slack/" + name, Kind: v1alpha1.KindSlackIntegration, Source: source,
+			Method: http.MethodPost, Path: path, Kind: v1alpha1.KindSlackIntegration, Source: source,
 			Limits:   edge.Limits{BodyBytes: maxBody, InProgress: maxInProgress, HandlingTime: handlingTime},
 			Verifier: newVerifier(o, secrets, decode),
 			Handler:  &handler{decode: decode, receiver: o.Receiver},
 		}
 	}
 	return []edge.Route{
-		route("commands", "slack-commands", decodeCommand),
-		route("interactions", "slack-interactions", decodeInteraction),
-		route("events", "slack-events", inbound.DecodeEvent),
+		route(inbound.CommandsPath, "slack-commands", decodeCommand),
+		route(inbound.InteractionsPath, "slack-interactions", decodeInteraction),
+		route(inbound.EventsPath, "slack-events", inbound.DecodeEvent),
 	}
 }
 
