@@ -26,7 +26,7 @@ SLACK_PACKAGES = ./internal/slackapp/...
 
 .PHONY: generate manifests chart docs fmt vet lint verify build run
 generate: bin/controller-gen ## Generate the DeepCopy methods of the API types.
-	bin/controller-gen object paths=./api/...
+	bin/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
 manifests: bin/controller-gen ## Generate the CRDs and the operator's ClusterRoles.
 	bin/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	bin/controller-gen rbac:roleName=api-role $(addprefix paths=,$(API_PACKAGES)) output:rbac:dir=config/api
@@ -46,6 +46,7 @@ lint: bin/golangci-lint bin/helm ## Run the linters.
 	bin/helm lint --strict charts/voiceai-integrations
 verify: generate manifests chart docs ## Fail if generated files, formatting or go.mod are out of date.
 	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo "not formatted: run make fmt" >&2; exit 1; }
+	bash hack/headers.sh --check
 	go mod tidy -diff
 	for dir in hack/tools hack/tools/*/; do [ ! -f $$dir/go.mod ] || go -C $$dir mod tidy -diff || exit 1; done
 	@test -z "$$(git status --porcelain -- api charts config docs | tee /dev/stderr)" || \

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package v1alpha1
 
 // CredentialRef returns the reference to the credential of the integration's client, and the path of the field that

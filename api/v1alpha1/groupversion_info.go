@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package v1alpha1 defines the integrations.voiceai.dev API: integrations with Slack and Jira, notification rules,
 // defects and notifications.
 //

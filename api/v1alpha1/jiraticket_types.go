@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package v1alpha1
 
 // JiraLabel is a label of a Jira issue. Labels that begin with defect- or voice-ai-defect- are the operator's: by them it

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command operator connects a voice AI testing framework to Slack and Jira, by the custom resources in api/v1alpha1.
 package main
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command report runs a test command in a Job, reads the reports that it writes, and turns failures into Defects and the run's
 // result.
 package main

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command sandbox runs a local Slack and Jira.
 package main
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command bench measures the operator with a real API server and the sandbox, and prints a table and JSON. It asserts
 // nothing because machines differ. Arguments select scenarios by name. Without arguments, all run that are not slow.
 package main

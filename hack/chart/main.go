@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command chart generates what the Helm chart has from elsewhere: CRDs, policies and roles from config, and its README and
 // schema from the comments in values.yaml.
 package main

@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
 # Builds etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl from Go modules in bin/k8s, unless they
 # are up to date or KUBEBUILDER_ASSETS names another directory. The first build takes about ten minutes on two cores. Later
 # ones use Go's build cache.

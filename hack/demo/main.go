@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command demo runs a control plane, the sandbox and the operator on this machine. It applies config/samples, creates
 // a critical Defect and prints each condition as it changes. The environment can name a real Slack and Jira instead
 // of the sandbox. With ONCE=1 it exits when the Defect is done, with status 1 if anything is wrong.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command docs generates the references in docs: the operator's flags from its --help, the kinds from their CRDs, and
 // the OpenAPI document of the REST API.
 package main

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package stage starts a control plane, the sandbox and the operator for the demo, the benchmarks and end-to-end
 // tests. Each is a process of its own that does not outlive this one.
 package stage

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package action holds what a caller can do: start a run, move a Defect, request a ticket, test an integration. The
 // REST API and Slack share it. Each action first checks that Kubernetes RBAC allows the caller what it amounts to,
 // and then writes the same resources as kubectl would. It never talks to Slack or Jira.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package activity keeps the record of what was done with an integration, and of what is known of its channels.
 package activity
 

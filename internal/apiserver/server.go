@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package apiserver is the REST API, for people and programs without kubectl. It reads and writes the same resources
 // as kubectl, with the caller's permissions, and never talks to Slack or Jira.
 package apiserver

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package call lists what is known of a call, masks personal data in what was said, and compares what was expected with
 // what was heard. It is pure.
 package call

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package callsim is a small suite of simulated calls to a voice agent. Its calls pass, fail and flake on purpose, so that the
 // samples have something to report. It calls no service.
 package callsim

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package chat is the port to chat: it describes the messages that the operator posts, independently of Slack's API.
 package chat
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package condition sets the conditions of a resource and summarises them in Ready, so that kstatus, kubectl wait,
 // Argo CD and Flux read them the same way for every kind.
 package condition

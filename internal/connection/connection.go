@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package connection keeps what lives longer than one reconcile: for each integration a client made from its spec and
 // Secret, the lanes through which calls are made, and a record of what happened.
 package connection

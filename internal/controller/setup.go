@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package controller registers the reconcilers of all kinds with a manager. Each kind has a package of its own below
 // this one; what they share is in kit.
 package controller

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package credential stores the credentials of integrations in Secrets.
 //
 // A stored credential is never overwritten. A new one gets a key of its own in the Secret, then the integration is

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package dashboard
 
 import "github.com/voiceai-dev/integrations-operator/internal/dashboard/client"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package dashboard serves the web pages for people who do not use kubectl. It is a client of the REST API in the
 // same process: every page is made of the API's answers to the user's own token, so users see and do exactly what the
 // API allows them.

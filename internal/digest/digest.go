@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package digest holds the Notifications that wait to be sent together in one message: those that a rule groups, and
 // in a storm those that a channel cannot take one by one.
 //

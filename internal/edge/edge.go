@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package edge is the listener that may face the internet. It serves only signed requests: each Route names a source,
 // such as Jira's webhooks, with a Verifier that checks the signature and a Handler that acts on the verified request.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package event describes what happened. Every message of the operator begins as an Event, whose id stays the same
 // however often it is announced.
 package event

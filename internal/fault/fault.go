@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package fault classifies the failures of calls to Slack and Jira. Adapters classify every failure as one of its
 // kinds. The controllers decide, in one place, what follows from a kind.
 package fault

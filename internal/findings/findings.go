@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package findings turns the failed tests of a run into findings: which failures are one defect, and of which test.
 package findings
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package history keeps the outcomes of a Defect's test, and derives from them whether the test is flaky, when it began
 // to fail and whether it passes again. It is pure.
 package history

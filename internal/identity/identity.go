@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package identity authenticates callers and authorizes what they do. Kubernetes decides both: a TokenReview
 // authenticates a bearer token, and a SelfSubjectRulesReview of the caller or a SubjectAccessReview authorizes an act.
 // There is no second permission system. Answers are cached for a few seconds.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package index holds what the reconcilers find objects by: the fields that the cache indexes, the finders that use
 // them, and the transform that keeps the cache small.
 package index

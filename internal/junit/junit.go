@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package junit reads test reports in JUnit's XML, which has no schema, in the dialects of many tools. It reads a report as
 // a stream: memory does not grow with its length, the output of its tests or the depth of its suites.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package leadership reports whether this replica is the leader at the moment at which it is about to act.
 package leadership
 

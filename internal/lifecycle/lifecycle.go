@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package lifecycle decides the state of a Defect. A change of spec.state, a change in Jira and a new occurrence of a
 // resolved defect each move it, and the newest of them counts; a test that passes again resolves its defect. It is pure.
 package lifecycle

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package listener serves HTTP to clients that are not trusted: it bounds how long a request may take, how large its
 // header may be, and how many connections are open.
 package listener

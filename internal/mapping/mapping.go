@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package mapping reads the results of voice platforms, which are JSON of any shape. A mapping says where a platform keeps what
 // a test report has.
 package mapping

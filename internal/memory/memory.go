@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package memory adapts how often the Go runtime collects garbage to the size of the heap and to the container's memory
 // limit. A collection costs time in
 // proportion to the live heap, and postponing it costs as much memory as the heap may grow. So the heap may grow by a

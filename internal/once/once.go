@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package once makes something outside the cluster exist exactly once, where creating it has no idempotency key: a
 // ticket in Jira, a message in Slack. The protocol is in docs/decisions/0001-exactly-once.md.
 //

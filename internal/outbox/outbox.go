@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package outbox turns events into Notifications: one for each rule that matches, with a name derived from the rule
 // and the event. A Notification that exists marks the event as handled, across restarts and replicas.
 package outbox

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package packed keeps objects of the cache compressed while nothing happens to them. An object that waits for nothing
 // is read seldom, and takes a fraction of the memory as compressed JSON.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package render words tickets and messages: Defects as tickets, events as messages. It is pure and deterministic,
 // and the only place that escapes text from outside.
 package render

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package report is what the program report does in a test Job: it runs the test command, reads the reports that it writes,
 // and turns failures into Defects and the run's result.
 package report

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package rule decides which events a NotificationRule matches. It is pure. A rule is compiled once and then matched
 // against events, with the cheapest check first.
 package rule

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package sandbox is a local Slack and Jira for demonstrations and tests. It answers like the real services, is as
 // strict as they are, fails as scripted, and shows what happened on web pages. It neither stores data permanently nor
 // protects it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package secrets reads credentials from Secrets, and describes what is wrong with those that cannot be used.
 package secrets
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package slackapp is the operator's app in Slack: what a person sees and does there, whatever the transport. A
 // transport, such as the edge, verifies and decodes what Slack sends and hands it over as a Delivery. The Dispatcher
 // finds the person and what they may act on, lets package action do it as a SubjectAccessReview of Kubernetes allows,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package testreport reads test reports of any format: JUnit's XML, CTRF, Playwright's JSON, the output of go test -json, and JSON
 // of another shape by a mapping.
 package testreport

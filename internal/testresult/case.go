@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package testresult is what test reports of all formats have in common: cases with an outcome, and their counts.
 package testresult
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package text bounds strings, so that what comes from outside fits where it is stored or sent.
 package text
 

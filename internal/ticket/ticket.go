@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package ticket is the port to the issue tracker: it describes the tickets that the operator files, independently of
 // Jira's API.
 package ticket

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package transport makes the HTTP clients with which the adapters call Slack and Jira, and reports whether a call
 // that failed had been sent.
 package transport

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package alerts_test checks the alerts and the dashboard in config with Prometheus' own rules and tests.
 package alerts_test
 

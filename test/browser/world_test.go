@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //go:build browser
 
 // Package browser_test drives the dashboard in a real Chromium, with a real operator that has the rights of an

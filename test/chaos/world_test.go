@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package chaos_test runs the operator as a process between a real API server and the sandbox. The tests kill and
 // freeze it and drop the answers to its calls, then check what the sandbox received: one ticket for each Defect, and
 // none missing.

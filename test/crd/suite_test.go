@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package crd_test checks which objects of the five kinds a real API server accepts and refuses.
 package crd_test
 

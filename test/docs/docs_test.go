@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package docs_test checks the documentation: its links, its index, the reasons that it explains, and the objects in it,
 // which an API server must accept.
 package docs_test

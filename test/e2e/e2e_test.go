@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //go:build e2e
 
 // Package e2e_test deploys the operator from config/default into the cluster of KUBECONFIG, and checks that it creates

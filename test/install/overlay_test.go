@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package install_test checks what kustomize builds from config, and from overlays as users write them.
 package install_test
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package project_test checks what the project has beside its code: licence, workflows, and the version of its binary.
 package project_test
 

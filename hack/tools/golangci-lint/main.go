@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command golangci-lint is golangci-lint with kube-api-linter built in, which checks the API types.
 package main
 

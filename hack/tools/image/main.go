@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command image writes an image of Linux programs as an OCI layout, without an engine: one image for each architecture, and
 // an index of them. The same programs give the same digest, which it prints. It writes the modules in the programs beside
 // the layout, as a CycloneDX SBOM for each architecture.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package access finds out what a caller may do altogether, which pages show. Nothing is allowed by it: each act is
 // authorized by itself.
 package access

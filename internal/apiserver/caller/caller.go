@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package caller checks what the caller of a request may do.
 package caller
 

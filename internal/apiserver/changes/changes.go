@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package changes has the route of the REST API that streams changes.
 package changes
 

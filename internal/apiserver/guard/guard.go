@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package guard lets requests through to the REST API that are well-formed, from a known caller, and within its
 // limits.
 package guard

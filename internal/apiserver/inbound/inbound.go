@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package inbound has the routes of the REST API for events from outside, and announces these to the rules of a
 // namespace.
 package inbound

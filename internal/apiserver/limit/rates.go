@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package limit bounds how often and how much callers use the REST API.
 package limit
 

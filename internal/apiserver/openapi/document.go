@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package openapi serves the OpenAPI document of the REST API, and pages to read it.
 package openapi
 

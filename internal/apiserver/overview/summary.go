@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package overview counts what the overview page shows: the traffic of integrations, the needs for attention, open
 // Defects and the last runs of suites. Counts are kept until an object changes.
 package overview

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package page picks pages out of lists, with cursors that stay valid when items are added or removed.
 package page
 

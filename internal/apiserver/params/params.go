@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package params has the parameters that several routes of the REST API share.
 package params
 

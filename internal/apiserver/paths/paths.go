@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package paths has the paths of the REST API that are not treated like all others.
 package paths
 

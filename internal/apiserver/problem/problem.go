@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package problem has the errors of the REST API, as RFC 9457 describes them.
 package problem
 

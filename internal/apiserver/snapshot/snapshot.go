@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package snapshot keeps what a cache holds in order, without copying it. Listing through a cache copies every object
 // each time.
 package snapshot

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package view is the read model of the REST API: what callers see of the resources, counted, searched and in pages.
 // It knows neither callers nor HTTP. What a caller may see is a parameter.
 package view

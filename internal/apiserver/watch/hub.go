@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package watch notifies watchers of the REST API that objects of a kind have changed.
 package watch
 

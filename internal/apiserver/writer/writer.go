@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package writer writes objects for the callers of the API: with the caller's own bearer token, so that Kubernetes
 // authorizes and audits the caller, and with a line in the log for each write.
 package writer

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package chattest has a fake Poster that records its calls and fails as the test scripts it.
 package chattest
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package slack posts to Slack, by incoming webhook or as a bot. It is the only package that knows slack-go.
 package slack
 

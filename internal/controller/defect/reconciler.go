@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package defect files a ticket for each Defect that is to have one, keeps both in sync, and announces what happens
 // to the Defect.
 package defect

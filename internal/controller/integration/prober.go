@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package integration keeps the connections to Slack and Jira: it makes their clients, probes them, polls Jira, and
 // reports in the status of SlackIntegrations and JiraIntegrations whether they work.
 package integration

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package kit holds what the reconcilers of all kinds share: what a failure leads to, how a status is written, and
 // how objects are enqueued.
 package kit

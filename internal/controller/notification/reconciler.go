@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package notification delivers Notifications to Slack, alone or many in a digest, and removes them when they are
 // old.
 package notification

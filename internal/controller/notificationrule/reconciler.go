@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package notificationrule validates rules, reports whether they can be served, and records what became of their
 // events.
 package notificationrule

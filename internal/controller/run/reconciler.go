@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package run announces when test runs end. A run is a Job with the label of a suite; the reconciler never changes
 // one.
 package run

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package client is a typed client of the REST API. It calls the API's handler in the same process.
 package client
 

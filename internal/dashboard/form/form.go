@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package form reads a posted form, maps it to a spec, and keeps what is wrong with it for the page that shows it
 // again.
 package form

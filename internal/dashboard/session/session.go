@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package session keeps the user's bearer token in a cookie, which scripts cannot read and which the browser sends
 // with no request of another site.
 package session

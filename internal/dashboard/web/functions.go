@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package web holds what all pages share: template functions, the look of badges and of Slack messages,
 // and static files.
 package web

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package jirahook serves Jira's webhooks on the edge. A webhook is only a hint: its signed body names an issue that
 // may have changed, and nothing else in it is used. The handler records the hint on the Defect, as the annotation
 // integrations.voiceai.dev/jira-changed-at. Every replica listens, and the leader sees the annotation and reads the

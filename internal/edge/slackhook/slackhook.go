@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package slackhook serves what Slack sends to an app on the edge: slash commands, clicks and forms, and events. It
 // verifies that Slack signed a request with the secret of a SlackIntegration, and hands the decoded request over, which
 // package slackapp answers. Every replica listens.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package jira is the sandbox's Jira: a site with the REST API v2 of Cloud or Data Center, as strict as the real one.
 // Requests follow Atlassian's published OpenAPI description. Error texts are Jira's.
 package jira

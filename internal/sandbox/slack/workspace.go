@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package slack is the sandbox's Slack: one workspace with the Web API and incoming webhooks, as strict as the real
 // one. Limits and error codes follow docs.slack.dev (chat.postMessage, block kit reference, incoming webhooks).
 package slack

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package button describes the buttons of messages: their IDs, and what comes back with a click. Package render writes
 // them, package slackapp acts on them.
 package button

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package inbound holds what Slack sends to its app: commands, interactions and events, as values of our own types, and
 // decodes them from the bodies of requests and of Socket Mode. It trusts nothing but the form: who sent a body is
 // verified by the transport that received it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package inbound
 
 // The names that the settings of the app in Slack have in common with the code. Package manifest writes the settings.

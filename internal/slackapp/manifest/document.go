@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package manifest
 
 // document is the JSON of a manifest, as far as the app uses it.

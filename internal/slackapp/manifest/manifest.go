@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package manifest writes the manifest of the app in Slack: its settings, with the scopes that its features need and no
 // others. See https://docs.slack.dev/reference/app-manifest.
 package manifest

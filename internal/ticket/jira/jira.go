@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package jira files tickets in Jira, Cloud or Data Center, and follows them. It is the only package that imports
 // go-jira. It uses go-jira for requests, with bodies of its own: go-jira's have members that Jira's schema forbids,
 // and none for entity properties.

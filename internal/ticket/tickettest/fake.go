@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package tickettest has a fake Tracker that records its calls and fails as the test scripts it.
 package tickettest
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package viewtest builds objects for tests of the read model.
 package viewtest
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package kittest runs reconcilers in tests as a controller does, on the clock of a synctest bubble.
 package kittest
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package jql parses the subset of Jira's query language that the sandbox supports.
 package jql
 

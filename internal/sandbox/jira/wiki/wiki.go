@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package wiki renders Jira's wiki markup.
 package wiki
 
