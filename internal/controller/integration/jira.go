@@ -22,6 +22,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit/gate"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
@@ -64,7 +65,7 @@ type JiraReconciler struct {
 	polls sync.Map
 	pacer kit.Pacer
 	tests requestedTests
-	gate  gate
+	gate  gate.Gate
 }
 
 // Reconcile brings one JiraIntegration up to date.
@@ -96,7 +97,7 @@ func (r *JiraReconciler) forget(i types.NamespacedName) {
 	r.Jira.Close(i)
 	r.pacer.Forget(i)
 	r.tests.forget(i)
-	r.gate.forget(i)
+	r.gate.Forget(i)
 	r.polls.Delete(i)
 	r.KnownTickets.Forget(i)
 }

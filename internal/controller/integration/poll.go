@@ -14,6 +14,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit/gate"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
@@ -68,9 +69,9 @@ func (r *JiraReconciler) poll(ctx context.Context, i *v1alpha1.JiraIntegration) 
 	}
 	interval := pollInterval(i)
 	if !r.KnownTickets.IsRead(name, string(i.Spec.APIURL)) && !now.Before(state.readAt) {
-		leave, mayCall := r.gate.enter(name, false, r.Enqueuer.Enqueue)
+		leave, mayCall := r.gate.Enter(name, false, r.Enqueuer.Enqueue)
 		if !mayCall {
-			return gateDelay, nil
+			return gate.Delay, nil
 		}
 		err := r.readAgain(ctx, i, c)
 		leave()
@@ -97,9 +98,9 @@ func (r *JiraReconciler) poll(ctx context.Context, i *v1alpha1.JiraIntegration) 
 		i.Status.LastPollTime = &metav1.Time{Time: now}
 		return interval, nil
 	}
-	leave, mayCall := r.gate.enter(name, state.fault != nil, r.Enqueuer.Enqueue)
+	leave, mayCall := r.gate.Enter(name, state.fault != nil, r.Enqueuer.Enqueue)
 	if !mayCall {
-		return gateDelay, state.fault
+		return gate.Delay, state.fault
 	}
 	err := r.query(ctx, i, c, state)
 	leave()

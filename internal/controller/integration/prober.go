@@ -21,6 +21,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit/gate"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/secrets"
 )
@@ -52,7 +53,7 @@ type prober[C, R any] struct {
 	live  client.Reader
 	clock clock.PassiveClock
 	pool  *connection.Pool[C, R]
-	gate  *gate
+	gate  *gate.Gate
 	// enqueue enqueues an integration that waited for others, leave lets the next one enter.
 	enqueue func(types.NamespacedName)
 	leave   func()
@@ -130,12 +131,12 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in target[C]) (time.Durati
 		unhealthy(o, paused, p.clock.Now())
 		return time.Second, nil // the connection resumes by itself
 	}
-	leave, mayCall := p.gate.enter(client.ObjectKeyFromObject(o), conn.IsProbeFailing(), p.enqueue)
+	leave, mayCall := p.gate.Enter(client.ObjectKeyFromObject(o), conn.IsProbeFailing(), p.enqueue)
 	if !mayCall {
 		if in.test != nil {
 			in.test.waits = true
 		}
-		return gateDelay, nil
+		return gate.Delay, nil
 	}
 	p.leave = leave
 	c, _ := conn.Client()

@@ -25,6 +25,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit/gate"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
@@ -56,7 +57,7 @@ type SlackReconciler struct {
 	pacer kit.Pacer
 	tests requestedTests
 	hints hints
-	gate  gate
+	gate  gate.Gate
 }
 
 // Reconcile brings one SlackIntegration up to date.
@@ -93,7 +94,7 @@ func (r *SlackReconciler) forget(i types.NamespacedName) {
 	r.pacer.Forget(i)
 	r.tests.forget(i)
 	r.hints.forget(i)
-	r.gate.forget(i)
+	r.gate.Forget(i)
 }
 
 func (r *SlackReconciler) finisher() *finisher {

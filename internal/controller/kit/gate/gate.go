@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package integration
+// Package gate bounds the probes and polls of integrations, so that those of one namespace leave workers to the others.
+package gate
 
 import (
 	"slices"
@@ -19,14 +20,14 @@ const (
 	// maxShared is how many probes and polls of all namespaces there may be for a namespace to begin a second one, half of the
 	// workers: the first one of each namespace finds a worker, however many namespaces have servers that do not answer.
 	maxShared = 32
-	// gateDelay is how soon an integration that waits for others of its namespace is reconciled again at the latest.
-	gateDelay = 15 * time.Second
+	// Delay is how soon an integration that waits for others of its namespace is reconciled again at the latest.
+	Delay = 15 * time.Second
 )
 
-// gate bounds the probes and polls that are made at once for each namespace, so that a namespace with many servers that
+// Gate bounds the probes and polls that are made at once for each namespace, so that a namespace with many servers that
 // do not answer leaves workers to the others. An integration that has to wait does not keep a worker. The zero value is
 // ready for use.
-type gate struct {
+type Gate struct {
 	mu         sync.Mutex
 	namespaces map[string]*queue
 	// running counts the probes and polls of all namespaces.
@@ -40,9 +41,9 @@ type queue struct {
 	waiting []types.NamespacedName
 }
 
-// enter reports whether an integration may call the other side now, and returns what it calls when it is done. isFailing
+// Enter reports whether an integration may call the other side now, and returns what it calls when it is done. isFailing
 // is set if its last probe failed. An integration that has to wait is enqueued when its turn comes.
-func (g *gate) enter(name types.NamespacedName, isFailing bool, enqueue func(types.NamespacedName)) (leave func(), ok bool) {
+func (g *Gate) Enter(name types.NamespacedName, isFailing bool, enqueue func(types.NamespacedName)) (leave func(), ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.namespaces == nil {
@@ -85,7 +86,7 @@ func (g *gate) enter(name types.NamespacedName, isFailing bool, enqueue func(typ
 }
 
 // oneOfAnother returns an integration of another namespace that waits, of any: map iteration is random. The caller holds mu.
-func (g *gate) oneOfAnother(than *queue) []types.NamespacedName {
+func (g *Gate) oneOfAnother(than *queue) []types.NamespacedName {
 	for _, q := range g.namespaces {
 		if q != than && len(q.waiting) > 0 {
 			turn := q.waiting[0]
@@ -104,8 +105,8 @@ func (q *queue) next() []types.NamespacedName {
 	return turns
 }
 
-// forget drops an integration that was deleted.
-func (g *gate) forget(name types.NamespacedName) {
+// Forget drops an integration that was deleted.
+func (g *Gate) Forget(name types.NamespacedName) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if q := g.namespaces[name.Namespace]; q != nil {
@@ -119,7 +120,7 @@ func (q *queue) drop(name types.NamespacedName) {
 }
 
 // release drops a namespace for which nothing runs or waits. The caller holds mu.
-func (g *gate) release(namespace string) {
+func (g *Gate) release(namespace string) {
 	if q := g.namespaces[namespace]; q != nil && q.running == 0 && len(q.waiting) == 0 {
 		delete(g.namespaces, namespace)
 	}

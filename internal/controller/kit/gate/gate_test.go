@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package integration
+package gate
 
 import (
 	"slices"
@@ -12,10 +12,10 @@ import (
 
 // TestNeighbourIsProbed fills the gate with integrations of one namespace whose servers do not answer.
 func TestNeighbourIsProbed(t *testing.T) {
-	var g gate
+	var g Gate
 	var enqueued []types.NamespacedName
 	enter := func(namespace, name string, isFailing bool) (func(), bool) {
-		return g.enter(types.NamespacedName{Namespace: namespace, Name: name}, isFailing, func(n types.NamespacedName) {
+		return g.Enter(types.NamespacedName{Namespace: namespace, Name: name}, isFailing, func(n types.NamespacedName) {
 			enqueued = append(enqueued, n)
 		})
 	}
@@ -71,10 +71,10 @@ func TestNeighbourIsProbed(t *testing.T) {
 // TestManyHostileNamespaces fills the gate from many namespaces: the first integration of another one finds a worker.
 func TestManyHostileNamespaces(t *testing.T) {
 	const workers = 64
-	var g gate
+	var g Gate
 	var enqueued []types.NamespacedName
 	enter := func(namespace string, n int) (func(), bool) {
-		return g.enter(types.NamespacedName{Namespace: namespace, Name: strconv.Itoa(n)}, false, func(n types.NamespacedName) {
+		return g.Enter(types.NamespacedName{Namespace: namespace, Name: strconv.Itoa(n)}, false, func(n types.NamespacedName) {
 			enqueued = append(enqueued, n)
 		})
 	}
@@ -104,16 +104,16 @@ func TestManyHostileNamespaces(t *testing.T) {
 }
 
 func TestDeletedIntegrationsDoNotWait(t *testing.T) {
-	var g gate
+	var g Gate
 	ignore := func(types.NamespacedName) { t.Error("an integration that was deleted is enqueued") }
 	var leave []func()
 	for n := range maxProbes + 1 {
-		if done, ok := g.enter(types.NamespacedName{Namespace: "a", Name: strconv.Itoa(n)}, false, ignore); ok {
+		if done, ok := g.Enter(types.NamespacedName{Namespace: "a", Name: strconv.Itoa(n)}, false, ignore); ok {
 			leave = append(leave, done)
 		}
 	}
-	g.forget(types.NamespacedName{Namespace: "a", Name: strconv.Itoa(maxProbes)})
-	g.forget(types.NamespacedName{Namespace: "b", Name: "unknown"})
+	g.Forget(types.NamespacedName{Namespace: "a", Name: strconv.Itoa(maxProbes)})
+	g.Forget(types.NamespacedName{Namespace: "b", Name: "unknown"})
 	for _, done := range leave {
 		done()
 	}
