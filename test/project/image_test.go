@@ -49,7 +49,7 @@ func copyOfProject(t *testing.T, dir string) {
 // makeImage builds the image in a copy of the project, and returns its digest.
 func makeImage(t *testing.T, dir string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "make", "image", "ARCHES=amd64", "VERSION=v1.2.3", "REVISION=0123abc")
+	command := exec.CommandContext(t.Context(), "make", "--no-print-directory", "image", "ARCHES=amd64", "VERSION=v1.2.3", "REVISION=0123abc")
 	command.Dir = dir
 	command.Env = append(os.Environ(), "MAKEFLAGS=")
 	var log bytes.Buffer
