@@ -38,23 +38,26 @@ var _ = Describe("The app in Slack", func() {
 	ann := func() slack.Person {
 		return slack.Person{User: slack.Ann, Channel: slack.AlertsChannel, Base: sandboxURL}
 	}
-	// read waits until Ann sees a message in a channel, or for her alone, that has a text.
-	read := func(channel, text string) slack.Message {
+	// find returns a message in a channel, or for Ann alone, that has a text.
+	find := func(channel, text string) (slack.Message, bool) {
+		all := box.Slack().Messages(channel)
+		for _, p := range box.Slack().Privates(channel) {
+			all = append(all, p.Message)
+		}
+		for _, m := range all {
+			words := strings.ReplaceAll(m.Text+string(m.Blocks)+string(m.Attachments), "\u2060", "")
+			if strings.Contains(words, text) {
+				return m, true
+			}
+		}
+		return slack.Message{}, false
+	}
+	// read waits until there is such a message.
+	read := func(channel, text string) (found slack.Message) {
 		GinkgoHelper()
-		var found slack.Message
-		Eventually(func() bool {
-			all := box.Slack().Messages(channel)
-			for _, p := range box.Slack().Privates(channel) {
-				all = append(all, p.Message)
-			}
-			for _, m := range all {
-				words := strings.ReplaceAll(m.Text+string(m.Blocks)+string(m.Attachments), "\u2060", "")
-				if strings.Contains(words, text) {
-					found = m
-					return true
-				}
-			}
-			return false
+		Eventually(func() (ok bool) {
+			found, ok = find(channel, text)
+			return ok
 		}).Should(BeTrue(), "no message has %q", text)
 		return found
 	}
@@ -119,8 +122,11 @@ var _ = Describe("The app in Slack", func() {
 		read(slack.AlertsChannel, "voiceai_reopen")
 
 		By("answering a command and a mention")
-		Expect(box.Slack().Run(ctx, ann(), "defects")).To(Succeed())
-		read(slack.AlertsChannel, "There is no open defect.")
+		Eventually(func(g Gomega) { // the command reads the state that the operator records a moment later
+			g.Expect(box.Slack().Run(ctx, ann(), "defects")).To(Succeed())
+			_, ok := find(slack.AlertsChannel, "There is no open defect.")
+			g.Expect(ok).To(BeTrue())
+		}).WithPolling(500 * time.Millisecond).Should(Succeed())
 		Expect(box.Slack().Send(ctx, map[string]any{
 			"type": "app_mention", "user": slack.Ann, "channel": slack.AlertsChannel, "ts": message.TS, "thread_ts": message.TS,
 			"text": "<@U0BOT> whoami",

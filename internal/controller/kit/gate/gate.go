@@ -32,11 +32,15 @@ type Gate struct {
 	namespaces map[string]*queue
 	// running counts the probes and polls of all namespaces.
 	running int
+	// turns counts the turns that were given to namespaces.
+	turns uint64
 }
 
 // queue is what the gate holds of one namespace.
 type queue struct {
 	running, failing int
+	// lastTurn is the number of the last turn that oneOfAnother gave to the namespace.
+	lastTurn uint64
 	// waiting are the integrations that have to wait, the first one next.
 	waiting []types.NamespacedName
 }
@@ -85,16 +89,23 @@ func (g *Gate) Enter(name types.NamespacedName, isFailing bool, enqueue func(typ
 	}), true
 }
 
-// oneOfAnother returns an integration of another namespace that waits, of any: map iteration is random. The caller holds mu.
+// oneOfAnother returns an integration of another namespace that waits: of the one whose last turn is the longest ago. The
+// caller holds mu.
 func (g *Gate) oneOfAnother(than *queue) []types.NamespacedName {
+	var next *queue
 	for _, q := range g.namespaces {
-		if q != than && len(q.waiting) > 0 {
-			turn := q.waiting[0]
-			q.waiting = append(q.waiting[1:], turn)
-			return []types.NamespacedName{turn}
+		if q != than && len(q.waiting) > 0 && (next == nil || q.lastTurn < next.lastTurn) {
+			next = q
 		}
 	}
-	return nil
+	if next == nil {
+		return nil
+	}
+	g.turns++
+	next.lastTurn = g.turns
+	turn := next.waiting[0]
+	next.waiting = append(next.waiting[1:], turn)
+	return []types.NamespacedName{turn}
 }
 
 // next returns the integrations whose turn it is, and puts them last, in case they do not enter: one that fails may have
