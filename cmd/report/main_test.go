@@ -119,6 +119,21 @@ func TestAgainstAPIServer(t *testing.T) {
 	if code := run(t.Context(), []string{"history", "-n", "qa"}); code != 0 {
 		t.Errorf("history: exit code %d", code)
 	}
+
+	role := &rbacv1.Role{}
+	if err := admin.Get(t.Context(), client.ObjectKey{Namespace: "qa", Name: "report"}, role); err != nil {
+		t.Fatal(err)
+	}
+	role.Rules[0].Verbs = []string{"create", "patch"}
+	if err := admin.Update(t.Context(), role); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the API server may know the role as it was
+		call("r4")
+	}
+	if d = defect(); d.Spec.Title != "A better title" || d.Spec.Severity != v1alpha1.SeverityCritical {
+		t.Errorf("without the right to list, what people changed was taken back: %+v", d.Spec)
+	}
 }
 
 // TestUsage checks the exit code of what is no command line.

@@ -70,6 +70,9 @@ type Connection struct {
 	Namespace string
 	// Backoff is the time before a list is requested again, which doubles each time.
 	Backoff time.Duration
+
+	// isUnlisted is set when the Defects may not be listed. Then fields that people changed are not taken back.
+	isUnlisted bool
 }
 
 // podInfo is where a volume of the downward API puts the labels of the Pod.

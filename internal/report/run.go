@@ -140,7 +140,8 @@ func (o *Options) connect(ctx context.Context) (*Connection, map[string]*v1alpha
 		o.logf("%v. Nothing is applied without the list", err)
 		return nil, nil
 	case err != nil:
-		o.logf("%v. Defects are applied without it, and tests that passed are not recorded", err)
+		o.logf("%v. Defects are applied without it, except those that people changed. Tests that passed are not recorded", err)
+		conn.isUnlisted = true
 	}
 	return &conn, known
 }

@@ -173,10 +173,13 @@ func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect, onto
 // applyOne applies a Defect. When it has changed since it was listed, it is applied on what it is now.
 func (c *Connection) applyOne(ctx context.Context, d *v1alpha1.Defect, onto rebase) error {
 	for attempt := 1; ; attempt++ {
-		path := defectsPath(d.Namespace) + "/" + url.PathEscape(d.Name) + "?fieldManager=" + fieldManager + "&force=true"
+		path := defectsPath(d.Namespace) + "/" + url.PathEscape(d.Name) + "?fieldManager=" + fieldManager
+		if !c.isUnlisted {
+			path += "&force=true"
+		}
 		err := c.call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", applied(d), nil)
 		var status *statusError
-		if errors.As(err, &status) && status.code == http.StatusConflict && attempt < applyAttempts {
+		if errors.As(err, &status) && status.code == http.StatusConflict && attempt < applyAttempts && !c.isUnlisted {
 			var now *v1alpha1.Defect
 			if now, err = c.one(ctx, d.Namespace, d.Name); err == nil && now != nil {
 				d = onto(d, now)
