@@ -404,7 +404,7 @@ func TestAStateIsRequestedAgain(t *testing.T) {
 	}
 }
 
-// TestRerunsAreOne makes all reruns of a run one, whoever starts them.
+// TestRerunsAreOne reruns a run as several callers, which starts one Job.
 func TestRerunsAreOne(t *testing.T) {
 	suite := &batchv1.CronJob{ObjectMeta: inQA("booking")}
 	suite.Labels = map[string]string{v1alpha1.SuiteLabel: "booking"}

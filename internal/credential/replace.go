@@ -24,7 +24,7 @@ func (e *NoReferenceError) Error() string {
 	return fmt.Sprintf("The spec refers to no Secret for %s. Change the spec first.", e.Name)
 }
 
-// Replace stores values in the Secrets and under the keys that the slots of a spec refer to, whoever created these
+// Replace stores values in the Secrets and under the keys that the slots of a spec refer to, also when others created these
 // Secrets. The spec stays as it is, so that a tool that applies it reverts nothing.
 func (s *Store) Replace(ctx context.Context, namespace string, slots []Slot, given Values, check CheckWrite) error {
 	bySecret := map[string]map[string][]byte{}

@@ -50,6 +50,8 @@ type Finding struct {
 	// Tests are those that failed, at most MaxTests; Count is how many there are.
 	Tests []Test
 	Count int
+	// Failed counts their failed cases: a test with parameters has several.
+	Failed int
 	// Cases are their cases in the report, in the same order.
 	Cases []*testresult.Case
 }
@@ -65,6 +67,7 @@ func Of(suite string, failing []*testresult.Case, counts testresult.Counts) []Fi
 			f.add(c)
 		}
 		f.Count = max(f.Count, counts.Failed+counts.Flaky)
+		f.Failed = counts.Failed
 		return []Finding{f}
 	}
 	var out []Finding
@@ -155,6 +158,7 @@ func (g *group) asOne(suite string) Finding {
 	}
 	for _, test := range g.tests {
 		f.addTest(test.Test, test.cases[0])
+		f.Failed += len(test.cases)
 	}
 	return f
 }
@@ -169,6 +173,7 @@ func (t *failedTest) finding(suite, cause string) Finding {
 		f.Title += ": " + firstLine(Message(t.cases[0]))
 	}
 	f.addTest(t.Test, t.cases[0])
+	f.Failed = len(t.cases)
 	return f
 }
 

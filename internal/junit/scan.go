@@ -52,7 +52,7 @@ type token struct {
 }
 
 // scanner reads the tokens of XML in memory that does not grow with its texts. It is more lenient than encoding/xml, which
-// keeps each text in full: reports have illegal characters, entities that nobody declared and several roots. It expands no
+// keeps each text in full: reports have illegal characters, undeclared entities and several roots. It expands no
 // entities but those of XML itself.
 type scanner struct {
 	r    *bufio.Reader

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -32,7 +33,7 @@ type plan struct {
 	defects []*v1alpha1.Defect
 	// created counts those that are new.
 	created int
-	// quarantined counts the failed tests of Defects in quarantine.
+	// quarantined counts the failed cases of Defects in quarantine.
 	quarantined int
 	// notes say what is left out.
 	notes []string
@@ -56,16 +57,25 @@ func (o *Options) planOf(r *results, known map[string]*v1alpha1.Defect) *plan {
 		all = append(all[:maxWrites-1:maxWrites-1], rest(o.Suite, all[maxWrites-1:]))
 	}
 	seen := map[string]bool{}
+	counted := false // whether a failure counts
 	for i := range all {
 		f := &all[i]
 		before := known[f.Fingerprint]
 		seen[f.Fingerprint] = true
 		if before == nil {
 			p.created++
-		} else if f.Outcome == testresult.Failed && isQuarantined(before, o.Now()) {
-			p.quarantined += f.Count
+		}
+		switch {
+		case f.Outcome != testresult.Failed:
+		case before != nil && isQuarantined(before, o.Now()):
+			p.quarantined += f.Failed
+		default:
+			counted = true
 		}
 		p.defects = append(p.defects, o.defectOf(f, before))
+	}
+	if p.quarantined > 0 && !counted { // a test that fails because one below it does has no finding of its own
+		p.quarantined = r.Counts().Failed
 	}
 	p.addPassed(o, r, known, seen)
 	return p
@@ -76,6 +86,7 @@ func rest(suite string, all []findings.Finding) findings.Finding {
 	out := findings.Finding{Kind: findings.OneCause, Outcome: testresult.Flaky}
 	for _, f := range all {
 		out.Count += f.Count
+		out.Failed += f.Failed
 		if f.Outcome == testresult.Failed {
 			out.Outcome = testresult.Failed
 		}
@@ -89,9 +100,13 @@ func rest(suite string, all []findings.Finding) findings.Finding {
 	return out
 }
 
-// isQuarantined reports whether a Defect is in quarantine at a time.
+// isQuarantined reports whether a Defect is in quarantine at a time. One whose test fails in each run is not: the operator
+// finds that out.
 func isQuarantined(d *v1alpha1.Defect, at time.Time) bool {
 	q := d.Spec.Quarantine
+	if c := meta.FindStatusCondition(d.Status.Conditions, v1alpha1.ConditionQuarantined); c != nil && c.Reason == v1alpha1.ReasonBroken {
+		return false
+	}
 	return q != nil && !at.Before(q.Starts.Time) && at.Before(q.Expires.Time)
 }
 

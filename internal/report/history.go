@@ -21,7 +21,7 @@ func (o *Options) History(ctx context.Context) int {
 	}
 	conn, err := o.Connect()
 	if err != nil {
-		o.logf("there is no cluster to ask: %v", err)
+		o.logf("the cluster cannot be reached: %v", err)
 		return ExitNotSent
 	}
 	known, err := conn.list(ctx, cmp.Or(o.Namespace, conn.Namespace, "default"), o.Suite)

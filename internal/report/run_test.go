@@ -30,6 +30,18 @@ func (c *cluster) only(t *testing.T) *v1alpha1.Defect {
 	return nil
 }
 
+// named returns the name of the Defect with a title.
+func (c *cluster) named(t *testing.T, title string) string {
+	t.Helper()
+	for name, d := range c.defects {
+		if d.Spec.Title == title {
+			return name
+		}
+	}
+	t.Fatalf("there is no Defect %q", title)
+	return ""
+}
+
 // TestExitCodes checks the exit code with and without a command.
 func TestExitCodes(t *testing.T) {
 	good, bad := suite(passed("a")), suite(passed("a"), failing("b", "late"))
@@ -236,10 +248,22 @@ func TestQuarantine(t *testing.T) {
 	if code, got := report(bad, noon.Add(time.Minute)); code != 0 || got.Failed != 0 || got.Quarantined != 1 {
 		t.Errorf("in quarantine: exit code %d, %+v", code, got)
 	}
+	parameters := suite(passed("a"), failing("b[1]", "late"), failing("b[2]", "late"), failing("b[3]", "late"))
+	if code, got := report(parameters, noon.Add(time.Minute)); code != 0 || got.Failed != 0 || got.Quarantined != 3 {
+		t.Errorf("a test with parameters: exit code %d, %+v", code, got)
+	}
 	two := suite(failing("b", "late"), failing("c", "worse"))
 	if code, got := report(two, noon.Add(time.Minute)); code != 1 || got.Failed != 1 || got.Quarantined != 1 {
 		t.Errorf("with another failure: exit code %d, %+v", code, got)
 	}
+	d := c.defects[c.named(t, "Booking: b: late")]
+	d.Status.Conditions = []metav1.Condition{
+		{Type: v1alpha1.ConditionQuarantined, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonBroken},
+	}
+	if code, got := report(bad, noon.Add(time.Minute)); code != 1 || got.Failed != 1 || got.Quarantined != 0 {
+		t.Errorf("broken: exit code %d, %+v", code, got)
+	}
+	c.defects[d.Name].Status.Conditions = nil
 	if code, got := report(bad, noon.Add(time.Hour)); code != 1 || got.Failed != 1 || got.Quarantined != 0 {
 		t.Errorf("expired: exit code %d, %+v", code, got)
 	}

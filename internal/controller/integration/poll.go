@@ -29,6 +29,9 @@ const (
 	firstPollBack = 24 * time.Hour
 	// maxPollBack bounds how far back a poll searches after a long pause.
 	maxPollBack = 30 * 24 * time.Hour
+	// maxReadFailures bounds how often the time until the tickets are read again doubles: a large project whose read takes
+	// longer than pollTimeout is not searched every minute.
+	maxReadFailures = 6
 	// pollTimeout bounds all calls of one poll.
 	pollTimeout = time.Minute
 )
@@ -43,8 +46,9 @@ type pollState struct {
 	// fault is why the last poll failed, until one succeeds; retryAt is when to poll again then.
 	fault   *fault.Fault
 	retryAt time.Time
-	// readAt is when to read the tickets again after a failure.
-	readAt time.Time
+	// readAt is when to read the tickets again after readFailures in a row.
+	readAt       time.Time
+	readFailures int
 }
 
 func (r *JiraReconciler) pollStateOf(integration types.NamespacedName) *pollState {
@@ -77,7 +81,8 @@ func (r *JiraReconciler) poll(ctx context.Context, i *v1alpha1.JiraIntegration) 
 		leave()
 		if err != nil { // until then, each new Defect's ticket is looked up
 			conn.Record.Add(connection.ActionPoll, "", "", err)
-			state.readAt = now.Add(interval)
+			state.readAt = now.Add(interval << state.readFailures)
+			state.readFailures = min(state.readFailures+1, maxReadFailures)
 		}
 	}
 	last := state.lastAt

@@ -490,6 +490,40 @@ type failingOpen struct {
 
 func (f failingOpen) Open(context.Context, time.Duration) ([]ticket.Ticket, error) { return nil, f.err }
 
+// countedOpen counts the reads of open tickets, which fail.
+type countedOpen struct {
+	ticket.Tracker
+	reads *int
+}
+
+func (c countedOpen) Open(context.Context, time.Duration) ([]ticket.Ticket, error) {
+	*c.reads++
+	return nil, down
+}
+
+// TestReadingAgainBacksOff checks that a process which cannot read the open tickets of an integration that was used before
+// lets it work, and reads more and more rarely.
+func TestReadingAgainBacksOff(t *testing.T) {
+	inWorld(t, func(w *world) {
+		i := project()
+		w.create(i)
+		w.settle()
+		reads := 0
+		w.restart()
+		w.jiraReconcile.Dial = func(config ticket.Config) (ticket.Tracker, error) {
+			inner, err := w.jira.Dial(config)
+			return countedOpen{inner, &reads}, err
+		}
+		w.run(time.Minute)
+		wantConditions(w, i, works, "")
+		w.run(10 * time.Hour)
+		if reads < 10 || reads > 20 {
+			t.Errorf("%d reads in ten hours, want one an hour in the end", reads)
+		}
+		wantConditions(w, i, works, "")
+	})
+}
+
 // TestOpenTicketsThatCannotBeRead checks that no ticket is filed before it is known which there are, unless Jira refuses to
 // say so.
 func TestOpenTicketsThatCannotBeRead(t *testing.T) {
