@@ -84,13 +84,13 @@ install: ## Install the CRDs and the policies in the cluster in KUBECONFIG.
 	$(KUBECTL) apply --server-side -k config/policy
 uninstall: ## Remove the policies and the CRDs, and with them every integration, rule, Defect and Notification. YES=1 confirms.
 	@test -n "$(YES)" || { echo "This deletes all objects of the cluster: $$($(KUBECTL) get voiceai -A --no-headers 2>/dev/null | wc -l) now. Run make uninstall YES=1." >&2; exit 1; }
-	$(KUBECTL) delete --ignore-not-found -k config/policy
-	$(KUBECTL) delete --ignore-not-found -k config/crd
+	$(KUBECTL) delete --ignore-not-found --timeout=5m -k config/policy
+	$(KUBECTL) delete --ignore-not-found --timeout=5m -k config/crd
 deploy: ## Deploy the operator as image IMG.
 	$(KUBECTL) kustomize config/default | sed 's|image: controller:latest|image: $(IMG)|' | $(KUBECTL) apply --server-side -f -
 undeploy: ## Remove the operator. The CRDs, their objects, the policies and the namespace stay.
 	$(KUBECTL) kustomize config/default | awk 'BEGIN {RS = "---\n"} !/(^|\n)kind: (CustomResourceDefinition|Namespace|ValidatingAdmissionPolicy|ValidatingAdmissionPolicyBinding)\n/ {printf "---\n%s", $$0}' | \
-		$(KUBECTL) delete --ignore-not-found -f -
+		$(KUBECTL) delete --ignore-not-found --timeout=5m -f -
 ARCHES ?= amd64 arm64
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
 .PHONY: image

@@ -85,10 +85,16 @@ func cluster(t *testing.T) (client.Client, string) {
 	return c, kubeconfig
 }
 
+// patience bounds one program of a test: a program that hangs fails the test that runs it, by its name.
+const patience = 5 * time.Minute
+
 // run runs a program at the root of the project, with a kubeconfig, and returns what it prints.
 func run(t *testing.T, kubeconfig, program string, args ...string) string {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), program, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, program, args...)
+	command.WaitDelay = time.Second
 	command.Dir = filepath.Join("..", "..")
 	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
 	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "KUBECTL="+kubectl, "MAKEFLAGS=")
