@@ -14,6 +14,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/grant"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
 )
 
@@ -75,10 +76,10 @@ func (s *session) forbidden(e *action.ForbiddenError) chat.Response {
 	}
 	s.mu.Unlock()
 	r := paragraphs(text)
-	grant := newGrant(s.caller.GetName(), e.Access)
+	allowed := grant.New(s.caller.GetName(), e.Access)
 	isForm := s.Interaction != nil && s.Interaction.Type != inbound.BlockActions // which has no other buttons
 	if s.integration.Spec.AdminChannel == "" || isForm {
-		r.Blocks = append(r.Blocks, chat.Block{Section: "This would allow it. Have an admin apply it:\n" + grant.code()})
+		r.Blocks = append(r.Blocks, chat.Block{Section: "This would allow it. Have an admin apply it:\n" + allowed.Code()})
 		return r
 	}
 	r.Blocks = append(r.Blocks, chat.Block{ID: "ask", Buttons: []chat.Button{s.askButton(e.Access)}})

@@ -17,6 +17,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/grant"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
 )
 
@@ -226,8 +227,8 @@ func (s *session) askAdmin(ctx context.Context, a inbound.Action) (chat.Response
 	if channel == "" || !isRight(access) {
 		return sentence("No request was sent: spec.adminChannel of SlackIntegration %s is empty.", nameOf(s.integration)), nil
 	}
-	grant := newGrant(s.caller.GetName(), access)
-	what := fmt.Sprintf("<@%s> asks for the permission to %s. If you agree, apply:\n%s", s.user().ID, access, grant.code())
+	allowed := grant.New(s.caller.GetName(), access)
+	what := fmt.Sprintf("<@%s> asks for the permission to %s. If you agree, apply:\n%s", s.user().ID, access, allowed.Code())
 	_, err := s.app.Post(ctx, chat.Message{
 		DeliveryID: "ask/" + s.ID(), Channel: channel, Text: "A user asks for a permission", Blocks: []chat.Block{{Section: what}},
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // maxWords bounds the words of a command that are used, and maxWord the length of each, in bytes.
@@ -83,7 +84,7 @@ func verbOf(words []string) (verb, string) {
 		return v, ""
 	}
 	word := render.Line(words[0], 100)
-	if near := nearest(words[0], names); near != "" {
+	if near := text.Nearest(words[0], names); near != "" {
 		return verb{}, "There is no command " + word + ". Did you mean `" + near + "`? Write `help` for all commands."
 	}
 	return verb{}, "There is no command " + word + ". The commands are " + strings.Join(names, ", ") + "."

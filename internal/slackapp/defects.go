@@ -18,6 +18,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // pageSize is how many defects a page lists.
@@ -103,7 +104,7 @@ func (s *session) noDefects(ctx context.Context, f defectFilter) (chat.Response,
 	}
 	slices.Sort(suites)
 	suites = slices.DeleteFunc(slices.Compact(suites), func(x string) bool { return x == "" || x == f.suite })
-	if near := nearest(f.suite, append(suites, "critical", "high", "medium", "low")); near != "" {
+	if near := text.Nearest(f.suite, append(suites, "critical", "high", "medium", "low")); near != "" {
 		return sentence("Suite %s has no open defect%s. Did you mean %s?", f.suite, ofSeverity(f), near), nil
 	}
 	return sentence("Suite %s has no open defect%s.", f.suite, ofSeverity(f)), nil
@@ -186,7 +187,7 @@ func (s *session) findDefect(ctx context.Context, argument string) (*v1alpha1.De
 		}
 	}
 	message := fmt.Sprintf("there is no defect %s in %s", argument, strings.Join(namespaces, ", "))
-	if near := nearest(name, names); near != "" {
+	if near := text.Nearest(name, names); near != "" {
 		message += ": did you mean " + near + "?"
 	}
 	return nil, &action.NotFoundError{Message: message}

@@ -19,6 +19,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // maxRuns is how many runs are listed.
@@ -77,7 +78,7 @@ func (s *session) suiteNamespace(ctx context.Context, namespace, suite string) (
 		return found[0], nil
 	case 0:
 		message := fmt.Sprintf("there is no suite %s", suite)
-		if near := nearest(suite, others); near != "" {
+		if near := text.Nearest(suite, others); near != "" {
 			message += ": did you mean " + near + "?"
 		}
 		return "", &action.NotFoundError{Message: message}
@@ -97,7 +98,7 @@ func (s *session) listRuns(ctx context.Context, words []string) (chat.Response, 
 		return chat.Response{}, err
 	}
 	if len(runs) == 0 {
-		if near := nearest(suite, suites); suite != "" && near != "" {
+		if near := text.Nearest(suite, suites); suite != "" && near != "" {
 			return sentence("Suite %s has no run. Did you mean %s?", suite, near), nil
 		}
 		return sentence("There is no run."), nil

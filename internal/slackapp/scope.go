@@ -5,49 +5,17 @@ package slackapp
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 )
 
-// namespaces returns the namespaces that requests of the session's integrations are about: their own, and those that
-// they allow and that use them in a rule. Both sides agree, so that the owner of an integration, who could forge what
-// persons do, reaches no other namespace by it.
-func (s *session) namespaces(ctx context.Context) ([]string, error) {
-	found := map[string]bool{}
-	own := map[types.NamespacedName]bool{}
-	for _, i := range s.Integrations {
-		found[i.Namespace] = true
-		own[client.ObjectKeyFromObject(i)] = true
-	}
-	rules := &v1alpha1.NotificationRuleList{} // shared with the cache: it is only read
-	if err := s.Client.List(ctx, rules, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("listing the NotificationRules: %w", err)
-	}
-	for i := range rules.Items {
-		r := &rules.Items[i]
-		ref := r.Spec.IntegrationRef
-		if ref == nil || found[r.Namespace] || !own[types.NamespacedName{Namespace: ref.Namespace, Name: ref.Name}] {
-			continue
-		}
-		if _, err := connection.ResolveSlack(ctx, s.Client, r.Namespace, ref); err == nil {
-			found[r.Namespace] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(found)), nil
-}
-
 // where returns those namespaces of the session in which the person may do something. If there are none, the error is
 // what is missing in the first one. With a namespace, only that one counts.
 func (s *session) where(ctx context.Context, verb string, r action.Resource, namespace string) ([]string, error) {
-	all, err := s.namespaces(ctx)
+	all, err := connection.Reach(ctx, s.Client, s.Integrations)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/form"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
 )
 
@@ -56,7 +57,7 @@ func (d *Dispatcher) newSession(ctx context.Context, in Delivery) *session {
 		}
 		from = s.integration
 	}
-	s.app = d.apps.get(ctx, from)
+	s.app = d.clients.Get(ctx, from)
 	s.caller = callerOf(s.user())
 	s.actions = &action.Actions{Client: d.Client, Live: d.Live, Authorizer: authorizer{s}, Clock: d.Clock}
 	return s
@@ -92,7 +93,7 @@ func (s *session) takeBody() json.RawMessage {
 	s.taken = true
 	in := s.Interaction
 	if s.body == nil && in != nil && in.Type == inbound.ViewSubmission && in.CallbackID == inbound.FileDefect {
-		wait := note("Filing …") // an empty answer would close the form
+		wait := form.Note("Filing …") // an empty answer would close the form
 		s.body, _ = s.Codec.FormAnswer(&wait, nil)
 	}
 	return s.body
@@ -150,11 +151,4 @@ func (s *session) refusal() *chat.Response {
 		return nil
 	}
 	return &r
-}
-
-// event handles an event.
-func (s *session) event(ctx context.Context) {
-	if s.Event.Type == inbound.AppMention && !s.Event.IsBot {
-		s.answer(ctx, s.command(ctx, withoutMention(s.Event.Text)))
-	}
 }

@@ -26,7 +26,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/clients"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/members"
 )
 
 // What the acts of people amount to is done by the operator, after a review of the person's permission.
@@ -85,8 +87,8 @@ type Options struct {
 // Dispatcher answers what Slack sends. It is safe for concurrent use.
 type Dispatcher struct {
 	Options
-	apps    *apps
-	members *members
+	clients *clients.Clients
+	members *members.Members
 
 	mu sync.Mutex
 	// seen holds when a request was received, by its origin and ID.
@@ -99,7 +101,8 @@ type Dispatcher struct {
 
 // New returns a Dispatcher.
 func New(o Options) *Dispatcher {
-	return &Dispatcher{Options: o, apps: newApps(o), members: newMembers(o.Clock), seen: lru.New(maxSeen)}
+	return &Dispatcher{Options: o, clients: clients.New(clients.Options{Client: o.Client, Live: o.Live, Dial: o.Dial}),
+		members: members.New(o.Clock), seen: lru.New(maxSeen)}
 }
 
 // Receive starts what a request asks for, and returns the body of the answer to it: the result, if that is there in
@@ -117,9 +120,9 @@ func (d *Dispatcher) Receive(ctx context.Context, in Delivery) (json.RawMessage,
 		return nil, nil
 	}
 	s := d.newSession(ctx, in)
-	if s.isHint() {
+	if change := s.hint(); change != nil {
 		defer d.end()
-		err := s.recordHint(ctx)
+		err := s.recordHint(ctx, change)
 		if err != nil {
 			d.forget(in)
 		}

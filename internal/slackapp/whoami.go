@@ -9,7 +9,9 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/grant"
 )
 
 // maxGrants bounds how many grants an answer shows: Slack refuses messages that are much longer.
@@ -35,7 +37,7 @@ var rights = []right{
 
 // whoami shows who the person is in Kubernetes, what that user may do, and what would grant the rest.
 func (s *session) whoami(ctx context.Context, _ []string) (chat.Response, error) {
-	namespaces, err := s.namespaces(ctx)
+	namespaces, err := connection.Reach(ctx, s.Client, s.Integrations)
 	if err != nil {
 		return chat.Response{}, err
 	}
@@ -67,7 +69,7 @@ func (s *session) whoami(ctx context.Context, _ []string) (chat.Response, error)
 	}
 	for _, access := range missing[:min(len(missing), maxGrants)] {
 		what := fmt.Sprintf("To %s, an admin applies:\n", access)
-		r.Blocks = append(r.Blocks, chat.Block{Section: what + newGrant(s.caller.GetName(), access).code()})
+		r.Blocks = append(r.Blocks, chat.Block{Section: what + grant.New(s.caller.GetName(), access).Code()})
 	}
 	if rest := len(missing) - maxGrants; rest > 0 {
 		r.Blocks = append(r.Blocks, chat.Block{Context: []string{fmt.Sprintf("%d more are missing. Apply these, and repeat the command.", rest)}})

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package slackapp
+package text
 
 import "strings"
 
-// nearest returns the candidate that a mistyped word most probably means; empty when none is close.
-func nearest(word string, candidates []string) string {
+// Nearest returns the candidate that a mistyped word most probably means; empty when none is close.
+func Nearest(word string, candidates []string) string {
 	best := ""
 	least := len([]rune(word))/3 + 1
 	for _, c := range candidates {

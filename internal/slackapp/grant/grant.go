@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package slackapp
+// Package grant makes what an admin applies to allow a user something. It is shown, and never applied.
+package grant
 
 import (
 	"fmt"
@@ -14,8 +15,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
 
-// grant is what an admin applies to give a user a permission in a namespace.
-type grant struct {
+// Grant is what an admin applies to give a user a permission in a namespace.
+type Grant struct {
 	role    rbacv1.Role
 	binding rbacv1.RoleBinding
 }
@@ -23,11 +24,11 @@ type grant struct {
 // notName matches what a name in Kubernetes may not have.
 var notName = regexp.MustCompile(`[^a-z0-9]+`)
 
-// newGrant returns the grant of an access to a user. It allows exactly that, and for each object of the kind.
-func newGrant(user string, access identity.Access) grant {
+// New returns the grant of an access to a user. It allows exactly that, and for each object of the kind.
+func New(user string, access identity.Access) Grant {
 	name := notName.ReplaceAllString(strings.ToLower(fmt.Sprintf("%s-%s-%s", user, access.Verb, access.Resource)), "-")
 	meta := metav1.ObjectMeta{Name: name, Namespace: access.Namespace}
-	return grant{
+	return Grant{
 		role: rbacv1.Role{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},
 			ObjectMeta: meta,
@@ -44,8 +45,8 @@ func newGrant(user string, access identity.Access) grant {
 	}
 }
 
-// yaml returns the objects for kubectl apply.
-func (g grant) yaml() string {
+// YAML returns the objects for kubectl apply.
+func (g Grant) YAML() string {
 	role, err := yaml.Marshal(g.role)
 	if err != nil {
 		return err.Error()
@@ -57,5 +58,5 @@ func (g grant) yaml() string {
 	return string(role) + "---\n" + string(binding)
 }
 
-// code returns the objects as a block of code. Names of users and resources have no marks of markup.
-func (g grant) code() string { return "```\n" + g.yaml() + "```" }
+// Code returns the objects as a block of code. Names of users and resources have no marks of markup.
+func (g Grant) Code() string { return "```\n" + g.YAML() + "```" }
