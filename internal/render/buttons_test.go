@@ -8,6 +8,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 )
 
@@ -60,7 +61,7 @@ func TestButtons(t *testing.T) {
 func TestWhoDidIt(t *testing.T) {
 	for user, want := range map[string]string{
 		"slack:T1:U1": "<@U1>", "slack:T1:W1": "<@W1>", "alice": "alice",
-		"slack:T1:S1": "slack:" + wordJoiner + "T1:" + wordJoiner + "S1", "slack:T1:U1>!": "slack:" + wordJoiner + "T1:" + wordJoiner + "U1&gt;!",
+		"slack:T1:S1": "slack:" + markup.WordJoiner + "T1:" + markup.WordJoiner + "S1", "slack:T1:U1>!": "slack:" + markup.WordJoiner + "T1:" + markup.WordJoiner + "U1&gt;!",
 	} {
 		e := &event.Event{Type: v1alpha1.EventDefectCreated, Data: map[string]any{"title": "x", "state": "Resolved", "changedBy": user}}
 		if got := progress(e); got != "opened → *resolved* by "+want {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
@@ -17,14 +18,14 @@ func OccurrenceComment(d *v1alpha1.Defect, occurrences int64, regression bool) s
 	if regression {
 		what = "*Regression:* seen again after it was resolved."
 	}
-	text := fmt.Sprintf("%s Occurrence %d", what, occurrences)
+	body := fmt.Sprintf("%s Occurrence %d", what, occurrences)
 	if last := d.Status.LastSeenTime; last != nil {
-		text += ", " + last.UTC().Format(time.DateTime) + " UTC"
+		body += ", " + last.UTC().Format(time.DateTime) + " UTC"
 	}
 	if o := d.Spec.Occurrence; o != nil && o.Run != "" {
-		text += ", run " + wiki(oneLine(o.Run))
+		body += ", run " + markup.Wiki(text.OneLine(o.Run))
 	}
-	return text + ", Defect " + wiki(d.Namespace+"/"+d.Name)
+	return body + ", Defect " + markup.Wiki(d.Namespace+"/"+d.Name)
 }
 
 // MovedDefectComment is a comment on the tickets of a finding that Defects of two namespaces reported, before the key of
@@ -36,9 +37,9 @@ func MoveComment(d *v1alpha1.Defect) string {
 	if c := d.Status.StateChange; c != nil && c.Cause == v1alpha1.CausePassed {
 		return PassedComment(d)
 	}
-	body := fmt.Sprintf("State set to *%s* on Defect %s", d.Status.State, wiki(d.Namespace+"/"+d.Name))
+	body := fmt.Sprintf("State set to *%s* on Defect %s", d.Status.State, markup.Wiki(d.Namespace+"/"+d.Name))
 	if by := d.ChangedBy(); by != "" {
-		body += " by " + wiki(oneLine(text.Truncate(by, 255)))
+		body += " by " + markup.Wiki(text.OneLine(text.Truncate(by, 255)))
 	}
 	return body
 }
@@ -48,10 +49,10 @@ func PassedComment(d *v1alpha1.Defect) string {
 	body := "*Fixed:* the test passes again"
 	if h := d.Status.History; h != nil && len(h.Outcomes) > 0 {
 		last := h.Outcomes[len(h.Outcomes)-1]
-		body += ", last in run " + wiki(oneLine(last.Run))
+		body += ", last in run " + markup.Wiki(text.OneLine(last.Run))
 		if last.Version != "" {
-			body += " of version " + wiki(oneLine(last.Version))
+			body += " of version " + markup.Wiki(text.OneLine(last.Version))
 		}
 	}
-	return body + ". Defect " + wiki(d.Namespace+"/"+d.Name) + " is resolved"
+	return body + ". Defect " + markup.Wiki(d.Namespace+"/"+d.Name) + " is resolved"
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 )
 
 const (
@@ -61,7 +62,7 @@ func Digest(events []event.Event, o Options) chat.Message {
 		lines = append(lines, digestLine(e, o))
 	}
 	if more := len(worst) - len(shown); more > 0 {
-		lines = append(lines, link(o.DashboardURL, fmt.Sprintf("and %d more", more)))
+		lines = append(lines, markup.Link(o.DashboardURL, fmt.Sprintf("and %d more", more)))
 	}
 	m.Blocks = append(m.Blocks, sections(lines)...)
 	return m
@@ -95,9 +96,9 @@ func byType(counts map[string]int) string {
 // digestLine returns the line of one event. A link that is too long is left out.
 func digestLine(e *event.Event, o Options) string {
 	l := lookOf(e)
-	title := fit(plainTitle(e), maxField)
+	title := markup.Fit(plainTitle(e), maxField)
 	for _, n := range links(e, o) {
-		line := l.emoji + " " + l.headline + ": " + link(n.url, title)
+		line := l.emoji + " " + l.headline + ": " + markup.Link(n.url, title)
 		if utf8.RuneCountInString(line) <= maxLine {
 			return line
 		}

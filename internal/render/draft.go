@@ -12,6 +12,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/call"
 	"github.com/voiceai-dev/integrations-operator/internal/history"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
@@ -56,8 +57,8 @@ func Priority(known []string, name string) string {
 // summary returns a ticket's summary. Jira refuses an empty one, so that a title without a visible character is
 // replaced by the Defect's name.
 func summary(d *v1alpha1.Defect) string {
-	title := oneLine(d.Spec.Title)
-	if !visible(title) {
+	title := text.OneLine(d.Spec.Title)
+	if !markup.Visible(title) {
 		title = "Defect " + d.Name
 	}
 	return text.TruncateUTF16(title, maxSummary)
@@ -104,7 +105,7 @@ func parts(d *v1alpha1.Defect, policy v1alpha1.TranscriptPolicy) []section {
 			section{"Explanation", call.Quote(policy, v.Explanation)})
 	}
 	for _, s := range more {
-		if visible(s.text) {
+		if markup.Visible(s.text) {
 			out = append(out, s)
 		}
 	}
@@ -144,8 +145,8 @@ func description(d *v1alpha1.Defect, policy v1alpha1.TranscriptPolicy) string {
 	}
 	texts := make([]string, len(all))
 	for i, s := range all {
-		texts[i] = wiki(s.text)
-		if !visible(texts[i]) {
+		texts[i] = markup.Wiki(s.text)
+		if !markup.Visible(texts[i]) {
 			texts[i] = "N/A"
 		}
 	}
@@ -154,7 +155,7 @@ func description(d *v1alpha1.Defect, policy v1alpha1.TranscriptPolicy) string {
 	var b strings.Builder
 	b.WriteString(begin)
 	for i, s := range all {
-		fmt.Fprintf(&b, "\nh3. %s\n\n%s\n", s.title, asWiki.within(s.text, texts[i], limit))
+		fmt.Fprintf(&b, "\nh3. %s\n\n%s\n", s.title, markup.AsWiki.Within(s.text, texts[i], limit))
 	}
 	b.WriteString(foot)
 	return b.String()

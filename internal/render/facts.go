@@ -14,6 +14,8 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 const (
@@ -28,7 +30,7 @@ const (
 )
 
 // titleOf returns an event's title, escaped.
-func titleOf(e *event.Event) string { return fit(plainTitle(e), maxTitle) }
+func titleOf(e *event.Event) string { return markup.Fit(plainTitle(e), maxTitle) }
 
 // plainTitle returns an event's title in one line, not escaped. It is never empty.
 func plainTitle(e *event.Event) string {
@@ -37,7 +39,7 @@ func plainTitle(e *event.Event) string {
 		candidates = append(candidates, e.Subject.Name)
 	}
 	for _, c := range append(candidates, e.Text("suite"), string(e.Type)) {
-		if c = oneLine(prefix(c, 32*maxTitle)); visible(c) {
+		if c = text.OneLine(markup.Prefix(c, 32*maxTitle)); markup.Visible(c) {
 			return c
 		}
 	}
@@ -48,11 +50,11 @@ func plainTitle(e *event.Event) string {
 func facts(e *event.Event) []string {
 	var out []string
 	add := func(name, value string) {
-		if visible(name) && visible(value) && len(out) < maxFacts {
+		if markup.Visible(name) && markup.Visible(value) && len(out) < maxFacts {
 			out = append(out, fmt.Sprintf("*%s*\n%s", name, value))
 		}
 	}
-	text := func(key string) string { return fitLine(e.Text(key), maxField) }
+	text := func(key string) string { return markup.FitLine(e.Text(key), maxField) }
 	switch e.Type {
 	case v1alpha1.EventTestRunCompleted:
 		add("Result", text("result"))
@@ -74,11 +76,11 @@ func facts(e *event.Event) []string {
 		add("Alert", text("alertname"))
 	case v1alpha1.EventIntegrationUnhealthy, v1alpha1.EventIntegrationRecovered:
 		if e.Subject != nil {
-			add("Integration", fitLine(e.Subject.Kind+" "+e.Subject.Namespace+"/"+e.Subject.Name, maxField))
+			add("Integration", markup.FitLine(e.Subject.Kind+" "+e.Subject.Namespace+"/"+e.Subject.Name, maxField))
 		}
 		add("Reason", text("reason"))
 	}
-	add("Severity", fit(string(e.Severity), maxField))
+	add("Severity", markup.Fit(string(e.Severity), maxField))
 	add("Suite", text("suite"))
 	add("Run", text("run"))
 	add("Test case", text("testCase"))
@@ -86,7 +88,7 @@ func facts(e *event.Event) []string {
 	if e.Type == v1alpha1.EventSystemAlertFiring || e.Type == v1alpha1.EventSystemAlertResolved {
 		for _, name := range slices.Sorted(maps.Keys(e.Labels)) {
 			if !slices.Contains(shownLabels, name) {
-				add(fitLine(name, maxField), fitLine(e.Labels[name], maxField))
+				add(markup.FitLine(name, maxField), markup.FitLine(e.Labels[name], maxField))
 			}
 		}
 	}
@@ -98,21 +100,21 @@ var shownLabels = []string{"alertname", "severity"}
 
 // excerpt returns the beginning of an event's longer text, escaped; empty when there is none.
 func excerpt(e *event.Event) string {
-	var text string
+	var long string
 	switch e.Type {
 	case v1alpha1.EventTestRunCompleted:
-		text = e.Text("reason") + "\n" + e.Text("resultError")
+		long = e.Text("reason") + "\n" + e.Text("resultError")
 	case v1alpha1.EventIntegrationUnhealthy, v1alpha1.EventIntegrationRecovered:
-		text = e.Text("message")
+		long = e.Text("message")
 	case v1alpha1.EventDefectTicketed, v1alpha1.EventDefectStateChanged: // the message about the Defect's creation has it
 		return ""
 	default:
-		text = e.Text("description")
+		long = e.Text("description")
 	}
-	if text = strings.TrimSpace(clean(text)); !visible(text) {
+	if long = strings.TrimSpace(text.Plain(long)); !markup.Visible(long) {
 		return ""
 	}
-	return fit(text, maxExcerpt)
+	return markup.Fit(long, maxExcerpt)
 }
 
 // namedLink is a URL and its label.
@@ -126,7 +128,7 @@ func links(e *event.Event, o Options) []namedLink {
 	}
 	var out []namedLink
 	for _, c := range candidates {
-		if len(out) < maxLinks && link(c.url, c.name) != c.name {
+		if len(out) < maxLinks && markup.Link(c.url, c.name) != c.name {
 			out = append(out, c)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"text/template/parse"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
@@ -68,7 +70,7 @@ func fieldValue(f v1alpha1.JiraField, data map[string]any) (string, error) {
 		return "", err
 	}
 	value, err := t.Execute(data, maxFieldValue)
-	if !visible(value) {
+	if !markup.Visible(value) {
 		return "", err
 	}
 	return strings.TrimSpace(value), err
@@ -81,7 +83,7 @@ func fieldMarkup(f v1alpha1.JiraField, data map[string]any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t.parsed.Funcs(template.FuncMap{escapeFunction: func(value any) string { return wiki(asText(value)) }})
+	t.parsed.Funcs(template.FuncMap{escapeFunction: func(value any) string { return markup.Wiki(asText(value)) }})
 	escapeActions(t.parsed.Root)
 	value, err := t.Execute(data, maxEscaped*maxFieldValue)
 	return strings.TrimSpace(value), err
@@ -111,12 +113,12 @@ func defectData(d *v1alpha1.Defect) map[string]any {
 		"name": d.Name, "namespace": d.Namespace, "labels": labels,
 		"severity": string(d.Spec.Severity), "category": string(d.Spec.Category), "state": string(d.Status.State),
 	}
-	for key, text := range map[string]string{
+	for key, value := range map[string]string{
 		"title": d.Spec.Title, "description": d.Spec.Description, "stepsToReproduce": d.Spec.StepsToReproduce,
 		"expectedResult": d.Spec.ExpectedResult, "actualResult": d.Spec.ActualResult,
 		"suite": d.Spec.Suite, "run": d.Spec.Run, "testCase": d.Spec.TestCase, "fingerprint": d.Spec.Fingerprint,
 	} {
-		data[key] = clean(text)
+		data[key] = text.Plain(value)
 	}
 	return data
 }

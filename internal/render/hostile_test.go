@@ -149,7 +149,7 @@ func TestHostileTitles(t *testing.T) {
 					if rest := oursAlone.ReplaceAllString(text, ""); strings.ContainsAny(rest, "<>") {
 						t.Errorf("%s: a mention or a link in %.200q", at, rest)
 					}
-					if found := markup(text); found != "" {
+					if found := unescaped(text); found != "" {
 						t.Errorf("%s: %q is markup in %.200q", at, found, text)
 					}
 					if i := strings.IndexFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }); i >= 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 )
 
 // allTypes returns the types of event.
@@ -34,7 +35,7 @@ func problems(m chat.Message) []string {
 	within := func(what, s string, limit int) {
 		n := utf8.RuneCountInString(s)
 		total += n
-		if n > limit || !visible(s) || !utf8.ValidString(s) {
+		if n > limit || !markup.Visible(s) || !utf8.ValidString(s) {
 			out = append(out, fmt.Sprintf("%s has %d characters, the limit is %d: %.60q", what, n, limit, s))
 		}
 	}
@@ -83,12 +84,12 @@ var (
 	pinging = regexp.MustCompile(`<[!@#]`)
 )
 
-// markup returns what in a text could mention, link or format, apart from the links, dates, bold words, emojis and
+// unescaped returns what in a text could mention, link or format, apart from the links, dates, bold words, emojis and
 // guarded marks of messages themselves.
-func markup(text string) string {
+func unescaped(text string) string {
 	text = ours.ReplaceAllString(text, "x")
 	for _, mark := range []string{"*", "_", "~", "`"} {
-		text = strings.ReplaceAll(text, guarded(mark), "x")
+		text = strings.ReplaceAll(text, markup.Guard(mark), "x")
 	}
 	text = emoji.ReplaceAllString(bold.ReplaceAllString(text, ""), "")
 	return marked.FindString(text)
@@ -196,7 +197,7 @@ func checkMessages(t *testing.T, name string, messages map[string]chat.Message) 
 			t.Errorf("%q, %s: %s", name, kind, p)
 		}
 		for _, text := range texts(m) {
-			if found := markup(text); found != "" {
+			if found := unescaped(text); found != "" {
 				t.Errorf("%q, %s: %q is markup in %.200q", name, kind, found, text)
 			}
 		}
@@ -280,7 +281,7 @@ func TestChecksFindProblems(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"<!channel>x<", "<@U1|x", "> q", "a\n&gt; q", "~s~", "`c`", "\u202e", "<http://e x", "** x", "_i_ x"} {
-		if markup(bad) == "" {
+		if unescaped(bad) == "" {
 			t.Errorf("%q is not found as markup", bad)
 		}
 	}
@@ -303,8 +304,8 @@ func FuzzMessages(f *testing.F) {
 					t.Errorf("%s, %s: %s", e.Type, kind, p)
 				}
 				for _, text := range texts(m) {
-					if pinging.MatchString(ours.ReplaceAllString(text, "")) || markup(text) != "" {
-						t.Errorf("%s, %s: markup %q in %q", e.Type, kind, markup(text), text)
+					if pinging.MatchString(ours.ReplaceAllString(text, "")) || unescaped(text) != "" {
+						t.Errorf("%s, %s: markup %q in %q", e.Type, kind, unescaped(text), text)
 					}
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 )
 
 // Living returns the first message about an event's subject as it is after the subject changed. now is the event with
@@ -29,7 +30,7 @@ func Living(now *event.Event, o Options) chat.Message {
 // Defect that was only found.
 func progress(e *event.Event) string {
 	steps := []string{"opened"}
-	if key := fitLine(e.Text("ticketKey"), maxField); key != "" {
+	if key := markup.FitLine(e.Text("ticketKey"), maxField); key != "" {
 		steps = append(steps, "ticketed "+key)
 	}
 	if state := stateName(e.Text("state")); state != "" && state != "open" {
@@ -53,8 +54,8 @@ func Reply(e *event.Event, o Options) chat.Message {
 	l := lookOf(e)
 	line := l.emoji + " " + l.headline
 	if more := links(e, o); e.Type == v1alpha1.EventDefectTicketed && len(more) > 0 {
-		line += ": " + link(more[0].url, cmp.Or(fitLine(e.Text("ticketKey"), maxField), "open"))
-		if by := person(e.Text("requestedBy")); visible(by) {
+		line += ": " + markup.Link(more[0].url, cmp.Or(markup.FitLine(e.Text("ticketKey"), maxField), "open"))
+		if by := person(e.Text("requestedBy")); markup.Visible(by) {
 			line += " · requested by " + by
 		}
 	}
@@ -63,7 +64,7 @@ func Reply(e *event.Event, o Options) chat.Message {
 			transition(stateName(e.Text("previousState")), stateName(e.Text("state"))),
 			causeText(e), changedBy(e),
 		} {
-			if visible(detail) {
+			if markup.Visible(detail) {
 				line += " · " + detail
 			}
 		}
@@ -93,5 +94,5 @@ func person(user string) string {
 	if m := slackUser.FindStringSubmatch(user); m != nil {
 		return "<@" + m[1] + ">"
 	}
-	return fitLine(user, maxField)
+	return markup.FitLine(user, maxField)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 )
 
@@ -41,7 +42,7 @@ func compose(e *event.Event, o Options, l look, progress string) chat.Message {
 	own := o.Template.fill(e)
 	m := chat.Message{DeliveryID: o.DeliveryID, Channel: o.Channel, Color: l.color}
 	add := func(section string) {
-		if visible(section) {
+		if markup.Visible(section) {
 			m.Blocks = append(m.Blocks, chat.Block{Section: section})
 		}
 	}
@@ -53,7 +54,7 @@ func compose(e *event.Event, o Options, l look, progress string) chat.Message {
 		m.Text = l.headline + ": " + title
 		shown := title
 		if len(more) > 0 {
-			shown = link(more[0].url, title)
+			shown = markup.Link(more[0].url, title)
 			more = more[1:]
 		}
 		add(strings.TrimSpace(l.emoji+" *"+l.headline+"*  "+mentions) + "\n*" + shown + "*")
@@ -77,15 +78,15 @@ func compose(e *event.Event, o Options, l look, progress string) chat.Message {
 // smallPrint returns the subject, the time, links and, if the rule's template failed, why.
 func smallPrint(e *event.Event, more []namedLink, problem string) []string {
 	var out []string
-	if s := e.Subject; s != nil && visible(s.Name) {
-		out = append(out, fitLine(s.Kind+" "+s.Namespace+"/"+s.Name, maxTitle))
+	if s := e.Subject; s != nil && markup.Visible(s.Name) {
+		out = append(out, markup.FitLine(s.Kind+" "+s.Namespace+"/"+s.Name, maxTitle))
 	}
 	out = append(out, date(e.Time))
 	for _, l := range more {
-		out = append(out, link(l.url, l.name))
+		out = append(out, markup.Link(l.url, l.name))
 	}
 	if problem != "" {
-		out = append(out, ":warning: "+fitLine(problem, maxTitle))
+		out = append(out, ":warning: "+markup.FitLine(problem, maxTitle))
 	}
 	return out
 }

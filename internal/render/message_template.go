@@ -13,6 +13,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
@@ -35,7 +36,7 @@ type MessageTemplate struct{ title, body *Template }
 var messageFunctions = func() template.FuncMap {
 	all := maps.Clone(functions)
 	all["link"] = func(url, label any) string {
-		return link(slackPlain.Replace(asText(url)), strings.Join(strings.Fields(asText(label)), " "))
+		return markup.Link(markup.Unescape(asText(url)), strings.Join(strings.Fields(asText(label)), " "))
 	}
 	return all
 }()
@@ -118,7 +119,7 @@ func (t *MessageTemplate) fill(e *event.Event) ruleText {
 		if err != nil {
 			return ruleText{problem: "spec.template.title: " + err.Error()}
 		}
-		if text = cutMarkup(strings.Join(strings.Fields(cleanOutput(text)), " "), maxOwnTitle); visible(text) {
+		if text = markup.Cut(strings.Join(strings.Fields(cleanOutput(text)), " "), maxOwnTitle); markup.Visible(text) {
 			out.title = text
 		}
 	}
@@ -127,14 +128,16 @@ func (t *MessageTemplate) fill(e *event.Event) ruleText {
 		if err != nil {
 			return ruleText{problem: "spec.template.body: " + err.Error()}
 		}
-		out.body = cutMarkup(strings.TrimSpace(cleanOutput(text)), maxOwnBody)
+		out.body = markup.Cut(strings.TrimSpace(cleanOutput(text)), maxOwnBody)
 		out.hasBody = true
 	}
 	return out
 }
 
 // cleanOutput returns what a template wrote, cleaned, without the text that stands for a missing value.
-func cleanOutput(text string) string { return clean(strings.ReplaceAll(text, "<no value>", "")) }
+func cleanOutput(output string) string {
+	return text.Plain(strings.ReplaceAll(output, "<no value>", ""))
+}
 
 // Preview returns what the template makes of an example of a type of event, in at most 3,201 characters.
 func (t *MessageTemplate) Preview(eventType v1alpha1.EventType) string {
@@ -152,9 +155,9 @@ func messageData(e *event.Event, known map[string]any) map[string]any {
 	}
 	subject := map[string]any{"kind": "", "namespace": "", "name": ""}
 	if s := e.Subject; s != nil {
-		subject["kind"] = mrkdwn(s.Kind)
-		subject["namespace"] = mrkdwn(s.Namespace)
-		subject["name"] = mrkdwn(s.Name)
+		subject["kind"] = markup.Mrkdwn(s.Kind)
+		subject["namespace"] = markup.Mrkdwn(s.Namespace)
+		subject["name"] = markup.Mrkdwn(s.Name)
 	}
 	data := escapeMap(e.Data, 0)
 	for k, example := range known {
@@ -167,11 +170,11 @@ func messageData(e *event.Event, known map[string]any) map[string]any {
 	}
 	when := ""
 	if date(e.Time) != unknownTime {
-		when = mrkdwn(e.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
+		when = markup.Mrkdwn(e.Time.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
 	return map[string]any{
-		"type":     mrkdwn(string(e.Type)),
-		"severity": mrkdwn(string(e.Severity)),
+		"type":     markup.Mrkdwn(string(e.Type)),
+		"severity": markup.Mrkdwn(string(e.Severity)),
 		"time":     when,
 		"labels":   labels,
 		"subject":  subject,
@@ -180,7 +183,9 @@ func messageData(e *event.Event, known map[string]any) map[string]any {
 }
 
 // escapeText returns a text as mrkdwn, no longer than can be shown.
-func escapeText(s string) string { return mrkdwn(text.Truncate(prefix(s, 4*maxOwnBody), maxOwnBody)) }
+func escapeText(s string) string {
+	return markup.Mrkdwn(text.Truncate(markup.Prefix(s, 4*maxOwnBody), maxOwnBody))
+}
 
 // maxDepth bounds how deep templates see the nested lists and maps of an event's data.
 const maxDepth = 8
@@ -224,7 +229,7 @@ func escapeKey(k string) string {
 	if plainKey.MatchString(k) {
 		return k
 	}
-	return mrkdwn(k)
+	return markup.Mrkdwn(k)
 }
 
 // plainKey matches keys that have marks inside words only.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 )
 
 // parseTest parses a template.
@@ -45,7 +46,7 @@ func label(key, value string) func(*event.Event) {
 }
 
 func TestTemplateBody(t *testing.T) {
-	star := guarded("*")
+	star := markup.Guard("*")
 	for name, c := range map[string]struct {
 		body   string
 		change func(*event.Event)
@@ -67,7 +68,7 @@ func TestTemplateBody(t *testing.T) {
 		"a label and its key": {`{{ range $k, $v := .labels }}{{ $k }}={{ $v }}{{ end }}`, label("*k*", "v"),
 			star + "k" + star + "=v"},
 		"time and severity": {`{{ .severity }} {{ .time }}`, nil,
-			"High 2026-03-02 09:" + wordJoiner + "30:" + wordJoiner + "00 UTC"},
+			"High 2026-03-02 09:" + markup.WordJoiner + "30:" + markup.WordJoiner + "00 UTC"},
 		"data of another type": {`[{{ .data.previousState }}] {{ .data.failed }}`, nil, "[] 0"},
 		"data of no type":      {`[{{ index .data "color" }}]`, nil, "[]"},
 		"further data": {`{{ index .data "color" }} {{ range .data.list }}{{ . }} {{ end }}`,
@@ -130,20 +131,5 @@ func TestFailingTemplate(t *testing.T) {
 	got := flatten(m)
 	if !strings.Contains(got, ":warning: spec.template.body: line 1, column 4: ") || !strings.Contains(got, "out of range") {
 		t.Errorf("it does not say why: %s", got)
-	}
-}
-
-func TestCutMarkup(t *testing.T) {
-	for in, want := range map[string]string{
-		"short":                 "short",
-		"abcdefghijkl":          "abcdefgh…",
-		"abc <https://e|x> y":   "abc …",
-		"abcdef&amp;x":          "abcdef…",
-		"&amp;abcdefg":          "&amp;abc…",
-		"abcdefg*\u2060\u2060*": "abcdefg*\u2060…",
-	} {
-		if got := cutMarkup(in, 10); got != want || utf8.RuneCountInString(got) > 10 {
-			t.Errorf("%q: %q, want %q", in, got, want)
-		}
 	}
 }

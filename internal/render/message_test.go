@@ -13,6 +13,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 )
 
 // flatten returns a message in one line, without word joiners.
@@ -21,7 +22,7 @@ func flatten(m chat.Message) string {
 	for _, b := range m.Blocks {
 		parts = append(parts, b.Section+strings.Join(b.Fields, "; ")+strings.Join(b.Context, "; "))
 	}
-	return strings.ReplaceAll(strings.ReplaceAll(strings.Join(parts, " / "), wordJoiner, ""), "\n", " ")
+	return strings.ReplaceAll(strings.ReplaceAll(strings.Join(parts, " / "), markup.WordJoiner, ""), "\n", " ")
 }
 
 func TestEveryType(t *testing.T) {

@@ -3,13 +3,11 @@
 package render
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf16"
-	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -138,109 +136,6 @@ func TestLabelsFitJira(t *testing.T) {
 	}
 }
 
-// TestWikiKeepsAddresses checks that what Jira links by itself has no backslashes, which it would take for a part of
-// the address.
-func TestWikiKeepsAddresses(t *testing.T) {
-	for in, want := range map[string]string{
-		"https://gitlab.example.com/g/p/-/jobs/1":                "",
-		"https://ci.example.com/view/?run=7":                     "",
-		"https://app.example.com/#/calls/42":                     "",
-		"https://a.example.com/~ada/x_*y*_+z?a=1&copy;=2#-":      "",
-		"https://u:p@a.example.com:8443/(n)/:D/a-":               "",
-		"HTTP://A.EXAMPLE.COM/-/ and ftp://b.example.com/-/":     "",
-		"https://de.wikipedia.org/wiki/Jira_(x)":                 "",
-		"see https://a.example.com/-/1, https://b.example.com/-": "",
-		"https://a.example.com/ -x-":                             `https://a.example.com/ \-x\-`,
-		"*https://a.example.com/-/x* y":                          `\*https://a.example.com/-/x* y`,
-		"(https://a.example.com/-/x).":                           "",
-		"https://a.example.com/-/:)":                             "https://a.example.com/-/:\u200b)",
-		"[x|https://a.example.com/-/x]":                          `\[x\|https://a.example.com/-/x\]`,
-		"!https://a.example.com/-/x.png!":                        `\!https://a.example.com/-/x.png\!`,
-		"https://a.example.com/{code}":                           `https://a.example.com/\{code\}`,
-		"https://a.example.com/[~ada]":                           `https://a.example.com/\[\~ada\]`,
-		"https://a.example.com/x|y\\z":                           `https://a.example.com/x\|y&#92;z`,
-		"xhttps://a.example.com/-/":                              `xhttps://a.example.com/\-/`,
-		"https://":                                               "https://",
-		"h1. https://a.example.com/-/\nh2. x":                    "h1\u200b. https://a.example.com/-/\nh2\u200b. x",
-	} {
-		if want == "" {
-			want = in
-		}
-		if got := wiki(in); got != want {
-			t.Errorf("wiki(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestWiki(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain text, nothing else": "plain text, nothing else",
-		"h1. Title":                "h1\u200b. Title",
-		"  bq. quote":              "  bq\u200b. quote",
-		"{code}x{code}":            `\{code\}x\{code\}`,
-		"{jql-query:x}":            `\{jql-query:x\}`,
-		"[~bob] [x|http://e]":      `\[\~bob\] \[x\|http://e\]`,
-		"!http://e/x.png!":         `\!http://e/x.png\!`,
-		"*bold* _it_ -no- +in+":    `\*bold\* \_it\_ \-no\- \+in\+`,
-		"snake_case non-stop a*b":  "snake_case non-stop a*b",
-		"* item\n# item\n- item":   "\\* item\n\\# item\n\\- item",
-		"||head||\n|cell|":         "\\|\\|head\\|\\|\n\\|cell\\|",
-		"??cite?? ^up^ ~down~":     `\?\?cite\?\? \^up\^ \~down\~`,
-		"----":                     `\-\-\-\-`,
-		`C:\temp\{x}`:              `C:&#92;temp&#92;\{x\}`,
-		`\\`:                       `&#92;&#92;`,
-		"&#123;code&#125; a&b":     `&amp;\#123;code&amp;\#125; a&b`,
-		"done (/) and :)":          "done (\u200b/) and :\u200b)",
-		"a\r\nb\u2028c\x00\u202Ed": "a\nb\ncd",
-	} {
-		if got := wiki(in); got != want {
-			t.Errorf("wiki(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-// active matches what is markup in Jira: a bracket, brace, bar or exclamation mark without a backslash before it.
-var active = regexp.MustCompile(`(^|[^\\])[{}\[\]|!]|\\\\`)
-
-func FuzzWiki(f *testing.F) {
-	for _, s := range []string{"{code}", "[~x]", `\{`, `\\{x}`, "h1. x", "!x!", "https://e/-/{x}", "https://[https://|x]", "\\\xff{", "{{{"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if got := wiki(s); active.MatchString(got) || !utf8.ValidString(got) {
-			t.Errorf("wiki(%q) = %q", s, got)
-		}
-	})
-}
-
-func TestMrkdwn(t *testing.T) {
-	const wj = wordJoiner
-	for in, want := range map[string]string{
-		"plain":                     "plain",
-		"<!channel> <@U1> <#C1>":    "&lt;!channel&gt; &lt;@U1&gt; &lt;#C1&gt;",
-		"<http://e|x> & y":          "&lt;http:" + wj + "//e|x&gt; &amp; y",
-		"*b* `c`":                   wj + "*" + wj + "b" + wj + "*" + wj + " " + wj + "`" + wj + "c" + wj + "`" + wj,
-		"a\n> quote":                "a\n" + wj + "&gt; quote",
-		":fire:":                    ":" + wj + "fire:" + wj,
-		"\u202Eevil\u0007\r\nb\xff": "evil\nb\uFFFD",
-	} {
-		if got := mrkdwn(in); got != want {
-			t.Errorf("mrkdwn(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-func FuzzMrkdwn(f *testing.F) {
-	for _, s := range []string{"<!here>", "&lt;!here&gt;", "*x*", ">x", "\xff<"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if got := mrkdwn(s); strings.ContainsAny(got, "<>") || !utf8.ValidString(got) {
-			t.Errorf("mrkdwn(%q) = %q", s, got)
-		}
-	})
-}
-
 func TestMessage(t *testing.T) {
 	d := sample()
 	d.Spec.Title = "<!channel> down"
@@ -256,63 +151,6 @@ func TestMessage(t *testing.T) {
 	want := ":red_circle: *Ticket created*  <!here> <@U123> <!subteam^S123>\n*<https://jira.example.com/browse/VOICE-7|&lt;!channel&gt; down>*"
 	if m.Blocks[0].Section != want {
 		t.Errorf("section %q, want %q", m.Blocks[0].Section, want)
-	}
-}
-
-func TestFit(t *testing.T) {
-	for _, c := range []struct {
-		text  string
-		limit int
-		want  string
-	}{
-		{"", 3, ""},
-		{"abc", 3, "abc"},
-		{"abcd", 3, "ab…"},
-		{"äöü", 3, "äöü"},
-		{"äöüß", 3, "äö…"},
-		{"&&", 10, "&amp;&amp;"},
-		{"&&", 9, "&amp;…"},
-		{"&&", 6, "&amp;…"},
-		{"&&", 5, "…"},
-		{strings.Repeat("\u202e", 95) + "abc", 3, ""}, // only the beginning of a long text is looked at
-	} {
-		if got := fit(c.text, c.limit); got != c.want {
-			t.Errorf("fit(%q, %d) = %q, want %q", c.text, c.limit, got, c.want)
-		}
-	}
-}
-
-func TestPrefix(t *testing.T) {
-	for _, c := range []struct {
-		text  string
-		bytes int
-		want  string
-	}{
-		{"abc", 4, "abc"}, {"abc", 3, "abc"}, {"abc", 2, "ab"},
-		{"aä", 2, "a"}, {"aä", 3, "aä"}, {"🎤", 3, ""}, {"\xa4\xa4", 1, ""}, {"", 0, ""},
-	} {
-		if got := prefix(c.text, c.bytes); got != c.want {
-			t.Errorf("prefix(%q, %d) = %q, want %q", c.text, c.bytes, got, c.want)
-		}
-	}
-}
-
-func TestLinks(t *testing.T) {
-	long := "https://e.com/" + strings.Repeat("x", 1000-len("https://e.com/"))
-	for _, c := range []struct{ url, label, want string }{
-		{"https://e.com", "a", "<https://e.com|a>"},
-		{"http://e.com", "a", "<http://e.com|a>"},
-		{"ftp://e.com", "a", "a"},
-		{"", "a", "a"},
-		{"https://e.com", " ", "<https://e.com|link>"},
-		{"https://e.com/a|b c<d>e&f", "a|b", "<https://e.com/a%7Cb%20c%3Cd%3Ee&amp;f|a\u2223b>"},
-		{long, "a", "<" + long + "|a>"},
-		{long + "x", "a", "a"},
-		{long[:999] + "|", "a", "a"},
-	} {
-		if got := link(c.url, c.label); got != c.want {
-			t.Errorf("link(%q, %q) = %q, want %q", c.url, c.label, got, c.want)
-		}
 	}
 }
 

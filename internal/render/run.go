@@ -9,6 +9,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 )
 
 // changeEmojis are the emojis of what a run changed about a Defect.
@@ -44,7 +45,7 @@ func runDefects(e *event.Event, o Options) string {
 	for _, d := range e.Defects() {
 		line := fmt.Sprintf("\n%s %s", changeEmojis[d.Change], defectLink(e, d, o))
 		if d.TicketKey != "" {
-			line += " · " + link(d.TicketURL, fitLine(d.TicketKey, maxField))
+			line += " · " + markup.Link(d.TicketURL, markup.FitLine(d.TicketKey, maxField))
 		}
 		if len([]rune(out+line)) > maxRunLines {
 			return out + "\n…"
@@ -56,10 +57,10 @@ func runDefects(e *event.Event, o Options) string {
 
 // defectLink returns a Defect's title, as a link to its page if there is a dashboard.
 func defectLink(e *event.Event, d event.ListedDefect, o Options) string {
-	title := fitLine(d.Title, maxRunTitle)
+	title := markup.FitLine(d.Title, maxRunTitle)
 	if o.DashboardURL == "" || e.Subject == nil {
 		return title
 	}
 	page := strings.TrimRight(o.DashboardURL, "/") + "/defects/" + url.PathEscape(e.Subject.Namespace) + "/" + url.PathEscape(d.Name)
-	return link(page, title)
+	return markup.Link(page, title)
 }

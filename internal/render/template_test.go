@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 )
 
 func TestTemplate(t *testing.T) {
@@ -169,7 +170,7 @@ func TestFieldsCannotBeMarkup(t *testing.T) {
 	d.Spec.Suite = evil
 	d.Spec.Description = "h1. one\n* two"
 	d.Spec.Run = "x"
-	for template, want := range map[string]struct{ plain, markup string }{
+	for template, want := range map[string]struct{ plain, escaped string }{
 		"{{ .suite }}":                             {evil, safe},
 		"*Suite:* {{ .suite }}":                    {"*Suite:* " + evil, "*Suite:* " + safe},
 		"{{ .description }}":                       {"h1. one\n* two", "h1\u200b. one\n\\* two"},
@@ -183,15 +184,15 @@ func TestFieldsCannotBeMarkup(t *testing.T) {
 		"{{ len .run }}": {"1", "1"},
 	} {
 		d.Labels = map[string]string{"a": "-b-"}
-		values, markup, omitted := Fields(d, []v1alpha1.JiraField{{Name: "F", Type: "Text", Template: template}})
-		if values["F"] != want.plain || markup["F"] != want.markup || omitted != nil {
-			t.Errorf("%s is\n%q and\n%q, want\n%q and\n%q; omitted %q", template, values["F"], markup["F"], want.plain, want.markup, omitted)
+		values, escaped, omitted := Fields(d, []v1alpha1.JiraField{{Name: "F", Type: "Text", Template: template}})
+		if values["F"] != want.plain || escaped["F"] != want.escaped || omitted != nil {
+			t.Errorf("%s is\n%q and\n%q, want\n%q and\n%q; omitted %q", template, values["F"], escaped["F"], want.plain, want.escaped, omitted)
 		}
 	}
 	for _, text := range []string{"\\", "(*)", "(!)", ":)", "&#1;", "{"} { // the longest values are not cut
 		d.Spec.Suite = strings.Repeat(text, maxFieldValue/len(text))
-		_, markup, omitted := Fields(d, []v1alpha1.JiraField{{Name: "F", Type: "Text", Template: "{{ .suite }}"}})
-		if omitted != nil || markup["F"] != wiki(d.Spec.Suite) {
+		_, escaped, omitted := Fields(d, []v1alpha1.JiraField{{Name: "F", Type: "Text", Template: "{{ .suite }}"}})
+		if omitted != nil || escaped["F"] != markup.Wiki(d.Spec.Suite) {
 			t.Errorf("many of %q: omitted %q", text, omitted)
 		}
 	}

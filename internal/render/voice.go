@@ -9,6 +9,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/call"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // maxTranscript bounds a transcript in a message, in characters after escaping.
@@ -41,13 +43,13 @@ func failingTurn(e *event.Event) string {
 	expected, heard := call.Compare(e.Text(event.ExpectedTranscript), e.Text(event.HeardTranscript))
 	var lines []string
 	add := func(name, text string) {
-		if visible(text) {
+		if markup.Visible(text) {
 			lines = append(lines, "*"+name+"*  "+text)
 		}
 	}
-	add("Caller", fitLine(e.Text(event.Utterance), maxTranscript))
-	add("Expected", words(asMrkdwn, expected, maxTranscript))
-	add("Heard", words(asMrkdwn, heard, maxTranscript))
+	add("Caller", markup.FitLine(e.Text(event.Utterance), maxTranscript))
+	add("Expected", words(markup.AsMrkdwn, expected, maxTranscript))
+	add("Heard", words(markup.AsMrkdwn, heard, maxTranscript))
 	if len(lines) == 0 {
 		return ""
 	}
@@ -62,21 +64,21 @@ func failingTurn(e *event.Event) string {
 }
 
 // words returns words of which those that differ are in bold, in at most limit characters.
-func words(as escaping, all []call.Word, limit int) string {
+func words(as markup.Escaping, all []call.Word, limit int) string {
 	var b strings.Builder
 	length := 0
 	for i, w := range all {
-		word := as.escape(oneLine(w.Text))
+		word := as.Escape(text.OneLine(w.Text))
 		if i > 0 {
 			word = " " + word
 		}
 		if w.Differs && (i == 0 || !all[i-1].Differs) {
-			word = strings.Replace(word, as.escape(oneLine(w.Text)), "*"+as.escape(oneLine(w.Text)), 1)
+			word = strings.Replace(word, as.Escape(text.OneLine(w.Text)), "*"+as.Escape(text.OneLine(w.Text)), 1)
 		}
 		if w.Differs && (i == len(all)-1 || !all[i+1].Differs) {
 			word += "*"
 		}
-		if length += as.length(word); length > limit-2 {
+		if length += as.Length(word); length > limit-2 {
 			if w.Differs && i > 0 && all[i-1].Differs {
 				b.WriteString("*")
 			}
@@ -91,10 +93,10 @@ func words(as escaping, all []call.Word, limit int) string {
 func wikiFacts(facts []call.Fact) string {
 	var b strings.Builder
 	for _, f := range facts {
-		if !visible(f.Text) {
+		if !markup.Visible(f.Text) {
 			continue
 		}
-		b.WriteString("*" + wiki(oneLine(f.Name)) + ":* " + wiki(oneLine(f.Text)) + "\n")
+		b.WriteString("*" + markup.Wiki(text.OneLine(f.Name)) + ":* " + markup.Wiki(text.OneLine(f.Text)) + "\n")
 	}
 	return b.String()
 }
@@ -103,9 +105,9 @@ func wikiFacts(facts []call.Fact) string {
 func testList(tests []v1alpha1.DefectTest) string {
 	var b strings.Builder
 	for _, t := range tests {
-		name := oneLine(t.Name)
+		name := text.OneLine(t.Name)
 		if name == "" {
-			name = oneLine(t.ID)
+			name = text.OneLine(t.ID)
 		}
 		b.WriteString(name + "\n")
 	}

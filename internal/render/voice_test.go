@@ -13,6 +13,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/call"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 )
 
 // withCall returns a Defect that was found in a call.
@@ -82,14 +83,14 @@ func TestTranscriptsAreMasked(t *testing.T) {
 
 func TestWordsAreBoundedAndEscaped(t *testing.T) {
 	expected, heard := call.Compare("yes <!channel> *now*", "no & *now*")
-	if got := words(asMrkdwn, expected, 200); !strings.HasPrefix(got, "*yes &lt;!channel&gt;* ") || strings.Contains(got, "<") {
+	if got := words(markup.AsMrkdwn, expected, 200); !strings.HasPrefix(got, "*yes &lt;!channel&gt;* ") || strings.Contains(got, "<") {
 		t.Errorf("got %q", got)
 	}
-	if got := words(asMrkdwn, heard, 200); !strings.HasPrefix(got, "*no &amp;* ") {
+	if got := words(markup.AsMrkdwn, heard, 200); !strings.HasPrefix(got, "*no &amp;* ") {
 		t.Errorf("got %q", got)
 	}
 	_, long := call.Compare("", strings.Repeat("&&&& ", 390))
-	got := words(asMrkdwn, long, 100)
+	got := words(markup.AsMrkdwn, long, 100)
 	if utf8.RuneCountInString(got) > 100 || strings.Count(got, "*") != 2 {
 		t.Errorf("%d characters: %q", utf8.RuneCountInString(got), got)
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package render
+package markup
 
 import (
 	"regexp"
@@ -26,11 +26,11 @@ var (
 // addressMark stands for an address while the text around it is escaped. A text that was cleaned does not have it.
 const addressMark = "\x00"
 
-// wiki returns a text as wiki markup that Jira shows as it was written, without headings, lists, mentions, macros,
+// Wiki returns a text as wiki markup that Jira shows as it was written, without headings, lists, mentions, macros,
 // images or emoticons, and without links other than addresses. Those stay as they are, because Jira links them with
 // the backslashes that escape other text. The markup is described at
 // https://jira.atlassian.com/secure/WikiRendererHelpAction.jspa.
-func wiki(text string) string {
+func Wiki(text string) string {
 	text = clean(text)
 	addresses := wikiAddress.FindAllString(text, -1)
 	if addresses == nil {
@@ -80,6 +80,3 @@ func escapeWiki(text string) string {
 
 // clean returns a text without what is invisible but has an effect, see text.Plain.
 func clean(s string) string { return text.Plain(s) }
-
-// oneLine returns a text in one line, cleaned.
-func oneLine(s string) string { return text.OneLine(s) }
