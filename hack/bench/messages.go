@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/apiserver"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
@@ -240,7 +241,7 @@ func messageFloor(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	took := make([]float64, n)
-	_, cpu, err := w.apiServerMetrics(ctx)
+	_, cpu, err := apiserver.Metrics(ctx, w.config)
 	if err != nil {
 		return f, err
 	}
@@ -253,7 +254,7 @@ func messageFloor(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	f.percentiles(took)
-	_, f.APICPU, err = w.apiServerMetrics(ctx)
+	_, f.APICPU, err = apiserver.Metrics(ctx, w.config)
 	f.APICPU -= cpu
 	return f, err
 }

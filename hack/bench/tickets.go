@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/apiserver"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
 )
@@ -102,7 +103,7 @@ func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
 	}
 	const n = 1000
 	took := make([]float64, n)
-	_, cpu, err := w.apiServerMetrics(ctx)
+	_, cpu, err := apiserver.Metrics(ctx, w.config)
 	if err != nil {
 		return f, err
 	}
@@ -121,7 +122,7 @@ func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	f.percentiles(took)
-	_, f.APICPU, err = w.apiServerMetrics(ctx)
+	_, f.APICPU, err = apiserver.Metrics(ctx, w.config)
 	f.APICPU -= cpu
 	return f, err
 }
@@ -218,7 +219,7 @@ func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	since := baseline{requests: w.sandbox.Requests()} // the usage of the new operator starts at 0
-	if since.api, since.apiCPU, err = w.apiServerMetrics(ctx); err != nil {
+	if since.api, since.apiCPU, err = apiserver.Metrics(ctx, w.config); err != nil {
 		return f, err
 	}
 	began := time.Now()

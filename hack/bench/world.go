@@ -16,15 +16,14 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	k8sruntime "k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/watch"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/apiserver"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
@@ -68,6 +67,13 @@ func (w *world) startControlPlane() error {
 	apart.Dial = (&net.Dialer{}).DialContext
 	w.watches, err = client.NewWithWatch(apart, client.Options{Scheme: scheme})
 	return err
+}
+
+// watchEach watches the objects of a list and calls each for every change until each returns true. wait waits for that.
+func watchEach[T client.Object](
+	ctx context.Context, w *world, list client.ObjectList, each func(T, time.Time) bool,
+) (wait func() error, err error) {
+	return apiserver.Follow(ctx, apiserver.Source{Client: w.watches, Exited: w.stage.Exited}, list, each)
 }
 
 // stop stops everything.
@@ -178,63 +184,6 @@ func parallel(n, workers int, do func(i int) error) error {
 	return <-errs
 }
 
-// watchEach watches the objects of a list and calls each for every change until each returns true. wait waits for
-// that.
-func watchEach[T client.Object](
-	ctx context.Context, w *world, list client.ObjectList, each func(T, time.Time) bool,
-) (wait func() error, err error) {
-	if err := w.client.List(ctx, list, client.Limit(1)); err != nil {
-		return nil, err
-	}
-	since := list.GetResourceVersion()
-	done := make(chan error, 1)
-	go func() {
-		for {
-			options := &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: since, AllowWatchBookmarks: true}}
-			watching, err := w.watches.Watch(ctx, list, options)
-			if err != nil {
-				done <- err
-				return
-			}
-			ended, err := follow(ctx, w, watching, &since, each)
-			watching.Stop()
-			if ended {
-				done <- err
-				return
-			}
-		}
-	}()
-	return func() error { return <-done }, nil
-}
-
-// follow calls each for every change that a watch delivers, and records the last resource version in since. It
-// reports whether it is finished: each returned true, or there was an error. Otherwise the API server ended the watch
-// because it fell behind, which happens when all processes share two processors.
-func follow[T client.Object](
-	ctx context.Context, w *world, watching watch.Interface, since *string, each func(T, time.Time) bool,
-) (finished bool, err error) {
-	for {
-		select {
-		case e, ok := <-watching.ResultChan():
-			if !ok {
-				return false, nil
-			}
-			o, fits := e.Object.(T)
-			if !fits {
-				return true, fmt.Errorf("the watch ended: %w", apierrors.FromObject(e.Object))
-			}
-			*since = o.GetResourceVersion()
-			if e.Type != watch.Bookmark && each(o, time.Now()) {
-				return true, nil
-			}
-		case err := <-w.stage.Exited:
-			return true, err
-		case <-ctx.Done():
-			return true, context.Cause(ctx)
-		}
-	}
-}
-
 // percentiles sets the number of objects and the times, which are in milliseconds.
 func (f *figures) percentiles(took []float64) {
 	n := len(took)
@@ -260,7 +209,7 @@ type baseline struct {
 func (w *world) baseline(ctx context.Context) (b baseline, err error) {
 	b.usage = w.operator.Usage()
 	b.requests = w.sandbox.Requests()
-	b.api, b.apiCPU, err = w.apiServerMetrics(ctx)
+	b.api, b.apiCPU, err = apiserver.Metrics(ctx, w.config)
 	return b, err
 }
 

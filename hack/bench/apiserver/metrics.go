@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+// Package apiserver reads what an API server measures of itself, and follows its objects.
+package apiserver
 
 import (
 	"context"
@@ -10,12 +11,13 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 )
 
-// apiServerMetrics returns the number of requests that the API server has served, by verb, resource and status code,
+// Metrics returns the number of requests that the API server has served, by verb, resource and status code,
 // and its processor time in seconds.
-func (w *world) apiServerMetrics(ctx context.Context) (calls map[string]int, cpu float64, err error) {
-	set, err := kubernetes.NewForConfig(w.config)
+func Metrics(ctx context.Context, config *rest.Config) (calls map[string]int, cpu float64, err error) {
+	set, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, 0, err
 	}
