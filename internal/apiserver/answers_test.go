@@ -283,6 +283,54 @@ func TestStartRunOnce(t *testing.T) {
 	w.Expect(c.ask("POST", "/api/v1/suites/booking/runs?name=booking-two", "").status).To(gomega.Equal(http.StatusCreated))
 }
 
+// TestRerunOnce starts a run again, from its own CronJob, for callers that may create Jobs.
+func TestRerunOnce(t *testing.T) {
+	w := newFilledWorld(t)
+	w.create(w.suite("booking-two"))
+	c := w.callerWith("get jobs", "create jobs", "list jobs")
+	var first, second struct{ Name string }
+	a := c.ask("POST", "/api/v1/suites/booking/runs?name=booking-two", "").into(w, &first)
+	w.Expect(a.status).To(gomega.Equal(http.StatusCreated))
+	w.Expect(a.header.Get("Location")).To(gomega.Equal("/api/v1/runs/" + first.Name + "?namespace=" + w.namespace))
+	w.Expect(c.ask("POST", "/api/v1/runs/"+first.Name+"/rerun", "").into(w, &second).status).To(gomega.Equal(http.StatusCreated))
+	w.Expect(second.Name).To(gomega.HavePrefix("booking-two-"))
+	w.Expect(second.Name).NotTo(gomega.Equal(first.Name))
+	again := w.callerWith("get jobs", "create jobs").ask("POST", "/api/v1/runs/"+first.Name+"/rerun", "").into(w, &second)
+	w.Expect(again.status).To(gomega.Equal(http.StatusOK), "it was started before, by another caller")
+
+	a = c.ask("POST", "/api/v1/runs/monday/rerun", "") // which no CronJob started
+	w.Expect(a.status).To(gomega.Equal(http.StatusConflict))
+	w.Expect(a.body).To(gomega.ContainSubstring("choose one of them"))
+}
+
+// TestSuiteIsShownAsFarAsRightsGo reads a suite and a run with more and more rights.
+func TestSuiteIsShownAsFarAsRightsGo(t *testing.T) {
+	w := newFilledWorld(t)
+	for _, c := range []struct {
+		rights   []string
+		cronJobs int
+		defects  bool
+	}{
+		{[]string{"list jobs", "get jobs"}, 0, false},
+		{[]string{"list jobs", "get jobs", "list cronjobs"}, 1, false},
+		{[]string{"list jobs", "get jobs", "list defects"}, 0, true},
+	} {
+		caller := w.callerWith(c.rights...)
+		var suite struct {
+			CronJobs []any
+			Runs     []struct{ Name string }
+		}
+		w.Eventually(func() int { // the cache follows
+			caller.ask("GET", "/api/v1/suites/booking", "").into(w, &suite)
+			return len(suite.Runs)
+		}).Should(gomega.Equal(1))
+		w.Expect(suite.CronJobs).To(gomega.HaveLen(c.cronJobs), "%s", c.rights)
+		var run struct{ Defects *struct{ New int } }
+		caller.ask("GET", "/api/v1/runs/monday", "").into(w, &run)
+		w.Expect(run.Defects != nil).To(gomega.Equal(c.defects), "%s", c.rights)
+	}
+}
+
 // TestRunReports covers a Job that succeeded although its termination message reports a failed test.
 func TestRunReports(t *testing.T) {
 	w := newFilledWorld(t)

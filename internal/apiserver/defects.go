@@ -20,6 +20,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/paths"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
@@ -180,7 +181,7 @@ func (s *Server) getDefect(ctx context.Context, i *params.ByName) (*defectOutput
 }
 
 func defectAnswer(d *v1alpha1.Defect) *defectOutput {
-	return &defectOutput{ETag: wholeTag(d), Location: linkTo("defects", client.ObjectKeyFromObject(d)), Body: defectBody{
+	return &defectOutput{ETag: wholeTag(d), Location: paths.Of("defects", client.ObjectKeyFromObject(d)), Body: defectBody{
 		Namespace: d.Namespace, Name: d.Name, UID: string(d.UID), Labels: d.Labels, CreatedTime: d.CreationTimestamp.UTC(),
 		Spec: d.Spec, Status: d.Status,
 	}}
@@ -204,7 +205,7 @@ func (s *Server) createTicket(ctx context.Context, i *params.ByName) (*ticketOut
 	if err != nil {
 		return nil, problem.From(ctx, err, "requesting a ticket for Defect "+key.String())
 	}
-	out := &ticketOutput{Status: http.StatusAccepted, Location: linkTo("defects", key)}
+	out := &ticketOutput{Status: http.StatusAccepted, Location: paths.Of("defects", key)}
 	if ticket.Key != "" {
 		out.Status = http.StatusOK
 	}

@@ -62,6 +62,8 @@ var endpoints = []endpoint{
 	{"PUT", "/api/v1/rules/new", ruleBody, []string{"create notificationrules"}, 201},
 	{"DELETE", "/api/v1/rules/alerts", "", []string{"delete notificationrules"}, 204},
 	{"POST", "/api/v1/rules/alerts/test", "", []string{"get notificationrules"}, 200},
+	{"GET", "/api/v1/suites/booking", "", []string{"list jobs"}, 200},
+	{"POST", "/api/v1/runs/monday/rerun", "", []string{"get jobs", "create jobs"}, 201},
 	{"GET", "/api/v1/suites", "", []string{"list cronjobs"}, 200},
 	{"POST", "/api/v1/suites/booking/runs", "", []string{"create jobs"}, 201},
 	{"GET", "/api/v1/runs", "", []string{"list jobs"}, 200},
@@ -136,6 +138,8 @@ func TestForbiddenAnswersRevealNothing(t *testing.T) {
 		{"GET", "/api/v1/integrations/slack/config?name=slack", "/api/v1/integrations/slack/config?name=missing"},
 		{"DELETE", "/api/v1/rules/alerts", "/api/v1/rules/missing"},
 		{"GET", "/api/v1/runs/monday", "/api/v1/runs/missing"},
+		{"GET", "/api/v1/suites/booking", "/api/v1/suites/missing"},
+		{"POST", "/api/v1/runs/monday/rerun", "/api/v1/runs/missing/rerun"},
 		{"GET", "/api/v1/notifications/sent-one", "/api/v1/notifications/missing"},
 	} {
 		existing := none.ask(pair[0], pair[1], "")
@@ -166,6 +170,8 @@ func TestProblems(t *testing.T) {
 		{"no such rule to remove", "DELETE", "/api/v1/rules/none", "", nil, 404, "none"},
 		{"no such rule to test", "POST", "/api/v1/rules/none/test", "", nil, 404, "none"},
 		{"no such suite", "POST", "/api/v1/suites/none/runs", "", nil, 404, "label a CronJob"},
+		{"no such suite to show", "GET", "/api/v1/suites/none", "", nil, 404, "label a CronJob"},
+		{"no such run to repeat", "POST", "/api/v1/runs/none/rerun", "", nil, 404, "none"},
 		{"no such run", "GET", "/api/v1/runs/none", "", nil, 404, "none"},
 		{"no such notification", "GET", "/api/v1/notifications/none", "", nil, 404, "none"},
 		{"no such event", "POST", "/api/v1/rules/alerts/test", `{"eventID":"none"}`, nil, 404, "the log shows"},

@@ -27,6 +27,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/overview"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/runs"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/runview"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/watch"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
@@ -129,7 +131,10 @@ func New(o Options) (*Server, error) {
 	api := humago.New(mux, openapi.Config())
 	api.UseMiddleware(s.refuseUnwatched(api))
 	for _, add := range []func(huma.API){
-		s.routeConfig, s.routeTests, s.routeHealth, s.routeLogs, s.routeDefects, s.routeRules, s.routeRuns,
+		s.routeConfig, s.routeTests, s.routeHealth, s.routeLogs, s.routeDefects, s.routeRules,
+		runs.Routes{
+			View: &runview.Model{Model: s.view}, Actions: s.actions, Permissions: s.permissions, Params: s.params, Clock: o.Clock,
+		}.Register,
 		inbound.Routes{Outbox: o.Outbox, Clock: o.Clock, Permissions: s.permissions, Params: s.params}.Register,
 		changes.Routes{
 			Hub: s.hub, Clock: o.Clock, Permissions: s.permissions, Params: s.params, Authenticator: o.Identity, Stopping: s.stopping,

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
-	"k8s.io/apimachinery/pkg/types"
 )
 
 // refuseUnwatched answers 404 to requests about a namespace that the operator does not watch: events for it would be
@@ -23,9 +22,4 @@ func (s *Server) refuseUnwatched(api huma.API) func(huma.Context, func(huma.Cont
 		_ = huma.WriteErr(api, ctx, http.StatusNotFound,
 			"This operator does not watch the namespace, see its flag --watch-namespaces.")
 	}
-}
-
-// linkTo returns the path of an object in a collection, such as defects.
-func linkTo(collection string, key types.NamespacedName) string {
-	return "/api/v1/" + collection + "/" + key.Name + "?namespace=" + key.Namespace
 }

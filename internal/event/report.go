@@ -111,7 +111,7 @@ func later(a, b *corev1.ContainerStateTerminated) *corev1.ContainerStateTerminat
 	return a
 }
 
-// add adds the result of another Pod of the run. The longest duration counts, and the first report.
+// add adds the result of another Pod of the run. The longest duration counts, and the first report and commit.
 func (r *Result) add(more Result) {
 	if all := more.All(); all != nil {
 		total := *all
@@ -136,4 +136,5 @@ func (r *Result) add(more Result) {
 		r.DurationSeconds = d
 	}
 	r.ReportURL = cmp.Or(r.ReportURL, more.ReportURL)
+	r.Commit = cmp.Or(r.Commit, more.Commit)
 }

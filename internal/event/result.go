@@ -11,11 +11,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 const (
 	// maxResult bounds a result, in bytes: as much as Kubernetes stores of a termination message.
 	maxResult = 4 << 10
+	// maxCommit bounds a commit, in characters: as much as an outcome of a Defect's test has.
+	maxCommit = 64
 	// maxDuration bounds the duration in a result, in seconds.
 	maxDuration = 1e9
 )
@@ -29,6 +32,8 @@ type Result struct {
 	DurationSeconds *float64
 	// ReportURL is the address of its report; empty when there is none.
 	ReportURL string
+	// Commit is what was tested; empty when it is not known.
+	Commit string
 }
 
 // IsFailed reports whether the result says that something failed.
@@ -107,6 +112,15 @@ func readResult(members map[string]json.RawMessage) (Result, error) {
 		}
 	}
 	r.SaysFailed = r.SaysFailed || slices.ContainsFunc(verdicts, func(name string) bool { return isNegative(members[name]) })
+	problems = append(problems, readDetails(members, &r)...)
+	if !r.HasCounts() {
+		problems = append(problems, errors.New("no count was found in the result. "+resultForm))
+	}
+	return r, joinProblems(problems)
+}
+
+// readDetails reads what a result has beside its counts, and returns what cannot be read.
+func readDetails(members map[string]json.RawMessage, r *Result) (problems []error) {
 	if raw, ok := members["durationseconds"]; ok {
 		n, err := number(raw)
 		if err != nil || n < 0 || n > maxDuration {
@@ -121,10 +135,13 @@ func readResult(members map[string]json.RawMessage) (Result, error) {
 			problems = append(problems, fmt.Errorf("reportURL of the result must be an http or https address of at most %d bytes", maxURL))
 		}
 	}
-	if !r.HasCounts() {
-		problems = append(problems, errors.New("no count was found in the result. "+resultForm))
+	if raw, ok := members["commit"]; ok {
+		if err := json.Unmarshal(raw, &r.Commit); err != nil || utf8.RuneCountInString(r.Commit) > maxCommit {
+			r.Commit = ""
+			problems = append(problems, fmt.Errorf("commit of the result must be a text of at most %d characters", maxCommit))
+		}
 	}
-	return r, joinProblems(problems)
+	return problems
 }
 
 // readCount returns a count, nil when it is not there.

@@ -81,6 +81,7 @@ func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) 
 		e.Data["durationSeconds"] = max(at.Sub(job.Status.StartTime.Time).Seconds(), 0)
 	}
 	e.setText("reportURL", r.ReportURL, maxText)
+	e.setText("commit", r.Commit, maxText)
 	e.setText("reason", reason, maxText)
 	if malformed != nil {
 		e.Data["resultError"] = truncate(malformed.Error())

@@ -63,6 +63,9 @@ func TestParseResult(t *testing.T) {
 		{`{"tests":120,"failures":3,"errors":1,"skipped":0}`, "failed 4 skipped 0 total 120",
 			"no count was found as failed: failures + errors was read instead"},
 		{`{"passed":3,"failed":0,"errors":["a"]}`, "passed 3 failed 0", ""},
+		{`{"failed":0,"commit":"4f2c1d9"}`, "failed 0 of 4f2c1d9", ""},
+		{`{"failed":0,"commit":7}`, "failed 0", "commit of the result must be a text of at most 64 characters"},
+		{`{"failed":0,"commit":"` + strings.Repeat("é", 65) + `"}`, "failed 0", "commit of the result"},
 		// Lines of a log around the result.
 		{"done in 3 s\n" + `{"passed":117,"failed":3}`, "passed 117 failed 3", ""},
 		{`{"passed":1,"failed":0}` + "\n" + `{"passed":117,"failed":3}` + "\n" + `{"level":"info"}` + "\nbye\n", "passed 117 failed 3", ""},
@@ -102,6 +105,9 @@ func describe(r event.Result) string {
 	}
 	if r.ReportURL != "" {
 		out = append(out, "at "+r.ReportURL)
+	}
+	if r.Commit != "" {
+		out = append(out, "of "+r.Commit)
 	}
 	return strings.Join(out, " ")
 }

@@ -136,6 +136,7 @@ var (
 		{"flakyDefects", "how many Defects failed and passed", 0.0},
 		{"fixedDefects", "how many Defects passed that had failed in the run before", 1.0},
 		{"durationSeconds", "how long the run took", 192.0},
+		{"commit", "what was tested", "4f2c1d9"},
 		{"reportURL", "the address of the report", "https://reports.example.com/booking-nightly-7"},
 		{"reason", "why the Job failed", "BackoffLimitExceeded"},
 		{"resultError", "what is wrong with the result that the run left", ""},

@@ -27,9 +27,18 @@ const (
 // Changes are all changes, in their order.
 var Changes = []Change{New, Known, Flaky, Fixed}
 
+// isOfRun reports whether a Defect has an outcome of a run.
+func isOfRun(d *v1alpha1.Defect, run string) bool {
+	return d.Spec.Run == run || d.Spec.Occurrence != nil && d.Spec.Occurrence.Run == run || find(d.Spec.Outcomes, run) != nil ||
+		d.Status.History != nil && find(d.Status.History.Outcomes, run) != nil
+}
+
 // InRun returns what a run changed about a Defect; empty for nothing. It also knows what the Defect's spec reports and its
 // status does not show yet.
 func InRun(d *v1alpha1.Defect, run string) Change {
+	if !isOfRun(d, run) { // most Defects of a suite are not, and nothing is copied for these
+		return ""
+	}
 	h := &v1alpha1.DefectHistory{}
 	if known := d.Status.History; known != nil {
 		h.Outcomes = slices.Clone(known.Outcomes)

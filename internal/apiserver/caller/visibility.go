@@ -22,6 +22,7 @@ func (p Permissions) Visibility(ctx context.Context, namespace string, kinds ...
 		action.Defects:           &out.Defects,
 		action.Notifications:     &out.Notifications,
 		action.Jobs:              &out.Runs,
+		action.CronJobs:          &out.Suites,
 	}
 	for _, kind := range kinds {
 		ok, err := p.May(ctx, "list", kind, In(namespace))

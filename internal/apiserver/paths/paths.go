@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package paths has the paths of the REST API that are not treated like all others.
+// Package paths has the paths of the REST API that are not treated like all others, and those of objects.
 package paths
 
-import "net/http"
+import (
+	"net/http"
+
+	"k8s.io/apimachinery/pkg/types"
+)
 
 const (
 	// Watch is a stream: it does not count as in flight, and allows only GET.
@@ -18,3 +22,8 @@ const (
 
 // BringsEvents reports whether a request brings events.
 func BringsEvents(r *http.Request) bool { return r.URL.Path == Events || r.URL.Path == Alertmanager }
+
+// Of returns the path of an object in a collection, such as defects.
+func Of(collection string, key types.NamespacedName) string {
+	return "/api/v1/" + collection + "/" + key.Name + "?namespace=" + key.Namespace
+}

@@ -58,9 +58,10 @@ func (r *reports) of(j *batchv1.Job) report {
 	return out
 }
 
-// LoadReports loads the reports of those runs that need it. Where that fails they are shown without, and loaded the
-// next time.
+// LoadReports loads the reports of those runs that need it, at most maxReports/2 of the first. Where that fails they are
+// shown without, and loaded the next time.
 func (m *Model) LoadReports(ctx context.Context, runs []*batchv1.Job) {
+	runs = runs[:min(len(runs), maxReports/2)]
 	missing := map[string][]types.UID{}
 	for _, j := range runs {
 		if finished, _, _, _ := event.RunFinished(j); !finished || j.Annotations[v1alpha1.ResultsAnnotation] != "" {

@@ -5,8 +5,6 @@ package view
 import (
 	"cmp"
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -16,34 +14,25 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// Suite is a CronJob with the suite label.
-type Suite struct {
-	Suite     string     `json:"suite" doc:"The suite's id: the label integrations.voiceai.dev/suite."`
-	Namespace string     `json:"namespace" doc:"The namespace of its CronJob."`
-	Name      string     `json:"name" doc:"The name of its CronJob."`
-	Schedule  string     `json:"schedule" doc:"The cron schedule by which it runs."`
-	TimeZone  string     `json:"timeZone,omitempty" doc:"The time zone of the schedule."`
-	OnDemand  bool       `json:"onDemand" doc:"Whether it runs only when it is started: its CronJob is suspended."`
-	LastRun   *RunRecord `json:"lastRun,omitempty" doc:"The newest run; left out when you may not list Jobs."`
-}
-
 // RunRecord is a run: a Job with the suite label.
 type RunRecord struct {
-	Namespace    string      `json:"namespace" doc:"The namespace of the Job."`
-	Name         string      `json:"name" doc:"The name of the Job."`
-	Suite        string      `json:"suite" doc:"The suite's id."`
-	State        string      `json:"state" enum:"Pending,Running,Passed,Failed" doc:"Its state. A run in which a test failed is Failed."`
-	Reason       string      `json:"reason,omitempty" doc:"The reason of a failure, such as DeadlineExceeded."`
-	Message      string      `json:"message,omitempty" doc:"Why it failed."`
-	CreatedTime  time.Time   `json:"createdTime" doc:"When it was created."`
-	StartedTime  *time.Time  `json:"startedTime,omitempty" doc:"When its Pod was started."`
-	FinishedTime *time.Time  `json:"finishedTime,omitempty" doc:"When it ended."`
-	Results      *RunResults `json:"results,omitempty" doc:"What it reported in the annotation integrations.voiceai.dev/results, or else in the termination message of a Pod."`
-	ResultError  string      `json:"resultError,omitempty" doc:"What could not be read of the result that the run left."`
+	Namespace       string      `json:"namespace" doc:"The namespace of the Job."`
+	Name            string      `json:"name" doc:"The name of the Job."`
+	Suite           string      `json:"suite" doc:"The suite's id."`
+	State           string      `json:"state" enum:"Pending,Running,Passed,Failed" doc:"Its state. A run in which a test failed is Failed."`
+	Reason          string      `json:"reason,omitempty" doc:"The reason of a failure, such as DeadlineExceeded."`
+	Message         string      `json:"message,omitempty" doc:"Why it failed."`
+	CreatedTime     time.Time   `json:"createdTime" doc:"When it was created; if its Job was deleted, when it ended."`
+	StartedTime     *time.Time  `json:"startedTime,omitempty" doc:"When its Pod was started."`
+	FinishedTime    *time.Time  `json:"finishedTime,omitempty" doc:"When it ended."`
+	DurationSeconds float64     `json:"durationSeconds,omitempty" doc:"How long it took, in seconds: as it reported, or else from its start to its end."`
+	Results         *RunResults `json:"results,omitempty" doc:"What it reported in the annotation integrations.voiceai.dev/results, or else in the termination message of a Pod."`
+	ResultError     string      `json:"resultError,omitempty" doc:"What could not be read of the result that the run left."`
+	Commit          string      `json:"commit,omitempty" doc:"The commit that was tested, where the run reported it."`
+	Deleted         bool        `json:"deleted,omitempty" doc:"Whether its Job was deleted: this is what a Notification about it has."`
 }
 
 // RunResults are the counts of a run's tests.
@@ -58,10 +47,10 @@ type RunResults struct {
 
 // The states of a run.
 const (
-	runPending = "Pending"
-	runRunning = "Running"
-	runPassed  = "Passed"
-	runFailed  = "Failed"
+	RunPending = "Pending"
+	RunRunning = "Running"
+	RunPassed  = "Passed"
+	RunFailed  = "Failed"
 )
 
 // reasonTestsFailed is the reason of a run that ended well for Kubernetes, and in which a test failed.
@@ -72,59 +61,6 @@ func hasSuite[T client.Object](o T) bool { return o.GetLabels()[v1alpha1.SuiteLa
 // SuiteOf returns the namespace and id of the suite of a run.
 func SuiteOf(j *batchv1.Job) types.NamespacedName {
 	return types.NamespacedName{Namespace: j.Namespace, Name: j.Labels[v1alpha1.SuiteLabel]}
-}
-
-// ListSuites returns the suites of a namespace, or of all when it is empty. Their last runs are included when the
-// caller may see runs.
-func (m *Model) ListSuites(ctx context.Context, namespace string, see Visibility) []Suite {
-	last := map[types.NamespacedName]*batchv1.Job{}
-	if see.Runs {
-		for _, j := range m.Runs.In(namespace) {
-			if last[SuiteOf(j)] == nil {
-				last[SuiteOf(j)] = j
-			}
-		}
-		m.LoadReports(ctx, slices.Collect(maps.Values(last)))
-	}
-	out := []Suite{}
-	for _, c := range m.Suites.In(namespace) {
-		id := c.Labels[v1alpha1.SuiteLabel]
-		one := Suite{
-			Suite: id, Namespace: c.Namespace, Name: c.Name, Schedule: c.Spec.Schedule,
-			TimeZone: ptr.Deref(c.Spec.TimeZone, ""), OnDemand: ptr.Deref(c.Spec.Suspend, false),
-		}
-		if j := last[types.NamespacedName{Namespace: c.Namespace, Name: id}]; j != nil {
-			one.LastRun = ptr.To(m.RunRecord(j))
-		}
-		out = append(out, one)
-	}
-	return out
-}
-
-// RunFilter selects runs. Its zero value selects all.
-type RunFilter struct {
-	Suite string `query:"suite" maxLength:"63" doc:"Only runs of this suite."`
-	State string `query:"state" enum:"Pending,Running,Passed,Failed" doc:"Only runs in this state."`
-}
-
-// ListRuns returns a page of the runs of a namespace, the newest first; of all namespaces when it is empty.
-func (m *Model) ListRuns(ctx context.Context, namespace string, f RunFilter, p page.Params) (page.List[RunRecord], error) {
-	found, err := page.NewPager[*batchv1.Job]("", p)
-	if err != nil {
-		return page.List[RunRecord]{}, err
-	}
-	all := m.Runs.In(namespace)
-	if f.State != "" { // it depends on the report of each run
-		m.LoadReports(ctx, all[:min(len(all), maxReports/2)])
-	}
-	for _, j := range all {
-		if f.Suite != "" && SuiteOf(j).Name != f.Suite || f.State != "" && m.RunRecord(j).State != f.State {
-			continue
-		}
-		found.Add(page.Place{Time: j.CreationTimestamp.UnixNano(), Namespace: j.Namespace, Name: j.Name}, j)
-	}
-	m.LoadReports(ctx, found.Items())
-	return page.Collect(found, m.RunRecord), nil
 }
 
 // Run returns a Job. ok is false when it is no run of a suite.
@@ -146,34 +82,47 @@ func (m *Model) Run(ctx context.Context, key types.NamespacedName) (j *batchv1.J
 // RunRecord returns a Job as a run, with the report that was loaded of it.
 func (m *Model) RunRecord(j *batchv1.Job) RunRecord {
 	out := RunRecord{
-		Namespace: j.Namespace, Name: j.Name, Suite: SuiteOf(j).Name, State: runPending, CreatedTime: j.CreationTimestamp.UTC(),
+		Namespace: j.Namespace, Name: j.Name, Suite: SuiteOf(j).Name, State: RunPending, CreatedTime: j.CreationTimestamp.UTC(),
 		StartedTime: timeOf(j.Status.StartTime), FinishedTime: timeOf(j.Status.CompletionTime),
 	}
 	reported := m.reports.of(j)
 	out.Results = resultsOf(reported.result)
+	out.Commit = reported.result.Commit
 	if reported.problem != nil {
 		out.ResultError = reported.problem.Error()
 	}
 	if j.Status.StartTime != nil && j.Status.Active > 0 {
-		out.State = runRunning
+		out.State = RunRunning
 	}
 	for _, c := range j.Status.Conditions {
 		switch {
 		case c.Status != corev1.ConditionTrue:
 		case c.Type == batchv1.JobComplete:
-			out.State = runPassed
+			out.State = RunPassed
 			if reported.result.IsFailed() {
-				out.State = runFailed
+				out.State = RunFailed
 				out.Reason = reasonTestsFailed
 			}
 		case c.Type == batchv1.JobFailed:
-			out.State = runFailed
+			out.State = RunFailed
 			out.Reason = c.Reason
 			out.Message = c.Message
 			out.FinishedTime = cmp.Or(out.FinishedTime, timeOf(&c.LastTransitionTime))
 		}
 	}
+	out.DurationSeconds = durationOf(&out, reported.result)
 	return out
+}
+
+// durationOf returns how long a run took, in seconds; 0 while that is not known.
+func durationOf(r *RunRecord, reported event.Result) float64 {
+	switch {
+	case reported.DurationSeconds != nil:
+		return *reported.DurationSeconds
+	case r.StartedTime != nil && r.FinishedTime != nil:
+		return max(r.FinishedTime.Sub(*r.StartedTime).Seconds(), 0)
+	}
+	return 0
 }
 
 // resultsOf returns the counts of a result; nil when it has none.

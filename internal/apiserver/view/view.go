@@ -80,7 +80,7 @@ func follow[T client.Object](
 }
 
 // Visibility is which kinds a caller may list.
-type Visibility struct{ Slack, Jira, Rules, Defects, Notifications, Runs bool }
+type Visibility struct{ Slack, Jira, Rules, Defects, Notifications, Runs, Suites bool }
 
 // maxNamespaces bounds how many namespaces are named.
 const maxNamespaces = 500

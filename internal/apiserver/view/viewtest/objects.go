@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -22,6 +24,11 @@ type EmptyCluster struct{ client.Reader }
 
 // List returns nothing.
 func (EmptyCluster) List(context.Context, client.ObjectList, ...client.ListOption) error { return nil }
+
+// Get finds nothing.
+func (EmptyCluster) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+	return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
+}
 
 // versions gives every object another resourceVersion.
 var versions int
