@@ -12,7 +12,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
@@ -166,14 +165,6 @@ func (f *flags) defaultNamespace() string {
 		return watched[0]
 	}
 	return f.api.namespace
-}
-
-// keeping returns how the cache keeps objects. The API reads all of them again and again, so only without it they are packed.
-func (f *flags) keeping() index.Keeping {
-	if f.api.isOff() {
-		return index.Packed
-	}
-	return index.Stripped
 }
 
 // validate returns an error when flags contradict each other.

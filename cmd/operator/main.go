@@ -88,8 +88,7 @@ func operate(ctx context.Context, config *rest.Config, f flags, options ctrl.Opt
 	options.Metrics = metricsOptions(f.metrics)
 	options.HealthProbeBindAddress = f.probes
 	options.PprofBindAddress = f.pprof
-	keeping := f.keeping()
-	options.Cache = cacheOptions(f.leader.watch, keeping)
+	options.Cache = cacheOptions(f.leader.watch)
 	options.NewClient = newClient(f.leader.watch)
 	lead, err := electLeader(ctx, config, f.leader, clock, &options)
 	if err != nil {
@@ -99,7 +98,7 @@ func operate(ctx context.Context, config *rest.Config, f flags, options ctrl.Opt
 	if err != nil {
 		return fmt.Errorf("setting up the manager: %w", err)
 	}
-	if err := checkMemory(ctx, mgr.GetAPIReader(), f.leader.watch, keeping, memory.Limit()); err != nil {
+	if err := checkMemory(ctx, mgr.GetAPIReader(), f.leader.watch, memory.Limit(), !f.api.isOff()); err != nil {
 		return err
 	}
 	if err := setup(ctx, mgr, f, lead); err != nil {

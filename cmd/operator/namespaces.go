@@ -22,14 +22,14 @@ import (
 
 // cacheOptions returns options that keep in memory what is needed: the objects of the watched namespaces, of all if there
 // are none, and of Jobs and CronJobs only test runs and suites.
-func cacheOptions(watched []string, keeping index.Keeping) cache.Options {
+func cacheOptions(watched []string) cache.Options {
 	hasSuite, err := labels.NewRequirement(v1alpha1.SuiteLabel, selection.Exists, nil)
 	if err != nil {
 		panic(err) // the label is a constant
 	}
 	suites := cache.ByObject{Label: labels.NewSelector().Add(*hasSuite)}
 	o := cache.Options{
-		DefaultTransform: keeping.Transform(),
+		DefaultTransform: index.PackForCache,
 		NewInformer:      packed.NewInformer,
 		ByObject:         map[client.Object]cache.ByObject{&batchv1.Job{}: suites, &batchv1.CronJob{}: suites},
 	}

@@ -25,6 +25,8 @@ const (
 	countTimeout = 20 * time.Second
 	// memoryWithout is how many bytes of heap an operator takes that has no objects, once its caches are full.
 	memoryWithout = 40e6
+	// rowBytes is how many bytes of heap the API takes for an object, see package rows.
+	rowBytes = 600
 	// growth is how large the heap becomes before garbage is collected, as a part of what is alive.
 	growth = 1.3
 	// heapOfLimit is the part of the container's memory limit that the heap may have, see memory.LimitHeap.
@@ -39,20 +41,23 @@ type size struct {
 
 // checkMemory logs about how much memory the objects of the watched namespaces take. It returns an error if that is more
 // than the heap may have, in bytes: otherwise the kernel would kill the process while it reads them, at each start.
-func checkMemory(ctx context.Context, from client.Reader, watched []string, keeping index.Keeping, limit int64) error {
+func checkMemory(ctx context.Context, from client.Reader, watched []string, limit int64, withAPI bool) error {
 	if limit == math.MaxInt64 {
 		return nil
 	}
 	log := ctrl.LoggerFrom(ctx)
 	ctx, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
-	defects, err := sizeOf(ctx, from, &v1alpha1.DefectList{}, watched, keeping)
-	notifications, notificationsErr := sizeOf(ctx, from, &v1alpha1.NotificationList{}, watched, keeping)
+	defects, err := sizeOf(ctx, from, &v1alpha1.DefectList{}, watched)
+	notifications, notificationsErr := sizeOf(ctx, from, &v1alpha1.NotificationList{}, watched)
 	if err := errors.Join(err, notificationsErr); err != nil {
 		log.Error(err, "Whether the memory suffices is not known")
 		return nil
 	}
 	alive := memoryWithout + defects.bytes + notifications.bytes
+	if withAPI {
+		alive += rowBytes * float64(defects.objects+notifications.objects)
+	}
 	what := fmt.Sprintf("%d Defects and %d Notifications take about %s of memory, and %s may be used",
 		defects.objects, notifications.objects, quantity(alive), quantity(float64(limit)))
 	raise := fmt.Sprintf("raise the memory limit of the container to %s, see docs/memory.md", quantity(alive*growth/heapOfLimit))
@@ -69,7 +74,7 @@ func checkMemory(ctx context.Context, from client.Reader, watched []string, keep
 
 // sizeOf counts the objects of a kind and estimates their memory by some of them.
 func sizeOf(
-	ctx context.Context, from client.Reader, list client.ObjectList, watched []string, keeping index.Keeping,
+	ctx context.Context, from client.Reader, list client.ObjectList, watched []string,
 ) (total size, err error) {
 	if len(watched) == 0 {
 		watched = []string{""}
@@ -80,7 +85,7 @@ func sizeOf(
 		}
 		read := size{}
 		if err := meta.EachListItem(list, func(o runtime.Object) error {
-			bytes, err := index.MemoryOf(o.(client.Object), keeping)
+			bytes, err := index.MemoryOf(o.(client.Object))
 			read.objects++
 			read.bytes += float64(bytes)
 			return err

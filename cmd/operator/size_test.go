@@ -22,7 +22,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/index"
 )
 
 // TestCheckMemory checks what is logged about the memory at the start, and that a start that would not fit fails.
@@ -71,7 +70,7 @@ func TestCheckMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			logged := &strings.Builder{}
 			ctx := ctrl.LoggerInto(t.Context(), zap.New(zap.WriteTo(logged)))
-			err := checkMemory(ctx, c.from, c.watched, index.Packed, c.limit)
+			err := checkMemory(ctx, c.from, c.watched, c.limit, false)
 			if got := fmt.Sprint(err); c.fail == "" && err != nil || c.fail != "" && got != c.fail {
 				t.Errorf("got the error %v, want %s", err, c.fail)
 			}
@@ -91,7 +90,7 @@ var _ = Describe("The check of the memory", func() {
 			d.Spec = v1alpha1.DefectSpec{Title: "No sound", Severity: v1alpha1.SeverityLow}
 			Expect(kube.Create(ctx, d)).To(Succeed())
 		}
-		got, err := sizeOf(ctx, kube, &v1alpha1.DefectList{}, []string{"counted"}, index.Packed)
+		got, err := sizeOf(ctx, kube, &v1alpha1.DefectList{}, []string{"counted"})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(got.objects).To(BeEquivalentTo(samples + 5))
 		Expect(got.bytes).To(BeNumerically(">", 400*got.objects))

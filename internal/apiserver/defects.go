@@ -128,7 +128,7 @@ func (s *Server) listDefects(ctx context.Context, a params.Across, q view.Defect
 		return nil, err
 	}
 	out := &defectList{}
-	if out.Body.List, err = s.view.ListDefects(q); err != nil {
+	if out.Body.List, err = s.view.ListDefects(ctx, q); err != nil {
 		return nil, problem.From(ctx, err, "listing Defects")
 	}
 	return out, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/caller"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/rows"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
@@ -84,8 +85,8 @@ func (s *Server) eventFor(ctx context.Context, i *testRule, r *v1alpha1.Notifica
 		return none, "", err
 	}
 	if see.Notifications {
-		e, ok, err := s.view.RecentEvent(r.Namespace, func(n *v1alpha1.Notification) bool {
-			return slices.Contains(r.Spec.EventTypes, n.Spec.Event.Type)
+		e, ok, err := s.view.RecentEvent(ctx, r.Namespace, func(n *rows.Notification) bool {
+			return slices.Contains(r.Spec.EventTypes, n.EventType)
 		})
 		if ok && err == nil {
 			return e, sourceRecent, nil
@@ -99,9 +100,8 @@ func (s *Server) eventAbout(ctx context.Context, r *v1alpha1.NotificationRule, n
 	if err := s.permissions.Require(ctx, "list", action.Notifications, caller.In(r.Namespace)); err != nil {
 		return event.Event{}, err
 	}
-	e, ok, err := s.view.RecentEvent(r.Namespace, func(n *v1alpha1.Notification) bool {
-		subject := n.Subject()
-		return subject != nil && subject.Name == name && slices.Contains(r.Spec.EventTypes, n.Spec.Event.Type)
+	e, ok, err := s.view.RecentEvent(ctx, r.Namespace, func(n *rows.Notification) bool {
+		return n.Subject.Name == name && slices.Contains(r.Spec.EventTypes, n.EventType)
 	})
 	if !ok {
 		return e, problem.New(http.StatusNotFound,
@@ -115,7 +115,7 @@ func (s *Server) eventWithID(ctx context.Context, namespace, id string) (event.E
 	if err := s.permissions.Require(ctx, "list", action.Notifications, caller.In(namespace)); err != nil {
 		return event.Event{}, err
 	}
-	e, ok, err := s.view.RecentEvent(namespace, func(n *v1alpha1.Notification) bool { return string(n.Spec.Event.ID) == id })
+	e, ok, err := s.view.RecentEvent(ctx, namespace, func(n *rows.Notification) bool { return n.EventID == rows.IDOf(id) })
 	if !ok {
 		return e, problem.New(http.StatusNotFound,
 			"no Notification in namespace %s is of this event: use the id of an event that the log shows", namespace)

@@ -23,6 +23,9 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/limit"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/overview"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view/viewtest"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 )
@@ -140,20 +143,26 @@ func TestAPanicEndsOneRequest(t *testing.T) {
 // full returns a server with ten thousand Defects and as many Notifications.
 func full(b *testing.B) *Server {
 	b.Helper()
+	cluster := viewtest.NewCluster()
 	s := newServer(b, gate{})
+	s.view = view.New(cluster, cluster, "")
+	s.overview = overview.New(s.view)
 	now := time.Now().Truncate(time.Second)
 	severities := []v1alpha1.Severity{v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityLow}
 	for i := range 10_000 {
 		meta := metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprintf("d-%05d", i),
 			CreationTimestamp: metav1.NewTime(now.Add(-time.Duration(i) * time.Second)), ResourceVersion: fmt.Sprint(i)}
-		s.view.Defects.Put(&v1alpha1.Defect{ObjectMeta: meta, Spec: v1alpha1.DefectSpec{
+		d := &v1alpha1.Defect{ObjectMeta: meta, Spec: v1alpha1.DefectSpec{
 			Title: "Books the wrong day, " + meta.Name, Severity: severities[i%4], Description: strings.Repeat("x",
-				500), Suite: "booking", TestCase: "by weekday"}})
+				500), Suite: "booking", TestCase: "by weekday"}}
+		cluster.Put(d)
+		s.view.Defects.Put(d)
 		n := &v1alpha1.Notification{ObjectMeta: meta, Spec: v1alpha1.NotificationSpec{
 			Rule: v1alpha1.RuleReference{Name: "r"}, Event: v1alpha1.NotificationEvent{
 				ID: v1alpha1.EventID(meta.Name), Subject: &v1alpha1.EventSubject{Kind: "Defect", Namespace: "default", Name: meta.Name},
 			}}}
 		condition.True(n, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Sent")
+		cluster.Put(n)
 		s.view.Notifications.Put(n)
 	}
 	return s
@@ -177,7 +186,10 @@ func BenchmarkLists(b *testing.B) {
 	}
 	b.Run("after a change", func(b *testing.B) {
 		b.ReportAllocs()
-		d := s.view.Defects.Newest()[5000].DeepCopy()
+		d, err := s.view.Defect(b.Context(), s.view.Defects.Newest()[5000].Key())
+		if err != nil {
+			b.Fatal(err)
+		}
 		for at := 0; b.Loop(); at++ {
 			d = d.DeepCopy()
 			d.ResourceVersion = fmt.Sprint("again", at)
@@ -196,7 +208,10 @@ func BenchmarkSummary(b *testing.B) {
 			s.view.Slack.Put(&v1alpha1.SlackIntegration{
 				ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "slack"}, Spec: v1alpha1.SlackIntegrationSpec{Default: true},
 			})
-			n := s.view.Notifications.Newest()[5000]
+			n, err := s.view.Notification(b.Context(), s.view.Notifications.Newest()[5000].Key())
+			if err != nil {
+				b.Fatal(err)
+			}
 			b.ReportAllocs()
 			for at := 0; b.Loop(); at++ {
 				if change {

@@ -46,7 +46,7 @@ func (s *Server) listLogs(ctx context.Context, i *logsInput) (*logsOutput, error
 		return nil, s.permissions.Require(ctx, "list", action.Notifications, caller.In(namespace))
 	}
 	out := &logsOutput{}
-	out.Body.List, err = s.view.ListLogs(view.LogQuery{
+	out.Body.List, err = s.view.ListLogs(ctx, view.LogQuery{
 		Namespace: namespace, See: see, ListsSlack: s.permissions.ListsSlack(ctx), LogFilter: i.LogFilter, Params: i.Params,
 	})
 	if err != nil {
@@ -78,6 +78,6 @@ func (s *Server) getDelivery(ctx context.Context, i *params.ByName) (*deliveryOu
 		return nil, problem.From(ctx, err, "reading Notification "+key.String())
 	}
 	out := &deliveryOutput{ETag: wholeTag(n)}
-	out.Body.Delivery = s.view.Delivery(n, s.permissions.ListsSlack(ctx))
+	out.Body.Delivery = s.view.Delivery(ctx, n, s.permissions.ListsSlack(ctx))
 	return out, nil
 }

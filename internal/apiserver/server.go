@@ -119,7 +119,7 @@ func New(o Options) (*Server, error) {
 		o:           o,
 		actions:     &action.Actions{Client: o.Client, Live: o.Live, Authorizer: o.Identity, Clock: o.Clock},
 		credentials: &credential.Store{Client: o.Client, Live: o.Live, Clock: o.Clock, FieldOwner: action.FieldOwner},
-		view:        view.New(o.Live, o.DashboardURL),
+		view:        view.New(o.Client, o.Live, o.DashboardURL),
 		hub:         watch.NewHub(),
 		accessCache: access.NewCache(o.Clock, o.Identity),
 		permissions: caller.Permissions{Authorizer: o.Identity},

@@ -14,14 +14,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/packed"
 )
 
-// StripForCache returns an object as the cache keeps it: without managed fields, with repeated texts shared and lists
-// without spare capacity. Ten thousand Defects and Notifications repeat a few dozen texts, and decoded lists have
-// spare capacity that is a fifth of their memory.
-func StripForCache(in any) (any, error) {
-	o, ok := in.(client.Object)
-	if !ok {
-		return in, nil // a tombstone
-	}
+// strip removes what the operator never reads from an object, and shares repeated texts. Ten thousand Defects and
+// Notifications repeat a few dozen texts, and decoded lists have spare capacity that is a fifth of their memory.
+func strip(o client.Object) {
 	o.SetManagedFields(nil)
 	switch o := o.(type) {
 	case *v1alpha1.Defect:
@@ -29,7 +24,6 @@ func StripForCache(in any) (any, error) {
 	case *v1alpha1.Notification:
 		stripNotification(o)
 	}
-	return in, nil
 }
 
 // Objects at rest are packed.
@@ -38,19 +32,24 @@ var (
 	packedNotifications = &packed.Kind[v1alpha1.Notification, *v1alpha1.Notification]{Clean: stripNotification}
 )
 
-// PackForCache returns an object as StripForCache does, and packed if it is at rest.
+// PackForCache returns an object as the cache keeps it: without what the operator never reads, and packed if it is at
+// rest.
 func PackForCache(in any) (any, error) {
-	out, err := StripForCache(in)
-	if o, ok := out.(client.Object); !ok || !isAtRest(o) {
-		return out, err
+	o, ok := in.(client.Object)
+	if !ok {
+		return in, nil // a tombstone
 	}
-	switch o := out.(type) {
+	strip(o)
+	if !isAtRest(o) {
+		return o, nil
+	}
+	switch o := o.(type) {
 	case *v1alpha1.Defect:
-		return packedDefects.Pack(o), err
+		return packedDefects.Pack(o), nil
 	case *v1alpha1.Notification:
-		return packedNotifications.Pack(o), err
+		return packedNotifications.Pack(o), nil
 	}
-	return out, err
+	return o, nil
 }
 
 // isAtRest reports whether nothing is to be done about a Defect or Notification.

@@ -27,6 +27,8 @@ const (
 	DefectByJiraName = "jira-name"
 	// DefectByPart indexes Defects by the integration that filed their ticket, if any, and the part that they are in, see partOf.
 	DefectByPart = "part"
+	// DefectByOpen indexes Defects that are neither resolved nor closed by the part that they are in, see partOf.
+	DefectByOpen = "open"
 	// DefectByMinute indexes Defects by the minute in which they were created, see minuteOf.
 	DefectByMinute = "minute"
 	// DefectByIdentity indexes Defects by their identity.
@@ -63,6 +65,7 @@ func Fields() []Field {
 		{&v1alpha1.JiraIntegration{}, IntegrationBySecret, secretNames},
 		{&v1alpha1.Defect{}, DefectByJiraName, jiraNames},
 		{&v1alpha1.Defect{}, DefectByPart, part},
+		{&v1alpha1.Defect{}, DefectByOpen, open},
 		{&v1alpha1.Defect{}, DefectByMinute, minute},
 		{&v1alpha1.Defect{}, DefectByIdentity, identity},
 		{&v1alpha1.Defect{}, DefectByFinding, findingOfDefect},

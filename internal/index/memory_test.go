@@ -146,12 +146,9 @@ func TestMemoryOf(t *testing.T) {
 	for name, c := range map[string]struct {
 		example client.Object
 		all     func(*testing.T) k8sruntime.Object
-		keeping Keeping
 	}{
-		"packed Defects":         {filedDefect(1), filedDefects, Packed},
-		"stripped Defects":       {filedDefect(1), filedDefects, Stripped},
-		"packed Notifications":   {sentNotification(1), sentNotifications, Packed},
-		"stripped Notifications": {sentNotification(1), sentNotifications, Stripped},
+		"Defects":       {filedDefect(1), filedDefects},
+		"Notifications": {sentNotification(1), sentNotifications},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := liveHeap()
@@ -159,7 +156,7 @@ func TestMemoryOf(t *testing.T) {
 				ListWithContextFunc:  func(context.Context, metav1.ListOptions) (k8sruntime.Object, error) { return c.all(t), nil },
 				WatchFuncWithContext: func(context.Context, metav1.ListOptions) (watch.Interface, error) { return watch.NewFake(), nil },
 			}, listsOnly{}), c.example, 0, toolscache.Indexers{toolscache.NamespaceIndex: toolscache.MetaNamespaceIndexFunc})
-			if err := errors.Join(i.SetTransform(c.keeping.Transform()), i.AddIndexers(fieldsOf(c.example))); err != nil {
+			if err := errors.Join(i.SetTransform(PackForCache), i.AddIndexers(fieldsOf(c.example))); err != nil {
 				t.Fatal(err)
 			}
 			go i.RunWithContext(t.Context())
@@ -167,7 +164,7 @@ func TestMemoryOf(t *testing.T) {
 				t.Fatal("the informer has not synced")
 			}
 			got := float64(liveHeap()-before) / inCache
-			estimate, err := MemoryOf(c.example, c.keeping)
+			estimate, err := MemoryOf(c.example)
 			if want := float64(estimate - inQueues); err != nil || got < want*0.7 || got > want*1.5 {
 				t.Errorf("an object takes %.0f bytes, %v, want about %.0f", got, err, want)
 			}

@@ -55,11 +55,34 @@ func EachUnticketed(ctx context.Context, c client.Reader, each func(*v1alpha1.De
 	return eachPart(ctx, c, "", each)
 }
 
+// EachOpen calls each with the Defects of a namespace that are neither resolved nor closed, as EachTicketed does.
+func EachOpen(ctx context.Context, c client.Reader, namespace string, each func(*v1alpha1.Defect) bool) error {
+	return eachIn(ctx, c, func(part int) []client.ListOption {
+		return []client.ListOption{client.InNamespace(namespace), client.MatchingFields{DefectByOpen: strconv.Itoa(part)}}
+	}, each)
+}
+
+func open(o client.Object) []string {
+	d, ok := o.(*v1alpha1.Defect)
+	if !ok || d.Status.State == v1alpha1.StateResolved || d.Status.State == v1alpha1.StateClosed {
+		return nil
+	}
+	return []string{strconv.Itoa(partOf(client.ObjectKeyFromObject(d)))}
+}
+
 func eachPart(ctx context.Context, c client.Reader, integration string, each func(*v1alpha1.Defect) bool) error {
+	return eachIn(ctx, c, func(part int) []client.ListOption {
+		return []client.ListOption{client.MatchingFields{DefectByPart: partValue(integration, part)}}
+	}, each)
+}
+
+// eachIn calls each with the Defects that options select, one part after the other.
+func eachIn(
+	ctx context.Context, c client.Reader, options func(part int) []client.ListOption, each func(*v1alpha1.Defect) bool,
+) error {
 	for part := range parts {
 		list := &v1alpha1.DefectList{}
-		in := client.MatchingFields{DefectByPart: partValue(integration, part)}
-		if err := c.List(ctx, list, in, client.UnsafeDisableDeepCopy); err != nil {
+		if err := c.List(ctx, list, append(options(part), client.UnsafeDisableDeepCopy)...); err != nil {
 			return err
 		}
 		for i := range list.Items {

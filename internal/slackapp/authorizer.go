@@ -7,17 +7,12 @@ import (
 	"errors"
 	"fmt"
 
-	"k8s.io/apiserver/pkg/authentication/user"
-
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/members"
 )
-
-// maxGroups bounds how many groups of a person count.
-const maxGroups = 200
 
 // authorizer reviews what the person of a session may do. The user groups are read only for what the person may not do
 // without them, so that most acts do not wait for Slack.
@@ -36,7 +31,7 @@ func (a authorizer) Allowed(ctx context.Context, caller identity.Caller, access 
 	if len(groups) == 0 {
 		return false, nil
 	}
-	return a.Authorizer.Allowed(ctx, withGroups(caller, groups), access)
+	return a.Authorizer.Allowed(ctx, members.With(caller, groups), access)
 }
 
 // userGroups returns the person's user groups as groups of Kubernetes. If they are not known there are none, and the
@@ -53,13 +48,7 @@ func (s *session) userGroups(ctx context.Context) []string {
 		s.mu.Unlock()
 		return nil
 	}
-	var out []string
-	for _, id := range ids[:min(len(ids), maxGroups)] {
-		if slackID.MatchString(id) {
-			out = append(out, "slack:"+u.TeamID+":"+id)
-		}
-	}
-	return out
+	return members.GroupNames(u.TeamID, ids)
 }
 
 // membershipProblem returns why user groups are not known, in a sentence.
@@ -81,10 +70,4 @@ func membershipProblem(err error) string {
 func (s *session) teamKey() string {
 	changed := s.integration.Annotations[v1alpha1.SlackGroupsChangedAtAnnotation]
 	return string(s.integration.UID) + "/" + s.TeamID + "/" + changed
-}
-
-// withGroups returns a caller who has further groups.
-func withGroups(c identity.Caller, groups []string) identity.Caller {
-	all := append(append([]string{}, c.GetGroups()...), groups...)
-	return identity.Caller{Info: &user.DefaultInfo{Name: c.GetName(), Groups: all}}
 }

@@ -3,11 +3,13 @@
 package slackapp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,6 +18,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
@@ -68,8 +71,13 @@ func (s *session) defectsPage(ctx context.Context, f defectFilter, from int) (ch
 	shown := open[from:min(from+pageSize, len(open))]
 	r := chat.Response{Message: chat.Message{Text: fmt.Sprintf("%d open defects", len(open))}}
 	r.Blocks = append(r.Blocks, chat.Block{Section: fmt.Sprintf("*Open defects %d to %d of %d*", from+1, from+len(shown), len(open))})
-	for _, d := range shown {
-		r.Blocks = append(r.Blocks, s.defectBlocks(d)...)
+	for _, one := range shown {
+		d := &v1alpha1.Defect{}
+		if err := s.Client.Get(ctx, one.NamespacedName, d); err == nil {
+			r.Blocks = append(r.Blocks, s.defectBlocks(d)...)
+		} else if client.IgnoreNotFound(err) != nil {
+			return chat.Response{}, fmt.Errorf("reading Defect %s: %w", one, err)
+		}
 	}
 	var turn []chat.Button
 	add := func(id, label string, at int) {
@@ -100,7 +108,7 @@ func (s *session) noDefects(ctx context.Context, f defectFilter) (chat.Response,
 	}
 	var suites []string
 	for _, d := range all {
-		suites = append(suites, d.Spec.Suite)
+		suites = append(suites, d.suite)
 	}
 	slices.Sort(suites)
 	suites = slices.DeleteFunc(slices.Compact(suites), func(x string) bool { return x == "" || x == f.suite })
@@ -117,29 +125,35 @@ func ofSeverity(f defectFilter) string {
 	return " of severity " + string(f.severity)
 }
 
+// openDefect is what is kept of a defect while all are looked at: there may be a hundred thousand.
+type openDefect struct {
+	types.NamespacedName
+	created  time.Time
+	severity v1alpha1.Severity
+	suite    string
+}
+
 // openDefects returns the defects that the person may see, that are not resolved or closed and that a filter selects;
 // the newest first.
-func (s *session) openDefects(ctx context.Context, f defectFilter) ([]*v1alpha1.Defect, error) {
+func (s *session) openDefects(ctx context.Context, f defectFilter) ([]openDefect, error) {
 	namespaces, err := s.where(ctx, "list", action.Defects, f.namespace)
 	if err != nil {
 		return nil, err
 	}
-	var out []*v1alpha1.Defect
+	var out []openDefect
 	for _, n := range namespaces {
-		list := &v1alpha1.DefectList{} // shared with the cache: it is only read
-		if err := s.Client.List(ctx, list, client.InNamespace(n), client.UnsafeDisableDeepCopy); err != nil {
+		err := index.EachOpen(ctx, s.Client, n, func(d *v1alpha1.Defect) bool {
+			if (f.severity == "" || d.Spec.Severity == f.severity) && (f.suite == "" || d.Spec.Suite == f.suite) {
+				out = append(out, openDefect{client.ObjectKeyFromObject(d), d.CreationTimestamp.Time, d.Spec.Severity, d.Spec.Suite})
+			}
+			return true
+		})
+		if err != nil {
 			return nil, fmt.Errorf("listing the Defects of namespace %s: %w", n, err)
 		}
-		for i := range list.Items {
-			d := &list.Items[i]
-			isOpen := d.Status.State != v1alpha1.StateResolved && d.Status.State != v1alpha1.StateClosed
-			if isOpen && (f.severity == "" || d.Spec.Severity == f.severity) && (f.suite == "" || d.Spec.Suite == f.suite) {
-				out = append(out, d)
-			}
-		}
 	}
-	slices.SortStableFunc(out, func(a, b *v1alpha1.Defect) int {
-		return b.CreationTimestamp.Compare(a.CreationTimestamp.Time)
+	slices.SortFunc(out, func(a, b openDefect) int {
+		return cmp.Or(b.created.Compare(a.created), cmp.Compare(a.String(), b.String()))
 	})
 	return out, nil
 }

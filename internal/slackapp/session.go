@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 
-	"k8s.io/apiserver/pkg/authentication/user"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/form"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/members"
 )
 
 // session is the handling of one request.
@@ -58,7 +58,7 @@ func (d *Dispatcher) newSession(ctx context.Context, in Delivery) *session {
 		from = s.integration
 	}
 	s.app = d.clients.Get(ctx, from)
-	s.caller = callerOf(s.user())
+	s.caller = members.Caller(s.user())
 	s.actions = &action.Actions{Client: d.Client, Live: d.Live, Authorizer: authorizer{s}, Clock: d.Clock}
 	return s
 }
@@ -73,17 +73,6 @@ func (s *session) user() inbound.User {
 	default:
 		return s.Event.User
 	}
-}
-
-// callerOf returns a person as a user of Kubernetes, without user groups. Kubernetes adds the group
-// system:authenticated to everyone it knows, and so to who acts as the person in kubectl --as.
-func callerOf(u inbound.User) identity.Caller {
-	if !slackID.MatchString(u.ID) || !slackID.MatchString(u.TeamID) {
-		return identity.Caller{}
-	}
-	return identity.Caller{Info: &user.DefaultInfo{
-		Name: "slack:" + u.TeamID + ":" + u.ID, Groups: []string{"slack:" + u.TeamID, user.AllAuthenticated},
-	}}
 }
 
 // takeBody returns the body of the answer to Slack. What is answered later goes to the response URL.

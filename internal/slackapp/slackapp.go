@@ -13,7 +13,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -212,9 +211,6 @@ func (d *Dispatcher) Start(ctx context.Context) error {
 
 // NeedLeaderElection returns false: every replica answers.
 func (d *Dispatcher) NeedLeaderElection() bool { return false }
-
-// slackID matches the ID of a workspace, user, user group or app.
-var slackID = regexp.MustCompile(`^[A-Z0-9]{2,32}$`)
 
 // run does what a request asks for and answers it.
 func (s *session) run(ctx context.Context) {

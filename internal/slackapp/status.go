@@ -152,7 +152,7 @@ func (s *session) defectsStatus(ctx context.Context) (string, error) {
 	}
 	counts := map[v1alpha1.Severity]int{}
 	for _, d := range open {
-		counts[d.Spec.Severity]++
+		counts[d.severity]++
 	}
 	var lines []string
 	for _, severity := range severities {

@@ -3,11 +3,14 @@
 package overview
 
 import (
+	"time"
+
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/rows"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
@@ -23,24 +26,19 @@ const (
 // delivered.
 func (m *Model) countNotifications(s *summing) {
 	for n := range m.Notifications.All() {
-		if !s.isIn(n.Namespace) {
+		if !s.isIn(n.GetNamespace()) || n.Outcome == rows.OutcomePending {
 			continue
 		}
-		outcome := view.OutcomeOf(n)
-		if outcome == view.OutcomePending {
-			continue
-		}
-		at := view.DeliveryTime(n)
+		at := n.Time()
 		if at.Before(s.from) {
 			continue
 		}
-		c := condition.Get(n, v1alpha1.ConditionDelivered)
 		switch {
-		case outcome == string(v1alpha1.OutcomeFailed):
+		case n.Outcome == string(v1alpha1.OutcomeFailed):
 			s.traffic.addFailed(trafficKey{v1alpha1.KindSlackIntegration, m.DeliveringIntegration(n)}, at)
-			s.needs.add(needKey{v1alpha1.KindNotification, n.Namespace, "", c.Type, c.Reason, c.Message},
-				neededBy{n.Name, m.TitleOf(n), n.Spec.Event.Type, c.LastTransitionTime.UTC()})
-		case c.Reason == v1alpha1.ReasonSent: // one that was muted, or is in a digest, was no message
+			s.needs.add(needKey{v1alpha1.KindNotification, n.GetNamespace(), "", v1alpha1.ConditionDelivered, n.Reason, n.Message},
+				neededBy{n.GetName(), m.Title(n), n.EventType, time.Unix(0, n.Since).UTC()})
+		case n.Reason == v1alpha1.ReasonSent: // one that was muted, or is in a digest, was no message
 			s.traffic.addSucceeded(trafficKey{v1alpha1.KindSlackIntegration, m.DeliveringIntegration(n)}, at)
 		}
 	}
@@ -52,20 +50,18 @@ func (m *Model) countDefects(s *summing) *DefectsSummary {
 		v1alpha1.SeverityCritical: 0, v1alpha1.SeverityHigh: 0, v1alpha1.SeverityMedium: 0, v1alpha1.SeverityLow: 0,
 	}}
 	for d := range m.Defects.All() {
-		if !s.isIn(d.Namespace) {
+		if !s.isIn(d.GetNamespace()) {
 			continue
 		}
-		ticket := d.Status.Jira
-		isTicketed := ticket != nil && ticket.Key != ""
-		if view.IsUnresolved(d) {
+		if d.IsUnresolved() {
 			out.Open++
-			out.BySeverity[d.Spec.Severity]++
-			if !isTicketed {
+			out.BySeverity[d.Severity]++
+			if d.TicketKey == "" {
 				out.Unticketed++
 			}
 		}
-		if isTicketed && ticket.CreatedTime != nil {
-			s.traffic.addSucceeded(trafficKey{v1alpha1.KindJiraIntegration, view.ParseKey(ticket.Integration)}, ticket.CreatedTime.Time)
+		if by, at, ok := d.TicketCreated(); ok {
+			s.traffic.addSucceeded(trafficKey{v1alpha1.KindJiraIntegration, by}, at)
 		}
 		s.addStalled(d)
 	}
@@ -73,23 +69,13 @@ func (m *Model) countDefects(s *summing) *DefectsSummary {
 }
 
 // addStalled adds the need of a stalled Defect.
-func (s *summing) addStalled(d *v1alpha1.Defect) {
-	stalled := condition.Get(d, v1alpha1.ConditionStalled)
+func (s *summing) addStalled(d *rows.Defect) {
+	stalled := d.Stalled
 	if stalled == nil {
 		return
 	}
-	key := needKey{v1alpha1.KindDefect, d.Namespace, "", unmetCondition(d, stalled.Reason), stalled.Reason, stalled.Message}
-	s.needs.add(key, neededBy{name: d.Name, title: text.OneLine(d.Spec.Title), since: stalled.LastTransitionTime.UTC()})
-}
-
-// unmetCondition returns the condition of a Defect that has a reason.
-func unmetCondition(d *v1alpha1.Defect, reason string) string {
-	for _, name := range []string{v1alpha1.ConditionTicketed, v1alpha1.ConditionSynced} {
-		if condition.Is(d, name, metav1.ConditionFalse, reason) {
-			return name
-		}
-	}
-	return v1alpha1.ConditionReady
+	key := needKey{v1alpha1.KindDefect, d.GetNamespace(), "", stalled.Unmet, stalled.Reason, stalled.Message}
+	s.needs.add(key, neededBy{name: d.GetName(), title: text.OneLine(d.Title), since: stalled.Since})
 }
 
 // countRules adds the needs of rules that do not work.

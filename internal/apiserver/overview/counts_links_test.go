@@ -17,7 +17,8 @@ import (
 
 // TestCountsAreLists compares each count of the summary with the list that pages link it to.
 func TestCountsAreLists(t *testing.T) {
-	m := newModel()
+	cluster := viewtest.NewCluster()
+	m := modelOf(cluster)
 	main := viewtest.Slack("main", true)
 	main.Status.Activities = []v1alpha1.Activity{ // attempts, which are no deliveries
 		{Time: metav1.NewTime(viewtest.Noon), Outcome: v1alpha1.OutcomeFailed, Action: "PostMessage", Object: "Notification/qa/gone"},
@@ -35,6 +36,7 @@ func TestCountsAreLists(t *testing.T) {
 	} {
 		n.Name = fmt.Sprint("n-", at)
 		m.Notifications.Put(n)
+		cluster.Put(n)
 	}
 	for at, reason := range []string{v1alpha1.ReasonInvalid, v1alpha1.ReasonInvalid, v1alpha1.ReasonUnauthorized, ""} {
 		d := &v1alpha1.Defect{ObjectMeta: viewtest.Meta("qa", fmt.Sprint("d-", at))}
@@ -43,6 +45,7 @@ func TestCountsAreLists(t *testing.T) {
 				Message: "why", LastTransitionTime: metav1.NewTime(viewtest.Noon)}}
 		}
 		m.Defects.Put(d)
+		cluster.Put(d)
 	}
 
 	got := summed(m, "qa")
@@ -50,7 +53,7 @@ func TestCountsAreLists(t *testing.T) {
 	logged := func(f view.LogFilter) int {
 		t.Helper()
 		f.Since = got.Since
-		list, err := m.ListLogs(view.LogQuery{Namespace: "qa", See: see, LogFilter: f, Params: page.Params{Limit: 50},
+		list, err := m.ListLogs(t.Context(), view.LogQuery{Namespace: "qa", See: see, LogFilter: f, Params: page.Params{Limit: 50},
 			ListsSlack: func(string) bool { return true }})
 		if err != nil {
 			t.Fatal(err)
@@ -73,7 +76,7 @@ func TestCountsAreLists(t *testing.T) {
 		if need.Condition == v1alpha1.ConditionDelivered {
 			listed = logged(view.LogFilter{Kind: "Notification", Outcome: "Failed", Reason: need.Reason, Detail: need.Message})
 		} else {
-			list, err := m.ListDefects(view.DefectQuery{Namespace: "qa", Params: page.Params{Limit: 50},
+			list, err := m.ListDefects(t.Context(), view.DefectQuery{Namespace: "qa", Params: page.Params{Limit: 50},
 				DefectFilter: view.DefectFilter{Reason: need.Reason, Detail: need.Message}})
 			if err != nil {
 				t.Fatal(err)

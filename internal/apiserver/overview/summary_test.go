@@ -20,7 +20,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
-func newModel() *Model { return New(view.New(viewtest.EmptyCluster{}, "")) }
+func newModel() *Model { return modelOf(viewtest.NewCluster()) }
+
+func modelOf(c *viewtest.Cluster) *Model { return New(view.New(c, c, "")) }
 
 // everything may be listed.
 var everything = view.Visibility{Slack: true, Jira: true, Rules: true, Defects: true, Notifications: true, Runs: true}

@@ -146,3 +146,20 @@ func Collect[T, R any](p *Pager[T], show func(T) R) List[R] {
 	}
 	return out
 }
+
+// Load returns the page of a Pager, with what load returns of each item. An item of which it returns nil is gone, and
+// left out.
+func Load[T, R any](p *Pager[T], load func(T) (*R, error)) (List[R], error) {
+	items := p.Items()
+	out := List[R]{Items: make([]R, 0, len(items)), Total: p.total, NextCursor: p.next()}
+	for _, item := range items {
+		loaded, err := load(item)
+		if err != nil {
+			return List[R]{}, err
+		}
+		if loaded != nil {
+			out.Items = append(out.Items, *loaded)
+		}
+	}
+	return out, nil
+}

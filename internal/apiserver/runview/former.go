@@ -22,12 +22,13 @@ type former struct {
 func (m *Model) former(namespace string) []*former {
 	known := map[string]bool{}
 	var out []*former
-	for _, n := range m.Notifications.Newest() {
-		if namespace != "" && n.Namespace != namespace || n.Labels[v1alpha1.EventTypeLabel] != string(v1alpha1.EventTestRunCompleted) {
+	for _, row := range m.Notifications.Newest() {
+		n := row.Run
+		if n == nil || namespace != "" && n.Namespace != namespace {
 			continue
 		}
 		s := n.Subject()
-		if s == nil || s.Kind != event.KindJob || s.UID == "" || known[s.UID] || n.Labels[v1alpha1.SuiteLabel] == "" {
+		if s.UID == "" || known[s.UID] || n.Labels[v1alpha1.SuiteLabel] == "" {
 			continue
 		}
 		known[s.UID] = true // several rules may announce a run

@@ -76,7 +76,7 @@ func (m *Model) describe(ctx context.Context, r run, see view.Visibility) Run {
 		out.Previous = m.previous(ctx, r, see)
 	}
 	if see.Defects {
-		out.Defects = m.defects(r)
+		out.Defects = m.defects(ctx, r)
 	}
 	return out
 }
@@ -99,12 +99,16 @@ func (m *Model) previous(ctx context.Context, of run, see view.Visibility) *view
 }
 
 // defects returns the Defects about which a run changed something.
-func (m *Model) defects(r run) *Defects {
+func (m *Model) defects(ctx context.Context, r run) *Defects {
 	out := &Defects{Items: []Defect{}}
 	counts := map[history.Change]int{}
-	for d := range m.Defects.All() {
-		if d.Namespace != r.suite().Namespace || d.Spec.Suite != r.suite().Name {
+	for _, row := range m.Defects.In(r.suite().Namespace) {
+		if row.Suite != r.suite().Name {
 			continue
+		}
+		d, err := m.Defect(ctx, row.Key())
+		if err != nil {
+			continue // it was deleted meanwhile
 		}
 		if c := history.InRun(d, r.name()); c != "" {
 			counts[c]++

@@ -24,7 +24,9 @@ import (
 // everything may be listed.
 var everything = view.Visibility{Defects: true, Notifications: true, Runs: true, Suites: true}
 
-func newModel() *Model { return &Model{view.New(viewtest.EmptyCluster{}, "")} }
+func newModel() *Model { return modelOf(viewtest.NewCluster()) }
+
+func modelOf(c *viewtest.Cluster) *Model { return &Model{view.New(c, c, "")} }
 
 // minutes is a time after Noon.
 func minutes(n int) metav1.Time {
@@ -77,7 +79,11 @@ func names(runs []view.RunRecord) string {
 // newFilledModel returns a Model with the runs a (deleted, failed), b (deleted, passed), c (failed) and d (passed).
 func newFilledModel(t *testing.T) *Model {
 	t.Helper()
-	m := newModel()
+	return fill(t, newModel())
+}
+
+func fill(t *testing.T, m *Model) *Model {
+	t.Helper()
 	a := ended("a", 10, `{"passed":1,"failed":2,"durationSeconds":7,"reportURL":"https://r/a","commit":"4f2c1d9"}`)
 	b := ended("b", 20, `{"passed":3,"failed":0}`)
 	c := ended("c", 30, "")
@@ -182,12 +188,14 @@ func describe(r Run) string {
 
 // TestDefects sorts the Defects of a run by what it changed.
 func TestDefects(t *testing.T) {
-	m := newFilledModel(t)
+	cluster := viewtest.NewCluster()
+	m := fill(t, modelOf(cluster))
 	put := func(name, suite string, severity v1alpha1.Severity, results ...v1alpha1.TestResult) {
 		d := &v1alpha1.Defect{ObjectMeta: viewtest.Meta("qa", name), Spec: v1alpha1.DefectSpec{Suite: suite, Severity: severity, Title: name}}
 		for i, r := range results {
 			d.Spec.Outcomes = append(d.Spec.Outcomes, v1alpha1.TestOutcome{Run: string(rune('b' + i)), Result: r, Time: minutes(20 + 10*i)})
 		}
+		cluster.Put(d)
 		m.Defects.Put(d)
 	}
 	put("fixed", "booking", v1alpha1.SeverityCritical, v1alpha1.TestPassed, v1alpha1.TestFailed, v1alpha1.TestPassed)

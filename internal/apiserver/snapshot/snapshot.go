@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package snapshot keeps what a cache holds in order, without copying it. Listing through a cache copies every object
-// each time.
+// Package snapshot keeps rows of what a cache holds, in order. Listing through a cache copies every object each time.
 package snapshot
 
 import (
@@ -12,32 +11,50 @@ import (
 	"slices"
 	"sync"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Collection holds the objects of a kind, newest first. The objects and slices that it returns are shared: they must
-// not be changed. It is safe for use by several goroutines.
-type Collection[T client.Object] struct {
-	keep func(T) bool // nil keeps all
+// Row is what a collection holds of an object.
+type Row interface {
+	GetNamespace() string
+	GetName() string
+	GetResourceVersion() string
+	GetCreationTimestamp() metav1.Time
+}
+
+// Collection holds rows of the objects of a kind, newest first. The rows and slices that it returns are shared: they
+// must not be changed. It is safe for use by several goroutines.
+type Collection[T client.Object, R Row] struct {
+	keep  func(T) bool // nil keeps all
+	rowOf func(T) R
 
 	mu      sync.Mutex
-	items   map[types.NamespacedName]T
-	sorted  []T    // newest first; nil before it is first used
+	items   map[types.NamespacedName]R
+	sorted  []R    // newest first; nil before it is first used
 	shared  bool   // sorted was returned: a change is made to a copy of it
 	version uint64 // the number of changes
 }
 
-// New returns an empty Collection of the objects that keep accepts; of all when it is nil.
-func New[T client.Object](keep func(T) bool) *Collection[T] {
-	return &Collection[T]{keep: keep, items: map[types.NamespacedName]T{}}
+// Objects is a Collection that holds the objects themselves.
+type Objects[T client.Object] = Collection[T, T]
+
+// NewObjects returns an empty collection of the objects that keep accepts; of all when it is nil.
+func NewObjects[T client.Object](keep func(T) bool) *Objects[T] {
+	return &Objects[T]{keep: keep, rowOf: func(o T) T { return o }, items: map[types.NamespacedName]T{}}
+}
+
+// NewRows returns an empty collection of rows.
+func NewRows[T client.Object, R Row](rowOf func(T) R) *Collection[T, R] {
+	return &Collection[T, R]{rowOf: rowOf, items: map[types.NamespacedName]R{}}
 }
 
 // Follow keeps the collection in sync with a cache until ctx ends. It returns when the collection holds what the cache
 // does. It calls changed after each change.
-func (c *Collection[T]) Follow(ctx context.Context, from cache.Cache, example T, changed func(T)) error {
+func (c *Collection[T, R]) Follow(ctx context.Context, from cache.Cache, example T, changed func(T)) error {
 	informer, err := from.GetInformer(ctx, example)
 	if err != nil {
 		return fmt.Errorf("following %T: %w", example, err)
@@ -68,7 +85,7 @@ func (c *Collection[T]) Follow(ctx context.Context, from cache.Cache, example T,
 }
 
 // Put adds or replaces an object, and reports whether anything changed.
-func (c *Collection[T]) Put(item T) bool {
+func (c *Collection[T, R]) Put(item T) bool {
 	if c.keep != nil && !c.keep(item) {
 		return c.Delete(item)
 	}
@@ -79,25 +96,26 @@ func (c *Collection[T]) Put(item T) bool {
 	if known && before.GetResourceVersion() == item.GetResourceVersion() {
 		return false
 	}
-	c.items[key] = item
+	row := c.rowOf(item)
+	c.items[key] = row
 	c.version++
 	if c.sorted == nil {
 		return true
 	}
 	c.unshare()
-	if known && newer(before, item) == 0 {
-		c.sorted[c.position(before)] = item
+	if known && newer(before, row) == 0 {
+		c.sorted[c.position(before)] = row
 		return true
 	}
 	if known {
 		c.unsort(before)
 	}
-	c.sorted = slices.Insert(c.sorted, c.position(item), item)
+	c.sorted = slices.Insert(c.sorted, c.position(row), row)
 	return true
 }
 
 // Delete removes an object, and reports whether it was there.
-func (c *Collection[T]) Delete(item T) bool {
+func (c *Collection[T, R]) Delete(item T) bool {
 	key := client.ObjectKeyFromObject(item)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,25 +134,25 @@ func (c *Collection[T]) Delete(item T) bool {
 
 // unshare copies sorted if it was returned to a caller. Copying the order of ten thousand objects takes a hundredth
 // of the time that sorting them takes.
-func (c *Collection[T]) unshare() {
+func (c *Collection[T, R]) unshare() {
 	if c.shared {
 		c.sorted = slices.Clone(c.sorted)
 		c.shared = false
 	}
 }
 
-func (c *Collection[T]) position(item T) int {
-	at, _ := slices.BinarySearchFunc(c.sorted, item, newer[T])
+func (c *Collection[T, R]) position(row R) int {
+	at, _ := slices.BinarySearchFunc(c.sorted, row, newer[R])
 	return at
 }
 
-func (c *Collection[T]) unsort(item T) {
-	at := c.position(item)
+func (c *Collection[T, R]) unsort(row R) {
+	at := c.position(row)
 	c.sorted = slices.Delete(c.sorted, at, at+1)
 }
 
 // newer orders the newest objects first, and those of the same time by name.
-func newer[T client.Object](a, b T) int {
+func newer[R Row](a, b R) int {
 	return cmp.Or(
 		b.GetCreationTimestamp().Compare(a.GetCreationTimestamp().Time),
 		cmp.Compare(a.GetNamespace(), b.GetNamespace()),
@@ -143,24 +161,24 @@ func newer[T client.Object](a, b T) int {
 }
 
 // Version returns a number that grows with each change.
-func (c *Collection[T]) Version() uint64 {
+func (c *Collection[T, R]) Version() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.version
 }
 
-// Get returns an object, if it exists.
-func (c *Collection[T]) Get(key types.NamespacedName) (T, bool) {
+// Get returns the row of an object, if it exists.
+func (c *Collection[T, R]) Get(key types.NamespacedName) (R, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	item, ok := c.items[key]
 	return item, ok
 }
 
-// All iterates over the objects, in no order. The collection is locked meanwhile: the loop must be quick, and must
+// All iterates over the rows, in no order. The collection is locked meanwhile: the loop must be quick, and must
 // not use this collection.
-func (c *Collection[T]) All() iter.Seq[T] {
-	return func(yield func(T) bool) {
+func (c *Collection[T, R]) All() iter.Seq[R] {
+	return func(yield func(R) bool) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, item := range c.items {
@@ -171,29 +189,29 @@ func (c *Collection[T]) All() iter.Seq[T] {
 	}
 }
 
-// Newest returns all objects, the newest first.
-func (c *Collection[T]) Newest() []T {
+// Newest returns the rows of all objects, the newest first.
+func (c *Collection[T, R]) Newest() []R {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sorted == nil {
-		sorted := make([]T, 0, len(c.items))
+		sorted := make([]R, 0, len(c.items))
 		for _, item := range c.items {
 			sorted = append(sorted, item)
 		}
-		slices.SortFunc(sorted, newer[T])
+		slices.SortFunc(sorted, newer[R])
 		c.sorted = sorted
 	}
 	c.shared = true
 	return c.sorted
 }
 
-// In returns the objects of a namespace, the newest first; of all namespaces when it is empty.
-func (c *Collection[T]) In(namespace string) []T {
+// In returns the rows of a namespace, the newest first; of all namespaces when it is empty.
+func (c *Collection[T, R]) In(namespace string) []R {
 	all := c.Newest()
 	if namespace == "" {
 		return all
 	}
-	out := make([]T, 0, len(all))
+	out := make([]R, 0, len(all))
 	for _, item := range all {
 		if item.GetNamespace() == namespace {
 			out = append(out, item)
@@ -203,7 +221,7 @@ func (c *Collection[T]) In(namespace string) []T {
 }
 
 // AddNamespaces adds the namespaces of the objects to a set.
-func (c *Collection[T]) AddNamespaces(set map[string]struct{}) {
+func (c *Collection[T, R]) AddNamespaces(set map[string]struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key := range c.items {

@@ -20,7 +20,7 @@ import (
 func TestCollectionStaysInOrder(t *testing.T) {
 	const seed1, seed2 = 7, 11
 	random := rand.New(rand.NewPCG(seed1, seed2)) //nolint:gosec // the same each time
-	c := New[*v1alpha1.Defect](nil)
+	c := NewObjects[*v1alpha1.Defect](nil)
 	var returned, copied [][]*v1alpha1.Defect
 	for step := range 3000 {
 		d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{
@@ -59,7 +59,7 @@ func TestCollectionStaysInOrder(t *testing.T) {
 }
 
 func TestCollectionKeeps(t *testing.T) {
-	c := New(func(d *v1alpha1.Defect) bool { return d.Labels["keep"] != "" })
+	c := NewObjects(func(d *v1alpha1.Defect) bool { return d.Labels["keep"] != "" })
 	d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "d", ResourceVersion: "1"}}
 	if c.Put(d) || len(c.In("qa")) != 0 {
 		t.Error("an object that is not to be kept was added")

@@ -3,13 +3,15 @@
 package view
 
 import (
-	"cmp"
+	"context"
 	"strings"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/rows"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
@@ -69,8 +71,8 @@ type DefectQuery struct {
 }
 
 // ListDefects returns a page of the Defects that a query selects.
-func (m *Model) ListDefects(q DefectQuery) (page.List[DefectSummary], error) {
-	found, err := page.NewPager[*v1alpha1.Defect](q.Sort, q.Params)
+func (m *Model) ListDefects(ctx context.Context, q DefectQuery) (page.List[DefectSummary], error) {
+	found, err := page.NewPager[*rows.Defect](q.Sort, q.Params)
 	if err != nil {
 		return page.List[DefectSummary]{}, err
 	}
@@ -80,61 +82,63 @@ func (m *Model) ListDefects(q DefectQuery) (page.List[DefectSummary], error) {
 			found.Add(placeOfDefect(d, q.Sort), d)
 		}
 	}
-	return page.Collect(found, DefectSummaryOf), nil
+	return page.Load(found, func(row *rows.Defect) (*DefectSummary, error) {
+		d := &v1alpha1.Defect{}
+		if err := m.cached.Get(ctx, row.Key(), d); err != nil {
+			return nil, client.IgnoreNotFound(err) // it was deleted meanwhile
+		}
+		return new(DefectSummaryOf(d)), nil
+	})
 }
 
 // selects reports whether a query, the text of which is in lower case, selects a Defect.
-func (q *DefectQuery) selects(d *v1alpha1.Defect) bool {
+func (q *DefectQuery) selects(d *rows.Defect) bool {
 	switch {
-	case q.Namespace != "" && d.Namespace != q.Namespace,
-		q.Category != "" && categoryOf(d) != q.Category,
-		q.State == unresolved && !IsUnresolved(d),
-		q.State != "" && q.State != unresolved && stateOf(d) != q.State,
-		q.Severity != "" && d.Spec.Severity != q.Severity,
-		q.Suite != "" && d.Spec.Suite != q.Suite,
-		q.Run != "" && d.Spec.Run != q.Run,
-		q.Stability != "" && stabilityOf(d) != q.Stability:
+	case q.Namespace != "" && d.GetNamespace() != q.Namespace,
+		q.Category != "" && d.Category != q.Category,
+		q.State == unresolved && !d.IsUnresolved(),
+		q.State != "" && q.State != unresolved && d.State != q.State,
+		q.Severity != "" && d.Severity != q.Severity,
+		q.Suite != "" && d.Suite != q.Suite,
+		q.Run != "" && d.Run != q.Run,
+		q.Stability != "" && d.Stability != q.Stability:
 		return false
 	}
 	return q.selectsTicket(d) && q.selectsText(d) && q.selectsNeed(d)
 }
 
-func (q *DefectQuery) selectsTicket(d *v1alpha1.Defect) bool {
-	key := ""
-	if d.Status.Jira != nil {
-		key = d.Status.Jira.Key
-	}
+func (q *DefectQuery) selectsTicket(d *rows.Defect) bool {
 	switch q.Ticket {
 	case "":
 		return true
 	case noTicket:
-		return key == ""
+		return d.TicketKey == ""
 	case anyTicket:
-		return key != ""
+		return d.TicketKey != ""
 	}
-	return key == q.Ticket
+	return d.TicketKey == q.Ticket
 }
 
-func (q *DefectQuery) selectsNeed(d *v1alpha1.Defect) bool {
+func (q *DefectQuery) selectsNeed(d *rows.Defect) bool {
 	if q.Reason == "" && q.Detail == "" {
 		return true
 	}
-	stalled := condition.Get(d, v1alpha1.ConditionStalled)
-	return stalled != nil && (q.Reason == "" || q.Reason == stalled.Reason) && (q.Detail == "" || q.Detail == stalled.Message)
+	s := d.Stalled
+	return s != nil && (q.Reason == "" || q.Reason == s.Reason) && (q.Detail == "" || q.Detail == s.Message)
 }
 
-func (q *DefectQuery) selectsText(d *v1alpha1.Defect) bool {
-	return q.Text == "" || strings.Contains(strings.ToLower(d.Spec.Title), q.Text) ||
-		strings.Contains(d.Name, q.Text) || strings.Contains(strings.ToLower(d.Spec.TestCase), q.Text)
+func (q *DefectQuery) selectsText(d *rows.Defect) bool {
+	return q.Text == "" || strings.Contains(strings.ToLower(d.Title), q.Text) ||
+		strings.Contains(d.GetName(), q.Text) || strings.Contains(strings.ToLower(d.TestCase), q.Text)
 }
 
-func placeOfDefect(d *v1alpha1.Defect, order string) page.Place {
-	p := page.Place{Time: d.CreationTimestamp.UnixNano(), Namespace: d.Namespace, Name: d.Name}
+func placeOfDefect(d *rows.Defect, order string) page.Place {
+	p := page.Place{Time: d.Created(), Namespace: d.GetNamespace(), Name: d.GetName()}
 	switch {
 	case order == bySeverity:
-		p.Rank = int64(d.Spec.Severity.Rank())
-	case order == byLastSeen && d.Status.LastSeenTime != nil:
-		p.Time = d.Status.LastSeenTime.UnixNano()
+		p.Rank = int64(d.Severity.Rank())
+	case order == byLastSeen && d.LastSeen != 0:
+		p.Time = d.LastSeen
 	}
 	return p
 }
@@ -142,8 +146,8 @@ func placeOfDefect(d *v1alpha1.Defect, order string) page.Place {
 // DefectSummaryOf returns a Defect as lists have it.
 func DefectSummaryOf(d *v1alpha1.Defect) DefectSummary {
 	out := DefectSummary{
-		Namespace: d.Namespace, Name: d.Name, Title: text.OneLine(d.Spec.Title), Severity: d.Spec.Severity, Category: categoryOf(d),
-		State: stateOf(d), Suite: d.Spec.Suite, Run: d.Spec.Run, TestCase: d.Spec.TestCase,
+		Namespace: d.Namespace, Name: d.Name, Title: text.OneLine(d.Spec.Title), Severity: d.Spec.Severity, Category: rows.Category(d),
+		State: rows.State(d), Suite: d.Spec.Suite, Run: d.Spec.Run, TestCase: d.Spec.TestCase,
 		Occurrences: d.Status.Occurrences, CreatedTime: d.CreationTimestamp.UTC(), LastSeenTime: timeOf(d.Status.LastSeenTime),
 	}
 	if h := d.Status.History; h != nil {
@@ -156,27 +160,4 @@ func DefectSummaryOf(d *v1alpha1.Defect) DefectSummary {
 		out.TicketURL = d.Status.Jira.URL
 	}
 	return out
-}
-
-func categoryOf(d *v1alpha1.Defect) v1alpha1.Category {
-	return cmp.Or(d.Spec.Category, v1alpha1.CategoryDefect)
-}
-
-// stabilityOf returns the stability of a Defect's test; empty when it is not known.
-func stabilityOf(d *v1alpha1.Defect) v1alpha1.Stability {
-	if d.Status.History == nil {
-		return ""
-	}
-	return d.Status.History.Stability
-}
-
-// stateOf returns the state of a Defect; the wanted state before the operator has handled it.
-func stateOf(d *v1alpha1.Defect) v1alpha1.State {
-	return cmp.Or(d.Status.State, d.Spec.State, v1alpha1.StateOpen)
-}
-
-// IsUnresolved reports whether a Defect is Open or InProgress.
-func IsUnresolved(d *v1alpha1.Defect) bool {
-	state := stateOf(d)
-	return state == v1alpha1.StateOpen || state == v1alpha1.StateInProgress
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/rows"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
@@ -27,20 +28,11 @@ type Delivery struct {
 	Message     *MessageBody       `json:"message,omitempty" doc:"The message, as its rule has it now; none when the event cannot be parsed."`
 }
 
-// Notification returns a Notification.
-func (m *Model) Notification(ctx context.Context, key types.NamespacedName) (*v1alpha1.Notification, error) {
-	if n, ok := m.Notifications.Get(key); ok {
-		return n, nil
-	}
-	n := &v1alpha1.Notification{} // it may be newer than the cache
-	return n, m.live.Get(ctx, key, n)
-}
-
 // Delivery returns a Notification with its message. listsSlack reports whether the caller may list SlackIntegrations
 // in a namespace.
-func (m *Model) Delivery(n *v1alpha1.Notification, listsSlack func(namespace string) bool) Delivery {
+func (m *Model) Delivery(ctx context.Context, n *v1alpha1.Notification, listsSlack func(namespace string) bool) Delivery {
 	out := Delivery{
-		LogEntry: m.entry(logSource{notification: n}, listsSlack), CreatedTime: n.CreationTimestamp, Conditions: n.Status.Conditions,
+		LogEntry: m.entry(n, listsSlack), CreatedTime: n.CreationTimestamp, Conditions: n.Status.Conditions,
 	}
 	if n.Status.Digest != "" {
 		out.Digest = n.Namespace + "/" + n.Status.Digest
@@ -59,15 +51,15 @@ func (m *Model) Delivery(n *v1alpha1.Notification, listsSlack func(namespace str
 		return out
 	}
 	out.Event = EventBodyOf(&e)
-	out.Message = m.messageOf(n, &e)
+	out.Message = m.messageOf(ctx, n, &e)
 	return out
 }
 
 // messageOf renders the message of a Notification as it is sent.
-func (m *Model) messageOf(n *v1alpha1.Notification, e *event.Event) *MessageBody {
-	o := render.Options{Channel: channelOf(n), DashboardURL: m.dashboardURL}
+func (m *Model) messageOf(ctx context.Context, n *v1alpha1.Notification, e *event.Event) *MessageBody {
+	o := render.Options{Channel: rows.OfNotification(n).Channel, DashboardURL: m.dashboardURL}
 	if len(n.Spec.Members) > 0 {
-		events, mentions := m.digestOf(n)
+		events, mentions := m.digestOf(ctx, n)
 		o.Mentions = mentions
 		return messageBodyOf(render.Digest(events, o))
 	}
@@ -78,7 +70,7 @@ func (m *Model) messageOf(n *v1alpha1.Notification, e *event.Event) *MessageBody
 			o.Template = compiled.Template()
 		}
 	}
-	if m.isInThread(n) {
+	if m.isInThread(ctx, n) {
 		return messageBodyOf(render.Reply(e, o))
 	}
 	return messageBodyOf(render.Message(e, o))
@@ -86,13 +78,13 @@ func (m *Model) messageOf(n *v1alpha1.Notification, e *event.Event) *MessageBody
 
 // isInThread reports whether a Notification goes into the thread of an earlier message about the same Defect, as
 // those of a bot do. The Defect knows which message came first. When it is gone, the type of the event decides.
-func (m *Model) isInThread(n *v1alpha1.Notification) bool {
+func (m *Model) isInThread(ctx context.Context, n *v1alpha1.Notification) bool {
 	subject := n.Subject()
 	posted := n.Status.Message
 	if subject == nil || subject.Kind != v1alpha1.KindDefect || posted != nil && posted.TS == "" {
 		return false
 	}
-	if d, ok := m.subjectDefect(n); ok {
+	if d := m.subjectDefect(ctx, n); d != nil {
 		first := slices.IndexFunc(d.Status.Messages, func(message v1alpha1.DefectMessage) bool {
 			return message.Rule == n.Spec.Rule.Name && message.TS != "" &&
 				(posted == nil || message.Integration == posted.Integration)
@@ -107,12 +99,14 @@ func (m *Model) isInThread(n *v1alpha1.Notification) bool {
 const maxMentions = 10
 
 // digestOf returns the events of the members of a digest that still exist, and the people whom their rules mention.
-func (m *Model) digestOf(n *v1alpha1.Notification) (events []event.Event, mentions []v1alpha1.Mention) {
+func (m *Model) digestOf(
+	ctx context.Context, n *v1alpha1.Notification,
+) (events []event.Event, mentions []v1alpha1.Mention) {
 	known := map[v1alpha1.EventID]bool{}
 	for _, name := range n.Spec.Members {
-		member, ok := m.Notifications.Get(types.NamespacedName{Namespace: n.Namespace, Name: string(name)})
-		if !ok {
-			continue
+		member := &v1alpha1.Notification{}
+		if err := m.cached.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: string(name)}, member); err != nil {
+			continue // it is gone
 		}
 		mentions = m.addMentions(mentions, member)
 		if known[member.Spec.Event.ID] {
@@ -143,4 +137,18 @@ func (m *Model) addMentions(to []v1alpha1.Mention, n *v1alpha1.Notification) []v
 		}
 	}
 	return to
+}
+
+// subjectDefect returns the Defect that a Notification is about; nil if it is about none, or the Defect is gone.
+func (m *Model) subjectDefect(ctx context.Context, n *v1alpha1.Notification) *v1alpha1.Defect {
+	subject := n.Subject()
+	if subject == nil || subject.Kind != v1alpha1.KindDefect {
+		return nil
+	}
+	d := &v1alpha1.Defect{}
+	err := m.cached.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: subject.Name}, d)
+	if err != nil || string(d.UID) != subject.UID {
+		return nil
+	}
+	return d
 }

@@ -18,7 +18,7 @@ func TestIsInThread(t *testing.T) {
 	d := &v1alpha1.Defect{ObjectMeta: viewtest.Meta("qa", "d")}
 	d.UID = "u"
 	d.Status.Messages = []v1alpha1.DefectMessage{{Rule: "r", Integration: "qa/slack", Channel: "C1", TS: "1.0"}}
-	m.Defects.Put(d)
+	m.put(d)
 	about := func(uid, rule string, kind v1alpha1.EventType, posted *v1alpha1.PostedMessage) *v1alpha1.Notification {
 		n := &v1alpha1.Notification{ObjectMeta: viewtest.Meta("qa", "n"),
 			Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: rule}}}
@@ -46,7 +46,7 @@ func TestIsInThread(t *testing.T) {
 		"created, of a deleted Defect": {about("before", "r", v1alpha1.EventDefectCreated, by("2.0")), false},
 		"about no Defect":              {alert, false},
 	} {
-		if got := m.isInThread(c.n); got != c.want {
+		if got := m.isInThread(t.Context(), c.n); got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}
@@ -63,9 +63,9 @@ func TestDigestMentionsThePeopleOfItsRules(t *testing.T) {
 		n := &v1alpha1.Notification{ObjectMeta: viewtest.Meta("qa", fmt.Sprint("n-", i+1)),
 			Spec: v1alpha1.NotificationSpec{Rule: v1alpha1.RuleReference{Name: rule}}}
 		n.Spec.Event = v1alpha1.NotificationEvent{ID: "same", Type: v1alpha1.EventSystemAlertFiring, Time: metav1.NewTime(viewtest.Noon)}
-		m.Notifications.Put(n)
+		m.put(n)
 	}
-	members, mentions := m.digestOf(digest)
+	members, mentions := m.digestOf(t.Context(), digest)
 	if len(members) != 1 || !slices.Equal(mentions, []v1alpha1.Mention{"here", "U1", "U2"}) {
 		t.Errorf("got %d events and %q, want the one event, and each person once", len(members), mentions)
 	}

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/rows"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
@@ -85,13 +87,21 @@ func delayReason(r *v1alpha1.NotificationRule, compiled *rule.Compiled, e *event
 // RecentEvent returns the newest event of a namespace, of those with a Notification that selects. A digest has no event
 // of its own. ok is false when there is none.
 func (m *Model) RecentEvent(
-	namespace string, selects func(*v1alpha1.Notification) bool,
+	ctx context.Context, namespace string, selects func(*rows.Notification) bool,
 ) (e event.Event, ok bool, err error) {
-	for _, n := range m.Notifications.Newest() {
-		if n.Namespace == namespace && len(n.Spec.Members) == 0 && selects(n) {
-			e, err = event.Of(n)
-			return e, true, err
+	for _, row := range m.Notifications.Newest() {
+		if row.GetNamespace() != namespace || row.Members > 0 || !selects(row) {
+			continue
 		}
+		n, err := m.Notification(ctx, row.Key())
+		if apierrors.IsNotFound(err) {
+			continue // it was deleted meanwhile
+		}
+		if err != nil {
+			return e, false, err
+		}
+		e, err = event.Of(n)
+		return e, true, err
 	}
 	return event.Event{}, false, nil
 }

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/rows"
 )
 
 // LogEntry is an act of an integration: a delivery to Slack, or a call of Jira.
@@ -38,7 +38,7 @@ func (l logSource) namedIntegration() string {
 	if l.activity != nil {
 		return l.integration
 	}
-	return slackName(integrationOf(l.notification))
+	return slackName(l.notification.Integration)
 }
 
 // resolvedIntegration returns the integration, as Kind/namespace/name, that the source of an entry names, or else the
@@ -61,7 +61,7 @@ func (l logSource) outcome() string {
 	if l.activity != nil {
 		return string(l.activity.Outcome)
 	}
-	return OutcomeOf(l.notification)
+	return l.notification.Outcome
 }
 
 // kind returns the value of the filter kind that selects the entry.
@@ -77,45 +77,42 @@ func (l logSource) explanation() (reason, detail string) {
 	if l.activity != nil {
 		return "", l.activity.Detail
 	}
-	if c := condition.Get(l.notification, v1alpha1.ConditionDelivered); c != nil {
-		return c.Reason, c.Message
-	}
-	return "", ""
+	return l.notification.Reason, l.notification.Message
 }
 
 func (l logSource) object() string {
 	if l.activity != nil {
 		return l.activity.Object
 	}
-	if s := l.notification.Subject(); s != nil {
-		return s.Kind + "/" + s.Namespace + "/" + s.Name
-	}
-	return v1alpha1.KindNotification + "/" + l.notification.Namespace + "/" + l.notification.Name
+	return l.notification.About()
 }
 
-// entry returns the entry of a source. Which integration is the default one, and the name that it has for a channel,
-// is shown to callers who may list SlackIntegrations in its namespace.
-func (m *Model) entry(l logSource, listsSlack func(namespace string) bool) LogEntry {
-	if a := l.activity; a != nil {
-		return LogEntry{
-			Time: a.Time.UTC(), Integration: l.integration, Action: a.Action, Object: a.Object,
-			Outcome: string(a.Outcome), Detail: a.Detail,
-		}
+// activityEntry returns the entry of an activity.
+func (l logSource) activityEntry() LogEntry {
+	a := l.activity
+	return LogEntry{
+		Time: a.Time.UTC(), Integration: l.integration, Action: a.Action, Object: a.Object,
+		Outcome: string(a.Outcome), Detail: a.Detail,
 	}
-	n := l.notification
+}
+
+// entry returns the entry of a Notification. Which integration is the default one, and the name that it has for a
+// channel, is shown to callers who may list SlackIntegrations in its namespace.
+func (m *Model) entry(n *v1alpha1.Notification, listsSlack func(namespace string) bool) LogEntry {
+	row := rows.OfNotification(n)
+	l := logSource{notification: row}
 	e := LogEntry{
-		Time: DeliveryTime(n), Integration: l.namedIntegration(), Action: "PostMessage", Object: l.object(),
-		Outcome: OutcomeOf(n), EventType: string(n.Spec.Event.Type), Title: m.TitleOf(n), EventID: string(n.Spec.Event.ID),
-		Notification: n.Namespace + "/" + n.Name, Rule: n.Spec.Rule.Name, Channel: channelOf(n),
+		Time: row.Time(), Integration: l.namedIntegration(), Action: "PostMessage", Object: row.About(), Outcome: row.Outcome,
+		Reason: row.Reason, Detail: row.Message, EventType: string(row.EventType), Title: m.Title(row), EventID: string(n.Spec.Event.ID),
+		Notification: n.Namespace + "/" + n.Name, Rule: row.Rule, Channel: row.Channel,
 		Attempts: n.Status.Attempts, NextAttemptTime: timeOf(n.Status.NextAttemptTime),
 	}
 	if listsSlack(n.Namespace) {
 		e.Integration = m.resolvedIntegration(l)
 	}
-	e.Reason, e.Detail = l.explanation()
 	if posted := n.Status.Message; posted != nil {
 		e.Permalink = posted.Permalink
-		if integration := ParseKey(posted.Integration); listsSlack(integration.Namespace) {
+		if integration := rows.ParseKey(posted.Integration); listsSlack(integration.Namespace) {
 			e.ChannelName = m.channelName(integration, posted.Channel)
 		}
 	}

@@ -3,12 +3,15 @@
 package view
 
 import (
+	"context"
 	"strings"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/rows"
 )
 
 // LogFilter selects entries of the log. Its zero value selects all.
@@ -39,13 +42,13 @@ type LogQuery struct {
 // logSource is what an entry of the log comes from: a Notification, or an activity of an integration, which is
 // written as Kind/namespace/name.
 type logSource struct {
-	notification *v1alpha1.Notification
+	notification *rows.Notification
 	activity     *v1alpha1.Activity
 	integration  string
 }
 
 // ListLogs returns a page of the log, the newest entries first.
-func (m *Model) ListLogs(q LogQuery) (page.List[LogEntry], error) {
+func (m *Model) ListLogs(ctx context.Context, q LogQuery) (page.List[LogEntry], error) {
 	found, err := page.NewPager[logSource]("", q.Params)
 	if err != nil {
 		return page.List[LogEntry]{}, err
@@ -58,8 +61,8 @@ func (m *Model) ListLogs(q LogQuery) (page.List[LogEntry], error) {
 	}
 	if q.See.Notifications {
 		for _, n := range m.Notifications.Newest() {
-			if q.Namespace == "" || n.Namespace == q.Namespace {
-				add(DeliveryTime(n), n.Namespace, n.Name, logSource{notification: n})
+			if q.Namespace == "" || n.GetNamespace() == q.Namespace {
+				add(n.Time(), n.GetNamespace(), n.GetName(), logSource{notification: n})
 			}
 		}
 	}
@@ -81,7 +84,16 @@ func (m *Model) ListLogs(q LogQuery) (page.List[LogEntry], error) {
 			addActivities(v1alpha1.KindJiraIntegration+"/"+o.Namespace+"/"+o.Name, o.Status.Activities)
 		}
 	}
-	return page.Collect(found, func(l logSource) LogEntry { return m.entry(l, q.ListsSlack) }), nil
+	return page.Load(found, func(l logSource) (*LogEntry, error) {
+		if l.activity != nil {
+			return new(l.activityEntry()), nil
+		}
+		n := &v1alpha1.Notification{}
+		if err := m.cached.Get(ctx, l.notification.Key(), n); err != nil {
+			return nil, client.IgnoreNotFound(err) // it was deleted meanwhile
+		}
+		return new(m.entry(n, q.ListsSlack)), nil
+	})
 }
 
 // isListedNotification reports whether an activity was for a Notification that the list of a namespace, or of all
@@ -92,7 +104,7 @@ func (m *Model) isListedNotification(object, list string) bool {
 	if !ok {
 		return false
 	}
-	key := ParseKey(name)
+	key := rows.ParseKey(name)
 	if list != "" && key.Namespace != list {
 		return false
 	}
@@ -161,10 +173,6 @@ func (m *Model) contains(l logSource, text *search) bool {
 		return text.inUnique(a.Object) || text.inUnique(a.Detail)
 	}
 	n := l.notification
-	if text.in(string(n.Spec.Event.Type)) || text.in(n.Spec.Rule.Name) || text.in(channelOf(n)) ||
-		text.inUnique(l.object()) || text.inUnique(m.TitleOf(n)) {
-		return true
-	}
-	c := condition.Get(n, v1alpha1.ConditionDelivered)
-	return c != nil && (text.in(c.Reason) || text.in(c.Message))
+	return text.in(string(n.EventType)) || text.in(n.Rule) || text.in(n.Channel) || text.inUnique(l.object()) ||
+		text.inUnique(m.Title(n)) || text.in(n.Reason) || text.in(n.Message)
 }

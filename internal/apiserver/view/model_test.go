@@ -9,15 +9,37 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/rows"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view/viewtest"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
 )
 
-func newModel() *Model { return New(viewtest.EmptyCluster{}, "") }
+// testModel is a Model of a cluster.
+type testModel struct {
+	*Model
+	cluster *viewtest.Cluster
+}
+
+func newModel() testModel {
+	c := viewtest.NewCluster()
+	return testModel{New(c, c, ""), c}
+}
+
+// put puts a Defect or Notification into the cluster and into the Model.
+func (m testModel) put(o client.Object) {
+	m.cluster.Put(o)
+	switch o := o.(type) {
+	case *v1alpha1.Defect:
+		m.Defects.Put(o)
+	case *v1alpha1.Notification:
+		m.Notifications.Put(o)
+	}
+}
 
 // everything may be listed.
 var everything = Visibility{Slack: true, Jira: true, Rules: true, Defects: true, Notifications: true, Runs: true}
@@ -94,7 +116,7 @@ func TestChannelNames(t *testing.T) {
 		n := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}, Status: v1alpha1.NotificationStatus{
 			Message: &v1alpha1.PostedMessage{Integration: "qa/slack", Channel: c.channel},
 		}}
-		e := m.entry(logSource{notification: n}, func(namespace string) bool { return namespace == c.lists })
+		e := m.entry(n, func(namespace string) bool { return namespace == c.lists })
 		if e.Channel != c.channel || e.ChannelName != c.want {
 			t.Errorf("%s: got %q, %q, want %q", name, e.Channel, e.ChannelName, c.want)
 		}
@@ -113,10 +135,10 @@ func TestActivityForAnotherNamespace(t *testing.T) {
 		})
 	}
 	m.Slack.Put(shared)
-	m.Notifications.Put(viewtest.Notification("qa", "own", "qa/slack", v1alpha1.ReasonSent, viewtest.Noon))
-	m.Notifications.Put(viewtest.Notification("prod", "there", "qa/slack", v1alpha1.ReasonSent, viewtest.Noon))
+	m.put(viewtest.Notification("qa", "own", "qa/slack", v1alpha1.ReasonSent, viewtest.Noon))
+	m.put(viewtest.Notification("prod", "there", "qa/slack", v1alpha1.ReasonSent, viewtest.Noon))
 	for _, namespace := range []string{"qa", ""} {
-		log, err := m.ListLogs(LogQuery{Namespace: namespace, See: everything, ListsSlack: func(string) bool { return true }})
+		log, err := m.ListLogs(t.Context(), LogQuery{Namespace: namespace, See: everything, ListsSlack: func(string) bool { return true }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +196,7 @@ func TestLogSearch(t *testing.T) {
 		m := newModel()
 		search := newSearch(text)
 		for range 2 { // the second time from memory
-			got := [2]bool{m.contains(logSource{notification: n}, search), m.contains(logSource{activity: a}, search)}
+			got := [2]bool{m.contains(logSource{notification: rows.OfNotification(n)}, search), m.contains(logSource{activity: a}, search)}
 			if got != want {
 				t.Errorf("%q: got %v, want %v", text, got, want)
 			}
@@ -188,7 +210,7 @@ func TestOutcomes(t *testing.T) {
 		v1alpha1.ReasonSent: "Succeeded", v1alpha1.ReasonMuted: "Muted", v1alpha1.ReasonDigested: "Digested",
 		v1alpha1.ReasonRejected: "Failed", v1alpha1.ReasonExpired: "Failed", v1alpha1.ReasonRetrying: "Pending",
 	} {
-		if got := OutcomeOf(viewtest.Notification("qa", "n", "", reason, viewtest.Noon)); got != want {
+		if got := rows.OfNotification(viewtest.Notification("qa", "n", "", reason, viewtest.Noon)).Outcome; got != want {
 			t.Errorf("%s: got %s, want %s", reason, got, want)
 		}
 	}
@@ -199,8 +221,8 @@ func TestDryRunsAreOfEvents(t *testing.T) {
 	m := newModel()
 	n := viewtest.Notification("qa", "digest", "", v1alpha1.ReasonSent, viewtest.Noon)
 	n.Spec.Members = []v1alpha1.NotificationName{"a", "b"}
-	m.Notifications.Put(n)
-	if _, ok, _ := m.RecentEvent("qa", func(*v1alpha1.Notification) bool { return true }); ok {
+	m.put(n)
+	if _, ok, _ := m.RecentEvent(t.Context(), "qa", func(*rows.Notification) bool { return true }); ok {
 		t.Error("a digest is an event")
 	}
 }

@@ -19,10 +19,10 @@ func TestForeignSubject(t *testing.T) {
 		m := newModel()
 		d := &v1alpha1.Defect{ObjectMeta: viewtest.Meta(namespace, "d"), Spec: v1alpha1.DefectSpec{Title: "Hangs up"}}
 		d.UID = "u"
-		m.Defects.Put(d)
+		m.put(d)
 		n := &v1alpha1.Notification{ObjectMeta: viewtest.Meta("qa", "n")}
 		n.Spec.Event.Subject = &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect, Namespace: namespace, Name: "d", UID: "u"}
-		e := m.entry(logSource{notification: n}, func(string) bool { return false })
+		e := m.entry(n, func(string) bool { return false })
 		if got := [2]string{e.Title, e.Object}; got != want {
 			t.Errorf("a Defect of %s: got %q, want %q", namespace, got, want)
 		}

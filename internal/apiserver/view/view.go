@@ -8,16 +8,17 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/rows"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/snapshot"
 )
 
@@ -29,30 +30,32 @@ const (
 
 // Model is the read model. It is safe for use by several goroutines.
 type Model struct {
-	Slack         *snapshot.Collection[*v1alpha1.SlackIntegration]
-	Jira          *snapshot.Collection[*v1alpha1.JiraIntegration]
-	Rules         *snapshot.Collection[*v1alpha1.NotificationRule]
-	Defects       *snapshot.Collection[*v1alpha1.Defect]
-	Notifications *snapshot.Collection[*v1alpha1.Notification]
-	Suites        *snapshot.Collection[*batchv1.CronJob]
-	Runs          *snapshot.Collection[*batchv1.Job]
+	Slack         *snapshot.Objects[*v1alpha1.SlackIntegration]
+	Jira          *snapshot.Objects[*v1alpha1.JiraIntegration]
+	Rules         *snapshot.Objects[*v1alpha1.NotificationRule]
+	Defects       *snapshot.Collection[*v1alpha1.Defect, *rows.Defect]
+	Notifications *snapshot.Collection[*v1alpha1.Notification, *rows.Notification]
+	Suites        *snapshot.Objects[*batchv1.CronJob]
+	Runs          *snapshot.Objects[*batchv1.Job]
 
+	cached       client.Reader
 	live         client.Reader
 	dashboardURL string
 	reports      *reports
 }
 
-// New returns an empty Model. live reads from the API server what the Model does not hold. dashboardURL is for the
-// links of messages; none when empty.
-func New(live client.Reader, dashboardURL string) *Model {
+// New returns an empty Model. Defects and Notifications are read from the cache, and what is not there live from the API
+// server. dashboardURL is for the links of messages; none when empty.
+func New(cached, live client.Reader, dashboardURL string) *Model {
 	return &Model{
-		Slack:         snapshot.New[*v1alpha1.SlackIntegration](nil),
-		Jira:          snapshot.New[*v1alpha1.JiraIntegration](nil),
-		Rules:         snapshot.New[*v1alpha1.NotificationRule](nil),
-		Defects:       snapshot.New[*v1alpha1.Defect](nil),
-		Notifications: snapshot.New[*v1alpha1.Notification](nil),
-		Suites:        snapshot.New(hasSuite[*batchv1.CronJob]),
-		Runs:          snapshot.New(hasSuite[*batchv1.Job]),
+		Slack:         snapshot.NewObjects[*v1alpha1.SlackIntegration](nil),
+		Jira:          snapshot.NewObjects[*v1alpha1.JiraIntegration](nil),
+		Rules:         snapshot.NewObjects[*v1alpha1.NotificationRule](nil),
+		Defects:       snapshot.NewRows(rows.OfDefect),
+		Notifications: snapshot.NewRows(rows.OfNotification),
+		Suites:        snapshot.NewObjects(hasSuite[*batchv1.CronJob]),
+		Runs:          snapshot.NewObjects(hasSuite[*batchv1.Job]),
+		cached:        cached,
 		live:          live,
 		dashboardURL:  dashboardURL,
 		reports:       newReports(),
@@ -72,8 +75,8 @@ func (m *Model) Follow(ctx context.Context, from cache.Cache, changed func(kind,
 	)
 }
 
-func follow[T client.Object](
-	ctx context.Context, to *snapshot.Collection[T], from cache.Cache, example T, kind string,
+func follow[T client.Object, R snapshot.Row](
+	ctx context.Context, to *snapshot.Collection[T, R], from cache.Cache, example T, kind string,
 	changed func(kind, namespace string),
 ) error {
 	return to.Follow(ctx, from, example, func(o T) { changed(kind, o.GetNamespace()) })
@@ -103,17 +106,23 @@ func (m *Model) NamespacesInUse() []string {
 
 // Defect returns a Defect.
 func (m *Model) Defect(ctx context.Context, key types.NamespacedName) (*v1alpha1.Defect, error) {
-	if d, ok := m.Defects.Get(key); ok {
-		return d, nil
-	}
-	d := &v1alpha1.Defect{} // it may be newer than the cache
-	return d, m.live.Get(ctx, key, d)
+	d := &v1alpha1.Defect{}
+	return d, m.get(ctx, key, d)
 }
 
-// ParseKey parses namespace/name.
-func ParseKey(text string) types.NamespacedName {
-	namespace, name, _ := strings.Cut(text, "/")
-	return types.NamespacedName{Namespace: namespace, Name: name}
+// Notification returns a Notification.
+func (m *Model) Notification(ctx context.Context, key types.NamespacedName) (*v1alpha1.Notification, error) {
+	n := &v1alpha1.Notification{}
+	return n, m.get(ctx, key, n)
+}
+
+// get reads an object from the cache, or from the API server if it is not there: it may be newer.
+func (m *Model) get(ctx context.Context, key types.NamespacedName, into client.Object) error {
+	err := m.cached.Get(ctx, key, into)
+	if apierrors.IsNotFound(err) {
+		return m.live.Get(ctx, key, into)
+	}
+	return err
 }
 
 func timeOf(t *metav1.Time) *time.Time {

@@ -6,6 +6,7 @@ package viewtest
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,16 +20,32 @@ import (
 // Noon is the time of the tests. The first hour that they count begins at 13:00 of the day before.
 var Noon = time.Date(2026, 3, 4, 12, 30, 0, 0, time.UTC)
 
-// EmptyCluster has no objects.
-type EmptyCluster struct{ client.Reader }
+// Cluster is a reader of the objects that a test puts there.
+type Cluster struct {
+	client.Reader
+	objects map[string]client.Object
+}
+
+// NewCluster returns a Cluster without objects.
+func NewCluster() *Cluster { return &Cluster{objects: map[string]client.Object{}} }
+
+// Put adds or replaces an object.
+func (c *Cluster) Put(o client.Object) { c.objects[id(o, client.ObjectKeyFromObject(o))] = o }
+
+// Get reads an object.
+func (c *Cluster) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	o, ok := c.objects[id(into, key)]
+	if !ok {
+		return apierrors.NewNotFound(schema.GroupResource{}, key.String())
+	}
+	reflect.ValueOf(into).Elem().Set(reflect.ValueOf(o).Elem())
+	return nil
+}
 
 // List returns nothing.
-func (EmptyCluster) List(context.Context, client.ObjectList, ...client.ListOption) error { return nil }
+func (c *Cluster) List(context.Context, client.ObjectList, ...client.ListOption) error { return nil }
 
-// Get finds nothing.
-func (EmptyCluster) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
-	return apierrors.NewNotFound(schema.GroupResource{}, key.Name)
-}
+func id(o client.Object, key client.ObjectKey) string { return fmt.Sprintf("%T %s", o, key) }
 
 // versions gives every object another resourceVersion.
 var versions int
