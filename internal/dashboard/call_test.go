@@ -27,6 +27,8 @@ func TestPageShowsTheCallAndTheRuns(t *testing.T) {
 	d.has(d.open("/defects/qa/d-1", http.StatusOK),
 		"<dd>3</dd>", "1:02.5", "said", "wanted", "heard", "0.25", "Latency of model", "p50 0 ms p95 1100 ms", "<dt>Interruptions</dt><dd>0</dd>",
 		"en-US", "hurried", "1.4", "fail", "because", "c1", "https://audio.example.com/c1.wav?signature=x", "Recording until",
-		"t-without-name", "PPF~-", "40 %", "Flaky", "<dt>Last passed</dt><dd>smoke-1</dd>",
+		"t-without-name",
+		`aria-label="Last 5 runs: 2 passed, 1 failed, 1 flaky, 1 not run. The last one: not run."`,
+		"40 %", "Flaky", "<dt>Last passed</dt><dd>smoke-1</dd>",
 		"<dt>First failed</dt><dd>smoke-2, version 1.4, commit 0a1b</dd>")
 }

@@ -52,7 +52,8 @@ func New(o Options) http.Handler {
 		mux.Handle("GET "+f.Address, f)
 	}
 	for _, route := range []func(*http.ServeMux){
-		s.routeSignIn, s.routeLive, s.routeOverview, s.routeActivity, s.routeDefects, s.routeIntegrations, s.routeRules,
+		s.routeSignIn, s.routeLive, s.routeOverview, s.routeActivity, s.routeRuns, s.routeSuites, s.routeDefects,
+		s.routeIntegrations, s.routeRules,
 	} {
 		route(mux)
 	}

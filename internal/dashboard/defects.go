@@ -57,7 +57,7 @@ func (s *site) routeDefects(mux *http.ServeMux) {
 func (s *site) listDefects(v *visit) (err error) {
 	data := defectsPage{DefectFilter: client.DefectFilter{
 		Text: v.parameter("q"), State: v.parameter("state"), Severity: v.parameter("severity"), Category: v.parameter("category"),
-		Ticket: v.parameter("ticket"), Suite: v.parameter("suite"), Sort: v.parameter("sort"),
+		Ticket: v.parameter("ticket"), Suite: v.parameter("suite"), Stability: v.parameter("stability"), Sort: v.parameter("sort"),
 		Reason: v.parameter("reason"), Detail: v.parameter("detail"), Cursor: v.parameter("cursor"),
 	}}
 	if data.List, err = v.api.Defects(v.namespace, data.DefectFilter); err != nil {

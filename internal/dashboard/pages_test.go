@@ -40,7 +40,35 @@ func world() map[string]any {
 	for k, v := range entry {
 		full[k] = v
 	}
+	run := map[string]any{
+		"namespace": "qa", "name": "booking-7", "suite": "booking", "state": "Failed", "reason": "BackoffLimitExceeded", "message": hostile,
+		"createdTime": "2026-03-04T10:00:00Z", "finishedTime": "2026-03-04T10:02:05Z", "durationSeconds": 125, "resultError": hostile,
+		"commit":  hostile,
+		"results": map[string]any{"passed": 40, "failed": 3, "skipped": 1, "total": 44, "reportURL": "javascript:alert(9)"},
+	}
+	row := map[string]any{
+		"namespace": "qa", "name": "d-1", "title": hostile, "severity": "High", "state": "Open", "change": "New", "strip": "PF",
+		"ticketKey": "VOICE-1", "ticketURL": "javascript:alert(7)", "testCase": hostile, "flakeRatePercent": 40,
+	}
+	oneRun := map[string]any{
+		"previous": map[string]any{"namespace": "qa", "name": "booking-6", "state": "Passed", "results": map[string]any{"passed": 41, "failed": 2}},
+		"defects":  map[string]any{"new": 1, "items": []any{row}},
+	}
+	for k, v := range run {
+		oneRun[k] = v
+	}
+	cronJob := map[string]any{
+		"suite": "booking", "namespace": "qa", "name": "nightly", "schedule": hostile, "timeZone": hostile, "lastRun": run,
+		"nextRunTime": "2026-03-05T03:00:00Z",
+	}
 	return map[string]any{
+		"GET /api/v1/runs":           map[string]any{"items": []any{run}, "total": 51, "nextCursor": "c2"},
+		"GET /api/v1/runs/booking-7": oneRun,
+		"GET /api/v1/suites":         map[string]any{"items": []any{cronJob}},
+		"GET /api/v1/suites/booking": map[string]any{
+			"suite": "booking", "namespace": "qa", "cronJobs": []any{cronJob}, "runs": []any{run}, "failingSince": "2026-03-04T09:00:00Z",
+			"nextRunTime": "2026-03-05T03:00:00Z",
+		},
 		"GET /api/v1/summary": map[string]any{
 			"integrations": []any{map[string]any{
 				"kind": "SlackIntegration", "namespace": "qa", "name": "slack", "status": "error", "message": hostile,
@@ -53,15 +81,11 @@ func world() map[string]any {
 			}},
 			"suites": []any{map[string]any{
 				"namespace": "qa", "suite": "booking",
-				"runs": []any{map[string]any{"name": "r", "state": "Passed", "createdTime": "2026-03-04T11:00:00Z"}},
+				"runs": []any{map[string]any{"namespace": "qa", "name": "r", "state": "Passed", "createdTime": "2026-03-04T11:00:00Z"}},
 			}},
 		},
 		"GET /api/v1/defects": map[string]any{
-			"items": []any{map[string]any{
-				"namespace": "qa", "name": "d-1", "title": hostile, "severity": "High", "state": "Open",
-				"ticketKey": "VOICE-1", "ticketURL": "javascript:alert(7)",
-			}},
-			"total": 51, "nextCursor": "c2",
+			"items": []any{row}, "total": 51, "nextCursor": "c2",
 		},
 		"GET /api/v1/defects/d-1":         defect,
 		"GET /api/v1/integrations/logs":   map[string]any{"items": []any{entry}, "total": 51, "nextCursor": "c2"},
@@ -70,7 +94,9 @@ func world() map[string]any {
 	}
 }
 
-var everyPage = []string{"/", "/defects", "/defects/qa/d-1", "/activity", "/activity/qa/n-1"}
+var everyPage = []string{
+	"/", "/defects", "/defects/qa/d-1", "/activity", "/activity/qa/n-1", "/runs", "/runs/qa/booking-7", "/suites", "/suites/qa/booking",
+}
 
 func TestHostileTextDoesNotRun(t *testing.T) {
 	for _, path := range everyPage {
@@ -115,8 +141,10 @@ func TestButtonsNeedRights(t *testing.T) {
 		"defects": []string{"get", "list"}, "notifications": []string{"get", "list"},
 	}}
 	for path, buttons := range map[string][]string{
-		"/defects/qa/d-1": {"Create Jira ticket", "Change the state", `action="/defects/`},
-		"/":               {">Fix</a>"},
+		"/defects/qa/d-1":    {"Create Jira ticket", "Change the state", `action="/defects/`},
+		"/":                  {">Fix</a>"},
+		"/runs/qa/booking-7": {"Rerun", `action="/runs/`},
+		"/suites/qa/booking": {"Run now", `action="/suites/`},
 	} {
 		answers := world()
 		answers["GET /api/v1/defects/d-1"] = map[string]any{

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/chart"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/form"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/web"
@@ -46,6 +47,8 @@ var notes = map[string]string{
 	"saved":          "Saved.",
 	"replaced":       "Replaced. The integration is checked with the new value.",
 	"created":        "Created.",
+	"run-started":    "The run was started.",
+	"run-known":      "It was started again before: this is that run.",
 	"removed":        "Removed.",
 	"tested":         "The test has finished. Its result is below.",
 	"test-undecided": "The test has not finished yet. Its result appears here.",
@@ -54,7 +57,10 @@ var notes = map[string]string{
 // parseTemplates parses the templates: each page with the layout and the parts.
 func (s *site) parseTemplates() map[string]*template.Template {
 	functions := web.Functions(s.now)
-	maps.Copy(functions, template.FuncMap{"choices": form.Choices, "spark": sparkOf, "strip": stripOf})
+	maps.Copy(functions, template.FuncMap{
+		"choices": form.Choices, "spark": chart.Spark, "strip": chart.Strip, "outcomes": chart.OutcomesOf,
+		"results": chart.ResultsOf, "passRate": chart.PassRateOf,
+	})
 	base := template.New("layout.html").Funcs(functions)
 	template.Must(base.ParseFS(templates, "templates/layout.html", "templates/parts/*.html"))
 	entries, err := templates.ReadDir("templates")
@@ -98,6 +104,7 @@ func (view) Navigation() []navigationEntry {
 	return []navigationEntry{
 		{"overview", "/", "Overview"},
 		{"activity", "/activity", "Activity"},
+		{"runs", "/runs", "Runs"},
 		{"defects", "/defects", "Defects"},
 		{"integrations", "/integrations", "Integrations"},
 		{"rules", "/rules", "Rules"},
@@ -186,6 +193,7 @@ func (p view) Object(reference string) object {
 	o := object{Kind: parts[0], Namespace: parts[1], Name: parts[2]}
 	section := map[string]string{
 		"Defect":           "defects",
+		"Job":              "runs",
 		"Notification":     "activity",
 		"NotificationRule": "rules",
 		"SlackIntegration": "integrations/slack",

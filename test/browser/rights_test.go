@@ -12,10 +12,14 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// pages returns the addresses of all pages of a world with a Defect of this name.
+// pages creates a suite with a run, and returns the addresses of all pages of a world with a Defect of this name.
 func (w *world) pages(defect string) []string {
+	w.t.Helper()
+	w.suite("nightly")
+	w.ended("nightly-1", "nightly", 1, `{"passed":3,"failed":1}`)
 	return []string{
-		"/", "/activity", "/defects", "/defects/" + w.namespace + "/" + defect,
+		"/", "/activity", "/runs", "/runs/" + w.namespace + "/nightly-1", "/suites", "/suites/" + w.namespace + "/nightly",
+		"/defects", "/defects/" + w.namespace + "/" + defect,
 		"/integrations", "/integrations/slack/" + w.namespace + "/" + slackName,
 		"/integrations/jira/" + w.namespace + "/" + jiraName, "/rules", "/rules/" + w.namespace + "/" + ruleName,
 	}

@@ -23,7 +23,7 @@ type Run struct {
 	view.RunRecord
 	UID      string          `json:"uid" doc:"The UID of its Job."`
 	CronJob  string          `json:"cronJob,omitempty" doc:"The name of the CronJob from which it was started, if any."`
-	Previous *view.RunRecord `json:"previous,omitempty" doc:"The suite's run before it; left out when none is known, or when you may not list Jobs."`
+	Previous *view.RunRecord `json:"previous,omitempty" doc:"The suite's run that ended before it; left out when none is known, or when you may not list Jobs."`
 	Defects  *Defects        `json:"defects,omitempty" doc:"The Defects about which it changed something; left out when you may not list Defects."`
 }
 
@@ -85,7 +85,7 @@ func (m *Model) describe(ctx context.Context, r run, see view.Visibility) Run {
 func (m *Model) previous(ctx context.Context, of run, see view.Visibility) *view.RunRecord {
 	var last *run
 	for _, r := range m.runs(Scope{of.suite().Namespace, see}) {
-		isBefore := r.created().Before(of.created()) && (last == nil || r.created().After(last.created()))
+		isBefore := r.when().Before(of.when()) && (last == nil || r.when().After(last.when()))
 		if isBefore && r.suite() == of.suite() {
 			last = &r
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
 // Model is the read model with what is about suites. It is safe for use by several goroutines.
@@ -34,8 +35,8 @@ type Filter struct {
 	State  string    `query:"state" enum:"Pending,Running,Passed,Failed" doc:"Only runs in this state."`
 	Commit string    `query:"commit" maxLength:"64" doc:"Only runs of a commit that begins with this."`
 	Text   string    `query:"q" maxLength:"200" doc:"Only runs whose name or suite contains this."`
-	Since  time.Time `query:"since" doc:"Only runs that were created at this time or later (RFC 3339)."`
-	Until  time.Time `query:"until" doc:"Only runs that were created before this time (RFC 3339)."`
+	Since  time.Time `query:"since" doc:"Only runs that ended at this time or later (RFC 3339). For one that has not, its creation counts."`
+	Until  time.Time `query:"until" doc:"Only runs that ended before this time (RFC 3339)."`
 }
 
 // run is a run: its Job or, if that was deleted, a Notification about it.
@@ -59,15 +60,19 @@ func (r run) name() string {
 	return r.former.subject.Name
 }
 
-func (r run) created() time.Time {
-	if r.job != nil {
-		return r.job.CreationTimestamp.UTC()
+// when returns when a run ended; when it was created while it has not.
+func (r run) when() time.Time {
+	if r.job == nil {
+		return r.former.ended()
 	}
-	return r.former.ended()
+	if ended, _, _, at := event.RunFinished(r.job); ended {
+		return at.UTC()
+	}
+	return r.job.CreationTimestamp.UTC()
 }
 
 func (r run) place() page.Place {
-	return page.Place{Time: r.created().UnixNano(), Namespace: r.suite().Namespace, Name: r.name()}
+	return page.Place{Time: r.when().UnixNano(), Namespace: r.suite().Namespace, Name: r.name()}
 }
 
 // runs returns the runs of a scope, first those that exist.
@@ -103,7 +108,7 @@ func (m *Model) load(ctx context.Context, runs []run) {
 	m.LoadReports(ctx, jobs)
 }
 
-// List returns a page of the runs that a filter selects, the newest first.
+// List returns a page of the runs that a filter selects, those that ended last first.
 func (m *Model) List(ctx context.Context, s Scope, f Filter, p page.Params) (page.List[view.RunRecord], error) {
 	found, err := page.NewPager[run]("", p)
 	if err != nil {
@@ -125,7 +130,7 @@ func (m *Model) List(ctx context.Context, s Scope, f Filter, p page.Params) (pag
 
 // selects reports whether a filter, the text of which is in lower case, selects a run by what its report does not change.
 func (f Filter) selects(r run) bool {
-	at := r.created()
+	at := r.when()
 	suite := r.suite().Name
 	return (f.Suite == "" || suite == f.Suite) &&
 		(f.Since.IsZero() || !at.Before(f.Since)) && (f.Until.IsZero() || at.Before(f.Until)) &&

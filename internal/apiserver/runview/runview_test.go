@@ -37,7 +37,6 @@ func minutes(n int) metav1.Time {
 func ended(name string, at int, result string) *batchv1.Job {
 	j := &batchv1.Job{ObjectMeta: viewtest.Meta("qa", name)}
 	j.UID = types.UID("uid-" + name)
-	j.CreationTimestamp = minutes(at - 1)
 	j.Labels = map[string]string{v1alpha1.SuiteLabel: "booking"}
 	j.Annotations = map[string]string{v1alpha1.ResultsAnnotation: result}
 	j.Status.StartTime = ptr.To(minutes(at - 1))

@@ -49,7 +49,7 @@ func (m *Model) ListSuites(ctx context.Context, s Scope, now time.Time) []Suite 
 	last := map[types.NamespacedName]run{}
 	if s.See.Runs {
 		for _, r := range m.runs(s) {
-			if known, ok := last[r.suite()]; !ok || r.created().After(known.created()) {
+			if known, ok := last[r.suite()]; !ok || r.when().After(known.when()) {
 				last[r.suite()] = r
 			}
 		}
@@ -110,7 +110,7 @@ func (m *Model) History(ctx context.Context, id types.NamespacedName, see view.V
 		}
 	}
 	runs := slices.DeleteFunc(m.runs(Scope{id.Namespace, see}), func(r run) bool { return r.suite() != id })
-	slices.SortFunc(runs, func(a, b run) int { return cmp.Or(b.created().Compare(a.created()), cmp.Compare(a.name(), b.name())) })
+	slices.SortFunc(runs, func(a, b run) int { return cmp.Or(b.when().Compare(a.when()), cmp.Compare(a.name(), b.name())) })
 	runs = runs[:min(len(runs), maxSuiteRuns)]
 	m.load(ctx, runs)
 	for _, r := range runs {

@@ -80,6 +80,7 @@ func TestSinceGreen(t *testing.T) {
 	m.Runs.Put(ended("e", 50, `{"passed":2,"failed":1}`))
 	m.Runs.Put(ended("f", 60, ""))
 	running := ended("g", 70, `{}`)
+	running.CreationTimestamp = minutes(69)
 	running.Status = batchv1.JobStatus{Active: 1, StartTime: ptr.To(minutes(69))}
 	m.Runs.Put(running)
 	h, _ := m.History(t.Context(), booking, everything, viewtest.Noon)

@@ -22,6 +22,9 @@ type DefectRow struct {
 	TicketKey    string     `json:"ticketKey"`
 	TicketURL    string     `json:"ticketURL"`
 	Occurrences  int64      `json:"occurrences"`
+	Strip        string     `json:"strip"`
+	Stability    string     `json:"stability"`
+	FlakeRate    int        `json:"flakeRatePercent"`
 	CreatedTime  time.Time  `json:"createdTime"`
 	LastSeenTime *time.Time `json:"lastSeenTime"`
 }
@@ -132,7 +135,7 @@ func (d Defect) Condition(conditionType string) *Condition {
 
 // DefectFilter selects and orders Defects. An empty field selects all.
 type DefectFilter struct {
-	Text, State, Severity, Category, Ticket, Suite string
+	Text, State, Severity, Category, Ticket, Suite, Stability string
 	// Reason and Detail are those of the condition Stalled.
 	Reason, Detail string
 	Sort           string
@@ -142,7 +145,7 @@ type DefectFilter struct {
 // Filtered reports whether the filter leaves any Defect out.
 func (f DefectFilter) Filtered() bool {
 	return f.Text != "" || f.State != "" || f.Severity != "" || f.Category != "" || f.Ticket != "" || f.Suite != "" ||
-		f.Narrowed()
+		f.Stability != "" || f.Narrowed()
 }
 
 // Narrowed reports whether the filter has a part that no field of the page sets: a count links to what it counts.
@@ -152,6 +155,7 @@ func (f DefectFilter) Narrowed() bool { return f.Reason != "" || f.Detail != "" 
 func (f DefectFilter) Parameters() []string {
 	return []string{
 		"q", f.Text, "state", f.State, "severity", f.Severity, "category", f.Category, "ticket", f.Ticket, "suite", f.Suite,
+		"stability", f.Stability,
 		"reason", f.Reason, "detail", f.Detail,
 	}
 }

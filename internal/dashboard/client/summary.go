@@ -15,7 +15,7 @@ type Summary struct {
 	} `json:"defects"`
 	Attention []AttentionItem `json:"attention"`
 	Needs     int             `json:"needs"`
-	Suites    []Suite         `json:"suites"`
+	Suites    []SuiteSummary  `json:"suites"`
 }
 
 // AttentionItem is an object that needs attention, or Count similar ones.
@@ -29,31 +29,15 @@ type AttentionItem struct {
 	Count     int       `json:"count"`
 }
 
-// Suite is a test suite with its recent runs, newest first.
-type Suite struct {
+// SuiteSummary is a test suite with its recent runs, newest first.
+type SuiteSummary struct {
 	Namespace string `json:"namespace"`
 	Suite     string `json:"suite"`
 	Runs      []Run  `json:"runs"`
 }
 
-// Run is a run of a suite.
-type Run struct {
-	Namespace    string     `json:"namespace"`
-	Name         string     `json:"name"`
-	State        string     `json:"state"`
-	Message      string     `json:"message"`
-	CreatedTime  time.Time  `json:"createdTime"`
-	FinishedTime *time.Time `json:"finishedTime"`
-	Results      *struct {
-		Passed  int64 `json:"passed"`
-		Failed  int64 `json:"failed"`
-		Skipped int64 `json:"skipped"`
-		Total   int64 `json:"total"`
-	} `json:"results"`
-}
-
 // Count returns the number of runs in a state.
-func (s Suite) Count(state string) (n int) {
+func (s SuiteSummary) Count(state string) (n int) {
 	for _, r := range s.Runs {
 		if r.State == state {
 			n++
@@ -63,7 +47,7 @@ func (s Suite) Count(state string) (n int) {
 }
 
 // Last returns the newest run.
-func (s Suite) Last() Run { return s.Runs[0] }
+func (s SuiteSummary) Last() Run { return s.Runs[0] }
 
 // Summary returns the summary of a namespace, or of all when it is *.
 func (c *Client) Summary(namespace string) (out Summary, err error) {

@@ -4,6 +4,8 @@ package web
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -95,6 +97,20 @@ func Count(n any, singular, plural string) string {
 		return "1 " + singular
 	}
 	return text + " " + plural
+}
+
+// duration returns seconds in two units at most: 1.5 s, 2 min 5 s, 1 h 3 min.
+func duration(seconds float64) string {
+	whole := int(seconds + 0.5)
+	switch {
+	case seconds < 10:
+		return strconv.FormatFloat(math.Round(seconds*10)/10, 'f', -1, 64) + " s"
+	case whole < 60:
+		return fmt.Sprintf("%d s", whole)
+	case whole < 3600:
+		return fmt.Sprintf("%d min %d s", whole/60, whole%60)
+	}
+	return fmt.Sprintf("%d h %d min", whole/3600, whole%3600/60)
 }
 
 // Sentence returns a text with a capital at its beginning and a full stop at its end.

@@ -22,6 +22,7 @@ func Functions(now func() time.Time) template.FuncMap {
 		"words":    Words,
 		"num":      number,
 		"count":    Count,
+		"duration": duration,
 		"sentence": Sentence,
 		"badge":    badgeOf,
 		"list":     func(all ...string) []string { return all },
