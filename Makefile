@@ -59,7 +59,7 @@ run: build ## Run the operator against the cluster in KUBECONFIG.
 	bin/operator
 
 ##@ Test
-.PHONY: test bench test-browser test-e2e
+.PHONY: test bench test-browser test-flux test-e2e
 test: controlplane bin/helm bin/promtool ## Run all tests, with the race detector.
 	KUBE_CACHE_MUTATION_DETECTOR=true go test -race ./...
 bench: controlplane build ## Run the benchmarks and print a table and JSON. SCENARIOS="ticket-idle ..." selects some.
@@ -70,6 +70,8 @@ bench: controlplane build ## Run the benchmarks and print a table and JSON. SCEN
 test-browser: controlplane ## Test the dashboard in Chromium, or in the browser CHROME. Writes test/browser/screenshots.
 	@rm -rf test/browser/screenshots
 	go test -tags browser -count=1 -v ./test/browser
+test-flux: controlplane build bin/kustomize-controller ## Test what Flux's kustomize-controller says of the objects.
+	KUBEBUILDER_ASSETS="$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/k8s}" go test -tags flux -count=1 -v ./test/flux
 test-e2e: ## Deploy IMG, with the sandbox as SANDBOX_IMG, to the cluster in KUBECONFIG and test it.
 	go test -tags e2e -count=1 -v ./test/e2e
 
@@ -119,6 +121,11 @@ bin/helm: hack/tools/helm/go.mod
 bin/promtool: hack/tools/promtool/go.mod
 	@echo "Building promtool" >&2
 	@go build -C hack/tools/promtool -o ../../../$@ -tags remove_all_sd -ldflags "-s -w" github.com/prometheus/prometheus/cmd/promtool
+	@touch $@
+bin/kustomize-controller: hack/tools/flux/go.mod
+	@echo "Building Flux's kustomize-controller" >&2
+	@go build -C hack/tools/flux -o ../../../$@ -ldflags "-s -w" github.com/fluxcd/kustomize-controller
+	@install -m 0644 "$$(go -C hack/tools/flux list -m -f '{{.Dir}}' github.com/fluxcd/kustomize-controller)"/config/crd/bases/kustomize.toolkit.fluxcd.io_kustomizations.yaml bin/kustomizations.yaml
 	@touch $@
 bin/image: hack/tools/image/go.mod $(wildcard hack/tools/image/*.go)
 	@go build -C hack/tools/image -o ../../../$@ .
