@@ -27,12 +27,13 @@ SLACK_PACKAGES = ./internal/slackapp/...
 .PHONY: generate manifests chart docs fmt vet lint verify build run
 generate: bin/controller-gen ## Generate the DeepCopy methods of the API types.
 	bin/controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
-manifests: bin/controller-gen ## Generate the CRDs and the operator's ClusterRoles.
+manifests: bin/controller-gen ## Generate the CRDs and the operator's roles.
 	bin/controller-gen crd paths=./api/... output:crd:artifacts:config=config/crd/bases
 	bin/controller-gen rbac:roleName=api-role $(addprefix paths=,$(API_PACKAGES)) output:rbac:dir=config/api
 	bin/controller-gen rbac:roleName=slack-role $(addprefix paths=,$(SLACK_PACKAGES)) output:rbac:dir=config/slack
 	bin/controller-gen rbac:roleName=manager-role output:rbac:dir=config/rbac \
 		$$(go list ./internal/... ./cmd/... | grep -vxF "$$(go list $(API_PACKAGES) $(SLACK_PACKAGES))" | sed 's|^|paths=|')
+	go run ./hack/role
 chart: manifests ## Generate the chart's README, schema, and copies of config.
 	go run ./hack/chart
 docs: manifests build ## Generate docs/api.md, docs/flags.md and docs/openapi.json.

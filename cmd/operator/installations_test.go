@@ -73,7 +73,12 @@ func newCluster(t *testing.T) *cluster {
 	c := &cluster{WithT: g, t: t, admin: admin, kube: kube, box: box, boxURL: server.URL}
 	c.createRole("rbac")
 	c.createRole("api")
-	c.createRole("watch")
+	c.createRoleIn("rbac", "lease_reader.yaml")
+	c.create(&rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "lease-reader"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "lease-reader"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "system:serviceaccounts"}},
+	})
 	return c
 }
 
@@ -182,7 +187,7 @@ func (c *cluster) bind(namespace string, watched []string) {
 	own := []string{"manager-role", "api-role"}
 	everywhere := own
 	if len(watched) > 0 {
-		everywhere = []string{"watch-role", "system:auth-delegator"}
+		everywhere = []string{"system:auth-delegator"}
 	}
 	for _, name := range everywhere {
 		c.create(&rbacv1.ClusterRoleBinding{

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -43,7 +44,8 @@ func cacheOptions(watched []string) cache.Options {
 }
 
 // newClient returns a constructor of clients that find no object outside of the watched namespaces. The cache of some
-// namespaces returns an error for others, as if the API server had failed.
+// namespaces returns an error for others, as if the API server had failed. Namespaces themselves are read from the API
+// server: the right to get one can be granted in it, the right to list them only for the whole cluster.
 func newClient(watched []string) client.NewClientFunc {
 	if len(watched) == 0 {
 		return nil
@@ -52,6 +54,7 @@ func newClient(watched []string) client.NewClientFunc {
 		if o.Cache != nil && o.Cache.Reader != nil {
 			limited := *o.Cache
 			limited.Reader = watchedReader{Reader: o.Cache.Reader, watched: watched}
+			limited.DisableFor = append(slices.Clone(limited.DisableFor), &corev1.Namespace{})
 			o.Cache = &limited
 		}
 		return client.New(config, o)

@@ -57,8 +57,10 @@ var sources = map[string][]string{
 	"api":     {"api/role.yaml"},
 	"slack":   {"slack/role.yaml"},
 	"metrics": {"metrics/role.yaml", "metrics/*_role.yaml"},
-	"watch":   {"watch/role.yaml"},
-	".":       {"networkpolicy/networkpolicy.yaml", "prometheus/alerts.yaml", "grafana/dashboard.json"},
+	"lease":   {"rbac/lease_reader.yaml"},
+	// The rights in one namespace.
+	"namespaced": {"namespaced/role.yaml"},
+	".":          {"networkpolicy/networkpolicy.yaml", "prometheus/alerts.yaml", "grafana/dashboard.json"},
 }
 
 // copyFiles replaces what the chart has from config.

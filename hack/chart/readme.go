@@ -26,6 +26,11 @@ installation of the same name in the same namespace adopts them. ` + "`make unin
 
 For a second installation in a cluster, set ` + "`crds.enabled=false`, `policy.enabled=false` and `watchNamespaces`" + `.
 
+Without rights in the cluster, in a namespace whose cluster has the CRDs and the policies (` + "`make install`" + `):
+
+    helm install voiceai charts/voiceai-integrations --namespace team-a \
+      --set namespaced=true --set api.enabled=false --set metrics.enabled=false
+
 ## Values
 
 A value that does not exist is refused.

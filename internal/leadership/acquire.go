@@ -23,6 +23,7 @@ func (c *Claims) Update(ctx context.Context, r resourcelock.LeaderElectionRecord
 	defer c.mu.Unlock()
 	if r.HolderIdentity != c.Identity() {
 		c.acquired = false
+		c.heldSince = time.Time{}
 		return c.release(ctx, c.territory.leases())
 	}
 	if c.acquired && c.holdsAll() {
@@ -31,7 +32,12 @@ func (c *Claims) Update(ctx context.Context, r resourcelock.LeaderElectionRecord
 	written, err := c.acquire(ctx, r)
 	c.acquired = err == nil
 	if err != nil {
+		c.heldSince = time.Time{}
 		return errors.Join(err, c.release(ctx, written))
+	}
+	if err := c.outwait(r); err != nil {
+		c.acquired = false
+		return err
 	}
 	c.begin(r.LeaderTransitions)
 	return nil
@@ -63,6 +69,9 @@ func (c *Claims) renew(ctx context.Context, r resourcelock.LeaderElectionRecord)
 
 // acquire writes the Leases in their order, and then looks for others. It returns those that it wrote.
 func (c *Claims) acquire(ctx context.Context, r resourcelock.LeaderElectionRecord) ([]types.NamespacedName, error) {
+	if !c.holdsAll() {
+		c.heldSince = time.Time{}
+	}
 	var written []types.NamespacedName
 	for _, key := range c.territory.leases() {
 		if held := c.own[key]; c.isForeign(held) && !c.isExpired(held) {
@@ -166,7 +175,7 @@ func (c *Claims) get(ctx context.Context, key types.NamespacedName) (*coordinati
 		return nil, nil
 	}
 	if err != nil {
-		return nil, c.refused(fmt.Errorf("reading Lease %s: %w", key, err))
+		return nil, fmt.Errorf("reading Lease %s: %w", key, err)
 	}
 	return lease, nil
 }

@@ -27,6 +27,9 @@ import (
 // A replica that acquires or renews its Leases writes them, and then reads those of other territories that overlap. Of
 // two replicas that do so at once, one at least sees the other and gives its Leases back. A Lease whose holder did not
 // renew it for its duration counts as vacant.
+//
+// A replica that may not read the Lease of an operator of all namespaces writes its own, and waits for their duration
+// before it counts as their holder: until then such an operator has seen them and yielded, or may not act any more.
 type Claims struct {
 	client    coordinationclient.LeasesGetter
 	territory Territory
@@ -41,6 +44,12 @@ type Claims struct {
 	own, others map[types.NamespacedName]claim
 	// acquired is set while this replica holds all Leases of its territory, and had looked for others when it wrote them.
 	acquired bool
+	// blind is set while this replica may not read the Lease of an operator of all namespaces.
+	blind bool
+	// heldSince is since when this replica has held all Leases of its territory and waits, because it is blind; zero when
+	// it does not. heldAs is what it writes meanwhile.
+	heldSince time.Time
+	heldAs    resourcelock.LeaderElectionRecord
 	// term is the election's term in which this replica acquired the Leases, and othersAtTerm the terms of the others.
 	term, othersAtTerm int
 	conflict           error
@@ -87,7 +96,7 @@ func (c *Claims) Create(ctx context.Context, r resourcelock.LeaderElectionRecord
 	return c.Update(ctx, r)
 }
 
-// Conflict returns an error if another installation acts on the territory, or if this one may not find that out.
+// Conflict returns an error if another installation acts on the territory, or if this one may not use its Leases.
 func (c *Claims) Conflict() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,10 +118,16 @@ func (c *Claims) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, [
 		c.report(key, record.HolderIdentity)
 	} else {
 		c.setConflict(nil)
-		if c.acquired && c.holdsAll() {
+		if (c.acquired || c.waits()) && c.holdsAll() {
+			if err := c.keepWaiting(ctx); err != nil {
+				return nil, nil, err
+			}
 			record.HolderIdentity = c.Identity()
+			if c.waits() && c.timeToWait() > 0 {
+				record.HolderIdentity = waiting
+			}
 			record.LeaseDurationSeconds = seconds(c.duration)
-			if termOf(c.others) == c.othersAtTerm {
+			if c.acquired && termOf(c.others) == c.othersAtTerm {
 				record.LeaderTransitions = c.term
 			}
 		}
@@ -180,7 +195,7 @@ func (c *Claims) read(ctx context.Context) error {
 	for _, key := range c.territory.leases() {
 		lease, err := c.get(ctx, key)
 		if err != nil {
-			return err
+			return c.refused(err)
 		}
 		own[key] = lease
 	}
@@ -195,7 +210,8 @@ func (c *Claims) readOthers(ctx context.Context) error {
 	if !c.territory.isCluster() {
 		key := c.territory.clusterLease()
 		lease, err := c.get(ctx, key)
-		if err != nil {
+		c.blind = apierrors.IsForbidden(err)
+		if err != nil && !c.blind {
 			return err
 		}
 		found[key] = lease

@@ -425,15 +425,65 @@ func TestVersionWithoutInstallation(t *testing.T) {
 	}
 }
 
-// TestForbiddenLease checks that an operator that may not see whether another acts does nothing, and says why.
+// TestForbiddenLease checks that an operator of some namespaces that may not see the Lease of one of all namespaces leads
+// only after that had the time to see its own Lease and to yield.
 func TestForbiddenLease(t *testing.T) {
+	all := newClaimants(t)
+	cluster := all.add("all/operator")
+	if !cluster.tryAcquire() {
+		t.Fatal("the operator of all namespaces does not act")
+	}
+	_, term := cluster.holder()
+	all.leases.forbidden = "voiceai-integrations-cluster"
+	namespaced := all.add("one/operator", "a", "b")
+	if namespaced.write(1) == nil {
+		t.Fatal("acts at once")
+	}
+	for waited := time.Duration(0); waited < leaseDuration; waited += 5 * time.Second {
+		before := all.leases.version
+		if holder, _ := namespaced.holder(); holder == "" || holder == namespaced.Identity() || namespaced.Conflict() != nil {
+			t.Errorf("while it waits, the holder is %q, and the conflict %v", holder, namespaced.Conflict())
+		}
+		if all.leases.version != before+2 {
+			t.Errorf("while it waits, it wrote %d Leases", all.leases.version-before)
+		}
+		if cluster.write(term) == nil {
+			t.Error("the operator of all namespaces renewed its Lease")
+		}
+		all.now = all.now.Add(5 * time.Second)
+	}
+	if holder, _ := namespaced.holder(); holder != namespaced.Identity() {
+		t.Errorf("after it waited, the holder is %q", holder)
+	}
+	if err := namespaced.write(1); err != nil {
+		t.Errorf("does not act after it waited: %v", err)
+	}
+	if err := namespaced.write(1); err != nil {
+		t.Errorf("does not renew its Leases: %v", err)
+	}
+}
+
+// TestForbiddenLeaseAfterAPause checks that an operator that lost a Lease while it waited waits again.
+func TestForbiddenLeaseAfterAPause(t *testing.T) {
 	all := newClaimants(t)
 	all.leases.forbidden = "voiceai-integrations-cluster"
 	namespaced := all.add("one/operator", "a")
-	if namespaced.tryAcquire() {
-		t.Error("acts without knowing whether another does")
+	if namespaced.write(1) == nil {
+		t.Fatal("acts at once")
 	}
-	if err := namespaced.Conflict(); err == nil || !strings.Contains(err.Error(), "voiceai-integrations-cluster") {
-		t.Errorf("the conflict is %v", err)
+	all.now = all.now.Add(leaseDuration + time.Second)
+	if cluster := all.add("all/operator"); cluster.tryAcquire() {
+		t.Fatal("the Lease was not seen")
+	}
+	vacated := all.leases.stored[types.NamespacedName{Namespace: "a", Name: "voiceai-integrations"}].DeepCopy()
+	vacated.Spec.HolderIdentity = new("")
+	if _, err := all.leases.Leases("a").Update(t.Context(), vacated, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{"with an outdated Lease", "with a Lease that it lost"} {
+		if err := namespaced.write(1); err == nil {
+			t.Errorf("acts %s", what)
+		}
+		namespaced.holder()
 	}
 }

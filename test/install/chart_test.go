@@ -146,6 +146,10 @@ func TestChartEqualsKustomize(t *testing.T) {
 			append(alone, "metrics.enabled=false", "api.enabled=false", "watchNamespaces={b}"), []string{"RoleBinding"},
 		},
 		{
+			"test/install/testdata/namespaced", "team-c", "c",
+			[]string{"namespaced=true", "metrics.enabled=false", "api.enabled=false"}, nil,
+		},
+		{
 			"test/install/testdata/slack", "slack", "shared",
 			append(alone, "metrics.enabled=false", "api.enabled=false", "slack.actions=true"), nil,
 		},
@@ -209,6 +213,8 @@ func TestRefusedValues(t *testing.T) {
 		"edge.ingress.enabled=true":           "edge.ingress.host is empty",
 		"edge.httpRoute.enabled=true":         "edge.httpRoute.parentRefs is empty",
 		"api.tls.certManager.enabled=true":    "api.tls.certManager.issuerRef is empty",
+		"api.httpRoute.enabled=true":          "api.httpRoute.parentRefs is empty",
+		"namespaced=true":                     "set api.enabled=false",
 		"serviceAccount.create=false":         "serviceAccount.name is empty",
 		"networkPolicy.egressPorts=443":       "egressPorts",
 		"podDisruptionBudget.minAvailable2=1": "minAvailable2",

@@ -209,9 +209,8 @@ func TestRights(t *testing.T) {
 			t.Errorf("with the API an operator may not %s", right)
 		}
 	}
-	want := []string{"get namespaces", "list namespaces", "watch namespaces", "get leases voiceai-integrations-cluster"}
 	for _, dir := range []string{"test/install/testdata/team-a", "test/install/testdata/team-b"} {
-		if got := granted(t, build(t, dir)); !slices.Equal(got, want) {
+		if got := granted(t, build(t, dir)); len(got) > 0 {
 			t.Errorf("%s grants in all namespaces: %v", dir, got)
 		}
 	}

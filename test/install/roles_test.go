@@ -14,9 +14,9 @@ import (
 )
 
 // lines returns the rights of a role, one a line: the group's resource, its names if it has any, and the verbs.
-func lines(role rbacv1.ClusterRole) []string {
+func lines(rules []rbacv1.PolicyRule) []string {
 	var out []string
-	for _, rule := range role.Rules {
+	for _, rule := range rules {
 		for _, group := range rule.APIGroups {
 			for _, resource := range rule.Resources {
 				resource, sub, _ := strings.Cut(resource, "/")
@@ -40,7 +40,9 @@ func lines(role rbacv1.ClusterRole) []string {
 // each new right. UPDATE=1 writes the file.
 func TestRoles(t *testing.T) {
 	var text strings.Builder
-	for _, dir := range []string{"config/default", "test/install/testdata/team-a", "test/install/testdata/slack"} {
+	for _, dir := range []string{
+		"config/default", "test/install/testdata/team-a", "test/install/testdata/namespaced", "test/install/testdata/slack",
+	} {
 		built := build(t, dir)
 		text.WriteString("# " + dir + "\n")
 		for _, o := range built["ClusterRole"] {
@@ -54,7 +56,7 @@ func TestRoles(t *testing.T) {
 			if role.AggregationRule != nil {
 				t.Errorf("%s aggregates", role.Name)
 			}
-			text.WriteString("\n  " + strings.Join(lines(role), "\n  ") + "\n")
+			text.WriteString("\n  " + strings.Join(lines(role.Rules), "\n  ") + "\n")
 		}
 		text.WriteString("\n")
 		for _, o := range built["ClusterRoleBinding"] {
@@ -63,9 +65,14 @@ func TestRoles(t *testing.T) {
 				text.WriteString(s.Kind + " " + s.Namespace + "/" + s.Name + " has " + binding.RoleRef.Name + " in all namespaces\n")
 			}
 		}
-		for _, kind := range []string{"Role", "RoleBinding"} {
-			for _, o := range built[kind] {
-				t.Errorf("%s has a %s, %s, which this test does not read", dir, kind, o.GetName())
+		for _, o := range built["Role"] {
+			role := decode[rbacv1.Role](t, o)
+			text.WriteString(role.Name + " in namespace " + role.Namespace + "\n  " + strings.Join(lines(role.Rules), "\n  ") + "\n\n")
+		}
+		for _, o := range built["RoleBinding"] {
+			binding := decode[rbacv1.RoleBinding](t, o)
+			for _, s := range binding.Subjects {
+				text.WriteString(s.Kind + " " + s.Namespace + "/" + s.Name + " has " + binding.RoleRef.Name + " in " + binding.Namespace + "\n")
 			}
 		}
 		text.WriteString("\n")

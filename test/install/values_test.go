@@ -3,6 +3,7 @@
 package install_test
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 )
 
 // everything turns on every option of the chart.
@@ -64,8 +66,8 @@ func TestEveryValue(t *testing.T) {
 func TestEveryObject(t *testing.T) {
 	built := templateEverything(t)
 	for kind, want := range map[string]int{
-		"PodDisruptionBudget": 1, "NetworkPolicy": 1, "Ingress": 2, "HTTPRoute": 1, "Certificate": 1, "ConfigMap": 2, "PrometheusRule": 1,
-		"ServiceMonitor": 1,
+		"PodDisruptionBudget": 1, "NetworkPolicy": 1, "Ingress": 2, "HTTPRoute": 2, "BackendTLSPolicy": 1, "Certificate": 1, "ConfigMap": 2, "PrometheusRule": 1,
+		"ServiceMonitor": 1, "PodMonitor": 1,
 	} {
 		if len(built[kind]) < want {
 			t.Errorf("there are %d objects of kind %s, want %d", len(built[kind]), kind, want)
@@ -92,8 +94,44 @@ func TestEveryObject(t *testing.T) {
 			t.Errorf("the Ingress of the edge serves %s", path.Path)
 		}
 	}
+	checkRoutes(t, built, services)
+	monitor := labelsOf(t, built["PodMonitor"][0], "spec", "selector", "matchLabels")
+	if !monitor.Matches(labels.Set(pods)) {
+		t.Errorf("the PodMonitor selects %v", monitor)
+	}
 	if !slices.ContainsFunc(built["ConfigMap"], func(o unstructured.Unstructured) bool { return o.GetName() == release+"-extra" }) {
 		t.Error("a string in extraObjects is no template")
+	}
+}
+
+// labelsOf returns a selector of labels in an object.
+func labelsOf(t *testing.T, o unstructured.Unstructured, fields ...string) labels.Selector {
+	t.Helper()
+	of, _, err := unstructured.NestedStringMap(o.Object, fields...)
+	if err != nil || len(of) == 0 {
+		t.Fatalf("%s %s has no %v: %v", o.GetKind(), o.GetName(), fields, err)
+	}
+	return labels.SelectorFromSet(of)
+}
+
+// checkRoutes checks that HTTPRoutes lead to Services that exist, by ports that they have, and those of the edge to
+// webhooks only.
+func checkRoutes(t *testing.T, built manifests, services []string) {
+	t.Helper()
+	for _, o := range built["HTTPRoute"] {
+		rules, _, err := unstructured.NestedSlice(o.Object, "spec", "rules")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rule, _ := json.Marshal(rules)
+		wantPath, wantPort := `"value":"/"`, `"port":443`
+		if strings.HasSuffix(o.GetName(), "-edge") {
+			wantPath, wantPort = `"value":"/api/v1/webhooks/"`, `"port":8080`
+		}
+		isServed := slices.ContainsFunc(services, func(s string) bool { return strings.Contains(string(rule), `"name":"`+s+`"`) })
+		if !isServed || !strings.Contains(string(rule), wantPath) || !strings.Contains(string(rule), wantPort) {
+			t.Errorf("HTTPRoute %s: %s", o.GetName(), rule)
+		}
 	}
 }
 

@@ -43,15 +43,16 @@ app.kubernetes.io/instance: {{ include "voiceai.operator" . }}
 {{ default (printf "%s-api" (include "voiceai.fullname" .)) .Values.api.tls.secretName }}
 {{- end }}
 
-{{/* One role of files/, with the prefix and labels of the release. */}}
+{{/* One role of files/, with the prefix and labels of the release, and a namespace if it has one. */}}
 {{- define "voiceai.role" -}}
 {{- $role := .file | fromYaml -}}
 {{- $_ := set $role.metadata "name" (printf "%s-%s" (include "voiceai.fullname" .root) $role.metadata.name) -}}
 {{- $_ := set $role.metadata "labels" (merge (default dict $role.metadata.labels) (include "voiceai.labels" .root | fromYaml)) -}}
+{{- with .namespace }}{{ $_ := set $role.metadata "namespace" . }}{{ end -}}
 {{ toYaml $role }}
 {{- end }}
 
-{{/* A binding of a ClusterRole to the operator, in all namespaces or in one. */}}
+{{/* A binding of a role to the operator, or to a group, in all namespaces or in one. */}}
 {{- define "voiceai.binding" -}}
 apiVersion: rbac.authorization.k8s.io/v1
 kind: {{ if .namespace }}RoleBinding{{ else }}ClusterRoleBinding{{ end }}
@@ -64,10 +65,16 @@ metadata:
     {{- include "voiceai.labels" .root | nindent 4 }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
-  kind: ClusterRole
+  kind: {{ default "ClusterRole" .kind }}
   name: {{ .role }}
 subjects:
+{{- if .group }}
+- kind: Group
+  apiGroup: rbac.authorization.k8s.io
+  name: {{ .group }}
+{{- else }}
 - kind: ServiceAccount
   name: {{ include "voiceai.serviceAccount" .root }}
   namespace: {{ .root.Release.Namespace }}
+{{- end }}
 {{- end }}
