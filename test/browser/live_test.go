@@ -203,3 +203,33 @@ func (p *tab) seeCard(name, state string) {
 		return fmt.Errorf("the cards are %q", cards)
 	})
 }
+
+// TestLostConnection loses the connection of a page, and finds it again.
+func TestLostConnection(t *testing.T) {
+	w := newWorld(t)
+	p := w.tab(t)
+	p.signIn(w.admin)
+	p.open("/defects")
+	p.seeLive()
+	checkNotReloaded := p.markPage()
+	p.background(true) // what is open already stays open without a network
+	p.disconnect(true)
+	p.background(false)
+	p.until("the alert", func() error {
+		if text := p.alert(); !strings.Contains(text, "The connection is lost") {
+			return fmt.Errorf("the alerts are %q", text)
+		}
+		return nil
+	})
+	p.look("connection-lost")
+	w.defect("meanwhile", "Hangs up meanwhile", v1alpha1.SeverityLow)
+	p.disconnect(false)
+	p.until("no alert", func() error {
+		if text := p.alert(); text != "" {
+			return fmt.Errorf("the alerts are %q", text)
+		}
+		return nil
+	})
+	p.see("Hangs up meanwhile")
+	checkNotReloaded()
+}

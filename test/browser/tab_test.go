@@ -79,6 +79,8 @@ type tab struct {
 	problems []string
 	// allowed are the HTTP statuses that are not reported as errors.
 	allowed []int
+	// offline is whether requests were made to fail.
+	offline bool
 	// sizes are the bytes of the page and of all that it has loaded.
 	sizes map[network.RequestID]float64
 }
@@ -142,7 +144,8 @@ func (p *tab) record(event any) {
 	switch e := event.(type) {
 	case *log.EventEntryAdded:
 		of := func(status int) bool { return strings.Contains(e.Entry.Text, fmt.Sprintf("status of %d ", status)) }
-		if e.Entry.Level == log.EntryLevelError && !slices.ContainsFunc(p.allowed, of) {
+		lost := p.offline && strings.Contains(e.Entry.Text, "ERR_INTERNET_DISCONNECTED")
+		if e.Entry.Level == log.EntryLevelError && !lost && !slices.ContainsFunc(p.allowed, of) {
 			report("%s logs: %s %s", e.Entry.URL, e.Entry.Source, e.Entry.Text)
 		}
 	case *cdpruntime.EventConsoleAPICalled:
@@ -195,6 +198,18 @@ func (p *tab) allow(statuses ...int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.allowed = append(p.allowed, statuses...)
+}
+
+// disconnect makes requests of the page fail, as without a network, until it is connected again.
+func (p *tab) disconnect(offline bool) {
+	p.Helper()
+	p.mu.Lock()
+	p.offline = p.offline || offline
+	p.mu.Unlock()
+	rule := network.Conditions{DownloadThroughput: -1, UploadThroughput: -1, Offline: offline}
+	_, err := chromedp.Call(p.ctx, network.EmulateNetworkConditionsByRule,
+		network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{&rule}})
+	p.must(err)
 }
 
 // size returns the bytes of the page and of all that it has loaded.
