@@ -106,5 +106,8 @@ func unanswered(err error, sent func() bool) error {
 	if sent() {
 		return fault.New(fault.Ambiguous, "Slack received the message but did not answer: %v", transport.Cause(err))
 	}
-	return fault.New(fault.Unavailable, "Slack could not be reached: %v", transport.Cause(err))
+	if transport.IsTooLong(err) {
+		return fault.New(fault.Unavailable, "Slack's answer was cut off: %v", transport.Cause(err))
+	}
+	return fault.New(fault.Unavailable, "Slack could not be reached or did not answer: %v", transport.Cause(err))
 }
