@@ -72,6 +72,10 @@ func run(ctx context.Context, f flags) error {
 	return operate(ctx, config, f, ctrl.Options{})
 }
 
+// cacheSyncTimeout bounds how long the cache may take to read all objects at the start. A busy machine takes minutes for a
+// hundred thousand, and ending would only begin again.
+const cacheSyncTimeout = 15 * time.Minute
+
 // operate runs the operator in a cluster until ctx ends. It adds what the flags say to the options of the manager.
 func operate(ctx context.Context, config *rest.Config, f flags, options ctrl.Options) error {
 	config.QPS = -1 // the API server's own priority and fairness decides
@@ -90,6 +94,7 @@ func operate(ctx context.Context, config *rest.Config, f flags, options ctrl.Opt
 	options.PprofBindAddress = f.pprof
 	options.Cache = cacheOptions(f.leader.watch)
 	options.NewClient = newClient(f.leader.watch)
+	options.Controller.CacheSyncTimeout = cacheSyncTimeout
 	lead, err := electLeader(ctx, config, f.leader, clock, &options)
 	if err != nil {
 		return err

@@ -45,6 +45,7 @@ func measureSize(ctx context.Context, w *world, n int) (f figures, err error) {
 			}
 			notes = append(notes, fmt.Sprintf("%s%s: %.0f MB, highest %.0f MB, %.1f s of CPU",
 				what, api, usage.RSS, usage.PeakRSS, usage.CPU))
+			fmt.Println(notes[len(notes)-1]) // the scenario takes long, and its last step may fail
 			f.PeakRSS = max(f.PeakRSS, usage.PeakRSS)
 			f.RSS = max(f.RSS, usage.RSS)
 		}
