@@ -75,6 +75,13 @@ type NotificationRuleSpec struct {
 	// +kubebuilder:validation:MaxItems=10
 	Mentions []Mention `json:"mentions,omitempty"`
 
+	// mentionsOnFailure are further mentions in messages about runs that failed and about Defects, by the suite and the
+	// tests that failed.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	MentionsOnFailure []FailureMention `json:"mentionsOnFailure,omitempty"`
+
 	// template replaces the text of the message.
 	// +optional
 	Template *MessageTemplate `json:"template,omitempty"`
@@ -99,6 +106,36 @@ type NotificationRuleSpec struct {
 // +kubebuilder:validation:MaxLength=32
 // +kubebuilder:validation:XValidation:rule="self.matches('^(here|channel|[UWS][A-Z0-9]{2,24})$')",message="must be here, channel, a user ID such as U0123456789 or a user group ID such as S0123456789"
 type Mention string
+
+// FailureMention mentions people if certain tests or suites failed.
+// +structType=atomic
+// +kubebuilder:validation:XValidation:rule="has(self.suites) && self.suites.size() > 0 || has(self.tests) && self.tests.size() > 0",message="must have suites or tests"
+type FailureMention struct {
+	// suites are the suites that it is about; all if empty. A * stands for any text.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=20
+	Suites []NamePattern `json:"suites,omitempty"`
+
+	// tests are the names of the tests that it is about, as the test cases of Defects have them; all if empty. A * stands
+	// for any text.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=20
+	Tests []NamePattern `json:"tests,omitempty"`
+
+	// mentions are notified by the message: here, channel, a user ID (U...) or a user group ID (S...).
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=10
+	Mentions []Mention `json:"mentions"`
+}
+
+// NamePattern is a name in which each * stands for any text.
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=256
+type NamePattern string
 
 // MessageTemplate is the text of a message, as Go templates over the event. Values are escaped automatically.
 // +structType=atomic

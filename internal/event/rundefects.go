@@ -17,6 +17,10 @@ const (
 	maxRunDefects = 10
 	// maxRunTitle bounds the title of each, in characters.
 	maxRunTitle = 150
+	// maxFailedTests bounds the names of the tests that an event of a run lists, in bytes all together.
+	maxFailedTests = 16 << 10
+	// failedTestsMember is the member of a run's data that lists the tests that failed.
+	failedTestsMember = "failedTests"
 	// defectsMember is the member of a run's data that lists Defects.
 	defectsMember = "defects"
 )
@@ -57,6 +61,59 @@ func (e *Event) AddDefects(defects []RunDefect) {
 	}
 	if list != nil {
 		e.Data[defectsMember] = list
+	}
+	if tests := failedTests(sorted); tests != nil {
+		e.Data[failedTestsMember] = tests
+	}
+}
+
+// failedTests returns the names of the tests that failed, as many as an event can hold.
+func failedTests(defects []RunDefect) (out []any) {
+	size := 0
+	add := func(name string) {
+		if size += len(name); name != "" && size <= maxFailedTests {
+			out = append(out, name)
+		}
+	}
+	for _, d := range defects {
+		if d.Change != history.New && d.Change != history.Known {
+			continue
+		}
+		add(d.Defect.Spec.TestCase)
+		for _, t := range d.Defect.Spec.Tests {
+			add(cmp.Or(t.Name, t.ID))
+		}
+	}
+	return out
+}
+
+// FailedTests returns the names of the tests that failed, of the event of a run or a Defect.
+func (e *Event) FailedTests() (out []string) {
+	list, _ := e.Data[failedTestsMember].([]any)
+	for _, name := range append(list, e.Data["testCase"]) {
+		if s, ok := name.(string); ok && s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// countMembers are the members of a run's data that count tests, and those with the counts of the run before.
+var countMembers = map[string]string{
+	"passed": "previousPassed", "failed": "previousFailed", "skipped": "previousSkipped", "total": "previousTotal",
+}
+
+// AddPrevious adds to the event of a run how the suite's run before ended, as its event has it; nil when it is not known.
+func (e *Event) AddPrevious(previous *Event) {
+	if previous == nil {
+		return
+	}
+	e.Data["previousResult"] = previous.Text("result")
+	e.setText("previousRun", previous.Text("run"), maxText)
+	for name, before := range countMembers {
+		if n, ok := previous.Data[name].(float64); ok {
+			e.Data[before] = n
+		}
 	}
 }
 

@@ -59,10 +59,10 @@ func facts(e *event.Event) []string {
 	case v1alpha1.EventTestRunCompleted:
 		add("Result", text("result"))
 		add("Before", text("previousResult"))
-		add("Passed", number(e.Data["passed"]))
-		add("Failed", number(e.Data["failed"]))
-		add("Skipped", number(e.Data["skipped"]))
-		add("Total", number(e.Data["total"]))
+		add("Passed", compared(e, "passed", "previousPassed"))
+		add("Failed", compared(e, "failed", "previousFailed"))
+		add("Skipped", compared(e, "skipped", "previousSkipped"))
+		add("Total", compared(e, "total", "previousTotal"))
 		add("Duration", duration(e.Data["durationSeconds"]))
 	case v1alpha1.EventDefectStateChanged:
 		add("State", transition(stateName(e.Text("previousState")), stateName(e.Text("state"))))
@@ -137,10 +137,19 @@ func links(e *event.Event, o Options) []namedLink {
 
 // dashboardPage returns the URL of an event's subject in the dashboard; empty when it has no page of its own.
 func dashboardPage(e *event.Event, dashboard string) string {
-	if dashboard == "" || e.Subject == nil || e.Subject.Kind != v1alpha1.KindDefect {
+	if dashboard == "" || e.Subject == nil {
 		return ""
 	}
-	return strings.TrimRight(dashboard, "/") + "/defects/" + url.PathEscape(e.Subject.Namespace) + "/" + url.PathEscape(e.Subject.Name)
+	section := ""
+	switch {
+	case e.Subject.Kind == v1alpha1.KindDefect:
+		section = "/defects/"
+	case e.Subject.Kind == event.KindJob && e.Type == v1alpha1.EventTestRunCompleted:
+		section = "/runs/"
+	default:
+		return ""
+	}
+	return strings.TrimRight(dashboard, "/") + section + url.PathEscape(e.Subject.Namespace) + "/" + url.PathEscape(e.Subject.Name)
 }
 
 // transition returns the change from one text to another. Either may be empty.

@@ -31,7 +31,7 @@ func TestEveryType(t *testing.T) {
 	for eventType, want := range map[v1alpha1.EventType][]string{
 		v1alpha1.EventTestRunCompleted: {
 			"#d32f2f / :x: *Test run failed* *<https://reports.example.com/booking-nightly-7|booking-nightly-7>*",
-			"*Result* Failed; *Before* Passed; *Passed* 41; *Failed* 2; *Skipped* 1; *Total* 44; *Duration* 3m12s; *Severity* High; ",
+			"*Result* Failed; *Before* Passed; *Passed* 41 (−2); *Failed* 2 (+2); *Skipped* 1; *Total* 44; *Duration* 3m12s; *Severity* High; ",
 			"*Suite* booking; *Run* booking-nightly-7 / BackoffLimitExceeded / " +
 				"*Defects*  1 new · 1 known · 1 fixed / Job voice/booking-nightly-7; " + when},
 		v1alpha1.EventDefectCreated: {

@@ -55,6 +55,20 @@ func runDefects(e *event.Event, o Options) string {
 	return out
 }
 
+// compared returns a count of a run, with how it differs from that of the run before, such as "2 (+1)".
+func compared(e *event.Event, key, previousKey string) string {
+	out := number(e.Data[key])
+	now, ok := asFloat(e.Data[key])
+	before, known := asFloat(e.Data[previousKey])
+	switch {
+	case !ok || !known || now == before:
+		return out
+	case now > before:
+		return out + " (+" + number(now-before) + ")"
+	}
+	return out + " (−" + number(before-now) + ")"
+}
+
 // defectLink returns a Defect's title, as a link to its page if there is a dashboard.
 func defectLink(e *event.Event, d event.ListedDefect, o Options) string {
 	title := markup.FitLine(d.Title, maxRunTitle)

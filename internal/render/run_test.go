@@ -61,6 +61,32 @@ func TestDefectsOfARun(t *testing.T) {
 	}
 }
 
+func TestCompared(t *testing.T) {
+	for _, c := range []struct {
+		now, before any
+		want        string
+	}{
+		{3.0, 1.0, "3 (+2)"}, {1.0, 3.0, "1 (−2)"}, {3.0, 3.0, "3"}, {3.0, nil, "3"}, {nil, 3.0, ""}, {0.0, 4.0, "0 (−4)"}, {3.0, "1", "3"},
+	} {
+		e := event.Event{Data: map[string]any{"failed": c.now, "previousFailed": c.before}}
+		if got := compared(&e, "failed", "previousFailed"); got != c.want {
+			t.Errorf("%v after %v: got %q, want %q", c.now, c.before, got, c.want)
+		}
+	}
+}
+
+// TestRunLinksToItsPage covers the page of a run, which an alert about a Job does not have.
+func TestRunLinksToItsPage(t *testing.T) {
+	for kind, want := range map[v1alpha1.EventType]string{
+		v1alpha1.EventTestRunCompleted: "https://voice.example.com/runs/voice/booking-nightly-7", v1alpha1.EventSystemAlertFiring: "",
+	} {
+		e := event.Event{Type: kind, Subject: &v1alpha1.EventSubject{Kind: event.KindJob, Namespace: "voice", Name: "booking-nightly-7"}}
+		if got := dashboardPage(&e, "https://voice.example.com/"); got != want {
+			t.Errorf("%s: got %q, want %q", kind, got, want)
+		}
+	}
+}
+
 func TestDefectsOfARunAreBounded(t *testing.T) {
 	var many []event.RunDefect
 	for i := range 400 {

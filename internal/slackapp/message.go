@@ -11,6 +11,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
@@ -47,7 +48,7 @@ func (s *session) shown(ctx context.Context, d *v1alpha1.Defect, about button.Ob
 		r.Blocks = append(r.Blocks, chat.Block{Context: []string{render.Line(note, maxAnswer)}})
 		return r, nil
 	}
-	o, err := s.rulesOptions(ctx, d.Namespace, about.Rule)
+	o, err := s.rulesOptions(ctx, d.Namespace, about.Rule, &now)
 	if err == nil {
 		_, err = s.app.Update(ctx, chat.Posted{Channel: at.ChannelID, TS: at.TS}, render.Living(&now, o))
 	}
@@ -58,8 +59,8 @@ func (s *session) shown(ctx context.Context, d *v1alpha1.Defect, about button.Ob
 	return sentence("%s", note), nil
 }
 
-// rulesOptions returns the options with which a rule posts messages about a Defect.
-func (s *session) rulesOptions(ctx context.Context, namespace, name string) (render.Options, error) {
+// rulesOptions returns the options with which a rule posts messages about an event of a Defect.
+func (s *session) rulesOptions(ctx context.Context, namespace, name string, e *event.Event) (render.Options, error) {
 	o := s.renderOptions(name)
 	r := &v1alpha1.NotificationRule{}
 	if name == "" || s.Client.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, r) != nil {
@@ -70,7 +71,7 @@ func (s *session) rulesOptions(ctx context.Context, namespace, name string) (ren
 		return o, fmt.Errorf("NotificationRule %s is invalid: %w", name, err)
 	}
 	o.Template = compiled.Template()
-	o.Mentions = r.Spec.Mentions
+	o.Mentions = rule.Mentions(&r.Spec, e)
 	return o, nil
 }
 

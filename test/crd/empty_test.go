@@ -31,6 +31,7 @@ var fullSpecs = map[string][]string{
 	rule: {
 		lines(ruleSpec, "selector: {matchLabels: {a: b}, matchExpressions: [{key: a, operator: In, values: [b]}]}",
 			"integrationRef: {name: i}", `channel: "#a"`, "mentions: [here]", "template: {title: t}",
+			"mentionsOnFailure: [{suites: [a], tests: [b], mentions: [here]}]",
 			"grouping: {by: [suite], windowSeconds: 60}", `muteWindows: [{days: [Sunday], start: "00:00", end: "24:00"}]`),
 		lines(ruleSpec, "selector: {matchExpressions: [{key: a, operator: Exists}]}", "template: {body: b}",
 			"grouping: {windowSeconds: 60}"),

@@ -65,7 +65,7 @@ func (m *Model) messageOf(ctx context.Context, n *v1alpha1.Notification, e *even
 	}
 	r, ok := m.Rules.Get(types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name})
 	if ok && string(r.UID) == n.Spec.Rule.UID {
-		o.Mentions = r.Spec.Mentions
+		o.Mentions = rule.Mentions(&r.Spec, e)
 		if compiled, err := rule.Compile(r); err == nil {
 			o.Template = compiled.Template()
 		}
@@ -95,9 +95,6 @@ func (m *Model) isInThread(ctx context.Context, n *v1alpha1.Notification) bool {
 	return posted != nil && isFollowUp
 }
 
-// maxMentions bounds how many people a digest mentions.
-const maxMentions = 10
-
 // digestOf returns the events of the members of a digest that still exist, and the people whom their rules mention.
 func (m *Model) digestOf(
 	ctx context.Context, n *v1alpha1.Notification,
@@ -108,12 +105,15 @@ func (m *Model) digestOf(
 		if err := m.cached.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: string(name)}, member); err != nil {
 			continue // it is gone
 		}
-		mentions = m.addMentions(mentions, member)
-		if known[member.Spec.Event.ID] {
+		e, err := event.Of(member)
+		if err != nil {
 			continue
 		}
-		known[member.Spec.Event.ID] = true
-		if e, err := event.Of(member); err == nil {
+		if r, ok := m.Rules.Get(types.NamespacedName{Namespace: n.Namespace, Name: member.Spec.Rule.Name}); ok {
+			mentions = rule.AddMentions(mentions, rule.Mentions(&r.Spec, &e))
+		}
+		if !known[member.Spec.Event.ID] {
+			known[member.Spec.Event.ID] = true
 			events = append(events, e)
 		}
 	}
@@ -123,20 +123,6 @@ func (m *Model) digestOf(
 		}
 	}
 	return events, mentions
-}
-
-// addMentions adds the people whom the rule of a Notification mentions, up to maxMentions.
-func (m *Model) addMentions(to []v1alpha1.Mention, n *v1alpha1.Notification) []v1alpha1.Mention {
-	r, ok := m.Rules.Get(types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name})
-	if !ok {
-		return to
-	}
-	for _, mention := range r.Spec.Mentions {
-		if !slices.Contains(to, mention) && len(to) < maxMentions {
-			to = append(to, mention)
-		}
-	}
-	return to
 }
 
 // subjectDefect returns the Defect that a Notification is about; nil if it is about none, or the Defect is gone.

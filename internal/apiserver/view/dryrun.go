@@ -38,7 +38,7 @@ func (m *Model) DryRun(ctx context.Context, r *v1alpha1.NotificationRule, e *eve
 		out.Why += delayReason(r, compiled, e)
 	}
 	out.Message = messageBodyOf(render.Message(e, render.Options{
-		Channel: string(r.Spec.Channel), Mentions: r.Spec.Mentions, Template: compiled.Template(), DashboardURL: m.dashboardURL,
+		Channel: string(r.Spec.Channel), Mentions: rule.Mentions(&r.Spec, e), Template: compiled.Template(), DashboardURL: m.dashboardURL,
 	}))
 	return out
 }

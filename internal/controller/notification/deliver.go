@@ -33,9 +33,10 @@ type scope struct {
 	// next is when to reconcile again, 0 for never.
 	next time.Duration
 
-	event    event.Event
-	rule     *rule.Compiled // nil when the rule was deleted since
-	mentions []v1alpha1.Mention
+	event event.Event
+	// definition is the rule, and rule what it compiles to; nil when it was deleted since.
+	definition *v1alpha1.NotificationRule
+	rule       *rule.Compiled
 	// integration and channel are where the message goes.
 	integration *v1alpha1.SlackIntegration
 	channel     string
@@ -174,7 +175,7 @@ func (r *Reconciler) resolveRule(ctx context.Context, s *scope) *kit.Outcome {
 	case err != nil || string(definition.UID) != n.Spec.Rule.UID:
 		return nil
 	}
-	s.mentions = definition.Spec.Mentions
+	s.definition = definition
 	s.rule, _ = r.Outbox.Compile(definition) // an invalid rule says so itself; what it matched before is delivered all the same
 	return r.redirect(ctx, s, definition)
 }

@@ -189,6 +189,37 @@ func TestMessageOfDeletedRule(t *testing.T) {
 	}
 }
 
+// TestMentionsOnFailure mentions people by what failed, in a message of its own and in a digest.
+func TestMentionsOnFailure(t *testing.T) {
+	onFailure := func(r *v1alpha1.NotificationRule) {
+		r.Spec.MentionsOnFailure = []v1alpha1.FailureMention{
+			{Tests: []v1alpha1.NamePattern{"books*"}, Mentions: []v1alpha1.Mention{"U2"}},
+			{Tests: []v1alpha1.NamePattern{"cancels"}, Mentions: []v1alpha1.Mention{"U3"}},
+		}
+	}
+	for name, more := range map[string][]func(*v1alpha1.NotificationRule){"own": nil, "digest": {groupingFor(60)}} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				i := bot()
+				rule := ruleOf("rule", append(more, mentioning("U1"), onFailure)...)
+				w.create(i, rule)
+				w.connect(i, limits)
+				n := alert("n", rule)
+				n.Spec.Event.Data = &runtime.RawExtension{Raw: []byte(`{"title":"t","testCase":"books a table"}`)}
+				w.create(n, alert("other", rule))
+				w.run(2 * time.Minute)
+				sent := ""
+				for _, m := range w.slack.Messages() {
+					sent += textOf(m)
+				}
+				if !strings.Contains(sent, "<@U1> <@U2>") || strings.Contains(sent, "U3") {
+					t.Errorf("Slack got %s", sent)
+				}
+			})
+		})
+	}
+}
+
 // TestRuleThatCannotBeRead checks that nothing is sent while it is not known whether the rule mutes it.
 func TestRuleThatCannotBeRead(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -24,10 +24,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/rule"
 )
-
-// maxMentions bounds how many users and groups a digest mentions.
-const maxMentions = 10
 
 // digestOf returns the digest that has a Notification as a member, if there is one. The cache owns it: callers must
 // not change it. A digest that the cache does not show yet has only its name.
@@ -291,22 +289,24 @@ func (r *Reconciler) membersEvents(
 		return nil, nil, err
 	}
 	known := map[v1alpha1.EventID]bool{}
-	rules := map[string]bool{}
+	rules := map[string]*v1alpha1.NotificationRule{}
 	for _, n := range members {
+		e, err := event.Of(n)
+		if err != nil {
+			return nil, nil, err
+		}
 		if !known[n.Spec.Event.ID] {
 			known[n.Spec.Event.ID] = true
-			e, err := event.Of(n)
-			if err != nil {
-				return nil, nil, err
-			}
 			out = append(out, e)
 		}
-		if !rules[n.Spec.Rule.Name] {
-			rules[n.Spec.Rule.Name] = true
-			if mentions, err = r.addMentions(ctx, n, mentions); err != nil {
+		definition, read := rules[n.Spec.Rule.Name]
+		if !read {
+			if definition, err = r.definition(ctx, n); err != nil {
 				return nil, nil, err
 			}
+			rules[n.Spec.Rule.Name] = definition
 		}
+		mentions = rule.AddMentions(mentions, rule.Mentions(&definition.Spec, &e))
 	}
 	return out, mentions, nil
 }
@@ -329,21 +329,12 @@ func (r *Reconciler) unsentMembers(ctx context.Context, d *v1alpha1.Notification
 	return out, nil
 }
 
-// addMentions appends whom the rule of a Notification mentions, each once and no more than maxMentions.
-func (r *Reconciler) addMentions(
-	ctx context.Context,
-	n *v1alpha1.Notification,
-	mentions []v1alpha1.Mention,
-) ([]v1alpha1.Mention, error) {
-	rule := &v1alpha1.NotificationRule{}
-	err := r.Client.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name}, rule)
+// definition returns the rule of a Notification; an empty one if it was deleted.
+func (r *Reconciler) definition(ctx context.Context, n *v1alpha1.Notification) (*v1alpha1.NotificationRule, error) {
+	out := &v1alpha1.NotificationRule{}
+	err := r.Client.Get(ctx, types.NamespacedName{Namespace: n.Namespace, Name: n.Spec.Rule.Name}, out)
 	if client.IgnoreNotFound(err) != nil {
 		return nil, fmt.Errorf("reading NotificationRule %s: %w", n.Spec.Rule.Name, err)
 	}
-	for _, m := range rule.Spec.Mentions {
-		if !slices.Contains(mentions, m) && len(mentions) < maxMentions {
-			mentions = append(mentions, m)
-		}
-	}
-	return mentions, nil
+	return out, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/rule"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 )
 
@@ -44,9 +45,11 @@ func (r *Reconciler) postCall(ctx context.Context, s *scope) (slackCall, error) 
 	o := render.Options{
 		Channel:      s.channel,
 		DeliveryID:   string(s.notification.UID),
-		Mentions:     s.mentions,
 		Transcripts:  s.integration.Spec.Transcripts,
 		DashboardURL: r.DashboardURL,
+	}
+	if s.definition != nil {
+		o.Mentions = rule.Mentions(&s.definition.Spec, &s.event)
 	}
 	if s.rule != nil {
 		o.Template = s.rule.Template()

@@ -120,11 +120,12 @@ func (r *Reconciler) announce(ctx context.Context, job *batchv1.Job) (ctrl.Resul
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	previous, err := r.previousOutcome(ctx, job, at)
+	previous, err := r.previous(ctx, job, at)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	e := event.RunCompleted(job, result, malformed, previous)
+	e := event.RunCompleted(job, result, malformed, "")
+	e.AddPrevious(previous)
 	defects, err := r.defectsIn(ctx, job)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -197,23 +198,23 @@ func (r *Reconciler) podsOf(ctx context.Context, job *batchv1.Job) (out []corev1
 	return out, nil
 }
 
-// previousOutcome returns how the suite's run before this one ended, as RunCompleted reports it; empty when that is
-// not known. The outcome of a run that was deleted since is in the Notification that announced it.
-func (r *Reconciler) previousOutcome(ctx context.Context, job *batchv1.Job, at time.Time) (string, error) {
+// previous returns the event of the suite's run before this one; nil when that is not known. That of a run that was deleted
+// since is in the Notification that announced it.
+func (r *Reconciler) previous(ctx context.Context, job *batchv1.Job, at time.Time) (*event.Event, error) {
 	last, lastAt, err := r.previousJob(ctx, job, at)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	outcome, err := r.notifiedOutcome(ctx, job, lastAt, at)
-	if err != nil || outcome != "" || last == nil {
-		return outcome, err
+	announced, err := r.announcedRun(ctx, job, lastAt, at)
+	if err != nil || announced != nil || last == nil {
+		return announced, err
 	}
 	result, malformed, err := r.result(ctx, last)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	e := event.RunCompleted(last, result, malformed, "")
-	return e.Text("result"), nil
+	return &e, nil
 }
 
 // previousJob returns the suite's run that ended last before a time, other than job itself, and when it ended.
@@ -241,24 +242,24 @@ func (r *Reconciler) previousJob(
 	return last, lastAt, nil
 }
 
-// notifiedOutcome returns the outcome of the suite's last run between two times, other than job itself, of which a
-// Notification exists; empty when there is none.
-func (r *Reconciler) notifiedOutcome(ctx context.Context, job *batchv1.Job, after, before time.Time) (string, error) {
+// announcedRun returns the event of the suite's last run between two times, other than job itself, of which a Notification
+// exists; nil when there is none.
+func (r *Reconciler) announcedRun(ctx context.Context, job *batchv1.Job, after, before time.Time) (*event.Event, error) {
 	for key := range index.RunsBack(job.Labels[v1alpha1.SuiteLabel], before, after) {
 		list, err := index.NotificationsOfRuns(ctx, r.Client, job.Namespace, key)
 		if err != nil {
-			return "", fmt.Errorf("listing the Notifications about the suite: %w", err)
+			return nil, fmt.Errorf("listing the Notifications about the suite: %w", err)
 		}
-		if outcome := lastOutcome(list, job, after, before); outcome != "" {
-			return outcome, nil
+		if e := lastRun(list, job, after, before); e != nil {
+			return e, nil
 		}
 	}
-	return "", nil
+	return nil, nil
 }
 
-// lastOutcome returns the outcome of the last run between two times, other than job itself, that Notifications are
-// about; empty when there is none.
-func lastOutcome(list []*v1alpha1.Notification, job *batchv1.Job, after, before time.Time) (outcome string) {
+// lastRun returns the event of the last run between two times, other than job itself, that Notifications are about; nil
+// when there is none.
+func lastRun(list []*v1alpha1.Notification, job *batchv1.Job, after, before time.Time) (last *event.Event) {
 	for i := range list {
 		n := &list[i].Spec.Event
 		if string(n.ID) == event.RunCompletedID(job) || n.Time.After(before) || !n.Time.After(after) {
@@ -266,11 +267,11 @@ func lastOutcome(list []*v1alpha1.Notification, job *batchv1.Job, after, before 
 		}
 		e, err := event.Of(list[i])
 		if result := e.Text("result"); err == nil && (result == event.Passed || result == event.Failed) {
-			outcome = result
+			last = &e
 			after = n.Time.Time
 		}
 	}
-	return outcome
+	return last
 }
 
 // SetupWithManager registers the reconciler.

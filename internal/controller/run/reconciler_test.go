@@ -192,6 +192,42 @@ func TestPreviousOutcome(t *testing.T) {
 	}
 }
 
+// TestPreviousCounts compares a run with the one before, whose Job is there, or was deleted.
+func TestPreviousCounts(t *testing.T) {
+	for name, isDeleted := range map[string]bool{"there": false, "deleted": true} {
+		r := newReconciler(t)
+		for _, job := range []*batchv1.Job{
+			ended("before", noon.Add(-time.Minute), `{"passed":9,"failed":1}`), ended("run", noon, `{"passed":7,"failed":3}`),
+		} {
+			if err := r.Client.Create(t.Context(), job); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(job)}); err != nil {
+				t.Fatal(err)
+			}
+			if isDeleted {
+				if err := r.Client.Delete(t.Context(), job); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		list := &v1alpha1.NotificationList{}
+		if err := r.Client.List(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+		for i := range list.Items {
+			e, err := event.FromAPI(list.Items[i].Spec.Event)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(e.Data["previousRun"], e.Data["previousPassed"], e.Data["previousFailed"]); e.Text("run") == "run" &&
+				got != "before9 1" {
+				t.Errorf("%s: got %s", name, got)
+			}
+		}
+	}
+}
+
 // TestPreviousOutcomeOfMany checks that the runs of a day are not all read for each of them, as after a restart.
 func TestPreviousOutcomeOfMany(t *testing.T) {
 	const runs = 110 // one every ten minutes
