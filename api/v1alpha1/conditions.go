@@ -76,6 +76,14 @@ const (
 	ConditionHealthy = "Healthy"
 )
 
+// ConditionReceiving is a condition type of SlackIntegrations with spec.appTokenSecretRef. It is True while Slack sends to
+// the operator by Socket Mode.
+//
+// Possible reasons when True: "Connected". When False: "SecretNotFound", "SecretKeyNotFound", "SecretInvalid",
+// "Unauthorized", "SocketModeOff", "TooManyConnections", "RateLimited", "Unavailable", "AddressRefused", "Invalid". Unknown:
+// "Progressing".
+const ConditionReceiving = "Receiving"
+
 // Reasons of integration conditions.
 const (
 	// ReasonAccepted means that the rule is valid, or that Slack or Jira accepted the credentials.
@@ -88,4 +96,10 @@ const (
 	ReasonDegraded = "Degraded"
 	// ReasonNotAuthenticated means that nothing was checked because the credentials do not work.
 	ReasonNotAuthenticated = "NotAuthenticated"
+	// ReasonConnected means that connections of Socket Mode are open.
+	ReasonConnected = "Connected"
+	// ReasonSocketModeOff means that Socket Mode is turned off in the settings of the app.
+	ReasonSocketModeOff = "SocketModeOff"
+	// ReasonTooManyConnections means that others have all the connections that Slack allows for the app.
+	ReasonTooManyConnections = "TooManyConnections"
 )

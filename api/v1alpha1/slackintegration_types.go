@@ -39,8 +39,9 @@ type SlackIntegrationSpec struct {
 	// +optional
 	AdminChannel SlackChannel `json:"adminChannel,omitempty"`
 
-	// appTokenSecretRef names the Secret key that holds an app-level token (xapp-...) for Socket Mode. Socket Mode
-	// receives commands in clusters that Slack cannot reach.
+	// appTokenSecretRef names the Secret key that holds an app-level token (xapp-...) with the scope connections:write.
+	// With it, the operator receives commands and buttons by Socket Mode, also in clusters that Slack cannot reach, and
+	// messages about Defects and runs have buttons.
 	// +optional
 	AppTokenSecretRef *SecretKeyReference `json:"appTokenSecretRef,omitempty"`
 
@@ -78,7 +79,8 @@ type SlackIntegrationSpec struct {
 	// +kubebuilder:validation:Maximum=86400
 	ProbeIntervalSeconds int32 `json:"probeIntervalSeconds,omitempty"`
 
-	// suspend stops all calls to Slack. Messages wait until suspend is false again, or expire.
+	// suspend stops all calls to Slack. Messages wait until suspend is false again, or expire. Commands and clicks are
+	// answered that the integration is suspended.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"`
 }
@@ -150,7 +152,8 @@ type SlackRateLimit struct {
 
 // SlackIntegrationStatus is the observed state of a SlackIntegration.
 type SlackIntegrationStatus struct {
-	// conditions are Ready, Authenticated and Healthy, plus Reconciling or Stalled while they are True.
+	// conditions are Ready, Authenticated and Healthy, Receiving with Socket Mode, plus Reconciling or Stalled while they
+	// are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -14,6 +14,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/writer"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/chat/slack"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard"
 	"github.com/voiceai-dev/integrations-operator/internal/edge"
@@ -23,18 +24,15 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/socket"
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
 // addEdge adds the listener for signed webhooks, with a route for each source.
-func addEdge(mgr ctrl.Manager, f flags) error {
+func addEdge(mgr ctrl.Manager, f flags, app *slackapp.Dispatcher) error {
 	c := mgr.GetClient()
 	find := func(ctx context.Context, integration types.NamespacedName, id, key string, labels []string) ([]types.NamespacedName, error) {
 		return index.DefectsOf(ctx, c, integration, index.Issue{ID: id, Key: key, Labels: labels})
-	}
-	app, err := addSlackApp(mgr, f)
-	if err != nil {
-		return err
 	}
 	routes := slackhook.Routes(slackhook.Options{Client: c, Live: mgr.GetAPIReader(), Clock: clock.RealClock{}, Receiver: app})
 	routes = append(routes,
@@ -59,9 +57,18 @@ func addSlackApp(mgr ctrl.Manager, f flags) (*slackapp.Dispatcher, error) {
 	return app, mgr.Add(app)
 }
 
-// receivesClicks reports whether the operator receives the clicks on the buttons of an integration's messages.
+// newSockets returns what receives by Socket Mode what people do in Slack.
+func newSockets(mgr ctrl.Manager, app *slackapp.Dispatcher, open chat.OpenSocket) *socket.Hub {
+	return socket.New(socket.Options{
+		Open: open, Receive: app.Receive, Client: mgr.GetClient(), Clock: clock.RealClock{}, Log: ctrl.Log.WithName("socket-mode"),
+	})
+}
+
+// receivesClicks reports whether the operator receives the clicks on the buttons of an integration's messages: by HTTP or by
+// Socket Mode.
 func (f *flags) receivesClicks(i *v1alpha1.SlackIntegration) bool {
-	return !f.edge.isOff() && i.Spec.Bot != nil && i.Spec.SigningSecretRef != nil
+	byHTTP := !f.edge.isOff() && i.Spec.SigningSecretRef != nil
+	return i.Spec.Bot != nil && (byHTTP || i.Spec.AppTokenSecretRef != nil)
 }
 
 // addAPI adds the REST API and the dashboard.

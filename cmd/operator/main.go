@@ -15,6 +15,7 @@ import (
 
 	_ "golang.org/x/crypto/x509roots/fallback" // nor CA roots
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -24,6 +25,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat/slack"
 	"github.com/voiceai-dev/integrations-operator/internal/controller"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/integration"
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/memory"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket/jira"
@@ -152,12 +154,24 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, lead leader) error {
 		DashboardURL:          f.dashboardURL,
 		ReceivesClicks:        f.receivesClicks,
 	}
+	app, err := addSlackApp(mgr, f)
+	if err != nil {
+		return err
+	}
+	sockets := newSockets(mgr, app, slack.Dialer{Options: outgoing}.OpenSocket)
+	if err := mgr.Add(sockets); err != nil {
+		return fmt.Errorf("adding Socket Mode: %w", err)
+	}
+	options.Sockets = func(enqueue func(types.NamespacedName)) integration.Sockets {
+		sockets.Enqueue = enqueue
+		return sockets
+	}
 	box := controller.NewOutbox(mgr, options)
 	if err := controller.Setup(ctx, delayedManager{mgr, lead.since}, box, options); err != nil {
 		return err
 	}
 	if !f.edge.isOff() {
-		if err := addEdge(mgr, f); err != nil {
+		if err := addEdge(mgr, f, app); err != nil {
 			return err
 		}
 	}

@@ -153,4 +153,57 @@ var _ = Describe("The app in Slack", func() {
 		Expect(box.Slack().Send(ctx, map[string]any{"type": "tokens_revoked"})).To(Succeed())
 		expectCondition(integration, v1alpha1.ConditionAuthenticated, "False/Unauthorized", "rejected the bot token")
 	})
+
+	It("receives by Socket Mode what the edge receives", func() {
+		receiving := func(want, message string) {
+			GinkgoHelper()
+			expectCondition(integration, v1alpha1.ConditionReceiving, want, message)
+		}
+		secret := &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "app"}, StringData: map[string]string{"token": "xapp-1-wrong"},
+		}
+		Expect(kube.Create(ctx, secret)).To(Succeed())
+		By("showing that the app-level token is wrong, and connecting once it is right")
+		Expect(box.Slack().SetApp(slack.App{SocketMode: true, RefreshMillis: 1500})).To(Succeed())
+		Eventually(func() error {
+			if err := kube.Get(ctx, client.ObjectKeyFromObject(integration), integration); err != nil {
+				return err
+			}
+			integration.Spec.SigningSecretRef = nil
+			integration.Spec.AppTokenSecretRef = &v1alpha1.SecretKeyReference{Name: "app", Key: "token"}
+			return kube.Update(ctx, integration)
+		}).Should(Succeed())
+		receiving("False/Unauthorized", "scope connections:write")
+		expectCondition(integration, v1alpha1.ConditionHealthy, "True/Degraded", "Commands and clicks in Slack do not arrive.")
+		secret.StringData = map[string]string{"token": slack.AppToken}
+		Expect(kube.Update(ctx, secret)).To(Succeed())
+		receiving("True/Connected", "")
+
+		By("answering a command, a click and a mention while connections are replaced")
+		message := read(slack.AlertsChannel, "It hangs up")
+		grant("slack:T0SANDBOX", rbacv1.GroupKind, rbacv1.PolicyRule{
+			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"defects"}, Verbs: []string{"get", "list", "update"},
+		})
+		Eventually(func(g Gomega) {
+			g.Expect(box.Slack().Click(ctx, ann(), message.TS, "voiceai_resolve")).To(Succeed())
+			g.Expect(kube.Get(ctx, client.ObjectKeyFromObject(defect), defect)).To(Succeed())
+			g.Expect(defect.Spec.State).To(Equal(v1alpha1.StateResolved))
+		}).WithPolling(500 * time.Millisecond).Should(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(box.Slack().Run(ctx, ann(), "whoami")).To(Succeed())
+			g.Expect(box.Slack().Send(ctx, map[string]any{
+				"type": "app_mention", "user": slack.Ann, "channel": slack.AlertsChannel, "ts": message.TS, "text": "<@U0BOT> help",
+			})).To(Succeed())
+			g.Expect(box.Slack().Sockets().Counts().Replaced).To(BeNumerically(">=", 4))
+		}).WithPolling(300 * time.Millisecond).Should(Succeed())
+		read(slack.AlertsChannel, "You are the user `slack:T0SANDBOX:U0ANN`")
+		for _, p := range box.Slack().Privates(slack.AlertsChannel) {
+			Expect(p.Text).NotTo(ContainSubstring("operation_timeout"))
+			Expect(p.Text).NotTo(ContainSubstring("dispatch_failed"))
+		}
+
+		By("showing that Socket Mode was turned off")
+		Expect(box.Slack().SetApp(slack.App{URL: edgeURL + "/api/v1/webhooks/slack"})).To(Succeed())
+		receiving("False/SocketModeOff", "Turn it on")
+	})
 })

@@ -15,10 +15,6 @@ import (
 // manifestCommand is the command that prints the manifest of the app in Slack.
 const manifestCommand = "slack-manifest"
 
-// socketModeNote is printed beside a manifest for Socket Mode.
-const socketModeNote = "Note: this version of the operator does not connect by Socket Mode. With this manifest it posts " +
-	"messages, but commands and buttons get no answer. Use --mode=http for these."
-
 // manifestFlags are the flags of the command.
 type manifestFlags struct {
 	manifest.Options
@@ -31,7 +27,7 @@ func parseManifestFlags(arguments []string, errs io.Writer) (manifestFlags, erro
 	var mode, features string
 	set := flag.NewFlagSet("operator "+manifestCommand, flag.ContinueOnError)
 	set.SetOutput(errs)
-	set.StringVar(&f.URL, "url", "", "The address of the edge from outside, such as https://edge.example.com.")
+	set.StringVar(&f.URL, "url", "", "The address of the edge from outside, such as https://edge.example.com. Socket Mode needs none.")
 	set.StringVar(&mode, "mode", string(manifest.HTTP), "How Slack sends to the app: http or socket.")
 	set.StringVar(&f.Name, "name", "Voice AI", "The name of the app and of its bot.")
 	set.StringVar(&features, "features", joinFeatures(),
@@ -84,9 +80,6 @@ func printManifest(arguments []string, out, errs io.Writer) int {
 	if err != nil {
 		_, _ = fmt.Fprintln(errs, err)
 		return 2
-	}
-	if f.Mode == manifest.SocketMode {
-		_, _ = fmt.Fprintln(errs, socketModeNote)
 	}
 	return 0
 }

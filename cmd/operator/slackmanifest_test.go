@@ -16,7 +16,7 @@ func TestPrintManifest(t *testing.T) {
 	}{
 		url:                          {0, "request_url: https://edge.example.com/api/v1/webhooks/slack/events\n", ""},
 		url + " --output=json":       {0, `"request_url": "https://edge.example.com/api/v1/webhooks/slack/events"`, ""},
-		"--mode=socket":              {0, "socket_mode_enabled: true\n", socketModeNote},
+		"--mode=socket":              {0, "socket_mode_enabled: true\n", ""},
 		url + " --features=mentions": {0, "- app_mentions:read\n", ""},
 		url + " --features=":         {0, "- chat:write\n", ""},
 		url + " --name=Tests":        {0, "display_name: Tests\n", ""},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
@@ -57,6 +58,8 @@ type Options struct {
 	DashboardURL string
 	// ReceivesClicks reports whether the clicks on the buttons of an integration's messages are received; nil means none are.
 	ReceivesClicks func(*v1alpha1.SlackIntegration) bool
+	// Sockets returns what keeps the connections of Socket Mode, which enqueues integrations; nil for no Socket Mode.
+	Sockets func(enqueue func(types.NamespacedName)) integration.Sockets
 	// AuditEvery is which query of a JiraIntegration looks for deleted tickets; 0 for the default.
 	AuditEvery int
 	// Controller returns the options of a controller with so many workers, which retries within a time at the latest; nil
@@ -119,7 +122,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 	for _, r := range []registration{
 		{v1alpha1.KindSlackIntegration, 64, true, (&integration.SlackReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder(mgr), Clock: p.clock, Slack: p.slack, Outbox: box,
-			Enqueuer: &p.slackIntegrations, Dial: notification.CountPosts(o.DialSlack),
+			Enqueuer: &p.slackIntegrations, Dial: notification.CountPosts(o.DialSlack), Sockets: p.sockets,
 		}).SetupWithManager},
 		{v1alpha1.KindJiraIntegration, 64, true, (&integration.JiraReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder(mgr), Clock: p.clock, Jira: p.jira, Outbox: box,
@@ -195,6 +198,8 @@ type pools struct {
 	clock clock.RealClock
 	slack *connection.SlackPool
 	jira  *connection.JiraPool
+	// sockets is nil without Socket Mode.
+	sockets integration.Sockets
 
 	slackIntegrations, jiraIntegrations, defects, notifications kit.Enqueuer
 }
@@ -207,6 +212,9 @@ func newPools(o Options) *pools {
 	p.jira = connection.NewJiraPool(connection.Options{
 		Clock: p.clock, Fence: o.Fence, EnqueueItem: p.defects.Enqueue, EnqueueIntegration: p.jiraIntegrations.Enqueue,
 	})
+	if o.Sockets != nil {
+		p.sockets = o.Sockets(p.slackIntegrations.Enqueue)
+	}
 	return p
 }
 

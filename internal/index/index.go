@@ -20,8 +20,8 @@ import (
 
 // Fields by which objects are found in the cache.
 const (
-	// IntegrationBySecret indexes SlackIntegrations and JiraIntegrations by the name of the Secret that holds their
-	// credential.
+	// IntegrationBySecret indexes SlackIntegrations and JiraIntegrations by the names of the Secrets that hold what they
+	// call Slack or Jira with.
 	IntegrationBySecret = "secret"
 	// DefectByJiraName indexes Defects by what names them in Jira, see jiraNames.
 	DefectByJiraName = "jira-name"
@@ -101,15 +101,20 @@ func isDefault(o client.Object) []string {
 	return nil
 }
 
-// secretNames returns the name of the Secret from which an integration's client is made.
+// secretNames returns the names of the Secrets with which an integration calls Slack or Jira.
 func secretNames(o client.Object) []string {
-	if i, ok := o.(interface {
+	i, ok := o.(interface {
 		CredentialRef() (v1alpha1.SecretKeyReference, string)
-	}); ok {
-		ref, _ := i.CredentialRef()
-		return []string{ref.Name}
+	})
+	if !ok {
+		return nil
 	}
-	return nil
+	ref, _ := i.CredentialRef()
+	names := []string{ref.Name}
+	if s, ok := o.(*v1alpha1.SlackIntegration); ok && s.Spec.AppTokenSecretRef != nil && s.Spec.AppTokenSecretRef.Name != ref.Name {
+		names = append(names, s.Spec.AppTokenSecretRef.Name)
+	}
+	return names
 }
 
 func isUndelivered(o client.Object) []string {

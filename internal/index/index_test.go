@@ -151,6 +151,9 @@ func TestFields(t *testing.T) {
 	ref := func(name string) v1alpha1.SecretKeyReference {
 		return v1alpha1.SecretKeyReference{Name: name, Key: "k"}
 	}
+	socketMode := func(bot, app string) v1alpha1.SlackIntegrationSpec {
+		return v1alpha1.SlackIntegrationSpec{Bot: &v1alpha1.SlackBot{TokenSecretRef: ref(bot)}, AppTokenSecretRef: new(ref(app))}
+	}
 	filed := v1alpha1.DefectStatus{Jira: &v1alpha1.DefectTicket{Integration: "voice/jira", Key: "VOICE-1"}}
 	delivered := func(status metav1.ConditionStatus, reason string) v1alpha1.NotificationStatus {
 		return v1alpha1.NotificationStatus{Conditions: []metav1.Condition{{Type: v1alpha1.ConditionDelivered, Status: status, Reason: reason}}}
@@ -165,6 +168,8 @@ func TestFields(t *testing.T) {
 		"a default Jira":        {jira(v1alpha1.JiraIntegrationSpec{Default: true}), connection.DefaultIndex, "true"},
 		"a webhook's Secret":    {slack(v1alpha1.SlackIntegrationSpec{Webhook: hook(ref("hook"))}), bySecret, "hook"},
 		"a bot's Secret":        {slack(v1alpha1.SlackIntegrationSpec{Bot: &v1alpha1.SlackBot{TokenSecretRef: ref("bot")}}), bySecret, "bot"},
+		"an app's Secrets":      {slack(socketMode("bot", "app")), bySecret, "bot app"},
+		"an app's one Secret":   {slack(socketMode("bot", "bot")), bySecret, "bot"},
 		"a basic Secret":        {jira(v1alpha1.JiraIntegrationSpec{Basic: basic(ref("basic"))}), bySecret, "basic"},
 		"a bearer Secret":       {jira(v1alpha1.JiraIntegrationSpec{Bearer: bearer(ref("pat"))}), bySecret, "pat"},
 		"a Defect":              {&v1alpha1.Defect{}, index.DefectByPart, "#94"},

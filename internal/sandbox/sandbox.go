@@ -54,6 +54,7 @@ func New(o Options) *Sandbox {
 	mux := http.NewServeMux()
 	mux.Handle(SlackAPIPath, s.traffic.wrap(Slack, s.slack.API()))
 	mux.Handle("/services/", s.traffic.wrap(Webhook, s.slack.Webhooks()))
+	mux.Handle("GET "+slack.SocketPath, s.slack.Sockets())
 	mux.Handle(slack.ResponsePath, s.traffic.wrap(Slack, s.slack.Responses()))
 	mux.Handle(JiraPath+"/rest/", s.traffic.wrap(Jira, s.jira.API()))
 	s.addControls(mux)

@@ -5,12 +5,14 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/sockets"
 )
 
 // personOf returns the person as whom a page is used.
@@ -125,12 +127,39 @@ func (a appAct) do(ctx context.Context, w *slack.Workspace) error {
 	return errNoAction
 }
 
+// disconnection closes connections of Socket Mode.
+type disconnection struct {
+	// Reason is the one that Slack gives; empty to close all connections without any.
+	Reason string `json:"reason"`
+	// Oldest closes the oldest connection only.
+	Oldest bool `json:"oldest"`
+}
+
+// do closes the connections.
+func (d disconnection) do(s *sockets.Server) error {
+	reasons := []string{"", sockets.Warning, sockets.RefreshRequested, sockets.LinkDisabled, sockets.TooMany}
+	switch {
+	case !slices.Contains(reasons, d.Reason):
+		return fmt.Errorf("reason %q: must be one of %q", d.Reason, reasons)
+	case d.Reason == "":
+		s.Break()
+	case d.Oldest:
+		s.DisconnectOldest(d.Reason)
+	default:
+		s.Disconnect(d.Reason)
+	}
+	return nil
+}
+
 // addAppControls adds the routes by which tests and people use the app.
 func (s *Sandbox) addAppControls(mux *http.ServeMux) {
 	mux.HandleFunc("PUT /_sandbox/slack/app", control(func(_ *http.Request, a slack.App) error { return s.slack.SetApp(a) }))
 	mux.HandleFunc("POST /_sandbox/slack/acts", control(func(r *http.Request, a appAct) error {
 		a.Base = "http://" + r.Host
 		return a.do(r.Context(), s.slack)
+	}))
+	mux.HandleFunc("POST /_sandbox/slack/disconnect", control(func(_ *http.Request, d disconnection) error {
+		return d.do(s.slack.Sockets())
 	}))
 	mux.HandleFunc("PUT /_sandbox/slack/usergroups/{id}", control(func(r *http.Request, g slack.UserGroup) error {
 		g.ID = r.PathValue("id")

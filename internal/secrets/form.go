@@ -21,7 +21,7 @@ var knownTokens = []struct{ prefix, kind string }{
 	{"xoxe-", "a refresh token of Slack"},
 	{"xoxb-", botToken},
 	{"xoxp-", botToken}, // a user's token, which can post too
-	{"xapp-", "an app-level token of Slack (xapp-…)"},
+	{"xapp-", appToken},
 	{"https://", webAddress},
 	{"http://", webAddress},
 	{"ATATT", jiraToken},
@@ -31,6 +31,7 @@ const (
 	botToken   = "a token of Slack"
 	webAddress = "a URL"
 	jiraToken  = "an API token of Jira"
+	appToken   = "an app-level token of Slack (xapp-…)"
 )
 
 // kindOf returns the kind of a credential by its beginning; empty when it is not known.
@@ -78,6 +79,10 @@ func kindProblem(field, value string) string {
 			return "is a URL. A bot token begins with xoxb-. For an incoming webhook, use spec.webhook"
 		case kind != "" && kind != botToken:
 			return "is " + kind + ". A bot token begins with xoxb-"
+		}
+	case strings.HasPrefix(field, "spec.appToken"):
+		if kind != "" && kind != appToken {
+			return "is " + kind + ". An app-level token begins with xapp-"
 		}
 	case kind != "" && kind != jiraToken:
 		return "is " + kind + ", not a token of Jira"

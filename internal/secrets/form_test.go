@@ -22,6 +22,7 @@ func TestFormOfSecrets(t *testing.T) {
 	const (
 		bot, webhook  = "spec.bot.tokenSecretRef", "spec.webhook.urlSecretRef"
 		basic, bearer = "spec.basic.tokenSecretRef", "spec.bearer.tokenSecretRef"
+		app           = "spec.appTokenSecretRef"
 		token         = "xoxb-1111-2222-AbCd"
 		url           = "https://hooks.slack.com/services/T0/B0/abcd"
 		jira          = "ATATT3xFfGF0abc_DEF-ghi=1A2B3C4D"
@@ -41,6 +42,8 @@ func TestFormOfSecrets(t *testing.T) {
 		{basic, "a-password", ""},
 		{bearer, pat, ""},
 		{bearer, "OTk5OTk5OTk5OTk5Oq8=", ""},
+		{app, "xapp-1-A0-1-abc\n", ""},
+		{app, "anything-else", ""},
 
 		{bot, `"` + token + `"`, "is in quotes"},
 		{bot, "'" + token + "'", "is in quotes"},
@@ -61,6 +64,8 @@ func TestFormOfSecrets(t *testing.T) {
 		{bot, `{"token":"` + token + `"}`, "is JSON"},
 		{bot, "xapp-1-A0-1-abc", "app-level token"},
 		{bot, "xoxe-1-abc", "refresh token"},
+		{app, token, "is a token of Slack. An app-level token begins with xapp-"},
+		{app, url, "is a URL. An app-level token begins with xapp-"},
 		{bot, url, "is a URL. A bot token begins with xoxb-. For an incoming webhook, use spec.webhook"},
 		{webhook, token, "is a token of Slack"},
 		{webhook, "hooks.slack.com/services/T0/B0/abcd", "is not a URL"},

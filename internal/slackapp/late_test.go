@@ -109,3 +109,16 @@ func TestMentions(t *testing.T) {
 		t.Error("a message of an app is answered")
 	}
 }
+
+// TestALongAnswer goes to the response URL, if the transport cannot send it back.
+func TestALongAnswer(t *testing.T) {
+	for bound, inBody := range map[int]bool{0: true, 10_000: true, 100: false} {
+		w := newWorld(t, allow(everything()...), slackIntegration(), secret(), defect("a"))
+		body, err := w.dispatchers[0].Receive(t.Context(), slackapp.Delivery{
+			Request: command("defects"), Integrations: []*v1alpha1.SlackIntegration{slackIntegration()}, MaxBody: bound,
+		})
+		if err != nil || (body != nil) != inBody || (len(w.slack.Responses()) == 0) != inBody {
+			t.Errorf("with a bound of %d: the body is %s, %d answers by response URL, %v", bound, body, len(w.slack.Responses()), err)
+		}
+	}
+}

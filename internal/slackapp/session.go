@@ -88,11 +88,11 @@ func (s *session) takeBody() json.RawMessage {
 	return s.body
 }
 
-// putBody sets the body of the answer to Slack. It reports whether it is in time.
+// putBody sets the body of the answer to Slack. It reports whether it is in time and short enough.
 func (s *session) putBody(body json.RawMessage) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.taken {
+	if s.taken || s.MaxBody > 0 && len(body) > s.MaxBody {
 		return false
 	}
 	s.body = body

@@ -61,6 +61,8 @@ type Delivery struct {
 	// Integrations are those with whose secret or token the request is proven, at least one. If none of them belongs to the
 	// request's workspace, they only serve to say so.
 	Integrations []*v1alpha1.SlackIntegration
+	// MaxBody bounds the body of the answer, in bytes; 0 for no bound. A longer answer goes to the response URL.
+	MaxBody int
 }
 
 // Codec encodes answers for Slack.

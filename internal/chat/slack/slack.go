@@ -4,6 +4,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -48,21 +49,25 @@ func (d Dialer) Dial(c chat.Config) (chat.Poster, error) {
 		account := transport.Account{Namespace: c.Namespace, Secrets: webhookSecrets(u)}
 		return &webhook{url: c.WebhookURL, client: transport.New(d.Options, account)}, nil
 	}
-	base := c.APIURL
-	if base == "" {
-		base = defaultAPIURL
-	}
-	base = strings.TrimRight(base, "/") + "/"
-	u, err := url.Parse(base)
+	base, err := d.base(c.APIURL)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "apiURL %q is not a URL", c.APIURL)
-	}
-	if err := d.Reach.CheckHost(u.Hostname()); err != nil {
-		return nil, transport.RefusalOf(err)
+		return nil, err
 	}
 	client := transport.New(d.Options, transport.Account{Namespace: c.Namespace, Secrets: []string{c.Token}})
-	api := slack.New(c.Token, slack.OptionAPIURL(base), slack.OptionHTTPClient(client))
-	return &bot{api: api, base: base}, nil
+	api := slack.New(c.Token, slack.OptionAPIURL(base.String()), slack.OptionHTTPClient(client))
+	return &bot{api: api, base: base.String()}, nil
+}
+
+// base returns the base of the Web API, which ends in a slash. Its error is a fault.
+func (d Dialer) base(apiURL string) (*url.URL, error) {
+	base, err := url.Parse(strings.TrimRight(cmp.Or(apiURL, defaultAPIURL), "/") + "/")
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "apiURL %q is not a URL", apiURL)
+	}
+	if err := d.Reach.CheckHost(base.Hostname()); err != nil {
+		return nil, transport.RefusalOf(err)
+	}
+	return base, nil
 }
 
 // bot posts with a bot token.

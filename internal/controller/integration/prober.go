@@ -116,7 +116,7 @@ func (p *prober[C, R]) reconcile(ctx context.Context, in target[C]) (time.Durati
 		suspend(o, conn)
 		return 0, nil
 	}
-	version, err := p.version(ctx, o, in.secret)
+	version, err := credentialVersion(ctx, p.cache, o, in.secret)
 	if err != nil {
 		return 0, err
 	}
@@ -299,10 +299,10 @@ func (p *prober[C, R]) probeFailed(o kit.Object, conn *connection.Connection[C, 
 	return conn.ProbeDelay()
 }
 
-// version returns what the client is made from, without reading the Secret's value.
-func (p *prober[C, R]) version(ctx context.Context, o kit.Object, ref v1alpha1.SecretKeyReference) (string, error) {
+// credentialVersion returns what identifies an integration's spec and a Secret, without reading the Secret's value.
+func credentialVersion(ctx context.Context, cache client.Reader, o kit.Object, ref v1alpha1.SecretKeyReference) (string, error) {
 	s := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}}
-	err := p.cache.Get(ctx, types.NamespacedName{Namespace: o.GetNamespace(), Name: ref.Name}, s)
+	err := cache.Get(ctx, types.NamespacedName{Namespace: o.GetNamespace(), Name: ref.Name}, s)
 	if client.IgnoreNotFound(err) != nil {
 		return "", fmt.Errorf("reading the metadata of Secret %s: %w", ref.Name, err)
 	}

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,6 +54,8 @@ type SlackReconciler struct {
 	Enqueuer *kit.Enqueuer
 	// Dial makes a client. It does not call Slack.
 	Dial func(chat.Config) (chat.Poster, error)
+	// Sockets keeps the connections of Socket Mode. Optional.
+	Sockets Sockets
 
 	pacer kit.Pacer
 	tests requestedTests
@@ -75,13 +78,16 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	if r.hints.isNew(i) {
 		conn.RequestProbe()
 	}
+	listenErr := r.listen(ctx, i)
 	next, err := r.connect(ctx, i)
+	err = errors.Join(listenErr, err)
 	if i.Status.TeamID != before.Status.TeamID && before.Status.TeamID != "" {
 		record.ForgetChannels()
 	}
 	warnOfRenamed(i, record)
 	warnOfChannels(i, record.KnownChannels())
 	r.limitDelivery(i)
+	warnOfSockets(i)
 	i.Status.Channels = record.KnownChannels()
 	return r.finisher().finish(ctx, finishing{
 		before: before, after: i, record: record, next: next, isProbeFailing: conn.IsProbeFailing(), err: err,
@@ -91,6 +97,9 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 // forget drops what is kept of an integration that was deleted.
 func (r *SlackReconciler) forget(i types.NamespacedName) {
 	r.Slack.Close(i)
+	if r.Sockets != nil {
+		r.Sockets.Drop(i)
+	}
 	r.pacer.Forget(i)
 	r.tests.forget(i)
 	r.hints.forget(i)

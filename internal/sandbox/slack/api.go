@@ -74,6 +74,7 @@ var methods = map[string]method{
 	"conversations.replies": {scope: "channels:history", run: (*Workspace).replies},
 	"conversations.info":    {scope: "channels:read", run: (*Workspace).info},
 	"conversations.list":    {scope: "channels:read", run: (*Workspace).list},
+	openConnection:          {scope: connectionsWrite, run: (*Workspace).openConnection},
 }
 
 // API serves the Web API under /api/.
@@ -101,6 +102,8 @@ func (w *Workspace) serve(rw http.ResponseWriter, r *http.Request, name string, 
 	switch name {
 	case "auth.test":
 		answer["url"] = address
+	case openConnection:
+		answer["url"] = fmt.Sprint("ws://", r.Host, SocketPath, "?", answer["url"])
 	case "chat.getPermalink":
 		answer["permalink"] = fmt.Sprint(address, answer["permalink"])
 	}
@@ -161,6 +164,8 @@ func (w *Workspace) authorize(token, scope string) ([]string, *refusal) {
 	switch {
 	case !ok:
 		return nil, refuse("invalid_auth")
+	case isAppToken(token) != (scope == connectionsWrite):
+		return nil, refuse("not_allowed_token_type")
 	case t.State == Revoked:
 		return nil, refuse("token_revoked")
 	case t.State == Inactive:

@@ -47,6 +47,10 @@ type App struct {
 	// URL is the address of the app's endpoints, without /commands, /interactions and /events. Empty means none.
 	URL           string `json:"url"`
 	SigningSecret string `json:"signingSecret"`
+	// SocketMode sends to the app's connections instead of its URL.
+	SocketMode bool `json:"socketMode"`
+	// RefreshMillis is after how many milliseconds a connection is replaced; 0 for never.
+	RefreshMillis int `json:"refreshMillis"`
 }
 
 // Person is someone who uses the app, in a channel.
@@ -76,9 +80,13 @@ func (w *Workspace) SetApp(a App) error {
 	if a.SigningSecret == "" {
 		a.SigningSecret = SigningSecret
 	}
+	if a.RefreshMillis < 0 {
+		return fmt.Errorf("refreshMillis %d: must not be negative", a.RefreshMillis)
+	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.app = a
+	w.mu.Unlock()
+	w.sockets.Configure(a.SocketMode, time.Duration(a.RefreshMillis)*time.Millisecond)
 	return nil
 }
 
@@ -182,6 +190,9 @@ func (w *Workspace) call(ctx context.Context, endpoint, kind string, body []byte
 	w.mu.Lock()
 	app := w.app
 	w.mu.Unlock()
+	if app.SocketMode {
+		return w.callBySocket(ctx, endpoint, body)
+	}
 	if app.URL == "" {
 		return nil, errNoApp
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/sockets"
 )
 
 // The content of a new workspace.
@@ -19,6 +21,8 @@ const (
 	BotName  = "voice-ai"
 	BotID    = "B0BOT"
 	BotToken = "xoxb-sandbox"
+	// AppToken is the app-level token, for Socket Mode.
+	AppToken = "xapp-1-A0SANDBOX-1-sandbox"
 
 	// The bot is a member of AlertsChannel, DevChannel, GeneralChannel and OldChannel, which is archived, but not of
 	// SecretChannel.
@@ -60,7 +64,7 @@ const (
 	Inactive State = "inactive"
 )
 
-// Token is a bot token's state and scopes.
+// Token is a token's state and scopes.
 type Token struct {
 	State  State
 	Scopes []string
@@ -111,6 +115,8 @@ type Workspace struct {
 	// forms has the form that each person sees.
 	forms  map[string]*Form
 	groups []UserGroup
+	// sockets are the app's connections of Socket Mode.
+	sockets *sockets.Server
 }
 
 // New returns a workspace with the channels and credentials of the constants above.
@@ -119,7 +125,7 @@ func New(o Options) *Workspace {
 		o.Clock = time.Now
 	}
 	o.Burst = max(o.Burst, 1)
-	w := &Workspace{options: o}
+	w := &Workspace{options: o, sockets: sockets.New()}
 	w.Reset()
 	return w
 }
@@ -141,7 +147,9 @@ func (w *Workspace) Reset() {
 	w.triggers = map[string]trigger{}
 	w.forms = map[string]*Form{}
 	w.groups = []UserGroup{{ID: OnCall, Name: "on-call", Users: []string{Ann}}}
-	w.tokens = map[string]Token{BotToken: {State: Valid, Scopes: DefaultScopes()}}
+	w.tokens = map[string]Token{
+		BotToken: {State: Valid, Scopes: DefaultScopes()}, AppToken: {State: Valid, Scopes: []string{connectionsWrite}},
+	}
 	w.hooks = map[string]*hook{
 		TeamID + "/B0SANDBOX": {channel: AlertsChannel, secret: "sandbox", state: Valid},
 		TeamID + "/B1SANDBOX": {channel: DevChannel, secret: "sandbox", state: Valid},
@@ -184,7 +192,7 @@ func (w *Workspace) put(c Channel) {
 	w.order = append(w.order, c.ID)
 }
 
-// PutToken adds or updates a bot token. Without scopes, it has the default ones.
+// PutToken adds or updates a bot token or an app-level one. Without scopes, it has the default ones.
 func (w *Workspace) PutToken(token string, t Token) error {
 	if token == "" || len(token) > 255 {
 		return fmt.Errorf("token must have 1 to 255 characters")
@@ -194,7 +202,11 @@ func (w *Workspace) PutToken(token string, t Token) error {
 	default:
 		return fmt.Errorf("state %q: must be valid, revoked or inactive", t.State)
 	}
-	if t.Scopes == nil {
+	switch {
+	case t.Scopes != nil:
+	case isAppToken(token):
+		t.Scopes = []string{connectionsWrite}
+	default:
 		t.Scopes = DefaultScopes()
 	}
 	w.mu.Lock()
