@@ -224,11 +224,17 @@ func (w *world) checkNothingLeaks(all []condition.Object) {
 	for _, e := range events.Items {
 		texts["event "+e.Name] = e.Message
 	}
-	log, err := os.ReadFile(filepath.Join(testbed.Dir, w.namespace+".log"))
-	if err != nil {
-		w.t.Fatal(err)
+	logs, err := filepath.Glob(filepath.Join(testbed.Dir, w.namespace+"*.log"))
+	if err != nil || len(logs) == 0 {
+		w.t.Fatalf("there is no log: %v", err)
 	}
-	texts["the log"] = string(log)
+	for _, file := range logs {
+		log, err := os.ReadFile(file)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		texts["the log"] += string(log)
+	}
 	control := regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f\x{202a}-\x{202e}]|\\u00(0[0-8bcef]|1[0-9a-f]|7f)|\\u202[a-e]`)
 	for what, text := range texts {
 		for _, form := range append(credentials(true), credentials(false)...) {
