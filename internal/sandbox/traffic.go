@@ -16,8 +16,19 @@ import (
 	"time"
 )
 
-// maxBody is the maximum size of a request's body in bytes.
-const maxBody = 1 << 20
+// maxBody is the maximum size of a request's body in bytes, maxFile that of one with a file.
+const (
+	maxBody = 1 << 20
+	maxFile = 11 << 20
+)
+
+// limitOf returns the maximum size of a request's body in bytes.
+func limitOf(r *http.Request) int64 {
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
+		return maxFile
+	}
+	return maxBody
+}
 
 // Request is a kind of request.
 type Request struct {
@@ -61,7 +72,7 @@ func (t *traffic) count(service Service, route string, status int) {
 func (t *traffic) wrap(service Service, mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		route := routeOf(mux, r)
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limitOf(r)))
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			t.count(service, route, http.StatusRequestEntityTooLarge)
 			http.Error(w, "request entity too large", http.StatusRequestEntityTooLarge)

@@ -6,6 +6,7 @@ package ticket
 
 import (
 	"context"
+	"io"
 	"slices"
 	"time"
 )
@@ -44,7 +45,14 @@ type Tracker interface {
 	Comment(ctx context.Context, id string, c Comment) error
 	// Link adds a link to another page, or replaces the one with the same GlobalID.
 	Link(ctx context.Context, id string, l Link) error
+	// Attach attaches a file, unless the ticket has one with the same name and size. What becomes of an upload without an
+	// answer shows after AttachSettles, so the RetryAfter of its fault is that long. An Invalid fault means that Jira does not
+	// accept this file, or none.
+	Attach(ctx context.Context, id string, a Attachment) error
 }
+
+// AttachSettles is how long after a lost connection Jira may still store a file that it was sent.
+const AttachSettles = time.Minute
 
 // CommonLabel is a label that every ticket carries in addition to its marker.
 const CommonLabel = "voice-ai-testing"
@@ -212,6 +220,16 @@ type Comment struct {
 	Ref string
 	// Body is wiki markup.
 	Body string
+}
+
+// Attachment is a file to attach to a ticket.
+type Attachment struct {
+	// Name has letters, digits, '.', '_' and '-' only. ContentType is its type.
+	Name, ContentType string
+	// Bytes is the size of Content.
+	Bytes int64
+	// Content is read at most once.
+	Content io.Reader
 }
 
 // Link is a link from a ticket to another page.

@@ -82,6 +82,7 @@ func (s *Site) API() *http.ServeMux {
 		"POST /issue/{issue}/comment":     s.comment,
 		"GET /issue/{issue}/remotelink":   s.remoteLinks,
 		"POST /issue/{issue}/remotelink":  s.remoteLink,
+		"POST /issue/{issue}/attachments": s.attach,
 		// A narrower pattern would conflict with that of createmeta.
 		"GET /issue/{issue}/{part}/{key}":     s.property,
 		"PUT /issue/{issue}/properties/{key}": s.putProperty,
@@ -116,7 +117,11 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, h handler) {
 		}
 	}
 	if r.Method == http.MethodPost || r.Method == http.MethodPut {
-		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		want := "application/json"
+		if strings.HasSuffix(r.URL.Path, "/attachments") {
+			want = "multipart/form-data"
+		}
+		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != want {
 			w.WriteHeader(http.StatusUnsupportedMediaType)
 			return
 		}

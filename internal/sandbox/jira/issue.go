@@ -214,7 +214,7 @@ func (s *Site) fieldsView(base string, is *Issue) object {
 		"labels": append([]string{}, is.Labels...), "status": statusView(base, st), "created": is.Created.Format(timeLayout),
 		"updated": is.Updated.Format(timeLayout), "resolution": nil, "resolutiondate": nil, "priority": nil, "assignee": nil,
 		"reporter": nil, "creator": s.userView(base, users[0]), "comment": s.commentsView(base, is), "components": []object{},
-		"environment": nil, "duedate": nil,
+		"environment": nil, "duedate": nil, "attachment": attachmentsView(base, is.Attachments),
 	}
 	if !p.NoPriority {
 		if n, found := match(priorities, "", is.Priority); found {

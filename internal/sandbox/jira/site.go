@@ -70,6 +70,7 @@ type Counts struct {
 	Transitions int `json:"transitions"`
 	Comments    int `json:"comments"`
 	RemoteLinks int `json:"remoteLinks"`
+	Attachments int `json:"attachments"`
 	Searches    int `json:"searches"`
 	Reads       int `json:"reads"`
 	// RateLimited is the number of requests that the built-in rate limit refused.
@@ -98,6 +99,7 @@ type Issue struct {
 	Properties  map[string]json.RawMessage `json:"properties,omitempty"`
 	Comments    []Comment                  `json:"comments,omitempty"`
 	RemoteLinks []RemoteLink               `json:"remoteLinks,omitempty"`
+	Attachments []Attachment               `json:"attachments,omitempty"`
 
 	serial int // the ID as a number
 	number int // the number within the project

@@ -144,6 +144,9 @@ func (is *Issue) size() int {
 	for _, c := range is.Comments {
 		n += 256 + len(c.Body)
 	}
+	for _, a := range is.Attachments {
+		n += 256 + len(a.Filename) + len(a.ContentType)
+	}
 	for _, l := range is.RemoteLinks {
 		n += 256 + len(l.GlobalID) + len(l.URL) + len(l.Title)
 	}

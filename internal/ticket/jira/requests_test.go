@@ -43,6 +43,7 @@ var allowed = map[string]struct{ query, body string }{
 	"GET /rest/api/2/issue/{issue}/comment":      {query: "maxResults orderBy"},
 	"POST /rest/api/2/issue/{issue}/comment":     {body: "body"},
 	"POST /rest/api/2/issue/{issue}/remotelink":  {body: "globalId object.title object.url"},
+	"POST /rest/api/2/issue/{issue}/attachments": {body: "file"},
 }
 
 // usage is the union of the parameters and members in each kind of request.
@@ -65,6 +66,12 @@ func (a usage) add(t *testing.T, r *http.Request, raw []byte) {
 		a[route].query[name] = true
 	}
 	if len(raw) == 0 {
+		return
+	}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data;") {
+		if bytes.Contains(raw, []byte(`name="file"`)) {
+			a[route].body["file"] = true
+		}
 		return
 	}
 	var body any
@@ -158,6 +165,7 @@ func TestRequests(t *testing.T) {
 			func() error {
 				return tr.Link(t.Context(), made.ID, ticket.Link{GlobalID: "defect=u1", URL: "https://example.com/u1", Title: "Defect"})
 			},
+			func() error { return tr.Attach(t.Context(), made.ID, fileOf("hello")) },
 			func() error { _, err := tr.Move(t.Context(), made.ID, ticket.Target{Status: "Done"}); return err },
 			func() error { _, err := tr.Move(t.Context(), made.ID, ticket.Target{Category: "new"}); return err },
 			func() error {

@@ -3,7 +3,10 @@
 package jira_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,6 +86,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			attachesOnce(t, tr, box, made.ID)
 			stored, _ = box.Jira().Issue(made.ID)
 			if len(stored.Comments) != 1 || len(stored.RemoteLinks) != 1 {
 				t.Errorf("comments %v, links %v", stored.Comments, stored.RemoteLinks)
@@ -105,6 +109,23 @@ func TestAgainstTheSandbox(t *testing.T) {
 			_, err = dial(t, config).Probe(t.Context())
 			check(t, err, fault.NotFound, fault.Connection, "IssueType", 0, `no issue type "Saga"`)
 		})
+	}
+}
+
+// attachesOnce attaches two files of the same name, each twice.
+func attachesOnce(t *testing.T, tr ticket.Tracker, box *sandbox.Sandbox, id string) {
+	t.Helper()
+	for range 2 {
+		for _, content := range []string{"one", strings.Repeat("x", 3<<20)} {
+			if err := tr.Attach(t.Context(), id, fileOf(content)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	stored, _ := box.Jira().Issue(id)
+	if a := stored.Attachments; len(a) != 2 || a[0].Size != 3 || a[1].Size != 3<<20 || a[0].ContentType != "audio/wav" ||
+		a[0].SHA256 != fmt.Sprintf("%x", sha256.Sum256([]byte("one"))) {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -4,8 +4,10 @@
 package tickettest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -29,13 +31,18 @@ type Fake struct {
 	create  func(ticket.Draft) error
 	write   func(id string) error
 	link    func() error
+	attach  func(ticket.Attachment) error
 }
+
+// File is an attachment.
+type File struct{ Name, ContentType, Content string }
 
 type issue struct {
 	ticket.Ticket
 	draft    ticket.Draft
 	comments []ticket.Comment
 	links    []ticket.Link
+	files    []File
 	gone     bool
 	hidden   bool
 	gets     int
@@ -70,6 +77,30 @@ func (f *Fake) OnLink(script func() error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.link = script
+}
+
+// OnAttach scripts Attach; nil restores success. It is called with the whole file before the file is stored; KeepFile
+// stores it all the same.
+func (f *Fake) OnAttach(script func(ticket.Attachment) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.attach = script
+}
+
+// KeepFile stores a file. Scripts use it to fail after the file was stored.
+func (f *Fake) KeepFile(key string, a ticket.Attachment) {
+	raw, _ := io.ReadAll(a.Content) // it is in memory
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := f.lookUp(key)
+	i.files = append(i.files, File{a.Name, a.ContentType, string(raw)})
+}
+
+// Files returns the attachments of a ticket.
+func (f *Fake) Files(key string) []File {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.lookUp(key).files)
 }
 
 // OnPoll scripts Changed; nil restores success.
@@ -318,4 +349,29 @@ func (c *client) Link(_ context.Context, id string, l ticket.Link) error {
 		i.links = append(slices.DeleteFunc(i.links, func(o ticket.Link) bool { return o.GlobalID == l.GlobalID }), l)
 	})
 	return err
+}
+
+func (c *client) Attach(_ context.Context, id string, a ticket.Attachment) error {
+	known := false
+	if _, err := c.on(id, func(i *issue) {
+		known = slices.ContainsFunc(i.files, func(o File) bool { return o.Name == a.Name && int64(len(o.Content)) == a.Bytes })
+	}); known || err != nil {
+		return err
+	}
+	raw, err := io.ReadAll(a.Content)
+	if err != nil || int64(len(raw)) != a.Bytes {
+		return fault.New(fault.Unavailable, "reading the file: %d of %d bytes, %v", len(raw), a.Bytes, err)
+	}
+	c.f.mu.Lock()
+	script := c.f.attach
+	c.f.mu.Unlock()
+	if script != nil {
+		a.Content = bytes.NewReader(raw)
+		if err := script(a); err != nil {
+			return err
+		}
+	}
+	a.Content = bytes.NewReader(raw)
+	c.f.KeepFile(id, a)
+	return nil
 }
