@@ -146,6 +146,10 @@ type DefectStatus struct {
 	// +optional
 	History *DefectHistory `json:"history,omitempty"`
 
+	// evidence is what became of the files in spec.evidence; empty when there are none.
+	// +optional
+	Evidence *DefectEvidenceStatus `json:"evidence,omitempty"`
+
 	// messages are the messages in Slack that show this Defect, one for each rule.
 	// +optional
 	// +listType=map

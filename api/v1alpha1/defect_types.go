@@ -113,6 +113,10 @@ type DefectSpec struct {
 	// +nullable
 	Voice *Voice `json:"voice,omitempty"`
 
+	// evidence lists the files that show the defect.
+	// +optional
+	Evidence *DefectEvidence `json:"evidence,omitempty"`
+
 	// state is the desired state of the Defect. Each change of it moves the ticket. If empty, Jira alone decides.
 	// +optional
 	State State `json:"state,omitempty"`

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package v1alpha1 defines the integrations.voiceai.dev API: integrations with Slack and Jira, notification rules,
-// defects and notifications.
+// defects, their evidence, and notifications.
 //
 // Every status, and the spec of a Notification, is atomic: each has one writer, the operator. Tracking the ownership
 // of its fields in metadata.managedFields took a quarter of the API server's time for a write and a third of the
@@ -28,6 +28,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&NotificationRule{}, &NotificationRuleList{},
 		&Defect{}, &DefectList{},
 		&Notification{}, &NotificationList{},
+		&Evidence{}, &EvidenceList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
@@ -40,6 +41,7 @@ const (
 	KindNotificationRule = "NotificationRule"
 	KindDefect           = "Defect"
 	KindNotification     = "Notification"
+	KindEvidence         = "Evidence"
 )
 
 const (

@@ -100,6 +100,11 @@ type JiraIntegrationSpec struct {
 	// +optional
 	Transcripts TranscriptPolicy `json:"transcripts,omitempty"`
 
+	// evidence is WithoutAudio to attach texts, pictures and documents of Defects to their tickets, All to attach
+	// recordings too, or None. Defaults to WithoutAudio.
+	// +optional
+	Evidence EvidencePolicy `json:"evidence,omitempty"`
+
 	// pollIntervalSeconds is how often the operator queries Jira for changes, with one query for all tickets. Defaults
 	// to 60.
 	// +optional

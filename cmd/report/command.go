@@ -56,6 +56,8 @@ func command(o *report.Options, code *int) *cobra.Command {
 	f.StringVar(&o.Version, "version-tested", "", "the version that is tested, such as that of the voice agent")
 	f.StringVar(&o.Severity, "severity", "Medium", "the severity of new Defects: Critical, High, Medium or Low")
 	f.StringVar(&o.ReportURL, "report-url", "", "the address of the run's report, for messages")
+	f.StringVar(&o.Evidence, "evidence", "", "a directory with files that show what failed; up to 20 with 10 MiB go to each ticket")
+	f.StringVar(&o.EvidenceURL, "evidence-url", "", "where people find the files of that directory, for links to those that are not sent")
 	f.StringVar(&o.TerminationLog, "termination-log", "/dev/termination-log", "the file for the run's result; empty for none")
 	f.StringVar(&o.Spool, "spool", "", "the file for what could not be sent (default: in the directory for temporary files)")
 	f.BoolVar(&o.DryRun, "dry-run", false, "print the Defects as YAML and send nothing")

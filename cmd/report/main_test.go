@@ -3,6 +3,8 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/evidence"
 	"github.com/voiceai-dev/integrations-operator/internal/report"
 )
 
@@ -49,6 +52,8 @@ func TestAgainstAPIServer(t *testing.T) {
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "qa"}},
 		&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "report"}, Rules: []rbacv1.PolicyRule{{
 			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"defects"}, Verbs: []string{"list", "create", "patch"},
+		}, {
+			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"evidence"}, Verbs: []string{"create"},
 		}}},
 		&rbacv1.RoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "report"},
@@ -93,8 +98,26 @@ func TestAgainstAPIServer(t *testing.T) {
 		}
 	}
 
+	if err := os.Mkdir(filepath.Join(dir, "files"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	content := bytes.Repeat([]byte("0123456789abcdef"), v1alpha1.EvidencePartBytes/10)
+	write("files/out.log", content)
+	t.Setenv("REPORT_EVIDENCE", filepath.Join(dir, "files"))
 	call("r1")
 	d := defect()
+	listed := d.Spec.Evidence
+	if listed == nil || len(listed.Files) != 1 {
+		t.Fatalf("the evidence is %+v", listed)
+	}
+	got, err := io.ReadAll(evidence.NewReader(listed.Files[0], func(n int) ([]byte, error) {
+		part := &v1alpha1.Evidence{}
+		err := admin.Get(t.Context(), client.ObjectKey{Namespace: "qa", Name: v1alpha1.EvidenceName(d.UID, listed.Files[0], n)}, part)
+		return part.Data, err
+	}))
+	if err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
 	d.Spec.Title = "A better title"
 	d.Spec.Severity = v1alpha1.SeverityCritical
 	d.Spec.State = v1alpha1.StateInProgress
@@ -113,7 +136,8 @@ func TestAgainstAPIServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	call("r3")
-	if d = defect(); len(d.Spec.Outcomes) != 1 || d.Spec.Outcomes[0].Run != "r3" || d.Status.History == nil {
+	if d = defect(); len(d.Spec.Outcomes) != 1 || d.Spec.Outcomes[0].Run != "r3" || d.Status.History == nil ||
+		d.Spec.Evidence == nil || !d.Spec.Evidence.Time.Equal(&listed.Time) {
 		t.Errorf("after the operator had merged the outcomes: %+v", d.Spec.Outcomes)
 	}
 	if code := run(t.Context(), []string{"history", "-n", "qa"}); code != 0 {

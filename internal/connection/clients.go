@@ -22,6 +22,7 @@ const (
 	ActionMove    = "MoveIssue"
 	ActionComment = "CommentIssue"
 	ActionLink    = "LinkIssue"
+	ActionAttach  = "AttachFile"
 	ActionPoll    = "PollIssues"
 )
 

@@ -26,6 +26,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/defect"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/defect/attach"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/integration"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/notification"
@@ -135,6 +136,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 		{v1alpha1.KindDefect, 12, false, (&defect.Reconciler{
 			Client: mgr.GetClient(), Recorder: recorder(mgr), Clock: p.clock, Outbox: box, Jira: p.jira, Enqueuer: &p.defects,
 			LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout, PendingUpdates: &pending, KnownTickets: &known, DashboardURL: o.DashboardURL,
+			Files: attach.New(mgr.GetClient(), mgr.GetAPIReader(), p.jira),
 		}).SetupWithManager},
 		// Two, because they record what was done: more would keep the API server from storing what is new.
 		{v1alpha1.KindNotification, 2, false, notifications.SetupWithManager},

@@ -56,3 +56,21 @@ func PassedComment(d *v1alpha1.Defect) string {
 	}
 	return body + ". Defect " + markup.Wiki(d.Namespace+"/"+d.Name) + " is resolved"
 }
+
+// EvidenceComment returns a ticket's comment on files that are somewhere else than on the ticket.
+func EvidenceComment(e *v1alpha1.DefectEvidence) string {
+	body := "*Evidence:* "
+	if len(e.Links) > 0 {
+		body += "files that are not attached"
+		for _, l := range e.Links {
+			body += "\n* " + markup.Wiki(text.OneLine(l.Name)) + ": " + markup.Wiki(string(l.URL))
+		}
+	}
+	switch {
+	case e.More == 0:
+		return body
+	case len(e.Links) > 0:
+		return body + fmt.Sprintf("\n* and %d more, which the run has", e.More)
+	}
+	return body + fmt.Sprintf("the run has %d more files than a ticket takes", e.More)
+}

@@ -175,3 +175,17 @@ func TestFairLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestEvidenceComment checks the comment on files that are somewhere else.
+func TestEvidenceComment(t *testing.T) {
+	link := v1alpha1.EvidenceLink{Name: "a\n{panel}.wav", URL: "https://ci.example.com/1/a.wav"}
+	for want, e := range map[string]v1alpha1.DefectEvidence{
+		"*Evidence:* files that are not attached\n* a \\{panel\\}.wav: https://ci.example.com/1/a.wav":                                  {Links: []v1alpha1.EvidenceLink{link}},
+		"*Evidence:* files that are not attached\n* a \\{panel\\}.wav: https://ci.example.com/1/a.wav\n* and 3 more, which the run has": {Links: []v1alpha1.EvidenceLink{link}, More: 3},
+		"*Evidence:* the run has 3 more files than a ticket takes":                                                                      {More: 3},
+	} {
+		if got := EvidenceComment(&e); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

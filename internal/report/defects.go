@@ -31,6 +31,8 @@ const (
 type plan struct {
 	// defects are to be applied, the ones that failed first.
 	defects []*v1alpha1.Defect
+	// findings are what failed, as the Defects of the same fingerprint.
+	findings []findings.Finding
 	// created counts those that are new.
 	created int
 	// quarantined counts the failed cases of Defects in quarantine.
@@ -56,6 +58,7 @@ func (o *Options) planOf(r *results, known map[string]*v1alpha1.Defect) *plan {
 		p.notes = append(p.notes, fmt.Sprintf("%d findings are in one Defect, as a run may write %d", len(all)-maxWrites+1, maxWrites))
 		all = append(all[:maxWrites-1:maxWrites-1], rest(o.Suite, all[maxWrites-1:]))
 	}
+	p.findings = all
 	seen := map[string]bool{}
 	counted := false // whether a failure counts
 	for i := range all {

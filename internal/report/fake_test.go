@@ -18,6 +18,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
@@ -34,11 +35,15 @@ type cluster struct {
 	listed func()
 	// writes counts the patches.
 	writes int
+	// parts are the objects with the content of evidence; refusePart returns the status of the answer to one, 0 to store it.
+	parts      map[string]*v1alpha1.Evidence
+	refusePart func() int
 }
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{defects: map[string]*v1alpha1.Defect{}, failing: func(string) int { return 0 }}
+	c := &cluster{defects: map[string]*v1alpha1.Defect{}, failing: func(string) int { return 0 },
+		parts: map[string]*v1alpha1.Evidence{}, refusePart: func() int { return 0 }}
 	c.server = httptest.NewServer(http.HandlerFunc(c.serve))
 	t.Cleanup(c.server.Close)
 	return c
@@ -84,8 +89,33 @@ func (c *cluster) serve(w http.ResponseWriter, r *http.Request) {
 		if before != nil {
 			d.Status = before.Status
 			d.Spec.Quarantine = before.Spec.Quarantine
+			d.Spec.Evidence = before.Spec.Evidence
 		}
+		d.UID = types.UID("uid-of-" + name)
 		c.defects[name] = d
+		_ = json.NewEncoder(w).Encode(d)
+	case r.Method == http.MethodPatch && r.URL.Query().Get("fieldManager") == evidenceManager:
+		before := c.defects[strings.TrimPrefix(r.URL.Path, path+"/")]
+		patch := &v1alpha1.Defect{}
+		if json.NewDecoder(r.Body).Decode(patch) != nil || before == nil || patch.UID != before.UID || patch.Spec.Evidence == nil {
+			w.WriteHeader(http.StatusConflict)
+			return
+		}
+		before.Spec.Evidence = patch.Spec.Evidence
+		_ = json.NewEncoder(w).Encode(before)
+	case r.Method == http.MethodPost && r.URL.Path == strings.TrimSuffix(path, "defects")+"evidence":
+		part := &v1alpha1.Evidence{}
+		switch code := c.refusePart(); {
+		case code != 0:
+			w.WriteHeader(code)
+		case json.NewDecoder(r.Body).Decode(part) != nil:
+			w.WriteHeader(http.StatusBadRequest)
+		case c.parts[part.Name] != nil:
+			w.WriteHeader(http.StatusConflict)
+		default:
+			c.parts[part.Name] = part
+			w.WriteHeader(http.StatusCreated)
+		}
 	default:
 		w.WriteHeader(http.StatusForbidden)
 	}

@@ -50,6 +50,8 @@ type Options struct {
 	ReportURL string
 	// TerminationLog is the file for the run's result, Spool the one for what could not be sent.
 	TerminationLog, Spool string
+	// Evidence is a directory with files that show what failed, EvidenceURL where people find its files; both may be empty.
+	Evidence, EvidenceURL string
 	// DryRun prints the Defects in place of sending them.
 	DryRun bool
 	// Strict makes it an error when the API server cannot be reached.

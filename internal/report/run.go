@@ -94,6 +94,7 @@ func (o *Options) report(ctx context.Context, code int, since, began time.Time) 
 		o.logf("%s", note)
 	}
 	sent := o.send(ctx, conn, p, known)
+	sent = o.sendEvidence(ctx, conn, p, known, since) && sent
 	if !o.DryRun && o.TerminationLog != "" {
 		if err := result.write(o.TerminationLog); err != nil {
 			o.logf("%v", err)

@@ -98,9 +98,14 @@ func defectsPath(namespace string) string {
 
 // get reads an object, and tries again while the API server is away.
 func (c *Connection) get(ctx context.Context, path string, into any) error {
+	return c.again(ctx, func() error { return c.call(ctx, http.MethodGet, path, "", nil, into) })
+}
+
+// again makes a call, and makes it again while the API server is away.
+func (c *Connection) again(ctx context.Context, call func() error) error {
 	wait := c.Backoff
 	for attempt := 1; ; attempt++ {
-		err := c.call(ctx, http.MethodGet, path, "", nil, into)
+		err := call()
 		if !isAway(err) || attempt == listAttempts {
 			return err
 		}
@@ -170,14 +175,17 @@ func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect, onto
 	return sent, unsent, errors.Join(refused...)
 }
 
-// applyOne applies a Defect. When it has changed since it was listed, it is applied on what it is now.
+// applyOne applies a Defect, and gives it the UID, the evidence and the status that it has in the cluster. When it has changed
+// since it was listed, it is applied on what it is now.
 func (c *Connection) applyOne(ctx context.Context, d *v1alpha1.Defect, onto rebase) error {
+	planned := d
 	for attempt := 1; ; attempt++ {
 		path := defectsPath(d.Namespace) + "/" + url.PathEscape(d.Name) + "?fieldManager=" + fieldManager
 		if !c.isUnlisted {
 			path += "&force=true"
 		}
-		err := c.call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", applied(d), nil)
+		var stored v1alpha1.Defect
+		err := c.call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", applied(d), &stored)
 		var status *statusError
 		if errors.As(err, &status) && status.code == http.StatusConflict && attempt < applyAttempts && !c.isUnlisted {
 			var now *v1alpha1.Defect
@@ -193,6 +201,9 @@ func (c *Connection) applyOne(ctx context.Context, d *v1alpha1.Defect, onto reba
 		if err != nil {
 			return fmt.Errorf("applying Defect %s in %s: %w", d.Name, d.Namespace, err)
 		}
+		planned.UID = stored.UID
+		planned.Spec.Evidence = stored.Spec.Evidence
+		planned.Status = stored.Status
 		return nil
 	}
 }

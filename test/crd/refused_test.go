@@ -202,6 +202,12 @@ func TestRefused(t *testing.T) {
 		"defect: quarantine that ends before it starts": {defect, lines(defectSpec, `quarantine: {owner: o, reason: r, starts: "2026-03-02T12:00:00Z", expires: "2026-03-01T12:00:00Z"}`), "spec.quarantine.expires", "must be after starts"},
 		"defect: word error rate as a percentage":       {defect, lines(defectSpec, `voice: {wordErrorRate: "12%"}`), "spec.voice.wordErrorRate", "must be a decimal such as 0.125"},
 		"defect: recording in a file":                   {defect, lines(defectSpec, `voice: {audioURL: "file:///tmp/a.wav"}`), "spec.voice.audioURL", "must be an absolute http or https URL"},
+		"defect: evidence in a directory":               {defect, lines(defectSpec, evidenceOf(`a/b.log`, 1)), "spec.evidence.files[0].name", "must consist of letters"},
+		"defect: hidden evidence":                       {defect, lines(defectSpec, evidenceOf(`.ssh`, 1)), "spec.evidence.files[0].name", "not start with"},
+		"defect: empty evidence":                        {defect, lines(defectSpec, evidenceOf(`a.log`, 0)), "spec.evidence.files[0].bytes", "greater than or equal to 1"},
+		"defect: too much evidence":                     {defect, lines(defectSpec, strings.Replace(evidenceOf(`a.log`, 10485760), "}]}", "}, {name: b, bytes: 1, sha256: "+strings.Repeat("0a", 32)+"}]}", 1)), "spec.evidence.files", "10485760 bytes (10 MiB) together"},
+		"defect: too many files":                        {defect, lines(defectSpec, `evidence: {time: "2026-03-01T12:00:00Z", files: `+repeat(21, "{name: a, bytes: 1, sha256: "+strings.Repeat("0a", 32)+"}")+`}`), "spec.evidence.files", "must have at most 20 items"},
+		"defect: evidence without a time":               {defect, lines(defectSpec, `evidence: {more: 1}`), "spec.evidence.time", "Required value"},
 		"defect: turn zero":                             {defect, lines(defectSpec, `voice: {turn: 0}`), "spec.voice.turn", "greater than or equal to 1"},
 		"defect: the same stage twice":                  {defect, lines(defectSpec, `voice: {latencies: [{stage: a}, {stage: a}]}`), "spec.voice.latencies[1]", "Duplicate value"},
 		"defect: utterance too long":                    {defect, lines(defectSpec, "voice: {utterance: "+long(4097)+"}"), "spec.voice.utterance", "may not be more than 4096"},
@@ -254,4 +260,9 @@ func expectRefusal(t *testing.T, err error, field, message string) {
 	}) {
 		t.Errorf("no cause with field %s and text %q: %v", field, message, err)
 	}
+}
+
+// evidenceOf returns evidence of one file.
+func evidenceOf(name string, bytes int) string {
+	return fmt.Sprintf(`evidence: {time: "2026-03-01T12:00:00Z", files: [{name: %q, bytes: %d, sha256: %s}]}`, name, bytes, strings.Repeat("0a", 32))
 }

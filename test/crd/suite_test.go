@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package crd_test checks which objects of the five kinds a real API server accepts and refuses.
+// Package crd_test checks which objects of the six kinds a real API server accepts and refuses.
 package crd_test
 
 import (

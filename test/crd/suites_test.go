@@ -4,6 +4,7 @@ package crd_test
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -48,7 +49,8 @@ func TestSuitesApply(t *testing.T) {
 	if suspended[false] == 0 || suspended[true] == 0 {
 		t.Errorf("there are %d scheduled suites and %d on demand", suspended[false], suspended[true])
 	}
-	if len(rules) != 1 || len(rules[0].Resources) != 1 || rules[0].Resources[0] != "defects" {
+	if len(rules) != 2 || !slices.Equal(rules[0].Resources, []string{"defects"}) || !slices.Equal(rules[0].Verbs, []string{"create", "patch", "list"}) ||
+		!slices.Equal(rules[1].Resources, []string{"evidence"}) || !slices.Equal(rules[1].Verbs, []string{"create"}) {
 		t.Errorf("the Pods of suites may %+v", rules)
 	}
 }

@@ -98,7 +98,7 @@ func TestHelmLifecycle(t *testing.T) {
 			i.count(t, step, "deployments", 1)
 		}
 		i.count(t, step, kinds, objects)
-		i.count(t, step, "crds", 5)
+		i.count(t, step, "crds", 6)
 		i.count(t, step, strings.Join(policyKinds, ","), 4)
 	}
 }

@@ -149,7 +149,7 @@ func TestWhatIsShared(t *testing.T) {
 			}
 		}
 	}
-	if built := build(t, "config/crd"); len(built) != 1 || len(built["CustomResourceDefinition"]) != 5 {
+	if built := build(t, "config/crd"); len(built) != 1 || len(built["CustomResourceDefinition"]) != 6 {
 		t.Errorf("config/crd has %v", slices.Collect(maps.Keys(built)))
 	}
 }

@@ -136,9 +136,9 @@ func TestMakeTargets(t *testing.T) {
 		target                      string
 		policies, crds, deployments int
 	}{
-		{"install", 4, 5, 0},
-		{"deploy", 4, 5, 1},
-		{"undeploy", 4, 5, 0},
+		{"install", 4, 6, 0},
+		{"deploy", 4, 6, 1},
+		{"undeploy", 4, 6, 0},
 		{"uninstall", 0, 0, 0},
 	} {
 		run(t, kubeconfig, "make", step.target, "YES=1", "IMG=operator:test")

@@ -19,6 +19,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/defect/attach"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
@@ -96,6 +97,7 @@ func newFollowing(
 		LeaderSince: func() leadership.Start { return leadership.Start{} },
 		Outbox:      &outbox.Outbox{Client: c, Live: c, Clock: clock.RealClock{}, MaxEventAge: 24 * time.Hour},
 	}
+	r.Files = attach.New(c, c, pool)
 	connect(t, r, jira, integration)
 	r.KnownTickets.MarkRead(client.ObjectKeyFromObject(integration), string(integration.Spec.APIURL))
 	return r

@@ -25,6 +25,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/defect/attach"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
@@ -60,6 +61,8 @@ type Reconciler struct {
 	PendingUpdates *kit.PendingUpdates
 	// KnownTickets has tickets whose Defects may be created again.
 	KnownTickets *kit.KnownTickets
+	// Files brings files to tickets.
+	Files *attach.Files
 	// DashboardURL is where Defects have their pages; empty when there is no dashboard.
 	DashboardURL string
 
@@ -105,6 +108,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	s.follow = r.followTicket(ctx, s)
 	s.notify = r.notify(ctx, s)
 	s.quarantine()
+	wait, err := r.Files.Bring(ctx, d, s.now)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Bringing evidence to the ticket")
+		wait = attach.RetryAfter
+	}
+	s.next = kit.Sooner(s.next, wait)
 	return r.finish(ctx, s)
 }
 

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/evidence"
+)
+
+const (
+	// evidenceManager is the manager of the field with the evidence of a Defect.
+	evidenceManager = "report-evidence"
+	// evidenceTimeout bounds all calls that send evidence.
+	evidenceTimeout = time.Minute
+	// maxRunBytes bounds the evidence of one run, and maxWaitingBytes that of a suite which is not on its tickets yet: it is in
+	// the cluster's store.
+	maxRunBytes     = 3 * v1alpha1.MaxEvidenceBytes
+	maxWaitingBytes = 6 * v1alpha1.MaxEvidenceBytes
+	// maxLink bounds the address of a file, maxLinkName its name.
+	maxLink     = 2048
+	maxLinkName = 255
+)
+
+// uploader sends the evidence of a run.
+type uploader struct {
+	*Options
+	conn *Connection
+	root *os.Root
+	// room is how many bytes may still be sent.
+	room int64
+	// refused is why the API server takes no content; nil while it does.
+	refused error
+}
+
+// sendEvidence sends the files of --evidence for the Defects that were applied. It reports whether all of it was sent that is to
+// be.
+func (o *Options) sendEvidence(ctx context.Context, conn *Connection, p *plan, known map[string]*v1alpha1.Defect, since time.Time) bool {
+	if o.Evidence == "" || o.DryRun {
+		return true
+	}
+	root, err := os.OpenRoot(o.Evidence)
+	if err != nil {
+		o.logf("--evidence: %v", err)
+		return false
+	}
+	defer root.Close() //nolint:errcheck // it was only read
+	files, err := findEvidence(root, since)
+	if err != nil {
+		o.logf("--evidence %s: %v", o.Evidence, err)
+	}
+	matched := matchEvidence(o.Evidence, files, p.findings)
+	if matched.left > 0 {
+		o.logf("%d files of --evidence belong to no test that failed: name files or directories like the tests", matched.left)
+	}
+	if conn == nil {
+		return len(files) == 0
+	}
+	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
+	defer cancel()
+	u := &uploader{Options: o, conn: conn, root: root, room: min(maxRunBytes, maxWaitingBytes-waiting(known))}
+	sent := err == nil
+	for _, d := range p.defects {
+		if files := matched.files[d.Spec.Fingerprint]; len(files) > 0 && d.UID != "" && wantsEvidence(d) {
+			if err := u.send(ctx, d, files); err != nil {
+				o.logf("%v", err)
+				sent = false
+			}
+		}
+	}
+	return sent
+}
+
+// waiting returns how many bytes of evidence of Defects are in the cluster.
+func waiting(known map[string]*v1alpha1.Defect) int64 {
+	var sum int64
+	for _, d := range known {
+		if e := d.Spec.Evidence; e != nil && (d.Status.Evidence == nil || d.Status.Evidence.RemovedTime == nil) {
+			for _, f := range e.Files {
+				sum += f.Bytes
+			}
+		}
+	}
+	return sum
+}
+
+// wantsEvidence reports whether a Defect takes evidence: the first time that there is some, and when it occurs again after it
+// was resolved.
+func wantsEvidence(d *v1alpha1.Defect) bool {
+	isDone := d.Status.State == v1alpha1.StateResolved || d.Status.State == v1alpha1.StateClosed
+	return d.Spec.Evidence == nil || isDone
+}
+
+// send stores the content of a Defect's files, and lists them in the Defect. Files beyond the limits are linked, if there is an
+// address for them.
+func (u *uploader) send(ctx context.Context, d *v1alpha1.Defect, files []evidenceFile) error {
+	e := &v1alpha1.DefectEvidence{Time: metav1.NewTime(u.Now().UTC().Truncate(time.Second))}
+	left := int64(v1alpha1.MaxEvidenceBytes)
+	names := map[string]bool{}
+	var problems []error
+	for _, file := range files {
+		room := min(left, u.room)
+		if u.refused == nil && len(e.Files) < v1alpha1.MaxEvidenceFiles && file.bytes <= room {
+			stored, err := u.store(ctx, d, file, names)
+			switch {
+			case err == nil:
+				e.Files = append(e.Files, stored)
+				left -= stored.Bytes
+				u.room -= stored.Bytes
+				continue
+			case isAway(err), isRefused(err):
+				u.refused = err
+			}
+			problems = append(problems, fmt.Errorf("the file %s of --evidence was not sent: %w", file.path, err))
+		}
+		u.link(e, file)
+	}
+	u.logf("%d files are evidence of %s, %d links, %d not sent", len(e.Files), d.Name, len(e.Links), e.More)
+	if len(e.Files) == 0 && len(e.Links) == 0 && len(problems) > 0 { // another run may send some
+		return errors.Join(problems...)
+	}
+	return errors.Join(append(problems, u.list(ctx, d, e))...)
+}
+
+// isRefused reports whether the API server takes no content at all.
+func isRefused(err error) bool {
+	var status *statusError
+	return errors.As(err, &status) && (status.code == http.StatusForbidden || status.code == http.StatusNotFound)
+}
+
+// link adds the address of a file that is not sent.
+func (u *uploader) link(e *v1alpha1.DefectEvidence, file evidenceFile) {
+	address := ""
+	if u.EvidenceURL != "" {
+		address = strings.TrimRight(u.EvidenceURL, "/") + "/" + (&url.URL{Path: file.path}).EscapedPath()
+	}
+	name := file.path[max(0, len(file.path)-maxLinkName):]
+	isKnown := func(l v1alpha1.EvidenceLink) bool { return l.Name == name }
+	if address == "" || len(address) > maxLink || len(e.Links) == v1alpha1.MaxEvidenceFiles || slices.ContainsFunc(e.Links, isKnown) {
+		e.More++
+		return
+	}
+	e.Links = append(e.Links, v1alpha1.EvidenceLink{Name: strings.ToValidUTF8(name, ""), URL: v1alpha1.HTTPURL(address)})
+}
+
+// list lists evidence in a Defect.
+func (u *uploader) list(ctx context.Context, d *v1alpha1.Defect, e *v1alpha1.DefectEvidence) error {
+	path := defectsPath(d.Namespace) + "/" + url.PathEscape(d.Name) + "?fieldManager=" + evidenceManager + "&force=true"
+	body := map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(), "kind": v1alpha1.KindDefect,
+		"metadata": map[string]any{"name": d.Name, "uid": d.UID}, "spec": map[string]any{"evidence": e},
+	}
+	if err := u.conn.again(ctx, func() error {
+		return u.conn.call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", body, nil)
+	}); err != nil {
+		return fmt.Errorf("listing the evidence in Defect %s: %w", d.Name, err)
+	}
+	return nil
+}
+
+// store stores the content of a file in parts, and returns its description. What is stored already stays.
+func (u *uploader) store(ctx context.Context, d *v1alpha1.Defect, file evidenceFile, names map[string]bool) (v1alpha1.EvidenceFile, error) {
+	out := v1alpha1.EvidenceFile{Bytes: file.bytes}
+	f, err := u.root.Open(file.path)
+	if err != nil {
+		return out, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	h := sha256.New()
+	if n, err := io.Copy(h, io.LimitReader(f, file.bytes+1)); err != nil || n != file.bytes {
+		return out, cmp.Or(err, errors.New("it changes while it is read"))
+	}
+	out.SHA256 = hex.EncodeToString(h.Sum(nil))
+	part := make([]byte, min(file.bytes, v1alpha1.EvidencePartBytes))
+	for n := range out.Parts() {
+		size := min(file.bytes-int64(n)*v1alpha1.EvidencePartBytes, v1alpha1.EvidencePartBytes)
+		if _, err := f.ReadAt(part[:size], int64(n)*v1alpha1.EvidencePartBytes); err != nil {
+			return out, err
+		}
+		if err := u.create(ctx, d, v1alpha1.EvidenceName(d.UID, out, n), part[:size]); err != nil {
+			return out, err
+		}
+	}
+	out.Name = evidence.Unique(evidence.Name(file.path), names)
+	return out, nil
+}
+
+// create stores a part of a file. It is removed with the Defect.
+func (u *uploader) create(ctx context.Context, d *v1alpha1.Defect, name string, part []byte) error {
+	body := &v1alpha1.Evidence{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.KindEvidence},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: name, Namespace: d.Namespace, Labels: map[string]string{v1alpha1.DefectLabel: string(d.UID), v1alpha1.SuiteLabel: u.Suite},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1alpha1.GroupVersion.String(), Kind: v1alpha1.KindDefect, Name: d.Name, UID: d.UID,
+			}},
+		},
+		Data: part,
+	}
+	path := strings.TrimSuffix(defectsPath(d.Namespace), "defects") + "evidence?fieldManager=" + evidenceManager
+	err := u.conn.again(ctx, func() error {
+		return u.conn.call(ctx, http.MethodPost, path, "application/json", body, nil)
+	})
+	var status *statusError
+	if errors.As(err, &status) && status.code == http.StatusConflict {
+		return nil // it is stored
+	}
+	return err
+}
