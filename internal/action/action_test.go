@@ -258,11 +258,14 @@ func TestStartRun(t *testing.T) {
 		want  string
 		owner string
 	}{
-		"started":      {action.Start{Suite: "booking"}, "ok", "booking"},
-		"no suite":     {action.Start{Suite: "none"}, "not found", ""},
-		"several":      {action.Start{Suite: "refunds"}, "conflict", ""},
-		"one of them":  {action.Start{Suite: "refunds", CronJob: "refunds-b"}, "ok", "refunds-b"},
-		"none of them": {action.Start{Suite: "refunds", CronJob: "booking"}, "not found", ""},
+		"started":                           {action.Start{Suite: "booking"}, "ok", "booking"},
+		"no suite":                          {action.Start{Suite: "none"}, "not found", ""},
+		"several":                           {action.Start{Suite: "refunds"}, "conflict", ""},
+		"one of them":                       {action.Start{Suite: "refunds", CronJob: "refunds-b"}, "ok", "refunds-b"},
+		"none of them":                      {action.Start{Suite: "refunds", CronJob: "booking"}, "not found", ""},
+		"a rerun of one of them":            {action.Start{Suite: "refunds", CronJob: "refunds-b", RerunOf: "1"}, "ok", "refunds-b"},
+		"a rerun, the CronJob was replaced": {action.Start{Suite: "booking", CronJob: "former", RerunOf: "1"}, "ok", "booking"},
+		"a rerun, of several others":        {action.Start{Suite: "refunds", CronJob: "former", RerunOf: "1"}, "conflict", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, _ := newActions(t, everything, 0, suites...)

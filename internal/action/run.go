@@ -32,7 +32,8 @@ type Start struct {
 	Namespace string
 	// Suite is the suite's id: the suite label of its CronJob.
 	Suite string
-	// CronJob is the name of the CronJob, for a suite that several have. Optional.
+	// CronJob is the name of the CronJob, for a suite that several have. Optional. For a rerun, that of the run: another one
+	// of the suite does if it was deleted.
 	CronJob string
 	// IdempotencyKey makes repeated starts of a caller one run. Each start is a run of its own when it is empty.
 	IdempotencyKey string
@@ -76,9 +77,12 @@ func (a *Actions) suite(ctx context.Context, s Start) (*batchv1.CronJob, error) 
 	if err := a.Client.List(ctx, labeled, client.InNamespace(s.Namespace), inSuite); err != nil {
 		return nil, err
 	}
-	found := slices.DeleteFunc(labeled.Items, func(c batchv1.CronJob) bool {
+	found := slices.DeleteFunc(slices.Clone(labeled.Items), func(c batchv1.CronJob) bool {
 		return s.CronJob != "" && c.Name != s.CronJob
 	})
+	if len(found) == 0 && s.RerunOf != "" { // the CronJob of the run was replaced since
+		found = labeled.Items
+	}
 	switch len(found) {
 	case 0:
 		return nil, &NotFoundError{fmt.Sprintf("namespace %s has no suite %q: label a CronJob %s=%s",
@@ -117,4 +121,12 @@ func jobFrom(c *batchv1.CronJob, caller, key string) *batchv1.Job {
 	j.Labels[v1alpha1.SuiteLabel] = c.Labels[v1alpha1.SuiteLabel]
 	maps.Copy(j.Annotations, template.Annotations)
 	return j
+}
+
+// CronJobOf returns the name of the CronJob that a run is of; empty when it is of none.
+func CronJobOf(j *batchv1.Job) string {
+	if owner := metav1.GetControllerOf(j); owner != nil && owner.Kind == "CronJob" {
+		return owner.Name
+	}
+	return ""
 }

@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -164,6 +167,23 @@ func TestDoubleClick(t *testing.T) {
 	w.send(0, clickOn(button.Rerun, value, "3"))
 	if got := w.send(1, clickOn(button.Rerun, value, "4")); !strings.Contains(got, "started again before") || len(w.jobs()) != 1 {
 		t.Errorf("the second rerun is answered\n%s\nand there are %d runs", got, len(w.jobs()))
+	}
+}
+
+// TestRerunOfTheSameCronJob reruns a run of a suite that two CronJobs run.
+func TestRerunOfTheSameCronJob(t *testing.T) {
+	other := booking()
+	other.Name = "booking-canary"
+	other.UID = "uid-canary"
+	run := &batchv1.Job{ObjectMeta: meta("booking-1")}
+	run.OwnerReferences = []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "CronJob", Name: other.Name, UID: other.UID,
+		Controller: ptr.To(true)}}
+	run.Labels = booking().Labels
+	w := newWorld(t, allow(everything()...), slackIntegration(), secret(), booking(), other, run)
+	of := about("booking-1")
+	of.Suite = "booking"
+	if got := w.send(0, click(button.Rerun, of)); !strings.Contains(got, "Run qa/booking-canary-") || !strings.Contains(got, "was started") {
+		t.Errorf("the click is answered\n%s", got)
 	}
 }
 

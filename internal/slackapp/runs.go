@@ -171,8 +171,12 @@ func (s *session) clickRun(ctx context.Context, a inbound.Action) (chat.Response
 	if _, err := s.where(ctx, "create", action.Jobs, about.Namespace); err != nil {
 		return chat.Response{}, err
 	}
+	cronJob, err := s.cronJobOf(ctx, about)
+	if err != nil {
+		return chat.Response{}, err
+	}
 	job, created, err := s.actions.StartRun(ctx, action.Start{
-		Caller: s.caller, Namespace: about.Namespace, Suite: about.Suite, RerunOf: types.UID(about.UID),
+		Caller: s.caller, Namespace: about.Namespace, Suite: about.Suite, CronJob: cronJob, RerunOf: types.UID(about.UID),
 	})
 	if err != nil {
 		return chat.Response{}, err
@@ -183,4 +187,17 @@ func (s *session) clickRun(ctx context.Context, a inbound.Action) (chat.Response
 			"or the command run."), nil
 	}
 	return paragraphs(":checkered_flag: Run " + name + " was started."), nil
+}
+
+// cronJobOf returns the name of the CronJob that a run is of; empty when it is of none, or was deleted.
+func (s *session) cronJobOf(ctx context.Context, about button.Object) (string, error) {
+	job := &batchv1.Job{}
+	err := s.Client.Get(ctx, client.ObjectKey{Namespace: about.Namespace, Name: about.Name}, job)
+	if client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("reading Job %s/%s: %w", about.Namespace, about.Name, err)
+	}
+	if err != nil || string(job.UID) != about.UID {
+		return "", nil
+	}
+	return action.CronJobOf(job), nil
 }

@@ -5,7 +5,6 @@ package overview
 import (
 	"time"
 
-	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -126,36 +125,4 @@ func (m *Model) countIntegrations(s *summing) []IntegrationSummary {
 
 func keyOfTraffic(s *view.IntegrationStatus) trafficKey {
 	return trafficKey{s.Kind, types.NamespacedName{Namespace: s.Namespace, Name: s.Name}}
-}
-
-// suiteSummaries returns the suites that ran last, with their last runs.
-func (m *Model) suiteSummaries(namespace string) []SuiteSummary {
-	index := map[types.NamespacedName]int{}
-	var out []SuiteSummary
-	for _, j := range m.lastRuns(namespace) {
-		id := view.SuiteOf(j)
-		at, known := index[id]
-		if !known {
-			at = len(out)
-			index[id] = at
-			out = append(out, SuiteSummary{Namespace: id.Namespace, Suite: id.Name})
-		}
-		out[at].Runs = append(out[at].Runs, m.RunRecord(j))
-	}
-	return out
-}
-
-// lastRuns returns the newest runs of the suites that ran last, the newest first.
-func (m *Model) lastRuns(namespace string) []*batchv1.Job {
-	count := map[types.NamespacedName]int{}
-	var out []*batchv1.Job
-	for _, j := range m.Runs.In(namespace) {
-		id := view.SuiteOf(j)
-		if n, known := count[id]; n == maxRunsPerSuite || !known && len(count) == maxSuites {
-			continue
-		}
-		count[id]++
-		out = append(out, j)
-	}
-	return out
 }

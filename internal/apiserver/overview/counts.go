@@ -5,6 +5,8 @@ package overview
 import (
 	"sync"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/runview"
 )
 
 // maxCounts bounds how many counts are kept.
@@ -17,7 +19,7 @@ type counts struct {
 	needs   []Need // the newest, at most maxNeeds
 	total   int    // of needs
 	defects *DefectsSummary
-	suites  []SuiteSummary
+	suites  []runview.SuiteRuns
 }
 
 // countKey is what counts are of. Permissions are not in it: counts are of one kind, and are returned only to callers

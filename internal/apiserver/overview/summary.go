@@ -10,17 +10,19 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/runview"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
 
 // Model is the read model with its counts. It is safe for use by several goroutines.
 type Model struct {
 	*view.Model
+	runs   *runview.Model
 	counts countCache
 }
 
 // New returns a Model that counts the objects of another.
-func New(of *view.Model) *Model { return &Model{Model: of} }
+func New(of *view.Model) *Model { return &Model{Model: of, runs: &runview.Model{Model: of}} }
 
 // IntegrationSummary is an integration with its traffic.
 type IntegrationSummary struct {
@@ -35,13 +37,6 @@ type DefectsSummary struct {
 	Unticketed int                       `json:"unticketed" doc:"Those without a Jira issue."`
 }
 
-// SuiteSummary is the last runs of a suite.
-type SuiteSummary struct {
-	Namespace string           `json:"namespace" doc:"The namespace of the suite's runs."`
-	Suite     string           `json:"suite" doc:"The suite's id."`
-	Runs      []view.RunRecord `json:"runs" doc:"The last 20 runs, the newest first."`
-}
-
 // Summary is what an overview shows.
 type Summary struct {
 	Since        time.Time            `json:"since" doc:"Since when deliveries and calls are counted. The log lists exactly these with the parameter since."`
@@ -49,7 +44,7 @@ type Summary struct {
 	Defects      *DefectsSummary      `json:"defects,omitempty" doc:"Left out when you may not list Defects."`
 	Attention    []Need               `json:"attention" doc:"The newest 20 needs for attention, alike ones together: Defects without the ticket that they should have, Notifications given up in these hours, rules and integrations that do not work."`
 	Needs        int                  `json:"needs" doc:"How many objects need attention altogether."`
-	Suites       []SuiteSummary       `json:"suites" doc:"The suites that ran last, at most 50; none when you may not list Jobs."`
+	Suites       []runview.SuiteRuns  `json:"suites" doc:"The suites that ran last, at most 50; none when you may not list Jobs."`
 }
 
 // summing is a summary while it is counted.
@@ -59,6 +54,7 @@ type summing struct {
 	see       view.Visibility
 	traffic   *traffic
 	needs     needs
+	latest    runview.Latest
 }
 
 func (s *summing) isIn(namespace string) bool { return s.namespace == "" || namespace == s.namespace }
@@ -69,9 +65,10 @@ func (m *Model) Summary(ctx context.Context, namespace string, see view.Visibili
 		namespace: namespace, see: see, from: now.UTC().Truncate(time.Hour).Add(-(hours - 1) * time.Hour), needs: needs{},
 	}
 	s.traffic = newTraffic(s.from)
-	out := Summary{Since: s.from, Attention: []Need{}, Suites: []SuiteSummary{}}
+	out := Summary{Since: s.from, Attention: []Need{}, Suites: []runview.SuiteRuns{}}
 	if see.Runs {
-		m.LoadReports(ctx, m.lastRuns(namespace))
+		s.latest = m.runs.Latest(runview.Scope{Namespace: namespace, See: see}, runview.Bounds{Suites: maxSuites, Runs: maxRunsPerSuite})
+		s.latest.Load(ctx)
 	}
 	for _, c := range m.cachedCounts(s) {
 		s.traffic.join(c.traffic)
@@ -118,8 +115,13 @@ func (m *Model) cachedCounts(s *summing) []counts {
 			func(s *summing, c *counts) { c.defects = m.countDefects(s) })
 	}
 	if s.see.Runs {
-		add(countKey{kind: view.KindJob}, m.Runs.Version()+m.ReportsVersion(),
-			func(s *summing, c *counts) { c.suites = m.suiteSummaries(s.namespace) })
+		key := countKey{kind: view.KindJob}
+		version := m.Runs.Version() + m.ReportsVersion()
+		if s.see.Notifications { // which have the runs whose Jobs were deleted
+			key.withDeliveries = true
+			version += m.Notifications.Version()
+		}
+		add(key, version, func(_ *summing, c *counts) { c.suites = s.latest.Suites() })
 	}
 	return out
 }

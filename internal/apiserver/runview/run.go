@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/history"
 )
@@ -68,7 +69,7 @@ func (m *Model) describe(ctx context.Context, r run, see view.Visibility) Run {
 	out := Run{RunRecord: m.record(r)}
 	if r.job != nil {
 		out.UID = string(r.job.UID)
-		out.CronJob = cronJobOf(r.job)
+		out.CronJob = action.CronJobOf(r.job)
 	} else {
 		out.UID = r.former.subject.UID
 	}

@@ -65,7 +65,7 @@ func (r run) when() time.Time {
 	if r.job == nil {
 		return r.former.ended()
 	}
-	if ended, _, _, at := event.RunFinished(r.job); ended {
+	if ended, _, _, at := event.RunFinished(r.job); ended && !at.IsZero() {
 		return at.UTC()
 	}
 	return r.job.CreationTimestamp.UTC()

@@ -3,14 +3,12 @@
 package runview
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
 
 	"github.com/robfig/cron/v3"
 	batchv1 "k8s.io/api/batch/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
@@ -109,8 +107,7 @@ func (m *Model) History(ctx context.Context, id types.NamespacedName, see view.V
 			}
 		}
 	}
-	runs := slices.DeleteFunc(m.runs(Scope{id.Namespace, see}), func(r run) bool { return r.suite() != id })
-	slices.SortFunc(runs, func(a, b run) int { return cmp.Or(b.when().Compare(a.when()), cmp.Compare(a.name(), b.name())) })
+	runs := newest(slices.DeleteFunc(m.runs(Scope{id.Namespace, see}), func(r run) bool { return r.suite() != id }))
 	runs = runs[:min(len(runs), maxSuiteRuns)]
 	m.load(ctx, runs)
 	for _, r := range runs {
@@ -139,12 +136,4 @@ func (h *SuiteHistory) assess() {
 			h.FailingSince = r.FinishedTime
 		}
 	}
-}
-
-// cronJobOf returns the name of the CronJob that a run is of; empty when it is of none.
-func cronJobOf(j *batchv1.Job) string {
-	if owner := metav1.GetControllerOf(j); owner != nil && owner.Kind == view.KindCronJob {
-		return owner.Name
-	}
-	return ""
 }

@@ -108,3 +108,31 @@ func TestListSuites(t *testing.T) {
 		t.Errorf("a caller who may not list Jobs sees %v", list[0].LastRun)
 	}
 }
+
+// TestLatest bounds the suites and the runs of each, and counts those whose Jobs were deleted.
+func TestLatest(t *testing.T) {
+	m := newFilledModel(t)
+	greeting := ended("x", 5, `{"passed":1,"failed":0}`)
+	greeting.Labels[v1alpha1.SuiteLabel] = "greeting"
+	m.Runs.Put(greeting)
+	for name, c := range map[string]struct {
+		bounds Bounds
+		see    view.Visibility
+		want   string
+	}{
+		"all":                   {Bounds{9, 9}, everything, "booking: d Passed, c Failed, b Passed, a Failed; greeting: x Passed; "},
+		"two runs":              {Bounds{9, 2}, everything, "booking: d Passed, c Failed; greeting: x Passed; "},
+		"one suite":             {Bounds{1, 9}, everything, "booking: d Passed, c Failed, b Passed, a Failed; "},
+		"without Notifications": {Bounds{9, 9}, view.Visibility{Runs: true}, "booking: d Passed, c Failed; greeting: x Passed; "},
+	} {
+		latest := m.Latest(Scope{"qa", c.see}, c.bounds)
+		latest.Load(t.Context())
+		got := ""
+		for _, s := range latest.Suites() {
+			got += s.Suite + ": " + names(s.Runs) + "; "
+		}
+		if got != c.want {
+			t.Errorf("%s: got %s, want %s", name, got, c.want)
+		}
+	}
+}
