@@ -30,15 +30,21 @@ func isThreaded(s *scope) bool {
 		!isDigest(s.notification)
 }
 
-// threadKey identifies a thread in the messages of an integration: a rule's about a Defect.
+// threadKey identifies a thread in the messages of an integration: a rule's about a Defect. The UIDs are what the
+// Notification says. Its namespace is certain, and others that may use the integration are kept out by it.
 type threadKey struct {
+	namespace           string
 	integration         types.NamespacedName
 	ruleUID, subjectUID string
 }
 
 // threadOf returns the thread that a threaded Notification starts or replies to.
 func threadOf(s *scope) threadKey {
-	key := threadKey{integration: client.ObjectKeyFromObject(s.integration), ruleUID: s.notification.Spec.Rule.UID}
+	key := threadKey{
+		namespace:   s.notification.Namespace,
+		integration: client.ObjectKeyFromObject(s.integration),
+		ruleUID:     s.notification.Spec.Rule.UID,
+	}
 	if s.event.Subject != nil {
 		key.subjectUID = s.event.Subject.UID
 	}
