@@ -64,7 +64,7 @@ func main() {
 
 func run(ctx context.Context, names []string) error {
 	all := slices.Concat(ticketScenarios, messageScenarios, alertScenarios, unresponsiveScenarios, hostileScenarios, pageScenarios,
-		sizeScenarios, historyScenarios, reportScenarios)
+		sizeScenarios, historyScenarios, reportScenarios, slackAppScenarios)
 	for _, n := range names {
 		if !slices.ContainsFunc(all, func(s scenario) bool { return s.name == n }) {
 			return fmt.Errorf("unknown scenario %q", n)
