@@ -2,6 +2,23 @@
 
 package v1alpha1
 
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// ExpiryOf returns when the credential in a Secret expires. ok is false when its annotation does not say so.
+func ExpiryOf(secret metav1.Object) (at time.Time, ok bool) {
+	text := secret.GetAnnotations()[ExpiresAnnotation]
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}
+
 // CredentialRef returns the reference to the credential of the integration's client, and the path of the field that
 // holds it.
 func (i *SlackIntegration) CredentialRef() (ref SecretKeyReference, field string) {

@@ -100,6 +100,10 @@ const (
 	// happened to the channel in Slack: Archived, Deleted or Renamed.
 	SlackChannelAnnotationPrefix = "channel.integrations.voiceai.dev/"
 
+	// ExpiresAnnotation on a Secret is when the credential in it expires, as an RFC 3339 time or a date, which neither Slack
+	// nor Jira reports.
+	ExpiresAnnotation = "integrations.voiceai.dev/expires"
+
 	// ResultsAnnotation on a Job holds the result of a test run, as JSON.
 	ResultsAnnotation = "integrations.voiceai.dev/results"
 )

@@ -7,6 +7,8 @@ package apiserver
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -14,9 +16,11 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/klauspost/compress/gzhttp"
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/access"
@@ -96,6 +100,7 @@ type Server struct {
 	credentials *credential.Store
 	view        *view.Model
 	overview    *overview.Model
+	runs        *runview.Model
 	hub         *watch.Hub
 	accessCache *access.Cache
 	permissions caller.Permissions
@@ -127,13 +132,14 @@ func New(o Options) (*Server, error) {
 		stopping:    make(chan struct{}),
 	}
 	s.overview = overview.New(s.view)
+	s.runs = &runview.Model{Model: s.view}
 	mux := http.NewServeMux()
 	api := humago.New(mux, openapi.Config())
 	api.UseMiddleware(s.refuseUnwatched(api))
 	for _, add := range []func(huma.API){
 		s.routeConfig, s.routeTests, s.routeHealth, s.routeLogs, s.routeDefects, s.routeRules,
 		runs.Routes{
-			View: &runview.Model{Model: s.view}, Actions: s.actions, Permissions: s.permissions, Params: s.params, Clock: o.Clock,
+			View: s.runs, Actions: s.actions, Permissions: s.permissions, Params: s.params, Clock: o.Clock,
 		}.Register,
 		inbound.Routes{Outbox: o.Outbox, Clock: o.Clock, Permissions: s.permissions, Params: s.params}.Register,
 		changes.Routes{
@@ -174,6 +180,11 @@ func (s *Server) OpenAPI() []byte { return s.document }
 func (s *Server) Start(ctx context.Context) error {
 	if err := s.view.Follow(ctx, s.o.Cache, s.hub.Notify); err != nil {
 		return err
+	}
+	// A program has one server; tests have several, of which the first is measured.
+	var registered prometheus.AlreadyRegisteredError
+	if err := metrics.Registry.Register(s.runs.Metrics()); err != nil && !errors.As(err, &registered) {
+		return fmt.Errorf("registering metrics: %w", err)
 	}
 	return s.Listener.Start(ctx)
 }

@@ -3,10 +3,13 @@
 package runview
 
 import (
+	"maps"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	batchv1 "k8s.io/api/batch/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
@@ -134,5 +137,35 @@ func TestLatest(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}
+	}
+}
+
+// TestDue checks when the runs of CronJobs are due: after the last one or, before the first, after the creation.
+func TestDue(t *testing.T) {
+	ran := cronJob("ran", "*/30 * * * *")
+	ran.Status.LastScheduleTime = &metav1.Time{Time: viewtest.Noon.Add(-30 * time.Minute)}
+	created := cronJob("new", "0 * * * *")
+	created.CreationTimestamp = metav1.NewTime(viewtest.Noon.Add(10 * time.Minute))
+	suspended := cronJob("on-demand", "0 * * * *")
+	suspended.Spec.Suspend = ptr.To(true)
+	m := newModel()
+	for _, c := range []*batchv1.CronJob{ran, created, suspended} {
+		m.Suites.Put(c)
+	}
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(m.Metrics())
+	families, err := registry.Gather()
+	if err != nil || len(families) != 1 {
+		t.Fatalf("%v, %v", families, err)
+	}
+	got := map[string]float64{}
+	for _, metric := range families[0].GetMetric() {
+		got[metric.GetLabel()[0].GetValue()] = metric.GetGauge().GetValue()
+	}
+	want := map[string]float64{
+		"ran": float64(viewtest.Noon.Unix()), "new": float64(viewtest.Noon.Add(30 * time.Minute).Unix()),
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

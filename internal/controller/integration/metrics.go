@@ -23,6 +23,9 @@ var (
 	pollDesc = prometheus.NewDesc("voiceai_jira_poll_due_seconds",
 		"When the poll of a JiraIntegration that is not suspended is due: the time of the last one and its interval, in Unix time.",
 		[]string{"namespace", "integration"}, nil)
+	expiryDesc = prometheus.NewDesc("voiceai_credential_expiry_seconds",
+		"When the credential of an integration expires, as the annotation "+v1alpha1.ExpiresAnnotation+" of its Secret says, in Unix time.",
+		[]string{"kind", "namespace", "integration"}, nil)
 )
 
 // Metrics returns a collector of what the statuses of integrations in a cache show.
@@ -34,6 +37,7 @@ type statusCollector struct{ cached client.Reader }
 func (statusCollector) Describe(out chan<- *prometheus.Desc) {
 	out <- readyDesc
 	out <- pollDesc
+	out <- expiryDesc
 }
 
 // Collect implements prometheus.Collector. It sends nothing while the cache is not filled.
@@ -44,6 +48,7 @@ func (c statusCollector) Collect(out chan<- prometheus.Metric) {
 	if err := c.cached.List(ctx, &slacks); err == nil {
 		for i := range slacks.Items {
 			out <- ready(v1alpha1.KindSlackIntegration, &slacks.Items[i])
+			c.collectExpiry(ctx, out, v1alpha1.KindSlackIntegration, &slacks.Items[i], slacks.Items[i].CredentialRef)
 		}
 	}
 	var jiras v1alpha1.JiraIntegrationList
@@ -51,6 +56,7 @@ func (c statusCollector) Collect(out chan<- prometheus.Metric) {
 		for i := range jiras.Items {
 			jira := &jiras.Items[i]
 			out <- ready(v1alpha1.KindJiraIntegration, jira)
+			c.collectExpiry(ctx, out, v1alpha1.KindJiraIntegration, jira, jira.CredentialRef)
 			if last := jira.Status.LastPollTime; last != nil && !jira.Spec.Suspend {
 				due := last.Add(pollInterval(jira))
 				out <- prometheus.MustNewConstMetric(pollDesc, prometheus.GaugeValue, float64(due.Unix()), jira.Namespace, jira.Name)
@@ -66,4 +72,20 @@ func ready(kind string, o condition.Object) prometheus.Metric {
 		value = 1
 	}
 	return prometheus.MustNewConstMetric(readyDesc, prometheus.GaugeValue, value, kind, o.GetNamespace(), o.GetName())
+}
+
+// collectExpiry sends when the credential of an integration expires, if its Secret says so.
+func (c statusCollector) collectExpiry(
+	ctx context.Context, out chan<- prometheus.Metric, kind string, o client.Object,
+	credential func() (v1alpha1.SecretKeyReference, string),
+) {
+	ref, _ := credential()
+	s := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}}
+	if err := c.cached.Get(ctx, client.ObjectKey{Namespace: o.GetNamespace(), Name: ref.Name}, s); err != nil {
+		return // the condition Ready shows what is wrong
+	}
+	if at, ok := v1alpha1.ExpiryOf(s); ok {
+		out <- prometheus.MustNewConstMetric(
+			expiryDesc, prometheus.GaugeValue, float64(at.Unix()), kind, o.GetNamespace(), o.GetName())
+	}
 }

@@ -131,8 +131,14 @@ func (r *Reconciler) announce(ctx context.Context, job *batchv1.Job) (ctrl.Resul
 		return ctrl.Result{}, err
 	}
 	e.AddDefects(defects)
-	_, err = kit.Announce(ctx, r.Outbox, job.Namespace, &e)
-	return reannounce(age), err
+	isNew := !r.Outbox.Announced(job.Namespace, e.ID)
+	if _, err := kit.Announce(ctx, r.Outbox, job.Namespace, &e); err != nil {
+		return reannounce(age), err
+	}
+	if isNew {
+		countResult(job.Namespace, result, malformed)
+	}
+	return reannounce(age), nil
 }
 
 // defectsIn returns the Defects of the run's suite about which the run changed something, or in whose test it failed.

@@ -5,9 +5,11 @@ package run
 import (
 	"context"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -302,5 +304,32 @@ func TestDefectsOfARun(t *testing.T) {
 		if e.Data[c+"Defects"] != 1.0 {
 			t.Errorf("%s: %v", c, e.Data[c+"Defects"])
 		}
+	}
+}
+
+// TestResultsAreCounted checks that each run counts once by what is known of its result, also when it is announced again.
+func TestResultsAreCounted(t *testing.T) {
+	resultsTotal.Reset()
+	r := newReconciler(t, ended("good", noon, passed), ended("broken", noon, "{"), ended("empty", noon, ""))
+	for range 2 {
+		for _, name := range []string{"good", "broken", "empty"} {
+			req := reconcile.Request{NamespacedName: types.NamespacedName{Namespace: "voice", Name: name}}
+			if _, err := r.Reconcile(t.Context(), req); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(resultsTotal)
+	families, err := registry.Gather()
+	if err != nil || len(families) != 1 {
+		t.Fatalf("%v, %v", families, err)
+	}
+	got := map[string]float64{}
+	for _, metric := range families[0].GetMetric() {
+		got[metric.GetLabel()[1].GetValue()] = metric.GetCounter().GetValue()
+	}
+	if want := map[string]float64{"Read": 1, "Malformed": 1, "Missing": 1}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
