@@ -5,6 +5,7 @@
 package browser_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -76,7 +77,11 @@ func (w *world) tested(name, title string, severity v1alpha1.Severity, strip str
 func TestRunsAndSuites(t *testing.T) {
 	w := newWorld(t)
 	w.create(&v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "runs"}, Spec: v1alpha1.NotificationRuleSpec{
-		EventTypes: []v1alpha1.EventType{v1alpha1.EventTestRunCompleted}}})
+		EventTypes: []v1alpha1.EventType{v1alpha1.EventTestRunCompleted},
+		MentionsOnFailure: []v1alpha1.FailureMention{
+			{Tests: []v1alpha1.NamePattern{"wrong-*"}, Mentions: []v1alpha1.Mention{"U0DAYS"}},
+			{Tests: []v1alpha1.NamePattern{"hangs-up"}, Mentions: []v1alpha1.Mention{"U0CALLS"}},
+		}}})
 	w.suite("booking")
 	w.tested("wrong-day", "Books the wrong day", v1alpha1.SeverityHigh, "PPPPPPF")
 	w.tested("hangs-up", "Hangs up", v1alpha1.SeverityLow, "P~P~P~P~P~P~")
@@ -86,6 +91,21 @@ func TestRunsAndSuites(t *testing.T) {
 	w.ended("booking-7", "booking", 0,
 		`{"passed":40,"failed":2,"skipped":2,"reportURL":"https://reports.example.com/7","commit":"4f2c1d9aa01"}`)
 	w.ended("greeting-1", "greeting", 5, "")
+
+	w.until("the message of the run", func() (bool, error) {
+		for _, m := range w.messages() {
+			if raw, err := json.Marshal(m); err != nil || strings.Contains(string(raw), "booking-7") {
+				text := string(raw)
+				for _, part := range []string{"@U0DAYS", "40 (−3)", "2 (+2)", "1 new", "/runs/" + w.namespace + "/booking-7"} {
+					if !strings.Contains(text, part) {
+						t.Errorf("the message of the run has no %q: %s", part, text)
+					}
+				}
+				return !strings.Contains(text, "U0CALLS"), err
+			}
+		}
+		return false, nil
+	})
 
 	p := w.tab(t)
 	p.signIn(w.admin)
