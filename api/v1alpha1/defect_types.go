@@ -20,6 +20,7 @@ type DefectSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="self.matches('[^\\\\s\\\\p{Z}]')",message="must not be blank; summarize the problem in one line"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\\\x00-\\\\x08\\\\x0b\\\\x0c\\\\x0e-\\\\x1f\\\\x7f-\\\\x9f\\\\x{202a}-\\\\x{202e}\\\\x{2066}-\\\\x{2069}]')",message="must not contain control characters or marks that change the direction of writing, which terminals interpret; leave them out"
 	Title string `json:"title"`
 
 	// severity is Critical, High, Medium or Low.
