@@ -25,6 +25,7 @@ const (
 const DefectLabel = "integrations.voiceai.dev/defect"
 
 // DefectEvidence lists the files that show a defect, such as logs, screenshots and recordings.
+// +kubebuilder:validation:XValidation:rule="!has(self.clip) || has(self.files) && self.files.exists(f, f.name == self.clip)",message="must be the name of one of the files",fieldPath=".clip"
 type DefectEvidence struct {
 	// time is when the files were reported. Files for which there is no ticket a day later are removed.
 	// +required
@@ -37,6 +38,13 @@ type DefectEvidence struct {
 	// +kubebuilder:validation:MaxItems=20
 	// +kubebuilder:validation:XValidation:rule="self.map(f, f.bytes).sum() <= 10485760",message="must have at most 10485760 bytes (10 MiB) together"
 	Files []EvidenceFile `json:"files,omitempty"`
+
+	// clip is the name of the file with the recording of the turn that failed. It is posted to the thread about the Defect if
+	// spec.evidence of the SlackIntegration is All.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=100
+	Clip string `json:"clip,omitempty"`
 
 	// links are files that are somewhere else. The ticket gets one comment with all of them.
 	// +optional
@@ -123,12 +131,24 @@ type DefectEvidenceStatus struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Message string `json:"message,omitempty"`
 
+	// clipMessage says what the recording waits for; empty when there is nothing to wait for.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	ClipMessage string `json:"clipMessage,omitempty"`
+
 	// files are the files that were handled.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=20
 	Files []EvidenceFileStatus `json:"files,omitempty"`
+
+	// clips are the threads to which spec.evidence.clip was posted, or will not be.
+	// +optional
+	// +listType=map
+	// +listMapKey=rule
+	// +kubebuilder:validation:MaxItems=32
+	Clips []EvidenceClip `json:"clips,omitempty"`
 
 	// linkedTime is spec.evidence.time of the links on which the ticket has a comment.
 	// +optional
@@ -163,6 +183,34 @@ type EvidenceFileStatus struct {
 	Message string `json:"message,omitempty"`
 
 	// time is when the file was handled.
+	// +required
+	Time metav1.Time `json:"time"`
+}
+
+// EvidenceClip is what became of the recording in the thread of a message.
+type EvidenceClip struct {
+	// rule is the NotificationRule of the message, as in status.messages.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Rule string `json:"rule"`
+
+	// sha256 is the SHA-256 hash of the recording.
+	// +required
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	SHA256 string `json:"sha256"`
+
+	// state is Attached, Refused or Missing.
+	// +required
+	State EvidenceState `json:"state"`
+
+	// message says why the recording is not there.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+
+	// time is when that was decided.
 	// +required
 	Time metav1.Time `json:"time"`
 }

@@ -68,6 +68,11 @@ type SlackIntegrationSpec struct {
 	// +optional
 	Transcripts TranscriptPolicy `json:"transcripts,omitempty"`
 
+	// evidence is All to post the recording of the turn that failed to the thread about its Defect. The token then needs the
+	// scope files:write. Defaults to WithoutAudio, which posts none.
+	// +optional
+	Evidence EvidencePolicy `json:"evidence,omitempty"`
+
 	// allowedNamespaces selects other namespaces that may use this integration. If empty, none may.
 	// +optional
 	AllowedNamespaces *AllowedNamespaces `json:"allowedNamespaces,omitempty"`

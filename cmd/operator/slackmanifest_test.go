@@ -23,7 +23,7 @@ func TestPrintManifest(t *testing.T) {
 		"":                           {2, "", "--url is missing"},
 		url + " --mode=push":         {2, "", `--mode "push": must be http or socket`},
 		url + " --output=xml":        {2, "", `--output "xml": must be yaml or json`},
-		url + " --features=all":      {2, "", "The features are private-channels, commands, mentions, user-groups"},
+		url + " --features=all":      {2, "", "The features are private-channels, commands, mentions, user-groups, recordings"},
 		url + " now":                 {2, "", `unexpected argument "now"`},
 		"--unknown":                  {2, "", "-unknown"},
 		"--help":                     {0, "", "-features"},

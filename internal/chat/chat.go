@@ -6,6 +6,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 )
 
@@ -27,6 +28,23 @@ type Poster interface {
 	// it also makes the calls that look up the channel's ID. After a rate limit or a lost connection, the next call for
 	// the same place goes on where the last one was interrupted. It returns ErrUnsupported where messages cannot be read.
 	Find(ctx context.Context, channel, threadTS string, since time.Time) (map[string]Posted, error)
+	// Share posts a file to the thread of a message, unless the thread has one with the same name. What becomes of a call
+	// without an answer shows after FileSettles, so the RetryAfter of its fault is that long. It returns ErrUnsupported for an
+	// incoming webhook. Where replies cannot be read, a file may be posted twice after a call without an answer.
+	Share(ctx context.Context, at Posted, f File) error
+}
+
+// FileSettles is how long after a lost connection Slack may still post a file.
+const FileSettles = time.Minute
+
+// File is a file to post.
+type File struct {
+	// Name identifies the file in its thread. Title is shown.
+	Name, Title string
+	// Bytes is the size of Content.
+	Bytes int64
+	// Content is read at most once.
+	Content io.Reader
 }
 
 // ErrUnsupported means that this kind of connection does not support the call.

@@ -16,6 +16,7 @@ import (
 const (
 	ActionPost    = "PostMessage"
 	ActionFind    = "FindMessage"
+	ActionShare   = "PostFile"
 	ActionTest    = "TestMessage"
 	ActionCreate  = "CreateIssue"
 	ActionLookup  = "FindIssue"

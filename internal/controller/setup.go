@@ -136,7 +136,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 		{v1alpha1.KindDefect, 12, false, (&defect.Reconciler{
 			Client: mgr.GetClient(), Recorder: recorder(mgr), Clock: p.clock, Outbox: box, Jira: p.jira, Enqueuer: &p.defects,
 			LeaderSince: o.LeaderSince, CallTimeout: o.CallTimeout, PendingUpdates: &pending, KnownTickets: &known, DashboardURL: o.DashboardURL,
-			Files: attach.New(mgr.GetClient(), mgr.GetAPIReader(), p.jira),
+			Files: attach.New(mgr.GetClient(), mgr.GetAPIReader(), p.jira, p.slack),
 		}).SetupWithManager},
 		// Two, because they record what was done: more would keep the API server from storing what is new.
 		{v1alpha1.KindNotification, 2, false, notifications.SetupWithManager},
@@ -209,7 +209,7 @@ type pools struct {
 func newPools(o Options) *pools {
 	p := &pools{notifications: kit.Enqueuer{Priority: kit.BehindNew}}
 	p.slack = connection.NewSlackPool(connection.Options{
-		Clock: p.clock, Fence: o.Fence, EnqueueItem: p.notifications.Enqueue, EnqueueIntegration: p.slackIntegrations.Enqueue,
+		Clock: p.clock, Fence: o.Fence, EnqueueItem: p.enqueueForSlack, EnqueueIntegration: p.slackIntegrations.Enqueue,
 	})
 	p.jira = connection.NewJiraPool(connection.Options{
 		Clock: p.clock, Fence: o.Fence, EnqueueItem: p.defects.Enqueue, EnqueueIntegration: p.jiraIntegrations.Enqueue,
@@ -230,4 +230,13 @@ func (p *pools) registerMetrics(others ...prometheus.Collector) error {
 		}
 	}
 	return nil
+}
+
+// enqueueForSlack enqueues the object whose call to Slack was answered: a Notification, or the Defect of a recording.
+func (p *pools) enqueueForSlack(key types.NamespacedName) {
+	if defect, ok := attach.DefectOfClip(key); ok {
+		p.defects.Enqueue(defect)
+		return
+	}
+	p.notifications.Enqueue(key)
 }

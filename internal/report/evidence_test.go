@@ -55,14 +55,14 @@ func (c *cluster) content(d *v1alpha1.Defect, f v1alpha1.EvidenceFile) (string, 
 func TestEvidence(t *testing.T) {
 	c := newCluster(t)
 	large := strings.Repeat("0123456789abcdef", v1alpha1.EvidencePartBytes/10)
-	files := map[string]string{"books/out.log": large, "books/a b.png": "p", "empty.log": ""}
+	files := map[string]string{"books/out.log": large, "books/a b.png": "p", "books/z.wav": "RIFF", "empty.log": ""}
 	r := newEvidenceRun(t, c, files)
 	r.write(t, "a.xml", suite(passed("a"), failing("books", "late")))
 	if code := r.Run(t.Context()); code != ExitFailed {
 		t.Errorf("exit code %d", code)
 	}
 	d := c.only(t)
-	if d.Spec.Evidence == nil || len(d.Spec.Evidence.Files) != 2 || d.Spec.Evidence.More != 0 || d.Spec.Title == "" {
+	if e := d.Spec.Evidence; e == nil || len(e.Files) != 3 || e.Clip != "z.wav" || e.More != 0 || d.Spec.Title == "" {
 		t.Fatalf("%+v\n%s", d.Spec, r.stderr.String())
 	}
 	for i, want := range []struct{ name, path string }{{"a-b.png", "books/a b.png"}, {"out.log", "books/out.log"}} {
@@ -82,7 +82,7 @@ func TestEvidence(t *testing.T) {
 	again.RunName = "smoke-2"
 	again.write(t, "a.xml", suite(passed("a"), failing("books", "late")))
 	again.Run(t.Context())
-	if len(c.parts) != parts || len(c.only(t).Spec.Evidence.Files) != 2 {
+	if len(c.parts) != parts || len(c.only(t).Spec.Evidence.Files) != 3 {
 		t.Errorf("%d parts, %+v", len(c.parts), c.only(t).Spec.Evidence)
 	}
 	c.only(t).Status.State = v1alpha1.StateResolved

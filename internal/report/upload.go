@@ -120,6 +120,9 @@ func (u *uploader) send(ctx context.Context, d *v1alpha1.Defect, files []evidenc
 			switch {
 			case err == nil:
 				e.Files = append(e.Files, stored)
+				if e.Clip == "" && evidence.IsAudio(stored.Name) {
+					e.Clip = stored.Name
+				}
 				left -= stored.Bytes
 				u.room -= stored.Bytes
 				continue

@@ -212,6 +212,7 @@ func TestRefused(t *testing.T) {
 		"defect: empty evidence":                        {defect, lines(defectSpec, evidenceOf(`a.log`, 0)), "spec.evidence.files[0].bytes", "greater than or equal to 1"},
 		"defect: too much evidence":                     {defect, lines(defectSpec, strings.Replace(evidenceOf(`a.log`, 10485760), "}]}", "}, {name: b, bytes: 1, sha256: "+strings.Repeat("0a", 32)+"}]}", 1)), "spec.evidence.files", "10485760 bytes (10 MiB) together"},
 		"defect: too many files":                        {defect, lines(defectSpec, `evidence: {time: "2026-03-01T12:00:00Z", files: `+repeat(21, "{name: a, bytes: 1, sha256: "+strings.Repeat("0a", 32)+"}")+`}`), "spec.evidence.files", "must have at most 20 items"},
+		"defect: a recording that is no file":           {defect, lines(defectSpec, strings.Replace(evidenceOf(`a.log`, 1), "{time", "{clip: b.wav, time", 1)), "spec.evidence.clip", "must be the name of one of the files"},
 		"defect: evidence without a time":               {defect, lines(defectSpec, `evidence: {more: 1}`), "spec.evidence.time", "Required value"},
 		"defect: turn zero":                             {defect, lines(defectSpec, `voice: {turn: 0}`), "spec.voice.turn", "greater than or equal to 1"},
 		"defect: the same stage twice":                  {defect, lines(defectSpec, `voice: {latencies: [{stage: a}, {stage: a}]}`), "spec.voice.latencies[1]", "Duplicate value"},

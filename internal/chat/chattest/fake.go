@@ -6,6 +6,8 @@ package chattest
 import (
 	"context"
 	"fmt"
+	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +27,14 @@ type Fake struct {
 	find     func(channel string) error
 	updates  []Update
 	finds    int
+	files    []File
+	share    func(chat.File) error
+}
+
+// File is a file in the thread of a message.
+type File struct {
+	At            chat.Posted
+	Name, Content string
 }
 
 // Update is one accepted call of Update.
@@ -64,6 +74,27 @@ func (f *Fake) OnFind(script func(channel string) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.find = script
+}
+
+// OnShare scripts Share; nil restores success. It is called before the file is posted; KeepFile posts it all the same.
+func (f *Fake) OnShare(script func(chat.File) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.share = script
+}
+
+// KeepFile posts a file. Scripts use it to fail after the file was posted.
+func (f *Fake) KeepFile(at chat.Posted, name, content string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.files = append(f.files, File{at, name, content})
+}
+
+// Files returns the files that were posted.
+func (f *Fake) Files() []File {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.files)
 }
 
 // Keep keeps a message. Scripts use it to fail after the message was accepted.
@@ -188,4 +219,27 @@ func (c *client) Find(_ context.Context, channel, threadTS string, since time.Ti
 		}
 	}
 	return out, nil
+}
+
+func (c *client) Share(_ context.Context, at chat.Posted, f chat.File) error {
+	if c.config.WebhookURL != "" {
+		return chat.ErrUnsupported
+	}
+	if slices.ContainsFunc(c.f.Files(), func(o File) bool { return o.At == at && o.Name == f.Name }) {
+		return nil
+	}
+	raw, err := io.ReadAll(f.Content)
+	if err != nil || int64(len(raw)) != f.Bytes {
+		return fault.New(fault.Unavailable, "reading the file: %d of %d bytes, %v", len(raw), f.Bytes, err)
+	}
+	c.f.mu.Lock()
+	script := c.f.share
+	c.f.mu.Unlock()
+	if script != nil {
+		if err := script(f); err != nil {
+			return err
+		}
+	}
+	c.f.KeepFile(at, f.Name, string(raw))
+	return nil
 }

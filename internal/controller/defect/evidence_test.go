@@ -66,7 +66,7 @@ func (f *follower) restart(c client.Client) {
 	ignore := func(types.NamespacedName) {}
 	f.Client = c
 	f.Jira = connection.NewJiraPool(connection.Options{Clock: clock.RealClock{}, EnqueueItem: ignore, EnqueueIntegration: ignore})
-	f.Files = attach.New(c, c, f.Jira)
+	f.Files = attach.New(c, c, f.Jira, newSlackPool())
 	connect(f.t, f.Reconciler, f.jira, f.integration())
 }
 

@@ -97,10 +97,16 @@ func newFollowing(
 		LeaderSince: func() leadership.Start { return leadership.Start{} },
 		Outbox:      &outbox.Outbox{Client: c, Live: c, Clock: clock.RealClock{}, MaxEventAge: 24 * time.Hour},
 	}
-	r.Files = attach.New(c, c, pool)
+	r.Files = attach.New(c, c, pool, newSlackPool())
 	connect(t, r, jira, integration)
 	r.KnownTickets.MarkRead(client.ObjectKeyFromObject(integration), string(integration.Spec.APIURL))
 	return r
+}
+
+// newSlackPool returns a pool without connections.
+func newSlackPool() *connection.SlackPool {
+	ignore := func(types.NamespacedName) {}
+	return connection.NewSlackPool(connection.Options{Clock: clock.RealClock{}, EnqueueItem: ignore, EnqueueIntegration: ignore})
 }
 
 // connect connects an integration to a fake, as its reconciler does when a probe succeeds.

@@ -120,6 +120,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 // forget drops what is kept of a Defect that was deleted.
 func (r *Reconciler) forget(d types.NamespacedName) {
 	r.Jira.Forget(d)
+	r.Files.Forget(d)
 	r.PendingUpdates.Drop(d)
 	r.PendingUpdates.ResolveDoubt(d)
 	r.release(d)

@@ -62,19 +62,21 @@ type method struct {
 
 // methods are the supported methods by name.
 var methods = map[string]method{
-	"auth.test":             {run: (*Workspace).authTest},
-	"chat.postMessage":      {scope: "chat:write", run: (*Workspace).postMessage},
-	"chat.update":           {scope: "chat:write", run: (*Workspace).update},
-	"chat.postEphemeral":    {scope: "chat:write", run: (*Workspace).postEphemeral},
-	"views.open":            {run: (*Workspace).openView},
-	"views.update":          {run: (*Workspace).updateView},
-	"usergroups.list":       {scope: "usergroups:read", run: (*Workspace).listGroups},
-	"chat.getPermalink":     {run: (*Workspace).permalink},
-	"conversations.history": {scope: "channels:history", run: (*Workspace).history},
-	"conversations.replies": {scope: "channels:history", run: (*Workspace).replies},
-	"conversations.info":    {scope: "channels:read", run: (*Workspace).info},
-	"conversations.list":    {scope: "channels:read", run: (*Workspace).list},
-	openConnection:          {scope: connectionsWrite, run: (*Workspace).openConnection},
+	"auth.test":                    {run: (*Workspace).authTest},
+	"chat.postMessage":             {scope: "chat:write", run: (*Workspace).postMessage},
+	"chat.update":                  {scope: "chat:write", run: (*Workspace).update},
+	"chat.postEphemeral":           {scope: "chat:write", run: (*Workspace).postEphemeral},
+	"views.open":                   {run: (*Workspace).openView},
+	"views.update":                 {run: (*Workspace).updateView},
+	"usergroups.list":              {scope: "usergroups:read", run: (*Workspace).listGroups},
+	"chat.getPermalink":            {run: (*Workspace).permalink},
+	"conversations.history":        {scope: "channels:history", run: (*Workspace).history},
+	"conversations.replies":        {scope: "channels:history", run: (*Workspace).replies},
+	"conversations.info":           {scope: "channels:read", run: (*Workspace).info},
+	"conversations.list":           {scope: "channels:read", run: (*Workspace).list},
+	"files.getUploadURLExternal":   {scope: filesWrite, run: (*Workspace).uploadURL},
+	"files.completeUploadExternal": {scope: filesWrite, run: (*Workspace).completeUpload},
+	openConnection:                 {scope: connectionsWrite, run: (*Workspace).openConnection},
 }
 
 // API serves the Web API under /api/.
@@ -83,6 +85,7 @@ func (w *Workspace) API() *http.ServeMux {
 	for name, m := range methods {
 		mux.HandleFunc("/api/"+name, func(rw http.ResponseWriter, r *http.Request) { w.serve(rw, r, name, m) })
 	}
+	mux.HandleFunc("POST "+uploadPath+"{id}", w.upload)
 	mux.HandleFunc("/api/", func(rw http.ResponseWriter, r *http.Request) {
 		writeJSON(rw, http.StatusOK, reply{"ok": false, "error": "unknown_method", "req_method": strings.TrimPrefix(r.URL.Path, "/api/")})
 	})
@@ -104,6 +107,8 @@ func (w *Workspace) serve(rw http.ResponseWriter, r *http.Request, name string, 
 		answer["url"] = address
 	case openConnection:
 		answer["url"] = fmt.Sprint("ws://", r.Host, SocketPath, "?", answer["url"])
+	case "files.getUploadURLExternal":
+		answer["upload_url"] = fmt.Sprint("http://", r.Host, uploadPath, answer["file_id"])
 	case "chat.getPermalink":
 		answer["permalink"] = fmt.Sprint(address, answer["permalink"])
 	}

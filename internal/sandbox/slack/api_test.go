@@ -87,7 +87,7 @@ func TestAuthTest(t *testing.T) {
 	if rec.Code != http.StatusOK || rec.Body.String() != want {
 		t.Errorf("got %d %s, want 200 %s", rec.Code, rec.Body, want)
 	}
-	const scopes = "chat:write,channels:read,channels:history,groups:history,commands,users:read,usergroups:read"
+	const scopes = "chat:write,channels:read,channels:history,groups:history,commands,users:read,usergroups:read,files:write"
 	if got := rec.Header().Get("X-OAuth-Scopes"); got != scopes {
 		t.Errorf("X-OAuth-Scopes: got %q, want %q", got, scopes)
 	}

@@ -25,6 +25,7 @@ type Message struct {
 	Blocks      json.RawMessage `json:"blocks,omitempty"`
 	Attachments json.RawMessage `json:"attachments,omitempty"`
 	Metadata    json.RawMessage `json:"metadata,omitempty"`
+	Files       []File          `json:"files,omitempty"`
 	ClientMsgID string          `json:"clientMsgID,omitempty"`
 	// Edited is the TS of the last edit.
 	Edited string `json:"edited,omitempty"`
@@ -198,6 +199,10 @@ func (m *Message) view() map[string]any {
 	}
 	if m.Metadata != nil {
 		v["metadata"] = m.Metadata
+	}
+	if m.Files != nil {
+		v["files"] = m.Files
+		v["subtype"] = "file_share"
 	}
 	return v
 }

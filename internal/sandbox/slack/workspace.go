@@ -115,6 +115,9 @@ type Workspace struct {
 	// forms has the form that each person sees.
 	forms  map[string]*Form
 	groups []UserGroup
+	// uploads are the files that are not posted yet, lastFile the number of the last one.
+	uploads  map[string]*File
+	lastFile int
 	// sockets are the app's connections of Socket Mode.
 	sockets *sockets.Server
 }
@@ -132,7 +135,8 @@ func New(o Options) *Workspace {
 
 // DefaultScopes returns the scopes of BotToken.
 func DefaultScopes() []string {
-	return []string{"chat:write", "channels:read", "channels:history", "groups:history", "commands", "users:read", "usergroups:read"}
+	return []string{"chat:write", "channels:read", "channels:history", "groups:history", "commands", "users:read", "usergroups:read",
+		filesWrite}
 }
 
 // Reset restores the content of a new workspace.
@@ -141,6 +145,7 @@ func (w *Workspace) Reset() {
 	defer w.mu.Unlock()
 	w.channels = map[string]*channel{}
 	w.order = nil
+	w.uploads = map[string]*File{}
 	w.counts = Counts{Refused: map[string]int{}}
 	w.private = nil
 	w.responseURLs = map[string]*responseURL{}

@@ -17,10 +17,13 @@ const (
 	Commands        Feature = "commands"
 	Mentions        Feature = "mentions"
 	UserGroups      Feature = "user-groups"
+	Recordings      Feature = "recordings"
 )
 
 // Features returns all features.
-func Features() []Feature { return []Feature{PrivateChannels, Commands, Mentions, UserGroups} }
+func Features() []Feature {
+	return []Feature{PrivateChannels, Commands, Mentions, UserGroups, Recordings}
+}
 
 // Scope is a right of the bot.
 type Scope struct {
@@ -52,6 +55,7 @@ func allScopes() []Scope {
 		{"app_mentions:read", Mentions, "receives commands in threads, where slash commands do not work", []string{inbound.AppMention}},
 		{"usergroups:read", UserGroups, "reads who is in which user group, for RoleBindings of user groups", []string{
 			inbound.SubteamCreated, inbound.SubteamUpdated, inbound.SubteamMembersChanged}},
+		{"files:write", Recordings, "posts the recording of the turn that failed to the thread, if spec.evidence of the integration is All", nil},
 	}
 }
 

@@ -152,6 +152,7 @@ func TestFeatures(t *testing.T) {
 		manifest.Commands:   {[]string{"commands"}, nil},
 		manifest.Mentions:   {[]string{"app_mentions:read"}, []string{"app_mention"}},
 		manifest.UserGroups: {[]string{"usergroups:read"}, []string{"subteam_created", "subteam_updated", "subteam_members_changed"}},
+		manifest.Recordings: {[]string{"files:write"}, nil},
 	} {
 		m := decoded(t, app(func(o *manifest.Options) { o.Features = []manifest.Feature{feature} }))
 		scopes := fmt.Sprint(at(m, "oauth_config", "scopes", "bot"))

@@ -18,6 +18,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
@@ -44,14 +45,16 @@ type Files struct {
 	// Live reads from the API server: the content of files is not in the cache.
 	Live client.Reader
 	Jira *connection.JiraPool
+	// Slack has the connections for recordings.
+	Slack *connection.SlackPool
 
 	// uploads has a place for each file that is being sent.
 	uploads chan struct{}
 }
 
 // New returns Files without any under way.
-func New(c client.Client, live client.Reader, jira *connection.JiraPool) *Files {
-	return &Files{Client: c, Live: live, Jira: jira, uploads: make(chan struct{}, uploads)}
+func New(c client.Client, live client.Reader, jira *connection.JiraPool, slack *connection.SlackPool) *Files {
+	return &Files{Client: c, Live: live, Jira: jira, Slack: slack, uploads: make(chan struct{}, uploads)}
 }
 
 // Bring does the next step with the files of a Defect, and records it in the status. It returns when to do the next one: 0
@@ -63,20 +66,25 @@ func (f *Files) Bring(ctx context.Context, d *v1alpha1.Defect, now time.Time) (n
 		return 0, nil
 	}
 	file := pending(d)
-	if file == nil && (d.Spec.Evidence == nil || !hasLinks(d)) {
-		e.Message = ""
-		if e.RemovedTime == nil { // the status that is stored has what became of each file
-			return 0, f.remove(ctx, d, now)
-		}
-		return 0, nil
-	}
 	if file != nil {
 		e.RemovedTime = nil
 	}
-	if left, waits := f.waitForTicket(d, now); waits {
+	left, isShared, err := f.share(ctx, d, now)
+	if err != nil {
+		return 0, err
+	}
+	if file == nil && (d.Spec.Evidence == nil || !hasLinks(d)) {
+		e.Message = ""
+		if isShared && e.RemovedTime == nil { // the status that is stored has what became of each file
+			return 0, f.remove(ctx, d, now)
+		}
 		return left, nil
 	}
-	return f.submit(ctx, d, file, now)
+	if wait, waits := f.waitForTicket(d, now); waits {
+		return kit.Sooner(left, wait), nil
+	}
+	wait, err := f.submit(ctx, d, file, now)
+	return kit.Sooner(left, wait), err
 }
 
 // tidy drops what the status has of files that the spec does not have any more.
@@ -87,12 +95,14 @@ func tidy(d *v1alpha1.Defect) {
 		d.Status.Evidence = nil
 	case d.Spec.Evidence == nil:
 		e.Files = nil
+		e.Clips = nil
 	case e == nil:
 		d.Status.Evidence = &v1alpha1.DefectEvidenceStatus{}
 	default:
 		e.Files = slices.DeleteFunc(e.Files, func(s v1alpha1.EvidenceFileStatus) bool {
 			return !slices.ContainsFunc(d.Spec.Evidence.Files, func(file v1alpha1.EvidenceFile) bool { return isOf(s, file) })
 		})
+		tidyClips(d)
 	}
 }
 
@@ -188,7 +198,7 @@ func (f *Files) submit(
 	}
 	lane := f.Jira.Get(client.ObjectKeyFromObject(i)).Lane(Lane)
 	a := lane.Submit(f.request(d, i, file))
-	if a.Done && (a.Err == nil || fault.Is(a.Err, fault.Invalid)) {
+	if isFinal(a) {
 		lane.Forget(client.ObjectKeyFromObject(d))
 	}
 	return record(d, file, a, now), nil
@@ -203,13 +213,13 @@ func (f *Files) integration(ctx context.Context, d *v1alpha1.Defect) (*v1alpha1.
 // record records the answer to a call, and returns when to submit it again.
 func record(d *v1alpha1.Defect, file *v1alpha1.EvidenceFile, a connection.Answer[ticket.Ticket], now time.Time) (next time.Duration) {
 	e := d.Status.Evidence
-	isFinal := a.Done && (a.Err == nil || fault.Is(a.Err, fault.Invalid))
+	final := isFinal(a)
 	switch {
-	case isFinal && file == nil: // a comment that Jira refuses is given up
+	case final && file == nil: // a comment that Jira refuses is given up
 		e.LinkedTime = &d.Spec.Evidence.Time
-	case isFinal && a.Err == nil:
+	case final && a.Err == nil:
 		settle(d, file, v1alpha1.EvidenceAttached, "", a.At)
-	case isFinal:
+	case final:
 		refused := fault.From(a.Err)
 		settle(d, file, stateOf(refused), refused.Error(), a.At)
 	case a.Done:

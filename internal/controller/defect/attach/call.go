@@ -57,15 +57,29 @@ func (f *Files) request(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, file *v
 	out.Operation = connection.Operation{Name: "attach/" + file.Name + "/" + file.SHA256}
 	out.Endpoint = connection.ActionAttach
 	out.Call = onTicket(d, id, func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
-		select {
-		case f.uploads <- struct{}{}:
-			defer func() { <-f.uploads }()
-		case <-ctx.Done():
-			return ticket.Ticket{}, fault.New(fault.Unavailable, "The file was not sent: %v", ctx.Err())
-		}
-		return ticket.Ticket{}, f.attach(ctx, c, u)
+		return ticket.Ticket{}, f.inTurn(ctx, func() error { return f.attach(ctx, c, u) })
 	})
 	return out
+}
+
+// inTurn sends a file when there is a place for it.
+func (f *Files) inTurn(ctx context.Context, send func() error) error {
+	select {
+	case f.uploads <- struct{}{}:
+		defer func() { <-f.uploads }()
+		return send()
+	case <-ctx.Done():
+		return fault.New(fault.Unavailable, "The file was not sent: %v", ctx.Err())
+	}
+}
+
+// open returns a reader of a file of a Defect.
+func (f *Files) open(ctx context.Context, defect types.NamespacedName, uid types.UID, file v1alpha1.EvidenceFile) *evidence.Reader {
+	return evidence.NewReader(file, func(n int) ([]byte, error) {
+		part := &v1alpha1.Evidence{}
+		err := f.Live.Get(ctx, types.NamespacedName{Namespace: defect.Namespace, Name: v1alpha1.EvidenceName(uid, file, n)}, part)
+		return part.Data, err
+	})
 }
 
 // onTicket returns a call that reads the ticket first if it is unknown at which site it is: an issue of another site may have
@@ -90,12 +104,7 @@ func onTicket(d *v1alpha1.Defect, id string, next call) call {
 
 // attach attaches a file whose content may leave the cluster. Faults that are final are Invalid.
 func (f *Files) attach(ctx context.Context, c connection.JiraClient, u upload) error {
-	r := evidence.NewReader(u.file, func(n int) ([]byte, error) {
-		part := &v1alpha1.Evidence{}
-		key := types.NamespacedName{Namespace: u.defect.Namespace, Name: v1alpha1.EvidenceName(u.uid, u.file, n)}
-		err := f.Live.Get(ctx, key, part)
-		return part.Data, err
-	})
+	r := f.open(ctx, u.defect, u.uid, u.file)
 	start, err := r.Start()
 	if err != nil {
 		return unreadable(err)
