@@ -318,3 +318,29 @@ func TestInstallationsByNamespace(t *testing.T) {
 	c.Expect(c.kube.Get(t.Context(), client.ObjectKeyFromObject(ignored[0]), ignored[0])).To(Succeed())
 	c.Expect(ignored[0].Status.Jira).To(BeNil())
 }
+
+// TestRestore deletes all Defects and Notifications and creates the Defects again without status, as a restore from a
+// backup does. They get other UIDs, and no second ticket.
+func TestRestore(t *testing.T) {
+	c := newCluster(t)
+	c.createNamespace("a")
+	before := c.install("before", "a")
+	defects := c.createDefects("a", "d", 4)
+	c.expectReady(defects)
+	before.stop()
+	c.Expect(c.kube.DeleteAllOf(t.Context(), &v1alpha1.Notification{}, client.InNamespace("a"))).To(Succeed())
+	c.Expect(c.kube.DeleteAllOf(t.Context(), &v1alpha1.Defect{}, client.InNamespace("a"))).To(Succeed())
+	var restored []*v1alpha1.Defect
+	for _, d := range defects {
+		again := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: d.Namespace, Name: d.Name}, Spec: d.Spec}
+		c.Eventually(func() error { return c.kube.Create(t.Context(), again) }).Should(Succeed())
+		c.Expect(again.UID).NotTo(Equal(d.UID))
+		restored = append(restored, again)
+	}
+	c.install("after", "a")
+	c.expectReady(restored)
+	c.Expect(c.box.State().Jira.Counts.Creates).To(Equal(len(defects)))
+	for i, d := range restored {
+		c.Expect(d.Status.Jira.Key).To(Equal(defects[i].Status.Jira.Key))
+	}
+}

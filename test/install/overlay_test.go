@@ -180,6 +180,7 @@ func checkWrites(t *testing.T, rights []string) {
 	want := []string{
 		"create events", "create leases voiceai-integrations", "create leases voiceai-integrations-cluster",
 		"create notifications", "create subjectaccessreviews", "create tokenreviews", "delete notifications",
+		"deletecollection evidence",
 		"patch defects", "patch events", "patch notifications", "update defects/status", "update jiraintegrations/status",
 		"update leases voiceai-integrations", "update leases voiceai-integrations-cluster",
 		"update notificationrules/status", "update notifications/status", "update slackintegrations/status",
