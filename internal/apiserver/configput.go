@@ -39,6 +39,9 @@ func putConfig[T client.Object, S any](ctx context.Context, s *Server, p provide
 			return nil, err
 		}
 	}
+	if err := checkForms(put.given); err != nil {
+		return nil, err
+	}
 	if *p.isDefault(&put.spec) {
 		s.oneDefault.Lock()
 		defer s.oneDefault.Unlock()

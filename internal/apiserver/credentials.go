@@ -3,8 +3,14 @@
 package apiserver
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
+	"github.com/voiceai-dev/integrations-operator/internal/secrets"
 )
 
 type (
@@ -44,6 +50,31 @@ func (c jiraCredentials) given() credential.Values {
 		credential.BearerToken:   credential.Value(c.BearerToken),
 		credential.WebhookSecret: credential.Value(c.WebhookSecret),
 	})
+}
+
+// fieldsOfCredentials are the fields of the spec that refer to tokens and URLs, by which their form is known. A passphrase
+// may have any form.
+var fieldsOfCredentials = map[credential.Name]string{
+	credential.BotToken:    "spec.bot.tokenSecretRef",
+	credential.WebhookURL:  "spec.webhook.urlSecretRef",
+	credential.AppToken:    "spec.appTokenSecretRef",
+	credential.APIToken:    "spec.basic.tokenSecretRef",
+	credential.BearerToken: "spec.bearer.tokenSecretRef",
+}
+
+// checkForms returns a problem if a credential has a form that no such credential has, such as a URL instead of a token.
+// Otherwise only the status of the integration would say so, once it is stored.
+func checkForms(given credential.Values) error {
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		field, ok := fieldsOfCredentials[name]
+		if !ok {
+			continue
+		}
+		if wrong := secrets.FormProblem(field, strings.TrimSpace(string(given[name]))); wrong != "" {
+			return problem.Invalid("body.credentials."+string(name), "The value %s", wrong)
+		}
+	}
+	return nil
 }
 
 // credentialState is whether a credential is set, and never its value.

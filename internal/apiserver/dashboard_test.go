@@ -123,7 +123,7 @@ func TestDashboardFollowsPermissions(t *testing.T) {
 	w.Expect(code).To(gomega.Equal(http.StatusForbidden))
 	code, page = all.post("/defects/"+w.namespace+"/found/state", url.Values{"state": {"Lost"}})
 	w.Expect(code).To(gomega.Equal(http.StatusUnprocessableEntity))
-	w.Expect(page).To(gomega.ContainSubstring("expected value to be one of"))
+	w.Expect(page).To(gomega.ContainSubstring("Expected value to be one of"))
 
 	// The API does not accept the dashboard's cookie.
 	code, _ = all.open("/api/v1/defects" + here)

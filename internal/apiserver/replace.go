@@ -67,6 +67,9 @@ func replaceCredentials[T client.Object, S any](
 	if len(given) == 0 {
 		return problem.Invalid("body.credentials", "Enter a credential.")
 	}
+	if err := checkForms(given); err != nil {
+		return err
+	}
 	_, err = retryConflicts(func() (struct{}, error) {
 		return struct{}{}, s.credentials.Replace(ctx, key.Namespace, p.slots(p.spec(o)), given, s.checkSecret)
 	})

@@ -69,3 +69,28 @@ func TestManagedIntegrations(t *testing.T) {
 		})
 	}
 }
+
+// TestCredentialsOfAWrongForm enters what is not a token where a token belongs: nothing is stored.
+func TestCredentialsOfAWrongForm(t *testing.T) {
+	w := newFilledWorld(t)
+	c := w.admin()
+	for name, bad := range map[string]struct{ path, body, field, text string }{
+		"a quoted token": {"slack/config?name=new", `{"spec":{"defaultChannel":"#x"},"credentials":{"botToken":"\"xoxb-s3cr3t\""}}`,
+			"botToken", "The value is in quotes. Store it without them"},
+		"a URL as a bot's token": {"slack/config?name=new",
+			`{"spec":{"defaultChannel":"#x"},"credentials":{"botToken":"https://hooks.slack.com/services/s3cr3t"}}`,
+			"botToken", "The value is a URL. A bot token begins with xoxb-"},
+		"a token as a webhook": {"slack/config?name=new", `{"spec":{},"credentials":{"webhookURL":"xoxb-s3cr3t"}}`,
+			"webhookURL", "The URL of an incoming webhook begins with https://"},
+		"replaced by a token of Jira": {"slack/credentials?name=slack", `{"credentials":{"botToken":"ATATTs3cr3t"}}`,
+			"botToken", "The value is an API token of Jira"},
+		"a bot's token for Jira": {"jira/config?name=new",
+			`{"spec":{"apiURL":"https://x.example.com","projectKey":"VOICE"},"credentials":{"username":"u","apiToken":"xoxb-s3cr3t"}}`,
+			"apiToken", "The value is a token of Slack, not a token of Jira"},
+	} {
+		a := c.ask("PUT", "/api/v1/integrations/"+bad.path, bad.body)
+		w.Expect(a.status).To(gomega.Equal(http.StatusUnprocessableEntity), name)
+		w.Expect(a.body).To(gomega.And(gomega.ContainSubstring("body.credentials."+bad.field),
+			gomega.ContainSubstring(bad.text), gomega.Not(gomega.ContainSubstring("s3cr3t"))), name)
+	}
+}

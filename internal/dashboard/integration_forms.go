@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/form"
@@ -83,6 +84,9 @@ func (v *visit) store(p product, f *form.Form, spec client.Spec, send func(clien
 		spec.Set("autoCreate.enabled", false) // autoCreate requires the field
 	}
 	v.checkCredentials(p, f, spec)
+	if p.provider == "slack" {
+		checkDefaultChannel(f, spec)
+	}
 	if !f.OK() {
 		return nil
 	}
@@ -130,6 +134,14 @@ func checkSlackCredentials(f *form.Form, spec client.Spec) {
 		f.SetError("credentials.botToken", "Enter a bot token or a webhook URL.")
 	case webhook && spec.Get("bot") != nil && f.Get(replaceBot) == "":
 		f.SetError(replaceBot, "The webhook would replace the bot, and messages could not be edited any more. Select this to do so.")
+	}
+}
+
+// checkDefaultChannel sets the error of a bot without a default channel.
+func checkDefaultChannel(f *form.Form, spec client.Spec) {
+	bot := isEntered(f, "botToken") || spec.Get("bot") != nil && !isEntered(f, "webhookURL")
+	if bot && f.Get("spec.defaultChannel") == "" {
+		f.SetError("spec.defaultChannel", "Enter a channel. A bot needs one for rules that name none.")
 	}
 }
 
@@ -197,11 +209,21 @@ func (s *site) replaceCredentials(v *visit, p product) error {
 	case client.StatusOf(err) == http.StatusForbidden:
 		return s.showProblemInCard(v, p, "credentials", web.Sentence(err.Error()))
 	case err != nil && f.AddProblem(err):
-		return s.showProblemInCard(v, p, "credentials", cmp.Or(f.Problem, "Not saved. Check the value."))
+		return s.showProblemInCard(v, p, "credentials", cmp.Or(f.Problem, credentialProblems(f), "Not saved. Check the value."))
 	case err != nil:
 		return err
 	}
 	return v.redirectWithNote(integrationPath(p, v.key()), "replaced")
+}
+
+// credentialProblems returns what is wrong with the credentials of a form, each with its label.
+func credentialProblems(f *form.Form) string {
+	var out []string
+	for _, e := range f.Errors() {
+		label := credentialLabels[strings.TrimPrefix(e.Place, "credentials.")]
+		out = append(out, cmp.Or(label, e.Place)+": "+web.Sentence(e.Text))
+	}
+	return strings.Join(out, " ")
 }
 
 // showProblemInCard shows the integration as it is stored, with a problem in one of the page's cards.

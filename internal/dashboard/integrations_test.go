@@ -98,7 +98,8 @@ func TestSecondDefault(t *testing.T) {
 	answers["PUT /api/v1/integrations/slack/config"] = response{http.StatusConflict, client.Problem{Detail: "no", Errors: []client.Detail{
 		{Location: "body.spec.default", Message: "The default of namespace other is x."},
 	}}}
-	form := url.Values{"query.namespace": {"other"}, "query.name": {"slack-2"}, "spec.default": {"true"}, "credentials.botToken": {"xoxb-1"}}
+	form := url.Values{"query.namespace": {"other"}, "query.name": {"slack-2"}, "spec.default": {"true"},
+		"spec.defaultChannel": {"#x"}, "credentials.botToken": {"xoxb-1"}}
 	w := d.post("/integrations/slack/new", form)
 	d.has(w.Body.String(), "The default of namespace other is x.", offer, ticked)
 
@@ -130,18 +131,18 @@ func TestInvalidIntegration(t *testing.T) {
 		"at the field": {
 			invalid(client.Detail{Message: "not a channel", Location: "body.spec.defaultChannel"}),
 			url.Values{"spec.defaultChannel": {"<bad>"}, "credentials.botToken": {"xoxb-secret"}},
-			[]string{"not a channel", `aria-invalid="true"`, "&lt;bad&gt;"},
+			[]string{`<a href="#f-spec-defaultChannel">Not a channel.</a>`, "</svg>Not a channel.</p>", `aria-invalid="true"`, "&lt;bad&gt;"},
 		},
 		"of the whole": {
-			response{http.StatusConflict, client.Problem{Detail: "argocd manages this: change it there"}}, url.Values{},
+			response{http.StatusConflict, client.Problem{Detail: "argocd manages this: change it there"}}, url.Values{"spec.defaultChannel": {"#x"}},
 			[]string{"argocd manages this"},
 		},
 		"without a field": {
 			invalid(client.Detail{Message: "give one", Location: "body.spec"},
 				client.Detail{Message: "too long", Location: "body.spec.bot.tokenSecretRef.key"},
 				client.Detail{Message: "no more than 60", Location: "body." + perMinute}),
-			url.Values{},
-			[]string{"<li>spec: give one</li>", `<a href="#f-credentials-botToken">credentials.botToken</a>: too long`,
+			url.Values{"spec.defaultChannel": {"#x"}},
+			[]string{"<li>spec: give one</li>", `<a href="#f-credentials-botToken">Too long.</a>`,
 				`id="f-credentials-botToken-error"`, `<a href="#f-spec-rateLimit-channelMessagesPerMinute">`, "<details open>"},
 		},
 		"before the API": {nil, url.Values{perMinute: {"many"}}, []string{"Enter a whole number"}},
@@ -192,7 +193,7 @@ func TestRejectedFormKeepsItsInput(t *testing.T) {
 	exists := response{http.StatusPreconditionFailed, client.Problem{Detail: "leave out If-None-Match"}}
 	d := newTester(t, map[string]any{"PUT /api/v1/integrations/slack/config": exists})
 	w := d.post("/integrations/slack/new", url.Values{
-		"query.namespace": {"qa"}, "query.name": {"slack"}, "credentials.botToken": {"xoxb-1"},
+		"query.namespace": {"qa"}, "query.name": {"slack"}, "spec.defaultChannel": {"#x"}, "credentials.botToken": {"xoxb-1"},
 	})
 	d.has(w.Body.String(), "An integration with this name exists already", `<a href="#f-query-name">`)
 	d.hasNot(w.Body.String(), "If-None-Match")
@@ -272,6 +273,10 @@ func TestReplaceToken(t *testing.T) {
 		d.has(page, "ind a Role", `id="replace-title"`)
 		d.hasNot(page, "xoxb-new")
 	}
+	d.api.answers["PUT /api/v1/integrations/slack/credentials"] = response{http.StatusUnprocessableEntity, client.Problem{
+		Errors: []client.Detail{{Location: "body.credentials.botToken", Message: "The value is in quotes. Store it without them"}}}}
+	d.has(d.post("/integrations/slack/qa/slack/credentials", token).Body.String(),
+		"Bot token: The value is in quotes. Store it without them.")
 }
 
 func TestConnectAndDisconnect(t *testing.T) {

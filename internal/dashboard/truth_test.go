@@ -37,6 +37,8 @@ func TestCredentialsInWords(t *testing.T) {
 			url.Values{"credentials.botToken": {"xoxb-typed"}, "credentials.webhookURL": {"https://typed.example"}}},
 		"a webhook instead of a bot": {"/integrations/slack/qa/slack/save", "The webhook would replace the bot",
 			url.Values{"credentials.webhookURL": {"https://typed.example"}}},
+		"no channel for a bot": {"/integrations/slack/new", "Enter a channel. A bot needs one for rules that name none.",
+			url.Values{"credentials.botToken": {"xoxb-typed"}, "spec.defaultChannel": {""}}},
 		"no Jira token": {"/integrations/jira/new", "Enter an API token or a personal access token.", nil},
 		"no Jira user":  {"/integrations/jira/new", "Enter the user of the API token.", url.Values{"credentials.apiToken": {"typed"}}},
 	} {

@@ -44,9 +44,9 @@ func kindOf(value string) string {
 	return ""
 }
 
-// formProblem returns what is wrong with the form of a credential and what to do, as the end of a sentence; empty when
+// FormProblem returns what is wrong with the form of a credential and what to do, as the end of a sentence; empty when
 // nothing is. field is the field that refers to it. The text never has any part of the value.
-func formProblem(field, value string) string {
+func FormProblem(field, value string) string {
 	switch {
 	case strings.ContainsFunc(value, isInvisible):
 		return "contains invisible characters, such as a byte order mark or a zero-width space. Write the Secret again without them"

@@ -28,7 +28,7 @@ func Read(ctx context.Context, c client.Reader, namespace, field string, ref v1a
 		return "", err
 	}
 	value = strings.TrimSpace(value)
-	if problem := formProblem(field, value); problem != "" {
+	if problem := FormProblem(field, value); problem != "" {
 		return "", connection.NewRefusal(v1alpha1.ReasonSecretInvalid, "The value of key %q in Secret %q %s.", ref.Key, ref.Name, problem)
 	}
 	if len(value) > maxSecret || strings.ContainsFunc(value, func(r rune) bool { return r == ' ' || isControl(r) }) {

@@ -127,8 +127,9 @@ const (
 var (
 	// withValue matches the beginning of a message of the API server that usually goes on with the value that was sent.
 	withValue = regexp.MustCompile(`^(Invalid value|Unsupported value|Duplicate value|Not found|Too many): `)
-	// words matches the beginning of a sentence, where the value was left out. The API server writes texts in quotes.
-	words = regexp.MustCompile(`^[a-z]+ [a-z]`)
+	// words matches the beginning of a sentence, where the value was left out. It may begin with the name of a field, such
+	// as spec.defaultChannel. The API server writes texts in quotes.
+	words = regexp.MustCompile(`^[A-Za-z]+(\.[A-Za-z]+)* [a-z]`)
 )
 
 // withoutValue returns a message of the API server about a field without the value that was sent, which may be a secret.

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,6 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
@@ -96,6 +99,47 @@ func TestSentValuesAreNotRepeated(t *testing.T) {
 }
 
 // TestUnknownPropertiesAreNotRepeated covers a secret that was sent as the name of a property.
+// TestMessagesOfRulesAreShown tests that what the rules of the CRDs say reaches the caller whole.
+func TestMessagesOfRulesAreShown(t *testing.T) {
+	paths, err := filepath.Glob("../../../config/crd/bases/*.yaml")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("there are no CRDs: %v", err)
+	}
+	for _, path := range paths {
+		crd, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var root any
+		if err := yaml.Unmarshal(crd, &root); err != nil {
+			t.Fatal(err)
+		}
+		for _, message := range messagesOfRules(root) {
+			if got := withoutValue("Invalid value: " + message); got != message {
+				t.Errorf("%s: instead of %q, the caller reads %q", filepath.Base(path), message, got)
+			}
+		}
+	}
+}
+
+// messagesOfRules returns the messages of all rules of a CRD.
+func messagesOfRules(node any) (out []string) {
+	switch node := node.(type) {
+	case []any:
+		for _, item := range node {
+			out = append(out, messagesOfRules(item)...)
+		}
+	case map[string]any:
+		if message, ok := node["message"].(string); ok && node["rule"] != nil {
+			return []string{message}
+		}
+		for _, item := range node {
+			out = append(out, messagesOfRules(item)...)
+		}
+	}
+	return out
+}
+
 func TestUnknownPropertiesAreNotRepeated(t *testing.T) {
 	for location, want := range map[string]string{
 		"body.s3.cr3t": "body", "body.spec.s3.cr3t": "body.spec", "body.spec.rules[0].s3.cr3t": "body.spec.rules[0]",

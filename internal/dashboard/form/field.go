@@ -13,8 +13,9 @@ type Field struct {
 	Values                              []string
 	Type                                string
 	Choices                             []Choice
-	Needed                              bool
-	Example                             string
+	// Needed is whether the field must not be empty, NeededAtTimes whether that depends on other fields.
+	Needed, NeededAtTimes bool
+	Example               string
 }
 
 // Field returns a field for a template.
@@ -27,6 +28,12 @@ func (f *Form) Field(name, label, hint string) Field {
 
 // Required marks a field that must not be empty.
 func (f Field) Required() Field { f.Needed = true; return f }
+
+// RequiredAtTimes marks a field that must not be empty when other fields are set. Its hint says when.
+func (f Field) RequiredAtTimes() Field { f.NeededAtTimes = true; return f }
+
+// Optional reports whether the field may always be empty.
+func (f Field) Optional() bool { return !f.Needed && !f.NeededAtTimes }
 
 // OfType sets the type of the input element, such as url or number.
 func (f Field) OfType(name string) Field { f.Type = name; return f }
