@@ -98,7 +98,9 @@ type world struct {
 	// connection breaks at that moment.
 	onCall atomic.Pointer[func(n int64, m moment) bool]
 	// calls is the number of such calls.
-	calls    atomic.Int64
+	calls atomic.Int64
+	// onAnswer is called when a person is answered by response URL. The connection breaks then.
+	onAnswer atomic.Pointer[func()]
 	defects  int
 	replicas int
 }
@@ -141,6 +143,10 @@ func (w *world) breakConnections(box http.Handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		isTicket := strings.HasSuffix(r.URL.Path, "/rest/api/2/issue")
 		isMessage := strings.HasSuffix(r.URL.Path, "/chat.postMessage")
+		if onAnswer := w.onAnswer.Load(); onAnswer != nil && strings.HasPrefix(r.URL.Path, slack.ResponsePath) {
+			(*onAnswer)()
+			panic(http.ErrAbortHandler)
+		}
 		if r.Method != http.MethodPost || !isTicket && !isMessage {
 			box.ServeHTTP(out, r)
 			return
