@@ -44,8 +44,8 @@ func RunFinished(job *batchv1.Job) (finished, ok bool, reason string, at time.Ti
 func RunCompletedID(job *batchv1.Job) string { return string(job.UID) + ".completed" }
 
 // RunCompleted returns the event that a test run ended. A run failed if its Job or its result says so. malformed is what
-// could not be read of the result, nil when all could. previous is the result of the suite's run before, empty when there was none.
-func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) Event {
+// could not be read of the result, nil when all could. AddPrevious adds what is known of the run before.
+func RunCompleted(job *batchv1.Job, r Result, malformed error) Event {
 	_, ok, reason, at := RunFinished(job)
 	suite := job.Labels[v1alpha1.SuiteLabel]
 	outcome := Passed
@@ -63,7 +63,7 @@ func RunCompleted(job *batchv1.Job, r Result, malformed error, previous string) 
 			"suite":          suite,
 			"run":            job.Name,
 			"result":         outcome,
-			"previousResult": previous, // also when it is not known, so that rules need not check with has()
+			"previousResult": "", // not known yet, and present all the same so that rules need not check with has()
 		},
 	}
 	if outcome == Failed {

@@ -135,7 +135,7 @@ func FuzzParseResult(f *testing.F) {
 	f.Add(`{"passed":1,"failed":2,"reportURL":"https://x.example.com"}`)
 	f.Fuzz(func(t *testing.T, s string) {
 		r, err := event.ParseResult(s)
-		e := event.RunCompleted(job(batchv1.JobComplete, ""), r, err, "")
+		e := event.RunCompleted(job(batchv1.JobComplete, ""), r, err)
 		checkFits(t, &e)
 	})
 }
@@ -193,14 +193,14 @@ func TestRunCompleted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			result, _ := event.ParseResult(c.result)
-			e := event.RunCompleted(c.job, result, c.malformed, "Passed")
+			e := event.RunCompleted(c.job, result, c.malformed)
 			severity := map[string]v1alpha1.Severity{"Failed": v1alpha1.SeverityHigh}[e.Text("result")]
 			if e.ID != "j1.completed" || e.Type != v1alpha1.EventTestRunCompleted || !e.Time.Equal(now) || e.Severity != severity ||
 				*e.Subject != (v1alpha1.EventSubject{Kind: "Job", Namespace: "voice", Name: "booking-1", UID: "j1"}) ||
 				!maps.Equal(e.Labels, c.job.Labels) {
 				t.Errorf("%+v", e)
 			}
-			want := map[string]any{"suite": "booking", "run": "booking-1", "previousResult": "Passed", "durationSeconds": 60.0}
+			want := map[string]any{"suite": "booking", "run": "booking-1", "previousResult": "", "durationSeconds": 60.0}
 			maps.Copy(want, c.want)
 			if want["durationSeconds"] == nil {
 				delete(want, "durationSeconds")

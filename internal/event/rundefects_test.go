@@ -35,7 +35,7 @@ func TestFailedTests(t *testing.T) {
 		d.Name = name
 		return event.RunDefect{Defect: d, Change: c}
 	}
-	e := event.RunCompleted(job(batchv1.JobComplete, ""), event.Result{}, nil, "")
+	e := event.RunCompleted(job(batchv1.JobComplete, ""), event.Result{}, nil)
 	e.AddDefects([]event.RunDefect{
 		change(history.Known, "known"), change(history.New, "new"), change(history.Flaky, "flaky"), change(history.Fixed, "fixed"),
 		change(history.Known, "", v1alpha1.DefectTest{ID: "id-1", Name: "several"}, v1alpha1.DefectTest{ID: "id-2"}),
@@ -44,7 +44,7 @@ func TestFailedTests(t *testing.T) {
 	if got := e.FailedTests(); !slices.Equal(got, []string{"new", "several", "id-2", "known"}) {
 		t.Errorf("got %q", got)
 	}
-	none := event.RunCompleted(job(batchv1.JobComplete, ""), event.Result{}, nil, "")
+	none := event.RunCompleted(job(batchv1.JobComplete, ""), event.Result{}, nil)
 	none.AddDefects(nil)
 	if got := none.FailedTests(); got != nil {
 		t.Errorf("a run without Defects: %q", got)
@@ -58,7 +58,7 @@ func TestFailedTests(t *testing.T) {
 	for i := range 1000 {
 		many = append(many, change(history.New, fmt.Sprintf("%04d", i)+strings.Repeat("é", 250)))
 	}
-	e = event.RunCompleted(job(batchv1.JobComplete, ""), event.Result{}, nil, "")
+	e = event.RunCompleted(job(batchv1.JobComplete, ""), event.Result{}, nil)
 	e.AddDefects(many)
 	checkFits(t, &e)
 	if n := len(e.FailedTests()); n < 20 || n > 40 {
@@ -69,13 +69,13 @@ func TestFailedTests(t *testing.T) {
 func TestAddPrevious(t *testing.T) {
 	of := func(result string) event.Event {
 		r, malformed := event.ParseResult(result)
-		return stored(t, event.RunCompleted(job(batchv1.JobComplete, ""), r, malformed, ""))
+		return stored(t, event.RunCompleted(job(batchv1.JobComplete, ""), r, malformed))
 	}
 	e := of(`{"passed":3,"failed":1}`)
 	before := of(`{"passed":4,"failed":0,"skipped":2}`)
 	e.AddPrevious(nil)
-	if got := fmt.Sprint(e.Data["previousResult"], e.Data["previousPassed"]); got != "<nil>" {
-		t.Errorf("without a run before: %q", got)
+	if e.Data["previousResult"] != "" || e.Data["previousPassed"] != nil {
+		t.Errorf("without a run before: %v", e.Data)
 	}
 	e.AddPrevious(&before)
 	got := fmt.Sprint(e.Data["previousRun"], e.Data["previousResult"], e.Data["previousPassed"], e.Data["previousFailed"],

@@ -152,7 +152,7 @@ func (s *session) runLine(ctx context.Context, j *batchv1.Job) (string, error) {
 		}
 	}
 	result, malformed := event.ReportOf(j, pods.Items)
-	e := event.RunCompleted(j, result, malformed, "")
+	e := event.RunCompleted(j, result, malformed)
 	return render.RunLine(&e), nil
 }
 

@@ -55,7 +55,7 @@ func ended(name string, at int, result string) *batchv1.Job {
 func announced(t *testing.T, rule string, j *batchv1.Job) *v1alpha1.Notification {
 	t.Helper()
 	result, malformed := event.ReportOf(j, nil)
-	e := event.RunCompleted(j, result, malformed, "")
+	e := event.RunCompleted(j, result, malformed)
 	stored, err := e.ToAPI()
 	if err != nil {
 		t.Fatal(err)

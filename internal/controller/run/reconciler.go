@@ -124,7 +124,7 @@ func (r *Reconciler) announce(ctx context.Context, job *batchv1.Job) (ctrl.Resul
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	e := event.RunCompleted(job, result, malformed, "")
+	e := event.RunCompleted(job, result, malformed)
 	e.AddPrevious(previous)
 	defects, err := r.defectsIn(ctx, job)
 	if err != nil {
@@ -219,7 +219,7 @@ func (r *Reconciler) previous(ctx context.Context, job *batchv1.Job, at time.Tim
 	if err != nil {
 		return nil, err
 	}
-	e := event.RunCompleted(last, result, malformed, "")
+	e := event.RunCompleted(last, result, malformed)
 	return &e, nil
 }
 
