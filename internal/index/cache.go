@@ -3,7 +3,9 @@
 package index
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/lru"
@@ -121,7 +123,13 @@ func stripNotification(o *v1alpha1.Notification) {
 	}
 }
 
+// ownAnnotations begins the annotations that the operator reads.
+const ownAnnotations = "integrations.voiceai.dev/"
+
+// stripMeta drops the annotations of others, such as the copy of the object that kubectl apply leaves. They may have 256
+// KiB, and whoever needs them reads the object from the API server.
 func stripMeta(m *metav1.ObjectMeta) {
+	maps.DeleteFunc(m.Annotations, func(name, _ string) bool { return !strings.HasPrefix(name, ownAnnotations) })
 	intern(&m.Namespace)
 	internMap(&m.Labels)
 	for i := range m.OwnerReferences {

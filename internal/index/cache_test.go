@@ -3,6 +3,7 @@
 package index
 
 import (
+	"maps"
 	"reflect"
 	"runtime"
 	"slices"
@@ -71,6 +72,7 @@ func TestStrip(t *testing.T) {
 	for _, o := range []client.Object{defect(), notification()} {
 		want := o.DeepCopyObject().(client.Object)
 		want.SetManagedFields(nil)
+		want.SetAnnotations(map[string]string{})
 		if strip(o); !reflect.DeepEqual(o, want) {
 			t.Errorf("got %v, want %v", o, want)
 		}
@@ -106,6 +108,19 @@ func TestStrip(t *testing.T) {
 	gone := cache.DeletedFinalStateUnknown{Key: "voice/gone"}
 	if got, err := PackForCache(gone); err != nil || got != any(gone) {
 		t.Errorf("got %v, %v for a tombstone", got, err)
+	}
+}
+
+// TestStripAnnotations checks that the cache keeps the annotations that the operator reads, and those of nobody else.
+func TestStripAnnotations(t *testing.T) {
+	own := map[string]string{v1alpha1.TicketRequestedAtAnnotation: "now", v1alpha1.LastArrivedAtAnnotation: "now"}
+	for _, o := range []client.Object{&v1alpha1.Defect{}, &v1alpha1.Notification{}} {
+		all := maps.Clone(own)
+		all["kubectl.kubernetes.io/last-applied-configuration"] = strings.Repeat("x", 1<<18)
+		o.SetAnnotations(all)
+		if strip(o); !reflect.DeepEqual(o.GetAnnotations(), own) {
+			t.Errorf("%T has %d annotations, want %v", o, len(o.GetAnnotations()), own)
+		}
 	}
 }
 
