@@ -45,7 +45,8 @@ type SlackIntegrationSpec struct {
 	// +optional
 	AppTokenSecretRef *SecretKeyReference `json:"appTokenSecretRef,omitempty"`
 
-	// oauth is a Slack app that can be installed from the browser. The operator writes its token to bot.tokenSecretRef.
+	// oauth is the client of a Slack app that people install from the dashboard. Its token is stored in the Secret of
+	// bot.tokenSecretRef, with the rights of who installs it. The app must not have token rotation on.
 	// +optional
 	OAuth *SlackOAuth `json:"oauth,omitempty"`
 

@@ -49,7 +49,7 @@ func addSlackApp(mgr ctrl.Manager, f flags) (*slackapp.Dispatcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up the permissions of people in Slack: %w", err)
 	}
-	dialer := slack.Dialer{Options: transport.Options{Timeout: f.callTimeout, Reach: f.outgoing.reach(), Budget: transport.NewBudget()}}
+	dialer := slack.Dialer{Options: f.appOptions()}
 	app := slackapp.New(slackapp.Options{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Authorizer: who, Clock: clock.RealClock{}, Dial: dialer.DialApp,
 		Codec: slackapp.Codec{Response: slack.Encode, FormAnswer: slack.FormAnswer}, DashboardURL: f.dashboardURL,
@@ -87,6 +87,7 @@ func addAPI(mgr ctrl.Manager, f flags, box *outbox.Outbox) error {
 		Client: asCaller, Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Clock: clock.RealClock{}, Outbox: box,
 		Watched: f.leader.watch, Namespace: f.defaultNamespace(), SlackName: f.api.slack, JiraName: f.api.jira,
 		RequestsPerSecond: f.api.requestsPerSecond, DashboardURL: f.dashboardURL, TokenCommand: command,
+		Exchange: slack.Dialer{Options: f.appOptions()}.Exchange,
 		Pages: func(api http.Handler) http.Handler {
 			return dashboard.New(dashboard.Options{API: api, TokenCommand: command})
 		},
@@ -106,4 +107,9 @@ func addListener(mgr ctrl.Manager, name string, l interface {
 		return fmt.Errorf("adding the readiness check of the %s listener: %w", name, err)
 	}
 	return mgr.Add(l)
+}
+
+// appOptions returns the options of the clients that answer people, who wait, and have a budget of their own.
+func (f *flags) appOptions() transport.Options {
+	return transport.Options{Timeout: f.callTimeout, Reach: f.outgoing.reach(), Budget: transport.NewBudget()}
 }

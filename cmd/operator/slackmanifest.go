@@ -28,6 +28,7 @@ func parseManifestFlags(arguments []string, errs io.Writer) (manifestFlags, erro
 	set := flag.NewFlagSet("operator "+manifestCommand, flag.ContinueOnError)
 	set.SetOutput(errs)
 	set.StringVar(&f.URL, "url", "", "The address of the edge from outside, such as https://edge.example.com. Socket Mode needs none.")
+	set.StringVar(&f.DashboardURL, "dashboard-url", "", "Where people reach the dashboard, to install the app from there.")
 	set.StringVar(&mode, "mode", string(manifest.HTTP), "How Slack sends to the app: http or socket.")
 	set.StringVar(&f.Name, "name", "Voice AI", "The name of the app and of its bot.")
 	set.StringVar(&features, "features", joinFeatures(),

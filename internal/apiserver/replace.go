@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
@@ -77,6 +78,15 @@ func replaceCredentials[T client.Object, S any](
 		return problem.Invalid("body.credentials."+string(missing.Name), "%v", missing)
 	}
 	return problem.From(ctx, err, "storing the credentials of "+p.kind+" "+key.String())
+}
+
+// storeBotToken stores the bot token of an integration where its spec names it.
+func (s *Server) storeBotToken(ctx context.Context, i *v1alpha1.SlackIntegration, token string) error {
+	_, err := retryConflicts(func() (struct{}, error) {
+		given := credential.Values{credential.BotToken: credential.Value(token)}
+		return struct{}{}, s.credentials.Replace(ctx, i.Namespace, credential.SlackSlots(&i.Spec), given, s.checkSecret)
+	})
+	return problem.From(ctx, err, "storing the bot token of SlackIntegration "+client.ObjectKeyFromObject(i).String())
 }
 
 // checkSecret returns a problem unless the caller may write a Secret, and no tool would revert that. A Secret that

@@ -43,6 +43,8 @@ var endpoints = []endpoint{
 		[]string{"get slackintegrations", "create secrets"}, 204},
 	{"PUT", "/api/v1/integrations/jira/credentials", `{"credentials":{"apiToken":"s3cr3t"}}`,
 		[]string{"get jiraintegrations", "create secrets"}, 204},
+	{"GET", "/api/v1/integrations/slack/oauth/start?redirectURL=https://d.example.com/oauth/slack", "",
+		[]string{"update slackintegrations", "create secrets"}, 409}, // it has no spec.oauth
 	{"DELETE", "/api/v1/integrations/slack/config", "", []string{"delete slackintegrations"}, 204},
 	{"DELETE", "/api/v1/integrations/jira/config", "", []string{"delete jiraintegrations"}, 204},
 	{"POST", "/api/v1/integrations/slack/test?name=asleep", "", []string{"update slackintegrations"}, 409}, // it is suspended
@@ -122,7 +124,8 @@ func TestEveryEndpointIsAuthorized(t *testing.T) {
 	}
 	for path, methods := range document.paths {
 		for method := range methods {
-			if at := strings.ToUpper(method) + " " + path; !listed[at] && path != "/api/v1/watch" && path != "/api/v1/access" {
+			if at := strings.ToUpper(method) + " " + path; !listed[at] && path != "/api/v1/watch" && path != "/api/v1/access" &&
+				path != completeInstallPath { // see TestInstall
 				t.Errorf("%s is in the document and not in this table", at)
 			}
 		}

@@ -28,6 +28,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/changes"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/guard"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/inbound"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/installs"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/openapi"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/overview"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
@@ -35,6 +36,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/runview"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/watch"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/listener"
@@ -83,6 +85,9 @@ type Options struct {
 	TokenCommand string
 	// DashboardURL is where people reach the dashboard, for the links of messages; none when empty.
 	DashboardURL string
+	// Exchange exchanges what Slack's consent page gave for a token. It is the only call of Slack that the API makes: the
+	// token is stored with the rights of the caller.
+	Exchange chat.Exchange
 	// Pages returns the handler of all paths that are not the API's, such as a dashboard; none when nil. Its requests
 	// to the API for one request, with that request's context, count once against the rate of its caller.
 	Pages func(api http.Handler) http.Handler
@@ -144,6 +149,10 @@ func New(o Options) (*Server, error) {
 		inbound.Routes{Outbox: o.Outbox, Clock: o.Clock, Permissions: s.permissions, Params: s.params}.Register,
 		changes.Routes{
 			Hub: s.hub, Clock: o.Clock, Permissions: s.permissions, Params: s.params, Authenticator: o.Identity, Stopping: s.stopping,
+		}.Register,
+		installs.Routes{
+			Live: o.Live, Clock: o.Clock, Permissions: s.permissions, Params: s.params, SlackName: o.SlackName, Exchange: o.Exchange,
+			Store: s.storeBotToken,
 		}.Register,
 		s.routeAccess, s.routeDelivery, s.routeSummary,
 	} {

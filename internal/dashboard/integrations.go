@@ -31,6 +31,9 @@ type integrationPage struct {
 	MayReplace bool
 }
 
+// InstallsInSlack reports whether the app of the integration can be installed from this page.
+func (p integrationPage) InstallsInSlack() bool { return p.Spec.Get("oauth.clientID") != nil }
+
 // editAnyway is the parameter, and the field, by which the user changes an integration that kubectl applied.
 const editAnyway = "editAnyway"
 

@@ -47,6 +47,7 @@ var notes = map[string]string{
 	"saved":          "Saved.",
 	"replaced":       "Replaced. The integration is checked with the new value.",
 	"created":        "Created.",
+	"installed":      "The app was installed. The integration is checked with its token.",
 	"run-started":    "The run was started.",
 	"run-known":      "It was started again before: this is that run.",
 	"removed":        "Removed.",

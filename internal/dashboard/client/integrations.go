@@ -146,6 +146,31 @@ func (c *Client) ReplaceCredentials(p Provider, key Key, credentials map[string]
 	return err
 }
 
+// StartInstall returns where the app of a SlackIntegration is installed, and the nonce that the browser keeps meanwhile.
+func (c *Client) StartInstall(key Key, redirectURL string) (url, nonce string, err error) {
+	query := key.query()
+	query["redirectURL"] = []string{redirectURL}
+	var out struct {
+		URL   string `json:"url"`
+		Nonce string `json:"nonce"`
+	}
+	err = c.get("/api/v1/integrations/slack/oauth/start", query, &out)
+	return out.URL, out.Nonce, err
+}
+
+// CompleteInstall stores the token of an installation. It returns the integration.
+func (c *Client) CompleteInstall(state, code, nonce string) (key Key, err error) {
+	var out struct {
+		Namespace string `json:"namespace"`
+		Name      string `json:"name"`
+	}
+	_, err = c.do(call{
+		method: http.MethodPost, path: "/api/v1/integrations/slack/oauth/complete",
+		body: map[string]string{"state": state, "code": code, "nonce": nonce}, into: &out,
+	})
+	return Key{Namespace: out.Namespace, Name: out.Name}, err
+}
+
 // DeleteConfig deletes an integration.
 func (c *Client) DeleteConfig(p Provider, key Key) error {
 	_, err := c.do(call{method: http.MethodDelete, path: p.path("config"), query: key.query()})

@@ -16,6 +16,13 @@ import (
 // maxToken is in bytes. Browsers drop cookies of more than 4096 bytes, name and attributes included.
 const maxToken = 3900
 
+const (
+	// installCookie is the cookie of an installation of the app in Slack, and maxInstall how long that may take.
+	installCookie = "voiceai-install"
+	maxInstall    = 10 * time.Minute
+	maxNonce      = 128
+)
+
 // bearer matches a token (RFC 6750, section 2.1). Each of these characters may be part of a cookie.
 var bearer = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 
@@ -58,17 +65,38 @@ func End(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, c)
 }
 
-func cookie(r *http.Request, value string) *http.Cookie {
-	c := &http.Cookie{Name: "voiceai", Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}
-	if isSecure(r) {
-		c.Name = "__Host-voiceai"
+// BeginInstall stores the nonce of an installation in the browser, for as long as the installation may take.
+func BeginInstall(w http.ResponseWriter, r *http.Request, nonce string) {
+	c := cookieOf(r, installCookie, nonce)
+	c.MaxAge = int(maxInstall.Seconds())
+	http.SetCookie(w, c)
+}
+
+// EndInstall removes the nonce of an installation from the browser, and returns it; empty when there is none.
+func EndInstall(w http.ResponseWriter, r *http.Request) string {
+	c := cookieOf(r, installCookie, "")
+	c.MaxAge = -1
+	http.SetCookie(w, c)
+	kept, err := r.Cookie(c.Name)
+	if err != nil || len(kept.Value) > maxNonce {
+		return ""
+	}
+	return kept.Value
+}
+
+func cookie(r *http.Request, value string) *http.Cookie { return cookieOf(r, "voiceai", value) }
+
+func cookieOf(r *http.Request, name, value string) *http.Cookie {
+	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}
+	if IsSecure(r) {
+		c.Name = "__Host-" + name
 		c.Secure = true
 	}
 	return c
 }
 
-// isSecure reports whether the browser uses TLS, to this server or to a proxy in front of it.
-func isSecure(r *http.Request) bool {
+// IsSecure reports whether the browser uses TLS, to this server or to a proxy in front of it.
+func IsSecure(r *http.Request) bool {
 	return r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 

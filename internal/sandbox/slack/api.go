@@ -86,6 +86,7 @@ func (w *Workspace) API() *http.ServeMux {
 		mux.HandleFunc("/api/"+name, func(rw http.ResponseWriter, r *http.Request) { w.serve(rw, r, name, m) })
 	}
 	mux.HandleFunc("POST "+uploadPath+"{id}", w.upload)
+	mux.HandleFunc("/api/oauth.v2.access", w.exchange) // which needs no token
 	mux.HandleFunc("/api/", func(rw http.ResponseWriter, r *http.Request) {
 		writeJSON(rw, http.StatusOK, reply{"ok": false, "error": "unknown_method", "req_method": strings.TrimPrefix(r.URL.Path, "/api/")})
 	})

@@ -120,6 +120,8 @@ type Workspace struct {
 	lastFile int
 	// sockets are the app's connections of Socket Mode.
 	sockets *sockets.Server
+	// grants are the consents to install the app, by code.
+	grants map[string]*grant
 }
 
 // New returns a workspace with the channels and credentials of the constants above.
@@ -151,6 +153,7 @@ func (w *Workspace) Reset() {
 	w.responseURLs = map[string]*responseURL{}
 	w.triggers = map[string]trigger{}
 	w.forms = map[string]*Form{}
+	w.grants = map[string]*grant{}
 	w.groups = []UserGroup{{ID: OnCall, Name: "on-call", Users: []string{Ann}}}
 	w.tokens = map[string]Token{
 		BotToken: {State: Valid, Scopes: DefaultScopes()}, AppToken: {State: Valid, Scopes: []string{connectionsWrite}},

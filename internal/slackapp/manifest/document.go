@@ -42,7 +42,8 @@ type slashCommand struct {
 }
 
 type oauth struct {
-	Scopes scopes `json:"scopes"`
+	RedirectURLs []string `json:"redirect_urls,omitempty"`
+	Scopes       scopes   `json:"scopes"`
 }
 
 type scopes struct {

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/install"
 )
 
 // Mode is how Slack sends to the app.
@@ -36,8 +37,10 @@ type Options struct {
 	Name string
 	Mode Mode
 	// URL is the address of the edge from outside. Socket Mode does not need it.
-	URL      string
-	Features []Feature
+	URL string
+	// DashboardURL is where people reach the dashboard; empty if the app is not installed from there.
+	DashboardURL string
+	Features     []Feature
 }
 
 // validate returns what is wrong with the options.
@@ -45,6 +48,11 @@ func (o Options) validate() error {
 	for _, f := range o.Features {
 		if !slices.Contains(Features(), f) {
 			return fmt.Errorf("--features: there is no feature %q. The features are %s", f, join(Features()))
+		}
+	}
+	if o.DashboardURL != "" {
+		if err := install.CheckRedirectURL(o.DashboardURL); err != nil {
+			return fmt.Errorf("--dashboard-url: %w", err)
 		}
 	}
 	switch n := utf8.RuneCountInString(o.Name); {
@@ -88,6 +96,9 @@ func (o Options) document() document {
 	}
 	for _, s := range Scopes(o.Features) {
 		d.OAuth.Scopes.Bot = append(d.OAuth.Scopes.Bot, s.Name)
+	}
+	if o.DashboardURL != "" {
+		d.OAuth.RedirectURLs = []string{strings.TrimRight(o.DashboardURL, "/") + install.RedirectPath}
 	}
 	at := func(path string) string { return strings.TrimRight(o.URL, "/") + path }
 	if o.Mode == SocketMode {

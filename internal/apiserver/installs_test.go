@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
+)
+
+const (
+	redirectURL = "https://dashboard.example.com/oauth/slack"
+	// completeInstallPath is a path whose requests name their object in the body.
+	completeInstallPath = "/api/v1/integrations/slack/oauth/complete"
+)
+
+// exchange stands for Slack: the code good gives a token, rotating one that ends, and any other is refused with that code.
+func exchange(_ context.Context, g chat.Grant) (chat.Installation, error) {
+	if g.ClientSecret != "client-secret" || g.ClientID != "1.2" || g.RedirectURL != redirectURL {
+		return chat.Installation{}, fmt.Errorf("got %+v", g)
+	}
+	switch g.Code {
+	case "good", "rotating":
+		return chat.Installation{Token: "xoxb-" + g.Code, Team: "Acme", Rotates: g.Code == "rotating"}, nil
+	}
+	return chat.Installation{}, &fault.Fault{Kind: fault.Invalid, Code: g.Code, Message: "Slack refused the request"}
+}
+
+// installable creates an integration whose app can be installed.
+func (w *world) installable() {
+	w.t.Helper()
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "own"},
+		Data: map[string][]byte{"client": []byte("client-secret"), "other": []byte("kept")}}
+	w.Expect(kube.Create(w.t.Context(), secret)).To(gomega.Succeed())
+	ref := func(key string) v1alpha1.SecretKeyReference {
+		return v1alpha1.SecretKeyReference{Name: "own", Key: key}
+	}
+	w.Expect(kube.Create(w.t.Context(), &v1alpha1.SlackIntegration{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "slack"},
+		Spec: v1alpha1.SlackIntegrationSpec{
+			DefaultChannel: "#x", Bot: &v1alpha1.SlackBot{TokenSecretRef: ref("token")},
+			OAuth: &v1alpha1.SlackOAuth{ClientID: "1.2", ClientSecretRef: ref("client")},
+		},
+	})).To(gomega.Succeed())
+}
+
+// started is an installation that was begun.
+type started struct{ URL, Nonce string }
+
+func (s started) state(w *world) string {
+	u, err := url.Parse(s.URL)
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	return u.Query().Get("state")
+}
+
+func (w *world) start(c *caller) (started, answer) {
+	a := c.ask("GET", "/api/v1/integrations/slack/oauth/start?redirectURL="+url.QueryEscape(redirectURL), "")
+	var out started
+	if a.status == http.StatusOK {
+		w.Expect(json.Unmarshal([]byte(a.body), &out)).To(gomega.Succeed())
+	}
+	return out, a
+}
+
+func complete(c *caller, state, code, nonce string) answer {
+	return c.ask("POST", completeInstallPath, fmt.Sprintf(`{"state":%q,"code":%q,"nonce":%q}`, state, code, nonce))
+}
+
+// TestInstall installs an app: the token goes to where the integration names it, and nowhere else.
+func TestInstall(t *testing.T) {
+	w := newWorld(t)
+	w.installable()
+	admin := w.admin()
+	begun, a := w.start(admin)
+	w.Expect(a.status).To(gomega.Equal(http.StatusOK), a.body)
+	w.Expect(begun.URL).To(gomega.HavePrefix("https://slack.com/oauth/v2/authorize?client_id=1.2&"))
+	w.Expect(begun.URL).NotTo(gomega.Or(gomega.ContainSubstring("client-secret"), gomega.ContainSubstring(begun.Nonce)))
+
+	for name, c := range map[string]struct {
+		state, code, nonce, problem string
+		status                      int
+	}{
+		"another browser":  {begun.state(w), "good", "another", "another browser", http.StatusForbidden},
+		"no nonce":         {begun.state(w), "good", "", "another browser", http.StatusForbidden},
+		"a forged state":   {"x" + begun.state(w), "good", begun.Nonce, "not what", http.StatusUnprocessableEntity},
+		"no state":         {"nothing", "good", begun.Nonce, "not what", http.StatusUnprocessableEntity},
+		"a used code":      {begun.state(w), "code_already_used", begun.Nonce, "used already", http.StatusGone},
+		"a wrong secret":   {begun.state(w), "bad_client_secret", begun.Nonce, "client secret", http.StatusConflict},
+		"an unknown page":  {begun.state(w), "bad_redirect_uri", begun.Nonce, "redirect URL", http.StatusConflict},
+		"a rotating token": {begun.state(w), "rotating", begun.Nonce, "token rotation", http.StatusConflict},
+		"Slack is away":    {begun.state(w), "503", begun.Nonce, "Slack refused", http.StatusBadGateway},
+	} {
+		a := complete(admin, c.state, c.code, c.nonce)
+		w.Expect(a.status).To(gomega.Equal(c.status), name+": "+a.body)
+		w.Expect(a.body).To(gomega.ContainSubstring(c.problem), name)
+	}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "own"}}
+	w.Expect(kube.Get(t.Context(), client.ObjectKeyFromObject(secret), secret)).To(gomega.Succeed())
+	w.Expect(secret.Data).NotTo(gomega.HaveKey("token"))
+
+	for _, c := range []*caller{w.callerWith(), w.callerWith("get slackintegrations")} {
+		a := complete(c, begun.state(w), "good", begun.Nonce)
+		w.Expect(a.status).To(gomega.Equal(http.StatusForbidden), a.body)
+		w.Expect(a.body).To(gomega.ContainSubstring("update"))
+	}
+	a = complete(admin, begun.state(w), "good", begun.Nonce)
+	w.Expect(a.status).To(gomega.Equal(http.StatusOK), a.body)
+	w.Expect(a.body).To(gomega.And(gomega.ContainSubstring(`"team":"Acme"`), gomega.Not(gomega.ContainSubstring("xoxb"))))
+	w.Expect(kube.Get(t.Context(), client.ObjectKeyFromObject(secret), secret)).To(gomega.Succeed())
+	w.Expect(secret.Data).To(gomega.Equal(map[string][]byte{
+		"client": []byte("client-secret"), "other": []byte("kept"), "token": []byte("xoxb-good"),
+	}))
+}

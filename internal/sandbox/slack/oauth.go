@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package slack
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// The OAuth client of the app, and the page on which a person installs it.
+const (
+	ClientID     = "1111111111.2222222222"
+	ClientSecret = "sandbox-client-secret"
+	ConsentPath  = "/oauth/v2/authorize"
+)
+
+// codeLifetime is how long a code is valid.
+const codeLifetime = 10 * time.Minute
+
+// Consent is what the consent page is asked for.
+type Consent struct{ ClientID, Scope, RedirectURL, State string }
+
+// ConsentOf returns the consent that a request asks for, and why it cannot be given; empty if it can.
+func ConsentOf(r *http.Request) (Consent, string) {
+	q := r.URL.Query()
+	c := Consent{ClientID: q.Get("client_id"), Scope: q.Get("scope"), RedirectURL: q.Get("redirect_uri"), State: q.Get("state")}
+	u, err := url.Parse(c.RedirectURL)
+	switch {
+	case c.ClientID != ClientID:
+		return c, "Invalid client_id parameter"
+	case c.Scope == "":
+		return c, "Invalid permissions requested: scope is empty"
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		return c, "redirect_uri did not match any configured URIs"
+	}
+	return c, ""
+}
+
+// Scopes returns the scopes that are asked for.
+func (c Consent) Scopes() []string { return strings.Split(c.Scope, ",") }
+
+// Deny returns where the browser is sent if the person cancels.
+func (c Consent) Deny() string { return c.back("error", "access_denied") }
+
+func (c Consent) back(key, value string) string {
+	u, err := url.Parse(c.RedirectURL)
+	if err != nil {
+		return "/"
+	}
+	u.RawQuery = url.Values{key: {value}, "state": {c.State}}.Encode()
+	return u.String()
+}
+
+// grant is a consent that a person gave.
+type grant struct {
+	Consent
+	until time.Time
+	used  bool
+}
+
+// Allow gives the consent, and returns where the browser is sent.
+func (w *Workspace) Allow(c Consent) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	code := fmt.Sprintf("%s.code-%d", strings.TrimPrefix(TeamID, "T"), len(w.grants)+1)
+	w.grants[code] = &grant{Consent: c, until: w.options.Clock().Add(codeLifetime)}
+	return c.back("code", code)
+}
+
+// exchange serves oauth.v2.access.
+func (w *Workspace) exchange(rw http.ResponseWriter, r *http.Request) {
+	answer, refused := w.install(r)
+	if refused != nil {
+		w.countRefusal("oauth.v2.access", refused.code)
+		refused.write(rw)
+		return
+	}
+	answer["ok"] = true
+	writeJSON(rw, http.StatusOK, answer)
+}
+
+// install exchanges the code in a request for a token.
+func (w *Workspace) install(r *http.Request) (reply, *refusal) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g := w.grants[r.PostFormValue("code")]
+	switch {
+	case r.PostFormValue("client_id") != ClientID:
+		return nil, refuse("invalid_client_id")
+	case r.PostFormValue("client_secret") != ClientSecret:
+		return nil, refuse("bad_client_secret")
+	case g == nil:
+		return nil, refuse("invalid_code")
+	case g.used:
+		return nil, refuse("code_already_used")
+	case w.options.Clock().After(g.until):
+		return nil, refuse("invalid_code")
+	case r.PostFormValue("redirect_uri") != g.RedirectURL:
+		return nil, refuse("bad_redirect_uri")
+	}
+	g.used = true
+	token := fmt.Sprintf("%s-installed-%d", BotToken, len(w.tokens))
+	w.tokens[token] = Token{State: Valid, Scopes: g.Scopes()}
+	return reply{
+		"access_token": token, "token_type": "bot", "scope": g.Scope, "bot_user_id": BotUser, "app_id": AppID,
+		"team": reply{"id": TeamID, "name": TeamName}, "is_enterprise_install": false, "authed_user": reply{"id": Ann},
+	}, nil
+}
