@@ -154,28 +154,30 @@ func (h *Hub) Drop(name types.NamespacedName) {
 	}
 }
 
-// leave removes an integration from an app, and closes the connections of an app without any: once another app that
-// replaces it is ready, so that nothing is lost between them. It needs the lock.
+// leave removes an integration from an app, and closes the connections of an app without any. If another app replaces it,
+// the connections are used until that is ready, so that nothing is lost between them. leave needs the lock.
 func (h *Hub) leave(a *app, name types.NamespacedName, replacement <-chan struct{}) {
-	if left := a.setMember(name, false); left > 0 {
-		return
+	if replacement == nil || a.stop == nil || len(a.names()) > 1 {
+		if left := a.setMember(name, false); left > 0 {
+			return
+		}
+		replacement = nil
 	}
 	delete(h.apps, keyOf(a.config))
-	if a.stop == nil { // it has not started
-		return
-	}
-	if replacement == nil {
+	switch {
+	case a.stop == nil: // it has not started
+	case replacement == nil:
 		a.stop()
-		return
+	default:
+		go func() {
+			select {
+			case <-replacement:
+			case <-a.stopped:
+			case <-h.Clock.After(replaceWithin):
+			}
+			a.stop()
+		}()
 	}
-	go func() {
-		select {
-		case <-replacement:
-		case <-a.stopped:
-		case <-h.Clock.After(replaceWithin):
-		}
-		a.stop()
-	}()
 }
 
 // State returns the state of an integration's connections.

@@ -71,14 +71,24 @@ func (s *slot) connect(ctx context.Context) (*link, *fault.Fault) {
 		l.read(ctx, func() { s.app.greeted(s) })
 		s.app.remove(l)
 	}()
+	return l, l.end(ctx)
+}
+
+// end returns once a connection is closed or to be replaced, with the fault that this is; nil if Slack replaces it as usual.
+func (l *link) end(ctx context.Context) *fault.Fault {
 	select {
 	case reason := <-l.leave:
 		go l.drain(ctx)
-		return l, faultOf(reason)
-	case <-l.ended:
-		return l, fault.New(fault.Unavailable, "Slack closed the connection")
+		return faultOf(reason)
 	case <-ctx.Done():
-		return l, nil
+		return nil
+	case <-l.ended:
+	}
+	select {
+	case reason := <-l.leave: // Slack closed it at once
+		return faultOf(reason)
+	default:
+		return fault.New(fault.Unavailable, "Slack closed the connection")
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"k8s.io/utils/clock"
+
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp"
@@ -182,6 +184,18 @@ func TestReplaced(t *testing.T) {
 				t.Errorf("after %s: enqueued for %v", reason, got)
 			}
 		})
+	}
+}
+
+// TestClosedAtOnce takes the reason into account if Slack closes the connection with it.
+func TestClosedAtOnce(t *testing.T) {
+	for range 50 { // which of the two is seen first is left to chance
+		l := newLink(&app{hub: &Hub{Options: Options{Clock: clock.RealClock{}}}}, nil)
+		l.leave <- chat.CodeLinkDisabled
+		close(l.ended)
+		if f := l.end(t.Context()); f.Code != chat.CodeLinkDisabled {
+			t.Fatalf("the fault is %v", f)
+		}
 	}
 }
 
@@ -362,6 +376,10 @@ func TestARotatedToken(t *testing.T) {
 		pass(time.Second)
 		if before[0].isClosed() {
 			t.Error("the old connection is closed before the new one is ready")
+		}
+		before[0].say(`{"envelope_id":"e","type":"interactive","payload":%s}`, click)
+		if got := before[0].hear(); len(got) != 1 {
+			t.Errorf("an envelope by the old connection is answered %v", got)
 		}
 		w.connections()[2].say(`{"type":"hello"}`)
 		if !before[0].isClosed() || !before[1].isClosed() {
