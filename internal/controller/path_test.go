@@ -4,10 +4,13 @@ package controller_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -76,6 +79,41 @@ var _ = Describe("From a Defect to a ticket and a message", func() {
 		Expect(w.jira.Finds()).To(BeZero())
 		Expect(w.slack.Messages()).To(HaveLen(1))
 		Expect(w.slack.Messages()[0].Channel).To(Equal("#alerts"))
+	})
+
+	It("brings evidence to the ticket and to the thread, and removes its content", func() {
+		w.run(longAgo)
+		w.furnish()
+		tracker := jiraCloud()
+		tracker.SetNamespace(w.namespace)
+		amend(tracker, func(i *v1alpha1.JiraIntegration) { i.Spec.Evidence = v1alpha1.EvidenceAll })
+		bot := slackBot()
+		bot.SetNamespace(w.namespace)
+		amend(bot, func(i *v1alpha1.SlackIntegration) { i.Spec.Evidence = v1alpha1.EvidenceAll })
+		d := defect(v1alpha1.SeverityCritical)
+		w.create(d)
+		content := []byte("RIFF....WAVEfmt ")
+		sum := sha256.Sum256(content)
+		file := v1alpha1.EvidenceFile{Name: "call.wav", Bytes: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}
+		w.create(&v1alpha1.Evidence{
+			ObjectMeta: metav1.ObjectMeta{
+				Name: v1alpha1.EvidenceName(d.UID, file, 0), Labels: map[string]string{v1alpha1.DefectLabel: string(d.UID)},
+			},
+			Data: content,
+		})
+		amend(d, func(d *v1alpha1.Defect) {
+			d.Spec.Evidence = &v1alpha1.DefectEvidence{Time: metav1.Now(), Files: []v1alpha1.EvidenceFile{file}, Clip: file.Name}
+		})
+		Eventually(func(g Gomega) {
+			g.Expect(kube.Get(ctx, client.ObjectKeyFromObject(d), d)).To(Succeed())
+			g.Expect(d.Status.Evidence).NotTo(BeNil())
+			g.Expect(d.Status.Evidence.RemovedTime).NotTo(BeNil(), "%+v", d.Status.Evidence)
+		}).Should(Succeed())
+		left := &v1alpha1.EvidenceList{}
+		Expect(kube.List(ctx, left, client.InNamespace(w.namespace))).To(Succeed())
+		Expect(left.Items).To(BeEmpty())
+		Expect(w.jira.Files("VOICE-1")).To(HaveLen(1))
+		Expect(w.slack.Files()).To(HaveLen(1))
 	})
 
 	It("adopts a ticket that the former leader filed", func() {
