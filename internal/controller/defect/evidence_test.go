@@ -10,6 +10,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,11 +150,8 @@ func TestEvidenceIsAttachedOnce(t *testing.T) {
 		follow(t, ours, unchanged, func(f *follower) {
 			f.report(files)
 			stored := f.Client.(client.WithWatch)
-			calls := 0
-			fails := func() bool {
-				calls++
-				return calls == step+1
-			}
+			var calls atomic.Int64
+			fails := func() bool { return calls.Add(1) == int64(step+1) }
 			dead := errors.New("the process was killed")
 			f.jira.OnAttach(func(a ticket.Attachment) error {
 				if fails() { // stored, and the answer is lost
