@@ -124,12 +124,14 @@ func TestStripAnnotations(t *testing.T) {
 	}
 }
 
-// TestPackForCache packs objects about which nothing is to be done, and loses nothing of them.
+// TestPackForCache packs objects about which nothing is to be done, and loses nothing of them that the operator reads.
 func TestPackForCache(t *testing.T) {
 	defect, notification := &v1alpha1.Defect{}, &v1alpha1.Notification{}
 	full(reflect.ValueOf(defect).Elem(), "")
 	full(reflect.ValueOf(notification).Elem(), "")
 	notification.Spec.Event.Data.Raw = []byte(`{"title":"a < b"}`)
+	defect.Annotations = map[string]string{v1alpha1.TicketRequestedAtAnnotation: "now"}
+	notification.Annotations = map[string]string{v1alpha1.LastArrivedAtAnnotation: "now"}
 	rests := defect.DeepCopy()
 	condition.Ready(rests, v1alpha1.ReasonReady, "")
 	sent := notification.DeepCopy()
