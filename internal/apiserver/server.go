@@ -107,7 +107,6 @@ type Server struct {
 	overview    *overview.Model
 	runs        *runview.Model
 	hub         *watch.Hub
-	accessCache *access.Cache
 	permissions caller.Permissions
 	params      params.Defaults
 
@@ -131,7 +130,6 @@ func New(o Options) (*Server, error) {
 		credentials: &credential.Store{Client: o.Client, Live: o.Live, Clock: o.Clock, FieldOwner: action.FieldOwner},
 		view:        view.New(o.Client, o.Live, o.DashboardURL),
 		hub:         watch.NewHub(),
-		accessCache: access.NewCache(o.Clock, o.Identity),
 		permissions: caller.Permissions{Authorizer: o.Identity},
 		params:      params.Defaults{Namespace: o.Namespace},
 		stopping:    make(chan struct{}),
@@ -154,7 +152,8 @@ func New(o Options) (*Server, error) {
 			Live: o.Live, Clock: o.Clock, Permissions: s.permissions, Params: s.params, SlackName: o.SlackName, Exchange: o.Exchange,
 			Store: s.storeBotToken,
 		}.Register,
-		s.routeAccess, s.routeDelivery, s.routeSummary,
+		access.Routes{Cache: access.NewCache(o.Clock, o.Identity), View: s.view, Params: s.params}.Register,
+		s.routeDelivery, s.routeSummary,
 	} {
 		add(api)
 	}

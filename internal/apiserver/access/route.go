@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package apiserver
+package access
 
 import (
 	"cmp"
@@ -14,7 +14,15 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/paths"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
+
+// Routes are the routes about what a caller may do.
+type Routes struct {
+	Cache  *Cache
+	View   *view.Model
+	Params params.Defaults
+}
 
 type accessInput struct{ params.Across }
 
@@ -28,18 +36,19 @@ type accessOutput struct {
 	}
 }
 
-func (s *Server) routeAccess(api huma.API) {
+// Register adds the routes.
+func (r Routes) Register(api huma.API) {
 	openapi.Register(api, huma.Operation{
 		OperationID: "get-access", Method: http.MethodGet, Path: paths.Access, Tags: []string{"Access"},
 		Summary: "Who you are and what you may do",
 		Description: "As Kubernetes RBAC decides it, for whole namespaces: rights to single objects by name are not included. " +
 			"Every authenticated caller may read this.",
-	}, s.access)
+	}, r.access)
 }
 
-func (s *Server) access(ctx context.Context, i *accessInput) (*accessOutput, error) {
-	namespace := s.params.Of(i.Across)
-	rights, err := s.accessCache.Get(ctx, caller.Of(ctx), namespace)
+func (r Routes) access(ctx context.Context, i *accessInput) (*accessOutput, error) {
+	namespace := r.Params.Of(i.Across)
+	rights, err := r.Cache.Get(ctx, caller.Of(ctx), namespace)
 	if err != nil {
 		return nil, problem.From(ctx, err, "finding out what you may do")
 	}
@@ -50,7 +59,7 @@ func (s *Server) access(ctx context.Context, i *accessInput) (*accessOutput, err
 	out.Body.Everywhere = rights.Everywhere
 	out.Body.Namespaces = []string{}
 	if rights.Everywhere {
-		out.Body.Namespaces = s.view.NamespacesInUse()
+		out.Body.Namespaces = r.View.NamespacesInUse()
 	}
 	return out, nil
 }
