@@ -26,7 +26,8 @@ func (s *site) listActivity(v *visit) (err error) {
 	data := activityPage{DeliveryFilter: client.DeliveryFilter{
 		Integration: v.parameter("integration"), Object: v.parameter("object"),
 		Outcome: v.parameter("outcome"), Text: v.parameter("q"), Cursor: v.parameter("cursor"),
-		Kind: v.parameter("kind"), Reason: v.parameter("reason"), Detail: v.parameter("detail"), Since: v.parameter("since"),
+		Kind: v.parameter("kind"), Reason: v.parameter("reason"), Detail: v.parameter("detail"),
+		Rule: v.parameter("rule"), Since: v.parameter("since"),
 	}}
 	if data.List, err = v.api.Deliveries(v.namespace, data.DeliveryFilter); err != nil {
 		return err

@@ -31,8 +31,13 @@ var changeCauses = map[string]string{
 	"Passed":     "Its test passes again",
 }
 
-// deliveryRank is the rank of a delivery: of what happened in the same second, it comes last.
-const deliveryRank = 100
+// The ranks of what the log has: of what happened in the same second, it comes last. What was done with the ticket is
+// announced afterwards, and a Defect before its ticket.
+const (
+	activityRank = 100 + iota
+	discoveryRank
+	deliveryRank
+)
 
 // historyOf returns what is known of a Defect's past, newest first. Clocks of Kubernetes have seconds: what happened in
 // the same one is ordered by cause and effect.
@@ -55,6 +60,9 @@ func historyOf(d client.Defect, deliveries []client.Delivery) []step {
 		add(status.Jira.CreatedTime, "Ticket "+status.Jira.Key, "")
 	}
 	for _, delivery := range deliveries {
+		if d.HasTicket() && delivery.Action == "CreateIssue" && delivery.Detail == status.Jira.Key {
+			continue // the history has the ticket already
+		}
 		out = append(out, stepOf(delivery))
 	}
 	slices.SortStableFunc(out, func(a, b step) int {
@@ -64,7 +72,7 @@ func historyOf(d client.Defect, deliveries []client.Delivery) []step {
 }
 
 func stepOf(d client.Delivery) step {
-	out := step{rank: deliveryRank, Time: d.Time, What: web.Words(d.EventOrAction()), Detail: d.ChannelLabel(), Outcome: d.Outcome}
+	out := step{rank: rankOf(d), Time: d.Time, What: web.Words(d.EventOrAction()), Detail: d.ChannelLabel(), Outcome: d.Outcome}
 	if d.Notification != "" {
 		out.What = "Notification: " + out.What
 		out.Delivery = "Notification/" + d.Notification
@@ -73,6 +81,16 @@ func stepOf(d client.Delivery) step {
 		out.Detail = d.Detail
 	}
 	return out
+}
+
+func rankOf(d client.Delivery) int {
+	switch d.EventType {
+	case "":
+		return activityRank
+	case "DefectCreated", "EdgeCaseDiscovered":
+		return discoveryRank
+	}
+	return deliveryRank
 }
 
 // nameChannels replaces the IDs of channels in a Defect's messages with the names that its deliveries know.

@@ -32,6 +32,7 @@ func TestRules(t *testing.T) {
 	})
 	d.has(d.open("/rules", http.StatusOK), "Not ready", "&lt;i&gt;", "12", `href="/rules/qa/all"`, "Last error: no such key: &lt;b&gt;")
 	page := d.open("/rules/qa/all?event=e1", http.StatusOK)
+	d.has(page, `href="/activity?namespace=qa&amp;rule=qa%2Fall"`)
 	d.has(page, "Matches", "Every condition of the rule is met.", "event.severity == &#39;High&#39;", "kind: NotificationRule",
 		"could not be evaluated for 3 events", `href="/rules/qa/all?event=e%209"`, "no such key: &lt;b&gt;")
 	d.hasNot(page, "<script>alert")

@@ -18,10 +18,15 @@ func TestHistoryOfOneSecond(t *testing.T) {
 	d := client.Defect{CreatedTime: at}
 	d.Status.Jira = &client.Ticket{Key: "V-1", CreatedTime: &at}
 	var got []string
-	for _, s := range historyOf(d, []client.Delivery{{Time: at.Add(time.Millisecond), EventType: "DefectCreated", Outcome: "Succeeded"}}) {
+	for _, s := range historyOf(d, []client.Delivery{
+		{Time: at, EventType: "DefectCreated", Outcome: "Succeeded"},
+		{Time: at, Action: "CreateIssue", Outcome: "Succeeded", Detail: "V-1"}, // the ticket, once more
+		{Time: at, EventType: "DefectTicketed", Outcome: "Succeeded"},
+		{Time: at, Action: "LinkIssue", Outcome: "Succeeded", Detail: "V-1"},
+	}) {
 		got = append(got, s.What)
 	}
-	if want := []string{"Defect created", "Ticket V-1", "Created"}; !slices.Equal(got, want) {
+	if want := []string{"Defect ticketed", "Defect created", "Link issue", "Ticket V-1", "Created"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

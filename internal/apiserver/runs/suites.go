@@ -77,7 +77,7 @@ func (r Routes) getSuite(ctx context.Context, i *suiteInput) (*suiteOutput, erro
 	}
 	found, ok := r.View.History(ctx, id, see, r.Clock.Now())
 	if !ok {
-		return nil, problem.New(http.StatusNotFound, "namespace %s has neither a run of suite %q nor a CronJob that you may list: "+
+		return nil, problem.New(http.StatusNotFound, "namespace %s has no run, CronJob or Defect of suite %q that you may list: "+
 			"label a CronJob %s=%s", id.Namespace, id.Name, v1alpha1.SuiteLabel, id.Name)
 	}
 	return &suiteOutput{Body: found}, nil

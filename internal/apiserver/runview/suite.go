@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/apiserver/rows"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 )
 
@@ -95,7 +96,7 @@ func nextRun(c *batchv1.CronJob, now time.Time) *time.Time {
 	return &next
 }
 
-// History returns a suite with its last runs. ok is false when neither a CronJob nor a run of it is known.
+// History returns a suite with its last runs. ok is false when no CronJob, no run and no Defect of it is known.
 func (m *Model) History(ctx context.Context, id types.NamespacedName, see view.Visibility, now time.Time) (out SuiteHistory, ok bool) {
 	out = SuiteHistory{Suite: id.Name, Namespace: id.Namespace, Runs: []view.RunRecord{}}
 	if see.Suites {
@@ -114,7 +115,12 @@ func (m *Model) History(ctx context.Context, id types.NamespacedName, see view.V
 		out.Runs = append(out.Runs, m.record(r))
 	}
 	out.assess()
-	return out, len(out.CronJobs) > 0 || len(runs) > 0
+	return out, len(out.CronJobs) > 0 || len(runs) > 0 || see.Defects && m.hasDefect(id)
+}
+
+// hasDefect reports whether a Defect names a suite.
+func (m *Model) hasDefect(suite types.NamespacedName) bool {
+	return slices.ContainsFunc(m.Defects.In(suite.Namespace), func(d *rows.Defect) bool { return d.Suite == suite.Name })
 }
 
 // earlier returns the earlier of two times, either of which may be nil.

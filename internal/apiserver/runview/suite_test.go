@@ -75,6 +75,15 @@ func TestHistory(t *testing.T) {
 	if _, ok := m.History(t.Context(), types.NamespacedName{Namespace: "qa", Name: "greeting"}, everything, viewtest.Noon); ok {
 		t.Error("a suite that nobody knows is known")
 	}
+	d := &v1alpha1.Defect{ObjectMeta: viewtest.Meta("qa", "hangs-up"), Spec: v1alpha1.DefectSpec{Suite: "greeting"}}
+	m.Defects.Put(d) // its page links to its suite
+	greeting := types.NamespacedName{Namespace: "qa", Name: "greeting"}
+	if h, ok := m.History(t.Context(), greeting, everything, viewtest.Noon); !ok || len(h.Runs) > 0 {
+		t.Errorf("the suite of a Defect: got %+v, %v", h, ok)
+	}
+	if _, ok := m.History(t.Context(), greeting, view.Visibility{Runs: true}, viewtest.Noon); ok {
+		t.Error("a caller learns of a Defect that they may not list")
+	}
 }
 
 // TestSinceGreen covers a suite that does not pass any more.

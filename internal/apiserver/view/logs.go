@@ -22,6 +22,7 @@ type LogFilter struct {
 	Reason      string    `query:"reason" maxLength:"253" doc:"Only deliveries with this reason."`
 	Detail      string    `query:"detail" maxLength:"1024" doc:"Only entries whose detail is this."`
 	Object      string    `query:"object" maxLength:"400" doc:"Only entries for this object: its name, namespace/name or Kind/namespace/name."`
+	Rule        string    `query:"rule" maxLength:"400" doc:"Only deliveries for this rule: its name or namespace/name."`
 	Since       time.Time `query:"since" doc:"Only entries that ended at this time or later (RFC 3339)."`
 	Until       time.Time `query:"until" doc:"Only entries that ended before this time (RFC 3339)."`
 	Text        string    `query:"q" maxLength:"200" doc:"Only entries whose title, object, detail, channel, rule or event type contains this."`
@@ -45,6 +46,21 @@ type logSource struct {
 	notification *rows.Notification
 	activity     *v1alpha1.Activity
 	integration  string
+	// turn orders what happened in the same second, which is as exact as the times of Kubernetes are.
+	turn int64
+}
+
+// afterActivities is the turn of Notifications: what was done with a ticket is announced afterwards.
+const afterActivities = 1000
+
+// turnOf returns how many of the activities, which have the newest first, were earlier in the same second than one.
+func turnOf(all []v1alpha1.Activity, at int) (turn int64) {
+	for _, earlier := range all[at+1:] {
+		if earlier.Time.Equal(&all[at].Time) {
+			turn++
+		}
+	}
+	return turn
 }
 
 // ListLogs returns a page of the log, the newest entries first.
@@ -56,13 +72,13 @@ func (m *Model) ListLogs(ctx context.Context, q LogQuery) (page.List[LogEntry], 
 	text := newSearch(q.Text)
 	add := func(at time.Time, namespace, name string, l logSource) {
 		if q.selects(at, l) && m.isOfIntegration(l, &q) && m.contains(l, text) {
-			found.Add(page.Place{Time: at.UnixNano(), Namespace: namespace, Name: name}, l)
+			found.Add(page.Place{Time: at.UnixNano() + l.turn, Namespace: namespace, Name: name}, l)
 		}
 	}
 	if q.See.Notifications {
 		for _, n := range m.Notifications.Newest() {
 			if q.Namespace == "" || n.GetNamespace() == q.Namespace {
-				add(n.Time(), n.GetNamespace(), n.GetName(), logSource{notification: n})
+				add(n.Time(), n.GetNamespace(), n.GetName(), logSource{notification: n, turn: afterActivities})
 			}
 		}
 	}
@@ -70,7 +86,7 @@ func (m *Model) ListLogs(ctx context.Context, q LogQuery) (page.List[LogEntry], 
 		for at := range all {
 			a := &all[at]
 			if !q.See.Notifications || !m.isListedNotification(a.Object, q.Namespace) {
-				add(a.Time.Time, integration, a.Action+" "+a.Object, logSource{activity: a, integration: integration})
+				add(a.Time.Time, integration, a.Action+" "+a.Object, logSource{activity: a, integration: integration, turn: turnOf(all, at)})
 			}
 		}
 	}
@@ -122,6 +138,8 @@ func (q *LogQuery) selects(at time.Time, l logSource) bool {
 	case q.Object != "" && !isNameOf(q.Object, l.object()):
 		return false
 	case q.Kind != "" && q.Kind != l.kind():
+		return false
+	case q.Rule != "" && (l.notification == nil || !isNameOf(q.Rule, l.notification.GetNamespace()+"/"+l.notification.Rule)):
 		return false
 	}
 	reason, detail := l.explanation()

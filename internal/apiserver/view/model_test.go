@@ -204,6 +204,57 @@ func TestLogSearch(t *testing.T) {
 	}
 }
 
+// TestLogOfARule checks that a rule's entries are those of its Notifications, not all that have its name in a text.
+func TestLogOfARule(t *testing.T) {
+	m := newModel()
+	for _, rule := range []string{"nightly", "nightly-2"} {
+		n := viewtest.Notification("qa", rule+"-1", "qa/slack", v1alpha1.ReasonSent, viewtest.Noon)
+		n.Spec.Rule.Name = rule
+		m.put(n)
+	}
+	jira := &v1alpha1.JiraIntegration{ObjectMeta: viewtest.Meta("qa", "jira")}
+	jira.Status.Activities = []v1alpha1.Activity{
+		{Action: "CreateIssue", Object: "Defect/qa/nightly", Outcome: v1alpha1.OutcomeSucceeded},
+	}
+	m.Jira.Put(jira)
+	for _, rule := range []string{"nightly", "qa/nightly"} {
+		if got := actionsOf(t, m, LogFilter{Rule: rule}); !slices.Equal(got, []string{"PostMessage qa/nightly-1"}) {
+			t.Errorf("%s: got %q", rule, got)
+		}
+	}
+}
+
+// TestLogOfOneSecond checks that the newest is first where times are equal: a ticket is created, linked, announced.
+func TestLogOfOneSecond(t *testing.T) {
+	m := newModel()
+	at := metav1.NewTime(viewtest.Noon)
+	jira := &v1alpha1.JiraIntegration{ObjectMeta: viewtest.Meta("qa", "jira")}
+	jira.Status.Activities = []v1alpha1.Activity{ // the newest first
+		{Action: "LinkIssue", Object: "Defect/qa/d", Outcome: v1alpha1.OutcomeSucceeded, Time: at},
+		{Action: "CreateIssue", Object: "Defect/qa/d", Outcome: v1alpha1.OutcomeSucceeded, Time: at},
+	}
+	m.Jira.Put(jira)
+	m.put(viewtest.Notification("qa", "ticketed", "qa/slack", v1alpha1.ReasonSent, viewtest.Noon))
+	want := []string{"PostMessage qa/ticketed", "LinkIssue ", "CreateIssue "}
+	if got := actionsOf(t, m, LogFilter{}); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// actionsOf returns the actions and the Notifications of what a filter selects in the log of namespace qa.
+func actionsOf(t *testing.T, m testModel, filter LogFilter) (out []string) {
+	t.Helper()
+	log, err := m.ListLogs(t.Context(), LogQuery{Namespace: "qa", See: everything,
+		ListsSlack: func(string) bool { return true }, LogFilter: filter})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range log.Items {
+		out = append(out, e.Action+" "+e.Notification)
+	}
+	return out
+}
+
 // TestOutcomes checks that what was not sent, or in a digest, does not look like a message.
 func TestOutcomes(t *testing.T) {
 	for reason, want := range map[string]string{

@@ -79,6 +79,8 @@ type DeliveryFilter struct {
 	Outcome, Text       string
 	// Kind is Notification or Activity. Reason and Detail are those of the entry, as a whole.
 	Kind, Reason, Detail string
+	// Rule has the form namespace/name.
+	Rule string
 	// Since is a time in RFC 3339.
 	Since  string
 	Cursor string
@@ -91,14 +93,14 @@ func (f DeliveryFilter) Filtered() bool {
 
 // Narrowed reports whether the filter has a part that no field of the page sets: a count links to what it counts.
 func (f DeliveryFilter) Narrowed() bool {
-	return f.Kind != "" || f.Reason != "" || f.Detail != "" || f.Since != ""
+	return f.Kind != "" || f.Rule != "" || f.Reason != "" || f.Detail != "" || f.Since != ""
 }
 
 // Parameters returns the names and values of the URL parameters for the filter, without the cursor.
 func (f DeliveryFilter) Parameters() []string {
 	return []string{
 		"q", f.Text, "outcome", f.Outcome, "integration", f.Integration, "object", f.Object,
-		"kind", f.Kind, "reason", f.Reason, "detail", f.Detail, "since", f.Since,
+		"kind", f.Kind, "reason", f.Reason, "detail", f.Detail, "rule", f.Rule, "since", f.Since,
 	}
 }
 
