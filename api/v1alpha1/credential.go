@@ -42,3 +42,14 @@ func (i *JiraIntegration) CredentialRef() (ref SecretKeyReference, field string)
 	}
 	return SecretKeyReference{}, ""
 }
+
+// defaultPollInterval is spec.pollIntervalSeconds when it is empty.
+const defaultPollInterval = time.Minute
+
+// PollInterval returns how often the integration's tickets are polled.
+func (i *JiraIntegration) PollInterval() time.Duration {
+	if i.Spec.PollIntervalSeconds > 0 {
+		return time.Duration(i.Spec.PollIntervalSeconds) * time.Second
+	}
+	return defaultPollInterval
+}

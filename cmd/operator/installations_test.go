@@ -110,9 +110,11 @@ func (c *cluster) create(objects ...client.Object) {
 func (c *cluster) createNamespace(name string) {
 	c.t.Helper()
 	meta := func(o string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: name, Name: o} }
+	secretMeta := meta("s")
+	secretMeta.Annotations = map[string]string{v1alpha1.ExpiresAnnotation: "2126-01-01"}
 	c.create(
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}},
-		&corev1.Secret{ObjectMeta: meta("s"), StringData: map[string]string{"slack": "xoxb-sandbox", "jira": "jira-sandbox"}},
+		&corev1.Secret{ObjectMeta: secretMeta, StringData: map[string]string{"slack": "xoxb-sandbox", "jira": "jira-sandbox"}},
 		&v1alpha1.SlackIntegration{ObjectMeta: meta("slack"), Spec: v1alpha1.SlackIntegrationSpec{
 			Default:        true,
 			DefaultChannel: "#voice-ai-alerts",

@@ -28,6 +28,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/defect"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/defect/attach"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/integration"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/integration/statusmetrics"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/notification"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/notificationrule"
@@ -115,7 +116,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 		RecordDelivery: stats.RecordDelivery, RecordFailure: stats.RecordFailure, DashboardURL: o.DashboardURL,
 		ReceivesClicks: o.ReceivesClicks,
 	}
-	if err := p.registerMetrics(notifications.Metrics(), integration.Metrics(mgr.GetCache())); err != nil {
+	if err := p.registerMetrics(notifications.Metrics(), statusmetrics.New(mgr.GetCache())); err != nil {
 		return err
 	}
 	var pending kit.PendingUpdates

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"strings"
 	"text/template"
@@ -234,3 +235,13 @@ func escapeKey(k string) string {
 
 // plainKey matches keys that have marks inside words only.
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9]+((_+|[./-]+)[A-Za-z0-9]+)*$`)
+
+// count is a number of an event as templates see it. It is a float64, which templates cannot range over, and is
+// written without an exponent.
+type count float64
+
+// String returns the number in at most 32 characters.
+func (c count) String() string { return number(float64(c)) }
+
+// toCount returns a number without its fraction, bounded so that it can be written out.
+func toCount(n float64) count { return count(math.Round(max(-1e14, min(1e14, n)))) }

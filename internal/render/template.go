@@ -13,6 +13,8 @@ import (
 	"strings"
 	"text/template"
 	"text/template/parse"
+
+	"github.com/voiceai-dev/integrations-operator/internal/render/compare"
 )
 
 // Template is a template in a resource. Its author is not trusted: it has access to its data only, and it cannot run
@@ -34,7 +36,7 @@ var functions = func() template.FuncMap {
 			return value
 		},
 	}
-	maps.Copy(all, comparisons)
+	maps.Copy(all, compare.Functions)
 	return all
 }()
 

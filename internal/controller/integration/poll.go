@@ -23,8 +23,6 @@ import (
 )
 
 const (
-	// defaultPollInterval is spec.pollIntervalSeconds when empty.
-	defaultPollInterval = 60 * time.Second
 	// firstPollBack is how far back the first poll of an integration searches.
 	firstPollBack = 24 * time.Hour
 	// maxPollBack bounds how far back a poll searches after a long pause.
@@ -71,7 +69,7 @@ func (r *JiraReconciler) poll(ctx context.Context, i *v1alpha1.JiraIntegration) 
 	if state.fault != nil && now.Before(state.retryAt) {
 		return state.retryAt.Sub(now), state.fault
 	}
-	interval := pollInterval(i)
+	interval := i.PollInterval()
 	if !r.KnownTickets.IsRead(name, string(i.Spec.APIURL)) && !now.Before(state.readAt) {
 		leave, mayCall := r.gate.Enter(name, false, r.Enqueuer.Enqueue)
 		if !mayCall {
@@ -127,13 +125,6 @@ func (r *JiraReconciler) readAgain(ctx context.Context, i *v1alpha1.JiraIntegrat
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	return r.readTickets(ctx, i, c)
-}
-
-func pollInterval(i *v1alpha1.JiraIntegration) time.Duration {
-	if i.Spec.PollIntervalSeconds > 0 {
-		return time.Duration(i.Spec.PollIntervalSeconds) * time.Second
-	}
-	return defaultPollInterval
 }
 
 // query makes one poll's query: an audit when it is the turn of one and there is something to audit, or else what

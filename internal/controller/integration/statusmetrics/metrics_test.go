@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package integration
+package statusmetrics
 
 import (
 	"strings"
@@ -53,7 +53,7 @@ func TestMetrics(t *testing.T) {
 	added := &v1alpha1.JiraIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "new"}}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(secret, works, fails, suspended, added).Build()
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(Metrics(c))
+	registry.MustRegister(New(c))
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -1,27 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package render
+// Package compare compares values in templates as people expect: all numbers alike, and what is absent as empty.
+package compare
 
 import (
 	"cmp"
 	"errors"
-	"math"
 	"reflect"
 	"text/template"
 )
 
-// count is a number of an event as templates see it. It is a float64, which templates cannot range over, and is
-// written without an exponent.
-type count float64
-
-// String returns the number in at most 32 characters.
-func (c count) String() string { return number(float64(c)) }
-
-// toCount returns a number without its fraction, bounded so that it can be written out.
-func toCount(n float64) count { return count(math.Round(max(-1e14, min(1e14, n)))) }
-
-// comparisons replace those of text/template, for which 2 and 2.0 are of different kinds.
-var comparisons = template.FuncMap{
+// Functions replace those of text/template, for which 2 and 2.0 are of different kinds.
+var Functions = template.FuncMap{
 	"eq": func(first any, others ...any) (bool, error) {
 		for _, o := range others {
 			if order, err := compare(first, o); err != nil || order == 0 {

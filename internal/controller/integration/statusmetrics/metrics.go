@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package integration
+// Package statusmetrics exports what the statuses of integrations show.
+package statusmetrics
 
 import (
 	"context"
@@ -28,8 +29,8 @@ var (
 		[]string{"kind", "namespace", "integration"}, nil)
 )
 
-// Metrics returns a collector of what the statuses of integrations in a cache show.
-func Metrics(cached client.Reader) prometheus.Collector { return statusCollector{cached} }
+// New returns a collector of what the statuses of integrations in a cache show.
+func New(cached client.Reader) prometheus.Collector { return statusCollector{cached} }
 
 type statusCollector struct{ cached client.Reader }
 
@@ -58,7 +59,7 @@ func (c statusCollector) Collect(out chan<- prometheus.Metric) {
 			out <- ready(v1alpha1.KindJiraIntegration, jira)
 			c.collectExpiry(ctx, out, v1alpha1.KindJiraIntegration, jira, jira.CredentialRef)
 			if last := jira.Status.LastPollTime; last != nil && !jira.Spec.Suspend {
-				due := last.Add(pollInterval(jira))
+				due := last.Add(jira.PollInterval())
 				out <- prometheus.MustNewConstMetric(pollDesc, prometheus.GaugeValue, float64(due.Unix()), jira.Namespace, jira.Name)
 			}
 		}
