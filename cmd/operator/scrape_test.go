@@ -28,8 +28,8 @@ func (c *cluster) queried(name string) []string {
 	return slices.Compact(found)
 }
 
-// lateSeries are exported once there is a suite, or a credential whose end is known. This test has neither.
-var lateSeries = []string{"voiceai_credential_expiry_seconds", "voiceai_run_results_total", "voiceai_suite_due_seconds"}
+// lateSeries are exported once there is a suite. This test has none.
+var lateSeries = []string{"voiceai_run_results_total", "voiceai_suite_due_seconds"}
 
 // TestQueriesHaveData checks that a running operator exports each metric that an alert or a panel of the dashboard
 // queries, and each label of it that a selector names.

@@ -45,7 +45,7 @@ func TestInstallInSlack(t *testing.T) {
 
 	p.open(there)
 	p.follow("link", "Install in Slack")
-	state := p.url()[strings.Index(p.url(), "state="):]
+	_, state, _ := strings.Cut(p.url(), "state=")
 	p.click("link", "Allow")
 	p.see("The app was installed")
 	if !strings.HasPrefix(p.path(), there) {
@@ -54,7 +54,7 @@ func TestInstallInSlack(t *testing.T) {
 	p.absent(slack.BotToken+"-installed", slack.ClientSecret)
 	p.seeHead("Healthy")
 
-	p.openURL(dashboard + "/oauth/slack?code=1&" + state) // the same again: its nonce is gone
+	p.openURL(dashboard + "/oauth/slack?code=1&state=" + state) // the same again: its nonce is gone
 	p.see("You may not complete this installation", "another browser, or has ended already")
 	p.look("slack-install-elsewhere")
 	p.openURL(dashboard + "/oauth/slack?code=1&state=forged")

@@ -270,5 +270,6 @@ func expectRefusal(t *testing.T, err error, field, message string) {
 
 // evidenceOf returns evidence of one file.
 func evidenceOf(name string, bytes int) string {
-	return fmt.Sprintf(`evidence: {time: "2026-03-01T12:00:00Z", files: [{name: %q, bytes: %d, sha256: %s}]}`, name, bytes, strings.Repeat("0a", 32))
+	return fmt.Sprintf(`evidence: {time: "2026-03-01T12:00:00Z", files: [{name: %q, bytes: %d, sha256: %s}]}`,
+		name, bytes, strings.Repeat("0a", 32))
 }

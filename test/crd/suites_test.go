@@ -49,7 +49,8 @@ func TestSuitesApply(t *testing.T) {
 	if suspended[false] == 0 || suspended[true] == 0 {
 		t.Errorf("there are %d scheduled suites and %d on demand", suspended[false], suspended[true])
 	}
-	if len(rules) != 2 || !slices.Equal(rules[0].Resources, []string{"defects"}) || !slices.Equal(rules[0].Verbs, []string{"create", "patch", "list"}) ||
+	if len(rules) != 2 || !slices.Equal(rules[0].Resources, []string{"defects"}) ||
+		!slices.Equal(rules[0].Verbs, []string{"create", "patch", "list"}) ||
 		!slices.Equal(rules[1].Resources, []string{"evidence"}) || !slices.Equal(rules[1].Verbs, []string{"create"}) {
 		t.Errorf("the Pods of suites may %+v", rules)
 	}
