@@ -58,8 +58,7 @@ func (s *Server) testRule(ctx context.Context, i *testRule) (*testRuleOutput, er
 	out := &testRuleOutput{}
 	out.Body.Source = source
 	out.Body.Event = view.EventBodyOf(&e)
-	e.Time = s.o.Clock.Now() // its age does not matter here
-	out.Body.DryRun = s.view.DryRun(ctx, r, &e)
+	out.Body.DryRun = s.view.DryRun(ctx, r, &e, s.o.Clock.Now())
 	return out, nil
 }
 

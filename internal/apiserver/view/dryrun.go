@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,16 +27,18 @@ type DryRun struct {
 	Message *MessageBody `json:"message,omitempty" doc:"What Slack would get, whether it matches or not; none when the rule is not valid."`
 }
 
-// DryRun evaluates a rule for an event. Nothing is sent.
-func (m *Model) DryRun(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event) DryRun {
+// DryRun evaluates a rule for an event as if it happened now: its age does not matter. Nothing is sent.
+func (m *Model) DryRun(ctx context.Context, r *v1alpha1.NotificationRule, e *event.Event, now time.Time) DryRun {
 	compiled, err := rule.Compile(r)
 	if err != nil {
 		return DryRun{Why: "The rule is not valid: " + err.Error()}
 	}
 	var out DryRun
-	out.Matches, out.Why = verdict(ctx, r, compiled, e)
+	recent := *e
+	recent.Time = now
+	out.Matches, out.Why = verdict(ctx, r, compiled, &recent)
 	if out.Matches {
-		out.Why += delayReason(r, compiled, e)
+		out.Why += delayReason(r, compiled, &recent)
 	}
 	out.Message = messageBodyOf(render.Message(e, render.Options{
 		Channel: string(r.Spec.Channel), Mentions: rule.Mentions(&r.Spec, e), Template: compiled.Template(), DashboardURL: m.dashboardURL,

@@ -3,8 +3,11 @@
 package view
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -275,5 +278,21 @@ func TestDryRunsAreOfEvents(t *testing.T) {
 	m.put(n)
 	if _, ok, _ := m.RecentEvent(t.Context(), "qa", func(*rows.Notification) bool { return true }); ok {
 		t.Error("a digest is an event")
+	}
+}
+
+// TestADryRunShowsTheTimeOfTheEvent checks that a rule is evaluated as of now, and the message has the event's own time.
+func TestADryRunShowsTheTimeOfTheEvent(t *testing.T) {
+	r := &v1alpha1.NotificationRule{Spec: v1alpha1.NotificationRuleSpec{
+		EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}, MuteWindows: []v1alpha1.MuteWindow{{Start: "12:00", End: "14:00"}},
+	}}
+	now := viewtest.Noon.Add(2 * 24 * time.Hour)
+	e := event.Event{Type: v1alpha1.EventDefectCreated, Time: viewtest.Noon.Add(-6 * time.Hour), Data: map[string]any{"title": "Hangs up"}}
+	got := newModel().DryRun(t.Context(), r, &e, now)
+	if !got.Matches || !strings.Contains(got.Why, "muted until 6 March 2026, 14:00 UTC") {
+		t.Errorf("got %v, %s", got.Matches, got.Why)
+	}
+	if shown := fmt.Sprint(got.Message.Blocks); !strings.Contains(shown, "2026-03-04 06:30:00 UTC") {
+		t.Errorf("the message is %s", shown)
 	}
 }
