@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/load"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 )
@@ -63,7 +64,7 @@ func receiveAlerts(ctx context.Context, w *world) (f figures, err error) {
 	one, many := slices.Min(took[1]), slices.Min(took[manyBodies])
 	f.Notes = fmt.Sprintf("fastest: one body %.0f ms, a hundred %.0f ms, ratio %.2f (at most 1.2 is wanted); all: %.0f and %.0f ms",
 		one, many, one/many, took[1], took[manyBodies])
-	f.percentiles(took[1])
+	f.Percentiles(took[1])
 	f.Objects = 2 * alertRounds * alertsPerRound
 	return f, w.recordUsage(ctx, &f, since)
 }
@@ -114,7 +115,7 @@ type alertmanager struct {
 // sendRound sends the alerts of a round in so many bodies.
 func (a *alertmanager) sendRound(ctx context.Context, round string, bodies int) error {
 	size := alertsPerRound / bodies
-	return parallel(bodies, min(bodies, 32), func(k int) error { return a.send(ctx, round, k*size, size) })
+	return load.Parallel(bodies, min(bodies, 32), func(k int) error { return a.send(ctx, round, k*size, size) })
 }
 
 // send sends one body with n alerts of a round, from one on.

@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/load"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/objects"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
@@ -89,8 +91,8 @@ func (w *world) makeHistory(ctx context.Context, round int) error {
 	if err != nil {
 		return err
 	}
-	if err := parallel(historyPerRound, 32, func(k int) error {
-		return w.client.Create(ctx, newDefect(fmt.Sprintf("message-%d-%d", round, k)))
+	if err := load.Parallel(historyPerRound, 32, func(k int) error {
+		return w.client.Create(ctx, objects.Defect(fmt.Sprintf("message-%d-%d", round, k)))
 	}); err != nil {
 		return err
 	}

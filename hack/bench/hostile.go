@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/voiceai-dev/integrations-operator/hack/bench/objects"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
@@ -37,7 +38,7 @@ func besideHostile(ctx context.Context, w *world) (f figures, err error) {
 	err = errors.Join(
 		w.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: hostileNamespace}}),
 		h.CreateIntegrations(ctx, w.client, hostileNamespace, 100),
-		w.client.Create(ctx, newSecret("slack", slack.BotToken)),
+		w.client.Create(ctx, objects.Secret("slack", slack.BotToken)),
 	)
 	if err != nil {
 		return f, err
@@ -68,7 +69,7 @@ func besideHostile(ctx context.Context, w *world) (f figures, err error) {
 		}
 		took = append(took, ms(time.Since(began)))
 	}
-	f.percentiles(took)
+	f.Percentiles(took)
 	f.Notes = fmt.Sprintf("%d connections are held, peak of the control group %.0f MB", h.Holding(), limit.Peak(w.operator))
 	return f, w.recordUsage(ctx, &f, since)
 }

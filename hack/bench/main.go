@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -14,13 +13,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"syscall"
-	"text/tabwriter"
 
 	"go.uber.org/zap/zapcore"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"github.com/voiceai-dev/integrations-operator/hack/bench/result"
 )
 
 // A scenario is one benchmark. Each runs in a world of its own.
@@ -32,24 +31,8 @@ type scenario struct {
 	slow bool
 }
 
-// figures are the results of a scenario. Unless a name says otherwise, times are in milliseconds since the first
-// create. Sizes are in MB (10⁶ bytes).
-type figures struct {
-	Scenario string         `json:"scenario"`
-	What     string         `json:"what"`
-	Objects  int            `json:"objects"`
-	P50      float64        `json:"p50ms"`
-	P99      float64        `json:"p99ms"`
-	Last     float64        `json:"lastMs"`
-	Calls    map[string]int `json:"calls"`
-	APICalls map[string]int `json:"apiServerCalls,omitempty"`
-	APICPU   float64        `json:"apiServerCPUSeconds"`
-	Writes   int            `json:"mostStatusWritesUntilDone,omitempty"`
-	CPU      float64        `json:"cpuSeconds"`
-	RSS      float64        `json:"rssMB"`
-	PeakRSS  float64        `json:"peakRSSMB"`
-	Notes    string         `json:"notes,omitempty"`
-}
+// figures are the results of a scenario.
+type figures = result.Figures
 
 func main() {
 	ctrllog.SetLogger(zap.New(zap.WriteTo(os.Stderr), zap.Level(zapcore.ErrorLevel)))
@@ -83,16 +66,7 @@ func run(ctx context.Context, names []string) error {
 		}
 		results = append(results, f)
 	}
-	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "SCENARIO\tOBJECTS\tP50 ms\tP99 ms\tLAST ms\tCPU s\tAPI CPU s\tRSS MB\tPEAK MB\tCALLS\tNOTES")
-	for _, f := range results {
-		_, _ = fmt.Fprintf(table, "%s\t%d\t%.0f\t%.0f\t%.0f\t%.1f\t%.1f\t%.0f\t%.0f\t%s\t%s\n", f.Scenario, f.Objects,
-			f.P50, f.P99, f.Last, f.CPU, f.APICPU, f.RSS, f.PeakRSS, formatCalls(f.Calls), f.Notes)
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(results)
+	return result.Print(os.Stdout, results)
 }
 
 // measure runs a scenario.
@@ -114,14 +88,4 @@ func measure(ctx context.Context, s scenario) (f figures, err error) {
 	f.Scenario = s.name
 	f.What = s.what
 	return f, err
-}
-
-// formatCalls formats the numbers of calls by route and status.
-func formatCalls(in map[string]int) string {
-	var out []string
-	for k, n := range in {
-		out = append(out, fmt.Sprintf("%s: %d", k, n))
-	}
-	slices.Sort(out)
-	return strings.Join(out, ", ")
 }

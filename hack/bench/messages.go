@@ -19,6 +19,8 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/hack/bench/apiserver"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/load"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/objects"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
@@ -99,7 +101,7 @@ func (r *receipts) record(next http.Handler) http.Handler {
 func (w *world) createDefaultSlack(
 	ctx context.Context, limit *v1alpha1.SlackRateLimit,
 ) (*v1alpha1.SlackIntegration, error) {
-	s := newSecret("slack", slack.BotToken)
+	s := objects.Secret("slack", slack.BotToken)
 	i := newSlackIntegration("slack", w.server.URL+sandbox.SlackAPIPath)
 	i.Spec.Default = true
 	i.Spec.RateLimit = limit
@@ -165,7 +167,7 @@ func (b burst) run(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	end := time.Since(began)
-	f.percentiles(b.latencies(created, got, began))
+	f.Percentiles(b.latencies(created, got, began))
 	messages := f.Objects
 	f.Objects = b.defects
 	if err := w.recordUsage(ctx, &f, since); err != nil {
@@ -182,10 +184,10 @@ func (b burst) create(ctx context.Context, w *world, delivered <-chan struct{}) 
 	created := make([]time.Time, b.defects)
 	createOne := func(k int) error {
 		created[k] = time.Now()
-		return w.client.Create(ctx, newDefect(fmt.Sprintf("message-%d", k)))
+		return w.client.Create(ctx, objects.Defect(fmt.Sprintf("message-%d", k)))
 	}
 	if b.clients > 1 {
-		return created, parallel(b.defects, b.clients, createOne)
+		return created, load.Parallel(b.defects, b.clients, createOne)
 	}
 	for k := range b.defects {
 		if err := createOne(k); err != nil {
@@ -220,7 +222,7 @@ func (b burst) latencies(created []time.Time, got *receipts, began time.Time) []
 // messageFloor measures how long it takes to store everything that must be stored before the last message is sent.
 func messageFloor(ctx context.Context, w *world) (f figures, err error) {
 	store := func(k int) error {
-		d := newDefect(fmt.Sprintf("floor-%d", k))
+		d := objects.Defect(fmt.Sprintf("floor-%d", k))
 		if err := w.client.Create(ctx, d); err != nil {
 			return err
 		}
@@ -246,14 +248,14 @@ func messageFloor(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	began := time.Now()
-	if err := parallel(n, 32, func(k int) error {
+	if err := load.Parallel(n, 32, func(k int) error {
 		err := store(k)
 		took[k] = ms(time.Since(began))
 		return err
 	}); err != nil {
 		return f, err
 	}
-	f.percentiles(took)
+	f.Percentiles(took)
 	_, f.APICPU, err = apiserver.Metrics(ctx, w.config)
 	f.APICPU -= cpu
 	return f, err

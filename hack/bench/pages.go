@@ -18,6 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/load"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/objects"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
@@ -76,7 +78,7 @@ func servePages(ctx context.Context, w *world) (f figures, err error) {
 		requests.Go(func() { v.measure(ctx, pagePaths[k%len(pagePaths)]) })
 	}
 	requests.Wait()
-	f.percentiles(v.took)
+	f.Percentiles(v.took)
 	after := w.operator.Usage()
 	f.CPU = after.CPU - before.CPU
 	f.RSS = after.RSS
@@ -171,8 +173,8 @@ func (w *world) waitUntilIdle(ctx context.Context) error {
 
 // createOldDefects creates n Defects, each with a Notification that was delivered.
 func (w *world) createOldDefects(ctx context.Context, n int) error {
-	return parallel(n, 32, func(k int) error {
-		d := newDefect(fmt.Sprintf("old-%d", k))
+	return load.Parallel(n, 32, func(k int) error {
+		d := objects.Defect(fmt.Sprintf("old-%d", k))
 		severities := []v1alpha1.Severity{
 			v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityLow,
 		}

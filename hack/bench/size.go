@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/load"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/objects"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 )
@@ -53,13 +55,13 @@ func measureSize(ctx context.Context, w *world, n int) (f figures, err error) {
 	}
 	now := time.Now()
 	defects := make([]*v1alpha1.Defect, n)
-	if err := parallel(n, 32, func(k int) error {
-		d := newDefect(fmt.Sprintf("size-%d", k))
+	if err := load.Parallel(n, 32, func(k int) error {
+		d := objects.Defect(fmt.Sprintf("size-%d", k))
 		defects[k] = d
 		if err := w.client.Create(ctx, d); err != nil {
 			return err
 		}
-		d.Status = ticketedStatus(d, i, k, now)
+		d.Status = objects.TicketedStatus(d, i, k, now)
 		return w.client.Status().Update(ctx, d)
 	}); err != nil {
 		return f, err
@@ -67,7 +69,7 @@ func measureSize(ctx context.Context, w *world, n int) (f figures, err error) {
 	if err := measure("Defects"); err != nil {
 		return f, err
 	}
-	if err := parallel(n, 32, func(k int) error {
+	if err := load.Parallel(n, 32, func(k int) error {
 		return w.createDelivered(ctx, defects[k], fmt.Sprintf("size-%d", k))
 	}); err != nil {
 		return f, err

@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/load"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/objects"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
@@ -69,8 +69,8 @@ func (c clicks) run(ctx context.Context, w *world) (f figures, err error) {
 	if err := c.connect(ctx, w); err != nil {
 		return f, err
 	}
-	if err := parallel(defects, 8, func(k int) error {
-		return w.client.Create(ctx, newDefect(fmt.Sprintf("message-%d", k)))
+	if err := load.Parallel(defects, 8, func(k int) error {
+		return w.client.Create(ctx, objects.Defect(fmt.Sprintf("message-%d", k)))
 	}); err != nil {
 		return f, err
 	}
@@ -83,7 +83,7 @@ func (c clicks) run(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	person := slack.Person{User: slack.Ann, Channel: slack.AlertsChannel, Base: w.server.URL}
-	took, failed := paced(c.acts, func(k int) error {
+	took, failed := load.Paced(c.acts, actsPerSecond, func(k int) error {
 		if k%c.clickEvery > 0 {
 			return w.sandbox.Slack().Run(ctx, person, "help")
 		}
@@ -94,14 +94,14 @@ func (c clicks) run(ctx context.Context, w *world) (f figures, err error) {
 	}); err != nil {
 		return f, err
 	}
-	f.percentiles(took)
+	f.Percentiles(took)
 	if err := w.recordUsage(ctx, &f, since); err != nil {
 		return f, err
 	}
 	moved, err := c.moved(ctx, w)
 	sockets := w.sandbox.Slack().Sockets().Counts()
 	f.Notes = fmt.Sprintf("%d failed %s; %d of %d Defects moved, %d answers",
-		len(failed), firstOf(failed), moved, defects, c.answers(w))
+		len(failed), load.FirstOf(failed), moved, defects, c.answers(w))
 	if floor.Objects > 0 {
 		f.Notes += fmt.Sprintf("; floor p50 %.1f ms, p99 %.1f ms: %.1f and %.1f times that",
 			floor.P50, floor.P99, f.P50/floor.P50, f.P99/floor.P99)
@@ -139,7 +139,7 @@ func (c clicks) connect(ctx context.Context, w *world) error {
 	}
 	meta := metav1.ObjectMeta{Namespace: namespace, Name: "slack"}
 	for _, o := range []client.Object{
-		newSecret("signing", slack.SigningSecret), newSecret("app", slack.AppToken),
+		objects.Secret("signing", slack.SigningSecret), objects.Secret("app", slack.AppToken),
 		&rbacv1.Role{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{{
 			APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"*"}, Verbs: []string{"get", "list", "update"},
 		}}},
@@ -210,14 +210,14 @@ func (c clicks) floor(ctx context.Context, w *world, n int) (f figures, err erro
 	if err := w.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: apart}}); err != nil {
 		return f, err
 	}
-	if err := parallel(n, 8, func(k int) error {
-		d := newDefect(fmt.Sprintf("floor-%d", k))
+	if err := load.Parallel(n, 8, func(k int) error {
+		d := objects.Defect(fmt.Sprintf("floor-%d", k))
 		d.Namespace = apart
 		return w.client.Create(ctx, d)
 	}); err != nil {
 		return f, err
 	}
-	took, failed := paced(n, func(k int) error {
+	took, failed := load.Paced(n, actsPerSecond, func(k int) error {
 		d := &v1alpha1.Defect{}
 		if err := w.client.Get(ctx, client.ObjectKey{Namespace: apart, Name: fmt.Sprintf("floor-%d", k)}, d); err != nil {
 			return err
@@ -225,41 +225,6 @@ func (c clicks) floor(ctx context.Context, w *world, n int) (f figures, err erro
 		d.Spec.State = v1alpha1.StateInProgress
 		return w.client.Update(ctx, d)
 	})
-	f.percentiles(took)
+	f.Percentiles(took)
 	return f, errors.Join(failed...)
-}
-
-// paced does something n times, actsPerSecond times a second, however long each takes. It returns the times that those
-// took that succeeded, in milliseconds, and the errors of the others.
-func paced(n int, do func(k int) error) (took []float64, failed []error) {
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	ticker := time.NewTicker(time.Second / actsPerSecond)
-	defer ticker.Stop()
-	for k := range n {
-		<-ticker.C
-		group.Go(func() {
-			began := time.Now()
-			err := do(k)
-			d := ms(time.Since(began))
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				failed = append(failed, err)
-				return
-			}
-			took = append(took, d)
-		})
-	}
-	group.Wait()
-	return took, failed
-}
-
-// firstOf returns the first of some errors in parentheses.
-func firstOf(failed []error) string {
-	if len(failed) == 0 {
-		return "(none)"
-	}
-	slices.SortFunc(failed, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return "(" + failed[0].Error() + ")"
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/hack/bench/apiserver"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/load"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/objects"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
 )
@@ -62,7 +64,7 @@ func ticketIdle(ctx context.Context, w *world) (f figures, err error) {
 	}
 	var took []float64
 	for i := range n {
-		d := newDefect(fmt.Sprintf("idle-%d", i))
+		d := objects.Defect(fmt.Sprintf("idle-%d", i))
 		writes := 0
 		var began, done time.Time
 		wait, err := watchEach(ctx, w, &v1alpha1.DefectList{}, func(got *v1alpha1.Defect, at time.Time) bool {
@@ -86,7 +88,7 @@ func ticketIdle(ctx context.Context, w *world) (f figures, err error) {
 		took = append(took, ms(done.Sub(began)))
 		f.Writes = max(f.Writes, writes)
 	}
-	f.percentiles(took)
+	f.Percentiles(took)
 	if err := w.recordUsage(ctx, &f, since); err != nil {
 		return f, err
 	}
@@ -108,12 +110,12 @@ func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	began := time.Now()
-	err = parallel(n, 32, func(k int) error {
-		d := newDefect(fmt.Sprintf("floor-%d", k))
+	err = load.Parallel(n, 32, func(k int) error {
+		d := objects.Defect(fmt.Sprintf("floor-%d", k))
 		if err := w.client.Create(ctx, d); err != nil {
 			return err
 		}
-		d.Status = ticketedStatus(d, i, k, began)
+		d.Status = objects.TicketedStatus(d, i, k, began)
 		err := w.client.Status().Update(ctx, d)
 		took[k] = ms(time.Since(began))
 		return err
@@ -121,7 +123,7 @@ func ticketFloor(ctx context.Context, w *world) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.percentiles(took)
+	f.Percentiles(took)
 	_, f.APICPU, err = apiserver.Metrics(ctx, w.config)
 	f.APICPU -= cpu
 	return f, err
@@ -174,8 +176,8 @@ func (b ticketBurst) run(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	began = time.Now()
-	err = parallel(b.defects, 32, func(k int) error {
-		return w.client.Create(ctx, newDefect(fmt.Sprintf("burst-%d", k)))
+	err = load.Parallel(b.defects, 32, func(k int) error {
+		return w.client.Create(ctx, objects.Defect(fmt.Sprintf("burst-%d", k)))
 	})
 	if err != nil {
 		return f, err
@@ -184,7 +186,7 @@ func (b ticketBurst) run(ctx context.Context, w *world) (f figures, err error) {
 	if err := wait(); err != nil {
 		return f, err
 	}
-	f.percentiles(took)
+	f.Percentiles(took)
 	if err := w.recordUsage(ctx, &f, since); err != nil {
 		return f, err
 	}
@@ -207,12 +209,12 @@ func ticketRest(ctx context.Context, w *world) (f figures, err error) {
 	}
 	w.operator.Stop()
 	now := time.Now()
-	err = parallel(n, 32, func(k int) error {
-		d := newDefect(fmt.Sprintf("rest-%d", k))
+	err = load.Parallel(n, 32, func(k int) error {
+		d := objects.Defect(fmt.Sprintf("rest-%d", k))
 		if err := w.client.Create(ctx, d); err != nil {
 			return err
 		}
-		d.Status = ticketedStatus(d, i, k, now)
+		d.Status = objects.TicketedStatus(d, i, k, now)
 		return w.client.Status().Update(ctx, d)
 	})
 	if err != nil {
@@ -251,7 +253,7 @@ func (w *world) startUntilTicket(ctx context.Context, name string, flags ...stri
 	if w.operator, err = w.stage.Operator(ctx, name, nil, flags...); err != nil {
 		return err
 	}
-	probe := newDefect("after-start-of-" + name)
+	probe := objects.Defect("after-start-of-" + name)
 	wait, err := watchEach(ctx, w, &v1alpha1.DefectList{}, func(d *v1alpha1.Defect, _ time.Time) bool {
 		return d.Name == probe.Name && d.Status.Jira != nil && d.Status.Jira.Key != ""
 	})

@@ -13,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/objects"
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
@@ -41,8 +43,8 @@ func halfUnresponsive(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	defer func() { _ = silent.Close() }()
-	go acceptSilently(silent)
-	if err := w.client.Create(ctx, newSecret("slack", slack.BotToken)); err != nil {
+	go stage.AcceptSilently(silent)
+	if err := w.client.Create(ctx, objects.Secret("slack", slack.BotToken)); err != nil {
 		return f, err
 	}
 	var working []condition.Object
@@ -71,23 +73,12 @@ func halfUnresponsive(ctx context.Context, w *world) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.percentiles(beside)
+	f.Percentiles(beside)
 	before := figures{}
-	before.percentiles(alone)
+	before.Percentiles(alone)
 	f.Notes = fmt.Sprintf("alone: p50 %.0f ms, p99 %.0f ms; the figures are those beside the unresponsive integrations",
 		before.P50, before.P99)
 	return f, w.recordUsage(ctx, &f, since)
-}
-
-// acceptSilently accepts connections and never answers, until the listener is closed.
-func acceptSilently(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer func() { _ = c.Close() }() // when the listener is closed, not after each connection
-	}
 }
 
 // createUnresponsive creates integrations whose server never answers, each with Defects that wait for it.
@@ -99,7 +90,7 @@ func (w *world) createUnresponsive(ctx context.Context, url string) error {
 			return err
 		}
 		for n := range waitingDefects {
-			d := newDefect(fmt.Sprintf("waits-%d-%d", k, n))
+			d := objects.Defect(fmt.Sprintf("waits-%d-%d", k, n))
 			d.Labels = map[string]string{integrationLabel: name}
 			if err := w.client.Create(ctx, d); err != nil {
 				return err
@@ -132,7 +123,7 @@ func (w *world) measureOneByOne(ctx context.Context, got *receipts, from int) ([
 	var took []float64
 	for k := from; k < from+defectsPerPhase; k++ {
 		name := fmt.Sprintf("message-%d", k)
-		d := newDefect(name)
+		d := objects.Defect(name)
 		d.Labels = map[string]string{integrationLabel: "live-" + strconv.Itoa(k%integrationsPerHalf)}
 		at := time.Now()
 		if err := w.client.Create(ctx, d); err != nil {

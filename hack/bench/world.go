@@ -10,12 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	k8sruntime "k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -24,13 +21,14 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/hack/bench/apiserver"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/objects"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
 )
 
-const namespace = "default"
+const namespace = objects.Namespace
 
 // A world is a control plane, a sandbox and an operator.
 type world struct {
@@ -136,65 +134,7 @@ func (w *world) createJira(ctx context.Context) (*v1alpha1.JiraIntegration, erro
 			AutoCreate: &v1alpha1.JiraAutoCreate{Enabled: true},
 		},
 	}
-	return i, errors.Join(w.client.Create(ctx, newSecret("jira", jira.BotToken)), w.client.Create(ctx, i))
-}
-
-// newSecret returns a Secret with a token.
-func newSecret(name, token string) *corev1.Secret {
-	return &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		StringData: map[string]string{"token": token},
-	}
-}
-
-// newDefect returns a Defect whose title contains its name.
-func newDefect(name string) *v1alpha1.Defect {
-	d := &v1alpha1.Defect{Spec: v1alpha1.DefectSpec{
-		Title: "The booking agent repeats itself: " + name, Severity: v1alpha1.SeverityHigh, Suite: "booking",
-		Description: "It asks for the date three times.", StepsToReproduce: "Call and say: tomorrow.",
-	}}
-	d.Namespace = namespace
-	d.Name = name
-	return d
-}
-
-// parallel calls do with 0 to n-1 from several workers. It returns one of their errors, if any.
-func parallel(n, workers int, do func(i int) error) error {
-	var wg sync.WaitGroup
-	indexes := make(chan int)
-	errs := make(chan error, workers)
-	for range workers {
-		wg.Go(func() {
-			for i := range indexes {
-				if err := do(i); err != nil {
-					errs <- err
-					for range indexes { // drain, so that the sender does not block
-					}
-					return
-				}
-			}
-		})
-	}
-	for i := range n {
-		indexes <- i
-	}
-	close(indexes)
-	wg.Wait()
-	close(errs)
-	return <-errs
-}
-
-// percentiles sets the number of objects and the times, which are in milliseconds.
-func (f *figures) percentiles(took []float64) {
-	n := len(took)
-	if n == 0 {
-		return
-	}
-	slices.Sort(took)
-	f.Objects = n
-	f.P50 = took[n/2]
-	f.P99 = took[n*99/100]
-	f.Last = took[n-1]
+	return i, errors.Join(w.client.Create(ctx, objects.Secret("jira", jira.BotToken)), w.client.Create(ctx, i))
 }
 
 // A baseline is the resource usage and the number of calls before a measurement.
@@ -241,24 +181,4 @@ func statusText(status int) string {
 		return "dropped"
 	}
 	return fmt.Sprint(status)
-}
-
-// ticketedStatus returns the status of a Defect whose ticket was created an hour before now.
-func ticketedStatus(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, k int, now time.Time) v1alpha1.DefectStatus {
-	at := metav1.NewTime(now.Add(-time.Hour))
-	key := fmt.Sprintf("%s-%d", i.Spec.ProjectKey, 100_000+k)
-	s := v1alpha1.DefectStatus{
-		State: v1alpha1.StateOpen, Occurrences: 1, FirstSeenTime: &at, LastSeenTime: &d.CreationTimestamp,
-		Events: []v1alpha1.EventID{v1alpha1.EventID(d.UID) + ".created", v1alpha1.EventID(d.UID) + ".ticketed"},
-		Jira: &v1alpha1.DefectTicket{
-			Integration: i.Namespace + "/" + i.Name, Key: key, ID: fmt.Sprint(1_000_000 + k), URL: "https://jira.example.com/browse/" + key,
-			Status: "To Do", StatusCategory: "new", CreatedTime: &at, LastSyncTime: &at, ToldOccurrences: 1,
-		},
-	}
-	d.Status = s
-	condition.True(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled, "The ticket is "+key)
-	condition.True(d, v1alpha1.ConditionSynced, v1alpha1.ReasonInStep, "Defect and ticket are in sync")
-	condition.True(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNoRuleMatched, "No rule of this namespace matched")
-	condition.Ready(d, v1alpha1.ReasonReady, "The ticket is "+key)
-	return d.Status
 }
