@@ -211,7 +211,7 @@ func (s *site) showIntegration(v *visit, p product, status int, f *form.Form) er
 		}
 		data.OtherDefault = defaultAmong(all, p, data.Name)
 	}
-	if data.YAML, err = manifest(p.kind, client.Key{Namespace: data.Namespace, Name: data.Name}, data.Spec); err != nil {
+	if data.YAML, err = client.Manifest(p.kind, client.Key{Namespace: data.Namespace, Name: data.Name}, data.Spec); err != nil {
 		return err
 	}
 	return v.render(status, "integration", view{

@@ -78,7 +78,7 @@ func (s *site) showRule(v *visit) error {
 		return err
 	}
 	key := client.Key{Namespace: data.Namespace, Name: data.Name}
-	if data.YAML, err = manifest("NotificationRule", key, data.Spec); err != nil {
+	if data.YAML, err = client.Manifest("NotificationRule", key, data.Spec); err != nil {
 		return err
 	}
 	return v.render(http.StatusOK, "rule", view{

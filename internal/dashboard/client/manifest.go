@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package dashboard
+package client
 
 import (
 	"fmt"
 
 	"sigs.k8s.io/yaml"
-
-	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
 )
 
-// manifest returns the YAML of an object, to be kept in Git.
-func manifest(kind string, key client.Key, spec client.Spec) (string, error) {
+// Manifest returns the YAML of an object, to be kept in Git.
+func Manifest(kind string, key Key, spec Spec) (string, error) {
 	raw, err := yaml.Marshal(map[string]any{
 		"apiVersion": "integrations.voiceai.dev/v1alpha1",
 		"kind":       kind,
