@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"regexp"
 
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/session"
@@ -14,6 +15,9 @@ import (
 
 // installedPath is the page to which Slack sends the browser after an installation.
 const installedPath = "/oauth/slack"
+
+// slackError matches a code of an error as Slack sends it. Any other text of the address is not shown.
+var slackError = regexp.MustCompile(`^[a-z_]{1,64}$`)
 
 func (s *site) routeInstalls(mux *http.ServeMux) {
 	s.handle(mux, "GET /integrations/slack/{namespace}/{name}/install", s.beginInstall)
@@ -45,7 +49,7 @@ func (s *site) completeInstall(v *visit) error {
 	switch reason := v.parameter("error"); {
 	case reason == "access_denied":
 		return s.showInstallProblem(v, http.StatusOK, "The installation was cancelled", "It was cancelled in Slack. Nothing was stored.")
-	case reason != "":
+	case slackError.MatchString(reason):
 		return s.showInstallProblem(v, http.StatusBadGateway, "The app was not installed", "Slack refused the installation: "+reason)
 	case v.parameter("code") == "" || v.parameter("state") == "":
 		return errNoPage
