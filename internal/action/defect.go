@@ -14,6 +14,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // states are the values of spec.state of a Defect.
@@ -97,7 +98,7 @@ func ticketOf(d *v1alpha1.Defect) (t Ticket, requested bool) {
 		handled = ticket.TicketRequestedAt
 	}
 	t.Message = "Ticket requested: status.jira.key of the Defect will name it"
-	at := d.Annotations[v1alpha1.TicketRequestedAtAnnotation]
+	at := text.Truncate(text.OneLine(d.Annotations[v1alpha1.TicketRequestedAtAnnotation]), 64) // as the status has it
 	if at == "" || at == handled {
 		return t, false
 	}

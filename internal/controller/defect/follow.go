@@ -303,7 +303,7 @@ func nextComment(j *v1alpha1.DefectTicket) time.Time {
 
 // changedAt returns when a webhook last reported a change of the ticket, as the annotation on the Defect holds it.
 func changedAt(d *v1alpha1.Defect) string {
-	return text.Truncate(d.Annotations[v1alpha1.JiraChangedAtAnnotation], 64)
+	return text.Truncate(text.OneLine(d.Annotations[v1alpha1.JiraChangedAtAnnotation]), 64)
 }
 
 // recordOf returns the record of an integration.

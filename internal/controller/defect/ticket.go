@@ -269,8 +269,9 @@ func (s *scope) reportMove() {
 	}
 }
 
+// requestedAt returns when the ticket was requested, as the annotation on the Defect has it.
 func requestedAt(d *v1alpha1.Defect) string {
-	return text.Truncate(d.Annotations[v1alpha1.TicketRequestedAtAnnotation], 64)
+	return text.Truncate(text.OneLine(d.Annotations[v1alpha1.TicketRequestedAtAnnotation]), 64)
 }
 
 // jira returns the ticket's part of the status, which it creates when it is missing.
