@@ -125,6 +125,7 @@ func TestChart(t *testing.T) {
 			runWith(t, "", "kubectl", "delete", "-k", shared, "--ignore-not-found")
 		}
 	})
+	kubectl(t, "wait", "--for=create", "serviceaccount/default", "--timeout=1m") // Pods need it, and a new cluster is slow
 	apply(t, "sandbox.yaml", "IMAGE", os.Getenv("SANDBOX_IMG"))
 	helm(t, append([]string{"install", release, chart, "--create-namespace"}, values...)...)
 	kubectl(t, "wait", "--for=condition=Ready", "pod/sandbox", "--timeout=1m")
