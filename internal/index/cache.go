@@ -127,7 +127,7 @@ func stripNotification(o *v1alpha1.Notification) {
 const ownAnnotations = "integrations.voiceai.dev/"
 
 // stripMeta drops the annotations of others, such as the copy of the object that kubectl apply leaves. They may have 256
-// KiB, and whoever needs them reads the object from the API server.
+// KiB, and the operator reads none of them.
 func stripMeta(m *metav1.ObjectMeta) {
 	maps.DeleteFunc(m.Annotations, func(name, _ string) bool { return !strings.HasPrefix(name, ownAnnotations) })
 	intern(&m.Namespace)

@@ -111,7 +111,7 @@ func TestStrip(t *testing.T) {
 	}
 }
 
-// TestStripAnnotations checks that the cache keeps the annotations that the operator reads, and those of nobody else.
+// TestStripAnnotations checks that the cache keeps the annotations that the operator reads, and no others.
 func TestStripAnnotations(t *testing.T) {
 	own := map[string]string{v1alpha1.TicketRequestedAtAnnotation: "now", v1alpha1.LastArrivedAtAnnotation: "now"}
 	for _, o := range []client.Object{&v1alpha1.Defect{}, &v1alpha1.Notification{}} {

@@ -303,7 +303,7 @@ func TestFirstInstalls(t *testing.T) {
 func TestASecretThatIsPutRight(t *testing.T) {
 	w := newWorld(t)
 	files := w.manifests("qa", "")
-	delete(files, "1.yaml") // the Secret is somebody else's
+	delete(files, "1.yaml") // the Secret is not in Git
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "qa", Name: "tokens"},
 		StringData: map[string]string{"slack": slack.BotToken, "jira": "wrong-token"},

@@ -17,7 +17,7 @@ import (
 // maxReplyPages bounds how many pages of a thread are searched for a file.
 const maxReplyPages = 5
 
-// Share searches the thread for the file, and posts it by three calls unless it is there. Nobody sees the file before the last
+// Share searches the thread for the file, and posts it by three calls unless it is there. The file is visible after the last
 // one (https://docs.slack.dev/messaging/working-with-files).
 func (b *bot) Share(ctx context.Context, at chat.Posted, f chat.File) error {
 	shared, err := b.isShared(ctx, at, f.Name)

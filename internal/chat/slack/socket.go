@@ -144,7 +144,7 @@ func (s *socket) Write(message []byte) error {
 	return s.conn.WriteMessage(websocket.TextMessage, message)
 }
 
-// Close tells Slack that the connection ends, and closes it without waiting for an answer: Slack keeps the connection open
+// Close announces the end of the connection to Slack, and closes it without waiting for an answer: Slack keeps the connection open
 // after it has answered.
 func (s *socket) Close() error {
 	var err error

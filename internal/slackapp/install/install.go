@@ -52,7 +52,7 @@ type State struct {
 	NonceHash string `json:"h"`
 }
 
-// NewNonce returns a text that nobody can guess.
+// NewNonce returns a random text of 192 bits.
 func NewNonce() string {
 	raw := make([]byte, 24)
 	_, _ = rand.Read(raw) // it never fails
@@ -95,8 +95,8 @@ func Parse(text string) (State, error) {
 	return s, nil
 }
 
-// Verify returns an error unless the text was signed with the client secret, is still valid, and belongs to who has the
-// nonce.
+// Verify returns an error unless the text was signed with the client secret, is still valid, and came back to the
+// browser that has the nonce.
 func (s State) Verify(text, clientSecret, nonce string, now time.Time) error {
 	payload, signed, _ := strings.Cut(text, ".")
 	switch {
@@ -135,7 +135,7 @@ func CheckRedirectURL(text string) error {
 	}
 	isLocal := u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1" || u.Hostname() == "::1"
 	if u.Scheme != "https" && (u.Scheme != "http" || !isLocal) {
-		return fmt.Errorf("%q must begin with https://: Slack sends nobody to a page without TLS", text)
+		return fmt.Errorf("%q must begin with https://: Slack redirects to pages with TLS only", text)
 	}
 	return nil
 }

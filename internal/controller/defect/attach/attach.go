@@ -33,8 +33,6 @@ const (
 	keepFor = 24 * time.Hour
 	// RetryAfter is how long after a failure of the API server the next step is tried again.
 	RetryAfter = 10 * time.Second
-	// uploads is how many files are sent at the same time, each with a part of it in memory.
-	uploads = 4
 	// maxMessage bounds a message.
 	maxMessage = 1024
 )
@@ -48,13 +46,12 @@ type Files struct {
 	// Slack has the connections for recordings.
 	Slack *connection.SlackPool
 
-	// uploads has a place for each file that is being sent.
-	uploads chan struct{}
+	places *places
 }
 
 // New returns Files without any under way.
 func New(c client.Client, live client.Reader, jira *connection.JiraPool, slack *connection.SlackPool) *Files {
-	return &Files{Client: c, Live: live, Jira: jira, Slack: slack, uploads: make(chan struct{}, uploads)}
+	return &Files{Client: c, Live: live, Jira: jira, Slack: slack, places: newPlaces()}
 }
 
 // Bring does the next step with the files of a Defect, and records it in the status. It returns when to do the next one: 0
@@ -128,8 +125,8 @@ func pending(d *v1alpha1.Defect) *v1alpha1.EvidenceFile {
 // hasLinks reports whether the ticket lacks a comment on files that are somewhere else.
 func hasLinks(d *v1alpha1.Defect) bool {
 	e := d.Spec.Evidence
-	told := d.Status.Evidence.LinkedTime
-	return (len(e.Links) > 0 || e.More > 0) && (told == nil || !told.Equal(&e.Time))
+	linked := d.Status.Evidence.LinkedTime
+	return (len(e.Links) > 0 || e.More > 0) && (linked == nil || !linked.Equal(&e.Time))
 }
 
 // remove removes the content of a Defect's files from the cluster.

@@ -56,21 +56,21 @@ func (f *Files) request(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, file *v
 	u := upload{keyOf(d), d.UID, id, j.Key, *file, i.Spec.Evidence, record}
 	out.Operation = connection.Operation{Name: "attach/" + file.Name + "/" + file.SHA256}
 	out.Endpoint = connection.ActionAttach
+	namespace := i.Namespace
 	out.Call = onTicket(d, id, func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
-		return ticket.Ticket{}, f.inTurn(ctx, func() error { return f.attach(ctx, c, u) })
+		return ticket.Ticket{}, f.inTurn(ctx, namespace, func() error { return f.attach(ctx, c, u) })
 	})
 	return out
 }
 
-// inTurn sends a file when there is a place for it.
-func (f *Files) inTurn(ctx context.Context, send func() error) error {
-	select {
-	case f.uploads <- struct{}{}:
-		defer func() { <-f.uploads }()
-		return send()
-	case <-ctx.Done():
-		return fault.New(fault.Unavailable, "The file was not sent: %v", ctx.Err())
+// inTurn sends a file to a server of a namespace when there is a place for it.
+func (f *Files) inTurn(ctx context.Context, namespace string, send func() error) error {
+	free, err := f.places.take(ctx, namespace)
+	if err != nil {
+		return err
 	}
+	defer free()
+	return send()
 }
 
 // open returns a reader of a file of a Defect.

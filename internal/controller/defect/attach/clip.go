@@ -127,13 +127,14 @@ func (f *Files) shareRequest(
 ) connection.Request[connection.SlackClient, chat.Posted] {
 	defect := keyOf(d)
 	uid := d.UID
+	namespace := i.Namespace
 	at := chat.Posted{Channel: m.Channel, TS: m.TS}
 	record := f.Slack.Get(client.ObjectKeyFromObject(i)).Record
 	return connection.Request[connection.SlackClient, chat.Posted]{
 		Key: clipKey(defect), UID: uid, Version: fmt.Sprint(i.Generation), Endpoint: connection.ActionShare,
 		Operation: connection.Operation{Name: "share/" + m.Rule + "/" + clip.SHA256},
 		Call: func(ctx context.Context, c connection.SlackClient) (chat.Posted, error) {
-			err := f.inTurn(ctx, func() error {
+			err := f.inTurn(ctx, namespace, func() error {
 				r := f.open(ctx, defect, uid, clip)
 				err := c.Share(ctx, at, chat.File{Name: evidence.AttachmentName(clip), Title: clip.Name, Bytes: clip.Bytes, Content: r})
 				if r.Err() != nil {
