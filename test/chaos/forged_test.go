@@ -105,6 +105,9 @@ func TestForgedAnswers(t *testing.T) {
 		}
 		return d.Status.Jira.Status != "" && len(w.slack.Messages(slack.AlertsChannel)) > 1
 	})
+	if !strings.Contains(d.Status.Jira.Status, "javascript:") {
+		t.Errorf("the status is %q: nothing was forged", d.Status.Jira.Status)
+	}
 	for _, m := range w.slack.Messages(slack.AlertsChannel) {
 		raw, err := json.Marshal(m)
 		if err != nil {
