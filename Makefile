@@ -42,9 +42,10 @@ fmt: ## Format the code.
 	gofmt -w $$(git ls-files '*.go')
 vet: ## Run go vet.
 	go vet ./...
-lint: bin/golangci-lint bin/helm ## Run the linters.
+lint: bin/golangci-lint bin/helm bin/helm3 ## Run the linters.
 	bin/golangci-lint run
 	bin/helm lint --strict charts/voiceai-integrations
+	bin/helm3 lint --strict charts/voiceai-integrations
 verify: generate manifests chart docs ## Fail if generated files, formatting or go.mod are out of date.
 	@test -z "$$(gofmt -l $$(git ls-files '*.go') | tee /dev/stderr)" || { echo "not formatted: run make fmt" >&2; exit 1; }
 	bash hack/headers.sh --check
@@ -61,7 +62,7 @@ run: build ## Run the operator against the cluster in KUBECONFIG.
 
 ##@ Test
 .PHONY: test bench test-browser test-flux test-e2e
-test: controlplane bin/helm bin/promtool ## Run all tests, with the race detector.
+test: controlplane bin/helm bin/helm3 bin/promtool ## Run all tests, with the race detector.
 	KUBE_CACHE_MUTATION_DETECTOR=true go test -race ./...
 bench: controlplane build ## Run the benchmarks and print a table and JSON. SCENARIOS="ticket-idle ..." selects some.
 	@go build -o bin/bench ./hack/bench
@@ -119,6 +120,11 @@ bin/controller-gen: hack/tools/go.mod
 bin/helm: hack/tools/helm/go.mod
 	@echo "Building helm" >&2
 	@go build -C hack/tools/helm -o ../../../$@ -ldflags "-s -w" helm.sh/helm/v4/cmd/helm
+	@touch $@
+# Helm 3 applies by three-way merges, Helm 4 on the server. Clusters have releases of both.
+bin/helm3: hack/tools/helm3/go.mod
+	@echo "Building Helm 3" >&2
+	@go build -C hack/tools/helm3 -o ../../../$@ -ldflags "-s -w" helm.sh/helm/v3/cmd/helm
 	@touch $@
 # Without service discovery promtool builds in half the time. It needs none to check rules.
 bin/promtool: hack/tools/promtool/go.mod

@@ -22,19 +22,34 @@ const (
 	// release and namespace are those for which the chart has the names of config/default.
 	release   = "voiceai-integrations"
 	namespace = "voiceai-integrations-system"
+	// helm3 and helm4 are the programs of the versions of Helm.
+	helm3 = "helm3"
+	helm4 = "helm"
 )
 
-// helm runs Helm at the root of the project, and returns what it prints.
-func helm(t *testing.T, args ...string) ([]byte, error) {
+// helmProgram returns the path of a Helm.
+func helmProgram(t *testing.T, name string) string {
 	t.Helper()
-	program, err := filepath.Abs("../../bin/helm")
+	program, err := filepath.Abs(filepath.Join("..", "..", "bin", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(program); err != nil {
-		t.Fatal("there is no bin/helm: run make bin/helm")
+		t.Fatalf("there is no bin/%s: run make bin/%[1]s", name)
 	}
-	command := exec.CommandContext(t.Context(), program, args...)
+	return program
+}
+
+// helm runs Helm 4 at the root of the project, and returns what it prints.
+func helm(t *testing.T, args ...string) ([]byte, error) {
+	t.Helper()
+	return runHelm(t, helm4, args...)
+}
+
+// runHelm runs a Helm at the root of the project, and returns what it prints.
+func runHelm(t *testing.T, name string, args ...string) ([]byte, error) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), helmProgram(t, name), args...)
 	command.Dir = filepath.Join("..", "..")
 	out, err := command.Output()
 	var exit *exec.ExitError

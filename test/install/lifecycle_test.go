@@ -12,16 +12,14 @@ import (
 // installed is a cluster into which Helm installs the chart.
 type installed struct {
 	kubeconfig string
+	// program is the Helm that is used.
+	program string
 }
 
 // helm runs Helm on the cluster.
 func (i installed) helm(t *testing.T, args ...string) {
 	t.Helper()
-	program, err := filepath.Abs("../../bin/helm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	run(t, i.kubeconfig, program, append(args, "--namespace", namespace)...)
+	run(t, i.kubeconfig, helmProgram(t, i.program), append(args, "--namespace", namespace)...)
 }
 
 // kubectl runs kubectl on the cluster, and returns what it prints.
@@ -64,8 +62,16 @@ func olderChart(t *testing.T) string {
 
 // TestHelmLifecycle installs the chart, upgrades, removes and installs it again: CRDs are upgraded, and no object is lost.
 func TestHelmLifecycle(t *testing.T) {
+	for _, program := range []string{helm3, helm4} {
+		t.Run(program, func(t *testing.T) { checkLifecycle(t, program) })
+	}
+}
+
+// checkLifecycle is TestHelmLifecycle with one version of Helm.
+func checkLifecycle(t *testing.T, program string) {
+	t.Helper()
 	_, kubeconfig := cluster(t)
-	i := installed{kubeconfig}
+	i := installed{kubeconfig, program}
 	i.helm(t, "install", release, olderChart(t), "--create-namespace")
 	i.count(t, "install", "deployments", 1)
 	i.kubectl(t, "apply", "-k", "config/samples")

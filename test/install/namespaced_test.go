@@ -124,7 +124,7 @@ func TestNamespaced(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return installed{writeFile(t, raw)}
+		return installed{writeFile(t, raw), helm4}
 	}
 	admin := kubeconfigOf(envtest.User{Name: "admin", Groups: []string{"system:masters"}})
 	for _, shared := range []string{"config/crd", "config/policy", "config/namespaced/installer"} {
