@@ -609,12 +609,12 @@ func TestRateLimit(t *testing.T) {
 func TestDocumentation(t *testing.T) {
 	w := newWorld(t)
 	for path, kind := range map[string]string{
-		"/docs":                      "text/html; charset=utf-8",
-		"/docs/swagger-ui.css":       "text/css; charset=utf-8",
-		"/docs/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
-		"/docs/start.js":             "text/javascript; charset=utf-8",
-		"/docs/favicon-32x32.png":    "image/png",
-		"/openapi.json":              "application/json",
+		"/openapi":                      "text/html; charset=utf-8",
+		"/openapi/swagger-ui.css":       "text/css; charset=utf-8",
+		"/openapi/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+		"/openapi/start.js":             "text/javascript; charset=utf-8",
+		"/openapi/favicon-32x32.png":    "image/png",
+		"/openapi.json":                 "application/json",
 	} {
 		response, err := http.Get(base + path)
 		w.Expect(err).NotTo(gomega.HaveOccurred())
@@ -624,10 +624,10 @@ func TestDocumentation(t *testing.T) {
 		w.Expect(response.StatusCode).To(gomega.Equal(http.StatusOK), path)
 		w.Expect(response.Header.Get("Content-Type")).To(gomega.Equal(kind), path)
 		w.Expect(response.Header.Get("Content-Security-Policy")).To(gomega.HavePrefix("default-src 'none'"))
-		if path == "/docs" {
+		if path == "/openapi" {
 			w.Expect(string(body)).NotTo(gomega.MatchRegexp(`(src|href)="(https?:)?//`))
 		}
-		if strings.HasPrefix(path, "/docs/swagger") {
+		if strings.HasPrefix(path, "/openapi/swagger") {
 			w.Expect(len(body)).To(gomega.BeNumerically(">", 50_000), "decompressed")
 		}
 	}

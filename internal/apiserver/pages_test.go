@@ -61,8 +61,8 @@ func TestUnroutedPaths(t *testing.T) {
 		"HEAD /api/v1/watch":       {http.StatusMethodNotAllowed, "GET"},
 		"POST /api/v1/suites":      {http.StatusMethodNotAllowed, "GET, HEAD"},
 		"POST /openapi.json":       {http.StatusMethodNotAllowed, "GET, HEAD"},
-		"DELETE /docs":             {http.StatusMethodNotAllowed, "GET, HEAD"},
-		"GET /docs/":               {status: http.StatusOK},
+		"DELETE /openapi":          {http.StatusMethodNotAllowed, "GET, HEAD"},
+		"GET /openapi/":            {status: http.StatusOK},
 		"GET /api/v1//defects":     {status: http.StatusNotFound},
 		"GET /api/v1/x/../defects": {status: http.StatusNotFound},
 	} {

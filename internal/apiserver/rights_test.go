@@ -178,7 +178,7 @@ func TestProblems(t *testing.T) {
 		{"no such run", "GET", "/api/v1/runs/none", "", nil, 404, "none"},
 		{"no such notification", "GET", "/api/v1/notifications/none", "", nil, 404, "none"},
 		{"no such event", "POST", "/api/v1/rules/alerts/test", `{"eventID":"none"}`, nil, 404, "the log shows"},
-		{"no such page", "GET", "/api/v1/nothing", "", nil, 404, "/docs"},
+		{"no such page", "GET", "/api/v1/nothing", "", nil, 404, "/openapi"},
 		{"no such method", "PUT", "/api/v1/defects", "{}", nil, 405, "GET"},
 		{"a path with dots", "GET", "/api/v1/x/../defects", "", nil, 404, ""},
 

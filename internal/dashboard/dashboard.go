@@ -53,7 +53,7 @@ func New(o Options) http.Handler {
 	}
 	for _, route := range []func(*http.ServeMux){
 		s.routeSignIn, s.routeLive, s.routeOverview, s.routeActivity, s.routeRuns, s.routeSuites, s.routeDefects,
-		s.routeIntegrations, s.routeInstalls, s.routeRules,
+		s.routeIntegrations, s.routeInstalls, s.routeRules, s.routeDocs,
 	} {
 		route(mux)
 	}

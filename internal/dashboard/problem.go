@@ -58,12 +58,7 @@ func (s *site) showProblem(w http.ResponseWriter, r *http.Request, v *visit, err
 
 // showNoPage answers an address without a page, and a method that the page at the address does not support.
 func (s *site) showNoPage(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) {
-	var v *visit
-	if token := session.Token(r); token != "" {
-		if v = s.newVisit(w, r, token); v.readAccess() != nil {
-			v = nil
-		}
-	}
+	v := s.visitOf(w, r)
 	p := errNoPage
 	probe := &statusRecorder{header: http.Header{}}
 	if mux.ServeHTTP(probe, r); probe.status == http.StatusMethodNotAllowed {

@@ -219,7 +219,7 @@ func allowedMethods(mux *http.ServeMux, r *http.Request) string {
 }
 
 func notFound() *problem.Problem {
-	return problem.New(http.StatusNotFound, "there is nothing here: see /docs")
+	return problem.New(http.StatusNotFound, "there is nothing here: see /openapi")
 }
 
 // headerOnly keeps the header of an answer and drops the rest.

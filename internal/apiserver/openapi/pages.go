@@ -35,16 +35,16 @@ func Route(mux *http.ServeMux, document []byte) error {
 		if err != nil {
 			return fmt.Errorf("reading the documentation's pages: %w", err)
 		}
-		mux.HandleFunc("GET /docs/"+strings.TrimSuffix(file, ".gz"), asset(file, content))
+		mux.HandleFunc("GET /openapi/"+strings.TrimSuffix(file, ".gz"), asset(file, content))
 	}
 	for _, name := range []string{"index.html", "start.js"} {
 		content, err := docs.ReadFile("docs/" + name)
 		if err != nil {
 			return fmt.Errorf("reading the documentation's pages: %w", err)
 		}
-		patterns := []string{"GET /docs/" + name}
+		patterns := []string{"GET /openapi/" + name}
 		if name == "index.html" {
-			patterns = []string{"GET /docs", "GET /docs/{$}"}
+			patterns = []string{"GET /openapi", "GET /openapi/{$}"}
 		}
 		for _, pattern := range patterns {
 			mux.HandleFunc(pattern, asset(name, content))

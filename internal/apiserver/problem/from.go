@@ -117,9 +117,9 @@ func ofStatus(ctx context.Context, err error, s metav1.Status, doing string) *Pr
 
 const (
 	// refusedBody is the message of a body that the API server refused in words that may repeat it.
-	refusedBody = "the API server refused what you sent: compare it with /docs"
+	refusedBody = "the API server refused what you sent: compare it with /openapi"
 	// refusedValue is the same for a value.
-	refusedValue = "the API server refused this value: compare it with /docs"
+	refusedValue = "the API server refused this value: compare it with /openapi"
 	// repeatedValue is the message of a value that a list has twice.
 	repeatedValue = "is there twice: remove one"
 )

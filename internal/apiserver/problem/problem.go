@@ -95,9 +95,9 @@ func init() { //nolint:gochecknoinits // the framework has one place for it, and
 
 const (
 	// unknownProperty is the message of a property that the API does not have.
-	unknownProperty = "has a property that does not exist here: compare it with /docs"
+	unknownProperty = "has a property that does not exist here: compare it with /openapi"
 	// unknownParameter is the message of a query parameter that an operation does not have.
-	unknownParameter = "has a parameter that does not exist here: compare it with /docs"
+	unknownParameter = "has a parameter that does not exist here: compare it with /openapi"
 )
 
 // ofFramework returns the problem of a request that the framework refused.

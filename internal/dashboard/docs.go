@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dashboard
+
+import (
+	"bytes"
+	"cmp"
+	"mime"
+	"net/http"
+	"path"
+	"time"
+
+	project "github.com/voiceai-dev/integrations-operator"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/docs"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/session"
+)
+
+// openAPIPage shows the OpenAPI document.
+const openAPIPage = "/openapi"
+
+// routeDocs serves the documentation, to users who are not signed in too.
+func (s *site) routeDocs(mux *http.ServeMux) {
+	all, err := docs.New(project.Documentation, map[string]string{"docs/openapi.json": openAPIPage})
+	if err != nil {
+		panic(err) // the files are embedded
+	}
+	for _, page := range all.Pages {
+		mux.HandleFunc("GET "+page.Address, func(w http.ResponseWriter, r *http.Request) { s.showDoc(w, r, page) })
+	}
+	for _, file := range all.Files {
+		mux.HandleFunc("GET "+file.Address, func(w http.ResponseWriter, r *http.Request) { serveFile(w, r, file) })
+	}
+	for from, to := range map[string]string{docs.Index + "/{$}": docs.Index, "/llms.txt": "/docs/llms.txt"} {
+		mux.Handle("GET "+from, http.RedirectHandler(to, http.StatusFound))
+	}
+}
+
+// showDoc shows a page of the documentation.
+func (s *site) showDoc(w http.ResponseWriter, r *http.Request, page docs.Page) {
+	s.render(w, r, s.visitOf(w, r), http.StatusOK, "docs", view{Title: page.Title, Section: "docs", Data: page})
+}
+
+// serveFile answers with a file as it is in the project: the text of a page, for programs, or a picture.
+func serveFile(w http.ResponseWriter, r *http.Request, file docs.File) {
+	kind := mime.TypeByExtension(path.Ext(file.Address))
+	if path.Ext(file.Address) == ".md" {
+		kind = "text/markdown; charset=utf-8"
+	}
+	w.Header().Set("Content-Type", cmp.Or(kind, "text/plain; charset=utf-8"))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(file.Text))
+}
+
+// visitOf returns the visit of a user to a page that everyone may see; nil for a user who is not signed in.
+func (s *site) visitOf(w http.ResponseWriter, r *http.Request) *visit {
+	token := session.Token(r)
+	if token == "" {
+		return nil
+	}
+	v := s.newVisit(w, r, token)
+	if v.readAccess() != nil {
+		return nil
+	}
+	return v
+}
