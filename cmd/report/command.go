@@ -29,7 +29,7 @@ Exit codes: that of the test command, unless it is 0. Then
   1    tests failed, where there is no test command
   120  flags or arguments are wrong, or the command cannot be started
   121  no results were found
-  122  a report could not be read to its end
+  122  a report could not be read to its end, where there is no test command or with --strict
   123  the API server could not be reached, with --strict`
 
 // command returns the command line. The subcommands set code.
@@ -61,7 +61,7 @@ func command(o *report.Options, code *int) *cobra.Command {
 	f.StringVar(&o.TerminationLog, "termination-log", "/dev/termination-log", "the file for the run's result; empty for none")
 	f.StringVar(&o.Spool, "spool", "", "the file for what could not be sent (default: in the directory for temporary files)")
 	f.BoolVar(&o.DryRun, "dry-run", false, "print the Defects as YAML and send nothing")
-	f.BoolVar(&o.Strict, "strict", false, "fail when the API server cannot be reached")
+	f.BoolVar(&o.Strict, "strict", false, "fail when a report cannot be read to its end, or the API server cannot be reached")
 	root.AddCommand(installCommand(), validateCommand(o, code), historyCommand(o, code), mappingCommand(), simulateCommand(code))
 	return root
 }

@@ -19,14 +19,19 @@ type attempts struct {
 	// that passed in the end.
 	failed, passed  bool
 	skipped, repeat bool
+	// flaky is set for a test that passed in the end by an attribute of its own, whatever failures it has: as Flank writes it.
+	flaky bool
 }
 
 // testcase reads a case.
 func (p *parser) testcase(t token) error {
-	a := attributesOf(t.attributes)
+	a := p.attributes(t)
 	c := &testresult.Case{
-		Suite: p.suiteName(), Class: clean(a["classname"], testresult.MaxName), Name: clean(a["name"], testresult.MaxName),
-		File: p.file(a["file"]), Line: t.line,
+		Suite: p.suiteName(), Class: nameOf(a["classname"]), Name: nameOf(a["name"]), File: p.file(a["file"]), Line: t.line,
+		Within: p.within(),
+	}
+	if v := p.variant(); v != "" {
+		c.Properties = []testresult.Property{{Name: "variant", Value: v}}
 	}
 	var ok bool
 	if c.Duration, ok = seconds(a["time"]); !ok {
@@ -36,15 +41,20 @@ func (p *parser) testcase(t token) error {
 		p.problem(t.line, "a test has no name")
 	}
 	var how attempts
+	var cutOff error
 	if !t.closed {
-		if err := p.content(t, maxDepth, ignore, func(t token) error { return p.part(c, &how, t) }); err != nil {
-			return err
-		}
+		cutOff = p.content(t, func(t token) error { return p.part(c, &how, t) })
+	}
+	if cutOff != nil && !how.failed { // it is not known how the test ended
+		return cutOff
 	}
 	how.addStatus(a)
 	how.addProperties(c)
 	c.Outcome = how.outcome()
-	return p.emit(c)
+	if err := p.emit(c); err != nil {
+		return err
+	}
+	return cutOff
 }
 
 func ignore(token) error { return nil }
@@ -71,7 +81,7 @@ func (p *parser) suiteName() string {
 // file returns the file of a case: its own, that of the innermost suite that has one, or that of Cypress's root suite.
 func (p *parser) file(own string) string {
 	if own != "" {
-		return clean(own, testresult.MaxName)
+		return nameOf(own)
 	}
 	for _, s := range slices.Backward(p.suites) {
 		if s.file != "" {
@@ -90,7 +100,7 @@ func (p *parser) part(c *testresult.Case, how *attempts, t token) error {
 	case "flakyfailure", "flakyerror":
 		how.passed = true
 		return p.failure(c, t)
-	case "skipped", "disabled", "ignored", "notrun":
+	case "skipped", "disabled", "ignored", "notrun", "incomplete":
 		how.skipped = true
 	case "rerun": // pytest-rerunfailures: an attempt before the last one
 		how.repeat = true
@@ -99,27 +109,40 @@ func (p *parser) part(c *testresult.Case, how *attempts, t token) error {
 		if t.closed {
 			return nil
 		}
-		return p.content(t, maxDepth, ignore, func(t token) error { return p.property(c, t) })
+		return p.content(t, func(t token) error { return p.property(c, t) })
 	case "system-out", "system-err":
 		return p.output(c, t)
-	case "testcase", "testsuite":
+	case "testcase":
+		return p.nested(c, t)
+	case "testsuite":
 		return &SyntaxError{t.line, fmt.Sprintf("<%s> stands within the test %q of line %d", t.name, c.Name, c.Line)}
 	}
 	return p.skip(t)
 }
 
+// nested reads a case within another: as a test of its own.
+func (p *parser) nested(around *testresult.Case, t token) error {
+	if p.depth++; p.depth == maxDepth {
+		return &SyntaxError{t.line, fmt.Sprintf("tests are nested more than %d deep", maxDepth)}
+	}
+	p.problem(t.line, fmt.Sprintf("a test stands within the test %q of line %d. Both are counted.",
+		text.Truncate(around.Name, 80), around.Line))
+	err := p.testcase(t)
+	p.depth--
+	return err
+}
+
 // failure reads a failed attempt.
 func (p *parser) failure(c *testresult.Case, t token) error {
-	a := attributesOf(t.attributes)
+	a := p.attributes(t)
 	kept := buffer{most: testresult.MaxText}
+	var cutOff error
 	if !t.closed {
-		add := func(t token) error { kept.add(t); return nil }
-		if err := p.content(t, maxDepth, add, nil); err != nil {
-			return err
-		}
+		cutOff = p.leaf(t, func(t token) error { kept.add(t); return nil })
 	}
+	p.checkCharacters(t.line, kept.whole())
 	f := testresult.Failure{
-		Type: clean(a["type"], testresult.MaxName), Message: clean(a["message"], testresult.MaxMessage), Text: kept.String(),
+		Type: nameOf(a["type"]), Message: clean(a["message"], testresult.MaxMessage), Text: kept.String(),
 	}
 	if f.Message == "" {
 		f.Message, _, _ = strings.Cut(f.Text, "\n")
@@ -128,7 +151,7 @@ func (p *parser) failure(c *testresult.Case, t token) error {
 	if len(c.Failures) < testresult.MaxFailures {
 		c.Failures = append(c.Failures, f)
 	}
-	return nil
+	return cutOff
 }
 
 // suiteFailure reads a failure that stands at a suite, as when its setup fails: it counts as a failed test with the suite's
@@ -144,11 +167,11 @@ func (p *parser) suiteFailure(t token) error {
 
 // property reads a property of a case, which has its value as attribute or as text.
 func (p *parser) property(c *testresult.Case, t token) error {
-	a := attributesOf(t.attributes)
+	a := p.attributes(t)
 	value := buffer{most: testresult.MaxMessage}
 	if !t.closed {
 		add := func(t token) error { value.add(t); return nil }
-		if err := p.content(t, maxDepth, add, nil); err != nil {
+		if err := p.leaf(t, add); err != nil {
 			return err
 		}
 	}
@@ -161,14 +184,14 @@ func (p *parser) property(c *testresult.Case, t token) error {
 }
 
 func addProperty(c *testresult.Case, name, value string) {
-	name = clean(name, testresult.MaxName)
+	name = nameOf(name)
 	switch strings.ToLower(name) {
 	case "":
 	case "attachment":
 		addAttachment(c, value)
 	case "test_id", "testid", "test-id":
 		if c.ID == "" {
-			c.ID = text.Truncate(value, testresult.MaxName)
+			c.ID = testresult.Shorten(value)
 		}
 	default:
 		if len(c.Properties) < testresult.MaxProperties {
@@ -193,7 +216,7 @@ func (p *parser) output(c *testresult.Case, t token) error {
 		return nil
 	}
 	var line []byte
-	err := p.content(t, maxDepth, func(t token) error {
+	err := p.leaf(t, func(t token) error {
 		rest := t.text
 		for len(rest) > 0 {
 			part, more, ended := bytes.Cut(rest, []byte{'\n'})
@@ -204,7 +227,7 @@ func (p *parser) output(c *testresult.Case, t token) error {
 			rest = more
 		}
 		return nil
-	}, nil)
+	})
 	mark(c, line, someText)
 	return err
 }
@@ -233,14 +256,16 @@ func mark(c *testresult.Case, line []byte, k kind) {
 func (h *attempts) addStatus(a map[string]string) {
 	for _, name := range []string{"status", "result"} {
 		switch strings.ToLower(a[name]) {
-		case "fail", "failed", "failure", "error", "broken":
+		case "fail", "failed", "failure", "error", "errored", "broken", "crashed", "aborted", "timeout", "timedout", "timed_out":
 			h.failed = h.failed || !h.passed && !h.skipped
-		case "skip", "skipped", "disabled", "notrun", "not_run", "pending", "ignored", "suppressed", "inconclusive":
+		case "skip", "skipped", "disabled", "notrun", "not_run", "notexecuted", "pending", "ignored", "suppressed", "inconclusive",
+			"incomplete", "todo":
 			h.skipped = true
 		case "flaky":
-			h.repeat = true
+			h.flaky = true
 		}
 	}
+	h.flaky = h.flaky || strings.EqualFold(a["flaky"], "true")
 	h.addRepeats(a["flaky"], a["retries"], a["retry"], a["reruns"], a["retryCount"])
 	if n, err := strconv.Atoi(a["attempts"]); err == nil && n > 1 {
 		h.repeat = true
@@ -274,6 +299,8 @@ func (h *attempts) addRepeats(values ...string) {
 // outcome returns the outcome of a test. A failure is not hidden by a mark that it was skipped.
 func (h *attempts) outcome() testresult.Outcome {
 	switch {
+	case h.flaky:
+		return testresult.Flaky
 	case h.failed:
 		return testresult.Failed
 	case h.passed:
@@ -285,6 +312,9 @@ func (h *attempts) outcome() testresult.Outcome {
 	}
 	return testresult.Passed
 }
+
+// nameOf returns a name without what is invisible but has an effect, bounded.
+func nameOf(s string) string { return strings.TrimSpace(text.Plain(testresult.Shorten(s))) }
 
 // clean returns a text without what is invisible but has an effect, in at most so many bytes.
 func clean(s string, most int) string {

@@ -8,6 +8,7 @@
 package junit
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +17,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
 )
 
-// maxDepth bounds how many elements may enclose another. Elements of suites do not count.
+// maxDepth bounds how many cases may enclose another.
 const maxDepth = 64
 
 // Report is what a report says beside its cases.
@@ -47,6 +48,12 @@ type parser struct {
 	// suites are the open elements of suites, the innermost one last. depth counts those that are left out beyond maxSuites.
 	suites []suite
 	beyond int
+	// depth counts the cases around the current one, and begins at 0.
+	depth int
+	// isPlaywright is set within a report of Playwright, where hostname of a suite is its project.
+	isPlaywright bool
+	// found is what was found to be wrong with characters.
+	found characters
 	// rootFile is the file that Cypress names at a suite of its own, for the suites that follow.
 	rootFile string
 	// begun is set once the root was read.
@@ -58,8 +65,10 @@ const maxSuites = 256
 
 // suite is an open element of a suite.
 type suite struct {
-	name, file string
-	line       int
+	name, file, host string
+	// within is a hash of the names of the suites around it.
+	within string
+	line   int
 	// declared is how many tests its attribute declares, -1 without one; cases is how many there are, in it and within.
 	declared, cases int
 }
@@ -109,6 +118,10 @@ func (p *parser) start(t token) error {
 	}
 	switch t.name {
 	case "testsuites":
+		a := p.attributes(t)
+		_, hasID := a["id"]
+		_, hasName := a["name"]
+		p.isPlaywright = hasID && hasName
 		if !t.closed {
 			p.openSuite(suite{line: t.line, declared: -1})
 		}
@@ -126,8 +139,8 @@ func (p *parser) start(t token) error {
 
 func (p *parser) startSuite(t token) {
 	p.report.Suites++
-	a := attributesOf(t.attributes)
-	s := suite{name: clean(a["name"], testresult.MaxName), file: clean(a["file"], testresult.MaxName), line: t.line, declared: -1}
+	a := p.attributes(t)
+	s := suite{name: nameOf(a["name"]), file: nameOf(a["file"]), host: nameOf(a["hostname"]), line: t.line, declared: -1}
 	if n, err := strconv.Atoi(a["tests"]); err == nil {
 		s.declared = n
 	}
@@ -144,7 +157,30 @@ func (p *parser) openSuite(s suite) {
 		p.beyond++
 		return
 	}
+	if len(p.suites) > 0 {
+		around := p.suites[len(p.suites)-1]
+		if s.within = around.within; around.name != "" {
+			sum := sha256.Sum256([]byte(around.within + "\x00" + around.name))
+			s.within = string(sum[:16])
+		}
+	}
 	p.suites = append(p.suites, s)
+}
+
+// within returns what identifies the suites around the innermost one.
+func (p *parser) within() string {
+	if len(p.suites) == 0 {
+		return ""
+	}
+	return p.suites[len(p.suites)-1].within
+}
+
+// variant returns the project of a suite of Playwright, whose suites have the same name in each project.
+func (p *parser) variant() string {
+	if !p.isPlaywright || len(p.suites) == 0 {
+		return ""
+	}
+	return p.suites[len(p.suites)-1].host
 }
 
 // closeSuite closes the innermost suite, and compares the number that it declares with its cases.
@@ -172,43 +208,64 @@ func (p *parser) skip(t token) error {
 	if t.closed {
 		return nil
 	}
-	return p.content(t, maxDepth, func(token) error { return nil }, nil)
+	return p.leaf(t, ignore)
 }
 
-// content reads the content of an element up to its end. It calls child for each start tag, which reads that element, or
-// skips it when it is nil; and text for each part of a text.
-func (p *parser) content(of token, depth int, text func(token) error, child func(token) error) error {
-	if depth == 0 {
-		return &SyntaxError{of.line, fmt.Sprintf("elements are nested more than %d deep", maxDepth)}
-	}
+// leaf reads the texts of an element up to its end, those of elements within included. Whether these are closed does not matter:
+// tools write output that is not escaped.
+func (p *parser) leaf(of token, text func(token) error) error {
+	within := 0
 	for {
-		t, err := p.next()
+		t, err := p.nextWithin(of)
 		switch {
-		case errors.Is(err, io.EOF):
-			return &SyntaxError{p.line, fmt.Sprintf("the report ends within <%s> of line %d: it was cut off", of.name, of.line)}
 		case err != nil:
 			return err
-		}
-		switch t.kind {
-		case startTag:
-			switch {
-			case child != nil:
-				err = child(t)
-			case !t.closed:
-				err = p.content(t, depth-1, text, nil)
-			}
-			if err != nil {
-				return err
-			}
-		case endTag:
-			if t.name != of.name {
-				return &SyntaxError{t.line, fmt.Sprintf("</%s> ends <%s> of line %d", t.name, of.name, of.line)}
-			}
+		case t.kind == startTag && t.name == of.name && !t.closed:
+			within++
+		case t.kind == endTag && t.name == of.name && within == 0:
 			return nil
-		default:
-			if err := text(t); err != nil {
+		case t.kind == endTag && t.name == of.name:
+			within--
+		case t.kind == endTag && isStructure(t.name):
+			return &SyntaxError{t.line, fmt.Sprintf("</%s> ends <%s> of line %d", t.name, of.name, of.line)}
+		case t.kind == someText || t.kind == rawText:
+			err = text(t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// isStructure reports whether an element is one of those that a report consists of.
+func isStructure(name string) bool {
+	return name == "testcase" || name == "testsuite" || name == "testsuites"
+}
+
+// nextWithin returns the next token within an element that has not ended.
+func (p *parser) nextWithin(of token) (token, error) {
+	t, err := p.next()
+	if errors.Is(err, io.EOF) {
+		err = &SyntaxError{p.line, fmt.Sprintf("the report ends within <%s> of line %d: it was cut off", of.name, of.line)}
+	}
+	return t, err
+}
+
+// content reads the content of an element up to its end. It calls child for each start tag, which reads that element.
+func (p *parser) content(of token, child func(token) error) error {
+	for {
+		t, err := p.nextWithin(of)
+		switch {
+		case err != nil:
+			return err
+		case t.kind == startTag:
+			if err := child(t); err != nil {
 				return err
 			}
+		case t.kind == endTag && t.name != of.name:
+			return &SyntaxError{t.line, fmt.Sprintf("</%s> ends <%s> of line %d", t.name, of.name, of.line)}
+		case t.kind == endTag:
+			return nil
 		}
 	}
 }

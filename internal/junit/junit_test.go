@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/encoding/unicode/utf32"
 
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
 )
@@ -85,7 +86,19 @@ func TestOutcomes(t *testing.T) {
 		"nested suites":                 {`<testsuite name="x"><testsuite name="y"><testcase name="a"/></testsuite></testsuite><testcase name="b"/>`, "2/0/0/0"},
 		"one name in two suites":        {`<testsuite name="x"><testcase name="a"/></testsuite><testsuite name="y"><testcase name="a"><failure/></testcase></testsuite>`, "1/1/0/0"},
 		"namespaces and comments":       {`<!-- <testcase name="no"/> --><j:testcase xmlns:j="x" name="a"/>`, "1/0/0/0"},
-		"a tag in CDATA":                {`<testcase name="a"><system-out><![CDATA[<testcase name="no"/>]]]]><![CDATA[>]]></system-out></testcase>`, "1/0/0/0"},
+		"one name in nested suites": {`<testsuite name="x"><testsuite name="e"><testcase name="a"/></testsuite></testsuite>` +
+			`<testsuite name="y"><testsuite name="e"><testcase name="a"><failure/></testcase></testsuite></testsuite>`, "1/1/0/0"},
+		"repeated in nested suites": {`<testsuite name="x"><testsuite name="e"><testcase name="a"/></testsuite></testsuite>` +
+			`<testsuite name="x"><testsuite name="e"><testcase name="a"><failure/></testcase></testsuite></testsuite>`, "0/0/1/0"},
+		"passed twice, then failed":  {`<testcase name="a"/><testcase name="a"/><testcase name="a"><failure/></testcase>`, "0/0/1/0"},
+		"Flank: passed after all":    {`<testcase name="a" flaky="true"><failure/><failure/></testcase>`, "0/0/1/0"},
+		"a property: flaky, failed":  {`<testcase name="a"><failure/><properties><property name="flaky" value="true"/></properties></testcase>`, "0/1/0/0"},
+		"tst: errored by status":     {`<testcase name="a" status="errored"/>`, "0/1/0/0"},
+		"output that is not escaped": {`<testcase name="a"><system-out>a <b>bold<br> &nbsp; </i></system-out></testcase><testcase name="b"/>`, "2/0/0/0"},
+		"elements in elements":       {`<testcase name="a"><x>` + strings.Repeat("<x>", 10_000) + strings.Repeat("</x>", 10_001) + `</testcase>`, "1/0/0/0"},
+		"names that begin alike": {`<testcase name="` + strings.Repeat("n", 9999) + `a"/><testcase name="` + strings.Repeat("n", 9999) +
+			`b"><failure/></testcase>`, "1/1/0/0"},
+		"a tag in CDATA": {`<testcase name="a"><system-out><![CDATA[<testcase name="no"/>]]]]><![CDATA[>]]></system-out></testcase>`, "1/0/0/0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, report, err := read(strings.NewReader(`<testsuites><testsuite name="s">` + test.cases + `</testsuite></testsuites>`))
@@ -153,7 +166,8 @@ func TestSeconds(t *testing.T) {
 		"": 0, "0": 0, "1.5": 1500 * time.Millisecond, "1,234.5": 1234500 * time.Millisecond, "0,5": time.Second / 2,
 		"0,123": 123 * time.Millisecond, "1.234,5": 1234500 * time.Millisecond, "1,234,567": 1234567 * time.Second,
 		"1.5s": 1500 * time.Millisecond, "200 ms": 200 * time.Millisecond, " 2 ": 2 * time.Second, "1e-3": time.Millisecond,
-		"00:01:02.5": 62500 * time.Millisecond, "NaN": -1, "Inf": -1, "-1": -1, "soon": -1, "1e300": -1, "1:2:x": -1,
+		"00:01:02.5": 62500 * time.Millisecond, "1m3s": 63 * time.Second, "PT1.5S": 1500 * time.Millisecond, "0.1 sec": time.Second / 10,
+		"1\u202f234,5": 1234500 * time.Millisecond, "9999999h": -1, "NaN": -1, "Inf": -1, "-1": -1, "soon": -1, "1e300": -1, "1:2:x": -1,
 	} {
 		got, ok := seconds(in)
 		if ok != (want >= 0) || ok && got.Round(time.Microsecond) != want {
@@ -186,7 +200,8 @@ func TestEncodings(t *testing.T) {
 		"UTF-16 without a mark":   {encode(unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM).NewEncoder().String(body(""))), "Größe", 0},
 		"declared UTF-16, is not": {body(` encoding="utf-16"`), "Größe", 1},
 		"not known":               {body(` encoding="x-klingon"`), "Größe", 1},
-		"broken":                  {strings.Replace(body(""), "ö", "\xf6", 1), "Gr\ufffdße", 0},
+		"UTF-32":                  {encode(utf32.UTF32(utf32.LittleEndian, utf32.UseBOM).NewEncoder().String(body(` encoding="utf-32"`))), "Größe", 0},
+		"broken":                  {strings.Replace(body(""), "ö", "\xf6", 1), "Gr\ufffdße", 1},
 	} {
 		c, report, err := read(strings.NewReader(test.in))
 		if failing := c.Failing(); err != nil || len(failing) != 1 || failing[0].Name != test.want || len(report.Problems) != test.problems {
@@ -207,16 +222,19 @@ func TestBadReports(t *testing.T) {
 		"a page":                 {"<html><body/></html>", "line 1: the report begins with <html>", 0},
 		"JSON":                   {`{"tests": []}`, "line 1: the report is empty", 0},
 		"cut off in a suite":     {good, `line 3: the report ends within the suite "" of line 1: it was cut off`, 1},
-		"cut off in a case":      {good + "<testcase name='b'>\n<failure>", "line 4: the report ends within <failure> of line 4", 1},
+		"cut off in a case":      {good + "<testcase name='b'>\n<properties>", "line 4: the report ends within <properties> of line 4", 1},
+		"cut off in a failure":   {good + "<testcase name='b'>\n<failure>", "line 4: the report ends within <failure> of line 4", 2},
+		"cut off after one":      {good + "<testcase name='b'><failure/><system-out>", "line 3: the report ends within <system-out> of line 3", 2},
 		"cut off in a tag":       {good + "<testcase name='b", "line 3: the report ends within a tag", 1},
 		"cut off after <":        {good + "<", "line 3: the report ends after <", 1},
-		"cut off in CDATA":       {good + "<testcase><failure><![CDATA[abc", "line 3: the report ends within a CDATA section", 1},
+		"cut off in CDATA":       {good + "<testcase><failure><![CDATA[abc", "line 3: the report ends within a CDATA section", 2},
 		"cut off in a comment":   {good + "<!-- abc\n", "line 4: the report ends before -->", 1},
 		"cut off in a doctype":   {"<!DOCTYPE x [<!ENTITY", "line 1: the report ends within a declaration", 0},
-		"crossed elements":       {good + "<testcase><failure></testcase></failure>", "line 3: </testcase> ends <failure> of line 3", 1},
-		"a case within a case":   {good + "<testcase name='b'><testcase/></testcase>", `line 3: <testcase> stands within the test "b"`, 1},
+		"crossed elements":       {good + "<testcase><failure></testcase></failure>", "line 3: </testcase> ends <failure> of line 3", 2},
+		"a suite within a case":  {good + "<testcase name='b'><testsuite/></testcase>", `line 3: <testsuite> stands within the test "b"`, 1},
+		"cases in cases":         {good + strings.Repeat("<testcase>", 1000), "line 3: tests are nested more than 64 deep", 1},
 		"a tag without an end":   {good + "<testcase name='" + strings.Repeat("x", maxTag) + "'/>", "line 3: a tag has more than 1048576 bytes", 1},
-		"elements in elements":   {good + "<testcase><failure>" + strings.Repeat("<b>", 1000), "line 3: elements are nested more than 64 deep", 1},
+		"elements in elements":   {good + "<testcase><failure>" + strings.Repeat("<b>", 1000), "line 3: the report ends within <failure> of line 3", 2},
 		"an entity that expands": {`<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>` + good + `<testcase name="&b;"/></testsuite>`, "", 2},
 	} {
 		c, report, err := read(strings.NewReader(test.in))
@@ -232,13 +250,28 @@ func TestBadReports(t *testing.T) {
 	}
 }
 
+// TestProjectsOfPlaywright reads suites of the same name, which Playwright writes for each project, and other suites of two hosts.
+func TestProjectsOfPlaywright(t *testing.T) {
+	const suites = `<testsuite name="a.spec.ts" hostname="chromium"><testcase name="a" classname="a.spec.ts"/></testsuite>` +
+		`<testsuite name="a.spec.ts" hostname="webkit"><testcase name="a" classname="a.spec.ts"><failure/></testcase></testsuite></testsuites>`
+	for in, want := range map[string]string{`<testsuites id="" name="">`: "1/1/0/0", `<testsuites name="pytest">`: "0/0/1/0"} {
+		c, _, err := read(strings.NewReader(in + suites))
+		if got := summary(c.Counts()); err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", in, got, err, want)
+		}
+	}
+}
+
 // TestProblems reads reports that are wrong about something that does not matter.
 func TestProblems(t *testing.T) {
-	_, report, err := read(strings.NewReader(`<testsuites>
-<testsuite name="s" tests="3"><testcase name="a" time="soon"/>
-<testcase/></testsuite></testsuites>`))
+	_, report, err := read(strings.NewReader("<testsuites>\n<testsuite name='s' tests='3'><testcase name='a' time='soon'/>\n" +
+		"<testcase/></testsuite>\n<testcase name='a\xf6\x1b'><testcase name='b'><failure message='\x00'>\xf6</failure></testcase>" +
+		"</testcase></testsuites>"))
 	want := `[{2 the time "soon" is not a number of seconds} ` +
-		`{3 a test has no name} {2 the suite "s" declares 3 tests and has 2. The cases are counted.}]`
+		`{3 a test has no name} {2 the suite "s" declares 3 tests and has 2. The cases are counted.} ` +
+		`{4 the report is not in the encoding that it declares, or not in UTF-8 without one. Some characters are lost.} ` +
+		`{4 the report has control characters, which XML does not allow. They are left out.} ` +
+		"{4 a test stands within the test \"a\ufffd\" of line 4. Both are counted.}]"
 	if got := fmt.Sprint(report.Problems); err != nil || got != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/voiceai-dev/integrations-operator/internal/text"
@@ -103,8 +104,11 @@ func (b *buffer) add(t token) {
 	b.data = append(b.data, value[:min(len(value), room)]...)
 }
 
-// String returns the text without what is invisible but has an effect, and without a character that was cut in two.
-func (b *buffer) String() string {
+// String returns the text without what is invisible but has an effect.
+func (b *buffer) String() string { return strings.TrimSpace(text.Plain(string(b.whole()))) }
+
+// whole returns what was collected, without a character that was cut in two.
+func (b *buffer) whole() []byte {
 	data := b.data
 	if len(data) == b.most {
 		for cut := 1; cut < utf8.UTFMax && cut < len(data); cut++ {
@@ -116,7 +120,18 @@ func (b *buffer) String() string {
 			}
 		}
 	}
-	return strings.TrimSpace(text.Plain(string(data)))
+	return data
+}
+
+// maxTime bounds the time that a test may have taken.
+const maxTime = 365 * 24 * time.Hour
+
+// withoutSpaces leaves out spaces, which separate thousands in some languages.
+func withoutSpaces(r rune) rune {
+	if unicode.IsSpace(r) {
+		return -1
+	}
+	return r
 }
 
 // seconds parses a duration as reports write it: "1.5", "1,234.5", "0,5", "1.5s", "200 ms", "00:01:02.5". It reports
@@ -127,14 +142,19 @@ func seconds(s string) (time.Duration, bool) {
 		return 0, true
 	}
 	unit := time.Second
+	if d, err := time.ParseDuration(strings.TrimPrefix(strings.ToLower(s), "pt")); err == nil && d >= 0 && d <= maxTime { // 1m3s, PT1.5S
+		return d, true
+	}
+	s = strings.Map(withoutSpaces, s)
 	switch {
 	case strings.HasSuffix(s, "ms"):
 		unit = time.Millisecond
 		s = strings.TrimSuffix(s, "ms")
+	case strings.HasSuffix(s, "sec"):
+		s = strings.TrimSuffix(s, "sec")
 	case strings.HasSuffix(s, "s"):
 		s = strings.TrimSuffix(s, "s")
 	}
-	s = strings.TrimSpace(s)
 	total := 0.0
 	for part := range strings.SplitSeq(s, ":") {
 		value, err := strconv.ParseFloat(decimal(part), 64)
@@ -143,9 +163,8 @@ func seconds(s string) (time.Duration, bool) {
 		}
 		total = 60*total + value
 	}
-	const year = 365 * 24 * time.Hour
 	d := total * float64(unit)
-	if !(d >= 0 && d <= float64(year)) { // not a number either
+	if !(d >= 0 && d <= float64(maxTime)) { // not a number either
 		return 0, false
 	}
 	return time.Duration(d), true

@@ -190,7 +190,7 @@ func TestLongTexts(t *testing.T) {
 	long := strings.Repeat("ö", 10_000)
 	in := fmt.Sprintf(`{"scenario": %q, "locale": "de", "verdict": "fail", "reason": %q}`, long, long)
 	_, err = m.Read(strings.NewReader(in), func(c *testresult.Case) error {
-		if len(c.Name) != testresult.MaxName || len(c.Failures[0].Message) != testresult.MaxMessage {
+		if len(c.Name) > testresult.MaxName || len(c.Name) < testresult.MaxName-2 || len(c.Failures[0].Message) != testresult.MaxMessage {
 			t.Errorf("got %d and %d bytes", len(c.Name), len(c.Failures[0].Message))
 		}
 		return nil

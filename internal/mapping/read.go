@@ -195,7 +195,7 @@ func number(s string) (float64, bool) {
 }
 
 // name returns a text in one line.
-func name(s string) string { return text.OneLine(limit(s, testresult.MaxName)) }
+func name(s string) string { return text.OneLine(testresult.Shorten(s)) }
 
 // clip returns the beginning of a text, without what is invisible but has an effect.
 func clip(s string, most int) string { return text.Plain(limit(s, most)) }

@@ -22,6 +22,9 @@ import (
 // clockSlack is how much older than the command a report may be: file systems round times.
 const clockSlack = 2 * time.Second
 
+// maxNotes bounds how many problems of reports are printed that did not keep them from being read.
+const maxNotes = 5
+
 // results are what the reports of a run say.
 type results struct {
 	testresult.Collector
@@ -34,6 +37,9 @@ type results struct {
 	byTest map[string]testresult.Outcome
 	// problems are what could not be read.
 	problems []error
+	// notes are what else is wrong with reports, at most maxNotes, and unnoted counts more of them.
+	notes   []string
+	unnoted int
 }
 
 // find returns the files that match patterns, each once. Those that are older than since are left out: an earlier run wrote
@@ -89,6 +95,13 @@ func (r *results) read(path string, known map[string]bool) error {
 		return nil
 	})
 	r.commit = cmp.Or(r.commit, report.Commit)
+	for _, p := range report.Problems {
+		if len(r.notes) == maxNotes {
+			r.unnoted++
+			continue
+		}
+		r.notes = append(r.notes, problemAt(path, p))
+	}
 	return err
 }
 

@@ -27,7 +27,7 @@ const (
 	ExitUsage = 120
 	// ExitNoResults means that there is no report, or none with a test.
 	ExitNoResults = 121
-	// ExitUnreadable means that a report could not be read to its end.
+	// ExitUnreadable means that a report could not be read to its end, where there is no test command or with Strict.
 	ExitUnreadable = 122
 	// ExitNotSent means that the API server could not be reached, with Strict.
 	ExitNotSent = 123
@@ -54,7 +54,7 @@ type Options struct {
 	Evidence, EvidenceURL string
 	// DryRun prints the Defects in place of sending them.
 	DryRun bool
-	// Strict makes it an error when the API server cannot be reached.
+	// Strict makes it an error when a report cannot be read to its end, or the API server cannot be reached.
 	Strict bool
 
 	// Stdin, Stdout and Stderr are those of the command.

@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"sigs.k8s.io/yaml"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -46,6 +48,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("--suite %q has more than %d characters", o.Suite, maxSuite)
 	case len(o.Results) == 0:
 		return errors.New("--results is missing: name the reports, such as --results 'out/*.xml'")
+	case slices.ContainsFunc(o.Results, func(pattern string) bool { return !doublestar.ValidatePathPattern(pattern) }):
+		return fmt.Errorf("a pattern of --results is not one: %q", o.Results)
 	case o.RunName == "":
 		return errors.New("--run is missing: name the Job, or mount the Pod's labels with the downward API")
 	}
@@ -74,7 +78,17 @@ func (o *Options) report(ctx context.Context, code int, since, began time.Time) 
 	for _, problem := range r.problems {
 		o.logf("%v", problem)
 	}
+	for _, note := range r.notes {
+		o.logf("%s", note)
+	}
+	if r.unnoted > 0 {
+		o.logf("and %d more, which report validate prints", r.unnoted)
+	}
 	counts := r.Counts()
+	if counts.Total() == 0 && len(r.problems) > 0 {
+		o.logf("no results: no test could be read from %d reports", r.files)
+		return o.exitCode(code, Result{}, true, true)
+	}
 	if counts.Total() == 0 {
 		o.logf("no results: %d files match %q, and none has a test. Check --results, and that the tests write a report", len(files), o.Results)
 		return cmp.Or(code, ExitNoResults)
@@ -114,7 +128,7 @@ func (o *Options) exitCode(code int, r Result, unreadable, sent bool) int {
 		return code
 	case len(o.Command) == 0 && r.Failed > 0:
 		return ExitFailed
-	case unreadable:
+	case unreadable && (len(o.Command) == 0 || o.Strict): // a test command has the last word on its tests
 		return ExitUnreadable
 	case !sent && o.Strict:
 		return ExitNotSent

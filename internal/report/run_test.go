@@ -44,6 +44,7 @@ func (c *cluster) named(t *testing.T, title string) string {
 
 // TestExitCodes checks the exit code with and without a command.
 func TestExitCodes(t *testing.T) {
+	strict := func(o *Options) { o.Strict = true }
 	good, bad := suite(passed("a")), suite(passed("a"), failing("b", "late"))
 	for name, test := range map[string]struct {
 		report  string
@@ -63,13 +64,18 @@ func TestExitCodes(t *testing.T) {
 		"no report":                     {"", "exit 0", nil, ExitNoResults, "no results: 0 files match"},
 		"no report, and it failed":      {"", "exit 4", nil, 4, "no results"},
 		"an empty suite":                {suite(), "exit 0", nil, ExitNoResults, "no results: 1 files match"},
-		"cut off":                       {strings.TrimSuffix(bad, "</testsuite>"), "exit 0", nil, ExitUnreadable, "it was cut off"},
+		"cut off":                       {strings.TrimSuffix(bad, "</testsuite>"), "exit 0", nil, 0, "it was cut off"},
+		"cut off, strict":               {strings.TrimSuffix(bad, "</testsuite>"), "exit 0", strict, ExitUnreadable, "it was cut off"},
+		"cut off, no command":           {strings.TrimSuffix(good, "</testsuite>"), "", nil, ExitUnreadable, "it was cut off"},
+		"cut off before a test":         {"<testsuite>", "exit 0", nil, 0, "no test could be read from 1 reports"},
+		"the same, strict":              {"<testsuite>", "exit 0", strict, ExitUnreadable, "no test could be read from 1 reports"},
+		"odd times":                     {`<testsuite>` + strings.Repeat("\n<testcase time='x'/>", 9) + `</testsuite>`, "exit 0", nil, 0, "and 13 more"},
 		"cut off, and it failed":        {strings.TrimSuffix(bad, "</testsuite>"), "exit 1", nil, 1, "1 passed, 1 failed"},
 		"no such command":               {good, "-", nil, ExitUsage, "starting /no/such/command"},
 		"no suite":                      {good, "exit 0", func(o *Options) { o.Suite = "" }, ExitUsage, "--suite is missing"},
 		"no run":                        {good, "exit 0", func(o *Options) { o.RunName = "" }, ExitUsage, "--run is missing"},
 		"no pattern":                    {good, "exit 0", func(o *Options) { o.Results = nil }, ExitUsage, "--results is missing"},
-		"a bad pattern":                 {good, "exit 0", func(o *Options) { o.Results = []string{"[a"} }, ExitUsage, "the pattern"},
+		"a bad pattern":                 {good, "exit 0", func(o *Options) { o.Results = []string{"[a"} }, ExitUsage, "a pattern of --results is not one"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRun(t, newCluster(t))

@@ -41,11 +41,11 @@ func validate(out io.Writer, m *mapping.Mapping, path string) error {
 	var c testresult.Collector
 	report, err := testreport.Read(f, m, func(test *testresult.Case) error { c.Add(test); return nil })
 	for _, p := range report.Problems {
-		at := path
-		if p.Line > 0 {
-			at = fmt.Sprintf("%s:%d", path, p.Line)
-		}
-		_, _ = fmt.Fprintf(out, "%s: %s\n", at, p.Message)
+		_, _ = fmt.Fprintln(out, problemAt(path, p))
+	}
+	if counts := c.Counts(); err == nil || counts.Total() > 0 {
+		_, _ = fmt.Fprintf(out, "%s: %s with %d tests: %d passed, %d failed, %d flaky, %d not run\n", path, report.Format, counts.Total(),
+			counts.Passed, counts.Failed, counts.Flaky, counts.NotRun)
 	}
 	var syntax *junit.SyntaxError
 	if errors.As(err, &syntax) {
@@ -54,10 +54,15 @@ func validate(out io.Writer, m *mapping.Mapping, path string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	counts := c.Counts()
-	_, err = fmt.Fprintf(out, "%s: %s with %d tests: %d passed, %d failed, %d flaky, %d not run\n", path, report.Format, counts.Total(),
-		counts.Passed, counts.Failed, counts.Flaky, counts.NotRun)
-	return err
+	return nil
+}
+
+// problemAt returns a problem of a report with its place.
+func problemAt(path string, p testresult.Problem) string {
+	if p.Line > 0 {
+		path = fmt.Sprintf("%s:%d", path, p.Line)
+	}
+	return path + ": " + p.Message
 }
 
 // loadMapping returns a mapping by its name; nil when the name is empty.

@@ -3,10 +3,12 @@
 package testreport
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
@@ -27,6 +29,7 @@ type ctrfTest struct {
 	Retries       int                     `json:"retries"`
 	RetryAttempts []ctrfAttempt           `json:"retryAttempts"`
 	Browser       string                  `json:"browser"`
+	Parameters    json.RawMessage         `json:"parameters"`
 	Attachments   []struct{ Path string } `json:"attachments"`
 	Labels        map[string]any          `json:"labels"`
 	Extra         map[string]any          `json:"extra"`
@@ -74,6 +77,7 @@ func (t *ctrfTest) toCase() *testresult.Case {
 		Suite: name(suiteOf(t.Suite)), File: name(t.FilePath), Name: name(t.Name), ID: name(t.ID),
 		Duration: time.Duration(max(0, min(t.Duration, 1e10)) * float64(time.Millisecond)),
 	}
+	c.Within = within(t.Suite, t.Parameters)
 	passed := t.Status == "passed"
 	for _, a := range t.RetryAttempts {
 		if a.Status == "failed" || a.Status == "" && a.Message != "" {
@@ -109,6 +113,15 @@ func (t *ctrfTest) toCase() *testresult.Case {
 
 func failureOf(message, trace string) testresult.Failure {
 	return testresult.Failure{Message: long(message, testresult.MaxMessage), Text: long(trace, testresult.MaxText)}
+}
+
+// within returns what separates tests of one name beside their innermost suite: those around it, and parameters.
+func within(suite, parameters json.RawMessage) string {
+	if len(suite) == 0 && len(parameters) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(slices.Concat(suite, []byte{0}, parameters))
+	return string(sum[:16])
 }
 
 // suiteOf returns the innermost name of a suite: a text, or a list of texts.

@@ -94,25 +94,42 @@ func formatOf(head []byte) Format {
 	case len(head) == 0, bytes.ContainsAny(head[:1], "<\xff\xfe\x00"):
 		return JUnit
 	case head[0] != '{':
-		return ""
-	}
-	line, _, _ := bytes.Cut(head, []byte{'\n'})
-	var event struct{ Action string }
-	if json.Unmarshal(line, &event) == nil && event.Action != "" {
+		return formatAfterText(head)
+	case isGoEvent(head):
 		return GoTest
 	}
 	has := func(member string) bool { return bytes.Contains(head, []byte(`"`+member+`"`)) }
 	switch {
 	case has("config") && has("rootDir"), has("suites") && has("specs"):
 		return Playwright
-	case has("results") && (has("tool") || has("summary") || has("reportFormat")):
+	case has("results") && (has("tool") || has("summary") || has("tests") || has("reportFormat")):
 		return CTRF
 	}
 	return ""
 }
 
+// formatAfterText returns the format of a report after what a command printed before it: as when npm or go test write to a file.
+func formatAfterText(head []byte) Format {
+	for line := range bytes.Lines(head) {
+		switch line = bytes.TrimSpace(line); {
+		case bytes.HasPrefix(line, []byte("<?xml")), bytes.HasPrefix(line, []byte("<testsuite")):
+			return JUnit
+		case isGoEvent(line):
+			return GoTest
+		}
+	}
+	return ""
+}
+
+// isGoEvent reports whether the first line of a text is an event of go test -json.
+func isGoEvent(text []byte) bool {
+	line, _, _ := bytes.Cut(text, []byte{'\n'})
+	var event struct{ Action, Package, ImportPath string }
+	return json.Unmarshal(line, &event) == nil && event.Action != "" && (event.Package != "" || event.ImportPath != "")
+}
+
 // name returns a name of a test without what is invisible but has an effect.
-func name(s string) string { return text.OneLine(limit(s, testresult.MaxName)) }
+func name(s string) string { return text.OneLine(testresult.Shorten(s)) }
 
 // long returns a text of several lines in at most so many bytes.
 func long(s string, most int) string { return text.Plain(limit(s, most)) }

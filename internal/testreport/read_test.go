@@ -87,6 +87,10 @@ func TestRead(t *testing.T) {
 		want   []string
 	}{
 		"JUnit": {" \n<testsuite name='s'><testcase name='a'/></testsuite>", JUnit, []string{"Passed s/a"}},
+		"JUnit after what npm prints": {"> app@1.0 test\n> mocha --reporter xunit\n\n<testsuite name='s'><testcase name='a'/></testsuite>", JUnit,
+			[]string{"Passed s/a"}},
+		"go test after what go prints": {"go: downloading example.com/x v1.0.0\n" +
+			`{"Action":"pass","Package":"p","Test":"TestA"}`, GoTest, []string{"Passed p/TestA"}},
 		"CTRF": {ctrf, CTRF, []string{
 			"Passed calls/greets", "Failed calls/books 1: no answer voice.turn=3 +out/a.wav", "Flaky /pays 1: late", "NotRun /leaves",
 			"NotRun /waits", "NotRun /x", "Passed /clicks variant=chrome",
@@ -115,6 +119,28 @@ func TestRead(t *testing.T) {
 func before(s, part string) string {
 	out, _, _ := strings.Cut(s, part)
 	return out
+}
+
+// TestTestsOfOneName counts tests that only their project, their parameters or an outer suite separates.
+func TestTestsOfOneName(t *testing.T) {
+	test := func(more, status string) string { return `{"name": "a", "status": "` + status + `", ` + more + `}` }
+	ctrf := func(one, other string) string {
+		return `{"results": {"tool": {}, "tests": [` + test(one, "passed") + `, ` + test(other, "failed") + `]}}`
+	}
+	apart := testresult.Counts{Passed: 1, Failed: 1}
+	for in, want := range map[string]testresult.Counts{
+		ctrf(`"browser": "chrome"`, `"browser": "firefox"`):               apart,
+		ctrf(`"parameters": {"n": 1}`, `"parameters": {"n": 2}`):          apart,
+		ctrf(`"suite": ["x", "empty"]`, `"suite": ["y", "empty"]`):        apart,
+		ctrf(`"suite": ["x"]`, `"suite": ["x"]`):                          {Flaky: 1},
+		strings.Replace(playwright, `"flaky", "r`, `"unexpected", "r`, 1): {Passed: 2, Failed: 2, NotRun: 1},
+	} {
+		var c testresult.Collector
+		_, err := Read(strings.NewReader(in), nil, func(one *testresult.Case) error { c.Add(one); return nil })
+		if got := c.Counts(); err != nil || got != want {
+			t.Errorf("got %+v, %v, want %+v of %s", got, err, want, in)
+		}
+	}
 }
 
 // TestBadReports reads reports that are cut off, or of no known format. What comes before is read.

@@ -3,7 +3,12 @@
 // Package testresult is what test reports of all formats have in common: cases with an outcome, and their counts.
 package testresult
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+)
 
 // Outcome is how a test ended.
 type Outcome string
@@ -36,6 +41,8 @@ type Case struct {
 	Suite, File, Class, Name string
 	// ID is an identifier that the report declares; empty when it declares none.
 	ID string
+	// Within is what else separates cases of one name in a report: the suites around the innermost one, or parameters.
+	Within string
 	// Line is the line of the report at which the case begins.
 	Line     int
 	Outcome  Outcome
@@ -54,6 +61,16 @@ type Failure struct {
 	Message string
 	// Text is the stack trace or output, in at most MaxText bytes.
 	Text string
+}
+
+// Shorten returns a name in at most MaxName bytes. Names that begin alike and are too long stay different.
+func Shorten(name string) string {
+	if len(name) <= MaxName {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	end := "…" + hex.EncodeToString(sum[:6])
+	return strings.ToValidUTF8(name[:MaxName-len(end)], "") + end
 }
 
 // Property is a fact about a case.

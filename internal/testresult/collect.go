@@ -42,7 +42,7 @@ type entry struct {
 
 func keyOf(c *Case) key {
 	h := sha256.New()
-	for _, part := range []string{c.ID, c.File, c.Suite, c.Class, c.Name} {
+	for _, part := range []string{c.ID, c.File, c.Within, c.Suite, c.Class, c.Name, c.Property("variant")} {
 		h.Write([]byte(part))
 		h.Write([]byte{0})
 	}
@@ -74,6 +74,9 @@ func (c *Collector) Add(test *Case) {
 		return
 	}
 	e.outcome = joined
+	if joined == Failed || joined == Flaky {
+		e.again = 0 // those were attempts, too
+	}
 	c.keep(e, test)
 }
 
