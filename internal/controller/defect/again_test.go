@@ -3,6 +3,7 @@
 package defect
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -29,6 +30,16 @@ func (f *filer) restart() {
 	f.KnownTickets = &kit.KnownTickets{}
 }
 
+// forgetTickets has so many tickets of other deleted Defects remembered that the former ones are not.
+func (f *filer) forgetTickets() {
+	integration := types.NamespacedName{Namespace: "a", Name: "jira"}
+	f.KnownTickets.MarkRead(integration, oldSite)
+	for k := range 5000 {
+		key := kit.TicketKey{Integration: integration, Site: oldSite, Identity: fmt.Sprint("other-", k)}
+		f.KnownTickets.Put(key, kit.KnownTicket{ID: fmt.Sprint(k)})
+	}
+}
+
 // createAgain deletes Defect d and creates it again, as a change makes it.
 func (f *filer) createAgain(change func(*v1alpha1.Defect)) {
 	f.t.Helper()
@@ -51,7 +62,8 @@ func (f *filer) createAgain(change func(*v1alpha1.Defect)) {
 func (f *filer) done() { f.jira.Edit("VOICE-1", "Done", "done", nil) }
 
 // TestCreatedAgainAfterTheTicketChanged has a Defect created again whose ticket was done, deleted or has lost its labels
-// meanwhile. The operator was restarted between the deletion and the creation, or afterwards, or not at all.
+// meanwhile. The operator was restarted between the deletion and the creation, or afterwards, or not at all, or has seen
+// many others deleted.
 func TestCreatedAgainAfterTheTicketChanged(t *testing.T) {
 	occurred := func(d *v1alpha1.Defect) { d.Spec.Occurrence = &v1alpha1.Occurrence{Time: metav1.NewTime(time.Now())} }
 	same := func(*v1alpha1.Defect) {}
@@ -74,14 +86,17 @@ func TestCreatedAgainAfterTheTicketChanged(t *testing.T) {
 		"open, by name":                 {"", func(*filer) {}, same, "VOICE-1", v1alpha1.StateOpen, "new", 0, ""},
 		"done, and the name used again": {"", (*filer).done, same, "VOICE-2", v1alpha1.StateOpen, "new", 0, ""},
 	} {
-		for _, restarted := range []string{"", "between", "afterwards"} {
+		for _, restarted := range []string{"", "between", "afterwards", "forgotten"} {
 			t.Run(name+" "+restarted, func(t *testing.T) {
 				file(t, func() []*v1alpha1.Defect { return []*v1alpha1.Defect{finding("d", c.fingerprint)} }, func(f *filer) {
 					f.settle("d")
 					f.createAgain(func(d *v1alpha1.Defect) {
 						c.change(f)
-						if restarted == "between" {
+						switch restarted {
+						case "between":
 							f.restart()
+						case "forgotten":
+							f.forgetTickets()
 						}
 						time.Sleep(time.Minute)
 						d.CreationTimestamp = metav1.NewTime(time.Now())

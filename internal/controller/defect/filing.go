@@ -27,7 +27,7 @@ type filing struct {
 	// due is when Jira's search shows what was created; zero when nothing can have been created.
 	due    time.Time
 	lookup *once.Lookup[ticket.Ticket]
-	// findings looks up a ticket of the Defect's finding; nil when this process knows which there are.
+	// findings looks up a ticket of the Defect's finding; nil when this process knows whether there is one.
 	findings *once.Lookup[ticket.Ticket]
 	// former is the ticket of a former Defect that reported the same finding, nil when none is known.
 	former *kit.KnownTicket
@@ -40,11 +40,11 @@ func findingOf(defect types.NamespacedName) types.NamespacedName {
 }
 
 // holdFinding makes the next lookup search for a ticket of a Defect's finding, and returns the lookup. It returns nil when
-// this process has read which tickets there are.
+// this process knows whether there is one.
 func (r *Reconciler) holdFinding(i *v1alpha1.JiraIntegration, d *v1alpha1.Defect) *once.Lookup[ticket.Ticket] {
 	key := findingOf(client.ObjectKeyFromObject(d))
 	name := client.ObjectKeyFromObject(i)
-	if r.KnownTickets.IsRead(name, string(i.Spec.APIURL)) {
+	if r.KnownTickets.KnowsWhether(ticketKey(d, i)) {
 		r.lookups.Release(key)
 		return nil
 	}
@@ -103,7 +103,7 @@ func (r *Reconciler) findTicket(
 			return t, err
 		}
 	}
-	if f.findings != nil && r.KnownTickets.IsRead(client.ObjectKeyFromObject(f.integration), string(f.integration.Spec.APIURL)) {
+	if f.findings != nil && r.KnownTickets.KnowsWhether(ticketKey(d, f.integration)) {
 		f.findings = nil // the tickets were read while the call waited
 		f.former = r.former(d, f.integration)
 	}

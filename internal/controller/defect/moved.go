@@ -39,7 +39,7 @@ func (r *Reconciler) leave(ctx context.Context, d *v1alpha1.Defect, t kit.KnownT
 	if err != nil || listErr != nil {
 		return nil
 	}
-	r.KnownTickets.Leave(leftKey(d, d.Status.Jira.Site), kit.LeftTicket{KnownTicket: t, Defect: client.ObjectKeyFromObject(d)})
+	r.KnownTickets.Leave(leftKey(d, d.Status.Jira.Site), kit.LeftTicket{ID: t.ID, Namespace: d.Namespace, DeletedAt: t.DeletedAt})
 	out := make([]types.NamespacedName, len(elsewhere))
 	for i, o := range elsewhere {
 		out[i] = client.ObjectKeyFromObject(o)
@@ -57,7 +57,7 @@ func (r *Reconciler) linkMoved(s *scope, i *v1alpha1.JiraIntegration) (action *t
 	d := s.defect
 	key := leftKey(d, string(i.Spec.APIURL))
 	left, ok := r.KnownTickets.Left(key)
-	if !ok || left.Defect.Namespace == d.Namespace || left.ID == d.Status.Jira.ID ||
+	if !ok || left.Namespace == d.Namespace || left.ID == d.Status.Jira.ID ||
 		d.CreationTimestamp.Sub(left.DeletedAt).Abs() > movedWithin {
 		return nil, 0
 	}
@@ -79,7 +79,13 @@ func (r *Reconciler) linkCall(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, l
 	j := *d.Status.Jira
 	ref := "moved-" + left.ID + "-" + string(d.UID)
 	return func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
-		for _, on := range []struct{ id, other, url string }{{left.ID, j.Key, j.URL}, {idOf(&j), left.Key, left.URL}} {
+		former, err := c.Get(ctx, left.ID)
+		if isPermanent(err) { // it was deleted, or the account may not read it
+			return ticket.Ticket{}, nil
+		} else if err != nil {
+			return ticket.Ticket{}, err
+		}
+		for _, on := range []struct{ id, other, url string }{{left.ID, j.Key, j.URL}, {idOf(&j), former.Key, former.URL}} {
 			err := c.Comment(ctx, on.id, ticket.Comment{Ref: ref, Body: render.MovedDefectComment + " " + on.other})
 			if err == nil {
 				err = c.Link(ctx, on.id, ticket.Link{GlobalID: "ticket=" + on.other, URL: on.url, Title: on.other})

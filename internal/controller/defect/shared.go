@@ -47,11 +47,14 @@ func (r *Reconciler) shared(
 
 // former returns the ticket of a former Defect that reported the same finding, or nil.
 func (r *Reconciler) former(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration) *kit.KnownTicket {
-	key := kit.TicketKey{Integration: client.ObjectKeyFromObject(i), Site: string(i.Spec.APIURL), Identity: d.Identity()}
-	if known, ok := r.KnownTickets.Get(key); ok {
+	if known, ok := r.KnownTickets.Get(ticketKey(d, i)); ok {
 		return &known
 	}
 	return nil
+}
+
+func ticketKey(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration) kit.TicketKey {
+	return kit.TicketKey{Integration: client.ObjectKeyFromObject(i), Site: string(i.Spec.APIURL), Identity: d.Identity()}
 }
 
 // replacedWithin is how soon after its deletion a Defect of the same name is the same one, whatever state its ticket is in.

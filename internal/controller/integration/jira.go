@@ -267,17 +267,22 @@ func (r *JiraReconciler) readTickets(ctx context.Context, i *v1alpha1.JiraIntegr
 	if f := fault.From(err); f != nil && !f.Kind.Permanent() {
 		return err
 	}
+	latest := map[string]ticket.Ticket{} // by identity
 	for _, t := range found {
-		if t.Identity == "" {
+		if other, ok := latest[t.Identity]; t.Identity == "" || ok && !t.IsLaterThan(other) {
 			continue
 		}
 		owned, err := r.isOwned(ctx, name, site, t.ID)
 		if err != nil {
 			return err
 		}
-		key := kit.TicketKey{Integration: name, Site: site, Identity: t.Identity}
-		known, ok := r.KnownTickets.Get(key)
-		if !owned && (!ok || known.GivesWayTo(t)) {
+		if !owned {
+			latest[t.Identity] = t
+		}
+	}
+	for identity, t := range latest {
+		key := kit.TicketKey{Integration: name, Site: site, Identity: identity}
+		if known, ok := r.KnownTickets.Get(key); !ok || known.GivesWayTo(t) {
 			r.KnownTickets.Put(key, kit.Known(t))
 		}
 	}

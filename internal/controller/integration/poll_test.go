@@ -447,7 +447,7 @@ func TestNextToAudit(t *testing.T) {
 // Defects that are created again.
 func TestOpenTicketsAreRead(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.jira.Keep(ticket.Draft{Marker: "defect-1", Labels: []string{ticket.IdentityPrefix + "one"}})
+		one := w.jira.Keep(ticket.Draft{Marker: "defect-1", Labels: []string{ticket.IdentityPrefix + "one"}})
 		w.jira.Keep(ticket.Draft{Marker: "defect-2"})
 		done := w.jira.Keep(ticket.Draft{Marker: "defect-3", Labels: []string{ticket.IdentityPrefix + "three"}})
 		w.jira.Edit(done.Key, "Done", "done", nil)
@@ -463,20 +463,20 @@ func TestOpenTicketsAreRead(t *testing.T) {
 		}
 		known := func(site, identity string) string {
 			found, _ := w.jiraReconcile.KnownTickets.Get(kit.TicketKey{Integration: jiraName, Site: site, Identity: identity})
-			return found.Key
+			return found.ID
 		}
-		if known("https://jira.example.com", "one") != "VOICE-1" || known("https://jira.example.com", "three") != "VOICE-3" ||
+		if known("https://jira.example.com", "one") != one.ID || known("https://jira.example.com", "three") != done.ID ||
 			known("https://jira.example.com", "five") != "" || known("https://jira.example.com", "") != "" {
 			t.Error("other tickets are known than those open or done lately that identify a finding")
 		}
 		change(w, i, func(i *v1alpha1.JiraIntegration) { i.Spec.APIURL = "https://other.example.com" })
 		w.run(time.Hour)
-		if w.jira.Opens() != 2 || known("https://other.example.com", "one") != "VOICE-1" {
+		if w.jira.Opens() != 2 || known("https://other.example.com", "one") != one.ID {
 			t.Errorf("%d reads after the site changed", w.jira.Opens())
 		}
 		w.restart()
 		w.run(time.Hour)
-		if w.jira.Opens() != 3 || known("https://other.example.com", "one") != "VOICE-1" {
+		if w.jira.Opens() != 3 || known("https://other.example.com", "one") != one.ID {
 			t.Errorf("%d reads after a restart, want one more", w.jira.Opens())
 		}
 	})

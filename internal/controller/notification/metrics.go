@@ -75,7 +75,7 @@ func resultOf(delivered *metav1.Condition) string {
 
 // failures holds the UIDs of Notifications that were counted as failed: one that was rejected may be rejected again,
 // and expire in the end.
-var failures = lru.New(16_384)
+var failures = lru.New(4096)
 
 // measure counts a Notification that has a new result. A digest counts by its members.
 func (r *Reconciler) measure(s *scope) {

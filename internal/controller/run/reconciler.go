@@ -59,6 +59,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			}
 		}
 		r.dropDeleted(req.NamespacedName)
+		r.Outbox.ForgetEvents(job.Namespace, []v1alpha1.EventID{v1alpha1.EventID(event.RunCompletedID(job))})
 	}
 	job := &batchv1.Job{}
 	if err := r.Client.Get(ctx, req.NamespacedName, job); err != nil {
