@@ -16,6 +16,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/findings"
+	"github.com/voiceai-dev/integrations-operator/internal/report/voice"
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
@@ -31,6 +32,8 @@ const (
 type plan struct {
 	// defects are to be applied, the ones that failed first.
 	defects []*v1alpha1.Defect
+	// unsent are the Defects that could not be applied, those that an earlier call left included; applied the others.
+	unsent, applied []*v1alpha1.Defect
 	// findings are what failed, as the Defects of the same fingerprint.
 	findings []findings.Finding
 	// created counts those that are new.
@@ -39,6 +42,20 @@ type plan struct {
 	quarantined int
 	// notes say what is left out.
 	notes []string
+}
+
+// isUnsent reports whether a Defect waits for the next call.
+func (p *plan) isUnsent(d *v1alpha1.Defect) bool { return slices.Contains(p.unsent, d) }
+
+// find returns a Defect by its name: as it was applied, or is to be by the next call, or as it is known; nil when there is none.
+func (p *plan) find(namespace, name string, known map[string]*v1alpha1.Defect) *v1alpha1.Defect {
+	isIt := func(d *v1alpha1.Defect) bool { return d.Namespace == namespace && d.Name == name }
+	for _, all := range [][]*v1alpha1.Defect{p.applied, p.unsent, sortedDefects(known)} {
+		if i := slices.IndexFunc(all, isIt); i >= 0 {
+			return all[i]
+		}
+	}
+	return nil
 }
 
 // testID returns the identity of a test as it fits a Defect.
@@ -183,7 +200,7 @@ func (o *Options) defectOf(f *findings.Finding, before *v1alpha1.Defect) *v1alph
 		d.Spec.Occurrence = before.Spec.Occurrence
 	}
 	d.Spec.Tests = testsOf(f)
-	if v := voiceOf(f.Cases[0]); v != nil {
+	if v := voice.Of(f.Cases[0]); v != nil {
 		d.Spec.Voice = v
 	}
 	return d

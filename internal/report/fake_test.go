@@ -38,6 +38,8 @@ type cluster struct {
 	// parts are the objects with the content of evidence; refusePart returns the status of the answer to one, 0 to store it.
 	parts      map[string]*v1alpha1.Evidence
 	refusePart func() int
+	// refuseEvidence is the status of the answer to the patch that lists evidence; 0 to apply it.
+	refuseEvidence int
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -95,6 +97,10 @@ func (c *cluster) serve(w http.ResponseWriter, r *http.Request) {
 		c.defects[name] = d
 		_ = json.NewEncoder(w).Encode(d)
 	case r.Method == http.MethodPatch && r.URL.Query().Get("fieldManager") == evidenceManager:
+		if c.refuseEvidence != 0 {
+			w.WriteHeader(c.refuseEvidence)
+			return
+		}
 		before := c.defects[strings.TrimPrefix(r.URL.Path, path+"/")]
 		patch := &v1alpha1.Defect{}
 		if json.NewDecoder(r.Body).Decode(patch) != nil || before == nil || patch.UID != before.UID || patch.Spec.Evidence == nil {

@@ -199,6 +199,8 @@ func (o *Options) send(ctx context.Context, conn *Connection, p *plan, known map
 			o.logf("%v", err)
 		}
 	}
+	p.unsent = unsent
+	p.applied = slices.DeleteFunc(slices.Clone(all), func(d *v1alpha1.Defect) bool { return d.UID == "" })
 	o.logf("%d of %d Defects were applied; %d findings are new", sent, len(all), p.created)
 	if len(unsent) > 0 {
 		o.logf("%d Defects could not be sent. The next call sends them from %s", len(unsent), o.Spool)

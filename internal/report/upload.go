@@ -41,18 +41,33 @@ const (
 type uploader struct {
 	*Options
 	conn *Connection
-	root *os.Root
 	// room is how many bytes may still be sent.
 	room int64
 	// refused is why the API server takes no content; nil while it does.
 	refused error
 }
 
-// sendEvidence sends the files of --evidence for the Defects that were applied. It reports whether all of it was sent that is to
-// be.
+// source is where files of evidence are, and the address at which people find them; empty when there is none.
+type source struct {
+	root *os.Root
+	url  string
+}
+
+// sendEvidence sends what an earlier call kept, and the files of --evidence for the Defects that were applied. What cannot be
+// sent while the API server is away is kept for the next call. It reports whether all was sent that is to be.
 func (o *Options) sendEvidence(ctx context.Context, conn *Connection, p *plan, known map[string]*v1alpha1.Defect, since time.Time) bool {
-	if o.Evidence == "" || o.DryRun {
+	if o.DryRun {
 		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
+	defer cancel()
+	u := &uploader{Options: o, conn: conn, room: min(maxRunBytes, maxWaitingBytes-waiting(known))}
+	sent := true
+	if conn != nil {
+		sent = u.sendKept(ctx, p, known)
+	}
+	if o.Evidence == "" {
+		return sent
 	}
 	root, err := os.OpenRoot(o.Evidence)
 	if err != nil {
@@ -68,20 +83,32 @@ func (o *Options) sendEvidence(ctx context.Context, conn *Connection, p *plan, k
 	if matched.left > 0 {
 		o.logf("%d files of --evidence belong to no test that failed: name files or directories like the tests", matched.left)
 	}
-	if conn == nil {
-		return len(files) == 0
-	}
-	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
-	defer cancel()
-	u := &uploader{Options: o, conn: conn, root: root, room: min(maxRunBytes, maxWaitingBytes-waiting(known))}
-	sent := err == nil
+	return u.sendOwn(ctx, p, matched, source{root, o.EvidenceURL}) && sent && err == nil
+}
+
+// sendOwn sends files of this run. It reports whether all was sent that is to be.
+func (u *uploader) sendOwn(ctx context.Context, p *plan, matched evidenceOf, from source) bool {
+	sent := true
 	for _, d := range p.defects {
-		if files := matched.files[d.Spec.Fingerprint]; len(files) > 0 && d.UID != "" && wantsEvidence(d) {
-			if err := u.send(ctx, d, files); err != nil {
-				o.logf("%v", err)
-				sent = false
-			}
+		files := matched.files[d.Spec.Fingerprint]
+		if len(files) == 0 || !wantsEvidence(d) || d.UID == "" && !p.isUnsent(d) { // it was refused
+			continue
 		}
+		err := errLater
+		if d.UID != "" && u.conn != nil {
+			err = u.send(ctx, d, files, from)
+		}
+		if errors.Is(err, errLater) {
+			err = u.keep(d, files, from)
+			sent = false
+		}
+		if err != nil {
+			u.logf("%v", err)
+			sent = false
+		}
+	}
+	if isAway(u.refused) {
+		u.logf("files of --evidence were not sent: %v", u.refused)
 	}
 	return sent
 }
@@ -106,19 +133,29 @@ func wantsEvidence(d *v1alpha1.Defect) bool {
 	return d.Spec.Evidence == nil || isDone
 }
 
+// errLater means that the API server is away, so that the next call has to send the files of a Defect.
+var errLater = errors.New("the API server is away")
+
+// fileError is the error of reading a file of evidence.
+type fileError struct{ error }
+
+func (e fileError) Unwrap() error { return e.error }
+
 // send stores the content of a Defect's files, and lists them in the Defect. Files beyond the limits are linked, if there is an
-// address for them.
-func (u *uploader) send(ctx context.Context, d *v1alpha1.Defect, files []evidenceFile) error {
+// address for them. Its error is errLater when nothing is listed because the API server is away.
+func (u *uploader) send(ctx context.Context, d *v1alpha1.Defect, files []evidenceFile, from source) error {
 	e := &v1alpha1.DefectEvidence{Time: metav1.NewTime(u.Now().UTC().Truncate(time.Second))}
 	left := int64(v1alpha1.MaxEvidenceBytes)
 	names := map[string]bool{}
 	var problems []error
 	for _, file := range files {
+		if isAway(u.refused) {
+			return errLater
+		}
 		room := min(left, u.room)
 		if u.refused == nil && len(e.Files) < v1alpha1.MaxEvidenceFiles && file.bytes <= room {
-			stored, err := u.store(ctx, d, file, names)
-			switch {
-			case err == nil:
+			stored, err := u.store(ctx, d, file, names, from)
+			if err == nil {
 				e.Files = append(e.Files, stored)
 				if e.Clip == "" && evidence.IsAudio(stored.Name) {
 					e.Clip = stored.Name
@@ -126,12 +163,17 @@ func (u *uploader) send(ctx context.Context, d *v1alpha1.Defect, files []evidenc
 				left -= stored.Bytes
 				u.room -= stored.Bytes
 				continue
-			case isAway(err), isRefused(err):
+			}
+			var local fileError
+			if !errors.As(err, &local) && (isAway(err) || isRefused(err)) {
 				u.refused = err
 			}
 			problems = append(problems, fmt.Errorf("the file %s of --evidence was not sent: %w", file.path, err))
 		}
-		u.link(e, file)
+		from.link(e, file)
+	}
+	if isAway(u.refused) {
+		return errLater
 	}
 	u.logf("%d files are evidence of %s, %d links, %d not sent", len(e.Files), d.Name, len(e.Links), e.More)
 	if len(e.Files) == 0 && len(e.Links) == 0 && len(problems) > 0 { // another run may send some
@@ -147,10 +189,10 @@ func isRefused(err error) bool {
 }
 
 // link adds the address of a file that is not sent.
-func (u *uploader) link(e *v1alpha1.DefectEvidence, file evidenceFile) {
+func (from source) link(e *v1alpha1.DefectEvidence, file evidenceFile) {
 	address := ""
-	if u.EvidenceURL != "" {
-		address = strings.TrimRight(u.EvidenceURL, "/") + "/" + (&url.URL{Path: file.path}).EscapedPath()
+	if from.url != "" {
+		address = strings.TrimRight(from.url, "/") + "/" + (&url.URL{Path: file.path}).EscapedPath()
 	}
 	name := file.path[max(0, len(file.path)-maxLinkName):]
 	isKnown := func(l v1alpha1.EvidenceLink) bool { return l.Name == name }
@@ -171,29 +213,40 @@ func (u *uploader) list(ctx context.Context, d *v1alpha1.Defect, e *v1alpha1.Def
 	if err := u.conn.again(ctx, func() error {
 		return u.conn.call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", body, nil)
 	}); err != nil {
+		if isAway(err) {
+			u.refused = err
+			return errLater
+		}
 		return fmt.Errorf("listing the evidence in Defect %s: %w", d.Name, err)
 	}
+	d.Spec.Evidence = e
 	return nil
 }
 
 // store stores the content of a file in parts, and returns its description. What is stored already stays.
-func (u *uploader) store(ctx context.Context, d *v1alpha1.Defect, file evidenceFile, names map[string]bool) (v1alpha1.EvidenceFile, error) {
+func (u *uploader) store(
+	ctx context.Context,
+	d *v1alpha1.Defect,
+	file evidenceFile,
+	names map[string]bool,
+	from source,
+) (v1alpha1.EvidenceFile, error) {
 	out := v1alpha1.EvidenceFile{Bytes: file.bytes}
-	f, err := u.root.Open(file.path)
+	f, err := from.root.Open(file.path)
 	if err != nil {
-		return out, err
+		return out, fileError{err}
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	h := sha256.New()
 	if n, err := io.Copy(h, io.LimitReader(f, file.bytes+1)); err != nil || n != file.bytes {
-		return out, cmp.Or(err, errors.New("it changes while it is read"))
+		return out, fileError{cmp.Or(err, errors.New("it changes while it is read"))}
 	}
 	out.SHA256 = hex.EncodeToString(h.Sum(nil))
 	part := make([]byte, min(file.bytes, v1alpha1.EvidencePartBytes))
 	for n := range out.Parts() {
 		size := min(file.bytes-int64(n)*v1alpha1.EvidencePartBytes, v1alpha1.EvidencePartBytes)
 		if _, err := f.ReadAt(part[:size], int64(n)*v1alpha1.EvidencePartBytes); err != nil {
-			return out, err
+			return out, fileError{err}
 		}
 		if err := u.create(ctx, d, v1alpha1.EvidenceName(d.UID, out, n), part[:size]); err != nil {
 			return out, err

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package report
+// Package voice reads the facts of a call from the properties of a test.
+package voice
 
 import (
 	"cmp"
@@ -18,17 +19,17 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
-// voicePrefix begins the names of the properties with facts of a call.
-const voicePrefix = "voice."
+// prefix begins the names of the properties with facts of a call.
+const prefix = "voice."
 
-// voiceOf returns the facts of a call in the properties of a case; nil when there are none. What does not fit a field is left
+// Of returns the facts of a call in the properties of a case; nil when there are none. What does not fit a field is left
 // out.
-func voiceOf(c *testresult.Case) *v1alpha1.Voice {
+func Of(c *testresult.Case) *v1alpha1.Voice {
 	v := &v1alpha1.Voice{}
 	known := false
 	for _, p := range c.Properties {
-		if name, ok := strings.CutPrefix(strings.ToLower(p.Name), voicePrefix); ok && p.Value != "" {
-			known = setVoice(v, name, p.Value) || known
+		if name, ok := strings.CutPrefix(strings.ToLower(p.Name), prefix); ok && p.Value != "" {
+			known = set(v, name, p.Value) || known
 		}
 	}
 	if !known {
@@ -40,8 +41,8 @@ func voiceOf(c *testresult.Case) *v1alpha1.Voice {
 	return v
 }
 
-// voiceTexts are the facts that are texts: where they go, and how many characters fit.
-var voiceTexts = map[string]struct {
+// texts are the facts that are texts: where they go, and how many characters fit.
+var texts = map[string]struct {
 	field func(*v1alpha1.Voice) *string
 	most  int
 }{
@@ -56,18 +57,18 @@ var voiceTexts = map[string]struct {
 	"locale":             {func(v *v1alpha1.Voice) *string { return &v.Locale }, 35},
 }
 
-// voiceNames are short names of facts.
-var voiceNames = map[string]string{
+// names are short names of facts.
+var names = map[string]string{
 	"expected": "expectedtranscript", "heard": "heardtranscript", "actual": "heardtranscript", "reason": "explanation",
 	"version": "agentversion", "wer": "worderrorrate", "turnoffsetms": "turnoffsetmilliseconds", "offsetms": "turnoffsetmilliseconds",
 	"recordingurl": "audiourl",
 }
 
-// setVoice sets one fact, by the name of its field or a short one, and reports whether it is one.
-func setVoice(v *v1alpha1.Voice, name, value string) bool {
+// set sets one fact, by the name of its field or a short one, and reports whether it is one.
+func set(v *v1alpha1.Voice, name, value string) bool {
 	name = strings.ReplaceAll(strings.ReplaceAll(name, "_", ""), "-", "")
-	name = cmp.Or(voiceNames[name], name)
-	if t, ok := voiceTexts[name]; ok {
+	name = cmp.Or(names[name], name)
+	if t, ok := texts[name]; ok {
 		*t.field(v) = text.Truncate(value, t.most)
 		return true
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package report
+package voice
 
 import (
 	"testing"
@@ -34,11 +34,11 @@ func TestAudioExpires(t *testing.T) {
 		Name: "voice.audio_url", Value: "https://a.example.com/c.wav?X-Amz-Date=20261120T080000Z&X-Amz-Expires=3600",
 	}
 	c := &testresult.Case{Properties: []testresult.Property{address}}
-	if got := voiceOf(c); got.AudioExpires == nil || got.AudioExpires.UTC().Hour() != 9 {
+	if got := Of(c); got.AudioExpires == nil || got.AudioExpires.UTC().Hour() != 9 {
 		t.Errorf("got %v", got.AudioExpires)
 	}
 	c.Properties = append(c.Properties, testresult.Property{Name: "voice.audio_expires", Value: "2026-11-20T08:30:00Z"})
-	if got := voiceOf(c); got.AudioExpires.UTC().Minute() != 30 {
+	if got := Of(c); got.AudioExpires.UTC().Minute() != 30 {
 		t.Errorf("got %v", got.AudioExpires)
 	}
 }
