@@ -15,6 +15,8 @@ import (
 const (
 	// maxKnownTickets is how many tickets are remembered whose Defects may be created again.
 	maxKnownTickets = 4096
+	// maxLeftTickets is how many of these are linked to those of Defects in other namespaces.
+	maxLeftTickets = 1024
 	// maxForgotten is how many more findings are known to have a ticket, which is not remembered, until the share of other
 	// findings that are taken for one of them exceeds falseMatches.
 	maxForgotten = 200_000
@@ -40,7 +42,7 @@ type KnownTickets struct {
 func (k *KnownTickets) lock() (unlock func()) {
 	k.once.Do(func() {
 		k.tickets = newRecent[KnownTicket](maxKnownTickets)
-		k.left = newRecent[LeftTicket](maxKnownTickets)
+		k.left = newRecent[LeftTicket](maxLeftTickets)
 		k.forgotten = bloom.NewWithEstimates(maxForgotten, falseMatches)
 	})
 	k.mu.Lock()

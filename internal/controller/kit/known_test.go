@@ -106,10 +106,10 @@ func TestLeftTickets(t *testing.T) {
 	if left, ok := k.Left(key); ok {
 		t.Errorf("%+v was taken", left)
 	}
-	for i := range 3 * maxKnownTickets {
+	for i := range 3 * maxLeftTickets {
 		k.Leave(FindingKey{Site: site, Finding: fmt.Sprint(i)}, LeftTicket{ID: fmt.Sprint(i)})
 	}
-	if len(k.left.at) != maxKnownTickets {
+	if len(k.left.at) != maxLeftTickets {
 		t.Errorf("%d are remembered", len(k.left.at))
 	}
 }

@@ -19,9 +19,9 @@ func digestOf(texts ...string) digest {
 // recent keeps the latest values by the digests of their keys. It allocates its memory when it is made, so that it does not
 // grow with what it has seen.
 type recent[V any] struct {
-	at    map[digest]int
+	at    map[digest]int32
 	slots []slot[V]
-	next  int
+	next  int32
 }
 
 type slot[V any] struct {
@@ -31,7 +31,7 @@ type slot[V any] struct {
 }
 
 func newRecent[V any](size int) *recent[V] {
-	return &recent[V]{at: make(map[digest]int, size), slots: make([]slot[V], size)}
+	return &recent[V]{at: make(map[digest]int32, size), slots: make([]slot[V], size)}
 }
 
 func (r *recent[V]) get(key digest) (value V, ok bool) {
@@ -51,7 +51,7 @@ func (r *recent[V]) put(key digest, value V) (dropped digest, full bool) {
 	}
 	r.slots[r.next] = slot[V]{key: key, used: true, value: value}
 	r.at[key] = r.next
-	r.next = (r.next + 1) % len(r.slots)
+	r.next = (r.next + 1) % int32(len(r.slots))
 	return old.key, old.used
 }
 

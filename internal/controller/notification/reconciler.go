@@ -38,7 +38,7 @@ import (
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notifications/status,verbs=get;update
 
 // maxThreads is how many threads are remembered that the cache may not show yet.
-const maxThreads = 4096
+const maxThreads = 1024
 
 // Reconciler delivers Notifications.
 type Reconciler struct {
