@@ -5,6 +5,7 @@
 package condition
 
 import (
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -17,6 +18,9 @@ import (
 // maxMessage is the limit of a message in code points. The API server accepts 32,768, but a message is read in a
 // terminal.
 const maxMessage = 1024
+
+// troubleshooting is the page that explains every reason, without the place of the reason.
+const troubleshooting = "https://github.com/voiceai-dev/integrations-operator/blob/main/docs/troubleshooting.md#"
 
 // Object is a resource with conditions.
 type Object interface {
@@ -117,6 +121,9 @@ func NotReadyFor(o Object, patience time.Duration, now time.Time, reason, messag
 func summarise(o Object, ready metav1.ConditionStatus, next, reason, message string) {
 	o.SetObservedGeneration(o.GetGeneration())
 	Set(o, v1alpha1.ConditionReady, ready, reason, message)
+	if next == v1alpha1.ConditionStalled {
+		message = withLink(reason, message)
+	}
 	for _, t := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
 		if t == next {
 			True(o, t, reason, message)
@@ -124,6 +131,12 @@ func summarise(o Object, ready metav1.ConditionStatus, next, reason, message str
 			meta.RemoveStatusCondition(o.GetConditions(), t)
 		}
 	}
+}
+
+// withLink returns a message with a link to what troubleshooting says about its reason.
+func withLink(reason, message string) string {
+	link := ". See " + troubleshooting + strings.ToLower(reason)
+	return text.Truncate(strings.TrimSuffix(message, "."), maxMessage-len(link)) + link
 }
 
 // IsSettled reports whether nothing more is to be sent for a Notification: it was delivered or muted, or it expired.

@@ -56,7 +56,8 @@ func TestProgress(t *testing.T) {
 		want      []string
 	}{
 		{func() { condition.NotReady(d, condition.Reconciling, "A", "a") }, []string{"Ready=False/A/a", "Reconciling=True/A/a"}},
-		{func() { condition.NotReady(d, condition.Stalled, "B", "b") }, []string{"Ready=False/B/b", "Stalled=True/B/b"}},
+		{func() { condition.NotReady(d, condition.Stalled, "B", "b") },
+			[]string{"Ready=False/B/b", "Stalled=True/B/b. See " + troubleshooting + "b"}},
 		{func() { condition.NotReady(d, condition.Suspended, "C", "c") }, []string{"Ready=True/C/c"}},
 		{func() { condition.NotReady(d, condition.Reconciling, "D", "d") }, []string{"Ready=False/D/d", "Reconciling=True/D/d"}},
 		{func() { condition.Ready(d, "E", "e") }, []string{"Ready=True/E/e"}},
@@ -99,6 +100,29 @@ func TestIs(t *testing.T) {
 	}
 	if condition.Get(d, "D") != nil {
 		t.Error("Get returned a condition that was never set")
+	}
+}
+
+// troubleshooting is where the link of a condition Stalled leads, without the reason.
+const troubleshooting = "https://github.com/voiceai-dev/integrations-operator/blob/main/docs/troubleshooting.md#"
+
+// TestStalledLinksToHelp checks that the link is whole however long the message is, and leads to the reason's place in
+// the page, which test/docs checks.
+func TestStalledLinksToHelp(t *testing.T) {
+	for message, want := range map[string]string{
+		"Add the key.":              "Add the key. See ",
+		"no answer":                 "no answer. See ",
+		strings.Repeat("é", 40_000): "é…. See ",
+	} {
+		d := &v1alpha1.Defect{}
+		condition.NotReady(d, condition.Stalled, v1alpha1.ReasonSecretKeyNotFound, message)
+		got := condition.Get(d, v1alpha1.ConditionStalled).Message
+		if !strings.HasSuffix(got, want+troubleshooting+"secretkeynotfound") || utf8.RuneCountInString(got) > 1024 {
+			t.Errorf("got %q", got)
+		}
+		if ready := condition.Get(d, v1alpha1.ConditionReady).Message; strings.Contains(ready, "://") {
+			t.Errorf("Ready has the message %q", ready)
+		}
 	}
 }
 

@@ -117,6 +117,26 @@ func TestMessageLooksLikeInSlack(t *testing.T) {
 		"🔍", "&lt;script&gt;alert(6)")
 }
 
+// TestReasonsLeadToHelp checks that the reasons that pages show lead to what troubleshooting says about them.
+func TestReasonsLeadToHelp(t *testing.T) {
+	answers := world()
+	answers["GET /api/v1/defects/d-1"] = map[string]any{
+		"namespace": "qa", "name": "d-1", "spec": map[string]any{"title": "A title"}, "status": map[string]any{"conditions": []any{
+			map[string]any{"type": "Ticketed", "status": "False", "reason": "IntegrationNotFound", "message": "there is none"},
+			map[string]any{"type": "Stalled", "status": "True", "reason": "IntegrationNotFound",
+				"message": "there is none. See https://example.com/docs/troubleshooting.md#integrationnotfound"},
+		}},
+	}
+	d := newTester(t, answers)
+	for path, place := range map[string]string{
+		"/": "invalid", "/activity": "rejected", "/activity/qa/n-1": "rejected", "/defects/qa/d-1": "integrationnotfound",
+	} {
+		d.has(d.open(path, http.StatusOK), `href="/docs/troubleshooting#`+place+`"`)
+	}
+	d.hasNot(d.open("/defects/qa/d-1", http.StatusOK), "See https://")
+	d.has(d.open("/docs/troubleshooting", http.StatusOK), `id="rejected"`, `id="integrationnotfound"`)
+}
+
 func TestHeaders(t *testing.T) {
 	d := newTester(t, world())
 	for _, path := range append([]string{"/signin", "/nothing"}, everyPage...) {

@@ -13,6 +13,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view/viewtest"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
 // TestCountsAreLists compares each count of the summary with the list that pages link it to.
@@ -41,8 +42,8 @@ func TestCountsAreLists(t *testing.T) {
 	for at, reason := range []string{v1alpha1.ReasonInvalid, v1alpha1.ReasonInvalid, v1alpha1.ReasonUnauthorized, ""} {
 		d := &v1alpha1.Defect{ObjectMeta: viewtest.Meta("qa", fmt.Sprint("d-", at))}
 		if reason != "" {
-			d.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: reason,
-				Message: "why", LastTransitionTime: metav1.NewTime(viewtest.Noon)}}
+			condition.NotReady(d, condition.Stalled, reason, "why")
+			condition.Get(d, v1alpha1.ConditionStalled).LastTransitionTime = metav1.NewTime(viewtest.Noon)
 		}
 		m.Defects.Put(d)
 		cluster.Put(d)

@@ -52,7 +52,10 @@ func OfDefect(d *v1alpha1.Defect) *Defect {
 		out.ticketed = nanoseconds(t.CreatedTime)
 	}
 	if c := condition.Get(d, v1alpha1.ConditionStalled); c != nil {
-		out.Stalled = &Stalled{Unmet: unmet(d, c.Reason), Reason: c.Reason, Message: c.Message, Since: c.LastTransitionTime.UTC()}
+		out.Stalled = &Stalled{
+			Unmet: unmet(d, c.Reason), Reason: c.Reason, Message: condition.Get(d, v1alpha1.ConditionReady).Message,
+			Since: c.LastTransitionTime.UTC(),
+		}
 	}
 	return out
 }

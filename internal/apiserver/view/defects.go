@@ -44,8 +44,8 @@ type DefectFilter struct {
 	Run       string             `query:"run" maxLength:"253" doc:"Only those of this run."`
 	Stability v1alpha1.Stability `query:"stability" enum:"Stable,Flaky" doc:"Only those whose test is flaky, or was and is stable again."`
 	Ticket    string             `query:"ticket" maxLength:"64" doc:"Only the one with this Jira key; none for those without a ticket, any for those with one."`
-	Reason    string             `query:"reason" maxLength:"253" doc:"Only those whose condition Stalled has this reason."`
-	Detail    string             `query:"detail" maxLength:"1024" doc:"Only those whose condition Stalled has this message."`
+	Reason    string             `query:"reason" maxLength:"253" doc:"Only those that are Stalled for this reason."`
+	Detail    string             `query:"detail" maxLength:"1024" doc:"Only those that are Stalled and whose condition Ready has this message."`
 	Text      string             `query:"q" maxLength:"200" doc:"Only those whose title, name or test case contains this."`
 	Sort      string             `query:"sort" enum:"newest,severity,lastSeen" default:"newest" doc:"The order."`
 }

@@ -4,6 +4,7 @@ package defect
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -198,7 +199,8 @@ func TestEventsOfTransitions(t *testing.T) {
 		recorder, writes := f.withRecorder()
 		f.failing(false, refusal(nil), refusal(nil))
 		f.settle()
-		if got := drain(recorder); len(got) != 1 || got[0] != "Warning Invalid Jira refused the request (400)" {
+		const want = "Warning Invalid Jira refused the request (400). See https://"
+		if got := drain(recorder); len(got) != 1 || !strings.HasPrefix(got[0], want) || !strings.HasSuffix(got[0], "#invalid") {
 			t.Errorf("when it stalls: %q", got)
 		}
 		before := *writes

@@ -105,7 +105,7 @@ func (r *Reconciler) summariseDelivery(ctx context.Context, s *scope, created []
 	switch {
 	case n.failed > 0:
 		condition.False(d, v1alpha1.ConditionNotified, v1alpha1.ReasonNotDelivered, fmt.Sprintf("%d of %s not delivered. Notification %s: %s",
-			n.failed, notifications(n.total), n.lastFailed.Name, condition.Get(n.lastFailed, v1alpha1.ConditionStalled).Message))
+			n.failed, notifications(n.total), n.lastFailed.Name, condition.Get(n.lastFailed, v1alpha1.ConditionReady).Message))
 	case n.pending > 0:
 		s.noOutcome = !n.hasOutcome
 		condition.False(d, v1alpha1.ConditionNotified, v1alpha1.ReasonDelivering,

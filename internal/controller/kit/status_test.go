@@ -50,7 +50,13 @@ func TestRecordTransition(t *testing.T) {
 		}
 		return o
 	}
-	const unavailable, unauthorized, ready = "Warning Unavailable No answer", "Warning Unauthorized Not accepted", "Normal Ready All is well"
+	const (
+		page         = "https://github.com/voiceai-dev/integrations-operator/blob/main/docs/troubleshooting.md#"
+		unavailable  = "Warning Unavailable No answer"
+		unauthorized = "Warning Unauthorized Not accepted. See " + page + "unauthorized"
+		missing      = "Warning IntegrationNotFound Missing. See " + page + "integrationnotfound"
+		ready        = "Normal Ready All is well"
+	)
 	for name, c := range map[string]struct {
 		before, after Object
 		want          string
@@ -68,7 +74,7 @@ func TestRecordTransition(t *testing.T) {
 		"refused after an outage":     {slack(true, out), slack(true, refused), unauthorized},
 		"waits for another object":    {&v1alpha1.Notification{}, of(&v1alpha1.Notification{}, v1alpha1.ReasonIntegrationNotFound), ""},
 		"no longer waits for it":      {of(&v1alpha1.Notification{}, v1alpha1.ReasonIntegrationNotFound), of(&v1alpha1.Notification{}, ""), ""},
-		"names a missing object":      {&v1alpha1.NotificationRule{}, of(&v1alpha1.NotificationRule{}, v1alpha1.ReasonIntegrationNotFound), "Warning IntegrationNotFound Missing"},
+		"names a missing object":      {&v1alpha1.NotificationRule{}, of(&v1alpha1.NotificationRule{}, v1alpha1.ReasonIntegrationNotFound), missing},
 		"its integration is down":     {&v1alpha1.NotificationRule{}, of(&v1alpha1.NotificationRule{}, v1alpha1.ReasonIntegrationPaused), ""},
 		"accepted again":              {slack(true, refused), slack(false, well), ready},
 	} {

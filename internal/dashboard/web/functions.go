@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,8 @@ func Functions(now func() time.Time) template.FuncMap {
 		"join":     strings.Join,
 		"sub":      func(a, b int) int { return a - b },
 		"dict":     dict,
+
+		"helpPlace": strings.ToLower, "withoutHelp": withoutHelp,
 	}
 }
 
@@ -40,6 +43,12 @@ func URL(address any) string {
 	}
 	return u.String()
 }
+
+// helpLink matches the link at the end of the message of a condition Stalled. Pages link to their own copy of the page.
+var helpLink = regexp.MustCompile(` See https://\S+/docs/troubleshooting\.md#[a-z]+$`)
+
+// withoutHelp returns the message of a condition without that link.
+func withoutHelp(message string) string { return helpLink.ReplaceAllString(message, "") }
 
 // dict returns a map from names and values, for a template that takes several arguments.
 func dict(pairs ...any) (map[string]any, error) {
