@@ -143,6 +143,11 @@ type DefectEvidenceStatus struct {
 	// +kubebuilder:validation:MaxItems=20
 	Files []EvidenceFileStatus `json:"files,omitempty"`
 
+	// policy is spec.evidence of the JiraIntegration that withheld files; empty when none is withheld.
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	Policy EvidencePolicy `json:"policy,omitempty"`
+
 	// clips are the threads to which spec.evidence.clip was posted, or will not be.
 	// +optional
 	// +listType=map

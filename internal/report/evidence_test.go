@@ -91,6 +91,21 @@ func TestEvidence(t *testing.T) {
 	if e := c.only(t).Spec.Evidence; len(e.Files) != 1 || e.Files[0].Name != "other.log" {
 		t.Errorf("%+v", e)
 	}
+	// Or until content is missing, as of a file that a policy withheld.
+	c.only(t).Status.State = v1alpha1.StateOpen
+	for state, want := range map[v1alpha1.EvidenceState]string{
+		v1alpha1.EvidenceWithheld: "other.log", v1alpha1.EvidenceMissing: "third.log",
+	} {
+		third := newEvidenceRun(t, c, map[string]string{"third.log": "third"})
+		third.RunName = "smoke-" + string(state)
+		third.write(t, "a.xml", suite(passed("a"), failing("books", "late")))
+		c.only(t).Spec.Evidence.Files[0].Name = "other.log"
+		c.only(t).Status.Evidence = &v1alpha1.DefectEvidenceStatus{Files: []v1alpha1.EvidenceFileStatus{{State: state}}}
+		third.Run(t.Context())
+		if got := c.only(t).Spec.Evidence.Files[0].Name; got != want {
+			t.Errorf("%s: got %s, want %s", state, got, want)
+		}
+	}
 }
 
 // TestEvidenceIsBounded sends no more than a ticket takes, and links the rest.

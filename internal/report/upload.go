@@ -126,11 +126,12 @@ func waiting(known map[string]*v1alpha1.Defect) int64 {
 	return sum
 }
 
-// wantsEvidence reports whether a Defect takes evidence: the first time that there is some, and when it occurs again after it
-// was resolved.
+// wantsEvidence reports whether a Defect takes evidence: the first time that there is some, when it occurs again after it was
+// resolved, and when the content of a file is missing that should be on the ticket.
 func wantsEvidence(d *v1alpha1.Defect) bool {
 	isDone := d.Status.State == v1alpha1.StateResolved || d.Status.State == v1alpha1.StateClosed
-	return d.Spec.Evidence == nil || isDone
+	isMissing := func(s v1alpha1.EvidenceFileStatus) bool { return s.State == v1alpha1.EvidenceMissing }
+	return d.Spec.Evidence == nil || isDone || d.Status.Evidence != nil && slices.ContainsFunc(d.Status.Evidence.Files, isMissing)
 }
 
 // errLater means that the API server is away, so that the next call has to send the files of a Defect.

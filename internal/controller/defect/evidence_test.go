@@ -127,11 +127,51 @@ func TestEvidence(t *testing.T) {
 			follow(t, ours, func(_ *v1alpha1.Defect, i *v1alpha1.JiraIntegration) { i.Spec.Evidence = test.policy }, func(f *follower) {
 				f.report(test.files)
 				f.settle()
+				f.after(time.Hour) // while which what is withheld is kept
 				f.wantFiles(test.want...)
 				if got := f.jira.Files("VOICE-1"); !slices.Equal(got, test.attached) {
 					t.Errorf("attached %d files, want %d", len(got), len(test.attached))
 				}
 				f.wantSynced(v1alpha1.ReasonInStep, "")
+			})
+		})
+	}
+}
+
+// TestPolicyThatChanges attaches what another policy withheld while its content is there, and lets the next run send it later.
+func TestPolicyThatChanges(t *testing.T) {
+	both := contentOf{"a.log": "a", "call.wav": wave["call.wav"]}
+	for name, test := range map[string]struct {
+		from, to v1alpha1.EvidencePolicy
+		before   time.Duration
+		want     []string
+	}{
+		"all, in time":                {"", v1alpha1.EvidenceAll, time.Minute, []string{"a.log/Attached", "call.wav/Attached"}},
+		"all, later":                  {"", v1alpha1.EvidenceAll, 2 * time.Hour, []string{"a.log/Attached", "call.wav/Missing"}},
+		"no recordings, in time":      {v1alpha1.EvidenceNone, "", time.Minute, []string{"call.wav/Withheld", "a.log/Attached"}},
+		"no recordings, later":        {v1alpha1.EvidenceNone, "", 2 * time.Hour, []string{"a.log/Missing", "call.wav/Withheld"}},
+		"none":                        {"", v1alpha1.EvidenceNone, time.Minute, []string{"a.log/Attached", "call.wav/Withheld"}},
+		"another name for the same":   {"", v1alpha1.EvidenceWithoutAudio, time.Minute, []string{"a.log/Attached", "call.wav/Withheld"}},
+		"from none to all in an hour": {v1alpha1.EvidenceNone, v1alpha1.EvidenceAll, 59 * time.Minute, []string{"a.log/Attached", "call.wav/Attached"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			follow(t, ours, func(_ *v1alpha1.Defect, i *v1alpha1.JiraIntegration) { i.Spec.Evidence = test.from }, func(f *follower) {
+				f.report(both)
+				f.settle()
+				f.after(test.before)
+				i := f.integration()
+				i.Spec.Evidence = test.to
+				i.Generation++
+				must(t, f.Client.Update(t.Context(), i))
+				if all := f.enqueueForIntegration(t.Context(), i); len(all) != 1 {
+					t.Errorf("%d Defects are enqueued", len(all))
+				}
+				f.settle()
+				f.after(time.Hour)
+				f.wantFiles(test.want...)
+				if isDone := !strings.Contains(strings.Join(test.want, " "), "Withheld"); isDone != (f.defect.Status.Evidence.Policy == "") {
+					t.Errorf("the policy is %q", f.defect.Status.Evidence.Policy)
+				}
 			})
 		})
 	}

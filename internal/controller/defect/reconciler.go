@@ -222,7 +222,7 @@ func defectOfNotification(_ context.Context, o client.Object) []reconcile.Reques
 }
 
 // enqueueForIntegration enqueues the Defects that a new or changed JiraIntegration may affect: those without a
-// ticket, and those whose ticket was filed with it and is not in sync.
+// ticket, and those whose ticket was filed with it and is not in sync, or lacks files that its policy withheld.
 func (r *Reconciler) enqueueForIntegration(ctx context.Context, o client.Object) []reconcile.Request {
 	var out []reconcile.Request
 	enqueue := func(d *v1alpha1.Defect) bool {
@@ -234,7 +234,8 @@ func (r *Reconciler) enqueueForIntegration(ctx context.Context, o client.Object)
 		return nil
 	}
 	if err := index.EachTicketed(ctx, r.Client, client.ObjectKeyFromObject(o), func(d *v1alpha1.Defect) bool {
-		return condition.Is(d, v1alpha1.ConditionSynced, metav1.ConditionTrue, "") || enqueue(d)
+		lacksFiles := d.Status.Evidence != nil && d.Status.Evidence.Policy != ""
+		return condition.Is(d, v1alpha1.ConditionSynced, metav1.ConditionTrue, "") && !lacksFiles || enqueue(d)
 	}); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Listing the Defects with a ticket", "JiraIntegration", client.ObjectKeyFromObject(o))
 		return nil

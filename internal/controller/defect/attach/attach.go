@@ -33,6 +33,8 @@ const (
 	keepFor = 24 * time.Hour
 	// RetryAfter is how long after a failure of the API server the next step is tried again.
 	RetryAfter = 10 * time.Second
+	// holdFor is how long the content of files is kept that a policy withholds: it may be changed for them.
+	holdFor = time.Hour
 	// maxMessage bounds a message.
 	maxMessage = 1024
 )
@@ -62,6 +64,9 @@ func (f *Files) Bring(ctx context.Context, d *v1alpha1.Defect, now time.Time) (n
 	if e == nil {
 		return 0, nil
 	}
+	if err := f.reopen(ctx, d); err != nil {
+		return 0, err
+	}
 	file := pending(d)
 	if file != nil {
 		e.RemovedTime = nil
@@ -73,6 +78,9 @@ func (f *Files) Bring(ctx context.Context, d *v1alpha1.Defect, now time.Time) (n
 	if file == nil && (d.Spec.Evidence == nil || !hasLinks(d)) {
 		e.Message = ""
 		if isShared && e.RemovedTime == nil { // the status that is stored has what became of each file
+			if hold := holds(d, now); hold > 0 {
+				return hold, nil
+			}
 			return 0, f.remove(ctx, d, now)
 		}
 		return left, nil
@@ -198,7 +206,11 @@ func (f *Files) submit(
 	if isFinal(a) {
 		lane.Forget(client.ObjectKeyFromObject(d))
 	}
-	return record(d, file, a, now), nil
+	next = record(d, file, a, now)
+	if isWithheld(d) {
+		e.Policy = policyOf(i)
+	}
+	return next, nil
 }
 
 // integration returns the integration of the ticket.
