@@ -9,5 +9,5 @@ import "embed"
 // Documentation has the pages and what they link to, by their path in the project.
 //
 //go:embed *.md LICENSE charts/voiceai-integrations/README.md
-//go:embed docs/*.md docs/llms.txt docs/decisions docs/runbooks
+//go:embed docs/*.md docs/llms.txt docs/decisions docs/images docs/runbooks
 var Documentation embed.FS

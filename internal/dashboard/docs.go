@@ -43,8 +43,11 @@ func (s *site) showDoc(w http.ResponseWriter, r *http.Request, page docs.Page) {
 // serveFile answers with a file as it is in the project: the text of a page, for programs, or a picture.
 func serveFile(w http.ResponseWriter, r *http.Request, file docs.File) {
 	kind := mime.TypeByExtension(path.Ext(file.Address))
-	if path.Ext(file.Address) == ".md" {
+	switch path.Ext(file.Address) {
+	case ".md":
 		kind = "text/markdown; charset=utf-8"
+	case ".svg": // a drawing has styles of its own
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
 	}
 	w.Header().Set("Content-Type", cmp.Or(kind, "text/plain; charset=utf-8"))
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(file.Text))

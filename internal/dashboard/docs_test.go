@@ -98,6 +98,18 @@ func TestDocumentation(t *testing.T) {
 	}
 }
 
+// TestDrawing checks that a drawing may use its styles, and nothing else.
+func TestDrawing(t *testing.T) {
+	w := newTester(t, nil).send("GET", "/docs/images/architecture.svg", "")
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "image/svg+xml" ||
+		w.Header().Get("Content-Security-Policy") != "default-src 'none'; style-src 'unsafe-inline'; sandbox" {
+		t.Errorf("got %d %v", w.Code, w.Header())
+	}
+	if body := w.Body.String(); strings.Contains(body, "<script") || strings.Contains(body, "href=") {
+		t.Errorf("the drawing is %s", body)
+	}
+}
+
 // TestDocumentationForPrograms follows the links of llms.txt, which lead to the text of pages.
 func TestDocumentationForPrograms(t *testing.T) {
 	d := newTester(t, nil)
