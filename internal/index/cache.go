@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/lru"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,6 +27,11 @@ func strip(o client.Object) {
 		stripDefect(o)
 	case *v1alpha1.Notification:
 		stripNotification(o)
+	case *batchv1.Job:
+		stripMeta(&o.ObjectMeta)
+		o.Spec.Template = corev1.PodTemplateSpec{} // it may have a megabyte
+	case *batchv1.CronJob: // runs are made from its template
+		stripMeta(&o.ObjectMeta)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"unsafe"
 
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
@@ -114,13 +116,28 @@ func TestStrip(t *testing.T) {
 // TestStripAnnotations checks that the cache keeps the annotations that the operator reads, and no others.
 func TestStripAnnotations(t *testing.T) {
 	own := map[string]string{v1alpha1.TicketRequestedAtAnnotation: "now", v1alpha1.LastArrivedAtAnnotation: "now"}
-	for _, o := range []client.Object{&v1alpha1.Defect{}, &v1alpha1.Notification{}} {
+	for _, o := range []client.Object{&v1alpha1.Defect{}, &v1alpha1.Notification{}, &batchv1.Job{}, &batchv1.CronJob{}} {
 		all := maps.Clone(own)
 		all["kubectl.kubernetes.io/last-applied-configuration"] = strings.Repeat("x", 1<<18)
 		o.SetAnnotations(all)
 		if strip(o); !reflect.DeepEqual(o.GetAnnotations(), own) {
 			t.Errorf("%T has %d annotations, want %v", o, len(o.GetAnnotations()), own)
 		}
+	}
+}
+
+// TestStripJobs checks that the cache keeps the template of CronJobs, from which runs are made, but not that of Jobs.
+func TestStripJobs(t *testing.T) {
+	pod := corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "tests"}}}}
+	job := &batchv1.Job{Spec: batchv1.JobSpec{Completions: new(int32), Template: pod}}
+	suite := &batchv1.CronJob{Spec: batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{Spec: job.Spec}}}
+	strip(job)
+	strip(suite)
+	if len(job.Spec.Template.Spec.Containers) > 0 || job.Spec.Completions == nil {
+		t.Errorf("the Job keeps %+v", job.Spec)
+	}
+	if len(suite.Spec.JobTemplate.Spec.Template.Spec.Containers) != 1 {
+		t.Error("the CronJob has lost its template")
 	}
 }
 
