@@ -100,6 +100,7 @@ const (
 	ReasonConnected = "Connected"
 	// ReasonSocketModeOff means that Socket Mode is turned off in the settings of the app.
 	ReasonSocketModeOff = "SocketModeOff"
-	// ReasonTooManyConnections means that others have all the connections that Slack allows for the app.
+	// ReasonTooManyConnections means that others have all the connections that Slack allows for the app, or that the
+	// namespace has connections for as many apps as the operator allows.
 	ReasonTooManyConnections = "TooManyConnections"
 )

@@ -30,10 +30,11 @@ type Socket interface {
 // OpenSocket opens a connection for an app. Its error is a fault.
 type OpenSocket func(context.Context, SocketConfig) (Socket, error)
 
-// Codes of faults of Socket Mode: the reasons for which Slack closes connections.
+// Codes of faults of Socket Mode: the reasons for which Slack closes connections, and CodeTooManyApps, which is ours.
 const (
 	CodeLinkDisabled      = "link_disabled"
 	CodeTooManyWebSockets = "too_many_websockets"
+	CodeTooManyApps       = "too_many_apps"
 )
 
 // SocketState is the state of an app's connections.

@@ -79,7 +79,7 @@ func setReceiving(i *v1alpha1.SlackIntegration, s chat.SocketState) {
 		switch s.Fault.Code {
 		case chat.CodeLinkDisabled:
 			reason = v1alpha1.ReasonSocketModeOff
-		case chat.CodeTooManyWebSockets:
+		case chat.CodeTooManyWebSockets, chat.CodeTooManyApps:
 			reason = v1alpha1.ReasonTooManyConnections
 		}
 		condition.False(i, v1alpha1.ConditionReceiving, reason, s.Fault.Error())

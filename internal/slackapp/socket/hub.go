@@ -9,6 +9,7 @@ package socket
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -20,12 +21,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp"
 )
 
 const (
 	// maxHandledByAll bounds the envelopes of all apps that are being handled, in bytes.
 	maxHandledByAll = 32 << 20
+	// maxAppsPerNamespace bounds the apps that the integrations of a namespace connect.
+	maxAppsPerNamespace = 16
 	// replaceWithin is how long the connections of a former token stay open until those of the next one are.
 	replaceWithin = 10 * time.Second
 )
@@ -63,7 +67,8 @@ type Hub struct {
 type member struct {
 	// version identifies the spec and the Secret of the integration.
 	version string
-	app     *app
+	// app is nil if its namespace has too many.
+	app *app
 }
 
 // New returns a Hub.
@@ -111,7 +116,8 @@ func (h *Hub) Version(name types.NamespacedName) string {
 	return h.members[name].version
 }
 
-// Keep keeps connections for an integration. A new version of the same token makes those that wait connect at once.
+// Keep keeps connections for an integration. A new version of the same token makes those that wait connect at once. A token
+// is not used, and no version kept, if it would be one too many for the namespace.
 func (h *Hub) Keep(name types.NamespacedName, version string, config chat.SocketConfig) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -119,6 +125,11 @@ func (h *Hub) Keep(name types.NamespacedName, version string, config chat.Socket
 	key := keyOf(config)
 	a := h.apps[key]
 	if a == nil {
+		if h.countApps(name.Namespace, before.app) >= maxAppsPerNamespace {
+			h.drop(name)
+			h.members[name] = member{}
+			return
+		}
 		a = newApp(h, config)
 		h.apps[key] = a
 		h.start(a)
@@ -131,6 +142,18 @@ func (h *Hub) Keep(name types.NamespacedName, version string, config chat.Socket
 	if before.app != nil && before.app != a {
 		h.leave(before.app, name, a.ready)
 	}
+}
+
+// countApps returns how many apps the integrations of a namespace connect, except one that is being replaced. It needs the
+// lock.
+func (h *Hub) countApps(namespace string, replaced *app) int {
+	n := 0
+	for _, a := range h.apps {
+		if a.config.Namespace == namespace && a != replaced {
+			n++
+		}
+	}
+	return n
 }
 
 // keyOf returns what the integrations of an app have in common.
@@ -147,6 +170,11 @@ func keyOf(c chat.SocketConfig) chat.SocketConfig {
 func (h *Hub) Drop(name types.NamespacedName) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.drop(name)
+}
+
+// drop is Drop for callers that have the lock.
+func (h *Hub) drop(name types.NamespacedName) {
 	before := h.members[name]
 	delete(h.members, name)
 	if before.app != nil {
@@ -183,10 +211,17 @@ func (h *Hub) leave(a *app, name types.NamespacedName, replacement <-chan struct
 // State returns the state of an integration's connections.
 func (h *Hub) State(name types.NamespacedName) chat.SocketState {
 	h.mu.Lock()
-	a := h.members[name].app
+	m, ok := h.members[name]
 	h.mu.Unlock()
-	if a == nil {
+	switch {
+	case !ok:
 		return chat.SocketState{}
+	case m.app == nil:
+		return chat.SocketState{Fault: &fault.Fault{
+			Kind: fault.Invalid, Code: chat.CodeTooManyApps, Message: fmt.Sprintf("The integrations of namespace %s connect "+
+				"%d other Slack apps, the most for a namespace. Remove spec.appTokenSecretRef of one of them, or use its app.",
+				name.Namespace, maxAppsPerNamespace),
+		}}
 	}
-	return a.currentState()
+	return m.app.currentState()
 }

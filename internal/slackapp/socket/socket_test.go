@@ -6,12 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
@@ -150,6 +152,43 @@ func TestAnAppIsShared(t *testing.T) {
 		pass(time.Second)
 		if !opened[0].isClosed() || !opened[1].isClosed() || w.State(name("b")).Connected || !w.State(name("other")).Connected {
 			t.Error("the connections of b are open, or those of another are closed")
+		}
+	})
+}
+
+// TestAppsOfANamespace has a namespace with more apps than it may connect: the others stay connected.
+func TestAppsOfANamespace(t *testing.T) {
+	inWorld(t, func(w *world) {
+		nameOf := func(k int) types.NamespacedName { return types.NamespacedName{Namespace: "a", Name: fmt.Sprint(k)} }
+		keep := func(k int, version, token string) {
+			w.Keep(nameOf(k), version, chat.SocketConfig{Token: token, Namespace: "a"})
+			synctest.Wait()
+		}
+		for k := range maxAppsPerNamespace + 1 {
+			keep(k, "1", fmt.Sprint("xapp-", k))
+		}
+		last := nameOf(maxAppsPerNamespace)
+		if n := len(w.connections()); n != 2*maxAppsPerNamespace {
+			t.Fatalf("%d connections", n)
+		}
+		if s := w.State(last); s.Connected || s.Fault == nil || s.Fault.Code != chat.CodeTooManyApps || w.Version(last) != "" {
+			t.Errorf("the state is %+v for version %q", s, w.Version(last))
+		}
+		if opened := w.keep("b", "1", "xapp-b"); len(opened) != 2 {
+			t.Error("another namespace cannot connect")
+		}
+		keep(0, "2", "xapp-new") // replaces that of the same integration
+		if s := w.State(nameOf(0)); s.Fault != nil {
+			t.Errorf("a token cannot be replaced: %v", s.Fault)
+		}
+		keep(maxAppsPerNamespace, "1", "xapp-1") // shares that of another integration
+		if s := w.State(last); s.Fault != nil {
+			t.Errorf("an app cannot be shared: %v", s.Fault)
+		}
+		w.Drop(nameOf(2))
+		keep(maxAppsPerNamespace, "2", "xapp-last")
+		if s := w.State(last); s.Fault != nil {
+			t.Errorf("a free place is not used: %v", s.Fault)
 		}
 	})
 }
