@@ -77,3 +77,36 @@ func InRun(d *v1alpha1.Defect, run string) Change {
 	}
 	return ""
 }
+
+// RunsOf returns the runs that may have changed something about a Defect: no other one has an InRun.
+func RunsOf(d *v1alpha1.Defect) []string {
+	var out []string
+	add := func(run string) {
+		if run != "" && !slices.Contains(out, run) {
+			out = append(out, run)
+		}
+	}
+	add(d.Spec.Run)
+	if o := d.Spec.Occurrence; o != nil {
+		add(o.Run)
+	}
+	h := d.Status.History
+	isMerged := true // whether the status shows everything that the spec reports
+	for _, o := range d.Spec.Outcomes {
+		isMerged = isMerged && h != nil && find(h.Outcomes, o.Run) != nil
+		add(o.Run)
+	}
+	if h == nil {
+		return out
+	}
+	wasBad := false
+	for _, o := range h.Outcomes {
+		if !isMerged || IsBad(o.Result) || o.Result == v1alpha1.TestPassed && wasBad {
+			add(o.Run)
+		}
+		if o.Result != v1alpha1.TestNotRun {
+			wasBad = IsBad(o.Result)
+		}
+	}
+	return out
+}

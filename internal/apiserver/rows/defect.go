@@ -4,6 +4,7 @@ package rows
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/history"
 )
 
 // Defect is the row of a Defect.
@@ -27,7 +29,9 @@ type Defect struct {
 	TicketKey       string
 	jira            string
 	ticketed        int64
-	Stalled         *Stalled // nil if it is not
+	// runs are those that may have changed something about it.
+	runs    []ID
+	Stalled *Stalled // nil if it is not
 }
 
 // Stalled is why nothing more happens to a Defect by itself.
@@ -46,6 +50,10 @@ func OfDefect(d *v1alpha1.Defect) *Defect {
 	if h := d.Status.History; h != nil {
 		out.Stability = h.Stability
 	}
+	for _, run := range history.RunsOf(d) {
+		out.runs = append(out.runs, IDOf(run))
+	}
+	out.runs = slices.Clip(out.runs)
 	if t := d.Status.Jira; t != nil && t.Key != "" {
 		out.TicketKey = t.Key
 		out.jira = t.Integration
@@ -59,6 +67,9 @@ func OfDefect(d *v1alpha1.Defect) *Defect {
 	}
 	return out
 }
+
+// MayChangeIn reports whether a run may have changed something about the Defect. The Defect itself has what it changed.
+func (d *Defect) MayChangeIn(run string) bool { return slices.Contains(d.runs, IDOf(run)) }
 
 // IsUnresolved reports whether the Defect is Open or InProgress.
 func (d *Defect) IsUnresolved() bool {

@@ -104,7 +104,7 @@ func (m *Model) defects(ctx context.Context, r run) *Defects {
 	out := &Defects{Items: []Defect{}}
 	counts := map[history.Change]int{}
 	for _, row := range m.Defects.In(r.suite().Namespace) {
-		if row.Suite != r.suite().Name {
+		if row.Suite != r.suite().Name || !row.MayChangeIn(r.name()) { // only those that may be listed are read
 			continue
 		}
 		d, err := m.Defect(ctx, row.Key())

@@ -203,10 +203,18 @@ func TestDefects(t *testing.T) {
 	put("new-high", "booking", v1alpha1.SeverityHigh, v1alpha1.TestPassed, v1alpha1.TestPassed, v1alpha1.TestFailed)
 	put("flaky", "booking", v1alpha1.SeverityHigh, v1alpha1.TestPassed, v1alpha1.TestPassed, v1alpha1.TestFlaky)
 	put("passed", "booking", v1alpha1.SeverityHigh, v1alpha1.TestPassed, v1alpha1.TestPassed, v1alpha1.TestPassed)
+	for n := range 100 { // of earlier runs
+		put(fmt.Sprintf("older-%d", n), "booking", v1alpha1.SeverityHigh, v1alpha1.TestFailed, v1alpha1.TestPassed)
+	}
 	put("of-another-suite", "greeting", v1alpha1.SeverityHigh, v1alpha1.TestPassed, v1alpha1.TestPassed, v1alpha1.TestFailed)
+	before := cluster.Reads()
 	r, _, err := m.Find(t.Context(), types.NamespacedName{Namespace: "qa", Name: "d"}, everything)
 	if err != nil {
 		t.Fatal(err)
+	}
+	// The Job, its predecessor, the Defects that the run changed something about, and one whose outcomes the status lacks.
+	if n := cluster.Reads() - before; n > 8 {
+		t.Errorf("%d objects were read", n)
 	}
 	var got []string
 	for _, d := range r.Defects.Items {

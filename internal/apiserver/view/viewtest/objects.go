@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,6 +25,7 @@ var Noon = time.Date(2026, 3, 4, 12, 30, 0, 0, time.UTC)
 type Cluster struct {
 	client.Reader
 	objects map[string]client.Object
+	reads   atomic.Int64
 }
 
 // NewCluster returns a Cluster without objects.
@@ -34,6 +36,7 @@ func (c *Cluster) Put(o client.Object) { c.objects[id(o, client.ObjectKeyFromObj
 
 // Get reads an object.
 func (c *Cluster) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	c.reads.Add(1)
 	o, ok := c.objects[id(into, key)]
 	if !ok {
 		return apierrors.NewNotFound(schema.GroupResource{}, key.String())
@@ -41,6 +44,9 @@ func (c *Cluster) Get(_ context.Context, key client.ObjectKey, into client.Objec
 	reflect.ValueOf(into).Elem().Set(reflect.ValueOf(o).Elem())
 	return nil
 }
+
+// Reads returns how many objects were read.
+func (c *Cluster) Reads() int { return int(c.reads.Load()) }
 
 // List returns nothing.
 func (c *Cluster) List(context.Context, client.ObjectList, ...client.ListOption) error { return nil }
