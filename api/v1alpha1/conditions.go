@@ -84,6 +84,14 @@ const (
 // "Progressing".
 const ConditionReceiving = "Receiving"
 
+// ConditionRefreshing is a condition type of SlackIntegrations whose bot token expires. It is True while the operator
+// exchanges the token for the next one in time.
+//
+// Possible reasons when True: "RefreshScheduled". When False: "NoRefreshToken", "RefreshForbidden", "RefreshRefused",
+// "SecretManaged", "SecretNotFound", "SecretKeyNotFound", "SecretInvalid", "RateLimited", "Unavailable", "AddressRefused",
+// "Invalid".
+const ConditionRefreshing = "Refreshing"
+
 // Reasons of integration conditions.
 const (
 	// ReasonAccepted means that the rule is valid, or that Slack or Jira accepted the credentials.
@@ -103,4 +111,14 @@ const (
 	// ReasonTooManyConnections means that others have all the connections that Slack allows for the app, or that the
 	// namespace has connections for as many apps as the operator allows.
 	ReasonTooManyConnections = "TooManyConnections"
+	// ReasonRefreshScheduled means that the bot token is exchanged for the next one two hours before it ends.
+	ReasonRefreshScheduled = "RefreshScheduled"
+	// ReasonRefreshForbidden means that the operator may not write the Secret of the bot token.
+	ReasonRefreshForbidden = "RefreshForbidden"
+	// ReasonRefreshRefused means that Slack refuses the refresh token, or the client of the app.
+	ReasonRefreshRefused = "RefreshRefused"
+	// ReasonSecretManaged means that Argo CD, Flux or Helm applies the Secret of the bot token.
+	ReasonSecretManaged = "SecretManaged"
+	// ReasonNoRefreshToken means that the bot token expires, and that its Secret has no refresh token.
+	ReasonNoRefreshToken = "NoRefreshToken"
 )

@@ -46,7 +46,8 @@ type SlackIntegrationSpec struct {
 	AppTokenSecretRef *SecretKeyReference `json:"appTokenSecretRef,omitempty"`
 
 	// oauth is the client of a Slack app that people install from the dashboard. Its token is stored in the Secret of
-	// bot.tokenSecretRef, with the rights of who installs it. The app must not have token rotation on.
+	// bot.tokenSecretRef, with the rights of who installs it. If the app has token rotation on, the operator refreshes the
+	// token there, and needs the right to update that Secret.
 	// +optional
 	OAuth *SlackOAuth `json:"oauth,omitempty"`
 
@@ -158,8 +159,8 @@ type SlackRateLimit struct {
 
 // SlackIntegrationStatus is the observed state of a SlackIntegration.
 type SlackIntegrationStatus struct {
-	// conditions are Ready, Authenticated and Healthy, Receiving with Socket Mode, plus Reconciling or Stalled while they
-	// are True.
+	// conditions are Ready, Authenticated and Healthy, Receiving with Socket Mode, Refreshing for a token that expires, plus
+	// Reconciling or Stalled while they are True.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -99,18 +99,26 @@ func thisReplica(ctx context.Context, reviews authenticationclient.SelfSubjectRe
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return leadership.Replica{}, fmt.Errorf("finding the Pod's namespace: %w", err)
 	}
-	self, err := reviews.SelfSubjectReviews().Create(
-		ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	user, err := ownAccount(ctx, reviews)
 	if err != nil {
-		return leadership.Replica{}, fmt.Errorf("finding the own ServiceAccount: %w", err)
+		return leadership.Replica{}, err
 	}
-	user := self.Status.UserInfo.Username
 	if account, ok := strings.CutPrefix(user, serviceAccountPrefix); ok {
 		user = strings.Replace(account, ":", "/", 1)
 	}
 	return leadership.Replica{
 		Installation: user, Name: host + "_" + string(uuid.NewUUID()), Namespace: string(namespace),
 	}, nil
+}
+
+// ownAccount returns the user name of this process at the API server.
+func ownAccount(ctx context.Context, reviews authenticationclient.SelfSubjectReviewsGetter) (string, error) {
+	self, err := reviews.SelfSubjectReviews().Create(
+		ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	if err != nil {
+		return "", fmt.Errorf("finding the own ServiceAccount: %w", err)
+	}
+	return self.Status.UserInfo.Username, nil
 }
 
 // logConflict logs that another installation acts on the same objects, and with nil that none does any more.

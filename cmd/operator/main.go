@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -141,9 +142,19 @@ func leadsNewObjects(lead leader) healthz.Checker {
 
 // setup registers the reconcilers and the listeners with the manager.
 func setup(ctx context.Context, mgr ctrl.Manager, f flags, lead leader) error {
+	reviews, err := authenticationclient.NewForConfig(mgr.GetConfig())
+	if err != nil {
+		return err
+	}
+	account, err := ownAccount(ctx, reviews)
+	if err != nil {
+		return err
+	}
 	outgoing := transport.Options{Fence: lead.fence, Timeout: f.callTimeout, Reach: f.outgoing.reach(), Budget: transport.NewBudget()}
 	options := controller.Options{
 		DialSlack:             slack.Dialer{Options: outgoing}.Dial,
+		RefreshSlack:          slack.Dialer{Options: outgoing}.Refresh,
+		Account:               account,
 		DialJira:              jira.Dialer{Options: outgoing}.Dial,
 		Fence:                 lead.fence,
 		LeaderSince:           lead.since,

@@ -29,6 +29,8 @@ func parseManifestFlags(arguments []string, errs io.Writer) (manifestFlags, erro
 	set.SetOutput(errs)
 	set.StringVar(&f.URL, "url", "", "The address of the edge from outside, such as https://edge.example.com. Socket Mode needs none.")
 	set.StringVar(&f.DashboardURL, "dashboard-url", "", "Where people reach the dashboard, to install the app from there.")
+	set.BoolVar(&f.TokenRotation, "token-rotation", false,
+		"Have tokens expire after 12 hours. The operator refreshes them. Slack does not let you turn this off again.")
 	set.StringVar(&mode, "mode", string(manifest.HTTP), "How Slack sends to the app: http or socket.")
 	set.StringVar(&f.Name, "name", "Voice AI", "The name of the app and of its bot.")
 	set.StringVar(&features, "features", joinFeatures(),

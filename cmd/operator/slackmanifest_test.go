@@ -25,8 +25,10 @@ func TestPrintManifest(t *testing.T) {
 		url + " --output=xml":        {2, "", `--output "xml": must be yaml or json`},
 		url + " --features=all":      {2, "", "The features are private-channels, commands, mentions, user-groups, recordings"},
 		url + " now":                 {2, "", `unexpected argument "now"`},
-		"--unknown":                  {2, "", "-unknown"},
-		"--help":                     {0, "", "-features"},
+		url + " --token-rotation":    {2, "", "--token-rotation needs --dashboard-url"},
+		url + " --token-rotation --dashboard-url=https://d.example.com": {0, "token_rotation_enabled: true\n", ""},
+		"--unknown": {2, "", "-unknown"},
+		"--help":    {0, "", "-features"},
 	} {
 		var out, errs bytes.Buffer
 		code := printManifest(strings.Fields(arguments), &out, &errs)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -32,8 +33,10 @@ func exchange(_ context.Context, g chat.Grant) (chat.Installation, error) {
 		return chat.Installation{}, fmt.Errorf("got %+v", g)
 	}
 	switch g.Code {
-	case "good", "rotating":
-		return chat.Installation{Token: "xoxb-" + g.Code, Team: "Acme", Rotates: g.Code == "rotating"}, nil
+	case "good":
+		return chat.Installation{Token: "xoxb-good", Team: "Acme"}, nil
+	case "rotating":
+		return chat.Installation{Token: "xoxe.xoxb-1", Team: "Acme", RefreshToken: "xoxe-1", ExpiresIn: 12 * time.Hour}, nil
 	}
 	return chat.Installation{}, &fault.Fault{Kind: fault.Invalid, Code: g.Code, Message: "Slack refused the request"}
 }
@@ -92,15 +95,14 @@ func TestInstall(t *testing.T) {
 		state, code, nonce, problem string
 		status                      int
 	}{
-		"another browser":  {begun.state(w), "good", "another", "another browser", http.StatusForbidden},
-		"no nonce":         {begun.state(w), "good", "", "another browser", http.StatusForbidden},
-		"a forged state":   {"x" + begun.state(w), "good", begun.Nonce, "not what", http.StatusUnprocessableEntity},
-		"no state":         {"nothing", "good", begun.Nonce, "not what", http.StatusUnprocessableEntity},
-		"a used code":      {begun.state(w), "code_already_used", begun.Nonce, "used already", http.StatusGone},
-		"a wrong secret":   {begun.state(w), "bad_client_secret", begun.Nonce, "client secret", http.StatusConflict},
-		"an unknown page":  {begun.state(w), "bad_redirect_uri", begun.Nonce, "redirect URL", http.StatusConflict},
-		"a rotating token": {begun.state(w), "rotating", begun.Nonce, "token rotation", http.StatusConflict},
-		"Slack is away":    {begun.state(w), "503", begun.Nonce, "Slack refused", http.StatusBadGateway},
+		"another browser": {begun.state(w), "good", "another", "another browser", http.StatusForbidden},
+		"no nonce":        {begun.state(w), "good", "", "another browser", http.StatusForbidden},
+		"a forged state":  {"x" + begun.state(w), "good", begun.Nonce, "not what", http.StatusUnprocessableEntity},
+		"no state":        {"nothing", "good", begun.Nonce, "not what", http.StatusUnprocessableEntity},
+		"a used code":     {begun.state(w), "code_already_used", begun.Nonce, "used already", http.StatusGone},
+		"a wrong secret":  {begun.state(w), "bad_client_secret", begun.Nonce, "client secret", http.StatusConflict},
+		"an unknown page": {begun.state(w), "bad_redirect_uri", begun.Nonce, "redirect URL", http.StatusConflict},
+		"Slack is away":   {begun.state(w), "503", begun.Nonce, "Slack refused", http.StatusBadGateway},
 	} {
 		a := complete(admin, c.state, c.code, c.nonce)
 		w.Expect(a.status).To(gomega.Equal(c.status), name+": "+a.body)
@@ -115,11 +117,25 @@ func TestInstall(t *testing.T) {
 		w.Expect(a.status).To(gomega.Equal(http.StatusForbidden), a.body)
 		w.Expect(a.body).To(gomega.ContainSubstring("update"))
 	}
-	a = complete(admin, begun.state(w), "good", begun.Nonce)
-	w.Expect(a.status).To(gomega.Equal(http.StatusOK), a.body)
-	w.Expect(a.body).To(gomega.And(gomega.ContainSubstring(`"team":"Acme"`), gomega.Not(gomega.ContainSubstring("xoxb"))))
-	w.Expect(kube.Get(t.Context(), client.ObjectKeyFromObject(secret), secret)).To(gomega.Succeed())
-	w.Expect(secret.Data).To(gomega.Equal(map[string][]byte{
-		"client": []byte("client-secret"), "other": []byte("kept"), "token": []byte("xoxb-good"),
+	installed := func(code string) map[string]string {
+		a := complete(admin, begun.state(w), code, begun.Nonce)
+		w.Expect(a.status).To(gomega.Equal(http.StatusOK), a.body)
+		w.Expect(a.body).To(gomega.And(gomega.ContainSubstring(`"team":"Acme"`), gomega.Not(gomega.ContainSubstring("xox"))))
+		w.Expect(kube.Get(t.Context(), client.ObjectKeyFromObject(secret), secret)).To(gomega.Succeed())
+		out := map[string]string{}
+		for key, value := range secret.Data {
+			out[key] = string(value)
+		}
+		return out
+	}
+	w.Expect(installed("good")).To(gomega.Equal(map[string]string{"client": "client-secret", "other": "kept", "token": "xoxb-good"}))
+	got := installed("rotating")
+	expires, err := time.Parse(time.RFC3339, got["token.expires"])
+	w.Expect(err).NotTo(gomega.HaveOccurred())
+	w.Expect(expires).To(gomega.BeTemporally("~", time.Now().Add(12*time.Hour), time.Minute))
+	delete(got, "token.expires")
+	w.Expect(got).To(gomega.Equal(map[string]string{
+		"client": "client-secret", "other": "kept", "token": "xoxe.xoxb-1", "token.refresh-token": "xoxe-1",
 	}))
+	w.Expect(installed("good")).To(gomega.HaveLen(3), "what belongs to the token before is removed")
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
+	"github.com/voiceai-dev/integrations-operator/internal/secrets"
 )
 
 type slackReplacement struct {
@@ -80,10 +81,14 @@ func replaceCredentials[T client.Object, S any](
 	return problem.From(ctx, err, "storing the credentials of "+p.kind+" "+key.String())
 }
 
-// storeBotToken stores the bot token of an integration where its spec names it.
-func (s *Server) storeBotToken(ctx context.Context, i *v1alpha1.SlackIntegration, token string) error {
+// storeBotToken stores the bot token of an integration where its spec names it, or removes it if it is empty.
+func (s *Server) storeBotToken(ctx context.Context, i *v1alpha1.SlackIntegration, token secrets.Rotating) error {
+	given := credential.Values{credential.BotToken: credential.Value(token.Token)}
+	if token.RefreshToken != "" {
+		given[credential.RefreshToken] = credential.Value(token.RefreshToken)
+		given[credential.TokenExpires] = credential.Value(secrets.FormatExpires(token.Expires))
+	}
 	_, err := retryConflicts(func() (struct{}, error) {
-		given := credential.Values{credential.BotToken: credential.Value(token)}
 		return struct{}{}, s.credentials.Replace(ctx, i.Namespace, credential.SlackSlots(&i.Spec), given, s.checkSecret)
 	})
 	return problem.From(ctx, err, "storing the bot token of SlackIntegration "+client.ObjectKeyFromObject(i).String())

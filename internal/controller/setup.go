@@ -28,6 +28,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/defect"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/defect/attach"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/integration"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/integration/rotation"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/integration/statusmetrics"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/notification"
@@ -62,6 +63,10 @@ type Options struct {
 	ReceivesClicks func(*v1alpha1.SlackIntegration) bool
 	// Sockets returns what keeps the connections of Socket Mode, which enqueues integrations; nil for no Socket Mode.
 	Sockets func(enqueue func(types.NamespacedName)) integration.Sockets
+	// RefreshSlack exchanges the refresh token of a Slack app for the next token; nil if tokens are not refreshed.
+	RefreshSlack chat.Refresh
+	// Account is the user name of this process at the API server.
+	Account string
 	// AuditEvery is which query of a JiraIntegration looks for deleted tickets; 0 for the default.
 	AuditEvery int
 	// Controller returns the options of a controller with so many workers, which retries within a time at the latest; nil
@@ -124,7 +129,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 	for _, r := range []registration{
 		{v1alpha1.KindSlackIntegration, 64, true, (&integration.SlackReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder(mgr), Clock: p.clock, Slack: p.slack, Outbox: box,
-			Enqueuer: &p.slackIntegrations, Dial: notification.CountPosts(o.DialSlack), Sockets: p.sockets,
+			Enqueuer: &p.slackIntegrations, Dial: notification.CountPosts(o.DialSlack), Sockets: p.sockets, Rotator: newRotator(mgr, p.clock, o),
 		}).SetupWithManager},
 		{v1alpha1.KindJiraIntegration, 64, true, (&integration.JiraReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder(mgr), Clock: p.clock, Jira: p.jira, Outbox: box,
@@ -154,6 +159,16 @@ func Setup(ctx context.Context, mgr ctrl.Manager, box *outbox.Outbox, o Options)
 		}
 	}
 	return nil
+}
+
+// newRotator returns what refreshes the tokens of Slack apps; nil if nothing does.
+func newRotator(mgr ctrl.Manager, c clock.PassiveClock, o Options) *rotation.Rotator {
+	if o.RefreshSlack == nil {
+		return nil
+	}
+	return &rotation.Rotator{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: c, Refresh: o.RefreshSlack, Account: o.Account,
+	}
 }
 
 // forgetRules drops what is kept of a rule when it is deleted, on every replica: only the leader reconciles rules.

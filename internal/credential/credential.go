@@ -32,6 +32,9 @@ const (
 	APIToken      Name = "apiToken"
 	BearerToken   Name = "bearerToken"
 	WebhookSecret Name = "webhookSecret"
+	// RefreshToken and TokenExpires go with a BotToken that rotates.
+	RefreshToken Name = "refreshToken"
+	TokenExpires Name = "tokenExpires"
 	// Username goes with APIToken. It is no secret, and is stored in the spec.
 	Username Name = "username"
 )

@@ -5,6 +5,7 @@ package credential
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,10 +26,12 @@ func (e *NoReferenceError) Error() string {
 }
 
 // Replace stores values in the Secrets and under the keys that the slots of a spec refer to, also when others created these
-// Secrets. The spec stays as it is, so that a tool that applies it reverts nothing.
+// Secrets. The spec stays as it is, so that a tool that applies it reverts nothing. An empty value removes the credential.
+// What goes with a credential of before is removed unless it is given, too.
 func (s *Store) Replace(ctx context.Context, namespace string, slots []Slot, given Values, check CheckWrite) error {
 	bySecret := map[string]map[string][]byte{}
 	var names []string
+	slots, given = withCompanions(slots, given)
 	for name, value := range given {
 		i := slices.IndexFunc(slots, func(s Slot) bool { return s.Name == name && s.Ref != nil })
 		if i < 0 {
@@ -51,11 +54,31 @@ func (s *Store) Replace(ctx context.Context, namespace string, slots []Slot, giv
 	return nil
 }
 
+// withCompanions adds the companions of the slots whose values are given. A companion without a value is removed.
+func withCompanions(slots []Slot, given Values) ([]Slot, Values) {
+	allSlots := slices.Clone(slots)
+	values := maps.Clone(given)
+	for _, s := range slots {
+		if _, ok := given[s.Name]; !ok {
+			continue
+		}
+		for _, c := range s.companions() {
+			allSlots = append(allSlots, c)
+			values[c.Name] = given[c.Name]
+		}
+	}
+	return allSlots, values
+}
+
 // replaceIn stores values in one Secret, and creates it if there is none.
 func (s *Store) replaceIn(ctx context.Context, key types.NamespacedName, data map[string][]byte, check CheckWrite) error {
 	secret := &corev1.Secret{}
 	err := s.Live.Get(ctx, key, secret)
 	if apierrors.IsNotFound(err) {
+		maps.DeleteFunc(data, func(_ string, value []byte) bool { return len(value) == 0 })
+		if len(data) == 0 {
+			return nil
+		}
 		secret = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}, Data: data}
 		if err := check(ctx, "create", secret); err != nil {
 			return err
@@ -72,6 +95,10 @@ func (s *Store) replaceIn(ctx context.Context, key types.NamespacedName, data ma
 		secret.Data = map[string][]byte{}
 	}
 	for k, value := range data {
+		if len(value) == 0 {
+			delete(secret.Data, k)
+			continue
+		}
 		secret.Data[k] = value
 	}
 	return s.Client.Update(ctx, secret, s.FieldOwner)

@@ -2,7 +2,10 @@
 
 package credential
 
-import "github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+import (
+	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/secrets"
+)
 
 // Slot is a place in a spec that refers to a credential.
 type Slot struct {
@@ -11,6 +14,16 @@ type Slot struct {
 	Ref *v1alpha1.SecretKeyReference
 	// Set sets the reference.
 	Set func(v1alpha1.SecretKeyReference)
+}
+
+// companions returns the slots of what goes with a credential. Their places follow from its place.
+func (s Slot) companions() []Slot {
+	if s.Name != BotToken || s.Ref == nil {
+		return nil
+	}
+	refresh := secrets.RefreshTokenRef(*s.Ref)
+	expires := secrets.ExpiresRef(*s.Ref)
+	return []Slot{{Name: RefreshToken, Ref: &refresh}, {Name: TokenExpires, Ref: &expires}}
 }
 
 // SlackSlots returns the slots of a Slack integration.
@@ -59,12 +72,14 @@ func setRefs(slots []Slot, secret string, keys Keys) {
 	}
 }
 
-// usedKeys returns the keys of a Secret that slots refer to.
+// usedKeys returns the keys of a Secret that slots and their companions refer to.
 func usedKeys(slots []Slot, secret string) Keys {
 	out := Keys{}
 	for _, s := range slots {
-		if s.Ref != nil && s.Ref.Name == secret {
-			out[s.Name] = Key(s.Ref.Key)
+		for _, s := range append(s.companions(), s) {
+			if s.Ref != nil && s.Ref.Name == secret {
+				out[s.Name] = Key(s.Ref.Key)
+			}
 		}
 	}
 	return out

@@ -196,6 +196,21 @@ func TestComponentsOfTheChart(t *testing.T) {
 	}
 }
 
+// TestRotationOfTheChart checks that the chart grants what config/rotation does, and nothing more.
+func TestRotationOfTheChart(t *testing.T) {
+	before := template(t, release, namespace).comparable(t)
+	got := template(t, release, namespace, "slack.rotation[0].namespace=qa", "slack.rotation[0].secret=slack-app").comparable(t)
+	for name, object := range before {
+		if diff := cmp.Diff(object, got[name]); diff != "" {
+			t.Errorf("%s changes: %s", name, diff)
+		}
+		delete(got, name)
+	}
+	if diff := cmp.Diff(build(t, "test/install/testdata/rotation").comparable(t), got); diff != "" {
+		t.Errorf("(-kustomize +chart):\n%s", diff)
+	}
+}
+
 // TestInstaller checks that make build-installer writes what kustomize builds, with the image.
 func TestInstaller(t *testing.T) {
 	run(t, "", "make", "build-installer", "IMG=example.com/operator@sha256:0123")
@@ -230,6 +245,7 @@ func TestRefusedValues(t *testing.T) {
 		"api.tls.certManager.enabled=true":    "api.tls.certManager.issuerRef is empty",
 		"api.httpRoute.enabled=true":          "api.httpRoute.parentRefs is empty",
 		"namespaced=true":                     "set api.enabled=false",
+		"slack.rotation[0].secret=s":          "an item of slack.rotation has no namespace",
 		"serviceAccount.create=false":         "serviceAccount.name is empty",
 		"networkPolicy.egressPorts=443":       "egressPorts",
 		"podDisruptionBudget.minAvailable2=1": "minAvailable2",

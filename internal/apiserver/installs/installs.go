@@ -39,8 +39,9 @@ type Routes struct {
 	SlackName string
 	// Exchange calls Slack.
 	Exchange chat.Exchange
-	// Store stores the bot token of an integration where its spec names it, with the rights of the caller.
-	Store func(ctx context.Context, i *v1alpha1.SlackIntegration, token string) error
+	// Store stores the bot token of an integration where its spec names it, with the rights of the caller. An empty token is
+	// removed.
+	Store func(ctx context.Context, i *v1alpha1.SlackIntegration, token secrets.Rotating) error
 }
 
 type startInput struct {
@@ -175,14 +176,15 @@ func (r Routes) complete(ctx context.Context, i *completeInput) (*completeOutput
 		APIURL: string(o.Spec.APIURL), Namespace: o.Namespace, ClientID: o.Spec.OAuth.ClientID, ClientSecret: secret,
 		Code: i.Body.Code, RedirectURL: state.RedirectURL,
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, ofExchange(err)
-	case installed.Rotates:
-		return nil, problem.New(http.StatusConflict, "the app has token rotation on, and its tokens would end after 12 hours. "+
-			"Nothing was stored. Create an app without it, as operator slack-manifest describes one, and install that")
 	}
-	if err := r.Store(ctx, o, installed.Token); err != nil {
+	token := secrets.Rotating{Token: installed.Token}
+	if installed.Rotates() {
+		token.RefreshToken = installed.RefreshToken
+		token.Expires = r.Clock.Now().Add(installed.ExpiresIn)
+	}
+	if err := r.Store(ctx, o, token); err != nil {
 		return nil, err
 	}
 	out := &completeOutput{}

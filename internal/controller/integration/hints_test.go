@@ -12,15 +12,16 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/integration/hint"
 )
 
 func TestHintsAreNewOnce(t *testing.T) {
-	var h hints
+	var h hint.Hints
 	i := &v1alpha1.SlackIntegration{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "slack"}}
 	step := func(annotations map[string]string, want bool) {
 		t.Helper()
 		i.Annotations = annotations
-		if got := h.isNew(i); got != want {
+		if got := h.IsNew(i); got != want {
 			t.Errorf("with %v it is new: %v, want %v", annotations, got, want)
 		}
 	}

@@ -5,13 +5,10 @@ package integration
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -21,13 +18,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/activity"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/integration/hint"
+	"github.com/voiceai-dev/integrations-operator/internal/controller/integration/rotation"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit/gate"
-	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
@@ -56,10 +52,12 @@ type SlackReconciler struct {
 	Dial func(chat.Config) (chat.Poster, error)
 	// Sockets keeps the connections of Socket Mode. Optional.
 	Sockets Sockets
+	// Rotator refreshes bot tokens that expire. Optional.
+	Rotator *rotation.Rotator
 
 	pacer kit.Pacer
 	tests requestedTests
-	hints hints
+	hints hint.Hints
 	gate  gate.Gate
 }
 
@@ -75,12 +73,14 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	record.Load(i.Status.Health, i.Status.SentTotal, i.Status.FailedTotal)
 	record.LoadChannels(i.Status.Channels)
 
-	if r.hints.isNew(i) {
+	if r.hints.IsNew(i) {
 		conn.RequestProbe()
 	}
 	listenErr := r.listen(ctx, i)
+	refreshed, refreshErr := r.refreshToken(ctx, i)
 	next, err := r.connect(ctx, i)
-	err = errors.Join(listenErr, err)
+	next = kit.Sooner(next, refreshed)
+	err = errors.Join(listenErr, refreshErr, err)
 	if i.Status.TeamID != before.Status.TeamID && before.Status.TeamID != "" {
 		record.ForgetChannels()
 	}
@@ -88,6 +88,7 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	warnOfChannels(i, record.KnownChannels())
 	r.limitDelivery(i)
 	warnOfSockets(i)
+	r.warnOfToken(i)
 	i.Status.Channels = record.KnownChannels()
 	return r.finisher().finish(ctx, finishing{
 		before: before, after: i, record: record, next: next, isProbeFailing: conn.IsProbeFailing(), err: err,
@@ -100,9 +101,12 @@ func (r *SlackReconciler) forget(i types.NamespacedName) {
 	if r.Sockets != nil {
 		r.Sockets.Drop(i)
 	}
+	if r.Rotator != nil {
+		r.Rotator.Forget(i)
+	}
 	r.pacer.Forget(i)
 	r.tests.forget(i)
-	r.hints.forget(i)
+	r.hints.Forget(i)
 	r.gate.Forget(i)
 }
 
@@ -137,31 +141,6 @@ func (r *SlackReconciler) connect(ctx context.Context, i *v1alpha1.SlackIntegrat
 	i.Status.LastTest = r.test(ctx, i, test, in.test)
 	r.tests.made(i, i.Status.LastTest)
 	return afterTest(i, next), err
-}
-
-// warnOfRenamed reports that a channel has another name by now.
-func warnOfRenamed(i *v1alpha1.SlackIntegration, record *activity.Record) {
-	name, id := record.RenamedChannel()
-	if name == "" || !condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady) {
-		return
-	}
-	why := fmt.Sprintf("Channel %s has another name in Slack by now. Messages go to its ID, %s. "+
-		"Write that or the new name in spec.defaultChannel and in the rules.", name, id)
-	condition.True(i, v1alpha1.ConditionHealthy, v1alpha1.ReasonDegraded, why)
-	condition.Ready(i, v1alpha1.ReasonReady, why)
-}
-
-// limitDelivery reports at-least-once delivery, and why, when a channel's history cannot be read.
-func (r *SlackReconciler) limitDelivery(i *v1alpha1.SlackIntegration) {
-	why := r.historyWarning(i)
-	if why == "" || i.Status.Delivery != v1alpha1.DeliveryExactlyOnce {
-		return
-	}
-	i.Status.Delivery = v1alpha1.DeliveryAtLeastOnce
-	if condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady) {
-		condition.True(i, v1alpha1.ConditionHealthy, v1alpha1.ReasonDegraded, why)
-		condition.Ready(i, v1alpha1.ReasonReady, why)
-	}
 }
 
 func (r *SlackReconciler) target(i *v1alpha1.SlackIntegration) target[connection.SlackClient] {
@@ -221,57 +200,6 @@ func grantedScopes(scopes []string) []v1alpha1.SlackScope {
 	slices.Sort(out)
 	out = slices.Compact(out)
 	return out[:min(len(out), maxScopes)]
-}
-
-// channelWarning returns that the default channel does not exist, as far as the token can see; empty when it does, or
-// when that was found out before.
-func (r *SlackReconciler) channelWarning(ctx context.Context, i *v1alpha1.SlackIntegration, c connection.SlackClient) string {
-	name := string(i.Spec.DefaultChannel)
-	isUser := strings.HasPrefix(name, "U") || strings.HasPrefix(name, "W") || strings.HasPrefix(name, "D")
-	healthy := condition.Get(i, v1alpha1.ConditionHealthy)
-	isChecked := healthy != nil && healthy.Reason == v1alpha1.ReasonHealthy && healthy.ObservedGeneration == i.Generation
-	record := r.Slack.Get(client.ObjectKeyFromObject(i)).Record
-	if !c.Workspace.CanFind || name == "" || isUser || isChecked || record.ChannelID(name) != "" {
-		return ""
-	}
-	_, err := c.Find(ctx, name, "", r.Clock.Now())
-	if f := fault.From(err); f == nil || f.Code != chat.CodeChannelNotFound {
-		return ""
-	}
-	return fmt.Sprintf("Channel %s does not exist, or the bot does not see it, so messages to it will be refused. "+
-		"Change spec.defaultChannel, or invite the bot to the channel.", name)
-}
-
-// scopeWarning returns which scope a token lacks and what that costs; empty when it lacks none.
-func scopeWarning(w chat.Workspace) string {
-	switch {
-	case w.Verified && len(w.Scopes) > 0 && !slices.Contains(w.Scopes, "chat:write"):
-		return "The token lacks the scope chat:write, so posting will fail. It has " + strings.Join(w.Scopes, ", ") +
-			". Add the scope to the app and install it again."
-	case w.Verified && !w.CanFind:
-		return "The token lacks the scope channels:history, so a message may be posted twice after a broken connection. " +
-			"Add it to the app and install it again."
-	}
-	return ""
-}
-
-// historyWarning returns which channel's history cannot be read although the token may read channels, and what that
-// costs; empty when all can be.
-func (r *SlackReconciler) historyWarning(i *v1alpha1.SlackIntegration) string {
-	conn := r.Slack.Get(client.ObjectKeyFromObject(i))
-	const cost = "a message may be posted there twice after a broken connection"
-	if name := conn.Record.UnreadableChannel(); name != "" {
-		return fmt.Sprintf("The history of channel %s could not be read, so %s. Give the app channels:history and channels:read "+
-			"(groups:history and groups:read for a private channel), and invite the bot.", name, cost)
-	}
-	c, ok := conn.Client()
-	name := string(i.Spec.DefaultChannel)
-	if !ok || !strings.HasPrefix(name, "#") || conn.Record.ChannelID(name) != "" || len(c.Workspace.Scopes) == 0 ||
-		slices.Contains(c.Workspace.Scopes, "channels:read") || slices.Contains(c.Workspace.Scopes, "groups:read") {
-		return ""
-	}
-	return fmt.Sprintf("The token lacks the scope channels:read, so %s cannot be looked up before the first message there, and %s. "+
-		"Add the scope, or name the channel by its ID.", name, cost)
 }
 
 // slackLimits returns Slack's own limits unless the integration sets others: one message a second in a channel with

@@ -87,6 +87,7 @@ func (w *Workspace) API() *http.ServeMux {
 	}
 	mux.HandleFunc("POST "+uploadPath+"{id}", w.upload)
 	mux.HandleFunc("/api/oauth.v2.access", w.exchange) // which needs no token
+	mux.HandleFunc("/api/auth.revoke", w.revoke)
 	mux.HandleFunc("/api/", func(rw http.ResponseWriter, r *http.Request) {
 		writeJSON(rw, http.StatusOK, reply{"ok": false, "error": "unknown_method", "req_method": strings.TrimPrefix(r.URL.Path, "/api/")})
 	})
@@ -176,6 +177,8 @@ func (w *Workspace) authorize(token, scope string) ([]string, *refusal) {
 		return nil, refuse("token_revoked")
 	case t.State == Inactive:
 		return nil, refuse("account_inactive")
+	case !t.Expires.IsZero() && !w.options.Clock().Before(t.Expires):
+		return nil, refuse("token_expired")
 	}
 	granted := append([]string{}, t.Scopes...)
 	if scope != "" && !slices.Contains(granted, scope) {

@@ -72,7 +72,11 @@ func (w *Workspace) Allow(c Consent) string {
 
 // exchange serves oauth.v2.access.
 func (w *Workspace) exchange(rw http.ResponseWriter, r *http.Request) {
-	answer, refused := w.install(r)
+	grant := w.install
+	if r.PostFormValue("grant_type") == "refresh_token" {
+		grant = w.refresh
+	}
+	answer, refused := grant(r)
 	if refused != nil {
 		w.countRefusal("oauth.v2.access", refused.code)
 		refused.write(rw)
@@ -82,16 +86,26 @@ func (w *Workspace) exchange(rw http.ResponseWriter, r *http.Request) {
 	writeJSON(rw, http.StatusOK, answer)
 }
 
+// checkClient refuses a request that does not come from the app.
+func checkClient(r *http.Request) *refusal {
+	switch {
+	case r.PostFormValue("client_id") != ClientID:
+		return refuse("invalid_client_id")
+	case r.PostFormValue("client_secret") != ClientSecret:
+		return refuse("bad_client_secret")
+	}
+	return nil
+}
+
 // install exchanges the code in a request for a token.
 func (w *Workspace) install(r *http.Request) (reply, *refusal) {
+	if refused := checkClient(r); refused != nil {
+		return nil, refused
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	g := w.grants[r.PostFormValue("code")]
 	switch {
-	case r.PostFormValue("client_id") != ClientID:
-		return nil, refuse("invalid_client_id")
-	case r.PostFormValue("client_secret") != ClientSecret:
-		return nil, refuse("bad_client_secret")
 	case g == nil:
 		return nil, refuse("invalid_code")
 	case g.used:
@@ -102,10 +116,12 @@ func (w *Workspace) install(r *http.Request) (reply, *refusal) {
 		return nil, refuse("bad_redirect_uri")
 	}
 	g.used = true
-	token := fmt.Sprintf("%s-installed-%d", BotToken, len(w.tokens))
-	w.tokens[token] = Token{State: Valid, Scopes: g.Scopes()}
-	return reply{
-		"access_token": token, "token_type": "bot", "scope": g.Scope, "bot_user_id": BotUser, "app_id": AppID,
-		"team": reply{"id": TeamID, "name": TeamName}, "is_enterprise_install": false, "authed_user": reply{"id": Ann},
-	}, nil
+	w.installs++
+	i := &installation{number: w.installs, scopes: g.Scopes()}
+	if w.rotation.Rotates {
+		return w.issue(i), nil
+	}
+	token := fmt.Sprintf("%s-installed-%d", BotToken, i.number)
+	w.tokens[token] = Token{State: Valid, Scopes: i.scopes}
+	return i.answer(token), nil
 }

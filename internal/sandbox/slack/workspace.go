@@ -68,6 +68,8 @@ const (
 type Token struct {
 	State  State
 	Scopes []string
+	// Expires is when a token ends that rotates; zero for others.
+	Expires time.Time
 }
 
 // Channel is a conversation of the workspace.
@@ -122,6 +124,10 @@ type Workspace struct {
 	sockets *sockets.Server
 	// grants are the consents to install the app, by code.
 	grants map[string]*grant
+	// installs counts the installations, refreshTokens are those of apps whose tokens rotate.
+	installs      int
+	refreshTokens map[string]*refreshToken
+	rotation      Rotation
 }
 
 // New returns a workspace with the channels and credentials of the constants above.
@@ -154,6 +160,8 @@ func (w *Workspace) Reset() {
 	w.triggers = map[string]trigger{}
 	w.forms = map[string]*Form{}
 	w.grants = map[string]*grant{}
+	w.refreshTokens = map[string]*refreshToken{}
+	w.rotation = Rotation{}
 	w.groups = []UserGroup{{ID: OnCall, Name: "on-call", Users: []string{Ann}}}
 	w.tokens = map[string]Token{
 		BotToken: {State: Valid, Scopes: DefaultScopes()}, AppToken: {State: Valid, Scopes: []string{connectionsWrite}},

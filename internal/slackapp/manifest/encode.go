@@ -44,7 +44,7 @@ func comments() map[string]string {
 	out := map[string]string{
 		"bot_events":             "Slack sends some of these only with the scopes above.",
 		"socket_mode_enabled":    "With Socket Mode, Slack sends to connections that the app opens, and to no URL.",
-		"token_rotation_enabled": "The operator does not renew tokens. Slack does not let you turn rotation off again.",
+		"token_rotation_enabled": "Tokens that rotate need config/rotation. Slack does not let you turn rotation off again.",
 	}
 	for _, s := range allScopes() {
 		out[s.Name] = s.Reason

@@ -41,6 +41,8 @@ type Options struct {
 	// DashboardURL is where people reach the dashboard; empty if the app is not installed from there.
 	DashboardURL string
 	Features     []Feature
+	// TokenRotation makes bot tokens expire after 12 hours. Only an app that is installed from the dashboard can have it.
+	TokenRotation bool
 }
 
 // validate returns what is wrong with the options.
@@ -54,6 +56,9 @@ func (o Options) validate() error {
 		if err := install.CheckRedirectURL(o.DashboardURL); err != nil {
 			return fmt.Errorf("--dashboard-url: %w", err)
 		}
+	}
+	if o.TokenRotation && o.DashboardURL == "" {
+		return errors.New("--token-rotation needs --dashboard-url: only a token that is installed from there is refreshed")
 	}
 	switch n := utf8.RuneCountInString(o.Name); {
 	case n < 1 || n > maxName:
@@ -92,6 +97,7 @@ func (o Options) document() document {
 			Events:       events{BotEvents: Events(o.Features)},
 			Interactions: interactivity{IsEnabled: true},
 			SocketMode:   o.Mode == SocketMode,
+			Rotation:     o.TokenRotation,
 		},
 	}
 	for _, s := range Scopes(o.Features) {

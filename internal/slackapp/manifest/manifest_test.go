@@ -78,7 +78,8 @@ func TestSchema(t *testing.T) {
 	}
 	for name, o := range map[string]manifest.Options{
 		"http": app(), "socket": app(socketMode), "messages by http": app(messagesOnly), "messages by socket": app(socketMode, messagesOnly),
-		"longest name": app(func(o *manifest.Options) { o.Name = strings.Repeat("ü", 35) }),
+		"token rotation": app(func(o *manifest.Options) { o.TokenRotation = true; o.DashboardURL = "https://dashboard.example.com" }),
+		"longest name":   app(func(o *manifest.Options) { o.Name = strings.Repeat("ü", 35) }),
 	} {
 		if err := compiled.Validate(decoded(t, o)); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package integration
+// Package hint reads what Slack reported of a SlackIntegration, and its replicas stored in annotations.
+package hint
 
 import (
 	"fmt"
@@ -8,20 +9,18 @@ import (
 	"strings"
 	"sync"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
 
-// hints keeps the last hints of Slack for which each integration was probed. The zero value is ready for use.
-type hints struct{ byName sync.Map }
+// Hints keeps the last hints of Slack for which each integration was probed. The zero value is ready for use.
+type Hints struct{ byName sync.Map }
 
-// isNew reports whether Slack hinted at a change for which the integration was not probed yet, and keeps the hints. The
+// IsNew reports whether Slack hinted at a change for which the integration was not probed yet, and keeps the hints. The
 // first reconcile probes in any case.
-func (h *hints) isNew(o client.Object) bool {
+func (h *Hints) IsNew(o client.Object) bool {
 	var now []string
 	for name, value := range o.GetAnnotations() {
 		if name == v1alpha1.SlackChangedAtAnnotation || strings.HasPrefix(name, v1alpha1.SlackChannelAnnotationPrefix) {
@@ -34,21 +33,11 @@ func (h *hints) isNew(o client.Object) bool {
 	return known && last != text
 }
 
-// forget drops what is kept of an integration that was deleted.
-func (h *hints) forget(name types.NamespacedName) { h.byName.Delete(name) }
+// Forget drops what is kept of an integration that was deleted.
+func (h *Hints) Forget(name types.NamespacedName) { h.byName.Delete(name) }
 
-// warnOfChannels reports that a channel of the integration was archived, deleted or renamed in Slack.
-func warnOfChannels(i *v1alpha1.SlackIntegration, known []v1alpha1.KnownChannel) {
-	why := channelProblem(i, known)
-	if why == "" || !condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady) {
-		return
-	}
-	condition.True(i, v1alpha1.ConditionHealthy, v1alpha1.ReasonDegraded, why)
-	condition.Ready(i, v1alpha1.ReasonReady, why)
-}
-
-// channelProblem returns what happened to a channel in Slack, and what to do; empty when nothing did.
-func channelProblem(i *v1alpha1.SlackIntegration, known []v1alpha1.KnownChannel) string {
+// ChannelProblem returns what happened to a channel in Slack, and what to do; empty when nothing did.
+func ChannelProblem(i *v1alpha1.SlackIntegration, known []v1alpha1.KnownChannel) string {
 	used := append([]v1alpha1.KnownChannel(nil), known...)
 	if id := string(i.Spec.DefaultChannel); !strings.HasPrefix(id, "#") {
 		used = append(used, v1alpha1.KnownChannel{Name: id, ID: id})

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package slack
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const (
+	// RefreshGrace is how long a refresh token that was used is still valid. Slack does not say how long.
+	RefreshGrace = 30 * time.Second
+	// tokenLifetime is how long a token is valid that rotates.
+	tokenLifetime = 12 * time.Hour
+	// activeTokens is how many tokens of an installation are valid at once. When there are more, the oldest is revoked.
+	activeTokens = 2
+)
+
+// Rotation is whether the tokens of apps that are installed from now on rotate. As in Slack, those that rotate do so for
+// ever.
+type Rotation struct {
+	Rotates bool `json:"rotates"`
+	// LifetimeSeconds is how long tokens are valid from now on; 12 hours when 0.
+	LifetimeSeconds int `json:"lifetimeSeconds,omitempty"`
+}
+
+// installation is an app that was installed.
+type installation struct {
+	number int
+	scopes []string
+	// issued counts its tokens; active are the last of those that rotate.
+	issued int
+	active []string
+}
+
+// answer returns what Slack answers of a token.
+func (i *installation) answer(token string) reply {
+	return reply{
+		"access_token": token, "token_type": "bot", "scope": strings.Join(i.scopes, ","), "bot_user_id": BotUser, "app_id": AppID,
+		"team": reply{"id": TeamID, "name": TeamName}, "is_enterprise_install": false, "authed_user": reply{"id": Ann},
+	}
+}
+
+// refreshToken is a token that gives the next one.
+type refreshToken struct {
+	of *installation
+	// until is when it ends; zero while it was not used.
+	until time.Time
+}
+
+// SetRotation sets whether the tokens of apps that are installed from now on rotate.
+func (w *Workspace) SetRotation(r Rotation) error {
+	if r.LifetimeSeconds < 0 || r.LifetimeSeconds > int(tokenLifetime/time.Second) {
+		return fmt.Errorf("lifetimeSeconds %d: must be 0 to %d", r.LifetimeSeconds, int(tokenLifetime/time.Second))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.rotation = r
+	return nil
+}
+
+// Rotation returns whether the tokens of apps that are installed from now on rotate.
+func (w *Workspace) Rotation() Rotation {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rotation
+}
+
+// lifetime returns how long a token that is issued now is valid. It needs the lock.
+func (w *Workspace) lifetime() time.Duration {
+	if w.rotation.LifetimeSeconds > 0 {
+		return time.Duration(w.rotation.LifetimeSeconds) * time.Second
+	}
+	return tokenLifetime
+}
+
+// issue gives an installation its next token, which rotates. It needs the lock.
+func (w *Workspace) issue(i *installation) reply {
+	i.issued++
+	token := fmt.Sprintf("xoxe.%s-1-%d-%d", BotToken, i.number, i.issued)
+	refresh := fmt.Sprintf("xoxe-1-sandbox-%d-%d", i.number, i.issued)
+	lifetime := w.lifetime()
+	w.tokens[token] = Token{State: Valid, Scopes: i.scopes, Expires: w.options.Clock().Add(lifetime)}
+	w.refreshTokens[refresh] = &refreshToken{of: i}
+	i.active = append(i.active, token)
+	if len(i.active) > activeTokens {
+		oldest := w.tokens[i.active[0]]
+		oldest.State = Revoked
+		w.tokens[i.active[0]] = oldest
+		i.active = i.active[1:]
+	}
+	answer := i.answer(token)
+	answer["refresh_token"] = refresh
+	answer["expires_in"] = int(lifetime / time.Second)
+	return answer
+}
+
+// refresh exchanges the refresh token in a request for a new token. The refresh token ends soon after.
+func (w *Workspace) refresh(r *http.Request) (reply, *refusal) {
+	if refused := checkClient(r); refused != nil {
+		return nil, refused
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.refreshTokens[r.PostFormValue("refresh_token")]
+	now := w.options.Clock()
+	if t == nil || !t.until.IsZero() && now.After(t.until) {
+		return nil, refuse("invalid_refresh_token")
+	}
+	if t.until.IsZero() {
+		t.until = now.Add(RefreshGrace)
+	}
+	return w.issue(t.of), nil
+}
+
+// revoke serves auth.revoke, which also revokes refresh tokens and takes tokens that lack any scope.
+func (w *Workspace) revoke(rw http.ResponseWriter, r *http.Request) {
+	_, token, refused := arguments(r)
+	if refused == nil {
+		refused = w.revokeToken(token)
+	}
+	if refused != nil {
+		w.countRefusal("auth.revoke", refused.code)
+		refused.write(rw)
+		return
+	}
+	writeJSON(rw, http.StatusOK, reply{"ok": true, "revoked": true})
+}
+
+// revokeToken revokes a token or a refresh token.
+func (w *Workspace) revokeToken(token string) *refusal {
+	w.mu.Lock()
+	if t := w.refreshTokens[token]; t != nil && (t.until.IsZero() || !w.options.Clock().After(t.until)) {
+		defer w.mu.Unlock()
+		delete(w.refreshTokens, token)
+		return nil
+	}
+	w.mu.Unlock()
+	if _, refused := w.authorize(token, ""); refused != nil {
+		return refused
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.tokens[token]
+	t.State = Revoked
+	w.tokens[token] = t
+	return nil
+}
