@@ -182,6 +182,11 @@ type EvidenceFileStatus struct {
 	// +required
 	State EvidenceState `json:"state"`
 
+	// url is where people open the attachment, with the rights that they have in Jira.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	URL string `json:"url,omitempty"`
+
 	// message says why the file is not attached.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024

@@ -61,6 +61,16 @@ func (s *Sandbox) issuePage(w http.ResponseWriter, r *http.Request) {
 	}})
 }
 
+// attachmentPage leads to the issue of an attachment: the sandbox keeps no content.
+func (s *Sandbox) attachmentPage(w http.ResponseWriter, r *http.Request) {
+	key, found := s.jira.IssueOfAttachment(r.PathValue("id"), r.PathValue("name"))
+	if !found {
+		s.notFound(w, "This attachment does not exist.")
+		return
+	}
+	http.Redirect(w, r, "/jira/browse/"+key, http.StatusFound)
+}
+
 // changeIssue handles the buttons of the pages. It acts as a tester.
 func (s *Sandbox) changeIssue(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4096)

@@ -50,6 +50,7 @@ func (s *Sandbox) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /jira/board", s.boardPage)
 	mux.HandleFunc("GET /jira/browse/{key}", s.issuePage)
 	mux.HandleFunc("POST /jira/browse/{key}", s.changeIssue)
+	mux.HandleFunc("GET /jira/secure/attachment/{id}/{name}", s.attachmentPage)
 	mux.HandleFunc("GET /assets/style.css", func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFileFS(w, r, web, "web/style.css")
 	})

@@ -48,7 +48,8 @@ type Tracker interface {
 	// Attach attaches a file, unless the ticket has one with the same name and size. What becomes of an upload without an
 	// answer shows after AttachSettles, so the RetryAfter of its fault is that long. An Invalid fault means that Jira does not
 	// accept this file, or none.
-	Attach(ctx context.Context, id string, a Attachment) error
+	// It returns where people open the file; empty when that is not known.
+	Attach(ctx context.Context, id string, a Attachment) (url string, err error)
 }
 
 // AttachSettles is how long after a lost connection Jira may still store a file that it was sent.

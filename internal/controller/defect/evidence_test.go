@@ -132,6 +132,11 @@ func TestEvidence(t *testing.T) {
 				if got := f.jira.Files("VOICE-1"); !slices.Equal(got, test.attached) {
 					t.Errorf("attached %d files, want %d", len(got), len(test.attached))
 				}
+				for i, file := range test.attached {
+					if url := f.defect.Status.Evidence.Files[i].URL; url != "https://jira.example.com/secure/attachment/1/"+file.Name {
+						t.Errorf("the attachment is at %q", url)
+					}
+				}
 				f.wantSynced(v1alpha1.ReasonInStep, "")
 			})
 		})

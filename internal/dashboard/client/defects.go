@@ -41,19 +41,20 @@ type Defect struct {
 
 // DefectSpec is the spec of a Defect.
 type DefectSpec struct {
-	Title            string `json:"title"`
-	Severity         string `json:"severity"`
-	Category         string `json:"category"`
-	Description      string `json:"description"`
-	StepsToReproduce string `json:"stepsToReproduce"`
-	ExpectedResult   string `json:"expectedResult"`
-	ActualResult     string `json:"actualResult"`
-	Suite            string `json:"suite"`
-	Run              string `json:"run"`
-	TestCase         string `json:"testCase"`
-	Fingerprint      string `json:"fingerprint"`
-	State            string `json:"state"`
-	Voice            *Voice `json:"voice"`
+	Title            string    `json:"title"`
+	Severity         string    `json:"severity"`
+	Category         string    `json:"category"`
+	Description      string    `json:"description"`
+	StepsToReproduce string    `json:"stepsToReproduce"`
+	ExpectedResult   string    `json:"expectedResult"`
+	ActualResult     string    `json:"actualResult"`
+	Suite            string    `json:"suite"`
+	Run              string    `json:"run"`
+	TestCase         string    `json:"testCase"`
+	Fingerprint      string    `json:"fingerprint"`
+	State            string    `json:"state"`
+	Voice            *Voice    `json:"voice"`
+	Evidence         *Evidence `json:"evidence"`
 	Tests            []struct {
 		ID   string `json:"id"`
 		Name string `json:"name"`
@@ -104,6 +105,7 @@ type DefectStatus struct {
 		Channel     string `json:"channel"`
 		Permalink   string `json:"permalink"`
 	} `json:"messages"`
+	Evidence *EvidenceStatus `json:"evidence"`
 }
 
 // Ticket is the Jira issue of a Defect.

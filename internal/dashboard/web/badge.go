@@ -63,6 +63,14 @@ var badges = map[string]badge{
 	"NotReady":  {"bad", "cross", "Not ready"},
 	"Suspended": {"off", "dash", ""},
 
+	// What became of a file.
+	"Attached": {"good", "tick", ""},
+	"Waiting":  {"warn", "clock", ""},
+	"Withheld": {"off", "dash", ""},
+	"Refused":  {"bad", "cross", ""},
+	"Missing":  {"bad", "cross", ""},
+	"Expired":  {"off", "dash", ""},
+
 	// The result of a dry run.
 	"matches": {"good", "tick", "Matches"},
 	"differs": {"off", "dash", "Does not match"},

@@ -130,3 +130,14 @@ func Sentence(text string) string {
 	}
 	return text + "."
 }
+
+// size returns a number of bytes in the unit in which it has at most four digits.
+func size(bytes int64) string {
+	switch {
+	case bytes < 1<<10:
+		return Count(bytes, "byte", "bytes")
+	case bytes < 1<<20:
+		return fmt.Sprintf("%d KiB", (bytes+1<<9)>>10)
+	}
+	return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20))
+}

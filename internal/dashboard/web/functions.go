@@ -24,6 +24,7 @@ func Functions(now func() time.Time) template.FuncMap {
 		"num":      number,
 		"count":    Count,
 		"duration": duration,
+		"size":     size,
 		"sentence": Sentence,
 		"badge":    badgeOf,
 		"list":     func(all ...string) []string { return all },

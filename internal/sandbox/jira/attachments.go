@@ -98,6 +98,18 @@ func (r *request) files() ([]Attachment, *problem) {
 	return files, nil
 }
 
+// IssueOfAttachment returns the key of the issue that has an attachment.
+func (s *Site) IssueOfAttachment(id, name string) (key string, found bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, is := range s.issues {
+		if slices.ContainsFunc(is.Attachments, func(a Attachment) bool { return a.ID == id && a.Filename == name }) {
+			return is.Key, true
+		}
+	}
+	return "", false
+}
+
 // attachmentsView returns attachments as the REST API shows them.
 func attachmentsView(base string, all []Attachment) []object {
 	list := []object{}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"regexp"
+	"strconv"
 
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
@@ -30,44 +31,54 @@ type attached struct {
 
 // Attach reads the issue's attachments, and adds the file unless one of them has its name and size: one call or two
 // (https://developer.atlassian.com/cloud/jira/platform/rest/v2/api-group-issue-attachments/).
-func (t *tracker) Attach(ctx context.Context, id string, a ticket.Attachment) error {
+func (t *tracker) Attach(ctx context.Context, id string, a ticket.Attachment) (url string, err error) {
 	path, err := issuePath(id)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if !attachmentName.MatchString(a.Name) {
-		return fault.New(fault.Invalid, "%q is not a valid name of a file", text.Truncate(a.Name, 100))
+		return "", fault.New(fault.Invalid, "%q is not a valid name of a file", text.Truncate(a.Name, 100))
 	}
 	var got struct {
 		Fields *struct{ Attachment *[]attached }
 	}
 	if err := t.get(ctx, path+"?fields=attachment", &got); err != nil {
-		return err
+		return "", err
 	}
 	if got.Fields == nil {
-		return incomplete("the fields of the issue")
+		return "", incomplete("the fields of the issue")
 	}
 	if got.Fields.Attachment == nil {
-		return fault.New(fault.Invalid, "The issue has no field for attachments. Switch attachments on in Jira, and put the field on the screen.")
+		return "", fault.New(fault.Invalid,
+			"The issue has no field for attachments. Switch attachments on in Jira, and put the field on the screen.")
 	}
 	for _, existing := range *got.Fields.Attachment {
 		if existing.Filename == a.Name && existing.Size == a.Bytes {
-			return nil
+			return t.attachmentPage(existing.ID, a.Name), nil
 		}
 	}
 	return t.upload(ctx, path+"/attachments", a)
 }
 
+// attachmentPage returns the address at which people open an attachment with the rights that they have in Jira: on Cloud and in
+// Data Center. It is empty when an ID is none.
+func (t *tracker) attachmentPage(id, name string) string {
+	if _, err := strconv.ParseUint(id, 10, 64); err != nil {
+		return ""
+	}
+	return t.site() + "/secure/attachment/" + id + "/" + name
+}
+
 // upload sends a file as it is read, with its length: not all proxies accept a body without one.
-func (t *tracker) upload(ctx context.Context, path string, a ticket.Attachment) error {
+func (t *tracker) upload(ctx context.Context, path string, a ticket.Attachment) (url string, err error) {
 	ctx, sent := transport.Trace(ctx)
 	body, size, contentType, err := formOf(a)
 	if err != nil {
-		return fault.New(fault.Invalid, "The file cannot be encoded: %v", err)
+		return "", fault.New(fault.Invalid, "The file cannot be encoded: %v", err)
 	}
 	req, err := t.api.NewRawRequestWithContext(ctx, http.MethodPost, path, body)
 	if err != nil {
-		return fault.New(fault.Invalid, "The request cannot be encoded: %v", err)
+		return "", fault.New(fault.Invalid, "The request cannot be encoded: %v", err)
 	}
 	req.ContentLength = size
 	req.Header.Set("Content-Type", contentType)
@@ -79,13 +90,13 @@ func (t *tracker) upload(ctx context.Context, path string, a ticket.Attachment) 
 	}
 	switch {
 	case err != nil:
-		return settled(classify(res, err, sent))
+		return "", settled(classify(res, err, sent))
 	case len(got) == 0 || got[0].ID == "":
 		f := incomplete("the ID of the new attachment")
 		f.Kind = fault.Ambiguous
-		return settled(f)
+		return "", settled(f)
 	}
-	return nil
+	return t.attachmentPage(got[0].ID, a.Name), nil
 }
 
 // settled returns the fault of an upload such that a retry finds out first what became of it.

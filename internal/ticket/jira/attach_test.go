@@ -34,12 +34,14 @@ func TestAttach(t *testing.T) {
 	for name, test := range map[string]struct {
 		existing string
 		isSent   bool
+		page     string
 	}{
-		"none":                    {"", true},
-		"the same":                {`{"id":"1","filename":"call-1a2b.wav","size":5}`, false},
-		"another size":            {`{"id":"1","filename":"call-1a2b.wav","size":4}`, true},
-		"another name":            {`{"id":"1","filename":"call-1a2c.wav","size":5}`, true},
-		"the same behind another": {`{"id":"1","filename":"x","size":5},{"id":"2","filename":"call-1a2b.wav","size":5}`, false},
+		"none":                    {"", true, "7/call-1a2b.wav"},
+		"the same":                {`{"id":"1","filename":"call-1a2b.wav","size":5}`, false, "1/call-1a2b.wav"},
+		"the same, an odd ID":     {`{"id":"../1","filename":"call-1a2b.wav","size":5}`, false, ""},
+		"another size":            {`{"id":"1","filename":"call-1a2b.wav","size":4}`, true, "7/call-1a2b.wav"},
+		"another name":            {`{"id":"1","filename":"call-1a2c.wav","size":5}`, true, "7/call-1a2b.wav"},
+		"the same behind another": {`{"id":"1","filename":"x","size":5},{"id":"2","filename":"call-1a2b.wav","size":5}`, false, "2/call-1a2b.wav"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var sent []string
@@ -61,8 +63,10 @@ func TestAttach(t *testing.T) {
 				ok(`[{"id":"7","filename":"call-1a2b.wav","size":5}]`).write(w)
 			}))
 			t.Cleanup(s.Close)
-			if err := dial(t, ticket.Config{APIURL: s.URL, Token: secret}).Attach(t.Context(), "10001", fileOf("hello")); err != nil {
-				t.Fatal(err)
+			url, err := dial(t, ticket.Config{APIURL: s.URL, SiteURL: "https://jira.example.com/", Token: secret}).
+				Attach(t.Context(), "10001", fileOf("hello"))
+			if err != nil || strings.TrimPrefix(url, "https://jira.example.com/secure/attachment/") != test.page {
+				t.Fatal(url, err)
 			}
 			if test.isSent != (len(sent) == 1) || test.isSent && sent[0] != "call-1a2b.wav audio/wav hello" {
 				t.Errorf("sent %q", sent)
@@ -103,7 +107,7 @@ func TestAttachFails(t *testing.T) {
 				test.upload.write(w)
 			}))
 			t.Cleanup(s.Close)
-			err := dial(t, ticket.Config{APIURL: s.URL, Token: secret}).Attach(t.Context(), "10001", fileOf("hello"))
+			_, err := dial(t, ticket.Config{APIURL: s.URL, Token: secret}).Attach(t.Context(), "10001", fileOf("hello"))
 			f := fault.From(err)
 			if f == nil || f.Kind != test.want || !strings.Contains(f.Error(), test.says) ||
 				test.settles != (f.RetryAfter == ticket.AttachSettles) {
@@ -128,13 +132,14 @@ func TestAttachIsCutOff(t *testing.T) {
 	a := fileOf("")
 	a.Bytes = 1 << 20
 	a.Content = io.MultiReader(strings.NewReader(strings.Repeat("x", 1<<19)), failing{})
-	err := dial(t, ticket.Config{APIURL: s.URL, Token: secret}).Attach(t.Context(), "10001", a)
+	_, err := dial(t, ticket.Config{APIURL: s.URL, Token: secret}).Attach(t.Context(), "10001", a)
 	if cut := <-received; err == nil || cut == nil {
 		t.Errorf("Attach returns %v, and Jira received %v", err, cut)
 	}
 	for _, name := range []string{"", `a"b`, "a/b", "a\r\nb", strings.Repeat("x", 201)} {
 		a.Name = name
-		is(t, dial(t, ticket.Config{APIURL: s.URL, Token: secret}).Attach(t.Context(), "10001", a), fault.Invalid, "not a valid name")
+		_, err := dial(t, ticket.Config{APIURL: s.URL, Token: secret}).Attach(t.Context(), "10001", a)
+		is(t, err, fault.Invalid, "not a valid name")
 	}
 }
 

@@ -121,7 +121,9 @@ func (t *tracker) get(ctx context.Context, path string, into any) error {
 }
 
 // browse returns the URL of an issue's page.
-func (t *tracker) browse(key string) string {
-	site := cmp.Or(t.config.SiteURL, t.metadata.Load().site, t.config.APIURL)
-	return strings.TrimRight(site, "/") + "/browse/" + key
+func (t *tracker) browse(key string) string { return t.site() + "/browse/" + key }
+
+// site returns the address at which people use Jira, without a slash at its end.
+func (t *tracker) site() string {
+	return strings.TrimRight(cmp.Or(t.config.SiteURL, t.metadata.Load().site, t.config.APIURL), "/")
 }

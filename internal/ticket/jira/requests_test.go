@@ -165,7 +165,7 @@ func TestRequests(t *testing.T) {
 			func() error {
 				return tr.Link(t.Context(), made.ID, ticket.Link{GlobalID: "defect=u1", URL: "https://example.com/u1", Title: "Defect"})
 			},
-			func() error { return tr.Attach(t.Context(), made.ID, fileOf("hello")) },
+			func() error { _, err := tr.Attach(t.Context(), made.ID, fileOf("hello")); return err },
 			func() error { _, err := tr.Move(t.Context(), made.ID, ticket.Target{Status: "Done"}); return err },
 			func() error { _, err := tr.Move(t.Context(), made.ID, ticket.Target{Category: "new"}); return err },
 			func() error {

@@ -5,7 +5,9 @@ package jira_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -117,8 +119,18 @@ func attachesOnce(t *testing.T, tr ticket.Tracker, box *sandbox.Sandbox, id stri
 	t.Helper()
 	for range 2 {
 		for _, content := range []string{"one", strings.Repeat("x", 3<<20)} {
-			if err := tr.Attach(t.Context(), id, fileOf(content)); err != nil {
+			address, err := tr.Attach(t.Context(), id, fileOf(content))
+			if err != nil {
 				t.Fatal(err)
+			}
+			page, err := url.Parse(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer := httptest.NewRecorder()
+			box.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, page.Path, nil))
+			if to := answer.Header().Get("Location"); !strings.HasPrefix(to, "/jira/browse/") {
+				t.Errorf("%s answers %d and leads to %q", address, answer.Code, to)
 			}
 		}
 	}

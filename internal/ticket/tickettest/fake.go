@@ -351,16 +351,17 @@ func (c *client) Link(_ context.Context, id string, l ticket.Link) error {
 	return err
 }
 
-func (c *client) Attach(_ context.Context, id string, a ticket.Attachment) error {
+func (c *client) Attach(_ context.Context, id string, a ticket.Attachment) (string, error) {
+	url := "https://jira.example.com/secure/attachment/1/" + a.Name
 	known := false
 	if _, err := c.on(id, func(i *issue) {
 		known = slices.ContainsFunc(i.files, func(o File) bool { return o.Name == a.Name && int64(len(o.Content)) == a.Bytes })
 	}); known || err != nil {
-		return err
+		return url, err
 	}
 	raw, err := io.ReadAll(a.Content)
 	if err != nil || int64(len(raw)) != a.Bytes {
-		return fault.New(fault.Unavailable, "reading the file: %d of %d bytes, %v", len(raw), a.Bytes, err)
+		return "", fault.New(fault.Unavailable, "reading the file: %d of %d bytes, %v", len(raw), a.Bytes, err)
 	}
 	c.f.mu.Lock()
 	script := c.f.attach
@@ -368,10 +369,10 @@ func (c *client) Attach(_ context.Context, id string, a ticket.Attachment) error
 	if script != nil {
 		a.Content = bytes.NewReader(raw)
 		if err := script(a); err != nil {
-			return err
+			return "", err
 		}
 	}
 	a.Content = bytes.NewReader(raw)
 	c.f.KeepFile(id, a)
-	return nil
+	return url, nil
 }

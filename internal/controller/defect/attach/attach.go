@@ -35,8 +35,9 @@ const (
 	RetryAfter = 10 * time.Second
 	// holdFor is how long the content of files is kept that a policy withholds: it may be changed for them.
 	holdFor = time.Hour
-	// maxMessage bounds a message.
+	// maxMessage bounds a message, maxURL the address of an attachment.
 	maxMessage = 1024
+	maxURL     = 2048
 )
 
 // Files brings files to tickets. It is a phase of the reconciler of Defects.
@@ -228,6 +229,9 @@ func record(d *v1alpha1.Defect, file *v1alpha1.EvidenceFile, a connection.Answer
 		e.LinkedTime = &d.Spec.Evidence.Time
 	case final && a.Err == nil:
 		settle(d, file, v1alpha1.EvidenceAttached, "", a.At)
+		if url := a.Result.URL; len(url) <= maxURL {
+			e.Files[len(e.Files)-1].URL = url
+		}
 	case final:
 		refused := fault.From(a.Err)
 		settle(d, file, stateOf(refused), refused.Error(), a.At)

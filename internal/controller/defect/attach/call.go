@@ -57,8 +57,12 @@ func (f *Files) request(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration, file *v
 	out.Operation = connection.Operation{Name: "attach/" + file.Name + "/" + file.SHA256}
 	out.Endpoint = connection.ActionAttach
 	namespace := i.Namespace
-	out.Call = onTicket(d, id, func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
-		return ticket.Ticket{}, f.inTurn(ctx, namespace, func() error { return f.attach(ctx, c, u) })
+	out.Call = onTicket(d, id, func(ctx context.Context, c connection.JiraClient) (attached ticket.Ticket, err error) {
+		err = f.inTurn(ctx, namespace, func() error {
+			attached.URL, err = f.attach(ctx, c, u)
+			return err
+		})
+		return attached, err
 	})
 	return out
 }
@@ -102,21 +106,22 @@ func onTicket(d *v1alpha1.Defect, id string, next call) call {
 	}
 }
 
-// attach attaches a file whose content may leave the cluster. Faults that are final are Invalid.
-func (f *Files) attach(ctx context.Context, c connection.JiraClient, u upload) error {
+// attach attaches a file whose content may leave the cluster, and returns where people open it. Faults that are final are
+// Invalid.
+func (f *Files) attach(ctx context.Context, c connection.JiraClient, u upload) (url string, err error) {
 	r := f.open(ctx, u.defect, u.uid, u.file)
 	start, err := r.Start()
 	if err != nil {
-		return unreadable(err)
+		return "", unreadable(err)
 	}
 	if why := evidence.Withheld(u.policy, u.file.Name, start); why != "" {
-		return final(v1alpha1.EvidenceWithheld, why)
+		return "", final(v1alpha1.EvidenceWithheld, why)
 	}
-	err = c.Attach(ctx, u.ticketID, ticket.Attachment{
+	url, err = c.Attach(ctx, u.ticketID, ticket.Attachment{
 		Name: evidence.AttachmentName(u.file), ContentType: evidence.ContentType(u.file.Name), Bytes: u.file.Bytes, Content: r,
 	})
 	if r.Err() != nil {
-		return unreadable(r.Err())
+		return "", unreadable(r.Err())
 	}
 	if fault.Is(err, fault.NotFound) {
 		if _, gone := c.Get(ctx, u.ticketID); gone == nil { // Jira answers 404 to both
@@ -124,7 +129,7 @@ func (f *Files) attach(ctx context.Context, c connection.JiraClient, u upload) e
 		}
 	}
 	u.activities.Add(connection.ActionAttach, v1alpha1.KindDefect+"/"+u.defect.String(), u.key+" "+u.file.Name, err)
-	return err
+	return url, err
 }
 
 // unreadable returns the fault of content that could not be read.
