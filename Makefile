@@ -61,7 +61,7 @@ run: build ## Run the operator against the cluster in KUBECONFIG.
 	bin/operator
 
 ##@ Test
-.PHONY: test bench test-browser test-flux test-e2e
+.PHONY: test bench pictures test-browser test-flux test-e2e
 test: controlplane bin/helm bin/helm3 bin/promtool ## Run all tests, with the race detector.
 	KUBE_CACHE_MUTATION_DETECTOR=true go test -race ./...
 bench: controlplane build ## Run the benchmarks and print a table and JSON. SCENARIOS="ticket-idle ..." selects some.
@@ -72,6 +72,8 @@ bench: controlplane build ## Run the benchmarks and print a table and JSON. SCEN
 test-browser: controlplane ## Test the dashboard in Chromium, or in the browser CHROME. Writes test/browser/screenshots.
 	@rm -rf test/browser/screenshots
 	go test -tags browser -count=1 -v ./test/browser
+pictures: controlplane ## Take the pictures of the documentation again, in docs/images. Install an emoji font first, such as fonts-noto-color-emoji.
+	PICTURES=true go test -tags browser -count=1 -run TestPictures ./test/browser
 test-flux: controlplane build bin/kustomize-controller ## Test what Flux's kustomize-controller says of the objects.
 	KUBEBUILDER_ASSETS="$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/k8s}" go test -tags flux -count=1 -v ./test/flux
 test-e2e: bin/helm ## Deploy IMG, with the sandbox as SANDBOX_IMG, to the cluster in KUBECONFIG and test it.

@@ -50,6 +50,7 @@ var (
 	kube      client.Client
 	here      *stage.Stage
 	dashboard string // its address
+	edge      string // the address of the listener for signed webhooks
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -125,7 +126,12 @@ func begin(dir string) error {
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	dashboard = "http://" + address
-	if _, err := here.Operator(ctx, "operator", nil, "--api-bind-address="+address, "--dashboard-url="+dashboard); err != nil {
+	if port, err = stage.FreePort(ctx); err != nil {
+		return err
+	}
+	edge = fmt.Sprintf("127.0.0.1:%d", port)
+	if _, err := here.Operator(ctx, "operator", nil,
+		"--api-bind-address="+address, "--dashboard-url="+dashboard, "--edge-bind-address="+edge); err != nil {
 		return err
 	}
 	return here.Poll(ctx, "the dashboard to answer", func() (bool, error) {
@@ -137,13 +143,29 @@ func begin(dir string) error {
 	})
 }
 
-// grantRights gives the operator the rights that config/default grants and no others, so that a missing right fails a
-// test.
+// grantRights gives the operator the rights that config/default and config/slack grant and no others, so that a missing
+// right fails a test.
 func grantRights(ctx context.Context, admin *rest.Config) error {
-	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
-	out, err := exec.CommandContext(ctx, kubectl, "kustomize", filepath.Join(here.Root, "config", "default")).Output()
+	root, err := filepath.Abs(here.Root)
 	if err != nil {
-		return fmt.Errorf("building config/default: %w", err)
+		return err
+	}
+	relative, err := filepath.Rel(here.Dir, filepath.Join(root, "config"))
+	if err != nil {
+		return err
+	}
+	overlay := fmt.Sprintf(`namespace: voiceai-integrations-system
+namePrefix: voiceai-integrations-
+resources: [%[1]s/namespace, %[1]s/operator]
+components: [%[1]s/api, %[1]s/metrics, %[1]s/slack]
+`, relative)
+	if err := os.WriteFile(filepath.Join(here.Dir, "kustomization.yaml"), []byte(overlay), 0o600); err != nil {
+		return err
+	}
+	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
+	out, err := exec.CommandContext(ctx, kubectl, "kustomize", here.Dir).Output()
+	if err != nil {
+		return fmt.Errorf("building the operator's roles: %w", err)
 	}
 	account := client.ObjectKey{}
 	documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(out)))
@@ -201,7 +223,12 @@ const (
 // newWorld creates a world and waits until its integrations are Ready.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, namespace: strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), box: sandbox.New(sandbox.Options{})}
+	return newWorldIn(t, strings.ToLower(strings.TrimPrefix(t.Name(), "Test")))
+}
+
+func newWorldIn(t *testing.T, namespace string) *world {
+	t.Helper()
+	w := &world{t: t, namespace: namespace, box: sandbox.New(sandbox.Options{})}
 	w.server = httptest.NewServer(w.box)
 	t.Cleanup(func() {
 		w.server.CloseClientConnections()
@@ -223,7 +250,7 @@ func newWorld(t *testing.T) *world {
 
 	w.create(&corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: "tokens"},
-		StringData: map[string]string{"slack": slack.BotToken, "jira": jira.BotToken},
+		StringData: map[string]string{"slack": slack.BotToken, "signing-secret": slack.SigningSecret, "jira": jira.BotToken},
 	})
 	s := w.slack()
 	j := w.jira()

@@ -3,8 +3,13 @@
 package web
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
 func TestMrkdwn(t *testing.T) {
@@ -18,6 +23,35 @@ func TestMrkdwn(t *testing.T) {
 	} {
 		if got := string(Mrkdwn(text)); got != want {
 			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
+
+// TestEmoji checks that the pages and the sandbox show each emoji that messages use.
+func TestEmoji(t *testing.T) {
+	files, err := filepath.Glob("../../render/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	for _, name := range files {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(name, "_test.go") {
+			for _, m := range regexp.MustCompile(`":([a-z_]+):[ "]`).FindAllStringSubmatch(string(source), -1) {
+				used[m[1]] = true
+			}
+		}
+	}
+	if len(used) < 10 {
+		t.Errorf("messages use %v", used)
+	}
+	for name := range used {
+		text := ":" + name + ":"
+		if string(Mrkdwn(text)) == text || string(slack.RenderMrkdwn(text)) == text {
+			t.Errorf("%s is shown by its name", text)
 		}
 	}
 }

@@ -33,7 +33,8 @@ var emoji = map[string]string{
 	"rotating_light": "🚨", "warning": "⚠️", "white_check_mark": "✅", "x": "❌", "bug": "🐛", "bell": "🔔", "no_bell": "🔕", "fire": "🔥",
 	"large_green_circle": "🟢", "large_yellow_circle": "🟡", "large_orange_circle": "🟠", "red_circle": "🔴", "white_circle": "⚪",
 	"large_blue_circle": "🔵", "mag": "🔍", "tada": "🎉", "hourglass": "⌛", "repeat": "🔁", "ticket": "🎫", "microphone": "🎤",
-	"test_tube": "🧪", "information_source": "ℹ️", "heavy_check_mark": "✔️", "eyes": "👀",
+	"test_tube": "🧪", "information_source": "ℹ️", "heavy_check_mark": "✔️", "eyes": "👀", "checkered_flag": "🏁", "game_die": "🎲",
+	"hammer_and_wrench": "🛠️", "new": "🆕", "package": "📦", "telephone_receiver": "📞",
 }
 
 // RenderMrkdwn renders mrkdwn as HTML. Mentions that would notify people have the class ping. Links lead to http,
