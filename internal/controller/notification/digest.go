@@ -131,7 +131,11 @@ func (r *Reconciler) groupOf(s *scope) (key digest.Key, due time.Time, grouped b
 			window = min(window, r.Expiry-r.Expiry/8) // what waits longer would expire
 			key.RuleUID = s.notification.Spec.Rule.UID
 			key.RuleGroup = group
-			return key, s.notification.CreationTimestamp.Add(window), true
+			due = s.notification.CreationTimestamp.Add(window)
+			if due.Before(r.LeaderSince().Local.Add(digest.CacheLag)) {
+				due = s.now.Add(digest.Window) // the window ended while no replica led: the others come in a moment
+			}
+			return key, due, true
 		}
 	}
 	return key, s.now.Add(digest.Window), false

@@ -209,6 +209,23 @@ func TestGrouping(t *testing.T) {
 	})
 }
 
+// TestGroupWhoseWindowEndedBefore checks that what a leader finds whose window ended before its term is sent in one digest.
+func TestGroupWhoseWindowEndedBefore(t *testing.T) {
+	r := ruleOf("rule", groupingFor(60))
+	inStorm(t, limits, r, func(w *world, i *v1alpha1.SlackIntegration) {
+		w.create(alert("n0", r), alert("n1", r), alert("n2", r))
+		time.Sleep(time.Hour)
+		w.restart()
+		w.connect(i, limits)
+		w.settle()
+		w.wantCalls(0, 0, 0)
+		w.run(time.Minute)
+		if got := w.wantEachOnce(3); got != 3 || len(w.digests()) != 1 {
+			t.Errorf("%d in %d digests, posted %q", got, len(w.digests()), w.posted())
+		}
+	})
+}
+
 // TestGroupsOfDifferentRules checks that rules group on their own, and that a rule without grouping does not wait.
 func TestGroupsOfDifferentRules(t *testing.T) {
 	r := ruleOf("rule", groupingFor(60))
