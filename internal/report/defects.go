@@ -24,7 +24,7 @@ import (
 const (
 	// maxWrites bounds the Defects that one call applies for failures.
 	maxWrites = 50
-	// maxPassed bounds the Defects whose test passed that one call updates.
+	// maxPassed bounds the Defects whose test passed that one call updates. There are none beside maxWrites that failed.
 	maxPassed = 200
 )
 
@@ -134,19 +134,23 @@ func isQuarantined(d *v1alpha1.Defect, at time.Time) bool {
 func (p *plan) addPassed(o *Options, r *results, known map[string]*v1alpha1.Defect, seen map[string]bool) {
 	left := 0
 	added := 0
+	most := maxPassed
+	if len(p.defects) == maxWrites {
+		most = 0
+	}
 	for _, d := range sortedDefects(known) {
 		result, ok := resultOf(d, r.byTest)
 		if seen[d.Spec.Fingerprint] || !ok {
 			continue
 		}
-		if added++; added > maxPassed {
+		if added++; added > most {
 			left++
 			continue
 		}
 		p.defects = append(p.defects, o.update(d, result))
 	}
 	if left > 0 {
-		p.notes = append(p.notes, fmt.Sprintf("the outcome of %d Defects is left out, as a run may update %d", left, maxPassed))
+		p.notes = append(p.notes, fmt.Sprintf("the outcome of %d Defects is left out, as this run may update %d whose test passed", left, most))
 	}
 }
 

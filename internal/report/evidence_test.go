@@ -18,8 +18,6 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/evidence"
-	"github.com/voiceai-dev/integrations-operator/internal/findings"
-	"github.com/voiceai-dev/integrations-operator/internal/testresult"
 )
 
 // newEvidenceRun returns a call with a directory of files, by path.
@@ -215,40 +213,6 @@ func TestEvidenceThatIsNotSent(t *testing.T) {
 			t.Errorf("exit code %d:\n%s", code, r.stderr.String())
 		}
 	})
-}
-
-// TestMatchEvidence decides whose file it is.
-func TestMatchEvidence(t *testing.T) {
-	all := []findings.Finding{
-		{Fingerprint: "f1", Cases: []*testresult.Case{{Name: "books", Attachments: []string{"out/files/x.wav", "/abs/files/y.wav"}}}},
-		{Fingerprint: "f2", Cases: []*testresult.Case{{Name: "books a flight", Attachments: []string{"x.wav", "../z.wav", "."}}, {Name: "pay"}}},
-	}
-	for path, want := range map[string]string{
-		"x.wav":                         "f1",
-		"y.wav":                         "f1",
-		"z.wav":                         "",
-		"books.log":                     "f1",
-		"run/Books/trace.zip":           "f1",
-		"books-a-flight-chromium/a.png": "f2",
-		"pay.log":                       "", // its name is too short to be found
-		"other.log":                     "",
-	} {
-		got := matchEvidence("/abs/out/files", []evidenceFile{{path: path, bytes: 1}}, all)
-		if path == "y.wav" {
-			got = matchEvidence("/abs/files", []evidenceFile{{path: path, bytes: 1}}, all)
-		}
-		owner := ""
-		for fingerprint := range got.files {
-			owner = fingerprint
-		}
-		if owner != want || (got.left == 1) != (want == "") {
-			t.Errorf("%s belongs to %q, want %q; %d are left", path, owner, want, got.left)
-		}
-	}
-	one := matchEvidence("/abs", []evidenceFile{{path: "other.log"}}, all[:1])
-	if len(one.files["f1"]) != 1 || one.left != 0 {
-		t.Errorf("of a single finding: %+v", one)
-	}
 }
 
 // TestPartsAreBounded stores the largest file in parts that fit an object.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/report/matching"
 )
 
 // keptSuffix is what the name of the directory for evidence adds to that of the spool.
@@ -50,7 +51,7 @@ func (o *Options) openKept() (*os.Root, error) {
 }
 
 // keep keeps files of a Defect for the next call, with no more content than that may send. What an earlier call kept stays.
-func (u *uploader) keep(d *v1alpha1.Defect, files []evidenceFile, from source) error {
+func (u *uploader) keep(d *v1alpha1.Defect, files []matching.File, from source) error {
 	kept, err := u.openKept()
 	if err != nil {
 		return fmt.Errorf("keeping files of --evidence: %w", err)
@@ -67,16 +68,16 @@ func (u *uploader) keep(d *v1alpha1.Defect, files []evidenceFile, from source) e
 		return fmt.Errorf("keeping files of --evidence: %w", err)
 	}
 	for _, file := range files {
-		list.Files = append(list.Files, keptFile{file.path, file.bytes})
-		if file.bytes > room || copied == v1alpha1.MaxEvidenceFiles {
+		list.Files = append(list.Files, keptFile(file))
+		if file.Bytes > room || copied == v1alpha1.MaxEvidenceFiles {
 			continue // the next call links it
 		}
-		if err := copyFile(kept, path.Join(directory, keptFiles, file.path), from.root, file); err != nil {
+		if err := copyFile(kept, path.Join(directory, keptFiles, file.Path), from.root, file); err != nil {
 			_ = kept.RemoveAll(directory) // of a disk that is full
-			return fmt.Errorf("keeping the file %s of --evidence: %w", file.path, err)
+			return fmt.Errorf("keeping the file %s of --evidence: %w", file.Path, err)
 		}
 		copied++
-		room -= file.bytes
+		room -= file.Bytes
 	}
 	raw, err := json.Marshal(list)
 	if err != nil {
@@ -92,16 +93,16 @@ func (u *uploader) keep(d *v1alpha1.Defect, files []evidenceFile, from source) e
 
 // sizeOf returns the size of all files in a directory.
 func sizeOf(root *os.Root) int64 {
-	files, _ := findEvidence(root, time.Time{}) // what cannot be read is not sent either
+	files, _ := matching.Find(root, time.Time{}) // what cannot be read is not sent either
 	var sum int64
 	for _, f := range files {
-		sum += f.bytes
+		sum += f.Bytes
 	}
 	return sum
 }
 
-func copyFile(to *os.Root, name string, from *os.Root, file evidenceFile) error {
-	in, err := from.Open(file.path)
+func copyFile(to *os.Root, name string, from *os.Root, file matching.File) error {
+	in, err := from.Open(file.Path)
 	if err != nil {
 		return err
 	}
@@ -113,7 +114,7 @@ func copyFile(to *os.Root, name string, from *os.Root, file evidenceFile) error 
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, io.LimitReader(in, file.bytes))
+	_, err = io.Copy(out, io.LimitReader(in, file.Bytes))
 	return errors.Join(err, out.Close())
 }
 
@@ -169,9 +170,9 @@ func (u *uploader) sendKeptOf(ctx context.Context, directory string, p *plan, kn
 		return err
 	}
 	defer root.Close() //nolint:errcheck // it was only read
-	var files []evidenceFile
+	var files []matching.File
 	for _, f := range list.Files {
-		files = append(files, evidenceFile{f.Path, f.Bytes})
+		files = append(files, matching.File(f))
 	}
 	return u.send(ctx, d, files, source{root, list.URL})
 }

@@ -351,6 +351,21 @@ func TestRunsAtTheSameTime(t *testing.T) {
 	if len(d.Spec.Outcomes) != 3 || d.Spec.Title != "A better title" || d.Spec.Occurrence.Run != "smoke-3" || len(d.Spec.Tests) != 1 {
 		t.Errorf("got %+v", d.Spec)
 	}
+	// Both find it at the same time.
+	clear(c.defects)
+	other := newRun(t, c)
+	other.RunName = "smoke-other"
+	other.write(t, "a.xml", suite(failing("b", "late")))
+	c.listed = func() {
+		c.listed = nil
+		c.mu.Unlock()
+		defer c.mu.Lock()
+		other.Run(t.Context())
+	}
+	report("smoke-same")
+	if d := c.only(t); len(d.Spec.Outcomes) != 2 || d.Spec.Run != "smoke-other" {
+		t.Errorf("the Defect that two runs found has %+v", d.Spec)
+	}
 	c.listed = func() { clear(c.defects) }
 	report("smoke-4")
 	if d := c.only(t); len(d.Spec.Outcomes) == 0 || d.Spec.Occurrence.Run != "smoke-4" {
@@ -485,6 +500,23 @@ func TestWritesAreBounded(t *testing.T) {
 	}
 	if got := r.result(t); got.Failed != 5000 || got.Passed != 5000 {
 		t.Errorf("the result is %+v", got)
+	}
+	// Known Defects whose test passes add no write to as many that fail.
+	for i := range cases {
+		cases[i] = strings.ReplaceAll(cases[i], "reason", "another reason")
+	}
+	for i := range 60 {
+		name := fmt.Sprint("known-", i)
+		c.defects[name] = &v1alpha1.Defect{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{v1alpha1.SuiteLabel: "smoke"}},
+			Spec:       v1alpha1.DefectSpec{Fingerprint: name, Tests: []v1alpha1.DefectTest{{ID: "calls > Booking > good " + words(i)}}},
+		}
+	}
+	r.write(t, "a.xml", suite(cases...))
+	r.RunName = "smoke-2"
+	c.writes = 0
+	if r.Run(t.Context()); c.writes != maxWrites || !strings.Contains(r.stderr.String(), "the outcome of 60 Defects is left out") {
+		t.Errorf("%d writes:\n%s", c.writes, r.stderr.String())
 	}
 }
 

@@ -180,6 +180,15 @@ func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect, onto
 func (c *Connection) applyOne(ctx context.Context, d *v1alpha1.Defect, onto rebase) error {
 	planned := d
 	for attempt := 1; ; attempt++ {
+		if d.ResourceVersion == "" && !c.isUnlisted { // another run may have created it just now, and its outcome would be lost
+			now, err := c.one(ctx, d.Namespace, d.Name)
+			if err != nil {
+				return fmt.Errorf("reading Defect %s in %s: %w", d.Name, d.Namespace, err)
+			}
+			if now != nil {
+				d = onto(d, now)
+			}
+		}
 		path := defectsPath(d.Namespace) + "/" + url.PathEscape(d.Name) + "?fieldManager=" + fieldManager
 		if !c.isUnlisted {
 			path += "&force=true"

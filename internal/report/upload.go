@@ -21,6 +21,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/evidence"
+	"github.com/voiceai-dev/integrations-operator/internal/report/matching"
 )
 
 const (
@@ -75,22 +76,22 @@ func (o *Options) sendEvidence(ctx context.Context, conn *Connection, p *plan, k
 		return false
 	}
 	defer root.Close() //nolint:errcheck // it was only read
-	files, err := findEvidence(root, since)
+	files, err := matching.Find(root, since)
 	if err != nil {
 		o.logf("--evidence %s: %v", o.Evidence, err)
 	}
-	matched := matchEvidence(o.Evidence, files, p.findings)
-	if matched.left > 0 {
-		o.logf("%d files of --evidence belong to no test that failed: name files or directories like the tests", matched.left)
+	matched := matching.Match(o.Evidence, files, p.findings)
+	if matched.Left > 0 {
+		o.logf("%d files of --evidence belong to no test that failed: name files or directories like the tests", matched.Left)
 	}
 	return u.sendOwn(ctx, p, matched, source{root, o.EvidenceURL}) && sent && err == nil
 }
 
 // sendOwn sends files of this run. It reports whether all was sent that is to be.
-func (u *uploader) sendOwn(ctx context.Context, p *plan, matched evidenceOf, from source) bool {
+func (u *uploader) sendOwn(ctx context.Context, p *plan, matched matching.Matched, from source) bool {
 	sent := true
 	for _, d := range p.defects {
-		files := matched.files[d.Spec.Fingerprint]
+		files := matched.Files[d.Spec.Fingerprint]
 		if len(files) == 0 || !wantsEvidence(d) || d.UID == "" && !p.isUnsent(d) { // it was refused
 			continue
 		}
@@ -144,7 +145,7 @@ func (e fileError) Unwrap() error { return e.error }
 
 // send stores the content of a Defect's files, and lists them in the Defect. Files beyond the limits are linked, if there is an
 // address for them. Its error is errLater when nothing is listed because the API server is away.
-func (u *uploader) send(ctx context.Context, d *v1alpha1.Defect, files []evidenceFile, from source) error {
+func (u *uploader) send(ctx context.Context, d *v1alpha1.Defect, files []matching.File, from source) error {
 	e := &v1alpha1.DefectEvidence{Time: metav1.NewTime(u.Now().UTC().Truncate(time.Second))}
 	left := int64(v1alpha1.MaxEvidenceBytes)
 	names := map[string]bool{}
@@ -154,7 +155,7 @@ func (u *uploader) send(ctx context.Context, d *v1alpha1.Defect, files []evidenc
 			return errLater
 		}
 		room := min(left, u.room)
-		if u.refused == nil && len(e.Files) < v1alpha1.MaxEvidenceFiles && file.bytes <= room {
+		if u.refused == nil && len(e.Files) < v1alpha1.MaxEvidenceFiles && file.Bytes <= room {
 			stored, err := u.store(ctx, d, file, names, from)
 			if err == nil {
 				e.Files = append(e.Files, stored)
@@ -169,7 +170,7 @@ func (u *uploader) send(ctx context.Context, d *v1alpha1.Defect, files []evidenc
 			if !errors.As(err, &local) && (isAway(err) || isRefused(err)) {
 				u.refused = err
 			}
-			problems = append(problems, fmt.Errorf("the file %s of --evidence was not sent: %w", file.path, err))
+			problems = append(problems, fmt.Errorf("the file %s of --evidence was not sent: %w", file.Path, err))
 		}
 		from.link(e, file)
 	}
@@ -190,12 +191,12 @@ func isRefused(err error) bool {
 }
 
 // link adds the address of a file that is not sent.
-func (from source) link(e *v1alpha1.DefectEvidence, file evidenceFile) {
+func (from source) link(e *v1alpha1.DefectEvidence, file matching.File) {
 	address := ""
 	if from.url != "" {
-		address = strings.TrimRight(from.url, "/") + "/" + (&url.URL{Path: file.path}).EscapedPath()
+		address = strings.TrimRight(from.url, "/") + "/" + (&url.URL{Path: file.Path}).EscapedPath()
 	}
-	name := file.path[max(0, len(file.path)-maxLinkName):]
+	name := file.Path[max(0, len(file.Path)-maxLinkName):]
 	isKnown := func(l v1alpha1.EvidenceLink) bool { return l.Name == name }
 	if address == "" || len(address) > maxLink || len(e.Links) == v1alpha1.MaxEvidenceFiles || slices.ContainsFunc(e.Links, isKnown) {
 		e.More++
@@ -228,24 +229,24 @@ func (u *uploader) list(ctx context.Context, d *v1alpha1.Defect, e *v1alpha1.Def
 func (u *uploader) store(
 	ctx context.Context,
 	d *v1alpha1.Defect,
-	file evidenceFile,
+	file matching.File,
 	names map[string]bool,
 	from source,
 ) (v1alpha1.EvidenceFile, error) {
-	out := v1alpha1.EvidenceFile{Bytes: file.bytes}
-	f, err := from.root.Open(file.path)
+	out := v1alpha1.EvidenceFile{Bytes: file.Bytes}
+	f, err := from.root.Open(file.Path)
 	if err != nil {
 		return out, fileError{err}
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	h := sha256.New()
-	if n, err := io.Copy(h, io.LimitReader(f, file.bytes+1)); err != nil || n != file.bytes {
+	if n, err := io.Copy(h, io.LimitReader(f, file.Bytes+1)); err != nil || n != file.Bytes {
 		return out, fileError{cmp.Or(err, errors.New("it changes while it is read"))}
 	}
 	out.SHA256 = hex.EncodeToString(h.Sum(nil))
-	part := make([]byte, min(file.bytes, v1alpha1.EvidencePartBytes))
+	part := make([]byte, min(file.Bytes, v1alpha1.EvidencePartBytes))
 	for n := range out.Parts() {
-		size := min(file.bytes-int64(n)*v1alpha1.EvidencePartBytes, v1alpha1.EvidencePartBytes)
+		size := min(file.Bytes-int64(n)*v1alpha1.EvidencePartBytes, v1alpha1.EvidencePartBytes)
 		if _, err := f.ReadAt(part[:size], int64(n)*v1alpha1.EvidencePartBytes); err != nil {
 			return out, fileError{err}
 		}
@@ -253,7 +254,7 @@ func (u *uploader) store(
 			return out, err
 		}
 	}
-	out.Name = evidence.Unique(evidence.Name(file.path), names)
+	out.Name = evidence.Unique(evidence.Name(file.Path), names)
 	return out, nil
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package report
+// Package matching finds files that show what failed, and decides which failed test each belongs to.
+package matching
 
 import (
 	"errors"
@@ -21,29 +22,31 @@ import (
 const (
 	// maxWalked bounds the files of --evidence that are looked at.
 	maxWalked = 10_000
+	// clockSlack is how much older than the command a file may be: file systems round times.
+	clockSlack = 2 * time.Second
 	// minTestName is the length from which on the name of a test is looked for in the names of files.
 	minTestName = 4
 )
 
-// evidenceFile is a file of --evidence.
-type evidenceFile struct {
-	// path is relative to the directory, with slashes.
-	path  string
-	bytes int64
+// File is a file of a directory.
+type File struct {
+	// Path is relative to the directory, with slashes.
+	Path  string
+	Bytes int64
 }
 
-// evidenceOf is which files belong to which finding.
-type evidenceOf struct {
-	// files are those of each finding, by fingerprint.
-	files map[string][]evidenceFile
-	// left counts the files that belong to no test that failed.
-	left int
+// Matched is which files belong to which finding.
+type Matched struct {
+	// Files are those of each finding, by fingerprint.
+	Files map[string][]File
+	// Left counts the files that belong to no test that failed.
+	Left int
 }
 
-// findEvidence returns the files in a directory and below it. Symbolic links are not followed, and what is older than since is
+// Find returns the files in a directory and below it. Symbolic links are not followed, and what is older than since is
 // left out.
-func findEvidence(root *os.Root, since time.Time) ([]evidenceFile, error) {
-	var out []evidenceFile
+func Find(root *os.Root, since time.Time) ([]File, error) {
+	var out []File
 	walked := 0
 	err := fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if walked++; walked > maxWalked {
@@ -57,35 +60,35 @@ func findEvidence(root *os.Root, since time.Time) ([]evidenceFile, error) {
 			return nil
 		}
 		if err == nil {
-			out = append(out, evidenceFile{name, info.Size()})
+			out = append(out, File{name, info.Size()})
 		}
 		return err
 	})
 	return out, err
 }
 
-// matchEvidence returns which files belong to which finding: those that a report names as attachments of a failed test, and
+// Match returns which files belong to which finding: those that a report names as attachments of a failed test, and
 // those whose path has the name of the test. Of a single finding all files are.
-func matchEvidence(directory string, files []evidenceFile, all []findings.Finding) evidenceOf {
-	out := evidenceOf{files: map[string][]evidenceFile{}}
+func Match(directory string, files []File, all []findings.Finding) Matched {
+	out := Matched{Files: map[string][]File{}}
 	taken := make([]bool, len(files))
 	take := func(i int, fingerprint string) {
 		if !taken[i] {
 			taken[i] = true
-			out.files[fingerprint] = append(out.files[fingerprint], files[i])
+			out.Files[fingerprint] = append(out.Files[fingerprint], files[i])
 		}
 	}
 	for _, f := range all {
 		for _, c := range f.Cases {
 			for _, attachment := range c.Attachments {
-				if i := slices.IndexFunc(files, func(e evidenceFile) bool { return isAttachment(directory, e.path, attachment) }); i >= 0 {
+				if i := slices.IndexFunc(files, func(e File) bool { return isAttachment(directory, e.Path, attachment) }); i >= 0 {
 					take(i, f.Fingerprint)
 				}
 			}
 		}
 	}
 	for i, file := range files {
-		if owner := ownerOf(file.path, all); owner != "" {
+		if owner := ownerOf(file.Path, all); owner != "" {
 			take(i, owner)
 		}
 	}
@@ -95,7 +98,7 @@ func matchEvidence(directory string, files []evidenceFile, all []findings.Findin
 		case len(all) == 1:
 			take(i, all[0].Fingerprint)
 		default:
-			out.left++
+			out.Left++
 		}
 	}
 	return out
