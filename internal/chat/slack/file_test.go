@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
@@ -134,5 +135,30 @@ func TestShareWithoutScopes(t *testing.T) {
 	box, bot, at := newBox(t, refuse("/api/conversations.replies", "channels:history"))
 	if err := bot.Share(t.Context(), at, fileOf("x")); err != nil || len(files(t, box, at)) != 1 {
 		t.Errorf("%v, %v", err, files(t, box, at))
+	}
+}
+
+// TestTokenInTheHeader checks that each call of the Web API has the token in its header, and no other call has.
+func TestTokenInTheHeader(t *testing.T) {
+	var mu sync.Mutex
+	calls := map[bool]int{}
+	_, bot, at := newBox(t, func(_ http.Handler, _ http.ResponseWriter, r *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		isCall := strings.HasPrefix(r.URL.Path, "/api/")
+		calls[isCall]++
+		if has := r.Header.Get("Authorization") == "Bearer "+sandboxslack.BotToken; has != isCall {
+			t.Errorf("%s has the header %t", r.URL.Path, has)
+		}
+		return false
+	})
+	if _, err := bot.Probe(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := bot.Share(t.Context(), at, fileOf("x")); err != nil {
+		t.Error(err)
+	}
+	if calls[true] < 4 || calls[false] != 1 {
+		t.Errorf("%d calls of the Web API, %d others", calls[true], calls[false])
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -54,7 +55,8 @@ func (d Dialer) Dial(c chat.Config) (chat.Poster, error) {
 		return nil, err
 	}
 	client := transport.New(d.Options, transport.Account{Namespace: c.Namespace, Secrets: []string{c.Token}})
-	api := slack.New(c.Token, slack.OptionAPIURL(base.String()), slack.OptionHTTPClient(client))
+	api := slack.New(c.Token, slack.OptionAPIURL(base.String()),
+		slack.OptionHTTPClient(&bearer{client: client, base: base.String(), token: c.Token}))
 	return &bot{api: api, base: base.String()}, nil
 }
 
@@ -68,6 +70,21 @@ func (d Dialer) base(apiURL string) (*url.URL, error) {
 		return nil, transport.RefusalOf(err)
 	}
 	return base, nil
+}
+
+// bearer sends the token in the header of calls of the Web API, as Slack advises. slack-go sends it in the form, from which
+// not everything that stands for Slack reads it.
+type bearer struct {
+	client      *http.Client
+	base, token string
+}
+
+// Do sends a request. It adds the token to none to another address, such as that of an upload.
+func (b *bearer) Do(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.URL.String(), b.base) {
+		r.Header.Set("Authorization", "Bearer "+b.token)
+	}
+	return b.client.Do(r)
 }
 
 // bot posts with a bot token.
