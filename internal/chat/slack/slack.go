@@ -81,7 +81,7 @@ type bearer struct {
 
 // Do sends a request. It adds the token to none to another address, such as that of an upload.
 func (b *bearer) Do(r *http.Request) (*http.Response, error) {
-	if strings.HasPrefix(r.URL.String(), b.base) {
+	if method, ok := strings.CutPrefix(r.URL.String(), b.base); ok && !strings.Contains(method, "/") {
 		r.Header.Set("Authorization", "Bearer "+b.token)
 	}
 	return b.client.Do(r)
