@@ -100,6 +100,10 @@ const (
 	// happened to the channel in Slack: Archived, Deleted or Renamed.
 	SlackChannelAnnotationPrefix = "channel.integrations.voiceai.dev/"
 
+	// SlackAnswerAnnotationPrefix begins the annotations of a SlackIntegration that record answers which people in Slack wait
+	// for: of an act that takes long, or whose run has not ended. The operator writes and removes them.
+	SlackAnswerAnnotationPrefix = "answer.integrations.voiceai.dev/"
+
 	// ExpiresAnnotation on a Secret is when the credential in it expires, as an RFC 3339 time or a date, which neither Slack
 	// nor Jira reports.
 	ExpiresAnnotation = "integrations.voiceai.dev/expires"

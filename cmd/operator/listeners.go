@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/owed"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/socket"
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
@@ -43,8 +45,9 @@ func addEdge(mgr ctrl.Manager, f flags, app *slackapp.Dispatcher) error {
 	return addListener(mgr, "edge", listener)
 }
 
-// addSlackApp adds what answers people in Slack. It answers on every replica, whether or not that leads.
-func addSlackApp(mgr ctrl.Manager, f flags) (*slackapp.Dispatcher, error) {
+// addSlackApp adds what answers people in Slack. It answers on every replica, whether or not that leads. The leader gives
+// the answers that are owed.
+func addSlackApp(mgr ctrl.Manager, f flags, fence func() error) (*slackapp.Dispatcher, error) {
 	who, err := identity.New(mgr.GetConfig())
 	if err != nil {
 		return nil, fmt.Errorf("setting up the permissions of people in Slack: %w", err)
@@ -54,7 +57,13 @@ func addSlackApp(mgr ctrl.Manager, f flags) (*slackapp.Dispatcher, error) {
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Authorizer: who, Clock: clock.RealClock{}, Dial: dialer.DialApp,
 		Codec: slackapp.Codec{Response: slack.Encode, FormAnswer: slack.FormAnswer}, DashboardURL: f.dashboardURL,
 	})
-	return app, mgr.Add(app)
+	fenced := f.appOptions()
+	fenced.Fence = fence
+	leader := owed.NewLeader(owed.Options{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clock.RealClock{}, Dial: slack.Dialer{Options: fenced}.DialApp,
+		DashboardURL: f.dashboardURL,
+	})
+	return app, errors.Join(mgr.Add(app), mgr.Add(leader))
 }
 
 // newSockets returns what receives by Socket Mode what people do in Slack.

@@ -165,7 +165,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, lead leader) error {
 		DashboardURL:          f.dashboardURL,
 		ReceivesClicks:        f.receivesClicks,
 	}
-	app, err := addSlackApp(mgr, f)
+	app, err := addSlackApp(mgr, f, lead.fence)
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,8 @@ type Start struct {
 	IdempotencyKey string
 	// RerunOf is the run that is started again. All reruns of a run, of all callers, are one run. Optional.
 	RerunOf types.UID
+	// Before is called with the Job before it is created, which it keeps from being by an error. Optional.
+	Before func(context.Context, *batchv1.Job) error
 }
 
 // job returns the run to create.
@@ -60,6 +62,11 @@ func (a *Actions) StartRun(ctx context.Context, s Start) (run *batchv1.Job, crea
 		return nil, false, err
 	}
 	j := s.job(suite)
+	if s.Before != nil {
+		if err := s.Before(ctx, j); err != nil {
+			return nil, false, err
+		}
+	}
 	err = a.Client.Create(ctx, j, FieldOwner)
 	switch {
 	case err == nil:

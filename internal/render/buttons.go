@@ -28,7 +28,7 @@ func buttons(e *event.Event, o Options) []chat.Block {
 		row = DefectButtons(e, about)
 	case e.Type == v1alpha1.EventTestRunCompleted && e.Subject.Kind == event.KindJob:
 		about.Suite = e.Text("suite")
-		row = []chat.Button{{ID: button.Rerun, Label: "Rerun", Value: about.Encode()}}
+		row = []chat.Button{{ID: button.Rerun, Label: button.Label(button.Rerun), Value: about.Encode()}}
 	}
 	if len(row) == 0 {
 		return nil
@@ -39,14 +39,14 @@ func buttons(e *event.Event, o Options) []chat.Block {
 // DefectButtons returns the buttons that apply to a Defect in the state of an event. about is what they carry.
 func DefectButtons(now *event.Event, about button.Object) []chat.Button {
 	value := about.Encode()
-	create := chat.Button{ID: button.CreateTicket, Label: "Create ticket", Value: value}
-	start := chat.Button{ID: button.StartWork, Label: "Start work", Value: value}
-	resolve := chat.Button{ID: button.Resolve, Label: "Resolve", Value: value, Style: chat.PrimaryButton}
-	wontFix := chat.Button{ID: button.WontFix, Label: "Won't fix", Value: value}
+	create := chat.Button{ID: button.CreateTicket, Label: button.Label(button.CreateTicket), Value: value}
+	start := chat.Button{ID: button.StartWork, Label: button.Label(button.StartWork), Value: value}
+	resolve := chat.Button{ID: button.Resolve, Label: button.Label(button.Resolve), Value: value, Style: chat.PrimaryButton}
+	wontFix := chat.Button{ID: button.WontFix, Label: button.Label(button.WontFix), Value: value}
 	var row []chat.Button
 	switch v1alpha1.State(now.Text("state")) {
 	case v1alpha1.StateResolved, v1alpha1.StateClosed:
-		return []chat.Button{{ID: button.Reopen, Label: "Reopen", Value: value}}
+		return []chat.Button{{ID: button.Reopen, Label: button.Label(button.Reopen), Value: value}}
 	case v1alpha1.StateInProgress:
 		row = []chat.Button{resolve, wontFix}
 	default:

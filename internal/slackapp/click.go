@@ -208,7 +208,7 @@ func (s *session) turnPage(ctx context.Context, a inbound.Action) (chat.Response
 
 // askButton returns the button that posts a request for a permission.
 func (s *session) askButton(access identity.Access) chat.Button {
-	return chat.Button{ID: button.AskAdmin, Label: "Ask an admin", Value: button.Permission{
+	return chat.Button{ID: button.AskAdmin, Label: button.Label(button.AskAdmin), Value: button.Permission{
 		Integration: string(s.integration.UID), Verb: access.Verb, Group: access.Group, Resource: access.Resource, Namespace: access.Namespace,
 	}.Encode()}
 }

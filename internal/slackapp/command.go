@@ -51,14 +51,7 @@ func (s *session) command(ctx context.Context, text string) chat.Response {
 	if r := s.refusal(); r != nil {
 		return *r
 	}
-	words := strings.Fields(text)
-	if len(words) == 0 {
-		words = []string{"help"}
-	}
-	words = words[:min(len(words), maxWords)]
-	for i, w := range words {
-		words[i] = unlinked(w)
-	}
+	words := wordsIn(text)
 	v, problem := verbOf(words)
 	if problem != "" {
 		return paragraphs(problem)
@@ -68,6 +61,19 @@ func (s *session) command(ctx context.Context, text string) chat.Response {
 		return s.refused(err)
 	}
 	return r
+}
+
+// wordsIn returns the words of a command, as the person typed them.
+func wordsIn(text string) []string {
+	words := strings.Fields(text)
+	if len(words) == 0 {
+		return []string{"help"}
+	}
+	words = words[:min(len(words), maxWords)]
+	for i, w := range words {
+		words[i] = unlinked(w)
+	}
+	return words
 }
 
 // verbOf returns the verb of a command, or what is wrong with the command.

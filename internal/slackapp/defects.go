@@ -80,16 +80,16 @@ func (s *session) defectsPage(ctx context.Context, f defectFilter, from int) (ch
 		}
 	}
 	var turn []chat.Button
-	add := func(id, label string, at int) {
-		turn = append(turn, chat.Button{ID: id, Label: label, Value: button.Page{
+	add := func(id string, at int) {
+		turn = append(turn, chat.Button{ID: id, Label: button.Label(id), Value: button.Page{
 			Integration: string(s.integration.UID), Namespace: f.namespace, Suite: f.suite, Severity: string(f.severity), From: at,
 		}.Encode()})
 	}
 	if from > 0 {
-		add(button.Newer, "Newer", max(0, from-pageSize))
+		add(button.Newer, max(0, from-pageSize))
 	}
 	if from+len(shown) < len(open) {
-		add(button.Older, "Older", from+pageSize)
+		add(button.Older, from+pageSize)
 	}
 	if len(turn) > 0 {
 		r.Blocks = append(r.Blocks, chat.Block{ID: "pages", Buttons: turn})

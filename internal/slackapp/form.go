@@ -72,9 +72,8 @@ func (s *session) submitForm(ctx context.Context) {
 		}
 		next = form.Note("Nothing was filed. " + render.Line(strings.Join(lines, "; "), maxAnswer) + " Close this and try again.")
 	}
-	if err = errors.Join(err, s.app.UpdateForm(ctx, s.Interaction.View.ID, next)); err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "A person in Slack could not be answered", "Kind", s.Kind(), "Workspace", s.TeamID)
-	}
+	update := func(ctx context.Context) error { return s.app.UpdateForm(ctx, s.Interaction.View.ID, next) }
+	s.answered(ctx, errors.Join(err, s.inTime(ctx, update)))
 }
 
 // fileDefect files the defect of a form. It returns what to show, or what is wrong with inputs.

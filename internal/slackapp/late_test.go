@@ -4,12 +4,23 @@ package slackapp_test
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
@@ -120,5 +131,169 @@ func TestALongAnswer(t *testing.T) {
 		if err != nil || (body != nil) != inBody || (len(w.slack.Responses()) == 0) != inBody {
 			t.Errorf("with a bound of %d: the body is %s, %d answers by response URL, %v", bound, body, len(w.slack.Responses()), err)
 		}
+	}
+}
+
+// owed returns how many answers are recorded as owed.
+func (w *world) owed() (n int) {
+	w.t.Helper()
+	i := slackIntegration()
+	if err := w.client.Get(w.t.Context(), client.ObjectKeyFromObject(i), i); err != nil {
+		w.t.Fatal(err)
+	}
+	for k := range i.Annotations {
+		if strings.HasPrefix(k, v1alpha1.SlackAnswerAnnotationPrefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestASlowActIsRecorded records that an answer is owed before the act is acknowledged, and removes the record once the
+// answer was given. What is answered soon costs no write.
+func TestASlowActIsRecorded(t *testing.T) {
+	for name, r := range map[string]inbound.Request{"command": command("defect a"), "click": click(button.Resolve, about("a"))} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, allow(everything()...), slackIntegration(), secret(), defect("a"))
+			w.dispatchers[0].Clock = clock.RealClock{}
+			began := time.Now()
+			if w.send(0, r); time.Since(began) > 0 || w.patches.Load() > 0 {
+				t.Errorf("%s: what is answered at once takes %s, and costs %d writes", name, time.Since(began), w.patches.Load())
+			}
+			o := w.dispatchers[0].Options
+			o.Authorizer = &sleepyReviewer{w.review, 2 * time.Second}
+			w.dispatchers[0] = slackapp.New(o)
+			began = time.Now()
+			if got := w.send(0, r); got != "" || time.Since(began) != 900*time.Millisecond {
+				t.Errorf("%s: the act is acknowledged with %q after %s", name, got, time.Since(began))
+			}
+			if n := w.owed(); n != 1 {
+				t.Errorf("%s: when it is acknowledged, %d answers are owed", name, n)
+			}
+			time.Sleep(10 * time.Second)
+			if n, answers := w.owed(), len(w.slack.Responses()); n != 0 || answers == 0 {
+				t.Errorf("%s: after %d answers, %d are owed", name, answers, n)
+			}
+		})
+	}
+}
+
+// sleepyReviewer takes a time for each review, or as long as it has.
+type sleepyReviewer struct {
+	*reviewer
+	takes time.Duration
+}
+
+func (r *sleepyReviewer) Allowed(ctx context.Context, c identity.Caller, a identity.Access) (bool, error) {
+	select {
+	case <-time.After(r.takes):
+		return r.reviewer.Allowed(ctx, c, a)
+	case <-ctx.Done():
+		return false, &action.AuthorizationError{Err: ctx.Err()}
+	}
+}
+
+// TestAnActWithoutEnd is answered although it has used up its time.
+func TestAnActWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, allow(everything()...), slackIntegration(), secret(), defect("a"))
+		o := w.dispatchers[0].Options
+		o.Clock = clock.RealClock{}
+		o.Authorizer = &sleepyReviewer{w.review, time.Hour}
+		w.dispatchers[0] = slackapp.New(o)
+		w.send(0, click(button.Resolve, about("a")))
+		time.Sleep(time.Minute)
+		if all := w.slack.Responses(); len(all) != 1 || !strings.Contains(textOf(all[0].Message), "API server did not answer") {
+			t.Errorf("the answers are %v", all)
+		}
+	})
+}
+
+// TestARecordThatTakesLong delays the acknowledgement, but not for longer than Slack waits.
+func TestARecordThatTakesLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, allow(everything()...), slackIntegration(), secret(), defect("a"))
+		w.patchTakes = time.Hour
+		o := w.dispatchers[0].Options
+		o.Clock = clock.RealClock{}
+		o.Authorizer = &sleepyReviewer{w.review, 2 * time.Second}
+		w.dispatchers[0] = slackapp.New(o)
+		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond) // as the transports do
+		defer cancel()
+		began := time.Now()
+		_, err := w.dispatchers[0].Receive(ctx, slackapp.Delivery{
+			Request: command("defect a"), Integrations: []*v1alpha1.SlackIntegration{slackIntegration()},
+		})
+		if took := time.Since(began); err != nil || took < 2*time.Second || took > 2500*time.Millisecond {
+			t.Errorf("acknowledged after %s, %v", took, err)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+// TestAnAnswerThatFails goes by a message and, if that fails too, is left to the leader.
+func TestAnAnswerThatFails(t *testing.T) {
+	down := fault.New(fault.Unavailable, "503")
+	for name, c := range map[string]struct {
+		ephemeral error
+		post      error
+		messages  int
+		owed      int
+	}{
+		"the response URL":                {nil, nil, 1, 0},
+		"and the channel is closed to it": {fault.New(fault.NotFound, "channel_not_found"), nil, 1, 0},
+		"and Slack is down":               {down, down, 0, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, allow(everything()...), slackIntegration(), secret(), defect("a"))
+			w.slack.OnRespond = func() error { return down }
+			w.slack.OnEphemeral = func() error { return c.ephemeral }
+			w.slack.OnPost(func(chat.Message) error { return c.post })
+			w.send(0, click(button.Resolve, about("a")))
+			synctest.Wait()
+			if n := len(w.slack.Ephemeral()) + len(w.slack.Messages()); n != c.messages || w.owed() != c.owed {
+				t.Errorf("%s: %d messages, %d answers are owed", name, n, w.owed())
+			}
+		})
+	}
+}
+
+// TestTheResultOfARun is promised before the run is created, and not if it is not.
+func TestTheResultOfARun(t *testing.T) {
+	w := newWorld(t, allow(everything()...), slackIntegration(), secret(), booking())
+	if got := w.send(0, command("run booking")); !strings.Contains(got, "Its result comes here when it has ended.") || w.owed() != 1 {
+		t.Errorf("the answer is %s, and %d answers are owed", got, w.owed())
+	}
+	r := inbound.Request{Origin: inbound.Origin{TeamID: team}, Event: &inbound.Event{
+		User: inbound.User{ID: ann, TeamID: team}, ID: "Ev1", Type: inbound.AppMention, ChannelID: "C1", TS: "1.1", Text: "<@U0BOT> run booking",
+	}}
+	w.send(0, r)
+	i := slackIntegration()
+	if err := w.client.Get(t.Context(), client.ObjectKeyFromObject(i), i); err != nil {
+		t.Fatal(err)
+	}
+	threads := 0
+	for _, raw := range i.Annotations {
+		threads += strings.Count(raw, `"channel":"C1","thread":"1.1"`)
+	}
+	if len(i.Annotations) != 2 || threads != 1 {
+		t.Errorf("the answers that are owed: %v", i.Annotations)
+	}
+
+	refused := apierrors.NewForbidden(schema.GroupResource{Resource: "jobs"}, "x", errors.New("exceeded quota"))
+	w = newWorldWith(t, allow(everything()...), interceptor.Funcs{
+		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return refused },
+	}, slackIntegration(), secret(), booking())
+	if got := w.send(0, command("run booking")); strings.Contains(got, "Its result") || w.owed() != 0 {
+		t.Errorf("the answer is %s, and %d answers are owed", got, w.owed())
+	}
+
+	webhook := slackIntegration()
+	webhook.Spec.Bot = nil
+	webhook.Spec.Webhook = &v1alpha1.SlackWebhook{URLSecretRef: v1alpha1.SecretKeyReference{Name: "slack", Key: "bot-token"}}
+	w = newWorld(t, allow(everything()...), webhook, secret(), booking())
+	got := w.send(0, command("run booking"))
+	if !strings.Contains(got, "was started.") || strings.Contains(got, "Its result") || w.owed() != 0 {
+		t.Errorf("without a bot, the answer is %s, and %d answers are owed", got, w.owed())
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/result"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
@@ -28,9 +28,6 @@ const maxRuns = 10
 // ofSuites selects suites and their runs.
 var ofSuites = client.HasLabels{v1alpha1.SuiteLabel}
 
-// maxPods bounds how many Pods of a run are read for its result.
-const maxPods = 100
-
 // startRun starts a run of a suite. A repeated request of Slack starts it once.
 func (s *session) startRun(ctx context.Context, words []string) (chat.Response, error) {
 	namespace, suite := cutName(words[0])
@@ -38,18 +35,24 @@ func (s *session) startRun(ctx context.Context, words []string) (chat.Response, 
 	if err != nil {
 		return chat.Response{}, err
 	}
+	var promised promise
 	job, created, err := s.actions.StartRun(ctx, action.Start{
 		Caller: s.caller, Namespace: n, Suite: suite, IdempotencyKey: "slack/" + s.ID(),
+		Before: func(ctx context.Context, job *batchv1.Job) (err error) {
+			promised, err = s.owesResult(ctx, job)
+			return err
+		},
 	})
 	if err != nil {
+		s.breakPromise(ctx, promised, err)
 		return chat.Response{}, err
 	}
 	verb := "was started"
 	if !created {
 		verb = "was started before"
 	}
-	return paragraphs(fmt.Sprintf(":checkered_flag: Run %s of suite %s %s.",
-		render.Line(nameOf(job), 300), render.Line(suite, 100), verb)), nil
+	return paragraphs(fmt.Sprintf(":checkered_flag: Run %s of suite %s %s.%s",
+		render.Line(nameOf(job), 300), render.Line(suite, 100), verb, promised.words())), nil
 }
 
 // suiteNamespace returns the namespace in which a suite is that the person may start. The error for a mistyped suite has
@@ -144,15 +147,10 @@ func (s *session) runLine(ctx context.Context, j *batchv1.Job) (string, error) {
 		return ":hourglass_flowing_sand: *" + render.Line(j.Labels[v1alpha1.SuiteLabel], 100) + "* is running\n" +
 			render.Line(nameOf(j), 300), nil
 	}
-	pods := &corev1.PodList{}
-	if j.Annotations[v1alpha1.ResultsAnnotation] == "" {
-		of := client.MatchingLabels{batchv1.ControllerUidLabel: string(j.UID)}
-		if err := s.Live.List(ctx, pods, client.InNamespace(j.Namespace), of, client.Limit(maxPods)); err != nil {
-			return "", fmt.Errorf("listing the Pods of Job %s: %w", nameOf(j), err)
-		}
+	e, err := result.Of(ctx, s.Live, j)
+	if err != nil {
+		return "", err
 	}
-	result, malformed := event.ReportOf(j, pods.Items)
-	e := event.RunCompleted(j, result, malformed)
 	return render.RunLine(&e), nil
 }
 

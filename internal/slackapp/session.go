@@ -18,6 +18,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/form"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/members"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/owed"
 )
 
 // session is the handling of one request.
@@ -32,6 +33,7 @@ type session struct {
 	// membership is why the person's user groups are not known; empty when they are, or were not needed.
 	membership string
 	actions    *action.Actions
+	debt       debt
 
 	done chan struct{}
 	mu   sync.Mutex
@@ -99,27 +101,56 @@ func (s *session) putBody(body json.RawMessage) bool {
 	return true
 }
 
-// answer sends an answer to the person: in the answer to a command if it is in time, or else by the response URL. In a
-// thread it is a message that only the person sees.
+// answer sends an answer to the person. If that fails, it goes by a message to the person, and after that the leader says
+// that there was none.
 func (s *session) answer(ctx context.Context, r chat.Response) {
-	var err error
+	err := s.inTime(ctx, func(ctx context.Context) error { return s.reply(ctx, r) })
+	if err != nil && s.user().ID != "" {
+		ctrl.LoggerFrom(ctx).Info("An answer goes by a message instead", "Kind", s.Kind(), "Reason", err.Error())
+		m := r.Message
+		a := s.owedAnswer()
+		m.Channel = a.Channel
+		m.ThreadTS = a.ThreadTS
+		err = s.inTime(ctx, func(ctx context.Context) error { return owed.ToPerson(ctx, s.app, a.User, m) })
+	}
+	s.answered(ctx, err)
+}
+
+// answered records whether the person was answered.
+func (s *session) answered(ctx context.Context, err error) {
+	if err == nil {
+		return
+	}
+	s.debt.isUnanswered = true
+	ctrl.LoggerFrom(ctx).Error(err, "A person in Slack could not be answered", "Kind", s.Kind(), "Workspace", s.TeamID)
+}
+
+// inTime makes a call that answers. The act may have used up its own time.
+func (s *session) inTime(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTimeout)
+	defer cancel()
+	return call(ctx)
+}
+
+// reply sends an answer: in the answer to a command if it is in time, or else by the response URL. In a thread it is a
+// message that only the person sees.
+func (s *session) reply(ctx context.Context, r chat.Response) error {
 	switch {
 	case s.Command != nil:
-		body, encodeErr := s.Codec.Response(r)
-		if err = encodeErr; err == nil && !s.putBody(body) {
+		body, err := s.Codec.Response(r)
+		if err == nil && !s.putBody(body) {
 			err = s.app.Respond(ctx, s.Command.ResponseURL, r)
 		}
+		return err
 	case s.Interaction != nil && s.Interaction.ResponseURL != "":
-		err = s.app.Respond(ctx, s.Interaction.ResponseURL, r)
+		return s.app.Respond(ctx, s.Interaction.ResponseURL, r)
 	case s.Event != nil && s.Event.ChannelID != "":
 		m := r.Message
 		m.Channel = s.Event.ChannelID
 		m.ThreadTS = s.Event.ThreadTS
-		err = s.app.PostEphemeral(ctx, s.Event.User.ID, m)
+		return s.app.PostEphemeral(ctx, s.Event.User.ID, m)
 	}
-	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "A person in Slack could not be answered", "Kind", s.Kind(), "Workspace", s.TeamID)
-	}
+	return nil
 }
 
 // refusal returns why no request of the session can be handled; nil when they can be.

@@ -41,8 +41,9 @@ const (
 	// ackWithin is how long an answer may take before Slack is answered without it. Slack waits 3 seconds, and a click
 	// shows a spinner until then.
 	ackWithin = 900 * time.Millisecond
-	// actTimeout bounds an act and its answer.
-	actTimeout = 25 * time.Second
+	// actTimeout bounds an act, and answerTimeout each way of answering it.
+	actTimeout    = 15 * time.Second
+	answerTimeout = 4 * time.Second
 	// drainTimeout bounds how long a process that ends waits for acts.
 	drainTimeout = 10 * time.Second
 	// maxActs bounds how many acts are under way.
@@ -130,19 +131,18 @@ func (d *Dispatcher) Receive(ctx context.Context, in Delivery) (json.RawMessage,
 		return nil, err
 	}
 	s.isRepeated = repeated
+	s.incur()
+	t := timers{record: d.Clock.NewTimer(recordAfter), ack: d.Clock.NewTimer(ackWithin)}
+	defer t.record.Stop()
+	defer t.ack.Stop()
 	go func() {
 		defer d.end()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
 		defer cancel()
 		s.run(ctx)
+		s.settle(ctx)
 	}()
-	timer := d.Clock.NewTimer(ackWithin)
-	defer timer.Stop()
-	select {
-	case <-s.done:
-	case <-timer.C():
-	case <-ctx.Done():
-	}
+	s.wait(ctx, t)
 	return s.takeBody(), nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,6 +87,9 @@ type world struct {
 	review *reviewer
 	// dispatchers are replicas.
 	dispatchers []*slackapp.Dispatcher
+	// patches counts the patches of objects, each of which takes patchTakes.
+	patches    atomic.Int64
+	patchTakes time.Duration
 }
 
 func newWorld(t *testing.T, review *reviewer, objects ...client.Object) *world {
@@ -99,11 +103,15 @@ func newWorldWith(t *testing.T, review *reviewer, funcs interceptor.Funcs, objec
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
+	w := &world{t: t, slack: &chattest.App{}, clock: testingclock.NewFakeClock(noon), review: review}
+	if funcs.Patch == nil {
+		funcs.Patch = w.patch
+	}
 	b := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(funcs)
 	for _, f := range index.Fields() {
 		b = b.WithIndex(f.Object, f.Name, f.Values)
 	}
-	w := &world{t: t, client: b.Build(), slack: &chattest.App{}, clock: testingclock.NewFakeClock(noon), review: review}
+	w.client = b.Build()
 	for range 2 {
 		w.dispatchers = append(w.dispatchers, slackapp.New(slackapp.Options{
 			Client: w.client, Live: w.client, Authorizer: review, Clock: w.clock, Dial: w.slack.DialApp,
@@ -116,6 +124,17 @@ func newWorldWith(t *testing.T, review *reviewer, funcs interceptor.Funcs, objec
 		}))
 	}
 	return w
+}
+
+// patch patches an object.
+func (w *world) patch(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, options ...client.PatchOption) error {
+	w.patches.Add(1)
+	select {
+	case <-time.After(w.patchTakes):
+		return c.Patch(ctx, o, p, options...)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func meta(name string) metav1.ObjectMeta {

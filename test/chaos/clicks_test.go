@@ -27,7 +27,9 @@ const createTicket = "voiceai_create_ticket"
 // replicas are two replicas of the operator that receive what people do in Slack.
 type replicas struct {
 	*world
-	leader    *stage.Process
+	// leader leads until it is killed, and then the follower.
+	leader, follower *stage.Process
+
 	addresses [2]string
 	// requests counts the requests to the address of both, which go to one after the other until the leader was killed.
 	requests atomic.Int64
@@ -53,6 +55,8 @@ func newReplicas(t *testing.T, bySocket bool) *replicas {
 	})
 	r.create(&rbacv1.Role{ObjectMeta: r.meta("slack"), Rules: []rbacv1.PolicyRule{{
 		APIGroups: []string{v1alpha1.GroupVersion.Group}, Resources: []string{"defects"}, Verbs: []string{"get", "list", "update"},
+	}, {
+		APIGroups: []string{"batch"}, Resources: []string{"jobs"}, Verbs: []string{"create"},
 	}}})
 	r.create(&rbacv1.RoleBinding{
 		ObjectMeta: r.meta("slack"), RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "slack"},
@@ -70,6 +74,8 @@ func newReplicas(t *testing.T, bySocket bool) *replicas {
 		if n == 0 {
 			r.leader = p
 			r.reach(bySocket, n)
+		} else {
+			r.follower = p
 		}
 	}
 	r.reach(bySocket, 1)

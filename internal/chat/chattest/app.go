@@ -13,10 +13,12 @@ import (
 // use.
 type App struct {
 	Fake
-	// OnForm scripts OpenForm and UpdateForm, OnGroups scripts UserGroups, OnRespond scripts Respond. Set them before use.
-	OnForm    func() error
-	OnGroups  func() (map[string][]string, error)
-	OnRespond func() error
+	// OnForm scripts OpenForm and UpdateForm, OnGroups scripts UserGroups, OnRespond scripts Respond, OnEphemeral scripts
+	// PostEphemeral. Set them before use.
+	OnForm      func() error
+	OnGroups    func() (map[string][]string, error)
+	OnRespond   func() error
+	OnEphemeral func() error
 
 	appMu     sync.Mutex
 	responses []chat.Response
@@ -63,7 +65,10 @@ type appClient struct {
 	app *App
 }
 
-func (c *appClient) Respond(_ context.Context, _ string, r chat.Response) error {
+func (c *appClient) Respond(ctx context.Context, _ string, r chat.Response) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if c.app.OnRespond != nil {
 		if err := c.app.OnRespond(); err != nil {
 			return err
@@ -75,7 +80,15 @@ func (c *appClient) Respond(_ context.Context, _ string, r chat.Response) error 
 	return nil
 }
 
-func (c *appClient) PostEphemeral(_ context.Context, _ string, m chat.Message) error {
+func (c *appClient) PostEphemeral(ctx context.Context, _ string, m chat.Message) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if c.app.OnEphemeral != nil {
+		if err := c.app.OnEphemeral(); err != nil {
+			return err
+		}
+	}
 	c.app.appMu.Lock()
 	defer c.app.appMu.Unlock()
 	c.app.ephemeral = append(c.app.ephemeral, m)

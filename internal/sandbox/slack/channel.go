@@ -4,6 +4,7 @@ package slack
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,6 +15,21 @@ type channel struct {
 	bytes    int
 	tokens   float64
 	filled   time.Time
+}
+
+// directPrefix begins the IDs of conversations with one person.
+const directPrefix = "D"
+
+// DirectChannel returns the ID of the conversation between the bot and a person.
+func DirectChannel(user string) string { return directPrefix + user[1:] }
+
+// direct returns the conversation between the bot and a person, which their first message begins. It needs the lock.
+func (w *Workspace) direct(user string) *channel {
+	id := DirectChannel(user)
+	if w.channels[id] == nil {
+		w.put(Channel{ID: id, Name: "direct-" + strings.ToLower(user), Member: true})
+	}
+	return w.channels[id]
 }
 
 // take counts a post against the channel's rate limit, or returns the time until one is allowed. It needs the lock.

@@ -4,16 +4,20 @@ package slack
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// postMessage implements chat.postMessage. Like the real one, it accepts a channel's ID or name.
+// postMessage implements chat.postMessage. Like the real one, it accepts a channel's ID or name, or the ID of a person.
 func (w *Workspace) postMessage(a args) (reply, *refusal) {
 	c := contentOf(a)
 	invalid := c.check()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ch := w.find(a["channel"])
+	if slices.Contains(People(), a["channel"]) {
+		ch = w.direct(a["channel"])
+	}
 	switch {
 	case ch == nil:
 		return nil, refuse("channel_not_found")

@@ -150,7 +150,7 @@ func (w *Workspace) list(a args) (reply, *refusal) {
 	found := []reply{}
 	next := ""
 	for _, id := range slices.Sorted(maps.Keys(w.channels)) {
-		if id <= a["cursor"] {
+		if id <= a["cursor"] || strings.HasPrefix(id, directPrefix) { // these are listed only if they are asked for
 			continue
 		}
 		if len(found) == limit {

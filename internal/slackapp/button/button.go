@@ -19,6 +19,15 @@ const (
 	Older        = "voiceai_older"
 )
 
+// labels are the labels of buttons.
+var labels = map[string]string{
+	CreateTicket: "Create ticket", StartWork: "Start work", Resolve: "Resolve", Reopen: "Reopen", WontFix: "Won't fix",
+	Rerun: "Rerun", AskAdmin: "Ask an admin", Newer: "Newer", Older: "Older",
+}
+
+// Label returns the label of a button; empty for an unknown ID.
+func Label(id string) string { return labels[id] }
+
 // Object is what a click on a button of a Defect or run is about.
 type Object struct {
 	// Integration is the UID of the SlackIntegration that posted the button. No other cluster has it.
