@@ -79,6 +79,7 @@ test-flux: controlplane build bin/kustomize-controller ## Test what Flux's kusto
 test-e2e: bin/helm ## Deploy IMG, with the sandbox as SANDBOX_IMG, to the cluster in KUBECONFIG and test it.
 	@# The chart goes first: Helm refuses to adopt the CRDs that the other test leaves.
 	go test -tags e2e -count=1 -v ./test/e2e/chart
+	go test -tags e2e -count=1 -v ./test/e2e/start
 	go test -tags e2e -count=1 -v ./test/e2e
 
 ##@ Install
