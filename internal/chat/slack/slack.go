@@ -79,9 +79,9 @@ type bearer struct {
 	base, token string
 }
 
-// Do sends a request. It adds the token to none to another address, such as that of an upload.
+// Do sends a request, with the token if it is to the Web API.
 func (b *bearer) Do(r *http.Request) (*http.Response, error) {
-	if method, ok := strings.CutPrefix(r.URL.String(), b.base); ok && !strings.Contains(method, "/") {
+	if strings.HasPrefix(r.URL.String(), b.base) {
 		r.Header.Set("Authorization", "Bearer "+b.token)
 	}
 	return b.client.Do(r)
