@@ -32,11 +32,15 @@ Exit codes: that of the test command, unless it is 0. Then
   122  a report could not be read to its end, where there is no test command or with --strict
   123  the API server could not be reached, with --strict`
 
+var severities = []string{
+	string(v1alpha1.SeverityCritical), string(v1alpha1.SeverityHigh), string(v1alpha1.SeverityMedium), string(v1alpha1.SeverityLow),
+}
+
 // command returns the command line. The subcommands set code.
 func command(o *report.Options, code *int) *cobra.Command {
 	root := &cobra.Command{
 		Use: "report [flags] [-- command ...]", Short: "Turn the results of a test run into Defects", Long: usage,
-		SilenceUsage: true, Args: cobra.ArbitraryArgs,
+		SilenceUsage: true, Args: cobra.ArbitraryArgs, Version: version,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags()) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Command = args
@@ -61,6 +65,8 @@ func command(o *report.Options, code *int) *cobra.Command {
 	f.StringVar(&o.TerminationLog, "termination-log", "/dev/termination-log", "the file for the run's result; empty for none")
 	f.StringVar(&o.Spool, "spool", "", "the file for what could not be sent (default: in the directory for temporary files)")
 	f.BoolVar(&o.DryRun, "dry-run", false, "print the Defects as YAML and send nothing")
+	_ = root.RegisterFlagCompletionFunc("severity", cobra.FixedCompletions(severities, cobra.ShellCompDirectiveNoFileComp)) // it exists
+	_ = root.RegisterFlagCompletionFunc("mapping", cobra.FixedCompletions(mapping.Platforms(), cobra.ShellCompDirectiveDefault))
 	f.BoolVar(&o.Strict, "strict", false, "fail when a report cannot be read to its end, or the API server cannot be reached")
 	root.AddCommand(installCommand(), validateCommand(o, code), historyCommand(o, code), mappingCommand(), simulateCommand(code))
 	return root

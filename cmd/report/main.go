@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/internal/report"
 )
+
+// version is set by the linker.
+var version = "unknown"
 
 // backoff is the time before a list is requested again.
 const backoff = 500 * time.Millisecond
@@ -36,6 +40,9 @@ func run(ctx context.Context, args []string) int {
 func connect() (report.Connection, error) {
 	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil)
 	c, err := config.ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		err = errors.New("set KUBECONFIG to a kubeconfig, or run in a Pod")
+	}
 	if err != nil {
 		return report.Connection{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -163,7 +164,10 @@ func TestAgainstAPIServer(t *testing.T) {
 // TestUsage checks the exit code of what is no command line.
 func TestUsage(t *testing.T) {
 	t.Setenv("KUBECONFIG", "/none")
-	for _, args := range [][]string{{"--no-such-flag"}, {"validate"}, {"install"}, {"--results", "x"}, {"history"}} {
+	for _, args := range [][]string{{"--no-such-flag"}, {"validate"}, {"install"}, {"--results", "x"}, {"history"},
+		{"--suite", "a b", "--run", "r", "--results", "x"}, {"--suite", "s", "--run", strings.Repeat("r", 254), "--results", "x"},
+		{"--suite", "s", "--run", "r", "--results", "x", "--severity", "Huge"},
+	} {
 		if code := run(t.Context(), args); code != report.ExitUsage {
 			t.Errorf("%v: exit code %d, want %d", args, code, report.ExitUsage)
 		}

@@ -266,10 +266,8 @@ func (o *Options) newDefect(name string) *v1alpha1.Defect {
 // severityOf returns the severity of a finding: what its test declares, or a high one if nearly everything fails and a low one
 // if it is flaky.
 func (o *Options) severityOf(f *findings.Finding) v1alpha1.Severity {
-	for _, s := range []v1alpha1.Severity{v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityLow} {
-		if strings.EqualFold(f.Cases[0].Property("severity"), string(s)) {
-			return s
-		}
+	if s, err := severityNamed(f.Cases[0].Property("severity")); err == nil {
+		return s
 	}
 	switch {
 	case f.Kind == findings.Infrastructure:
@@ -277,7 +275,17 @@ func (o *Options) severityOf(f *findings.Finding) v1alpha1.Severity {
 	case f.Outcome == testresult.Flaky:
 		return v1alpha1.SeverityLow
 	}
-	return v1alpha1.Severity(cmp.Or(o.Severity, string(v1alpha1.SeverityMedium)))
+	return v1alpha1.Severity(o.Severity)
+}
+
+// severityNamed returns the severity of a name, in upper or lower case.
+func severityNamed(name string) (v1alpha1.Severity, error) {
+	for _, s := range []v1alpha1.Severity{v1alpha1.SeverityCritical, v1alpha1.SeverityHigh, v1alpha1.SeverityMedium, v1alpha1.SeverityLow} {
+		if strings.EqualFold(name, string(s)) {
+			return s, nil
+		}
+	}
+	return "", fmt.Errorf("%q is none: use Critical, High, Medium or Low", name)
 }
 
 // describe returns what is known of a finding: the failure of its first test, and the names of all.

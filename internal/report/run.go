@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/yaml"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
 
-// maxSuite bounds the ID of a suite, which is the value of a label.
-const maxSuite = 63
+// maxRun bounds the name of a run.
+const maxRun = 253
 
 // Run runs the test command, if there is one, and reports its results. It returns the exit code. Nothing that fails on the
 // way to the cluster changes the code of the test command, unless Strict.
@@ -44,8 +45,9 @@ func (o *Options) validate() error {
 	switch {
 	case o.Suite == "":
 		return errors.New("--suite is missing: name the suite, or mount the Pod's labels with the downward API")
-	case len(o.Suite) > maxSuite:
-		return fmt.Errorf("--suite %q has more than %d characters", o.Suite, maxSuite)
+	case len(validation.IsValidLabelValue(o.Suite)) > 0:
+		return fmt.Errorf("--suite %q is not the value of a label: use up to 63 letters, digits, '-', '_' and '.', and begin and end with "+
+			"a letter or digit", o.Suite)
 	case len(o.Results) == 0:
 		return errors.New("--results is missing: name the reports, such as --results 'out/*.xml'")
 	case slices.ContainsFunc(o.Results, func(pattern string) bool { return !doublestar.ValidatePathPattern(pattern) }):
@@ -53,7 +55,14 @@ func (o *Options) validate() error {
 	case o.RunName == "":
 		return errors.New("--run is missing: name the Job, or mount the Pod's labels with the downward API")
 	}
-	var err error
+	if len(o.RunName) > maxRun {
+		return fmt.Errorf("--run has %d characters, and may have %d", len(o.RunName), maxRun)
+	}
+	severity, err := severityNamed(cmp.Or(o.Severity, string(v1alpha1.SeverityMedium)))
+	if err != nil {
+		return fmt.Errorf("--severity: %w", err)
+	}
+	o.Severity = string(severity)
 	o.mapping, err = loadMapping(o.Mapping)
 	return err
 }

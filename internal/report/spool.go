@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
@@ -28,13 +29,18 @@ func readSpool(path string) ([]*v1alpha1.Defect, error) {
 	defer f.Close() //nolint:errcheck // it was only read
 	var out []*v1alpha1.Defect
 	if err := json.NewDecoder(io.LimitReader(f, maxSpool)).Decode(&out); err != nil {
+		info, statErr := f.Stat()
+		if statErr != nil || !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%s is no spool of this program: %w", path, err)
+		}
 		_ = os.Rename(path, path+".broken")
 		return nil, fmt.Errorf("%s is no spool of this program, and was renamed to %s.broken: %w", path, path, err)
 	}
 	return out, nil
 }
 
-// writeSpool keeps what could not be sent for the next call. Without any it removes the spool.
+// writeSpool keeps what could not be sent for the next call: the newest of it if all is too large, and then it returns an error
+// after it was kept. Without any it removes the spool.
 func writeSpool(path string, unsent []*v1alpha1.Defect) error {
 	if len(unsent) == 0 {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -42,15 +48,44 @@ func writeSpool(path string, unsent []*v1alpha1.Defect) error {
 		}
 		return nil
 	}
-	raw, err := json.Marshal(unsent)
+	kept, lost, err := newest(unsent)
+	if err != nil {
+		return err
+	}
+	raw, err := json.Marshal(kept)
 	if err != nil {
 		return err
 	}
 	temporary := path + ".new"
 	if err := os.WriteFile(temporary, raw, 0o600); err != nil {
+		_ = os.Remove(temporary) // of a disk that is full
 		return fmt.Errorf("keeping what was not sent: %w", err)
 	}
-	return os.Rename(temporary, path)
+	if err := os.Rename(temporary, path); err != nil {
+		return fmt.Errorf("keeping what was not sent: %w", err)
+	}
+	if lost > 0 {
+		return fmt.Errorf("%s may have %d MiB, so that the oldest %d Defects in it are lost", path, maxSpool>>20, lost)
+	}
+	return nil
+}
+
+// newest returns the last Defects that fit a spool, and how many others there are.
+func newest(all []*v1alpha1.Defect) (kept []json.RawMessage, lost int, err error) {
+	room := maxSpool - len("[]")
+	for i, d := range slices.Backward(all) {
+		raw, err := json.Marshal(d)
+		if err != nil {
+			return nil, 0, err
+		}
+		if room -= len(raw) + len(","); room < 0 {
+			lost = i + 1
+			break
+		}
+		kept = append(kept, raw)
+	}
+	slices.Reverse(kept)
+	return kept, lost, nil
 }
 
 // joinSpool returns what an earlier call left and what this one applies. Of two for one Defect the newer one is applied, with
