@@ -95,6 +95,18 @@ func TestFirstProbe(t *testing.T) {
 	}
 }
 
+// TestAppIsNotInstalled checks that an integration without a token says how it gets one by an installation.
+func TestAppIsNotInstalled(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.delete(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "s"}})
+		i := bot()
+		i.Spec.OAuth = &v1alpha1.SlackOAuth{ClientID: "1.2"}
+		w.create(i)
+		w.run(time.Minute)
+		wantConditions(w, i, "False/SecretNotFound Unknown/NotAuthenticated False/SecretNotFound Stalled", "choose Install in Slack")
+	})
+}
+
 // TestSecretIsFixed checks that an integration works as soon as its Secret is right, and that a new one replaces the client.
 func TestSecretIsFixed(t *testing.T) {
 	inWorld(t, func(w *world) {

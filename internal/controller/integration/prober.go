@@ -72,6 +72,8 @@ type target[C any] struct {
 	suspend     bool
 	secret      v1alpha1.SecretKeyReference
 	secretField string
+	// otherwise is what to do instead of writing the Secret; empty when nothing else makes it.
+	otherwise string
 	// intervalSeconds is how often to probe; 0 for the default.
 	intervalSeconds int32
 	// pollFault is why polling fails though probes succeed; nil when it does not.
@@ -206,6 +208,9 @@ func (p *prober[C, R]) dial(
 	secret, err := secrets.Read(ctx, p.live, in.object.GetNamespace(), in.secretField, in.secret)
 	var refusal *connection.Refusal
 	if errors.As(err, &refusal) {
+		if refusal.Reason == v1alpha1.ReasonSecretNotFound || refusal.Reason == v1alpha1.ReasonSecretKeyNotFound {
+			refusal.Message += in.otherwise
+		}
 		conn.Pause(&fault.Fault{Kind: fault.Unauthorized, Scope: fault.Connection, Code: refusal.Reason, Message: refusal.Message})
 		return c, kit.OutcomeOf(refusal), nil
 	}

@@ -145,8 +145,12 @@ func (r *SlackReconciler) connect(ctx context.Context, i *v1alpha1.SlackIntegrat
 
 func (r *SlackReconciler) target(i *v1alpha1.SlackIntegration) target[connection.SlackClient] {
 	secret, field := i.CredentialRef()
+	otherwise := ""
+	if i.Spec.OAuth != nil {
+		otherwise = " Or install the app: choose Install in Slack on the page of the integration in the dashboard."
+	}
 	return target[connection.SlackClient]{
-		object: i, suspend: i.Spec.Suspend, secret: secret, secretField: field,
+		object: i, suspend: i.Spec.Suspend, secret: secret, secretField: field, otherwise: otherwise,
 		intervalSeconds: i.Spec.ProbeIntervalSeconds, lastProbe: &i.Status.LastProbeTime,
 		limits: func(connection.SlackClient) connection.Limits { return slackLimits(i.Spec.RateLimit) },
 		dial: func(secret string) (connection.SlackClient, error) {
