@@ -124,8 +124,9 @@ func (a *Actions) updateDefect(
 	var err error
 	for range MaxAttempts {
 		d := &v1alpha1.Defect{}
-		if err = a.Live.Get(ctx, key, d); err != nil {
-			return nil, err
+		stored, readErr := a.updater().readInto(ctx, key, d)
+		if readErr != nil {
+			return nil, readErr
 		}
 		before := d.DeepCopy()
 		changed, refused := change(d)
@@ -135,7 +136,7 @@ func (a *Actions) updateDefect(
 		if !changed {
 			return d, nil
 		}
-		if err = a.updater().Update(ctx, before, d); err == nil {
+		if err = a.updater().write(ctx, stored, before, d); err == nil {
 			return d, nil
 		}
 		if !apierrors.IsConflict(err) {

@@ -4,8 +4,10 @@ package slackapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -101,18 +103,14 @@ func (s *session) clickDefect(ctx context.Context, a inbound.Action) (chat.Respo
 		return *r, nil
 	}
 	if !applies(d, about, a.ID) {
-		if err := action.Require(ctx, authorizer{s}, s.caller, action.Defects.Access("get", client.ObjectKeyFromObject(d))); err != nil {
-			return chat.Response{}, err
-		}
-		note := fmt.Sprintf("Nothing was done: the Defect is %s already. The message shows it as it is.", stateWords(d))
-		return s.shown(ctx, d, about, note)
+		return s.stale(ctx, d, about)
 	}
 	if a.ID == button.CreateTicket {
 		text, err := s.ticketFor(ctx, d)
-		if err != nil {
-			return chat.Response{}, err
+		if apierrors.IsNotFound(err) {
+			err = s.gone(ctx, about)
 		}
-		return paragraphs(text), nil
+		return paragraphs(text), err
 	}
 	moved, err := s.actions.MoveDefect(ctx, action.Move{
 		Target: action.Target{Caller: s.caller, NamespacedName: client.ObjectKeyFromObject(d)}, State: moves[a.ID],
@@ -120,16 +118,38 @@ func (s *session) clickDefect(ctx context.Context, a inbound.Action) (chat.Respo
 			if now.UID != d.UID {
 				return &action.NotFoundError{Message: "this Defect was deleted, and another one has its name now"}
 			}
+			if !applies(now, about, a.ID) { // the cache was behind
+				d = now
+				return errStale
+			}
 			return nil
 		},
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, errStale):
+		return s.stale(ctx, d, about)
+	case apierrors.IsNotFound(err):
+		return chat.Response{}, s.gone(ctx, about)
+	case err != nil:
 		return chat.Response{}, err
 	}
 	return s.shown(ctx, moved, about, fmt.Sprintf("You moved the Defect: it is %s.", stateWords(moved)))
 }
 
-// clickedDefect returns what a button carries, and the Defect that it is about as the API server has it.
+// errStale is the error of a button that no longer applies.
+var errStale = errors.New("the button does not apply any more")
+
+// stale brings a message up to date whose button no longer applies.
+func (s *session) stale(ctx context.Context, d *v1alpha1.Defect, about button.Object) (chat.Response, error) {
+	if err := action.Require(ctx, authorizer{s}, s.caller, action.Defects.Access("get", client.ObjectKeyFromObject(d))); err != nil {
+		return chat.Response{}, err
+	}
+	note := fmt.Sprintf("Nothing was done: the Defect is %s already. The message shows it as it is.", stateWords(d))
+	return s.shown(ctx, d, about, note)
+}
+
+// clickedDefect returns what a button carries, and the Defect that it is about. The cache may be behind, so that a Defect to
+// which the button does not apply is read from the API server.
 func (s *session) clickedDefect(ctx context.Context, a inbound.Action) (button.Object, *v1alpha1.Defect, error) {
 	about, ok := button.Decode[button.Object](a.Value)
 	if !ok {
@@ -142,16 +162,26 @@ func (s *session) clickedDefect(ctx context.Context, a inbound.Action) (button.O
 		return about, nil, err
 	}
 	d := &v1alpha1.Defect{}
-	err := s.Live.Get(ctx, types.NamespacedName{Namespace: about.Namespace, Name: about.Name}, d)
+	key := types.NamespacedName{Namespace: about.Namespace, Name: about.Name}
+	err := s.Client.Get(ctx, key, d)
+	if err != nil || string(d.UID) != about.UID || !applies(d, about, a.ID) {
+		d = &v1alpha1.Defect{}
+		err = s.Live.Get(ctx, key, d)
+	}
 	switch {
 	case client.IgnoreNotFound(err) != nil:
 		return about, nil, err
 	case err != nil || string(d.UID) != about.UID:
-		s.clearButtons(ctx)
-		return about, nil, &action.NotFoundError{Message: fmt.Sprintf("Defect %s/%s was deleted. Nothing else is to be done here",
-			about.Namespace, about.Name)}
+		return about, nil, s.gone(ctx, about)
 	}
 	return about, d, nil
+}
+
+// gone removes the buttons of a message about a Defect that was deleted, and returns the error of a click on one.
+func (s *session) gone(ctx context.Context, about button.Object) error {
+	s.clearButtons(ctx)
+	return &action.NotFoundError{Message: fmt.Sprintf("Defect %s/%s was deleted. Nothing else is to be done here",
+		about.Namespace, about.Name)}
 }
 
 // applies reports whether a button applies to a Defect as it is.

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -266,5 +268,55 @@ func TestAskAnAdmin(t *testing.T) {
 	forged := button.Permission{Integration: "uid-slack", Verb: "*", Group: "*", Resource: "*", Namespace: "qa"}
 	if w.send(0, clickOn(ask.ID, forged.Encode(), "3")); len(w.slack.Messages()) != 1 {
 		t.Error("a request for another permission than those of acts in Slack was posted")
+	}
+}
+
+// TestAClickCostsOneRead reads the Defect of a click once from the API server, where the time goes, unless the cache is behind.
+func TestAClickCostsOneRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		cached *v1alpha1.Defect
+		live   *v1alpha1.Defect
+		reads  int
+		want   string
+	}{
+		"as the cache has it":    {defect("a"), defect("a"), 1, "You moved the Defect: it is resolved."},
+		"new":                    {nil, defect("a"), 2, "You moved the Defect: it is resolved."},
+		"resolved meanwhile":     {defect("a"), defect("a", inState(v1alpha1.StateResolved)), 1, "Nothing was done: the Defect is resolved already"},
+		"opened again meanwhile": {defect("a", inState(v1alpha1.StateResolved)), defect("a"), 2, "You moved the Defect: it is resolved."},
+		"deleted meanwhile":      {defect("a"), nil, 1, "Nothing was done: Defect qa/a was deleted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, allow(everything()...), slackIntegration(), secret())
+			if c.live != nil {
+				w.create(c.live)
+			}
+			reads := 0
+			o := w.dispatchers[0].Options
+			o.Live = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{
+				Get: func(ctx context.Context, live client.WithWatch, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+					if key.Name == "a" {
+						reads++
+					}
+					return live.Get(ctx, key, o, options...)
+				},
+			})
+			o.Client = interceptor.NewClient(w.client.(client.WithWatch), interceptor.Funcs{
+				Get: func(ctx context.Context, cache client.WithWatch, key client.ObjectKey, o client.Object, options ...client.GetOption) error {
+					d, ok := o.(*v1alpha1.Defect)
+					switch {
+					case ok && c.cached == nil:
+						return apierrors.NewNotFound(schema.GroupResource{Resource: "defects"}, key.Name)
+					case ok:
+						c.cached.DeepCopyInto(d)
+						return nil
+					}
+					return cache.Get(ctx, key, o, options...)
+				},
+			})
+			w.dispatchers[0] = slackapp.New(o)
+			if got := w.send(0, click(button.Resolve, about("a"))); !strings.Contains(got, c.want) || reads != c.reads {
+				t.Errorf("after %d reads, the answer is %s", reads, got)
+			}
+		})
 	}
 }

@@ -5,6 +5,7 @@ package slackapp
 import (
 	"cmp"
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -20,9 +21,9 @@ import (
 
 const (
 	// recordAfter is how long an act may take before its answer is recorded as owed.
-	recordAfter = 350 * time.Millisecond
-	// recordTimeout bounds a write of a record, and recordRetry is when one that failed is repeated.
-	recordTimeout = 5 * time.Second
+	recordAfter = 250 * time.Millisecond
+	// recordTimeout bounds a change of a record, and recordRetry is when a removal that failed is repeated.
+	recordTimeout = 10 * time.Second
 	recordRetry   = 2 * time.Second
 	// dueAfter is how long after a request the leader answers it, if no replica has.
 	dueAfter = actTimeout + 3*answerTimeout
@@ -35,7 +36,7 @@ type debt struct {
 	asked string
 	at    time.Time
 	// begun is set once the debt is being recorded, or will not be. recorded is closed when that was tried, and isRecorded
-	// set before if it succeeded.
+	// set before if it may have succeeded.
 	begun      atomic.Bool
 	recorded   chan struct{}
 	isRecorded bool
@@ -110,11 +111,11 @@ func (s *session) record(ctx context.Context, due time.Time) {
 	defer cancel()
 	a := s.owedAnswer()
 	a.Due = due
-	err := s.book().Record(ctx, s.debt.by, s.debtID(), a)
+	err := s.book.Record(ctx, s.debt.by, s.debtID(), a)
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Info("What is owed to a person in Slack could not be recorded", "Reason", err.Error())
 	}
-	s.debt.isRecorded = err == nil
+	s.debt.isRecorded = !errors.Is(err, owed.ErrFull)
 }
 
 // settle removes the record of an answer that was given. One that could not be given is left to the leader.
@@ -142,10 +143,8 @@ func (s *session) settle(ctx context.Context) {
 func (s *session) removeRecord(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
-	return s.book().Remove(ctx, s.debt.by, s.debtID())
+	return s.book.Remove(ctx, s.debt.by, s.debtID())
 }
-
-func (s *session) book() owed.Book { return owed.Book{Client: s.Client} }
 
 // debtID identifies the request among all of the integration.
 func (s *session) debtID() string { return string(s.Kind()) + "/" + s.TeamID + "/" + s.ID() }

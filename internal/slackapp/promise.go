@@ -46,7 +46,7 @@ func (s *session) owesResult(ctx context.Context, job *batchv1.Job) (promise, er
 	if s.Event != nil {
 		a.ThreadTS = cmp.Or(s.Event.ThreadTS, s.Event.TS)
 	}
-	err = s.book().Record(ctx, by, runID(job), a)
+	err = s.book.Record(ctx, by, runID(job), a)
 	if errors.Is(err, owed.ErrFull) {
 		return promise{}, nil
 	}
@@ -76,7 +76,7 @@ func (s *session) breakPromise(ctx context.Context, p promise, failure error) {
 	if p.by == nil || isUnanswered(failure) {
 		return
 	}
-	if err := s.book().Remove(ctx, p.by, runID(p.job)); err != nil {
+	if err := s.book.Remove(ctx, p.by, runID(p.job)); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "The record of a result could not be removed", "Job", nameOf(p.job))
 	}
 }

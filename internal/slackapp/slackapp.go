@@ -28,6 +28,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/clients"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/members"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/owed"
 )
 
 // What the acts of people amount to is done by the operator, after a review of the person's permission.
@@ -91,6 +92,7 @@ type Dispatcher struct {
 	Options
 	clients *clients.Clients
 	members *members.Members
+	book    *owed.Book
 
 	mu sync.Mutex
 	// seen holds when a request was received, by its origin and ID.
@@ -104,7 +106,7 @@ type Dispatcher struct {
 // New returns a Dispatcher.
 func New(o Options) *Dispatcher {
 	return &Dispatcher{Options: o, clients: clients.New(clients.Options{Client: o.Client, Live: o.Live, Dial: o.Dial}),
-		members: members.New(o.Clock), seen: lru.New(maxSeen)}
+		members: members.New(o.Clock), book: owed.NewBook(o.Client), seen: lru.New(maxSeen)}
 }
 
 // Receive starts what a request asks for, and returns the body of the answer to it: the result, if that is there in

@@ -55,7 +55,7 @@ type Options struct {
 // Leader gives the answers that are due and that no replica has given.
 type Leader struct {
 	Options
-	book    Book
+	book    *Book
 	clients *clients.Clients
 
 	mu sync.Mutex
@@ -68,7 +68,7 @@ type Leader struct {
 
 // NewLeader returns a Leader.
 func NewLeader(o Options) *Leader {
-	return &Leader{Options: o, book: Book{o.Client}, busy: map[types.NamespacedName]bool{}, tried: lru.New(maxTried),
+	return &Leader{Options: o, book: NewBook(o.Client), busy: map[types.NamespacedName]bool{}, tried: lru.New(maxTried),
 		clients: clients.New(clients.Options{Client: o.Client, Live: o.Live, Dial: o.Dial})}
 }
 
@@ -192,7 +192,7 @@ func (l *Leader) records(ctx context.Context, i *v1alpha1.SlackIntegration) (all
 func (l *Leader) remove(ctx context.Context, i *v1alpha1.SlackIntegration, annotation string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
-	if err := l.book.patch(ctx, i, annotation, nil); err != nil {
+	if err := l.book.set(ctx, client.ObjectKeyFromObject(i), annotation, nil); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "The record of an answer could not be removed")
 	}
 }

@@ -8,22 +8,17 @@
 package owed
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
-	"github.com/voiceai-dev/integrations-operator/internal/action"
 )
 
 const (
@@ -83,45 +78,6 @@ func decode(raw string) (Answer, error) {
 		return a, errMalformed
 	}
 	return a, nil
-}
-
-// ErrFull is the error of an answer that cannot be recorded because the integration owes too many.
-var ErrFull = errors.New("too many answers are owed")
-
-// Book records answers. It is safe for concurrent use.
-type Book struct{ Client client.Client }
-
-// Record records an answer of an integration, by an ID that is the same when it is recorded again.
-func (b Book) Record(ctx context.Context, i *v1alpha1.SlackIntegration, id string, a Answer) error {
-	if count(i) >= maxOwed {
-		return ErrFull
-	}
-	raw, err := json.Marshal(a)
-	if err != nil {
-		return err
-	}
-	return b.patch(ctx, i, key(id), string(raw))
-}
-
-// Remove removes the record of an answer that was given.
-func (b Book) Remove(ctx context.Context, i *v1alpha1.SlackIntegration, id string) error {
-	return b.patch(ctx, i, key(id), nil)
-}
-
-// patch sets an annotation of an integration, or removes it.
-func (b Book) patch(ctx context.Context, i *v1alpha1.SlackIntegration, annotation string, value any) error {
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{annotation: value}}})
-	if err != nil {
-		return err
-	}
-	o := &v1alpha1.SlackIntegration{}
-	o.Namespace = i.Namespace
-	o.Name = i.Name
-	err = b.Client.Patch(ctx, o, client.RawPatch(types.MergePatchType, patch), action.FieldOwner)
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("recording an answer on SlackIntegration %s/%s: %w", i.Namespace, i.Name, err)
-	}
-	return nil
 }
 
 // count returns how many answers an integration owes.
