@@ -30,6 +30,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/memory"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
@@ -81,6 +82,11 @@ const cacheSyncTimeout = 15 * time.Minute
 
 // operate runs the operator in a cluster until ctx ends. It adds what the flags say to the options of the manager.
 func operate(ctx context.Context, config *rest.Config, f flags, options ctrl.Options) error {
+	stopTraces, err := tracing.Start(ctx, operatorVersion(), ctrl.Log)
+	if err != nil {
+		return err
+	}
+	defer stopTraces()
 	config.QPS = -1 // the API server's own priority and fairness decides
 	clock := leadership.NewServerClock(time.Now)
 	config.Wrap(clock.Wrap)

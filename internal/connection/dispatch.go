@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 const (
@@ -171,7 +172,11 @@ func (l *Lane[C, R]) run(e *entry[C, R]) {
 	err := c.fence()
 	isFenced := err != nil
 	if !isFenced {
-		result, err = e.Call(c.ctx, *c.client.Load())
+		ctx, end := tracing.Call{
+			Origin: e.Origin, Name: e.Endpoint, Integration: c.name, Object: e.Key, Attempt: e.attempts + 1,
+		}.Start(c.ctx)
+		result, err = e.Call(ctx, *c.client.Load())
+		end(err)
 	}
 	slowTimer.Stop()
 

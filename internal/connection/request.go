@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 // Call makes one call to Slack or Jira with the connection's current client.
@@ -37,7 +38,9 @@ type Request[C, R any] struct {
 	Unmetered bool
 	// First puts the call in front of those that wait, such as a digest that replaces them.
 	First bool
-	Call  Call[C, R]
+	// Origin is the reconcile that needs the call, for traces.
+	Origin tracing.Origin
+	Call   Call[C, R]
 }
 
 // Answer is the state of a call.

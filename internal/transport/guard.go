@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 // maxObjects bounds the objects in an answer that is JSON. Each takes more memory than the two bytes that the shortest
@@ -40,7 +42,9 @@ func (g *guardedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if proxy, err := g.proxy(r); err == nil && proxy != nil {
 		sending = r.WithContext(context.WithValue(ctx, proxiedKey{}, true))
 	}
+	sending, end := tracing.Request(sending)
 	res, err := g.next.RoundTrip(sending)
+	end(res, err)
 	if err != nil {
 		l.release()
 		return nil, g.redactor.Error(err)

@@ -21,6 +21,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 const (
@@ -62,6 +63,7 @@ func (r *Reconciler) followTicket(ctx context.Context, s *scope) *kit.Outcome {
 		Operation: action.operation,
 		Endpoint:  action.endpoint,
 		Version:   fmt.Sprintf("%d/%s", integration.Generation, updatedTime(j)),
+		Origin:    tracing.OriginOf(ctx),
 		Call:      action.callFor(j),
 	}))
 }

@@ -33,6 +33,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/once"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=defects,verbs=get;list;watch
@@ -102,6 +103,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if !d.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
+	ctx, end := tracing.Reconcile(ctx, v1alpha1.KindDefect, req.NamespacedName)
+	defer end()
 	s := &scope{before: d.DeepCopy(), defect: d, now: r.Clock.Now()}
 	lifecycle.Observe(d, s.now)
 	s.ticket = r.fileTicket(ctx, s)

@@ -21,6 +21,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/lifecycle"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 // createLane is the lane of creates. Calls to tickets that exist have a lane of their own: each of Jira's endpoints
@@ -104,6 +105,7 @@ func (r *Reconciler) submitFiling(ctx context.Context, s *scope, f filing) (*ans
 		// A request by annotation retries what was refused.
 		Version: fmt.Sprintf("%d/%d/%s", d.Generation, f.integration.Generation, requestedAt(d)),
 		Doubt:   fmt.Sprint(f.since.Unix()),
+		Origin:  tracing.OriginOf(ctx),
 		Call:    r.fileCall(f),
 	})
 	return &a, nil

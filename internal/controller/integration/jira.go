@@ -30,6 +30,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/secrets"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=jiraintegrations,verbs=get;list;watch
@@ -74,6 +75,8 @@ func (r *JiraReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 	if ok, err := fetch(ctx, r.Client, req.NamespacedName, i, func() { r.forget(req.NamespacedName) }); !ok || err != nil {
 		return ctrl.Result{}, err
 	}
+	ctx, end := tracing.Reconcile(ctx, v1alpha1.KindJiraIntegration, req.NamespacedName)
+	defer end()
 	before := i.DeepCopy()
 	conn := r.Jira.Get(req.NamespacedName)
 	record := conn.Record

@@ -26,6 +26,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit/gate"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=slackintegrations,verbs=get;list;watch
@@ -67,6 +68,8 @@ func (r *SlackReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 	if ok, err := fetch(ctx, r.Client, req.NamespacedName, i, func() { r.forget(req.NamespacedName) }); !ok || err != nil {
 		return ctrl.Result{}, err
 	}
+	ctx, end := tracing.Reconcile(ctx, v1alpha1.KindSlackIntegration, req.NamespacedName)
+	defer end()
 	before := i.DeepCopy()
 	conn := r.Slack.Get(req.NamespacedName)
 	record := conn.Record

@@ -20,6 +20,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/once"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 // lookupLane is the lane of lookups, which are made before a message is sent that may have been posted already.
@@ -63,6 +64,7 @@ func (r *Reconciler) lookUp(ctx context.Context, s *scope) (o *kit.Outcome, cert
 		Version:   fmt.Sprint(s.integration.Generation),
 		Endpoint:  connection.ActionFind,
 		Unmetered: true,
+		Origin:    tracing.OriginOf(ctx),
 		Call:      r.lookupCall(s, at, since),
 	})
 	switch {

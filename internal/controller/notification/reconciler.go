@@ -32,6 +32,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/leadership"
 	"github.com/voiceai-dev/integrations-operator/internal/once"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=notifications,verbs=get;list;watch;create;patch;delete
@@ -110,6 +111,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		r.forget(req.NamespacedName)
 		return kit.RequeueBehindNew(kit.Until(removeAt, now)), nil
 	}
+	ctx, end := tracing.Reconcile(ctx, v1alpha1.KindNotification, req.NamespacedName)
+	defer end()
+	tracing.Subject(ctx, n.Spec.Event.Subject.Kind+"/"+n.Spec.Event.Subject.Name)
 	s := &scope{notification: n, before: n.DeepCopy(), now: now}
 	return r.finish(ctx, s, r.deliver(ctx, s))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 // maxEdits is how often the edit of a first message is tried before the reply to it is posted all the same.
@@ -35,7 +36,7 @@ func (r *Reconciler) send(ctx context.Context, s *scope) *kit.Outcome {
 		Key: s.key(), UID: s.notification.UID, Operation: r.sendOperation(s), Endpoint: connection.ActionPost,
 		Version: fmt.Sprint(s.integration.Generation),
 		Doubt:   fmt.Sprint(since.Unix()),
-		First:   isDigest(s.notification), Call: call,
+		First:   isDigest(s.notification), Origin: tracing.OriginOf(ctx), Call: call,
 	}))
 }
 

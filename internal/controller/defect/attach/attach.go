@@ -22,6 +22,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 // +kubebuilder:rbac:groups=integrations.voiceai.dev,resources=evidence,verbs=get;deletecollection
@@ -203,7 +204,9 @@ func (f *Files) submit(
 		return 0, nil
 	}
 	lane := f.Jira.Get(client.ObjectKeyFromObject(i)).Lane(Lane)
-	a := lane.Submit(f.request(d, i, file))
+	req := f.request(d, i, file)
+	req.Origin = tracing.OriginOf(ctx)
+	a := lane.Submit(req)
 	if isFinal(a) {
 		lane.Forget(client.ObjectKeyFromObject(d))
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/evidence"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
+	"github.com/voiceai-dev/integrations-operator/internal/tracing"
 )
 
 const (
@@ -92,7 +93,9 @@ func (f *Files) share(ctx context.Context, d *v1alpha1.Defect, now time.Time) (n
 		return 0, true, nil
 	}
 	lane := f.Slack.Get(client.ObjectKeyFromObject(i)).Lane(clipLane)
-	a := lane.Submit(f.shareRequest(d, i, m, *clip))
+	req := f.shareRequest(d, i, m, *clip)
+	req.Origin = tracing.OriginOf(ctx)
+	a := lane.Submit(req)
 	if isFinal(a) {
 		lane.Forget(clipKey(keyOf(d)))
 	}
