@@ -90,13 +90,14 @@ func addAPI(mgr ctrl.Manager, f flags, box *outbox.Outbox) error {
 	if err != nil {
 		return err
 	}
+	dialer := slack.Dialer{Options: f.appOptions()}
 	command := identity.TokenCommand(mgr.GetConfig(), f.api.audiences()...)
 	api, err := apiserver.New(apiserver.Options{
 		Addr: f.api.address, CertFile: f.api.cert, KeyFile: f.api.key, SelfSignedFor: f.api.selfSigned, Identity: who,
 		Client: asCaller, Live: mgr.GetAPIReader(), Cache: mgr.GetCache(), Clock: clock.RealClock{}, Outbox: box,
 		Watched: f.leader.watch, Namespace: f.defaultNamespace(), SlackName: f.api.slack, JiraName: f.api.jira,
 		RequestsPerSecond: f.api.requestsPerSecond, DashboardURL: f.dashboardURL, TokenCommand: command,
-		Exchange: slack.Dialer{Options: f.appOptions()}.Exchange,
+		Exchange: dialer.Exchange, Revoke: dialer.Revoke,
 		Pages: func(api http.Handler) http.Handler {
 			return dashboard.New(dashboard.Options{API: api, TokenCommand: command})
 		},

@@ -6,8 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,6 +42,18 @@ func exchange(_ context.Context, g chat.Grant) (chat.Installation, error) {
 		return chat.Installation{Token: "xoxe.xoxb-1", Team: "Acme", RefreshToken: "xoxe-1", ExpiresIn: 12 * time.Hour}, nil
 	}
 	return chat.Installation{}, &fault.Fault{Kind: fault.Invalid, Code: g.Code, Message: "Slack refused the request"}
+}
+
+// revoking are what revoke does with tokens of integrations in a namespace.
+var revoking sync.Map
+
+// revoke stands for Slack.
+func revoke(_ context.Context, r chat.Revocation) error {
+	do, ok := revoking.Load(r.Namespace)
+	if !ok {
+		return fmt.Errorf("got %+v", r)
+	}
+	return do.(func(token string) error)(r.Token)
 }
 
 // installable creates an integration whose app can be installed.
@@ -138,4 +153,92 @@ func TestInstall(t *testing.T) {
 		"client": "client-secret", "other": "kept", "token": "xoxe.xoxb-1", "token.refresh-token": "xoxe-1",
 	}))
 	w.Expect(installed("good")).To(gomega.HaveLen(3), "what belongs to the token before is removed")
+}
+
+// TestRevoke revokes tokens, and removes what was revoked.
+func TestRevoke(t *testing.T) {
+	const path = "/api/v1/integrations/slack/oauth/revoke"
+	w := newWorld(t)
+	w.installable()
+	admin := w.admin()
+	begun, _ := w.start(admin)
+	secret := &corev1.Secret{}
+	keys := func() []string {
+		w.Expect(kube.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "own"}, secret)).To(gomega.Succeed())
+		return slices.Sorted(maps.Keys(secret.Data))
+	}
+	install := func(code string) {
+		w.Expect(complete(admin, begun.state(w), code, begun.Nonce).status).To(gomega.Equal(http.StatusOK))
+	}
+	var revoked []string
+	var fails error
+	answer := func(token string) error {
+		if fails == nil {
+			revoked = append(revoked, token)
+		}
+		return fails
+	}
+	revoking.Store(w.namespace, answer)
+
+	w.Expect(admin.ask("POST", path, "").status).To(gomega.Equal(http.StatusNoContent), "there is no token")
+	w.Expect(revoked).To(gomega.BeEmpty())
+
+	install("rotating")
+	fails = fault.New(fault.Unavailable, "Slack could not be reached")
+	a := admin.ask("POST", path, "")
+	w.Expect(a.status).To(gomega.Equal(http.StatusBadGateway))
+	w.Expect(a.body).To(gomega.ContainSubstring("still in Secret own: Slack could not be reached"))
+	w.Expect(a.body).NotTo(gomega.ContainSubstring("xox"))
+	w.Expect(keys()).To(gomega.HaveLen(5), "nothing is removed before it is revoked")
+
+	fails = nil
+	for _, c := range []*caller{w.callerWith(), w.callerWith("get slackintegrations"), w.callerWith("update slackintegrations")} {
+		a := c.ask("POST", path, "")
+		w.Expect(a.status).To(gomega.Equal(http.StatusForbidden), a.body)
+	}
+	w.Expect(revoked).To(gomega.BeEmpty())
+
+	w.Expect(admin.ask("POST", path, "").status).To(gomega.Equal(http.StatusNoContent))
+	w.Expect(revoked).To(gomega.Equal([]string{"xoxe-1", "xoxe.xoxb-1"}))
+	w.Expect(keys()).To(gomega.Equal([]string{"client", "other"}))
+
+	install("rotating") // and the operator refreshes the token while it is revoked
+	revoked = nil
+	revoking.Store(w.namespace, func(token string) error {
+		if token == "xoxe.xoxb-1" {
+			keys()
+			secret.Data["token"] = []byte("xoxe.xoxb-2")
+			secret.Data["token.refresh-token"] = []byte("xoxe-2")
+			w.Expect(kube.Update(t.Context(), secret)).To(gomega.Succeed())
+		}
+		return answer(token)
+	})
+	w.Expect(admin.ask("POST", path, "").status).To(gomega.Equal(http.StatusNoContent))
+	w.Expect(revoked).To(gomega.Equal([]string{"xoxe-1", "xoxe.xoxb-1", "xoxe-2", "xoxe.xoxb-2"}))
+	w.Expect(keys()).To(gomega.Equal([]string{"client", "other"}))
+
+	install("good")
+	revoked = nil
+	other := &v1alpha1.SlackIntegration{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "other"}, Spec: v1alpha1.SlackIntegrationSpec{
+			DefaultChannel: "#x", Bot: &v1alpha1.SlackBot{TokenSecretRef: v1alpha1.SecretKeyReference{Name: "own", Key: "token"}},
+		},
+	}
+	w.Expect(kube.Create(t.Context(), other)).To(gomega.Succeed())
+	a = admin.ask("POST", path, "")
+	w.Expect(a.status).To(gomega.Equal(http.StatusConflict))
+	w.Expect(a.body).To(gomega.ContainSubstring("/other uses it, too"))
+	a = admin.ask("POST", path+"?name=other", "")
+	w.Expect(a.status).To(gomega.Equal(http.StatusConflict))
+	w.Expect(a.body).To(gomega.ContainSubstring("was not installed from here"))
+	w.Expect(kube.Delete(t.Context(), other)).To(gomega.Succeed())
+
+	keys()
+	secret.Labels = map[string]string{"kustomize.toolkit.fluxcd.io/name": "x"}
+	secret.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: `{"data":{"token":"x"}}`}
+	w.Expect(kube.Update(t.Context(), secret)).To(gomega.Succeed())
+	a = admin.ask("POST", path, "")
+	w.Expect(a.status).To(gomega.Equal(http.StatusConflict), a.body)
+	w.Expect(a.body).To(gomega.ContainSubstring("managed by kustomize-controller"))
+	w.Expect(revoked).To(gomega.BeEmpty(), "what cannot be removed is not revoked")
 }

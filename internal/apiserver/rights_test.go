@@ -45,6 +45,7 @@ var endpoints = []endpoint{
 		[]string{"get jiraintegrations", "create secrets"}, 204},
 	{"GET", "/api/v1/integrations/slack/oauth/start?redirectURL=https://d.example.com/oauth/slack", "",
 		[]string{"update slackintegrations", "create secrets"}, 409}, // it has no spec.oauth
+	{"POST", "/api/v1/integrations/slack/oauth/revoke", "", []string{"update slackintegrations"}, 409},
 	{"DELETE", "/api/v1/integrations/slack/config", "", []string{"delete slackintegrations"}, 204},
 	{"DELETE", "/api/v1/integrations/jira/config", "", []string{"delete jiraintegrations"}, 204},
 	{"POST", "/api/v1/integrations/slack/test?name=asleep", "", []string{"update slackintegrations"}, 409}, // it is suspended

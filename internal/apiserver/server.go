@@ -85,9 +85,10 @@ type Options struct {
 	TokenCommand string
 	// DashboardURL is where people reach the dashboard, for the links of messages; none when empty.
 	DashboardURL string
-	// Exchange exchanges what Slack's consent page gave for a token. It is the only call of Slack that the API makes: the
-	// token is stored with the rights of the caller.
+	// Exchange exchanges what Slack's consent page gave for a token, Revoke revokes it. They are the only calls of Slack that
+	// the API makes: the token is stored and removed with the rights of the caller.
 	Exchange chat.Exchange
+	Revoke   chat.Revoke
 	// Pages returns the handler of all paths that are not the API's, such as a dashboard; none when nil. Its requests
 	// to the API for one request, with that request's context, count once against the rate of its caller.
 	Pages func(api http.Handler) http.Handler
@@ -150,7 +151,7 @@ func New(o Options) (*Server, error) {
 		}.Register,
 		installs.Routes{
 			Live: o.Live, Clock: o.Clock, Permissions: s.permissions, Params: s.params, SlackName: o.SlackName, Exchange: o.Exchange,
-			Store: s.storeBotToken,
+			Revoke: o.Revoke, Store: s.storeBotToken, CheckSecret: s.checkSecret,
 		}.Register,
 		access.Routes{Cache: access.NewCache(o.Clock, o.Identity), View: s.view, Params: s.params}.Register,
 		s.routeDelivery, s.routeSummary,

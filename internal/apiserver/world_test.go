@@ -108,7 +108,7 @@ func run(m *testing.M) (code int, err error) {
 	}
 	options = apiserver.Options{
 		Addr: "127.0.0.1:0", Identity: authenticator, Client: asCaller, Live: mgr.GetAPIReader(),
-		Cache: mgr.GetCache(), Clock: clock.RealClock{}, Exchange: exchange,
+		Cache: mgr.GetCache(), Clock: clock.RealClock{}, Exchange: exchange, Revoke: revoke,
 		Outbox: &outbox.Outbox{Client: mgr.GetClient(), Clock: clock.RealClock{}, MaxEventAge: time.Hour},
 	}
 	server, err := apiserver.New(options)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,11 @@ func (a *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := json.NewEncoder(w).Encode(answer); err != nil {
 		a.t.Error(err)
 	}
+}
+
+// called reports whether a method and path, such as "GET /api/v1/access", was called.
+func (a *fakeAPI) called(call string) bool {
+	return slices.ContainsFunc(a.calls, func(c string) bool { path, _, _ := strings.Cut(c, "?"); return path == call })
 }
 
 // allRights returns every right.

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/product"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/session"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/web"
 )
@@ -22,6 +24,7 @@ var slackError = regexp.MustCompile(`^[a-z_]{1,64}$`)
 func (s *site) routeInstalls(mux *http.ServeMux) {
 	s.handle(mux, "GET /integrations/slack/{namespace}/{name}/install", s.beginInstall)
 	s.handle(mux, "GET "+installedPath, s.completeInstall)
+	s.handleForm(mux, "/integrations/slack/{namespace}/{name}", "revoke", s.revokeInstall)
 }
 
 // beginInstall sends the browser to Slack's page on which the app of an integration is installed.
@@ -79,4 +82,28 @@ func (s *site) showNotInstalled(v *visit, err error) error {
 
 func (s *site) showInstallProblem(v *visit, status int, title, detail string) error {
 	return v.render(status, "problem", view{Title: title, Data: problemPage{Status: status, Detail: web.Sentence(detail)}})
+}
+
+// revokeInstall revokes the token of an integration that was installed.
+func (s *site) revokeInstall(v *visit) error {
+	f, err := v.readForm()
+	if err != nil {
+		return err
+	}
+	if f.Get("confirm") != v.key().Name {
+		return s.showProblemInCard(v, product.Slack, "revoke", "Not revoked. Type the integration's name to confirm.")
+	}
+	if err := v.api.RevokeInstall(v.key()); err != nil {
+		return s.showNotRevoked(v, err, "revoke", "")
+	}
+	return v.redirectWithNote(integrationPath(product.Slack, v.key()), "revoked")
+}
+
+// showNotRevoked shows in a card why a token was not revoked, and what else a person can do.
+func (s *site) showNotRevoked(v *visit, err error, card, instead string) error {
+	var p *client.Problem
+	if !errors.As(err, &p) || p.Status == http.StatusUnauthorized || p.Status == http.StatusNotFound {
+		return err
+	}
+	return s.showProblemInCard(v, product.Slack, card, strings.TrimSpace(web.Sentence(p.Detail)+" "+instead))
 }

@@ -10,16 +10,20 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/form"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/product"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/web"
 )
 
 // replaceDefault is the field by which the user lets an integration take the place of the default one.
 const replaceDefault = "replaceDefault"
 
+// keepToken is the field by which the user removes an integration without having its token revoked.
+const keepToken = "keepToken"
+
 // replaceBot is the field by which the user lets an incoming webhook replace a bot.
 const replaceBot = "replaceBot"
 
-func (s *site) createIntegration(v *visit, p product) error {
+func (s *site) createIntegration(v *visit, p product.Product) error {
 	f, err := v.readForm()
 	if err != nil {
 		return err
@@ -33,7 +37,7 @@ func (s *site) createIntegration(v *visit, p product) error {
 		f.SetError("query.name", "Use lower-case letters, digits, dots and dashes.")
 	}
 	err = v.store(p, f, client.Spec{}, func(change client.ConfigChange) error {
-		return v.api.CreateConfig(p.provider, key, change)
+		return v.api.CreateConfig(p.Provider, key, change)
 	})
 	if client.StatusOf(err) == http.StatusPreconditionFailed {
 		f.SetError("query.name", "An integration with this name exists already. Choose another name, or edit the existing one.")
@@ -46,12 +50,12 @@ func (s *site) createIntegration(v *visit, p product) error {
 	return v.redirectWithNote(integrationPath(p, key), "created")
 }
 
-func (s *site) saveIntegration(v *visit, p product) error {
+func (s *site) saveIntegration(v *visit, p product.Product) error {
 	f, err := v.readForm()
 	if err != nil {
 		return err
 	}
-	stored, _, err := v.api.Config(p.provider, v.key())
+	stored, _, err := v.api.Config(p.Provider, v.key())
 	if err != nil {
 		return err
 	}
@@ -60,7 +64,7 @@ func (s *site) saveIntegration(v *visit, p product) error {
 		spec.Set("basic.username", user)
 	}
 	err = v.store(p, f, spec, func(change client.ConfigChange) error {
-		return v.api.UpdateConfig(p.provider, v.key(), change, f.Get("etag"))
+		return v.api.UpdateConfig(p.Provider, v.key(), change, f.Get("etag"))
 	})
 	if client.StatusOf(err) == http.StatusPreconditionFailed {
 		f.Values.Del("etag")
@@ -77,21 +81,21 @@ func (s *site) saveIntegration(v *visit, p product) error {
 
 // store writes the form's values into a spec and sends it with the credentials. What the user can fix becomes an
 // error of the form.
-func (v *visit) store(p product, f *form.Form, spec client.Spec, send func(client.ConfigChange) error) error {
-	f.AddFields(p.fieldNames(v.mayStoreSecrets())...)
-	f.Fill(spec, p.fields)
-	if p.provider == "jira" && spec.Get("autoCreate") != nil && spec.Get("autoCreate.enabled") == nil {
+func (v *visit) store(p product.Product, f *form.Form, spec client.Spec, send func(client.ConfigChange) error) error {
+	f.AddFields(p.FieldNames(v.mayStoreSecrets())...)
+	f.Fill(spec, p.Fields)
+	if p.Provider == "jira" && spec.Get("autoCreate") != nil && spec.Get("autoCreate.enabled") == nil {
 		spec.Set("autoCreate.enabled", false) // autoCreate requires the field
 	}
 	v.checkCredentials(p, f, spec)
-	if p.provider == "slack" {
+	if p.Provider == "slack" {
 		checkDefaultChannel(f, spec)
 	}
 	if !f.OK() {
 		return nil
 	}
 	credentials := map[string]string{}
-	for _, c := range p.credentials {
+	for _, c := range p.Credentials {
 		if value := f.Get("credentials." + c); value != "" {
 			credentials[c] = value
 		}
@@ -104,18 +108,18 @@ func (v *visit) store(p product, f *form.Form, spec client.Spec, send func(clien
 		f.Status = http.StatusForbidden
 		return nil
 	case err != nil && f.AddProblem(err):
-		f.MoveErrors(credentialAt)
+		f.MoveErrors(product.CredentialAt)
 		return nil
 	}
 	return err
 }
 
 // checkCredentials sets the errors of credentials that are missing, or of which only one may be entered.
-func (v *visit) checkCredentials(p product, f *form.Form, spec client.Spec) {
+func (v *visit) checkCredentials(p product.Product, f *form.Form, spec client.Spec) {
 	if !v.mayStoreSecrets() {
 		return
 	}
-	if p.provider == "slack" {
+	if p.Provider == "slack" {
 		checkSlackCredentials(f, spec)
 	} else {
 		checkJiraCredentials(f, spec)
@@ -158,12 +162,12 @@ func checkJiraCredentials(f *form.Form, spec client.Spec) {
 	}
 }
 
-func (s *site) testIntegration(v *visit, p product) error {
+func (s *site) testIntegration(v *visit, p product.Product) error {
 	f, err := v.readForm()
 	if err != nil {
 		return err
 	}
-	finished, err := v.api.TestIntegration(p.provider, v.key(), f.Get("channel"))
+	finished, err := v.api.TestIntegration(p.Provider, v.key(), f.Get("channel"))
 	switch {
 	case err != nil && f.AddProblem(err):
 		return s.showProblemInCard(v, p, "test", cmp.Or(f.Problem, f.ErrorOf("channel")))
@@ -175,7 +179,7 @@ func (s *site) testIntegration(v *visit, p product) error {
 	return v.redirectWithNote(integrationPath(p, v.key()), "test-undecided")
 }
 
-func (s *site) removeIntegration(v *visit, p product) error {
+func (s *site) removeIntegration(v *visit, p product.Product) error {
 	f, err := v.readForm()
 	if err != nil {
 		return err
@@ -183,20 +187,35 @@ func (s *site) removeIntegration(v *visit, p product) error {
 	if f.Get("confirm") != v.key().Name {
 		return s.showProblemInCard(v, p, "remove", "Not removed. Type the integration's name to confirm.")
 	}
-	if err := v.api.DeleteConfig(p.provider, v.key()); err != nil {
+	if f.Get(keepToken) == "" && p.Provider == product.Slack.Provider {
+		installed, err := v.isInstalled()
+		if err == nil && installed {
+			err = v.api.RevokeInstall(v.key())
+		}
+		if err != nil {
+			return s.showNotRevoked(v, err, "remove", "Nothing was removed. To remove the integration all the same, select that the token is kept.")
+		}
+	}
+	if err := v.api.DeleteConfig(p.Provider, v.key()); err != nil {
 		return err
 	}
 	return v.redirectWithNote("/integrations", "removed")
 }
 
+// isInstalled reports whether the integration has a token that came from Slack's consent page.
+func (v *visit) isInstalled() (bool, error) {
+	config, _, err := v.api.Config(product.Slack.Provider, v.key())
+	return integrationPage{Config: config}.Installed(), err
+}
+
 // replaceCredentials stores credentials of a managed integration where its spec names them.
-func (s *site) replaceCredentials(v *visit, p product) error {
+func (s *site) replaceCredentials(v *visit, p product.Product) error {
 	f, err := v.readForm()
 	if err != nil {
 		return err
 	}
 	credentials := map[string]string{}
-	for _, c := range p.credentials {
+	for _, c := range p.Credentials {
 		if value := f.Get("credentials." + c); value != "" {
 			credentials[c] = value
 		}
@@ -204,7 +223,7 @@ func (s *site) replaceCredentials(v *visit, p product) error {
 	if len(credentials) == 0 {
 		return s.showProblemInCard(v, p, "credentials", "Enter the new value.")
 	}
-	err = v.api.ReplaceCredentials(p.provider, v.key(), credentials)
+	err = v.api.ReplaceCredentials(p.Provider, v.key(), credentials)
 	switch {
 	case client.StatusOf(err) == http.StatusForbidden:
 		return s.showProblemInCard(v, p, "credentials", web.Sentence(err.Error()))
@@ -220,14 +239,14 @@ func (s *site) replaceCredentials(v *visit, p product) error {
 func credentialProblems(f *form.Form) string {
 	var out []string
 	for _, e := range f.Errors() {
-		label := credentialLabels[strings.TrimPrefix(e.Place, "credentials.")]
+		label := product.CredentialLabels[strings.TrimPrefix(e.Place, "credentials.")]
 		out = append(out, cmp.Or(label, e.Place)+": "+web.Sentence(e.Text))
 	}
 	return strings.Join(out, " ")
 }
 
 // showProblemInCard shows the integration as it is stored, with a problem in one of the page's cards.
-func (s *site) showProblemInCard(v *visit, p product, card, problem string) error {
+func (s *site) showProblemInCard(v *visit, p product.Product, card, problem string) error {
 	f := form.New(nil)
 	f.Card = card
 	f.Problem = problem

@@ -11,11 +11,12 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/form"
+	"github.com/voiceai-dev/integrations-operator/internal/dashboard/product"
 )
 
 // integrationPage is the data of the page of one integration, and of that of a new one.
 type integrationPage struct {
-	Product product
+	Product product.Product
 	client.Config
 	Status *client.IntegrationStatus
 	Form   *form.Form
@@ -33,6 +34,14 @@ type integrationPage struct {
 
 // InstallsInSlack reports whether the app of the integration can be installed from this page.
 func (p integrationPage) InstallsInSlack() bool { return p.Spec.Get("oauth.clientID") != nil }
+
+// ShowsApp reports whether the page shows the app of the integration: that of a bot.
+func (p integrationPage) ShowsApp() bool { return p.Spec.Get("bot") != nil }
+
+// Installed reports whether the integration has a token, which came from Slack's consent page.
+func (p integrationPage) Installed() bool {
+	return p.InstallsInSlack() && p.Credentials["botToken"].Set
+}
 
 // editAnyway is the parameter, and the field, by which the user changes an integration that kubectl applied.
 const editAnyway = "editAnyway"
@@ -52,7 +61,7 @@ func (p integrationPage) Replaceable() []form.Field {
 		return nil
 	}
 	var out []form.Field
-	for _, name := range p.Product.credentials {
+	for _, name := range p.Product.Credentials {
 		c := p.Credentials[name]
 		if c.Secret == "" {
 			continue
@@ -61,7 +70,7 @@ func (p integrationPage) Replaceable() []form.Field {
 		if !c.Set {
 			hint = "Secret " + c.Secret + " has no key " + c.Key + " yet."
 		}
-		out = append(out, p.Form.Field("credentials."+name, credentialLabels[name], hint))
+		out = append(out, p.Form.Field("credentials."+name, product.CredentialLabels[name], hint))
 	}
 	return out
 }
@@ -101,7 +110,7 @@ func (p integrationPage) Secrets() string {
 
 func (s *site) routeIntegrations(mux *http.ServeMux) {
 	s.handle(mux, "GET /integrations", s.listIntegrations)
-	for _, p := range products {
+	for _, p := range product.All {
 		list := "/integrations/" + p.Name()
 		page := list + "/{namespace}/{name}"
 		s.handle(mux, "GET "+list+"/new", func(v *visit) error {
@@ -137,29 +146,19 @@ func (v *visit) mayStoreSecrets() bool {
 
 // defaultOf returns the name of the default integration of a namespace; empty if there is none, or it cannot be read:
 // the API refuses a second one.
-func (v *visit) defaultOf(p product, namespace string) string {
-	if namespace == "" || !v.May("list", p.resource) {
+func (v *visit) defaultOf(p product.Product, namespace string) string {
+	if namespace == "" || !v.May("list", p.Resource) {
 		return ""
 	}
 	all, err := v.api.Integrations(namespace)
 	if err != nil {
 		return ""
 	}
-	return defaultAmong(all, p, "")
-}
-
-// defaultAmong returns the name of the default integration of a product other than one.
-func defaultAmong(all []client.IntegrationStatus, p product, except string) string {
-	for _, i := range all {
-		if i.Kind == p.kind && i.Default && i.Name != except {
-			return i.Name
-		}
-	}
-	return ""
+	return client.DefaultAmong(all, p.Kind, "")
 }
 
 // showEmptyForm shows the form for a new integration. It is to be the default unless the namespace has one.
-func (s *site) showEmptyForm(v *visit, p product) error {
+func (s *site) showEmptyForm(v *visit, p product.Product) error {
 	namespace := strings.Trim(v.namespace, "*")
 	values := url.Values{
 		"query.name":              {p.Name()},
@@ -173,7 +172,7 @@ func (s *site) showEmptyForm(v *visit, p product) error {
 	return s.showNewIntegration(v, p, http.StatusOK, form.New(values))
 }
 
-func (s *site) showNewIntegration(v *visit, p product, status int, f *form.Form) error {
+func (s *site) showNewIntegration(v *visit, p product.Product, status int, f *form.Form) error {
 	return v.render(status, "integration-new", view{
 		Title: "Connect " + p.Title(), Section: "integrations",
 		Data: integrationPage{
@@ -184,8 +183,8 @@ func (s *site) showNewIntegration(v *visit, p product, status int, f *form.Form)
 }
 
 // showIntegration shows an integration with a form. A form without values shows what is stored.
-func (s *site) showIntegration(v *visit, p product, status int, f *form.Form) error {
-	config, etag, err := v.api.Config(p.provider, v.key())
+func (s *site) showIntegration(v *visit, p product.Product, status int, f *form.Form) error {
+	config, etag, err := v.api.Config(p.Provider, v.key())
 	if err != nil {
 		return err
 	}
@@ -193,33 +192,33 @@ func (s *site) showIntegration(v *visit, p product, status int, f *form.Form) er
 	data.MayReplace = v.mayStoreSecrets()
 	data.MayStoreSecrets = data.MayReplace && data.ManagedBy == ""
 	if f.Values == nil {
-		f.Values = form.ValuesOf(data.Spec, p.fields)
+		f.Values = form.ValuesOf(data.Spec, p.Fields)
 		f.Values.Set(editAnyway, v.parameter(editAnyway))
 		if user, ok := data.Spec.Get("basic.username").(string); ok {
 			f.Values.Set("credentials.username", user)
 		}
 	}
 	data.ETag = cmp.Or(f.Get("etag"), etag)
-	if v.May("list", p.resource) {
+	if v.May("list", p.Resource) {
 		all, err := v.api.Integrations(v.namespace)
 		if err != nil {
 			return err
 		}
-		isShown := func(i client.IntegrationStatus) bool { return i.Kind == p.kind && i.Name == data.Name }
+		isShown := func(i client.IntegrationStatus) bool { return i.Kind == p.Kind && i.Name == data.Name }
 		if i := slices.IndexFunc(all, isShown); i >= 0 {
 			data.Status = &all[i]
 		}
-		data.OtherDefault = defaultAmong(all, p, data.Name)
+		data.OtherDefault = client.DefaultAmong(all, p.Kind, data.Name)
 	}
-	if data.YAML, err = client.Manifest(p.kind, client.Key{Namespace: data.Namespace, Name: data.Name}, data.Spec); err != nil {
+	if data.YAML, err = client.Manifest(p.Kind, client.Key{Namespace: data.Namespace, Name: data.Name}, data.Spec); err != nil {
 		return err
 	}
 	return v.render(status, "integration", view{
-		Title: p.Title() + " " + data.Name, Section: "integrations", Follow: p.kind, Data: data,
+		Title: p.Title() + " " + data.Name, Section: "integrations", Follow: p.Kind, Data: data,
 	})
 }
 
 // integrationPath returns the path of an integration's page.
-func integrationPath(p product, key client.Key) string {
+func integrationPath(p product.Product, key client.Key) string {
 	return "/integrations/" + p.Name() + "/" + key.Namespace + "/" + key.Name
 }

@@ -48,6 +48,7 @@ var notes = map[string]string{
 	"replaced":       "Replaced. The integration is checked with the new value.",
 	"created":        "Created.",
 	"installed":      "The app was installed. The integration is checked with its token.",
+	"revoked":        "The token was revoked, and removed from its Secret.",
 	"run-started":    "The run was started.",
 	"run-known":      "It was started again before: this is that run.",
 	"removed":        "Removed.",

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package installs has the routes by which a person installs the app of a SlackIntegration in a workspace. They lead to
-// Slack's consent page, and store the token that it gives where the integration names it, with the rights of the caller.
+// Package installs has the routes by which a person installs the app of a SlackIntegration in a workspace, and revokes its
+// token. They lead to Slack's consent page, and store the token that it gives where the integration names it, with the rights
+// of the caller.
 package installs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -22,6 +24,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/credential"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/secrets"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/install"
@@ -37,11 +40,14 @@ type Routes struct {
 	Params      params.Defaults
 	// SlackName is the name of the integration of a request that names none.
 	SlackName string
-	// Exchange calls Slack.
+	// Exchange and Revoke call Slack.
 	Exchange chat.Exchange
+	Revoke   chat.Revoke
 	// Store stores the bot token of an integration where its spec names it, with the rights of the caller. An empty token is
 	// removed.
 	Store func(ctx context.Context, i *v1alpha1.SlackIntegration, token secrets.Rotating) error
+	// CheckSecret returns an error unless the caller may write a Secret, and no tool would revert that.
+	CheckSecret credential.CheckWrite
 }
 
 type startInput struct {
@@ -86,17 +92,19 @@ func (r Routes) Register(api huma.API) {
 		Summary:     "Store the token of an installation",
 		Description: "Exchanges the code for a bot token, and stores it in the Secret and under the key that the integration names.",
 	}, r.complete)
+	r.registerRevoke(api, path)
+}
+
+// key returns the integration that a request names.
+func (r Routes) key(n params.Named) types.NamespacedName {
+	return types.NamespacedName{Namespace: r.Params.In(n.Within), Name: cmp.Or(n.Name, r.SlackName)}
 }
 
 func (r Routes) start(ctx context.Context, i *startInput) (*startOutput, error) {
 	if err := install.CheckRedirectURL(i.RedirectURL); err != nil {
 		return nil, problem.Invalid("query.redirectURL", "%v", err)
 	}
-	name := i.Name
-	if name == "" {
-		name = r.SlackName
-	}
-	o, secret, err := r.read(ctx, types.NamespacedName{Namespace: r.Params.In(i.Within), Name: name})
+	o, secret, err := r.read(ctx, r.key(i.Named))
 	if err != nil {
 		return nil, err
 	}
@@ -117,18 +125,27 @@ func (r Routes) start(ctx context.Context, i *startInput) (*startOutput, error) 
 	return out, nil
 }
 
-// read returns an integration that the caller may update, and whose token they may store, with the client secret of its app.
-func (r Routes) read(ctx context.Context, key types.NamespacedName) (*v1alpha1.SlackIntegration, string, error) {
+// find returns an integration that the caller may update.
+func (r Routes) find(ctx context.Context, key types.NamespacedName) (*v1alpha1.SlackIntegration, error) {
 	if err := r.Permissions.Require(ctx, "update", action.SlackIntegrations, key); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	o := &v1alpha1.SlackIntegration{}
 	err := r.Live.Get(ctx, key, o)
 	if apierrors.IsNotFound(err) {
-		return nil, "", problem.New(http.StatusNotFound, "there is no SlackIntegration %s", key)
+		return nil, problem.New(http.StatusNotFound, "there is no SlackIntegration %s", key)
 	}
 	if err != nil {
-		return nil, "", problem.From(ctx, err, "reading SlackIntegration "+key.String())
+		return nil, problem.From(ctx, err, "reading SlackIntegration "+key.String())
+	}
+	return o, nil
+}
+
+// read returns an integration that the caller may update, and whose token they may store, with the client secret of its app.
+func (r Routes) read(ctx context.Context, key types.NamespacedName) (*v1alpha1.SlackIntegration, string, error) {
+	o, err := r.find(ctx, key)
+	if err != nil {
+		return nil, "", err
 	}
 	if o.Spec.Bot != nil {
 		if err := r.requireSecret(ctx, o); err != nil {

@@ -45,6 +45,7 @@ type IntegrationStatus struct {
 	FailedTotal     int64                     `json:"failedTotal" doc:"Calls that failed."`
 	Conditions      []metav1.Condition        `json:"conditions,omitempty" doc:"The resource's conditions."`
 	LastTest        *v1alpha1.IntegrationTest `json:"lastTest,omitempty" doc:"The result of the last test."`
+	Slack           *SlackApp                 `json:"slack,omitempty" doc:"The app of a SlackIntegration with a bot."`
 }
 
 // The values of an integration's status.
@@ -169,7 +170,11 @@ func (m *Model) ListIntegrations(namespace string, see Visibility) []Integration
 }
 
 // SlackStatus returns a SlackIntegration as it is listed.
-func SlackStatus(o *v1alpha1.SlackIntegration) IntegrationStatus { return statusOf(summaryOfSlack(o)) }
+func SlackStatus(o *v1alpha1.SlackIntegration) IntegrationStatus {
+	out := statusOf(summaryOfSlack(o))
+	out.Slack = slackAppOf(o)
+	return out
+}
 
 // JiraStatus returns a JiraIntegration as it is listed.
 func JiraStatus(o *v1alpha1.JiraIntegration) IntegrationStatus { return statusOf(summaryOfJira(o)) }

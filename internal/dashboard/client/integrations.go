@@ -4,6 +4,7 @@ package client
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -69,6 +70,34 @@ type IntegrationStatus struct {
 			Message string `json:"message"`
 		} `json:"checks"`
 	} `json:"lastTest"`
+	// Slack is the app of a SlackIntegration; nil for others.
+	Slack *SlackApp `json:"slack"`
+}
+
+// SlackApp is what is known of the app of a SlackIntegration.
+type SlackApp struct {
+	GrantedScopes []string       `json:"grantedScopes"`
+	MissingScopes []MissingScope `json:"missingScopes"`
+	// Receives says how Slack sends to it: HTTP, SocketMode.
+	Receives []string `json:"receives"`
+}
+
+// MissingScope is a scope that a token lacks.
+type MissingScope struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// ReceivesByHTTP reports whether Slack sends to the edge.
+func (a SlackApp) ReceivesByHTTP() bool { return slices.Contains(a.Receives, "HTTP") }
+
+// Condition returns the condition of a type; nil if there is none.
+func (s IntegrationStatus) Condition(kind string) *Condition {
+	i := slices.IndexFunc(s.Conditions, func(c Condition) bool { return c.Type == kind })
+	if i < 0 {
+		return nil
+	}
+	return &s.Conditions[i]
 }
 
 // Config is an integration's configuration. Of a credential it holds only where it is stored and whether it is set.
@@ -101,6 +130,16 @@ func (c *Client) Integrations(namespace string) ([]IntegrationStatus, error) {
 	var all List[IntegrationStatus]
 	err := c.get("/api/v1/integrations/status", Query("namespace", namespace), &all)
 	return all.Items, err
+}
+
+// DefaultAmong returns the name of the default integration of a kind other than one; empty if there is none.
+func DefaultAmong(all []IntegrationStatus, kind, except string) string {
+	for _, i := range all {
+		if i.Kind == kind && i.Default && i.Name != except {
+			return i.Name
+		}
+	}
+	return ""
 }
 
 // Provider names a kind of integration in the API's paths: slack or jira.
@@ -169,6 +208,12 @@ func (c *Client) CompleteInstall(state, code, nonce string) (key Key, err error)
 		body: map[string]string{"state": state, "code": code, "nonce": nonce}, into: &out,
 	})
 	return Key{Namespace: out.Namespace, Name: out.Name}, err
+}
+
+// RevokeInstall has Slack revoke the token of a SlackIntegration that was installed, and removes it.
+func (c *Client) RevokeInstall(key Key) error {
+	_, err := c.do(call{method: http.MethodPost, path: "/api/v1/integrations/slack/oauth/revoke", query: key.query()})
+	return err
 }
 
 // DeleteConfig deletes an integration.

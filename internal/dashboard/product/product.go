@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package dashboard
+// Package product describes Slack and Jira where their pages differ.
+package product
 
 import (
 	"strings"
@@ -9,22 +10,26 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/form"
 )
 
-// product is Slack or Jira: where their pages differ.
-type product struct {
-	provider client.Provider
-	kind     string
-	// resource is what Kubernetes' rights name.
-	resource string
-	// fields are the fields of the spec that the form shows.
-	fields []form.SpecField
-	// credentials are the names of the credentials that the form accepts.
-	credentials []string
+// Product is Slack or Jira.
+type Product struct {
+	Provider client.Provider
+	Kind     string
+	// Resource is what Kubernetes' rights name.
+	Resource string
+	// Fields are the fields of the spec that the form shows.
+	Fields []form.SpecField
+	// Credentials are the names of the credentials that the form accepts.
+	Credentials []string
 }
 
-var products = []product{
-	{
-		provider: "slack", kind: "SlackIntegration", resource: "slackintegrations",
-		fields: []form.SpecField{
+// All are Slack and Jira.
+var All = []Product{Slack, Jira}
+
+// The products.
+var (
+	Slack = Product{
+		Provider: "slack", Kind: "SlackIntegration", Resource: "slackintegrations",
+		Fields: []form.SpecField{
 			{Path: "default", Kind: form.Flag},
 			{Path: "defaultChannel", Kind: form.Text},
 			{Path: "apiURL", Kind: form.Text},
@@ -32,11 +37,11 @@ var products = []product{
 			{Path: "rateLimit.channelMessagesPerMinute", Kind: form.Integer},
 			{Path: "rateLimit.workspaceMessagesPerMinute", Kind: form.Integer},
 		},
-		credentials: []string{"botToken", "webhookURL"},
-	},
-	{
-		provider: "jira", kind: "JiraIntegration", resource: "jiraintegrations",
-		fields: []form.SpecField{
+		Credentials: []string{"botToken", "webhookURL"},
+	}
+	Jira = Product{
+		Provider: "jira", Kind: "JiraIntegration", Resource: "jiraintegrations",
+		Fields: []form.SpecField{
 			{Path: "default", Kind: form.Flag},
 			{Path: "apiURL", Kind: form.Text},
 			{Path: "siteURL", Kind: form.Text},
@@ -55,32 +60,29 @@ var products = []product{
 			{Path: "pollIntervalSeconds", Kind: form.Integer},
 			{Path: "suspend", Kind: form.Flag},
 		},
-		credentials: []string{"username", "apiToken", "bearerToken", "webhookSecret"},
-	},
-}
+		Credentials: []string{"username", "apiToken", "bearerToken", "webhookSecret"},
+	}
+)
 
-// credentialLabels are the labels of the fields of credentials.
-var credentialLabels = map[string]string{
+// CredentialLabels are the labels of the fields of credentials.
+var CredentialLabels = map[string]string{
 	"botToken": "Bot token", "webhookURL": "Incoming webhook",
 	"apiToken": "API token", "bearerToken": "Personal access token", "webhookSecret": "Webhook secret",
 }
 
 // Title returns Slack or Jira.
-func (p product) Title() string { return strings.TrimSuffix(p.kind, "Integration") }
+func (p Product) Title() string { return strings.TrimSuffix(p.Kind, "Integration") }
 
 // Name returns slack or jira, the product's part of addresses.
-func (p product) Name() string { return string(p.provider) }
+func (p Product) Name() string { return string(p.Provider) }
 
-// Resource returns the resource that Kubernetes' rights name.
-func (p product) Resource() string { return p.resource }
-
-// fieldNames returns the names of the form's fields. The form has fields for secrets only if the user may store them.
-func (p product) fieldNames(mayStoreSecrets bool) []string {
+// FieldNames returns the names of the form's fields. The form has fields for secrets only if the user may store them.
+func (p Product) FieldNames(mayStoreSecrets bool) []string {
 	var out []string
-	for _, f := range p.fields {
+	for _, f := range p.Fields {
 		out = append(out, f.Name())
 	}
-	for _, c := range p.credentials {
+	for _, c := range p.Credentials {
 		if mayStoreSecrets || c == "username" {
 			out = append(out, "credentials."+c)
 		}
@@ -88,8 +90,8 @@ func (p product) fieldNames(mayStoreSecrets bool) []string {
 	return out
 }
 
-// credentialAt returns the field of the credential that a place of a spec refers to; empty when it refers to none.
-func credentialAt(place string) string {
+// CredentialAt returns the field of the credential that a place of a spec refers to; empty when it refers to none.
+func CredentialAt(place string) string {
 	for _, at := range []struct{ place, credential string }{
 		{"spec.bot", "botToken"},
 		{"spec.webhookSecretRef", "webhookSecret"},
