@@ -5,6 +5,7 @@ package slack
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -147,4 +148,31 @@ func (w *Workspace) revokeToken(token string) *refusal {
 	t.State = Revoked
 	w.tokens[token] = t
 	return nil
+}
+
+// InstalledToken is a token of an app that was installed.
+type InstalledToken struct {
+	// Token is the token or, with Refreshes, a refresh token.
+	Token     string
+	State     State
+	Refreshes bool
+	// Expires is when it ends; zero if it does not.
+	Expires time.Time
+}
+
+// InstalledTokens returns the tokens of the apps that were installed, by their names.
+func (w *Workspace) InstalledTokens() []InstalledToken {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []InstalledToken
+	for name, t := range w.tokens {
+		if strings.HasPrefix(name, "xoxe.") || strings.HasPrefix(name, BotToken+"-installed-") {
+			out = append(out, InstalledToken{Token: name, State: t.State, Expires: t.Expires})
+		}
+	}
+	for name, t := range w.refreshTokens {
+		out = append(out, InstalledToken{Token: name, State: Valid, Refreshes: true, Expires: t.until})
+	}
+	slices.SortFunc(out, func(a, b InstalledToken) int { return strings.Compare(a.Token, b.Token) })
+	return out
 }
