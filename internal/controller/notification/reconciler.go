@@ -113,7 +113,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	ctx, end := tracing.Reconcile(ctx, v1alpha1.KindNotification, req.NamespacedName)
 	defer end()
-	tracing.Subject(ctx, n.Spec.Event.Subject.Kind+"/"+n.Spec.Event.Subject.Name)
+	if about := n.Spec.Event.Subject; about != nil { // a test message has none
+		tracing.Subject(ctx, about.Kind+"/"+about.Name)
+	}
 	s := &scope{notification: n, before: n.DeepCopy(), now: now}
 	return r.finish(ctx, s, r.deliver(ctx, s))
 }
