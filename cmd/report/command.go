@@ -63,6 +63,7 @@ func command(o *report.Options, code *int) *cobra.Command {
 	f.StringVar(&o.Evidence, "evidence", "", "a directory with files that show what failed; up to 20 with 10 MiB go to each ticket")
 	f.StringVar(&o.EvidenceURL, "evidence-url", "", "where people find the files of that directory, for links to those that are not sent")
 	f.StringVar(&o.TerminationLog, "termination-log", "/dev/termination-log", "the file for the run's result; empty for none")
+	f.StringVar(&o.Event, "event", "", "a file for a CloudEvent about the run, for a run that is no Job")
 	f.StringVar(&o.Spool, "spool", "", "the file for what could not be sent (default: in the directory for temporary files)")
 	f.BoolVar(&o.DryRun, "dry-run", false, "print the Defects as YAML and send nothing")
 	_ = root.RegisterFlagCompletionFunc("severity", cobra.FixedCompletions(severities, cobra.ShellCompDirectiveNoFileComp)) // it exists

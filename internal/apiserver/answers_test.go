@@ -303,6 +303,34 @@ func TestRerunOnce(t *testing.T) {
 	w.Expect(a.body).To(gomega.ContainSubstring("choose one of them"))
 }
 
+// TestRunFromOutside shows a run that is no Job from its CloudEvent, and does not start it again.
+func TestRunFromOutside(t *testing.T) {
+	w := newFilledWorld(t)
+	w.create(&v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "runs"}, Spec: v1alpha1.NotificationRuleSpec{
+		EventTypes: []v1alpha1.EventType{v1alpha1.EventTestRunCompleted},
+	}})
+	c := w.callerWith("create events", "get jobs", "list jobs", "create jobs", "list notifications")
+	body := `{"specversion":"1.0","id":"1","source":"ci","type":"dev.voiceai.testrun.completed",` +
+		`"data":{"suite":"booking","run":"ci-1","result":"Failed","passed":1,"failed":2,"total":3}}`
+	var run struct {
+		State, Suite string
+		Outside      bool
+		Results      struct{ Failed int }
+	}
+	w.Eventually(func() int { // until the cache has the rule, and then the Notification
+		c.ask("POST", "/api/v1/events", body, "Content-Type", "application/cloudevents+json")
+		return c.ask("GET", "/api/v1/runs/ci-1", "").into(w, &run).status
+	}).Should(gomega.Equal(http.StatusOK))
+	if run.State != "Failed" || run.Suite != "booking" || !run.Outside || run.Results.Failed != 2 {
+		t.Errorf("got %+v", run)
+	}
+	w.Expect(c.ask("GET", "/api/v1/runs?suite=booking", "").body).To(gomega.ContainSubstring(`"ci-1"`))
+	w.Expect(c.ask("GET", "/api/v1/integrations/logs?object=Job/"+w.namespace+"/ci-1", "").body).To(gomega.ContainSubstring(`"total":1`))
+	a := c.ask("POST", "/api/v1/runs/ci-1/rerun", "")
+	w.Expect(a.status).To(gomega.Equal(http.StatusConflict))
+	w.Expect(a.body).To(gomega.ContainSubstring("run ci-1 is no Job"))
+}
+
 // TestSuiteIsShownAsFarAsRightsGo reads a suite and a run with more and more rights.
 func TestSuiteIsShownAsFarAsRightsGo(t *testing.T) {
 	w := newFilledWorld(t)

@@ -33,6 +33,12 @@ func TestRunPage(t *testing.T) {
 	delete(run, "defects")
 	run["deleted"] = true
 	d.has(d.open("/runs/qa/booking-7", http.StatusOK), "The run left no counts.", "Job was deleted")
+	run["deleted"] = false
+	run["outside"] = true
+	outside := d.open("/runs/qa/booking-7", http.StatusOK)
+	d.has(outside, "It is no Job of this cluster.")
+	d.hasNot(outside, "Job was deleted", "Rerun")
+	delete(run, "outside")
 	run["state"] = "Running"
 	d.has(d.open("/runs/qa/booking-7", http.StatusOK), "The run has not ended yet.")
 }

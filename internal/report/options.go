@@ -50,6 +50,8 @@ type Options struct {
 	ReportURL string
 	// TerminationLog is the file for the run's result, Spool the one for what could not be sent.
 	TerminationLog, Spool string
+	// Event is a file for the CloudEvent about the run; empty for none.
+	Event string
 	// Evidence is a directory with files that show what failed, EvidenceURL where people find its files; both may be empty.
 	Evidence, EvidenceURL string
 	// DryRun prints the Defects in place of sending them.

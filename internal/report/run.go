@@ -123,6 +123,11 @@ func (o *Options) report(ctx context.Context, code int, since, began time.Time) 
 			o.logf("%v", err)
 		}
 	}
+	if o.Event != "" {
+		if err := o.writeEvent(result, p, code); err != nil {
+			o.logf("%v", err)
+		}
+	}
 	return o.exitCode(code, result, len(r.problems) > 0, sent)
 }
 

@@ -73,9 +73,19 @@ func OfNotification(n *v1alpha1.Notification) *Notification {
 	if out.Members == 0 {
 		if e, err := event.Of(n); err == nil {
 			out.EventTitle = e.Text("title")
+			out.setOutsideRun(n, &e)
 		}
 	}
 	return out
+}
+
+// setOutsideRun makes a run that is no Job the subject of the Notification about it: pages show runs alike.
+func (n *Notification) setOutsideRun(of *v1alpha1.Notification, e *event.Event) {
+	if run, ok := event.OutsideRunOf(e); ok {
+		n.Run = of
+		n.Kind = event.KindJob
+		n.Subject = types.NamespacedName{Namespace: of.Namespace, Name: run.Name}
+	}
 }
 
 // About returns what the Notification is about, as Kind/namespace/name: the subject of its event, or itself.

@@ -51,8 +51,8 @@ func (r Routes) Register(api huma.API) {
 	openapi.Register(api, huma.Operation{
 		OperationID: "list-runs", Method: http.MethodGet, Path: "/api/v1/runs", Tags: tags,
 		Summary: "Runs: Jobs with the suite label",
-		Description: "Also runs whose Jobs were deleted, as a Notification has them, if you may list Notifications. " +
-			"The history limits of a CronJob delete Jobs.",
+		Description: "Also runs whose Jobs were deleted, and runs that are no Jobs and sent a CloudEvent, as a Notification has them, " +
+			"if you may list Notifications. The history limits of a CronJob delete Jobs.",
 	}, r.listRuns)
 	openapi.Register(api, huma.Operation{
 		OperationID: "get-run", Method: http.MethodGet, Path: "/api/v1/runs/{name}", Tags: tags, Summary: "One run",

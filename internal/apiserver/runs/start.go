@@ -42,6 +42,9 @@ func (r Routes) rerun(ctx context.Context, i *params.ByName) (*startOutput, erro
 	if err != nil {
 		return nil, err
 	}
+	if of.Outside {
+		return nil, problem.New(http.StatusConflict, "run %s is no Job: start it again where it ran", of.Name)
+	}
 	return r.start(ctx, action.Start{
 		Caller: caller.Of(ctx), Namespace: of.Namespace, Suite: of.Suite, CronJob: of.CronJob, RerunOf: types.UID(of.UID),
 	})

@@ -12,13 +12,16 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 )
 
-// former is a run whose Job was deleted, as a Notification about it has it.
+// former is a run as a Notification about it has it: its Job was deleted, or it is none.
 type former struct {
 	*v1alpha1.Notification
-	subject *v1alpha1.EventSubject
+	suite, name string
+	// uid is that of the Job; empty for a run that is none.
+	uid    string
+	failed bool
 }
 
-// former returns the runs of a namespace, of all when it is empty, that ended and whose Jobs were deleted.
+// former returns the runs of a namespace, of all when it is empty, that ended and whose Jobs were deleted, or are none.
 func (m *Model) former(namespace string) []*former {
 	known := map[string]bool{}
 	var out []*former
@@ -27,22 +30,46 @@ func (m *Model) former(namespace string) []*former {
 		if n == nil || namespace != "" && n.Namespace != namespace {
 			continue
 		}
-		s := n.Subject()
-		if s.UID == "" || known[s.UID] || n.Labels[v1alpha1.SuiteLabel] == "" {
+		if known[string(n.Spec.Event.ID)] {
 			continue
 		}
-		known[s.UID] = true // several rules may announce a run
-		if j, exists := m.Runs.Get(types.NamespacedName{Namespace: n.Namespace, Name: s.Name}); exists && string(j.UID) == s.UID {
-			continue
+		known[string(n.Spec.Event.ID)] = true // several rules may announce a run
+		if f := formerOf(n); f != nil && !m.exists(f) {
+			out = append(out, f)
 		}
-		out = append(out, &former{n, s})
 	}
 	return out
 }
 
-// state returns how the run ended. The event of a run has a severity if it failed.
+// formerOf returns the run that a Notification is about; nil when its suite is not known. The event of a Job has a severity if
+// that failed.
+func formerOf(n *v1alpha1.Notification) *former {
+	if s := n.Subject(); s != nil {
+		if s.UID == "" || n.Labels[v1alpha1.SuiteLabel] == "" {
+			return nil
+		}
+		return &former{n, n.Labels[v1alpha1.SuiteLabel], s.Name, s.UID, n.Spec.Event.Severity != ""}
+	}
+	e, err := event.Of(n)
+	if err != nil {
+		return nil
+	}
+	run, ok := event.OutsideRunOf(&e)
+	if !ok {
+		return nil
+	}
+	return &former{Notification: n, suite: run.Suite, name: run.Name, failed: run.Failed}
+}
+
+// exists reports whether the Job of a run exists.
+func (m *Model) exists(f *former) bool {
+	j, exists := m.Runs.Get(types.NamespacedName{Namespace: f.Namespace, Name: f.name})
+	return exists && f.uid != "" && string(j.UID) == f.uid
+}
+
+// state returns how the run ended.
 func (f *former) state() string {
-	if f.Spec.Event.Severity != "" {
+	if f.failed {
 		return view.RunFailed
 	}
 	return view.RunPassed
@@ -55,7 +82,7 @@ func (f *former) ended() time.Time { return f.Spec.Event.Time.UTC() }
 func (f *former) record() view.RunRecord {
 	ended := f.ended()
 	out := view.RunRecord{
-		Namespace: f.Namespace, Name: f.subject.Name, Suite: f.Labels[v1alpha1.SuiteLabel], State: f.state(), Deleted: true,
+		Namespace: f.Namespace, Name: f.name, Suite: f.suite, State: f.state(), Deleted: f.uid != "", Outside: f.uid == "",
 		CreatedTime: ended, FinishedTime: &ended,
 	}
 	e, err := event.Of(f.Notification)

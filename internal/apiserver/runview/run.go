@@ -22,7 +22,7 @@ const maxDefects = 200
 // Run is a run with what is known of it.
 type Run struct {
 	view.RunRecord
-	UID      string          `json:"uid" doc:"The UID of its Job."`
+	UID      string          `json:"uid" doc:"The UID of its Job; empty when it is none."`
 	CronJob  string          `json:"cronJob,omitempty" doc:"The name of the CronJob from which it was started, if any."`
 	Previous *view.RunRecord `json:"previous,omitempty" doc:"The suite's run that ended before it; left out when none is known, or when you may not list Jobs."`
 	Defects  *Defects        `json:"defects,omitempty" doc:"The Defects about which it changed something; left out when you may not list Defects."`
@@ -43,14 +43,14 @@ type Defect struct {
 	view.DefectSummary
 }
 
-// Find returns a run: a Job or, if that was deleted, what a Notification about it has. ok is false when the Job is no run
+// Find returns a run: a Job or, if there is none, what a Notification about it has. ok is false when the Job is no run
 // of a suite. The error is that of reading the Job when there is neither.
 func (m *Model) Find(ctx context.Context, key types.NamespacedName, see view.Visibility) (out Run, ok bool, err error) {
 	j, ok, err := m.Run(ctx, key)
 	r := run{job: j}
 	if apierrors.IsNotFound(err) && see.Notifications {
 		for _, f := range m.former(key.Namespace) {
-			if f.subject.Name == key.Name {
+			if f.name == key.Name {
 				r = run{former: f}
 				ok = true
 				err = nil
@@ -71,7 +71,7 @@ func (m *Model) describe(ctx context.Context, r run, see view.Visibility) Run {
 		out.UID = string(r.job.UID)
 		out.CronJob = action.CronJobOf(r.job)
 	} else {
-		out.UID = r.former.subject.UID
+		out.UID = r.former.uid
 	}
 	if see.Runs {
 		out.Previous = m.previous(ctx, r, see)

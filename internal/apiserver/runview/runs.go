@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package runview is the read model of suites and their runs. A run whose Job was deleted, as by the history limit of its
-// CronJob, is shown as the Notification about it has it, for as long as that exists.
+// CronJob, or that is no Job, as in CI, is shown as the Notification about it has it, for as long as that exists.
 package runview
 
 import (
@@ -12,7 +12,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
@@ -39,7 +38,7 @@ type Filter struct {
 	Until  time.Time `query:"until" doc:"Only runs that ended before this time (RFC 3339)."`
 }
 
-// run is a run: its Job or, if that was deleted, a Notification about it.
+// run is a run: its Job or, if that was deleted or it is none, a Notification about it.
 type run struct {
 	job    *batchv1.Job
 	former *former
@@ -50,14 +49,14 @@ func (r run) suite() types.NamespacedName {
 	if r.job != nil {
 		return view.SuiteOf(r.job)
 	}
-	return types.NamespacedName{Namespace: r.former.Namespace, Name: r.former.Labels[v1alpha1.SuiteLabel]}
+	return types.NamespacedName{Namespace: r.former.Namespace, Name: r.former.suite}
 }
 
 func (r run) name() string {
 	if r.job != nil {
 		return r.job.Name
 	}
-	return r.former.subject.Name
+	return r.former.name
 }
 
 // when returns when a run ended; when it was created while it has not.

@@ -169,6 +169,51 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// TestOutsideRuns lists and finds runs that are no Jobs, as two rules announced their CloudEvents, and prefers a Job of that name.
+func TestOutsideRuns(t *testing.T) {
+	m := newFilledModel(t)
+	put := func(name, data string, at int) {
+		body := `{"specversion":"1.0","source":"ci","id":"` + name + `","type":"dev.voiceai.testrun.completed","time":"` +
+			minutes(at).Format(time.RFC3339) + `","data":` + data + `}`
+		batch, err := event.DecodeCloudEvents("application/cloudevents+json", nil, strings.NewReader(body), minutes(999).Time)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored, err := batch.Events[0].ToAPI()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range []string{"rule", "other-rule"} {
+			n := &v1alpha1.Notification{ObjectMeta: viewtest.Meta("qa", rule+"-"+name)}
+			n.Labels = map[string]string{v1alpha1.EventTypeLabel: string(v1alpha1.EventTestRunCompleted)}
+			n.Spec.Event = stored
+			m.Notifications.Put(n)
+		}
+	}
+	put("ci-1", `{"suite":"booking","run":"ci-1","result":"Failed","passed":1,"failed":2,"total":3,"commit":"77ab","durationSeconds":9}`, 35)
+	put("ci-2", `{"suite":"booking","run":"d","result":"Passed","passed":1,"failed":0,"total":1}`, 50)
+	put("odd", `{"suite":"booking","result":"Passed"}`, 60)
+	got, err := m.List(t.Context(), Scope{"qa", everything}, Filter{}, page.Params{})
+	if want := "d Passed, d Passed, ci-1 Failed, c Failed, b Passed, a Failed"; err != nil || names(got.Items) != want {
+		t.Errorf("got %s, %v, want %s", names(got.Items), err, want)
+	}
+	failed, _ := m.List(t.Context(), Scope{"qa", everything}, Filter{Commit: "77ab", State: "Failed"}, page.Params{})
+	if names(failed.Items) != "ci-1 Failed" {
+		t.Errorf("of a commit: %s", names(failed.Items))
+	}
+	for name, want := range map[string]string{
+		"ci-1": " Failed after c, 9s of 77ab, 1 of 3 passed", "d": "uid-d Passed after ci-1, 60s of 77aa, 3 of 4 passed",
+	} {
+		r, ok, err := m.Find(t.Context(), types.NamespacedName{Namespace: "qa", Name: name}, everything)
+		if err != nil || !ok || describe(r) != want || r.Outside != (name == "ci-1") || r.Deleted {
+			t.Errorf("%s: got %q, %+v, %v", name, describe(r), r.RunRecord, err)
+		}
+	}
+	if _, _, err := m.Find(t.Context(), types.NamespacedName{Namespace: "qa", Name: "ci-1"}, view.Visibility{Runs: true}); err == nil {
+		t.Error("it is found without the right to list Notifications")
+	}
+}
+
 // describe returns a run in words.
 func describe(r Run) string {
 	out := r.UID + " " + r.State

@@ -33,6 +33,7 @@ type RunRecord struct {
 	ResultError     string      `json:"resultError,omitempty" doc:"What could not be read of the result that the run left."`
 	Commit          string      `json:"commit,omitempty" doc:"The commit that was tested, where the run reported it."`
 	Deleted         bool        `json:"deleted,omitempty" doc:"Whether its Job was deleted: this is what a Notification about it has."`
+	Outside         bool        `json:"outside,omitempty" doc:"Whether it is no Job, as in CI: this is what a Notification about its CloudEvent has."`
 }
 
 // RunResults are the counts of a run's tests.

@@ -23,6 +23,7 @@ type Run struct {
 	ResultError     string     `json:"resultError"`
 	Commit          string     `json:"commit"`
 	Deleted         bool       `json:"deleted"`
+	Outside         bool       `json:"outside"`
 
 	Previous *Run        `json:"previous"`
 	Defects  *RunDefects `json:"defects"`
