@@ -102,13 +102,16 @@ undeploy: ## Remove the operator. The CRDs, their objects, the policies and the 
 		$(KUBECTL) delete --ignore-not-found --timeout=5m -f -
 ARCHES ?= amd64 arm64
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
-.PHONY: image
+.PHONY: image image-sign
 image: bin/image ## Write the image as an OCI layout in dist/image/oci, with an SBOM for each of ARCHES. It needs no engine.
 	@rm -rf dist/image && mkdir -p dist/image
 	@for arch in $(ARCHES); do for program in operator report; do \
 		GOOS=linux GOARCH=$$arch $(GO_BUILD) -o dist/image/bin/$$arch/$$program ./cmd/$$program || exit 1; \
 	done; done
 	@bin/image -arches "$$(echo $(ARCHES) | tr ' ' ,)" -version "$(VERSION)" -revision "$(REVISION)"
+image-sign: bin/image ## Sign the image in dist/image and its SBOMs with the ECDSA key in the file KEY.
+	@test -n "$(KEY)" || { echo "KEY is not set. Make a key: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out image.key" >&2; exit 1; }
+	@bin/image -sign "$(KEY)"
 docker-build: build ## Build the image IMG with Docker.
 	docker build -t $(IMG) .
 

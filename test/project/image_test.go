@@ -96,7 +96,7 @@ func blob(t *testing.T, dir, digest string) manifest {
 	return out
 }
 
-// TestImage checks that two directories give one digest, and what is in the image.
+// TestImage checks that two directories give one digest, what is in the image and its SBOM, and the signatures of both.
 func TestImage(t *testing.T) {
 	one := filepath.Join(t.TempDir(), "one")
 	other := filepath.Join(t.TempDir(), "a-directory-with-a-longer-name")
@@ -116,17 +116,8 @@ func TestImage(t *testing.T) {
 		}
 	}
 	checkImage(t, one, digest)
-	sbom, err := os.ReadFile(filepath.Join(one, "dist/image/sbom-amd64.cdx.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{
-		`"bomFormat": "CycloneDX"`, `"purl": "pkg:golang/github.com/slack-go/slack@v`, `"purl": "pkg:golang/stdlib@1.`,
-	} {
-		if !bytes.Contains(sbom, []byte(want)) {
-			t.Errorf("the SBOM lacks %s", want)
-		}
-	}
+	checkSBOM(t, one)
+	checkSignatures(t, one, digest)
 }
 
 // checkImage checks the platform, the configuration and the size of an image.

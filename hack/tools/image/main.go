@@ -2,7 +2,7 @@
 
 // Command image writes an image of Linux programs as an OCI layout, without an engine: one image for each architecture, and
 // an index of them. The same programs give the same digest, which it prints. It writes the modules in the programs beside
-// the layout, as a CycloneDX SBOM for each architecture.
+// the layout, as a CycloneDX SBOM for each architecture. With -sign it signs both.
 package main
 
 import (
@@ -29,6 +29,9 @@ type options struct {
 	out      string
 	version  string
 	revision string
+	// key is the file of a key: the image that was written before is signed. reference is the image's name.
+	key       string
+	reference string
 }
 
 func main() {
@@ -39,7 +42,16 @@ func main() {
 	flag.StringVar(&o.out, "out", "dist/image", "The directory for the layout and the SBOMs.")
 	flag.StringVar(&o.version, "version", "", "The version of the programs.")
 	flag.StringVar(&o.revision, "revision", "", "The commit that they are built from.")
+	flag.StringVar(&o.key, "sign", "", "A file with an ECDSA key, to sign what was written before.")
+	flag.StringVar(&o.reference, "reference", "ghcr.io/voiceai-dev/integrations-operator", "The name of the image, for the signature.")
 	flag.Parse()
+	if o.key != "" {
+		if err := sign(o); err != nil {
+			fmt.Fprintln(os.Stderr, "image: signing:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	digest, err := write(o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
@@ -72,7 +84,7 @@ func write(o options) (v1.Hash, error) {
 	if err != nil {
 		return v1.Hash{}, err
 	}
-	annotations := map[string]string{"org.opencontainers.image.ref.name": o.version}
+	annotations := map[string]string{nameAnnotation: o.version}
 	if err := path.AppendIndex(index, layout.WithAnnotations(annotations)); err != nil {
 		return v1.Hash{}, err
 	}
