@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/voiceai-dev/integrations-operator/internal/report"
+	"github.com/voiceai-dev/integrations-operator/internal/report/kube"
 )
 
 // version is set by the linker.
@@ -37,23 +38,23 @@ func run(ctx context.Context, args []string) int {
 }
 
 // connect finds the API server: that of KUBECONFIG or of the user's configuration, or else of the Pod.
-func connect() (report.Connection, error) {
+func connect() (kube.Connection, error) {
 	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil)
 	c, err := config.ClientConfig()
 	if clientcmd.IsEmptyConfig(err) {
 		err = errors.New("set KUBECONFIG to a kubeconfig, or run in a Pod")
 	}
 	if err != nil {
-		return report.Connection{}, err
+		return kube.Connection{}, err
 	}
 	client, err := rest.HTTPClientFor(c)
 	if err != nil {
-		return report.Connection{}, err
+		return kube.Connection{}, err
 	}
 	server, _, err := rest.DefaultServerUrlFor(c)
 	if err != nil {
-		return report.Connection{}, err
+		return kube.Connection{}, err
 	}
 	namespace, _, err := config.Namespace()
-	return report.Connection{Client: client, Server: server.String(), Namespace: namespace, Backoff: backoff}, err
+	return kube.Connection{Client: client, Server: server.String(), Namespace: namespace, Backoff: backoff}, err
 }

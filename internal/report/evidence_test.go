@@ -229,3 +229,48 @@ func TestPartsAreBounded(t *testing.T) {
 		t.Errorf("parts of %v bytes", largest)
 	}
 }
+
+// TestClip cuts a recording to the turn that failed where it can.
+func TestClip(t *testing.T) {
+	// A recording of a minute: one byte a frame, and 1,000 frames a second.
+	header := "RIFF\x00\x00\x00\x00WAVEfmt " +
+		"\x10\x00\x00\x00\x07\x00\x01\x00\xe8\x03\x00\x00\xe8\x03\x00\x00\x01\x00\x08\x00data\x00\x00\x00\x00"
+	minute := header + strings.Repeat("x", 60_000)
+	property := func(name, value string) string { return `<property name="` + name + `" value="` + value + `"/>` }
+	turn := property("voice.turn", "3") + property("voice.offset_ms", "30000")
+	for name, test := range map[string]struct {
+		file, properties string
+		content          string
+		clip             string
+		size             int64
+		files            int
+	}{
+		"the turn":          {"call.wav", turn, minute, "call-turn-3.wav", 44 + 21_000, 2},
+		"no number":         {"call.WAV", property("voice.offset_ms", "55000"), minute, "call-turn.wav", 44 + 6_000, 2},
+		"no offset":         {"call.wav", property("voice.turn", "3"), minute, "call.wav", int64(len(minute)), 1},
+		"a clip already":    {"call.wav", turn, minute[:20_000], "call.wav", 20_000, 1},
+		"beyond its end":    {"call.wav", property("voice.offset_ms", "90000"), minute, "call.wav", int64(len(minute)), 1},
+		"another format":    {"call.ogg", turn, "OggS", "call.ogg", 4, 1},
+		"no WAV":            {"call.wav", turn, "ID3", "call.wav", 3, 1},
+		"too large to send": {"call.wav", turn, header + strings.Repeat("x", v1alpha1.MaxEvidenceBytes), "call-turn-3.wav", 44 + 21_000, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t)
+			r := newEvidenceRun(t, c, map[string]string{test.file: test.content, "out.log": "it broke"})
+			r.write(t, "a.xml", suite(passed("a"), `<testcase classname="Booking" name="books"><properties>`+test.properties+
+				`</properties><failure message="late"/></testcase>`))
+			r.Run(t.Context())
+			e := c.only(t).Spec.Evidence
+			if e == nil || e.Clip != test.clip || len(e.Files) != test.files+1 {
+				t.Fatalf("%+v\n%s", e, r.stderr.String())
+			}
+			at := slices.IndexFunc(e.Files, func(f v1alpha1.EvidenceFile) bool { return f.Name == e.Clip })
+			if e.Files[at].Bytes != test.size {
+				t.Errorf("the clip has %d bytes, want %d", e.Files[at].Bytes, test.size)
+			}
+			if got, err := c.content(c.only(t), e.Files[at]); err != nil || int64(len(got)) != test.size {
+				t.Errorf("%d bytes are stored, %v", len(got), err)
+			}
+		})
+	}
+}

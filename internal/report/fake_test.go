@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/report/kube"
 )
 
 // cluster is an API server with Defects.
@@ -73,7 +74,7 @@ func (c *cluster) serve(w http.ResponseWriter, r *http.Request) {
 		if c.listed != nil {
 			c.listed()
 		}
-	case r.Method == http.MethodPatch && r.URL.Query().Get("fieldManager") == fieldManager:
+	case r.Method == http.MethodPatch && r.URL.Query().Get("fieldManager") == kube.FieldManager:
 		c.writes++
 		name := strings.TrimPrefix(r.URL.Path, path+"/")
 		d := &v1alpha1.Defect{}
@@ -143,11 +144,11 @@ func newRun(t *testing.T, c *cluster) *run {
 	r.Options = &Options{
 		Suite: "smoke", RunName: "smoke-1", Results: []string{filepath.Join(r.dir, "*.xml")}, Stdout: &r.stdout, Stderr: &r.stderr,
 		TerminationLog: filepath.Join(r.dir, "termination"), Spool: filepath.Join(r.dir, "spool"), Now: time.Now,
-		Connect: func() (Connection, error) {
+		Connect: func() (kube.Connection, error) {
 			if c == nil {
-				return Connection{}, errors.New("there is none")
+				return kube.Connection{}, errors.New("there is none")
 			}
-			return Connection{Client: c.server.Client(), Server: c.server.URL, Namespace: "qa"}, nil
+			return kube.Connection{Client: c.server.Client(), Server: c.server.URL, Namespace: "qa"}, nil
 		},
 	}
 	return r

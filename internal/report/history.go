@@ -24,7 +24,7 @@ func (o *Options) History(ctx context.Context) int {
 		o.logf("the cluster cannot be reached: %v", err)
 		return ExitNotSent
 	}
-	known, err := conn.list(ctx, cmp.Or(o.Namespace, conn.Namespace, "default"), o.Suite)
+	known, err := conn.List(ctx, cmp.Or(o.Namespace, conn.Namespace, "default"), o.Suite)
 	if err != nil {
 		o.logf("%v", err)
 		return ExitNotSent

@@ -8,7 +8,6 @@ import (
 	"bufio"
 	"cmp"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/internal/mapping"
+	"github.com/voiceai-dev/integrations-operator/internal/report/kube"
 )
 
 // Exit codes of the program's own. A test command that fails ends it with the command's code instead.
@@ -63,20 +63,8 @@ type Options struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	// Client calls the API server at Server. They are found when they are needed; Client is nil where there is no cluster.
-	Connect func() (Connection, error)
+	Connect func() (kube.Connection, error)
 	Now     func() time.Time
-}
-
-// Connection is how to reach the API server.
-type Connection struct {
-	Client    *http.Client
-	Server    string
-	Namespace string
-	// Backoff is the time before a list is requested again, which doubles each time.
-	Backoff time.Duration
-
-	// isUnlisted is set when the Defects may not be listed. Then fields that people changed are not taken back.
-	isUnlisted bool
 }
 
 // podInfo is where a volume of the downward API puts the labels of the Pod.

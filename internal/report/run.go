@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/report/kube"
 )
 
 // maxRun bounds the name of a run.
@@ -151,7 +152,7 @@ func (o *Options) exitCode(code int, r Result, unreadable, sent bool) int {
 }
 
 // connect returns how to reach the API server, and the Defects of the suite; nil when it cannot be reached.
-func (o *Options) connect(ctx context.Context) (*Connection, map[string]*v1alpha1.Defect) {
+func (o *Options) connect(ctx context.Context) (*kube.Connection, map[string]*v1alpha1.Defect) {
 	conn, err := o.Connect()
 	if err != nil {
 		if !o.DryRun {
@@ -161,16 +162,16 @@ func (o *Options) connect(ctx context.Context) (*Connection, map[string]*v1alpha
 		return nil, nil
 	}
 	o.Namespace = cmp.Or(o.Namespace, conn.Namespace, "default")
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	ctx, cancel := context.WithTimeout(ctx, kube.SendTimeout)
 	defer cancel()
-	known, err := conn.list(ctx, o.Namespace, o.Suite)
+	known, err := conn.List(ctx, o.Namespace, o.Suite)
 	switch {
-	case isAway(err): // what people changed since would be lost
+	case kube.IsAway(err): // what people changed since would be lost
 		o.logf("%v. Nothing is applied without the list", err)
 		return nil, nil
 	case err != nil:
 		o.logf("%v. Defects are applied without it, except those that people changed. Tests that passed are not recorded", err)
-		conn.isUnlisted = true
+		conn.IsUnlisted = true
 	}
 	return &conn, known
 }
@@ -187,11 +188,11 @@ func testsOfDefects(known map[string]*v1alpha1.Defect) map[string]bool {
 }
 
 // send applies a plan, and keeps what could not be sent. It reports whether everything was sent.
-func (o *Options) send(ctx context.Context, conn *Connection, p *plan, known map[string]*v1alpha1.Defect) bool {
+func (o *Options) send(ctx context.Context, conn *kube.Connection, p *plan, known map[string]*v1alpha1.Defect) bool {
 	if o.DryRun {
 		for _, d := range p.defects {
-			d.ResourceVersion = ""             // what is printed may be applied later
-			raw, _ := yaml.Marshal(applied(d)) // it has no value that YAML does not have
+			d.ResourceVersion = ""                  // what is printed may be applied later
+			raw, _ := yaml.Marshal(kube.Applied(d)) // it has no value that YAML does not have
 			_, _ = fmt.Fprintf(o.Stdout, "---\n%s", raw)
 		}
 		return true
@@ -209,7 +210,7 @@ func (o *Options) send(ctx context.Context, conn *Connection, p *plan, known map
 	unsent := all
 	sent := 0
 	if conn != nil {
-		if sent, unsent, err = conn.apply(ctx, all, o.rebase); err != nil {
+		if sent, unsent, err = conn.Apply(ctx, all, o.rebase); err != nil {
 			o.logf("%v", err)
 		}
 	}

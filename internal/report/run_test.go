@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/report/kube"
 )
 
 // only returns the one Defect of a cluster.
@@ -376,7 +377,7 @@ func TestRunsAtTheSameTime(t *testing.T) {
 // TestClusterAwayForAMoment requests the list again, and sends as ever.
 func TestClusterAwayForAMoment(t *testing.T) {
 	c := newCluster(t)
-	left := listAttempts - 1
+	left := kube.ListAttempts - 1
 	c.failing = func(string) int {
 		if left--; left >= 0 {
 			return http.StatusTooManyRequests

@@ -21,6 +21,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/evidence"
+	"github.com/voiceai-dev/integrations-operator/internal/report/kube"
 	"github.com/voiceai-dev/integrations-operator/internal/report/matching"
 )
 
@@ -41,7 +42,7 @@ const (
 // uploader sends the evidence of a run.
 type uploader struct {
 	*Options
-	conn *Connection
+	conn *kube.Connection
 	// room is how many bytes may still be sent.
 	room int64
 	// refused is why the API server takes no content; nil while it does.
@@ -56,7 +57,13 @@ type source struct {
 
 // sendEvidence sends what an earlier call kept, and the files of --evidence for the Defects that were applied. What cannot be
 // sent while the API server is away is kept for the next call. It reports whether all was sent that is to be.
-func (o *Options) sendEvidence(ctx context.Context, conn *Connection, p *plan, known map[string]*v1alpha1.Defect, since time.Time) bool {
+func (o *Options) sendEvidence(
+	ctx context.Context,
+	conn *kube.Connection,
+	p *plan,
+	known map[string]*v1alpha1.Defect,
+	since time.Time,
+) bool {
 	if o.DryRun {
 		return true
 	}
@@ -108,7 +115,7 @@ func (u *uploader) sendOwn(ctx context.Context, p *plan, matched matching.Matche
 			sent = false
 		}
 	}
-	if isAway(u.refused) {
+	if kube.IsAway(u.refused) {
 		u.logf("files of --evidence were not sent: %v", u.refused)
 	}
 	return sent
@@ -143,39 +150,38 @@ type fileError struct{ error }
 
 func (e fileError) Unwrap() error { return e.error }
 
+// sending is what is known while the files of a Defect are sent.
+type sending struct {
+	from source
+	// left is how many bytes the Defect may still have, names are those that are taken.
+	left  int64
+	names map[string]bool
+}
+
+// content is what is stored as a file.
+type content struct {
+	path   string
+	bytes  int64
+	reader io.ReaderAt
+}
+
 // send stores the content of a Defect's files, and lists them in the Defect. Files beyond the limits are linked, if there is an
 // address for them. Its error is errLater when nothing is listed because the API server is away.
 func (u *uploader) send(ctx context.Context, d *v1alpha1.Defect, files []matching.File, from source) error {
 	e := &v1alpha1.DefectEvidence{Time: metav1.NewTime(u.Now().UTC().Truncate(time.Second))}
-	left := int64(v1alpha1.MaxEvidenceBytes)
-	names := map[string]bool{}
+	s := &sending{from: from, left: v1alpha1.MaxEvidenceBytes, names: map[string]bool{}}
 	var problems []error
 	for _, file := range files {
-		if isAway(u.refused) {
+		sent, err := u.sendFile(ctx, d, e, file, s)
+		if kube.IsAway(u.refused) {
 			return errLater
 		}
-		room := min(left, u.room)
-		if u.refused == nil && len(e.Files) < v1alpha1.MaxEvidenceFiles && file.Bytes <= room {
-			stored, err := u.store(ctx, d, file, names, from)
-			if err == nil {
-				e.Files = append(e.Files, stored)
-				if e.Clip == "" && evidence.IsAudio(stored.Name) {
-					e.Clip = stored.Name
-				}
-				left -= stored.Bytes
-				u.room -= stored.Bytes
-				continue
-			}
-			var local fileError
-			if !errors.As(err, &local) && (isAway(err) || isRefused(err)) {
-				u.refused = err
-			}
+		if err != nil {
 			problems = append(problems, fmt.Errorf("the file %s of --evidence was not sent: %w", file.Path, err))
 		}
-		from.link(e, file)
-	}
-	if isAway(u.refused) {
-		return errLater
+		if !sent {
+			from.link(e, file)
+		}
 	}
 	u.logf("%d files are evidence of %s, %d links, %d not sent", len(e.Files), d.Name, len(e.Links), e.More)
 	if len(e.Files) == 0 && len(e.Links) == 0 && len(problems) > 0 { // another run may send some
@@ -184,10 +190,34 @@ func (u *uploader) send(ctx context.Context, d *v1alpha1.Defect, files []matchin
 	return errors.Join(append(problems, u.list(ctx, d, e))...)
 }
 
+// sendFile stores a file and, of a recording, the turn that failed. It reports whether the file itself was stored, and keeps in
+// mind when the API server takes no more.
+func (u *uploader) sendFile(
+	ctx context.Context,
+	d *v1alpha1.Defect,
+	e *v1alpha1.DefectEvidence,
+	file matching.File,
+	s *sending,
+) (sent bool, err error) {
+	err = u.addClip(ctx, d, e, file, s)
+	if err == nil && u.hasRoom(e, file.Bytes, s) {
+		var stored v1alpha1.EvidenceFile
+		if stored, err = u.storeFile(ctx, d, file, s); err == nil {
+			u.add(e, stored, s)
+			return true, nil
+		}
+	}
+	var local fileError
+	if err != nil && !errors.As(err, &local) && (kube.IsAway(err) || isRefused(err)) {
+		u.refused = err
+	}
+	return false, err
+}
+
 // isRefused reports whether the API server takes no content at all.
 func isRefused(err error) bool {
-	var status *statusError
-	return errors.As(err, &status) && (status.code == http.StatusForbidden || status.code == http.StatusNotFound)
+	var status *kube.StatusError
+	return errors.As(err, &status) && (status.Code == http.StatusForbidden || status.Code == http.StatusNotFound)
 }
 
 // link adds the address of a file that is not sent.
@@ -207,15 +237,15 @@ func (from source) link(e *v1alpha1.DefectEvidence, file matching.File) {
 
 // list lists evidence in a Defect.
 func (u *uploader) list(ctx context.Context, d *v1alpha1.Defect, e *v1alpha1.DefectEvidence) error {
-	path := defectsPath(d.Namespace) + "/" + url.PathEscape(d.Name) + "?fieldManager=" + evidenceManager + "&force=true"
+	path := kube.DefectsPath(d.Namespace) + "/" + url.PathEscape(d.Name) + "?fieldManager=" + evidenceManager + "&force=true"
 	body := map[string]any{
 		"apiVersion": v1alpha1.GroupVersion.String(), "kind": v1alpha1.KindDefect,
 		"metadata": map[string]any{"name": d.Name, "uid": d.UID}, "spec": map[string]any{"evidence": e},
 	}
-	if err := u.conn.again(ctx, func() error {
-		return u.conn.call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", body, nil)
+	if err := u.conn.Again(ctx, func() error {
+		return u.conn.Call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", body, nil)
 	}); err != nil {
-		if isAway(err) {
+		if kube.IsAway(err) {
 			u.refused = err
 			return errLater
 		}
@@ -225,36 +255,35 @@ func (u *uploader) list(ctx context.Context, d *v1alpha1.Defect, e *v1alpha1.Def
 	return nil
 }
 
-// store stores the content of a file in parts, and returns its description. What is stored already stays.
-func (u *uploader) store(
-	ctx context.Context,
-	d *v1alpha1.Defect,
-	file matching.File,
-	names map[string]bool,
-	from source,
-) (v1alpha1.EvidenceFile, error) {
-	out := v1alpha1.EvidenceFile{Bytes: file.Bytes}
-	f, err := from.root.Open(file.Path)
+// storeFile stores a file, and returns its description.
+func (u *uploader) storeFile(ctx context.Context, d *v1alpha1.Defect, file matching.File, s *sending) (v1alpha1.EvidenceFile, error) {
+	f, err := s.from.root.Open(file.Path)
 	if err != nil {
-		return out, fileError{err}
+		return v1alpha1.EvidenceFile{}, fileError{err}
 	}
 	defer f.Close() //nolint:errcheck // it was only read
+	return u.store(ctx, d, content{file.Path, file.Bytes, f}, s.names)
+}
+
+// store stores content in parts, and returns its description. What is stored already stays.
+func (u *uploader) store(ctx context.Context, d *v1alpha1.Defect, c content, names map[string]bool) (v1alpha1.EvidenceFile, error) {
+	out := v1alpha1.EvidenceFile{Bytes: c.bytes}
 	h := sha256.New()
-	if n, err := io.Copy(h, io.LimitReader(f, file.Bytes+1)); err != nil || n != file.Bytes {
+	if n, err := io.Copy(h, io.NewSectionReader(c.reader, 0, c.bytes+1)); err != nil || n != c.bytes {
 		return out, fileError{cmp.Or(err, errors.New("it changes while it is read"))}
 	}
 	out.SHA256 = hex.EncodeToString(h.Sum(nil))
-	part := make([]byte, min(file.Bytes, v1alpha1.EvidencePartBytes))
+	part := make([]byte, min(c.bytes, v1alpha1.EvidencePartBytes))
 	for n := range out.Parts() {
-		size := min(file.Bytes-int64(n)*v1alpha1.EvidencePartBytes, v1alpha1.EvidencePartBytes)
-		if _, err := f.ReadAt(part[:size], int64(n)*v1alpha1.EvidencePartBytes); err != nil {
+		size := min(c.bytes-int64(n)*v1alpha1.EvidencePartBytes, v1alpha1.EvidencePartBytes)
+		if _, err := c.reader.ReadAt(part[:size], int64(n)*v1alpha1.EvidencePartBytes); err != nil {
 			return out, fileError{err}
 		}
 		if err := u.create(ctx, d, v1alpha1.EvidenceName(d.UID, out, n), part[:size]); err != nil {
 			return out, err
 		}
 	}
-	out.Name = evidence.Unique(evidence.Name(file.Path), names)
+	out.Name = evidence.Unique(evidence.Name(c.path), names)
 	return out, nil
 }
 
@@ -270,12 +299,12 @@ func (u *uploader) create(ctx context.Context, d *v1alpha1.Defect, name string, 
 		},
 		Data: part,
 	}
-	path := strings.TrimSuffix(defectsPath(d.Namespace), "defects") + "evidence?fieldManager=" + evidenceManager
-	err := u.conn.again(ctx, func() error {
-		return u.conn.call(ctx, http.MethodPost, path, "application/json", body, nil)
+	path := strings.TrimSuffix(kube.DefectsPath(d.Namespace), "defects") + "evidence?fieldManager=" + evidenceManager
+	err := u.conn.Again(ctx, func() error {
+		return u.conn.Call(ctx, http.MethodPost, path, "application/json", body, nil)
 	})
-	var status *statusError
-	if errors.As(err, &status) && status.code == http.StatusConflict {
+	var status *kube.StatusError
+	if errors.As(err, &status) && status.Code == http.StatusConflict {
 		return nil // it is stored
 	}
 	return err

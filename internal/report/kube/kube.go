@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package report
+// Package kube makes the calls of report to the API server: few, with short answers, and again while it is away.
+package kube
 
 import (
 	"bytes"
@@ -20,37 +21,51 @@ import (
 )
 
 const (
-	// fieldManager is the manager of the fields that this program applies.
-	fieldManager = "report"
-	// callTimeout bounds one call, sendTimeout all of them.
+	// FieldManager is the manager of the fields that this program applies.
+	FieldManager = "report"
+	// SendTimeout bounds all calls that send a plan, callTimeout one of them.
+	SendTimeout = 30 * time.Second
 	callTimeout = 10 * time.Second
-	sendTimeout = 30 * time.Second
 	// parallel is how many calls are made at the same time.
 	parallel = 8
 	// maxAnswer bounds an answer of the API server, in bytes.
 	maxAnswer = 64 << 20
-	// listAttempts is how often a page of Defects is requested while the API server is away. Without the list, nothing is
+	// ListAttempts is how often a page of Defects is requested while the API server is away. Without the list, nothing is
 	// known of what people changed and of quarantines.
-	listAttempts = 4
+	ListAttempts = 4
 	// applyAttempts is how often a Defect is applied that others change at the same time.
 	applyAttempts = 10
 )
 
-// statusError is the error of an answer that is not 2xx.
-type statusError struct {
-	code    int
-	message string
+// Connection is how to reach the API server.
+type Connection struct {
+	Client    *http.Client
+	Server    string
+	Namespace string
+	// Backoff is the time before a list is requested again, which doubles each time.
+	Backoff time.Duration
+
+	// IsUnlisted is set when the Defects may not be listed. Then fields that people changed are not taken back.
+	IsUnlisted bool
 }
 
-func (e *statusError) Error() string { return fmt.Sprintf("HTTP %d: %s", e.code, e.message) }
-
-// isAway reports whether an error means that the same call may succeed later.
-func isAway(err error) bool {
-	var status *statusError
-	return err != nil && (!errors.As(err, &status) || status.code == http.StatusTooManyRequests || status.code >= 500)
+// StatusError is the error of an answer that is not 2xx.
+type StatusError struct {
+	Code    int
+	Message string
 }
 
-func (c *Connection) call(ctx context.Context, method, path, contentType string, body, into any) error {
+// Error returns the code and what the API server says.
+func (e *StatusError) Error() string { return fmt.Sprintf("HTTP %d: %s", e.Code, e.Message) }
+
+// IsAway reports whether an error means that the same call may succeed later.
+func IsAway(err error) bool {
+	var status *StatusError
+	return err != nil && (!errors.As(err, &status) || status.Code == http.StatusTooManyRequests || status.Code >= 500)
+}
+
+// Call makes one call, and decodes its answer.
+func (c *Connection) Call(ctx context.Context, method, path, contentType string, body, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var reader io.Reader
@@ -84,7 +99,7 @@ func (c *Connection) call(ctx context.Context, method, path, contentType string,
 		if status.Message == "" {
 			status.Message = http.StatusText(resp.StatusCode)
 		}
-		return &statusError{resp.StatusCode, status.Message}
+		return &StatusError{resp.StatusCode, status.Message}
 	}
 	if into == nil {
 		return nil
@@ -92,21 +107,22 @@ func (c *Connection) call(ctx context.Context, method, path, contentType string,
 	return json.Unmarshal(raw, into)
 }
 
-func defectsPath(namespace string) string {
+// DefectsPath returns the path of the Defects of a namespace.
+func DefectsPath(namespace string) string {
 	return "/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/" + url.PathEscape(namespace) + "/defects"
 }
 
 // get reads an object, and tries again while the API server is away.
 func (c *Connection) get(ctx context.Context, path string, into any) error {
-	return c.again(ctx, func() error { return c.call(ctx, http.MethodGet, path, "", nil, into) })
+	return c.Again(ctx, func() error { return c.Call(ctx, http.MethodGet, path, "", nil, into) })
 }
 
-// again makes a call, and makes it again while the API server is away.
-func (c *Connection) again(ctx context.Context, call func() error) error {
+// Again makes a call, and makes it again while the API server is away.
+func (c *Connection) Again(ctx context.Context, call func() error) error {
 	wait := c.Backoff
 	for attempt := 1; ; attempt++ {
 		err := call()
-		if !isAway(err) || attempt == listAttempts {
+		if !IsAway(err) || attempt == ListAttempts {
 			return err
 		}
 		select {
@@ -118,13 +134,13 @@ func (c *Connection) again(ctx context.Context, call func() error) error {
 	}
 }
 
-// list returns the Defects of a suite by fingerprint, in pages.
-func (c *Connection) list(ctx context.Context, namespace, suite string) (map[string]*v1alpha1.Defect, error) {
+// List returns the Defects of a suite by fingerprint, in pages.
+func (c *Connection) List(ctx context.Context, namespace, suite string) (map[string]*v1alpha1.Defect, error) {
 	out := map[string]*v1alpha1.Defect{}
 	query := url.Values{"labelSelector": {v1alpha1.SuiteLabel + "=" + suite}, "limit": {"500"}}
 	for {
 		page := &v1alpha1.DefectList{}
-		if err := c.get(ctx, defectsPath(namespace)+"?"+query.Encode(), page); err != nil {
+		if err := c.get(ctx, DefectsPath(namespace)+"?"+query.Encode(), page); err != nil {
 			return out, fmt.Errorf("listing the Defects of %s in %s: %w", suite, namespace, err)
 		}
 		for i := range page.Items {
@@ -139,13 +155,13 @@ func (c *Connection) list(ctx context.Context, namespace, suite string) (map[str
 	}
 }
 
-// rebase returns a Defect to apply in place of one, on what the cluster has now.
-type rebase func(d, now *v1alpha1.Defect) *v1alpha1.Defect
+// Rebase returns a Defect to apply in place of one, on what the cluster has now.
+type Rebase func(d, now *v1alpha1.Defect) *v1alpha1.Defect
 
-// apply applies Defects, several at the same time. It returns how many were applied, those that were not because the API
+// Apply applies Defects, several at the same time. It returns how many were applied, those that were not because the API
 // server was away, and the errors.
-func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect, onto rebase) (sent int, unsent []*v1alpha1.Defect, err error) {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+func (c *Connection) Apply(ctx context.Context, defects []*v1alpha1.Defect, onto Rebase) (sent int, unsent []*v1alpha1.Defect, err error) {
+	ctx, cancel := context.WithTimeout(ctx, SendTimeout)
 	defer cancel()
 	errs := make([]error, len(defects))
 	var wait sync.WaitGroup
@@ -161,7 +177,7 @@ func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect, onto
 	var refused []error
 	for i, err := range errs {
 		switch {
-		case isAway(err):
+		case IsAway(err):
 			unsent = append(unsent, defects[i])
 			if len(unsent) == 1 {
 				refused = append(refused, err)
@@ -177,10 +193,10 @@ func (c *Connection) apply(ctx context.Context, defects []*v1alpha1.Defect, onto
 
 // applyOne applies a Defect, and gives it the UID, the evidence and the status that it has in the cluster. When it has changed
 // since it was listed, it is applied on what it is now.
-func (c *Connection) applyOne(ctx context.Context, d *v1alpha1.Defect, onto rebase) error {
+func (c *Connection) applyOne(ctx context.Context, d *v1alpha1.Defect, onto Rebase) error {
 	planned := d
 	for attempt := 1; ; attempt++ {
-		if d.ResourceVersion == "" && !c.isUnlisted { // another run may have created it just now, and its outcome would be lost
+		if d.ResourceVersion == "" && !c.IsUnlisted { // another run may have created it just now, and its outcome would be lost
 			now, err := c.one(ctx, d.Namespace, d.Name)
 			if err != nil {
 				return fmt.Errorf("reading Defect %s in %s: %w", d.Name, d.Namespace, err)
@@ -189,14 +205,14 @@ func (c *Connection) applyOne(ctx context.Context, d *v1alpha1.Defect, onto reba
 				d = onto(d, now)
 			}
 		}
-		path := defectsPath(d.Namespace) + "/" + url.PathEscape(d.Name) + "?fieldManager=" + fieldManager
-		if !c.isUnlisted {
+		path := DefectsPath(d.Namespace) + "/" + url.PathEscape(d.Name) + "?fieldManager=" + FieldManager
+		if !c.IsUnlisted {
 			path += "&force=true"
 		}
 		var stored v1alpha1.Defect
-		err := c.call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", applied(d), &stored)
-		var status *statusError
-		if errors.As(err, &status) && status.code == http.StatusConflict && attempt < applyAttempts && !c.isUnlisted {
+		err := c.Call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", Applied(d), &stored)
+		var status *StatusError
+		if errors.As(err, &status) && status.Code == http.StatusConflict && attempt < applyAttempts && !c.IsUnlisted {
 			var now *v1alpha1.Defect
 			if now, err = c.one(ctx, d.Namespace, d.Name); err == nil && now != nil {
 				d = onto(d, now)
@@ -221,14 +237,14 @@ func (c *Connection) applyOne(ctx context.Context, d *v1alpha1.Defect, onto reba
 func (c *Connection) one(ctx context.Context, namespace, name string) (*v1alpha1.Defect, error) {
 	page := &v1alpha1.DefectList{}
 	query := url.Values{"fieldSelector": {"metadata.name=" + name}}
-	if err := c.get(ctx, defectsPath(namespace)+"?"+query.Encode(), page); err != nil || len(page.Items) == 0 {
+	if err := c.get(ctx, DefectsPath(namespace)+"?"+query.Encode(), page); err != nil || len(page.Items) == 0 {
 		return nil, err
 	}
 	return &page.Items[0], nil
 }
 
-// applied returns a Defect without the fields that the API server sets.
-func applied(d *v1alpha1.Defect) map[string]any {
+// Applied returns a Defect without the fields that the API server sets.
+func Applied(d *v1alpha1.Defect) map[string]any {
 	raw, _ := json.Marshal(d) // it has no value that JSON does not have
 	var out map[string]any
 	_ = json.Unmarshal(raw, &out)
