@@ -3,9 +3,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/bench/apiserver"
 	"github.com/voiceai-dev/integrations-operator/hack/bench/load"
 	"github.com/voiceai-dev/integrations-operator/hack/bench/objects"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
@@ -35,6 +38,17 @@ var slackAppScenarios = []scenario{
 		run:  clicks{acts: 1000, clickEvery: 1, socket: true}.run,
 	},
 	{
+		name: "slack-ack-slow",
+		what: "500 clicks at 50 a second by HTTP, while the API server takes 500 ms for each request of the operator",
+		run:  clicks{acts: 500, clickEvery: 1, apiDelay: 500 * time.Millisecond}.run,
+	},
+	{
+		name: "slack-clicks",
+		what: "10,000 clicks at 50 a second by HTTP, on 500 Defects: how many are answered",
+		run:  clicks{acts: 10_000, clickEvery: 1, defects: 500}.run,
+		slow: true,
+	},
+	{
 		name: "slack-refresh",
 		what: "6,000 acts at 50 a second by Socket Mode, every tenth a click, while connections are replaced every 5 s",
 		run:  clicks{acts: 6000, clickEvery: 10, socket: true, refresh: 5 * time.Second}.run,
@@ -48,8 +62,11 @@ const actsPerSecond = 50
 // clicks are acts of people in Slack: clicks and commands.
 type clicks struct {
 	acts int
-	// clickEvery is 10 where each tenth act is a click. Each click is on a Defect of its own.
+	// clickEvery is 10 where each tenth act is a click. Each click is on a Defect of its own, unless there are fewer defects.
 	clickEvery int
+	defects    int
+	// apiDelay is how long the API server takes for each request of the operator.
+	apiDelay time.Duration
 	// socket sends by Socket Mode, whose connections are replaced after a time; 0 for never.
 	socket  bool
 	refresh time.Duration
@@ -59,16 +76,19 @@ type clicks struct {
 // server takes to read a Defect and to change it, at the same rate.
 func (c clicks) run(ctx context.Context, w *world) (f figures, err error) {
 	w.startSandbox(sandbox.Options{})
-	defects := c.acts / c.clickEvery
+	answered := c.acts / c.clickEvery
+	defects := cmp.Or(c.defects, answered)
 	floor := figures{}
-	if c.clickEvery == 1 { // commands cost the API server less
+	if c.clickEvery == 1 && c.apiDelay == 0 { // commands cost the API server less
 		if floor, err = c.floor(ctx, w, min(defects, 500)); err != nil {
 			return f, err
 		}
 	}
-	if err := c.connect(ctx, w); err != nil {
+	disconnect, err := c.connect(ctx, w)
+	if err != nil {
 		return f, err
 	}
+	defer disconnect()
 	if err := load.Parallel(defects, 8, func(k int) error {
 		return w.client.Create(ctx, objects.Defect(fmt.Sprintf("message-%d", k)))
 	}); err != nil {
@@ -83,14 +103,17 @@ func (c clicks) run(ctx context.Context, w *world) (f figures, err error) {
 		return f, err
 	}
 	person := slack.Person{User: slack.Ann, Channel: slack.AlertsChannel, Base: w.server.URL}
+	if err := w.sandbox.Slack().Run(ctx, person, "help"); err != nil { // the first act reads the Secret
+		return f, err
+	}
 	took, failed := load.Paced(c.acts, actsPerSecond, func(k int) error {
 		if k%c.clickEvery > 0 {
 			return w.sandbox.Slack().Run(ctx, person, "help")
 		}
-		return w.sandbox.Slack().Click(ctx, person, messages[k/c.clickEvery], button.StartWork)
+		return w.sandbox.Slack().Click(ctx, person, messages[k/c.clickEvery%defects], button.StartWork)
 	})
 	if err := w.stage.Poll(ctx, "every click to be answered", func() (bool, error) {
-		return c.answers(w) >= defects-len(failed), nil
+		return c.answers(w) >= answered-len(failed), nil
 	}); err != nil {
 		return f, err
 	}
@@ -100,8 +123,8 @@ func (c clicks) run(ctx context.Context, w *world) (f figures, err error) {
 	}
 	moved, err := c.moved(ctx, w)
 	sockets := w.sandbox.Slack().Sockets().Counts()
-	f.Notes = fmt.Sprintf("%d failed %s; %d of %d Defects moved, %d answers",
-		len(failed), load.FirstOf(failed), moved, defects, c.answers(w))
+	f.Notes = fmt.Sprintf("%d failed %s; %d of %d Defects moved, %d of %d clicks answered",
+		len(failed), load.FirstOf(failed), moved, defects, c.answers(w), answered)
 	if floor.Objects > 0 {
 		f.Notes += fmt.Sprintf("; floor p50 %.1f ms, p99 %.1f ms: %.1f and %.1f times that",
 			floor.P50, floor.P99, f.P50/floor.P50, f.P99/floor.P99)
@@ -113,8 +136,28 @@ func (c clicks) run(ctx context.Context, w *world) (f figures, err error) {
 	return f, err
 }
 
-// connect creates the integration and what people may do, and starts the operator.
-func (c clicks) connect(ctx context.Context, w *world) error {
+// connect creates the integration and what people may do, and starts the operator. It returns what is to be called at the
+// end.
+func (c clicks) connect(ctx context.Context, w *world) (disconnect func(), err error) {
+	disconnect = func() {}
+	var env []string
+	if c.apiDelay > 0 {
+		slow, err := apiserver.NewSlow(ctx, w.config, c.apiDelay)
+		if err != nil {
+			return nil, err
+		}
+		disconnect = slow.Close
+		file := filepath.Join(w.dir, "kubeconfig-slow")
+		if err := slow.WriteKubeconfig(file); err != nil {
+			return nil, err
+		}
+		env = []string{"KUBECONFIG=" + file}
+	}
+	return disconnect, c.start(ctx, w, env)
+}
+
+// start creates the integration and what people may do, and starts the operator with further environment variables.
+func (c clicks) start(ctx context.Context, w *world, env []string) error {
 	i, err := w.createDefaultSlack(ctx, unlimited)
 	if err != nil {
 		return err
@@ -155,7 +198,7 @@ func (c clicks) connect(ctx context.Context, w *world) error {
 	if err := w.client.Update(ctx, i); err != nil {
 		return err
 	}
-	if w.operator, err = w.stage.Operator(ctx, "operator", nil, append(flags, extraFlags()...)...); err != nil {
+	if w.operator, err = w.stage.Operator(ctx, "operator", env, append(flags, extraFlags()...)...); err != nil {
 		return err
 	}
 	if err := w.waitUntilReady(ctx, i); err != nil {

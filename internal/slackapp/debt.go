@@ -20,14 +20,22 @@ import (
 )
 
 const (
-	// recordAfter is how long an act may take before its answer is recorded as owed.
-	recordAfter = 250 * time.Millisecond
+	// recordMargin is how long before the acknowledgement an answer is to be recorded, and minRecordAfter how long an act may
+	// take in any case before its answer is.
+	recordMargin   = 100 * time.Millisecond
+	minRecordAfter = 50 * time.Millisecond
 	// recordTimeout bounds a change of a record, and recordRetry is when a removal that failed is repeated.
 	recordTimeout = 10 * time.Second
 	recordRetry   = 2 * time.Second
 	// dueAfter is how long after a request the leader answers it, if no replica has.
 	dueAfter = actTimeout + 3*answerTimeout
 )
+
+// recordAfter returns how long an act may take before its answer is recorded as owed: just so long that the record is there
+// when Slack is to be answered.
+func (d *Dispatcher) recordAfter() time.Duration {
+	return max(ackWithin-recordMargin-d.book.Takes(), minRecordAfter)
+}
 
 // debt is the answer that a session owes a person. It is recorded before Slack gets an acknowledgement without the answer.
 type debt struct {
@@ -73,7 +81,17 @@ func (s *session) debtor() *v1alpha1.SlackIntegration {
 }
 
 // timers are when the debt is recorded, and when Slack is answered.
-type timers struct{ record, ack clock.Timer }
+type timers struct{ record, ack, latest clock.Timer }
+
+func (d *Dispatcher) newTimers() timers {
+	return timers{d.Clock.NewTimer(d.recordAfter()), d.Clock.NewTimer(ackWithin), d.Clock.NewTimer(ackAtLatest)}
+}
+
+func (t timers) stop() {
+	for _, x := range []clock.Timer{t.record, t.ack, t.latest} {
+		x.Stop()
+	}
+}
 
 // wait returns when Slack is to be answered: once the act is done, or it takes long and the debt is recorded.
 func (s *session) wait(ctx context.Context, t timers) {
@@ -98,6 +116,7 @@ func (s *session) wait(ctx context.Context, t timers) {
 	case <-s.done:
 	case <-ctx.Done():
 	case <-s.debt.recorded:
+	case <-t.latest.C():
 	}
 }
 

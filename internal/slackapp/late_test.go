@@ -64,7 +64,7 @@ func TestASlowAct(t *testing.T) {
 				}
 				acknowledged <- body
 			}()
-			for !w.clock.HasWaiters() {
+			for w.clock.Waiters() < 3 {
 				runtime.Gosched()
 			}
 			w.clock.Step(time.Second)
@@ -218,13 +218,11 @@ func TestARecordThatTakesLong(t *testing.T) {
 		o.Clock = clock.RealClock{}
 		o.Authorizer = &sleepyReviewer{w.review, 2 * time.Second}
 		w.dispatchers[0] = slackapp.New(o)
-		ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond) // as the transports do
-		defer cancel()
 		began := time.Now()
-		_, err := w.dispatchers[0].Receive(ctx, slackapp.Delivery{
+		_, err := w.dispatchers[0].Receive(t.Context(), slackapp.Delivery{
 			Request: command("defect a"), Integrations: []*v1alpha1.SlackIntegration{slackIntegration()},
 		})
-		if took := time.Since(began); err != nil || took < 2*time.Second || took > 2500*time.Millisecond {
+		if took := time.Since(began); err != nil || took != 1900*time.Millisecond {
 			t.Errorf("acknowledged after %s, %v", took, err)
 		}
 		time.Sleep(time.Minute)

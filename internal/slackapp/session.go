@@ -28,8 +28,10 @@ type session struct {
 	isRepeated bool
 	// integration is the one that answers; nil if none belongs to the request's workspace.
 	integration *v1alpha1.SlackIntegration
-	app         chat.App
-	caller      identity.Caller
+	// from is the integration by whose token the session answers: app has it, once the session runs.
+	from   *v1alpha1.SlackIntegration
+	app    chat.App
+	caller identity.Caller
 	// membership is why the person's user groups are not known; empty when they are, or were not needed.
 	membership string
 	actions    *action.Actions
@@ -43,12 +45,12 @@ type session struct {
 }
 
 // newSession returns the session of a request.
-func (d *Dispatcher) newSession(ctx context.Context, in Delivery) *session {
+func (d *Dispatcher) newSession(in Delivery) *session {
 	s := &session{Dispatcher: d, Delivery: in, done: make(chan struct{})}
 	s.Integrations = slices.DeleteFunc(slices.Clone(in.Integrations), func(i *v1alpha1.SlackIntegration) bool {
 		return i.Status.TeamID != in.TeamID || in.TeamID == ""
 	})
-	from := in.Integrations[0]
+	s.from = in.Integrations[0]
 	if len(s.Integrations) > 0 {
 		s.integration = s.Integrations[0]
 		for _, i := range s.Integrations {
@@ -57,9 +59,8 @@ func (d *Dispatcher) newSession(ctx context.Context, in Delivery) *session {
 				break
 			}
 		}
-		from = s.integration
+		s.from = s.integration
 	}
-	s.app = d.clients.Get(ctx, from)
 	s.caller = members.Caller(s.user())
 	s.actions = &action.Actions{Client: d.Client, Live: d.Live, Authorizer: authorizer{s}, Clock: d.Clock}
 	return s

@@ -42,6 +42,8 @@ const (
 	// ackWithin is how long an answer may take before Slack is answered without it. Slack waits 3 seconds, and a click
 	// shows a spinner until then.
 	ackWithin = 900 * time.Millisecond
+	// ackAtLatest is when Slack is answered although it is not recorded yet that the person is owed an answer.
+	ackAtLatest = 1900 * time.Millisecond
 	// actTimeout bounds an act, and answerTimeout each way of answering it.
 	actTimeout    = 15 * time.Second
 	answerTimeout = 4 * time.Second
@@ -106,7 +108,7 @@ type Dispatcher struct {
 // New returns a Dispatcher.
 func New(o Options) *Dispatcher {
 	return &Dispatcher{Options: o, clients: clients.New(clients.Options{Client: o.Client, Live: o.Live, Dial: o.Dial}),
-		members: members.New(o.Clock), book: owed.NewBook(o.Client), seen: lru.New(maxSeen)}
+		members: members.New(o.Clock), book: owed.NewBook(o.Client, o.Clock), seen: lru.New(maxSeen)}
 }
 
 // Receive starts what a request asks for, and returns the body of the answer to it: the result, if that is there in
@@ -118,12 +120,14 @@ func (d *Dispatcher) Receive(ctx context.Context, in Delivery) (json.RawMessage,
 	if err := d.begin(); err != nil {
 		return nil, err
 	}
+	t := d.newTimers()
+	defer t.stop()
 	repeated := d.isRepeated(in)
 	if repeated && in.Event != nil {
 		d.end()
 		return nil, nil
 	}
-	s := d.newSession(ctx, in)
+	s := d.newSession(in)
 	if change := s.hint(); change != nil {
 		defer d.end()
 		err := s.recordHint(ctx, change)
@@ -134,9 +138,6 @@ func (d *Dispatcher) Receive(ctx context.Context, in Delivery) (json.RawMessage,
 	}
 	s.isRepeated = repeated
 	s.incur()
-	t := timers{record: d.Clock.NewTimer(recordAfter), ack: d.Clock.NewTimer(ackWithin)}
-	defer t.record.Stop()
-	defer t.ack.Stop()
 	go func() {
 		defer d.end()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actTimeout)
@@ -225,6 +226,7 @@ func (s *session) run(ctx context.Context) {
 			s.answer(ctx, sentence("The operator had an internal error, which its log describes. Check whether it was done before you try again."))
 		}
 	}()
+	s.app = s.clients.Get(ctx, s.from) // which may read the token
 	switch {
 	case s.Command != nil:
 		s.answer(ctx, s.command(ctx, s.Command.Text))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -23,6 +24,8 @@ const (
 	maxWrites = 4
 	// writeTimeout bounds a write.
 	writeTimeout = 5 * time.Second
+	// firstTook is how long a record is expected to take before there was one.
+	firstTook = 500 * time.Millisecond
 )
 
 // ErrFull is the error of an answer that cannot be recorded because the integration owes too many.
@@ -31,8 +34,11 @@ var ErrFull = errors.New("too many answers are owed")
 // Book records answers. It is safe for concurrent use.
 type Book struct {
 	client client.Client
+	clock  clock.PassiveClock
 	mu     sync.Mutex
 	queues map[types.NamespacedName]*queue
+	// took is how long a change takes: as long as the slowest of the last ones, which count less and less.
+	took time.Duration
 }
 
 // queue has the writes of an integration.
@@ -52,8 +58,22 @@ type write struct {
 }
 
 // NewBook returns a Book.
-func NewBook(c client.Client) *Book {
-	return &Book{client: c, queues: map[types.NamespacedName]*queue{}}
+func NewBook(c client.Client, k clock.PassiveClock) *Book {
+	return &Book{client: c, clock: k, queues: map[types.NamespacedName]*queue{}, took: firstTook}
+}
+
+// Takes returns how long recording an answer is expected to take.
+func (b *Book) Takes() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.took
+}
+
+// measure records how long a change took.
+func (b *Book) measure(took time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.took = max(took, b.took*3/4)
 }
 
 // Record records an answer of an integration, by an ID that is the same when it is recorded again. After an error other than
@@ -76,7 +96,9 @@ func (b *Book) Remove(ctx context.Context, i *v1alpha1.SlackIntegration, id stri
 
 // set sets an annotation of an integration, or removes it, together with others that wait.
 func (b *Book) set(ctx context.Context, name types.NamespacedName, annotation string, value any) error {
+	began := b.clock.Now()
 	w := b.add(name, annotation, value)
+	defer func() { b.measure(b.clock.Since(began)) }()
 	select {
 	case <-w.done:
 		return w.err

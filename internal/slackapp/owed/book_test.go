@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 )
@@ -29,7 +30,7 @@ func TestManyRecords(t *testing.T) {
 				patches++
 				return c.Patch(ctx, o, p, options...)
 			},
-		}))
+		}), clock.RealClock{})
 		began := time.Now()
 		all := func(do func(id string) error) {
 			var acts sync.WaitGroup
@@ -46,6 +47,9 @@ func TestManyRecords(t *testing.T) {
 		if took := time.Since(began); patches > 2*maxWrites || took > time.Second || w.records() != 100 {
 			t.Errorf("%d records after %s and %d writes", w.records(), took, patches)
 		}
+		if takes := b.Takes(); takes < 500*time.Millisecond || takes > time.Second {
+			t.Errorf("a record is expected to take %s", takes)
+		}
 		all(func(id string) error { return b.Remove(t.Context(), integration(), id) })
 		if w.records() != 0 || len(b.queues) != 0 {
 			t.Errorf("%d records are left, and %d queues", w.records(), len(b.queues))
@@ -61,7 +65,7 @@ func TestAFailedWrite(t *testing.T) {
 		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
 			return failure
 		},
-	}))
+	}), w.clock)
 	if err := b.Record(t.Context(), integration(), "1", act()); !errors.Is(err, failure) {
 		t.Errorf("the error is %v", err)
 	}
