@@ -39,6 +39,11 @@ func newLink(a *app, s chat.Socket) *link {
 // read handles the messages of a connection until it is closed. hello is called once Slack sends to it.
 func (l *link) read(ctx context.Context, hello func()) {
 	defer close(l.ended)
+	defer func() {
+		if l.greeted.Load() != nil {
+			connectionsOpen.Dec()
+		}
+	}()
 	for {
 		raw, err := l.socket.Read()
 		if err != nil {
@@ -52,6 +57,7 @@ func (l *link) read(ctx context.Context, hello func()) {
 		case m.Type == typeHello && l.greeted.Load() == nil:
 			now := l.app.hub.Clock.Now()
 			l.greeted.Store(&now)
+			connectionsOpen.Inc()
 			hello()
 		case m.Type == typeDisconnect:
 			select {
@@ -83,6 +89,7 @@ func (l *link) handle(ctx context.Context, m message, size int, err error) {
 		defer cancel()
 		defer func() {
 			if problem := recover(); problem != nil {
+				countEnvelope(m, refused)
 				l.app.log.Error(nil, "Handling an envelope panicked", "Panic", problem, "Stack", string(debug.Stack()))
 			}
 		}()
@@ -100,26 +107,29 @@ func (l *link) answer(ctx context.Context, m message, err error) {
 	}
 	if err != nil {
 		l.app.log.V(1).Info("An envelope was not understood", "Type", m.Type, "Reason", err.Error())
-		l.reply(m, nil)
+		l.reply(m, nil, malformed)
 		return
 	}
 	payload, err := l.app.receive(ctx, request, m.maxBody())
 	if err != nil {
+		countEnvelope(m, refused)
 		l.app.log.V(1).Info("An envelope was not received", "Type", m.Type, "Reason", err.Error())
 		return
 	}
-	l.reply(m, payload)
+	l.reply(m, payload, acknowledged)
 }
 
-// reply replies to an envelope.
-func (l *link) reply(m message, payload json.RawMessage) {
+// reply replies to an envelope, which is counted with a result if that succeeds.
+func (l *link) reply(m message, payload json.RawMessage, result string) {
 	raw, err := m.reply(payload)
 	if err == nil {
 		err = l.app.send(l, raw)
 	}
 	if err != nil {
+		result = lost
 		l.app.log.Info("An envelope could not be acknowledged", "Type", m.Type, "Reason", err.Error())
 	}
+	countEnvelope(m, result)
 }
 
 // drain closes a connection that Slack is about to close, unless Slack does so first. Until then it is read: it may still

@@ -28,6 +28,7 @@ func (s *slot) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+		countReconnect(f, l != nil)
 		var age time.Duration
 		if l != nil {
 			age = l.age()
