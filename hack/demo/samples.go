@@ -31,6 +31,8 @@ type services struct {
 	jiraURL, jiraUser, jiraToken       string
 	slackWebhook, slackChannel         string
 	slackDisabled, realSlack, realJira bool
+	// socketMode has the sandbox send by Socket Mode what people do, instead of by HTTP.
+	socketMode bool
 }
 
 // startServices reads the services from the environment, and starts the sandbox for those that are not set.
@@ -39,6 +41,7 @@ func startServices(ctx context.Context, s *stage.Stage) (*services, error) {
 		jiraURL: os.Getenv("JIRA_URL"), jiraUser: os.Getenv("JIRA_USERNAME"), jiraToken: os.Getenv("JIRA_API_TOKEN"),
 		slackWebhook: os.Getenv("SLACK_WEBHOOK_URL"), slackChannel: os.Getenv("SLACK_ALERT_CHANNEL"),
 		slackDisabled: strings.EqualFold(os.Getenv("SLACK_NOTIFICATIONS_ENABLED"), "false"),
+		socketMode:    os.Getenv("SLACK_SOCKET_MODE") != "",
 	}
 	v.realJira = v.jiraURL != "" && v.jiraUser != "" && v.jiraToken != ""
 	v.realSlack = v.slackWebhook != ""
@@ -136,12 +139,17 @@ func (v *services) configure(o client.Object) {
 		}
 		if o.Name == "slack" && !v.realSlack {
 			o.StringData["signing-secret"] = slack.SigningSecret
+			o.StringData["app-token"] = slack.AppToken
 		}
 	case *v1alpha1.SlackIntegration:
 		o.Spec.Suspend = v.slackDisabled
 		if o.Spec.Bot != nil {
 			o.Spec.APIURL = v1alpha1.HTTPURL(v.sandbox + "/api/")
 			o.Spec.SigningSecretRef = &v1alpha1.SecretKeyReference{Name: "slack", Key: "signing-secret"}
+			if v.socketMode {
+				o.Spec.SigningSecretRef = nil
+				o.Spec.AppTokenSecretRef = &v1alpha1.SecretKeyReference{Name: "slack", Key: "app-token"}
+			}
 			o.Spec.AdminChannel = "#general"
 			if v.realSlack { // one integration, by webhook
 				o.Spec.Bot = nil

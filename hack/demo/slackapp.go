@@ -45,7 +45,7 @@ func (a *slackApp) connect(ctx context.Context, c client.Client, v *services) er
 			return fmt.Errorf("creating %T %s: %w", o, o.GetName(), err)
 		}
 	}
-	body, err := json.Marshal(slack.App{URL: "http://" + a.edge + "/api/v1/webhooks/slack"})
+	body, err := json.Marshal(slack.App{URL: "http://" + a.edge + "/api/v1/webhooks/slack", SocketMode: v.socketMode})
 	if err != nil {
 		return err
 	}

@@ -67,12 +67,28 @@ func (s *Sandbox) act(ctx context.Context, p slack.Person, r *http.Request) erro
 		return s.slack.Submit(ctx, p, values)
 	case r.PostFormValue("group") != "":
 		return s.joinOrLeave(ctx, p.User, r.PostFormValue("group"))
+	case r.PostFormValue("connections") != "":
+		return changeConnections(s.slack, r.PostFormValue("connections"))
 	case r.PostFormValue("event") != "":
 		return s.slack.Send(ctx, map[string]any{"type": r.PostFormValue("event")})
 	case r.PostForm.Has("command"):
 		return s.slack.Run(ctx, p, r.PostFormValue("command"))
 	}
 	return errNoAction
+}
+
+// changeConnections does with the app's connections of Socket Mode what a button of a page stands for: it turns Socket Mode
+// on or off, breaks all connections, or closes the oldest for a reason of Slack.
+func changeConnections(w *slack.Workspace, what string) error {
+	app := w.App()
+	switch what {
+	case "on", "off":
+		app.SocketMode = what == "on"
+		return w.SetApp(app)
+	case "break":
+		return disconnection{}.do(w.Sockets())
+	}
+	return disconnection{Reason: what, Oldest: what != sockets.LinkDisabled}.do(w.Sockets())
 }
 
 // joinOrLeave makes a person a member of a user group, or no member any more, and sends the event of it.

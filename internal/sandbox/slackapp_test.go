@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 )
 
@@ -207,5 +209,73 @@ func TestUserGroups(t *testing.T) {
 	got := must(t, server, http.MethodPost, "/api/usergroups.list", `{"include_users":true}`, 200)
 	if !strings.Contains(got, `"users":["U0ANN"]`) {
 		t.Errorf("usergroups.list: %s", got)
+	}
+}
+
+// TestConnectionsOfThePage closes connections of Socket Mode as Slack does, and turns Socket Mode on and off.
+func TestConnectionsOfThePage(t *testing.T) {
+	s, server, _ := serveApp(t, Options{})
+	do := func(what string) string {
+		t.Helper()
+		return post(t, server, url.Values{"connections": {what}})
+	}
+	if html := do("on"); !s.Slack().App().SocketMode || !strings.Contains(html, "Socket Mode: 0 connections") {
+		t.Errorf("Socket Mode is off:\n%s", html)
+	}
+	// connect opens a connection, and returns why Slack closes it.
+	connect := func() <-chan string {
+		t.Helper()
+		answer := struct{ URL string }{}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/api/apps.connections.open", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+slack.AppToken)
+		res, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = res.Body.Close() }()
+		if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+			t.Fatal(err)
+		}
+		c, opened, err := websocket.DefaultDialer.DialContext(t.Context(), answer.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = opened.Body.Close()
+		t.Cleanup(func() { _ = c.Close() })
+		hello := map[string]any{}
+		if err := c.ReadJSON(&hello); err != nil || hello["type"] != "hello" {
+			t.Fatalf("the first message is %v, %v", hello, err)
+		}
+		reasons := make(chan string, 1)
+		go func() {
+			m := struct{ Type, Reason string }{}
+			if c.ReadJSON(&m) != nil {
+				m.Reason = "broken"
+			}
+			reasons <- m.Reason
+		}()
+		return reasons
+	}
+	for what, want := range map[string]string{
+		"refresh_requested": "refresh_requested", "too_many_websockets": "too_many_websockets", "link_disabled": "link_disabled",
+		"break": "broken", "off": "link_disabled",
+	} {
+		reasons := connect()
+		html := do(what)
+		if got := <-reasons; got != want {
+			t.Errorf("%s: the app reads %s", what, got)
+		}
+		if isOn := strings.Contains(html, "Socket Mode: "); isOn == (what == "off") {
+			t.Errorf("%s: Socket Mode is on: %t", what, isOn)
+		}
+		do("break")
+		do("on")
+	}
+	do("unknown")
+	if !s.Slack().App().SocketMode {
+		t.Error("an unknown control changes something")
 	}
 }

@@ -45,6 +45,7 @@ func (s *Sandbox) channelPage(w http.ResponseWriter, r *http.Request) {
 	data := map[string]any{
 		"Channel": ch, "Lines": threads(messages[first:end], user), "Older": first, "Newer": len(messages) - end,
 		"Person": user, "People": slack.People(), "Private": private, "Command": slack.Command, "Groups": s.slack.UserGroups(),
+		"SocketMode": s.slack.App().SocketMode, "Connections": s.slack.Sockets().Open(),
 	}
 	if f, open := s.slack.OpenForm(user); open {
 		data["Form"] = f

@@ -90,6 +90,13 @@ func (w *Workspace) SetApp(a App) error {
 	return nil
 }
 
+// App returns the app.
+func (w *Workspace) App() App {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.app
+}
+
 // Privates returns the messages in a channel that single people see, oldest first.
 func (w *Workspace) Privates(name string) []Private {
 	w.mu.Lock()
