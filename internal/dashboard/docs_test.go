@@ -91,7 +91,7 @@ func TestDocumentation(t *testing.T) {
 			}
 		}
 	}
-	for _, at := range []string{"/README", "/docs/decisions", "/docs/runbooks/VoiceAIOperatorDown", "/charts/voiceai-integrations"} {
+	for _, at := range []string{"/README", "/docs/decisions", "/docs/runbooks/VoiceAINoLeader", "/charts/voiceai-integrations"} {
 		if !seen[at] {
 			t.Errorf("no page leads to %s", at)
 		}
