@@ -62,7 +62,7 @@ run: build ## Run the operator against the cluster in KUBECONFIG.
 
 ##@ Test
 .PHONY: test bench pictures test-browser test-flux test-e2e
-test: controlplane bin/helm bin/helm3 bin/promtool ## Run all tests, with the race detector.
+test: controlplane bin/helm bin/helm3 bin/promtool bin/argodiff ## Run all tests, with the race detector.
 	KUBE_CACHE_MUTATION_DETECTOR=true go test -race ./...
 bench: controlplane build ## Run the benchmarks and print a table and JSON. SCENARIOS="ticket-idle ..." selects some.
 	@go build -o bin/bench ./hack/bench
@@ -144,6 +144,11 @@ bin/kustomize-controller: hack/tools/flux/go.mod
 	@touch $@
 bin/image: hack/tools/image/go.mod $(wildcard hack/tools/image/*.go)
 	@go build -C hack/tools/image -o ../../../$@ .
+	@touch $@
+# Argo CD's code needs that of Kubernetes, of another version than the operator.
+bin/argodiff: hack/tools/argodiff/go.mod hack/tools/argodiff/main.go
+	@echo "Building what Argo CD compares with" >&2
+	@go build -C hack/tools/argodiff -o ../../../$@ -ldflags "-s -w" .
 	@touch $@
 bin/golangci-lint: hack/tools/go.mod hack/tools/golangci-lint/main.go
 	@echo "Building golangci-lint with kube-api-linter" >&2
