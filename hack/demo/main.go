@@ -82,6 +82,9 @@ func run(ctx context.Context) (err error) {
 	if err := dashboard.createAccount(ctx, c); err != nil {
 		return err
 	}
+	if err := app.offerInstall(ctx, c, services); err != nil {
+		return err
+	}
 	step("The demo took %s.", time.Since(began).Round(time.Second))
 	printLinks(processes, services, dashboard)
 	if os.Getenv("ONCE") != "" {

@@ -163,6 +163,9 @@ func printLinks(s *stage.Stage, v *services, d *dashboard) {
 	if v.sandbox != "" {
 		step("Slack: %s/slack/C0ALERTS, where buttons and /voiceai work  Jira: %s/jira/board", v.sandbox, v.sandbox)
 	}
+	if v.sandbox != "" && !v.realSlack {
+		step("Install an app: %s/integrations/slack/%s/%s  Its tokens in Slack: %s/apps", d.url, namespace, installName, v.sandbox)
+	}
 	kubectl := filepath.Join("bin", "k8s", "kubectl")
 	if _, err := os.Stat(kubectl); err != nil {
 		kubectl = "kubectl"

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,7 +21,14 @@ import (
 )
 
 // slackApp is the operator's app in the sandbox's Slack. Its buttons and commands work on the sandbox's pages.
-type slackApp struct{ edge string }
+type slackApp struct {
+	edge string
+	// installable is set once there is an integration whose app people can install.
+	installable bool
+}
+
+// installName is the name of the integration whose app people can install, and of its Secret.
+const installName = "slack-app"
 
 // slackRole is the name of the Role and RoleBinding that let everyone of the sandbox's workspace act.
 const slackRole = "slack-demo"
@@ -64,10 +72,44 @@ func (a *slackApp) connect(ctx context.Context, c client.Client, v *services) er
 	return nil
 }
 
-// disconnect deletes what connect created.
+// offerInstall creates an integration whose app is not installed yet, for people to install it on the dashboard.
+func (a *slackApp) offerInstall(ctx context.Context, c client.Client, v *services) error {
+	if v.sandbox == "" || v.realSlack {
+		return nil
+	}
+	a.installable = true
+	for _, o := range installable(v) {
+		if err := c.Create(ctx, o); err != nil {
+			return fmt.Errorf("creating %T %s: %w", o, o.GetName(), err)
+		}
+	}
+	return nil
+}
+
+// installable returns the integration and the Secret of its client. It is probed often, so that a revoked token shows soon.
+func installable(v *services) []client.Object {
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: installName}
+	ref := func(key string) v1alpha1.SecretKeyReference {
+		return v1alpha1.SecretKeyReference{Name: installName, Key: key}
+	}
+	return []client.Object{
+		&corev1.Secret{ObjectMeta: meta, StringData: map[string]string{"client-secret": slack.ClientSecret}},
+		&v1alpha1.SlackIntegration{ObjectMeta: *meta.DeepCopy(), Spec: v1alpha1.SlackIntegrationSpec{
+			APIURL: v1alpha1.HTTPURL(v.sandbox + "/api/"), DefaultChannel: "#voice-ai-alerts", ProbeIntervalSeconds: 30,
+			Bot:   &v1alpha1.SlackBot{TokenSecretRef: ref("bot-token")},
+			OAuth: &v1alpha1.SlackOAuth{ClientID: slack.ClientID, ClientSecretRef: ref("client-secret")},
+		}},
+	}
+}
+
+// disconnect deletes what connect and offerInstall created.
 func (a *slackApp) disconnect(ctx context.Context, c client.Client) error {
+	created := slackGrant()
+	if a.installable {
+		created = append(created, installable(&services{})...)
+	}
 	var failed []error
-	for _, o := range slackGrant() {
+	for _, o := range created {
 		failed = append(failed, client.IgnoreNotFound(c.Delete(ctx, o)))
 	}
 	return errors.Join(failed...)

@@ -23,7 +23,7 @@ var web embed.FS
 // pages has the template of each page, with the layout.
 var pages = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
-	for _, name := range []string{"home", "channel", "board", "issue", "missing", "consent"} {
+	for _, name := range []string{"home", "channel", "board", "issue", "missing", "consent", "apps"} {
 		all[name] = template.Must(template.New(name).Funcs(template.FuncMap{"clock": formatTime, "wiki": wiki.Render, "partsOf": partsOf}).
 			ParseFS(web, "web/layout.html", "web/"+name+".html"))
 	}
@@ -45,8 +45,7 @@ func (s *Sandbox) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /slack/{channel}", s.channelPage)
 	mux.HandleFunc("POST /slack/{channel}", s.actInChannel)
 	mux.HandleFunc("GET /archives/{channel}/{message}", s.followPermalink)
-	mux.HandleFunc("GET "+slack.ConsentPath, s.consentPage)
-	mux.HandleFunc("GET "+slack.ConsentPath+"/allow", s.allowInstall)
+	s.addInstallPages(mux)
 	mux.HandleFunc("GET /jira/board", s.boardPage)
 	mux.HandleFunc("GET /jira/browse/{key}", s.issuePage)
 	mux.HandleFunc("POST /jira/browse/{key}", s.changeIssue)

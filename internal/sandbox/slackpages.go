@@ -99,21 +99,3 @@ func timestamp(part string) string {
 	seconds := len(digits) - decimals
 	return digits[:seconds] + "." + digits[seconds:]
 }
-
-// consentPage shows what an app asks for before a person installs it.
-func (s *Sandbox) consentPage(w http.ResponseWriter, r *http.Request) {
-	c, problem := slack.ConsentOf(r)
-	s.show(w, page{template: "consent", title: "Install the app", data: map[string]any{
-		"Consent": c, "Problem": problem, "Allow": slack.ConsentPath + "/allow?" + r.URL.RawQuery,
-	}})
-}
-
-// allowInstall installs the app, and sends the browser back.
-func (s *Sandbox) allowInstall(w http.ResponseWriter, r *http.Request) {
-	c, problem := slack.ConsentOf(r)
-	if problem != "" {
-		s.notFound(w, problem)
-		return
-	}
-	http.Redirect(w, r, s.slack.Allow(c), http.StatusFound)
-}

@@ -65,7 +65,9 @@ type grant struct {
 func (w *Workspace) Allow(c Consent) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	code := fmt.Sprintf("%s.code-%d", strings.TrimPrefix(TeamID, "T"), len(w.grants)+1)
+	w.lastGrant++
+	code := fmt.Sprintf("%s.code-%d", strings.TrimPrefix(TeamID, "T"), w.lastGrant)
+	w.prune()
 	w.grants[code] = &grant{Consent: c, until: w.options.Clock().Add(codeLifetime)}
 	return c.back("code", code)
 }
@@ -121,6 +123,7 @@ func (w *Workspace) install(r *http.Request) (reply, *refusal) {
 	if w.rotation.Rotates {
 		return w.issue(i), nil
 	}
+	w.prune()
 	token := fmt.Sprintf("%s-installed-%d", BotToken, i.number)
 	w.tokens[token] = Token{State: Valid, Scopes: i.scopes}
 	return i.answer(token), nil

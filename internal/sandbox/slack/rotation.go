@@ -4,6 +4,7 @@ package slack
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -92,10 +93,32 @@ func (w *Workspace) issue(i *installation) reply {
 		w.tokens[i.active[0]] = oldest
 		i.active = i.active[1:]
 	}
+	w.prune()
 	answer := i.answer(token)
 	answer["refresh_token"] = refresh
 	answer["expires_in"] = int(lifetime / time.Second)
 	return answer
+}
+
+// prune forgets tokens of installed apps that ended or were revoked, once there are many. It needs the lock.
+func (w *Workspace) prune() {
+	now := w.options.Clock()
+	if len(w.tokens)+len(w.refreshTokens)+len(w.grants) <= maxCredentials {
+		return
+	}
+	maps.DeleteFunc(w.tokens, func(name string, t Token) bool { return isInstalled(name) && !t.works(now) })
+	maps.DeleteFunc(w.refreshTokens, func(_ string, t *refreshToken) bool { return !t.until.IsZero() && now.After(t.until) })
+	maps.DeleteFunc(w.grants, func(_ string, g *grant) bool { return g.used || now.After(g.until) })
+}
+
+// works reports whether a token is accepted.
+func (t Token) works(now time.Time) bool {
+	return t.State == Valid && (t.Expires.IsZero() || now.Before(t.Expires))
+}
+
+// isInstalled reports whether a token is that of an app that was installed.
+func isInstalled(token string) bool {
+	return strings.HasPrefix(token, "xoxe.") || strings.HasPrefix(token, BotToken+"-installed-")
 }
 
 // refresh exchanges the refresh token in a request for a new token. The refresh token ends soon after.
@@ -150,29 +173,76 @@ func (w *Workspace) revokeToken(token string) *refusal {
 	return nil
 }
 
-// InstalledToken is a token of an app that was installed.
+// InstalledToken is a token of an app that was installed, or a refresh token.
 type InstalledToken struct {
-	// Token is the token or, with Refreshes, a refresh token.
-	Token     string
-	State     State
+	Token string
+	// State is valid, revoked or expired.
+	State State
+	// Refreshes is set for a refresh token.
 	Refreshes bool
 	// Expires is when it ends; zero if it does not.
 	Expires time.Time
 }
 
+// Expired is the state of an InstalledToken that has ended.
+const Expired State = "expired"
+
 // InstalledTokens returns the tokens of the apps that were installed, by their names.
 func (w *Workspace) InstalledTokens() []InstalledToken {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	now := w.options.Clock()
 	var out []InstalledToken
 	for name, t := range w.tokens {
-		if strings.HasPrefix(name, "xoxe.") || strings.HasPrefix(name, BotToken+"-installed-") {
-			out = append(out, InstalledToken{Token: name, State: t.State, Expires: t.Expires})
+		if isInstalled(name) {
+			state := t.State
+			if state == Valid && !t.works(now) {
+				state = Expired
+			}
+			out = append(out, InstalledToken{Token: name, State: state, Expires: t.Expires})
 		}
 	}
 	for name, t := range w.refreshTokens {
-		out = append(out, InstalledToken{Token: name, State: Valid, Refreshes: true, Expires: t.until})
+		state := Valid
+		if !t.until.IsZero() && now.After(t.until) {
+			state = Expired
+		}
+		out = append(out, InstalledToken{Token: name, State: state, Refreshes: true, Expires: t.until})
 	}
 	slices.SortFunc(out, func(a, b InstalledToken) int { return strings.Compare(a.Token, b.Token) })
 	return out
+}
+
+// Expire ends a token of an app that was installed. It reports whether there is such a token.
+func (w *Workspace) Expire(token string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t, ok := w.tokens[token]
+	if !ok || !isInstalled(token) || t.Expires.IsZero() {
+		return false
+	}
+	t.Expires = w.options.Clock()
+	w.tokens[token] = t
+	return true
+}
+
+// RevokeInstalled revokes a token or refresh token of an app that was installed. It reports whether there was one to revoke.
+func (w *Workspace) RevokeInstalled(token string) bool {
+	w.mu.Lock()
+	_, refreshes := w.refreshTokens[token]
+	w.mu.Unlock()
+	return (refreshes || isInstalled(token)) && w.revokeToken(token) == nil
+}
+
+// Uninstall revokes all tokens of apps that were installed.
+func (w *Workspace) Uninstall() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, t := range w.tokens {
+		if isInstalled(name) {
+			t.State = Revoked
+			w.tokens[name] = t
+		}
+	}
+	clear(w.refreshTokens)
 }

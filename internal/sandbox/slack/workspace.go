@@ -122,8 +122,9 @@ type Workspace struct {
 	lastFile int
 	// sockets are the app's connections of Socket Mode.
 	sockets *sockets.Server
-	// grants are the consents to install the app, by code.
-	grants map[string]*grant
+	// grants are the consents to install the app, by code, lastGrant counts them.
+	grants    map[string]*grant
+	lastGrant int
 	// installs counts the installations, refreshTokens are those of apps whose tokens rotate.
 	installs      int
 	refreshTokens map[string]*refreshToken
