@@ -89,7 +89,7 @@ const ConditionReceiving = "Receiving"
 //
 // Possible reasons when True: "RefreshScheduled". When False: "NoRefreshToken", "RefreshForbidden", "RefreshRefused",
 // "SecretManaged", "SecretNotFound", "SecretKeyNotFound", "SecretInvalid", "RateLimited", "Unavailable", "AddressRefused",
-// "Invalid".
+// "Invalid". Unknown: "NotAuthenticated" while Slack rejects the token.
 const ConditionRefreshing = "Refreshing"
 
 // Reasons of integration conditions.

@@ -101,6 +101,14 @@ func (r *Rotating) Revoke(token string) {
 	delete(r.used, token)
 }
 
+// RevokeTokens makes all tokens invalid, but no refresh tokens.
+func (r *Rotating) RevokeTokens() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.ends)
+	r.active = nil
+}
+
 // Works reports whether a token is valid, and its refresh token still gives the next one.
 func (r *Rotating) Works(token, refreshToken string) bool {
 	r.mu.Lock()

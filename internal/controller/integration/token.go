@@ -30,18 +30,22 @@ func (r *SlackReconciler) refreshToken(ctx context.Context, i *v1alpha1.SlackInt
 	})
 }
 
-// warnOfToken reports that the bot token will end, or has ended, because it cannot be refreshed.
+// warnOfToken reports that the bot token will end, or has ended, because it cannot be refreshed. Of a token that Slack rejects
+// it is not known until when it is valid.
 func (r *SlackReconciler) warnOfToken(i *v1alpha1.SlackIntegration) {
 	if r.Rotator == nil {
 		return
 	}
 	why := r.Rotator.Problem(i)
+	isRejected := condition.Is(i, v1alpha1.ConditionAuthenticated, metav1.ConditionFalse, v1alpha1.ReasonUnauthorized)
 	switch {
+	case why == "" && isRejected && condition.Get(i, v1alpha1.ConditionRefreshing) != nil:
+		condition.Unknown(i, v1alpha1.ConditionRefreshing, v1alpha1.ReasonNotAuthenticated, "Slack rejects the bot token. Install the app again.")
 	case why == "":
 	case condition.Is(i, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady):
 		condition.True(i, v1alpha1.ConditionHealthy, v1alpha1.ReasonDegraded, why)
 		condition.Ready(i, v1alpha1.ReasonReady, why)
-	case condition.Is(i, v1alpha1.ConditionAuthenticated, metav1.ConditionFalse, v1alpha1.ReasonUnauthorized):
+	case isRejected:
 		unauthenticated(i, &kit.Outcome{
 			Progress: condition.Stalled, Reason: v1alpha1.ReasonUnauthorized, Message: "Slack rejected the bot token. " + why,
 		}, r.Clock.Now())

@@ -17,6 +17,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/chat/chattest"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/integration/rotation"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/secrets"
@@ -89,6 +90,31 @@ func TestATokenThatIsNotRefreshed(t *testing.T) {
 		change(w, i, func(i *v1alpha1.SlackIntegration) { i.Spec.OAuth = nil })
 		w.delete(i)
 		w.settle()
+	})
+}
+
+// TestARejectedToken checks that a token that Slack rejects is not called valid.
+func TestARejectedToken(t *testing.T) {
+	inWorld(t, func(w *world) {
+		slack, i := withRotation(w)
+		refreshing := func() string {
+			c := condition.Get(get(w, i), v1alpha1.ConditionRefreshing)
+			return string(c.Status) + "/" + c.Reason
+		}
+		if got := refreshing(); got != "True/RefreshScheduled" {
+			t.Errorf("got %s", got)
+		}
+		slack.RevokeTokens()
+		w.run(10 * time.Minute)
+		wantConditions(w, i, "False/Unauthorized Unknown/NotAuthenticated False/Unauthorized Stalled", "")
+		if got := refreshing(); got != "Unknown/NotAuthenticated" {
+			t.Errorf("once it was revoked: got %s", got)
+		}
+		w.run(12 * time.Hour) // its refresh token is valid
+		wantConditions(w, i, works, "")
+		if got := refreshing(); got != "True/RefreshScheduled" {
+			t.Errorf("once it was refreshed: got %s", got)
+		}
 	})
 }
 
