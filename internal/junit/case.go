@@ -28,8 +28,8 @@ func (p *parser) testcase(t token) error {
 	a := p.attributes(t)
 	c := &testresult.Case{
 		Suite: p.suiteName(), Class: nameOf(a["classname"]), Name: nameOf(a["name"]), File: p.file(a["file"]), Line: t.line,
-		Within: p.within(),
 	}
+	c.Within = p.within() + p.number(c.Class, c.Name)
 	if v := p.variant(); v != "" {
 		c.Properties = []testresult.Property{{Name: "variant", Value: v}}
 	}

@@ -11,7 +11,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
@@ -54,11 +56,16 @@ type parser struct {
 	isPlaywright bool
 	// found is what was found to be wrong with characters.
 	found characters
+	// repeatsNothing is set within a report of a tool that writes no attempts: tests of one name are different ones.
+	repeatsNothing bool
 	// rootFile is the file that Cypress names at a suite of its own, for the suites that follow.
 	rootFile string
 	// begun is set once the root was read.
 	begun bool
 }
+
+// withoutAttempts are the names of the root in reports of Jest, Mocha and Vitest. They repeat tests too, and write the last attempt.
+var withoutAttempts = []string{"jest tests", "Mocha Tests", "vitest tests"}
 
 // maxSuites bounds how many of the open suites are known.
 const maxSuites = 256
@@ -68,7 +75,9 @@ type suite struct {
 	name, file, host string
 	// within is a hash of the names of the suites around it.
 	within string
-	line   int
+	// names counts its cases by a hash of class and name, where that matters.
+	names map[uint64]int
+	line  int
 	// declared is how many tests its attribute declares, -1 without one; cases is how many there are, in it and within.
 	declared, cases int
 }
@@ -122,6 +131,7 @@ func (p *parser) start(t token) error {
 		_, hasID := a["id"]
 		_, hasName := a["name"]
 		p.isPlaywright = hasID && hasName
+		p.repeatsNothing = slices.Contains(withoutAttempts, a["name"])
 		if !t.closed {
 			p.openSuite(suite{line: t.line, declared: -1})
 		}
@@ -173,6 +183,25 @@ func (p *parser) within() string {
 		return ""
 	}
 	return p.suites[len(p.suites)-1].within
+}
+
+var seed = maphash.MakeSeed()
+
+// number returns what separates a case from others of its name in a suite; empty for the first one.
+func (p *parser) number(class, name string) string {
+	if !p.repeatsNothing || len(p.suites) == 0 {
+		return ""
+	}
+	s := &p.suites[len(p.suites)-1]
+	if s.names == nil {
+		s.names = map[uint64]int{}
+	}
+	key := maphash.String(seed, class+"\x00"+name)
+	s.names[key]++
+	if n := s.names[key]; n > 1 {
+		return fmt.Sprint("#", n)
+	}
+	return ""
 }
 
 // variant returns the project of a suite of Playwright, whose suites have the same name in each project.

@@ -262,6 +262,24 @@ func TestProjectsOfPlaywright(t *testing.T) {
 	}
 }
 
+// TestToolsWithoutAttempts counts tests of one name: attempts, unless their tool writes none.
+func TestToolsWithoutAttempts(t *testing.T) {
+	const suite = `<testsuite name="s"><testcase name="a"/><testcase name="a"><failure/></testcase></testsuite>`
+	for in, want := range map[string]string{
+		`<testsuites name="jest tests">` + suite + `</testsuites>`:   "1/1/0/0",
+		`<testsuites name="Mocha Tests">` + suite + `</testsuites>`:  "1/1/0/0",
+		`<testsuites name="vitest tests">` + suite + `</testsuites>`: "1/1/0/0",
+		`<testsuites name="pytest tests">` + suite + `</testsuites>`: "0/0/1/0",
+		// The whole suite once more, as when a job repeats what failed.
+		`<testsuites name="jest tests">` + suite + strings.Replace(suite, "<failure/>", "", 1) + `</testsuites>`: "2/0/1/0",
+	} {
+		c, _, err := read(strings.NewReader(in))
+		if got := summary(c.Counts()); err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", in, got, err, want)
+		}
+	}
+}
+
 // TestProblems reads reports that are wrong about something that does not matter.
 func TestProblems(t *testing.T) {
 	_, report, err := read(strings.NewReader("<testsuites>\n<testsuite name='s' tests='3'><testcase name='a' time='soon'/>\n" +

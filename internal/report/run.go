@@ -114,6 +114,9 @@ func (o *Options) report(ctx context.Context, code int, since, began time.Time) 
 		result.DurationSeconds = r.Duration.Seconds()
 	}
 	o.logf("%s of %s in %d reports", result, o.Suite, r.files)
+	if n := r.Repeats(); n > 0 {
+		o.logf("%s", repeats(n))
+	}
 	for _, note := range p.notes {
 		o.logf("%s", note)
 	}

@@ -70,6 +70,7 @@ func TestExitCodes(t *testing.T) {
 		"cut off, no command":           {strings.TrimSuffix(good, "</testsuite>"), "", nil, ExitUnreadable, "it was cut off"},
 		"cut off before a test":         {"<testsuite>", "exit 0", nil, 0, "no test could be read from 1 reports"},
 		"the same, strict":              {"<testsuite>", "exit 0", strict, ExitUnreadable, "no test could be read from 1 reports"},
+		"the same name twice":           {suite(passed("a"), failing("a", "late")), "exit 0", nil, 0, "1 cases have the name of another one"},
 		"odd times":                     {`<testsuite>` + strings.Repeat("\n<testcase time='x'/>", 9) + `</testsuite>`, "exit 0", nil, 0, "and 13 more"},
 		"cut off, and it failed":        {strings.TrimSuffix(bad, "</testsuite>"), "exit 1", nil, 1, "1 passed, 1 failed"},
 		"no such command":               {good, "-", nil, ExitUsage, "starting /no/such/command"},
@@ -553,9 +554,10 @@ func TestValidate(t *testing.T) {
 	r := newRun(t, nil)
 	r.write(t, "good.xml", suite(passed("a")))
 	r.write(t, "bad.xml", "<testsuite>\n<testcase>")
+	r.write(t, "twice.xml", suite(passed("a"), failing("a", "late"), passed("b")))
 	r.write(t, "odd.xml", `<testsuite tests="2"><testcase name="a" time="x"/></testsuite>`)
 	path := func(name string) string { return filepath.Join(r.dir, name) }
-	if code := Validate(&r.stdout, "", []string{path("good.xml"), path("odd.xml")}); code != 0 {
+	if code := Validate(&r.stdout, "", []string{path("good.xml"), path("odd.xml"), path("twice.xml")}); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	if code := Validate(&r.stdout, "", []string{path("bad.xml"), path("none.xml")}); code != ExitUnreadable {
@@ -564,7 +566,7 @@ func TestValidate(t *testing.T) {
 	for _, want := range []string{
 		"good.xml: JUnit XML with 1 tests: 1 passed, 0 failed, 0 flaky, 0 not run\n", `odd.xml:1: the time "x" is not a number of seconds`,
 		"odd.xml:1: the suite \"\" declares 2 tests and has 1.", "bad.xml:2: the report ends within <testcase> of line 2",
-		"none.xml: no such file",
+		"none.xml: no such file", "twice.xml: 1 cases have the name of another one",
 	} {
 		if !strings.Contains(r.stdout.String(), want) {
 			t.Errorf("%q is not in\n%s", want, r.stdout.String())

@@ -46,6 +46,9 @@ func validate(out io.Writer, m *mapping.Mapping, path string) error {
 	if counts := c.Counts(); err == nil || counts.Total() > 0 {
 		_, _ = fmt.Fprintf(out, "%s: %s with %d tests: %d passed, %d failed, %d flaky, %d not run\n", path, report.Format, counts.Total(),
 			counts.Passed, counts.Failed, counts.Flaky, counts.NotRun)
+		if n := c.Repeats(); n > 0 {
+			_, _ = fmt.Fprintf(out, "%s: %s\n", path, repeats(n))
+		}
 	}
 	var syntax *junit.SyntaxError
 	if errors.As(err, &syntax) {
@@ -55,6 +58,11 @@ func validate(out io.Writer, m *mapping.Mapping, path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
+}
+
+// repeats says that cases are attempts.
+func repeats(n int) string {
+	return fmt.Sprintf("%d cases have the name of another one, and count as further attempts of it", n)
 }
 
 // problemAt returns a problem of a report with its place.

@@ -25,6 +25,8 @@ type Collector struct {
 	known map[key]*entry
 	// order has the entries in the order in which they came.
 	order []*entry
+	// added counts the cases.
+	added int
 	// detailed counts the cases that are kept in full.
 	detailed int
 }
@@ -53,6 +55,7 @@ func keyOf(c *Case) key {
 // when one passed, and failed when none did. Cases without a name are tests of their own.
 func (c *Collector) Add(test *Case) {
 	c.Duration += test.Duration
+	c.added++
 	if c.known == nil {
 		c.known = map[key]*entry{}
 	}
@@ -131,6 +134,9 @@ func (c *Collector) Counts() Counts {
 	}
 	return out
 }
+
+// Repeats returns how many cases are further attempts of a test, and do not count as tests.
+func (c *Collector) Repeats() int { return c.added - c.Counts().Total() }
 
 // Failing returns the tests that failed or are flaky, in the order in which they came, at most 10,000.
 func (c *Collector) Failing() []*Case {

@@ -23,6 +23,7 @@ func TestCollector(t *testing.T) {
 		"failed, skipped":         {[]Outcome{Failed, NotRun}, Counts{Failed: 1}},
 		"skipped, passed":         {[]Outcome{NotRun, Passed}, Counts{Passed: 1}},
 		"flaky, failed":           {[]Outcome{Flaky, Failed}, Counts{Flaky: 1}},
+		"passed, passed, failed":  {[]Outcome{Passed, Passed, Failed}, Counts{Flaky: 1}},
 		"failed, failed, passed":  {[]Outcome{Failed, Failed, Passed}, Counts{Flaky: 1}},
 		"skipped, failed, passed": {[]Outcome{NotRun, Failed, Passed}, Counts{Flaky: 1}},
 	} {
@@ -33,6 +34,9 @@ func TestCollector(t *testing.T) {
 				one.Failures = []Failure{{Message: fmt.Sprint(i)}}
 			}
 			c.Add(one)
+		}
+		if got := c.Repeats(); got != len(test.outcomes)-test.want.Total() {
+			t.Errorf("%s: %d cases are repeats", name, got)
 		}
 		if got := c.Counts(); got != test.want || c.Duration != time.Duration(len(test.outcomes))*time.Second {
 			t.Errorf("%s: got %+v in %s, want %+v", name, got, c.Duration, test.want)
