@@ -5,6 +5,7 @@ package slackapp
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -79,7 +80,7 @@ func (s *session) rulesOptions(ctx context.Context, namespace, name string, e *e
 func (s *session) clearButtons(ctx context.Context) {
 	at := s.Interaction.Message
 	const gone = ":wastebasket: It was deleted."
-	text := at.Text + "\n" + gone // the text is as the operator posted it
+	text := strings.TrimSpace(at.Text + "\n" + gone) // the text is as the operator posted it; an ephemeral message has none
 	if len([]rune(text)) > maxAnswer {
 		text = gone
 	}

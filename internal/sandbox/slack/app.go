@@ -24,6 +24,8 @@ const (
 	AppID         = "A0SANDBOX"
 	SigningSecret = "sandbox-signing-secret"
 	Command       = "/voiceai"
+	// verificationToken is what Slack sent before there were signatures, and still does.
+	verificationToken = "sandbox-verification-token"
 	// FileDefect is the callback ID of the app's shortcut.
 	FileDefect = "voiceai_file_defect"
 
@@ -113,6 +115,7 @@ func (w *Workspace) Privates(name string) []Private {
 // Run types a slash command.
 func (w *Workspace) Run(ctx context.Context, p Person, text string) error {
 	form := url.Values{
+		"token": {verificationToken}, "channel_name": {w.channelName(p.Channel)}, "user_name": {strings.ToLower(p.User)},
 		"team_id": {TeamID}, "team_domain": {"sandbox"}, "channel_id": {p.Channel}, "user_id": {p.User}, "command": {Command}, "text": {text},
 		"api_app_id": {AppID}, "is_enterprise_install": {"false"},
 		"response_url": {w.newResponseURL(p, "")}, "trigger_id": {w.newTrigger(p)},
@@ -138,8 +141,14 @@ func (w *Workspace) Click(ctx context.Context, p Person, ts, action string) erro
 	in["container"] = map[string]any{"type": "message", "message_ts": ts, "channel_id": p.Channel, "is_ephemeral": private,
 		"thread_ts": m.ThreadTS}
 	in["response_url"] = w.newResponseURL(p, ts)
-	in["message"] = map[string]any{"type": "message", "ts": ts, "text": m.Text}
-	in["actions"] = []any{map[string]any{"type": "button", "action_id": b.ActionID, "value": b.Value, "action_ts": w.now()}}
+	if !private { // of one that the person alone sees, Slack sends the place only
+		in["message"] = messageOf(m)
+	}
+	in["state"] = map[string]any{"values": map[string]any{}}
+	in["actions"] = []any{map[string]any{
+		"type": "button", "action_id": b.ActionID, "block_id": b.BlockID, "value": b.Value, "action_ts": w.now(),
+		"text": map[string]any{"type": "plain_text", "text": b.Label, "emoji": true},
+	}}
 	_, err := w.interact(ctx, in)
 	return w.failed(p, err)
 }
@@ -153,7 +162,9 @@ func (w *Workspace) Use(ctx context.Context, p Person, ts string) error {
 	in := w.interaction(p, "message_action")
 	in["callback_id"] = FileDefect
 	in["response_url"] = w.newResponseURL(p, "")
-	in["message"] = map[string]any{"type": "message", "ts": ts, "text": m.Text}
+	in["action_ts"] = w.now()
+	in["message_ts"] = ts
+	in["message"] = messageOf(m)
 	_, err := w.interact(ctx, in)
 	return w.failed(p, err)
 }
@@ -161,7 +172,11 @@ func (w *Workspace) Use(ctx context.Context, p Person, ts string) error {
 // Send sends an event, such as {"type":"app_uninstalled"}.
 func (w *Workspace) Send(ctx context.Context, event map[string]any) error {
 	raw, err := json.Marshal(map[string]any{
-		"type": "event_callback", "team_id": TeamID, "api_app_id": AppID, "event_id": "Ev" + rand.Text(), "event": event,
+		"token": verificationToken, "type": "event_callback", "team_id": TeamID, "api_app_id": AppID, "event_id": "Ev" + rand.Text(),
+		"event_time": time.Now().Unix(), "event": event, "is_ext_shared_channel": false,
+		"authorizations": []any{map[string]any{
+			"enterprise_id": nil, "team_id": TeamID, "user_id": BotUser, "is_bot": true, "is_enterprise_install": false,
+		}},
 	})
 	if err != nil {
 		return err
@@ -172,9 +187,25 @@ func (w *Workspace) Send(ctx context.Context, event map[string]any) error {
 
 // interaction returns what all interactions have in common.
 func (w *Workspace) interaction(p Person, kind string) map[string]any {
+	name := strings.ToLower(p.User)
 	return map[string]any{
-		"type": kind, "api_app_id": AppID, "trigger_id": w.newTrigger(p), "team": map[string]any{"id": TeamID, "domain": "sandbox"},
-		"user": map[string]any{"id": p.User, "team_id": TeamID}, "channel": map[string]any{"id": p.Channel},
+		"type": kind, "api_app_id": AppID, "token": verificationToken, "trigger_id": w.newTrigger(p),
+		"team": map[string]any{"id": TeamID, "domain": "sandbox"}, "enterprise": nil, "is_enterprise_install": false,
+		"user":    map[string]any{"id": p.User, "username": name, "name": name, "team_id": TeamID},
+		"channel": map[string]any{"id": p.Channel, "name": w.channelName(p.Channel)},
+	}
+}
+
+// channelName returns the name of a channel.
+func (w *Workspace) channelName(id string) string {
+	c, _ := w.Channel(id)
+	return c.Name
+}
+
+// messageOf returns a message as interactions have it.
+func messageOf(m Message) map[string]any {
+	return map[string]any{
+		"type": "message", "ts": m.TS, "text": m.Text, "user": BotUser, "bot_id": BotID, "app_id": AppID, "team": TeamID,
 	}
 }
 

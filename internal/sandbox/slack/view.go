@@ -33,7 +33,7 @@ type Part struct {
 
 // Button is an interactive element.
 type Button struct {
-	Label, Style, URL, ActionID, Value string
+	Label, Style, URL, ActionID, BlockID, Value string
 }
 
 var colorPattern = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
@@ -134,6 +134,9 @@ func parts(blocks []map[string]any) []Part {
 			p.Text = RenderMrkdwn(text)
 		case "rich_text":
 			p.Text = escaped(richText(b["elements"]))
+		}
+		for n := range p.Buttons {
+			p.Buttons[n].BlockID, _ = b["block_id"].(string)
 		}
 		list = append(list, p)
 	}
