@@ -21,6 +21,8 @@ type attempts struct {
 	skipped, repeat bool
 	// flaky is set for a test that passed in the end by an attribute of its own, whatever failures it has: as Flank writes it.
 	flaky bool
+	// todo is set for a test that its tool does not expect to pass yet, whatever failures it has: as Node.js writes it.
+	todo bool
 }
 
 // testcase reads a case.
@@ -102,6 +104,7 @@ func (p *parser) part(c *testresult.Case, how *attempts, t token) error {
 		return p.failure(c, t)
 	case "skipped", "disabled", "ignored", "notrun", "incomplete":
 		how.skipped = true
+		how.todo = how.todo || p.attributes(t)["type"] == "todo"
 	case "rerun": // pytest-rerunfailures: an attempt before the last one
 		how.repeat = true
 		return p.failure(c, t)
@@ -299,6 +302,8 @@ func (h *attempts) addRepeats(values ...string) {
 // outcome returns the outcome of a test. A failure is not hidden by a mark that it was skipped.
 func (h *attempts) outcome() testresult.Outcome {
 	switch {
+	case h.todo:
+		return testresult.NotRun
 	case h.flaky:
 		return testresult.Flaky
 	case h.failed:

@@ -154,6 +154,9 @@ func (p *parser) startSuite(t token) {
 	if n, err := strconv.Atoi(a["tests"]); err == nil {
 		s.declared = n
 	}
+	if len(p.suites) == 0 { // the root of Mocha's own reporter
+		p.repeatsNothing = slices.Contains(withoutAttempts, a["name"])
+	}
 	if s.name == "Root Suite" && s.file != "" {
 		p.rootFile = s.file
 	}

@@ -91,6 +91,7 @@ func TestOutcomes(t *testing.T) {
 		"repeated in nested suites": {`<testsuite name="x"><testsuite name="e"><testcase name="a"/></testsuite></testsuite>` +
 			`<testsuite name="x"><testsuite name="e"><testcase name="a"><failure/></testcase></testsuite></testsuite>`, "0/0/1/0"},
 		"passed twice, then failed":  {`<testcase name="a"/><testcase name="a"/><testcase name="a"><failure/></testcase>`, "0/0/1/0"},
+		"Node.js: to do":             {`<testcase name="a"><skipped type="todo"/><failure/></testcase>`, "0/0/0/1"},
 		"Flank: passed after all":    {`<testcase name="a" flaky="true"><failure/><failure/></testcase>`, "0/0/1/0"},
 		"a property: flaky, failed":  {`<testcase name="a"><failure/><properties><property name="flaky" value="true"/></properties></testcase>`, "0/1/0/0"},
 		"tst: errored by status":     {`<testcase name="a" status="errored"/>`, "0/1/0/0"},
@@ -266,10 +267,11 @@ func TestProjectsOfPlaywright(t *testing.T) {
 func TestToolsWithoutAttempts(t *testing.T) {
 	const suite = `<testsuite name="s"><testcase name="a"/><testcase name="a"><failure/></testcase></testsuite>`
 	for in, want := range map[string]string{
-		`<testsuites name="jest tests">` + suite + `</testsuites>`:   "1/1/0/0",
-		`<testsuites name="Mocha Tests">` + suite + `</testsuites>`:  "1/1/0/0",
-		`<testsuites name="vitest tests">` + suite + `</testsuites>`: "1/1/0/0",
-		`<testsuites name="pytest tests">` + suite + `</testsuites>`: "0/0/1/0",
+		`<testsuites name="jest tests">` + suite + `</testsuites>`:                                               "1/1/0/0",
+		`<testsuites name="Mocha Tests">` + suite + `</testsuites>`:                                              "1/1/0/0",
+		`<testsuites name="vitest tests">` + suite + `</testsuites>`:                                             "1/1/0/0",
+		`<testsuite name="Mocha Tests"><testcase name="a"/><testcase name="a"><failure/></testcase></testsuite>`: "1/1/0/0",
+		`<testsuites name="pytest tests">` + suite + `</testsuites>`:                                             "0/0/1/0",
 		// The whole suite once more, as when a job repeats what failed.
 		`<testsuites name="jest tests">` + suite + strings.Replace(suite, "<failure/>", "", 1) + `</testsuites>`: "2/0/1/0",
 	} {
