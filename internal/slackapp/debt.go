@@ -5,10 +5,10 @@ package slackapp
 import (
 	"cmp"
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -134,7 +134,7 @@ func (s *session) record(ctx context.Context, due time.Time) {
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Info("What is owed to a person in Slack could not be recorded", "Reason", err.Error())
 	}
-	s.debt.isRecorded = !errors.Is(err, owed.ErrFull)
+	s.debt.isRecorded = err == nil || isUnanswered(err)
 }
 
 // settle removes the record of an answer that was given. One that could not be given is left to the leader.
@@ -151,7 +151,9 @@ func (s *session) settle(ctx context.Context) {
 		return
 	}
 	for s.debt.isRecorded {
-		if err := s.removeRecord(ctx); err == nil || s.Clock.Since(s.debt.at) > dueAfter {
+		err := s.removeRecord(ctx)
+		mayPass := isUnanswered(err) || apierrors.IsConflict(err)
+		if err == nil || !mayPass || s.Clock.Since(s.debt.at) > dueAfter {
 			return
 		}
 		<-s.Clock.After(recordRetry)

@@ -295,3 +295,25 @@ func TestTheResultOfARun(t *testing.T) {
 		t.Errorf("without a bot, the answer is %s, and %d answers are owed", got, w.owed())
 	}
 }
+
+// TestARefusedRecord is not tried again and again: the operator has no right to record, so that there is nothing to remove.
+func TestARefusedRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		patches := 0
+		w := newWorldWith(t, allow(everything()...), interceptor.Funcs{
+			Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+				patches++
+				return apierrors.NewForbidden(schema.GroupResource{Resource: "slackintegrations"}, "slack", nil)
+			},
+		}, slackIntegration(), secret(), defect("a"))
+		o := w.dispatchers[0].Options
+		o.Clock = clock.RealClock{}
+		o.Authorizer = &sleepyReviewer{w.review, 2 * time.Second}
+		w.dispatchers[0] = slackapp.New(o)
+		w.send(0, command("defect a"))
+		time.Sleep(time.Minute)
+		if patches != 1 || len(w.slack.Responses()) != 1 {
+			t.Errorf("%d writes, %d answers", patches, len(w.slack.Responses()))
+		}
+	})
+}
