@@ -25,8 +25,8 @@ func (r *SlackReconciler) refreshToken(ctx context.Context, i *v1alpha1.SlackInt
 	if err != nil {
 		return 0, err
 	}
-	return r.Rotator.Keep(ctx, i, version, func() (func(), bool) {
-		return r.gate.Enter(client.ObjectKeyFromObject(i), false, r.Enqueuer.Enqueue)
+	return r.Rotator.Keep(ctx, i, version, func(isFailing bool) (func(), bool) {
+		return r.gate.Enter(client.ObjectKeyFromObject(i), isFailing, r.Enqueuer.Enqueue)
 	})
 }
 

@@ -29,6 +29,9 @@ const (
 	storeAttempts = 5
 )
 
+// codeInvalidGrant is the code of OAuth for a refresh token that counts no more.
+const codeInvalidGrant = "invalid_grant"
+
 // unstored is what Slack gave for a refresh token.
 type unstored struct {
 	// from is the refresh token that was exchanged.
@@ -110,19 +113,23 @@ func (r *Rotator) ofRefusal(
 ) (result, error) {
 	token := secrets.RotatingIn(secret, ref)
 	switch f.Code {
-	case chat.CodeInvalidRefreshToken, "invalid_grant", "token_revoked", "token_expired", "invalid_auth", "account_inactive":
+	case chat.CodeInvalidRefreshToken, codeInvalidGrant, "token_revoked", "token_expired", "invalid_auth", "account_inactive":
 		now := &corev1.Secret{}
 		if err := r.Live.Get(ctx, client.ObjectKeyFromObject(secret), now); client.IgnoreNotFound(err) != nil {
 			return result{}, err
 		}
-		if secrets.RotatingIn(now, ref).RefreshToken != token.RefreshToken { // another replica was faster
-			return result{next: r.Clock.Now().Add(time.Second)}, nil
+		if stored := secrets.RotatingIn(now, ref); stored.RefreshToken != token.RefreshToken { // another replica was faster
+			out := scheduled(stored, r.due(stored, s))
+			out.next = r.Clock.Now().Add(time.Second)
+			return out, nil
 		}
 		out := r.failed(token, result{
 			reason: v1alpha1.ReasonRefreshRefused, degrades: true,
 			message: fmt.Sprintf("Slack refuses the refresh token (%s). Install the app again from the dashboard.", f.Code),
 		})
-		out.next = time.Time{} // a watch shows when the Secret changes
+		if f.Code == chat.CodeInvalidRefreshToken || f.Code == codeInvalidGrant {
+			out.next = time.Time{} // it is so for ever, and a watch shows when the Secret changes
+		}
 		return out, nil
 	case "invalid_client_id", "bad_client_secret":
 		return r.failed(token, result{

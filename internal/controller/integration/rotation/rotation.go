@@ -84,8 +84,9 @@ type result struct {
 // Forget drops what is kept of an integration.
 func (r *Rotator) Forget(i types.NamespacedName) { r.states.Delete(i) }
 
-// Turn reports whether an integration may call Slack now, and returns what is called when it is done.
-type Turn func() (leave func(), ok bool)
+// Turn reports whether an integration may call Slack now, and returns what is called when it is done. isFailing is set if its
+// last call failed.
+type Turn func(isFailing bool) (leave func(), ok bool)
 
 // Keep refreshes the token of an integration if that is due, sets the condition Refreshing, and returns when to call it
 // again; 0 for when the integration or its Secret changes. version identifies both.
@@ -180,7 +181,7 @@ func (r *Rotator) look(ctx context.Context, i *v1alpha1.SlackIntegration, s *sta
 	if i.Spec.Suspend {
 		return scheduled(token, now), nil
 	}
-	leave, ok := turn()
+	leave, ok := turn(s.failures > 0)
 	if !ok {
 		waits := scheduled(token, now)
 		waits.next = now.Add(gate.Delay)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/internal/controller/integration/rotation"
@@ -258,6 +259,47 @@ func TestForbidden(t *testing.T) {
 	w.wantWorking("when it is allowed")
 }
 
+// TestWithoutDryRuns refreshes a token where an admission webhook refuses dry runs.
+func TestWithoutDryRuns(t *testing.T) {
+	w := newWorld(t)
+	w.before = func(verb string) error {
+		if verb == "check" {
+			return apierrors.NewBadRequest("admission webhook does not support dry run")
+		}
+		return nil
+	}
+	w.clock.SetTime(due)
+	w.mustKeep()
+	w.wantWorking("refreshed")
+	if w.slack.Calls() != 1 {
+		t.Errorf("%d calls, %s", w.slack.Calls(), w.refreshing())
+	}
+}
+
+// TestOtherRefusals checks that a refusal which may pass is tried again, but seldom.
+func TestOtherRefusals(t *testing.T) {
+	for _, code := range []string{"account_inactive", "bad_client_secret", "invalid_client_id"} {
+		w := newWorld(t)
+		calls := 0
+		refused := true
+		w.slack.OnRefresh = func() error {
+			calls++
+			if refused {
+				return &fault.Fault{Kind: fault.Invalid, Code: code, Message: "Slack refused"}
+			}
+			return nil
+		}
+		w.clock.SetTime(due)
+		w.run(time.Hour)
+		if calls < 10 || calls > 14 || w.refreshing() != "False/RefreshRefused" || !strings.Contains(w.message(), code) {
+			t.Errorf("%s: %d calls in an hour, %s %s", code, calls, w.refreshing(), w.message())
+		}
+		refused = false
+		w.run(6 * time.Minute)
+		w.wantWorking(code)
+	}
+}
+
 // TestForbiddenMeanwhile takes the right away between the check and the write. What Slack gave is stored later.
 func TestForbiddenMeanwhile(t *testing.T) {
 	w := newWorld(t)
@@ -369,12 +411,12 @@ func TestSuspended(t *testing.T) {
 func TestWaitsForItsTurn(t *testing.T) {
 	w := newWorld(t)
 	w.clock.SetTime(due)
-	next, err := w.rotator.Keep(t.Context(), w.i, "1", func() (func(), bool) { return nil, false })
+	next, err := w.rotator.Keep(t.Context(), w.i, "1", func(bool) (func(), bool) { return nil, false })
 	if err != nil || next <= 0 || next > time.Minute || w.slack.Calls() != 0 {
 		t.Errorf("next in %s, %v, %d calls", next, err, w.slack.Calls())
 	}
 	left := false
-	var turn rotation.Turn = func() (func(), bool) { return func() { left = true }, true }
+	var turn rotation.Turn = func(bool) (func(), bool) { return func() { left = true }, true }
 	w.clock.Step(next)
 	if _, err := w.rotator.Keep(t.Context(), w.i, "1", turn); err != nil || w.slack.Calls() != 1 || !left {
 		t.Errorf("%v, %d calls, left: %v", err, w.slack.Calls(), left)

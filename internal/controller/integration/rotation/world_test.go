@@ -153,7 +153,7 @@ func (w *world) change(change func(*corev1.Secret)) {
 func (w *world) keep() (time.Duration, error) { return w.keepBy(w.rotator) }
 
 func (w *world) keepBy(r *rotation.Rotator) (time.Duration, error) {
-	return r.Keep(w.t.Context(), w.i, w.secret().ResourceVersion, func() (func(), bool) { return func() {}, true })
+	return r.Keep(w.t.Context(), w.i, w.secret().ResourceVersion, func(bool) (func(), bool) { return func() {}, true })
 }
 
 // mustKeep reconciles the integration as the queue does until nothing is left to do now.

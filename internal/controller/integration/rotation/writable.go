@@ -32,6 +32,8 @@ func (r *Rotator) checkWritable(ctx context.Context, secret *corev1.Secret) (*re
 	switch {
 	case err == nil, apierrors.IsConflict(err), apierrors.IsNotFound(err): // a watch shows the change
 		return nil, nil
+	case apierrors.IsBadRequest(err): // an admission webhook refuses dry runs
+		return nil, nil
 	case apierrors.IsForbidden(err), apierrors.IsInvalid(err):
 		return r.forbidden(secret, err), nil
 	}
