@@ -61,9 +61,20 @@ func causeLine(text string) string {
 		}
 	}
 	for _, l := range lines {
-		if l = strings.TrimSpace(l); l != "" {
+		if l = strings.TrimSpace(l); l != "" && !isFrame(l) {
 			return l
 		}
 	}
 	return ""
+}
+
+// isFrame reports whether go test prints a line around the output of each test, or before that of each package that does not
+// compile.
+func isFrame(line string) bool {
+	for _, prefix := range []string{"=== ", "--- FAIL: ", "--- SKIP: ", "--- PASS: ", "# "} {
+		if strings.HasPrefix(line, prefix) {
+			return true
+		}
+	}
+	return line == "FAIL"
 }

@@ -146,10 +146,13 @@ func TestMessages(t *testing.T) {
 		"Python": {testresult.Failure{Message: "test failure", Text: "Traceback (most recent call last):\n" +
 			"  File \"a.py\", line 3\n    assert a\n" +
 			"AssertionError: 2 != 1\n"}, "AssertionError: 2 != 1"},
-		"pytest":  {testresult.Failure{Message: "", Text: "def test():\n>   assert a\nE   assert 1 == 2\n"}, "assert 1 == 2"},
-		"Go":      {testresult.Failure{Message: "Failed", Text: "file_test.go:11: no answer\nfile_test.go:12: more"}, "file_test.go:11: no answer"},
-		"nothing": {testresult.Failure{Message: "Failed"}, "Failed"},
-		"a type":  {testresult.Failure{Type: "TimeoutError"}, "TimeoutError"},
+		"pytest": {testresult.Failure{Message: "", Text: "def test():\n>   assert a\nE   assert 1 == 2\n"}, "assert 1 == 2"},
+		"Go":     {testresult.Failure{Message: "Failed", Text: "file_test.go:11: no answer\nfile_test.go:12: more"}, "file_test.go:11: no answer"},
+		"gotestsum": {testresult.Failure{Message: "Failed", Text: "=== RUN   TestA/b\n    a_test.go:4: no answer\n--- FAIL: TestA/b (0.00s)\n"},
+			"a_test.go:4: no answer"},
+		"gotestsum, a parent": {testresult.Failure{Message: "Failed", Text: "=== RUN   TestA\n--- FAIL: TestA (0.00s)\n"}, "Failed"},
+		"nothing":             {testresult.Failure{Message: "Failed"}, "Failed"},
+		"a type":              {testresult.Failure{Type: "TimeoutError"}, "TimeoutError"},
 	} {
 		got := Message(&testresult.Case{Failures: []testresult.Failure{{Message: "earlier"}, c.failure}})
 		if got != c.want {

@@ -18,6 +18,9 @@ var parameters = regexp.MustCompile(`(?:\[[^\]]*\]|\([^()]*\)| with data set .*|
 // repetition matches the number before the name of a repeated test in JUnit 5: [3] name, repetition 3 of 5.
 var repetition = regexp.MustCompile(`^\[\d+\]\s*|\brepetition \d+ of \d+\b`)
 
+// isFile matches the path of a file with tests.
+var isFile = regexp.MustCompile(`\.(?:[cm]?[jt]sx?|py|rb|php|phpt|go|rs|cs|java|kt|feature|robot|bats)$`)
+
 // Test is the identity of a test: the same in each run, whatever its parameters.
 type Test struct {
 	// ID is what the report declares, or what its names say.
@@ -87,6 +90,9 @@ func hasWord(name, word string) bool {
 
 // lastPart returns the last part of the name of a class: without its package.
 func lastPart(class string) string {
+	if isFile.MatchString(class) { // as in reports of Playwright and Vitest
+		return class[strings.LastIndexAny(class, `/\`)+1:]
+	}
 	if strings.ContainsAny(class, " ") {
 		return class
 	}

@@ -19,6 +19,9 @@ func TestShownName(t *testing.T) {
 		{"com.example.Booking", "Bookings Booking", "Bookings Booking"},
 		{"aa", "aaa", "aa: aaa"},
 		{"", "books", "books"},
+		{"tests/calls.spec.ts", "books", "calls.spec.ts: books"},
+		{"calls.test.mjs", "books", "calls.test.mjs: books"},
+		{"com.example.rs", "books", "com.example.rs: books"}, // it may be a file
 		{"ö", "böse", "ö: böse"},
 	} {
 		if got := TestOf(&testresult.Case{Class: test.class, Name: test.name}).Name; got != test.want {

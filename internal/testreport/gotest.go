@@ -164,7 +164,8 @@ func goMessage(s string) string {
 	var out []string
 	for line := range strings.SplitSeq(s, "\n") {
 		trimmed := strings.TrimSpace(line)
-		if trimmed == "" || strings.HasPrefix(trimmed, "=== ") || strings.HasPrefix(trimmed, "--- ") || trimmed == "FAIL" {
+		if trimmed == "" || strings.HasPrefix(trimmed, "=== ") || strings.HasPrefix(trimmed, "--- ") || trimmed == "FAIL" ||
+			strings.HasPrefix(line, "# ") {
 			continue
 		}
 		out = append(out, trimmed)

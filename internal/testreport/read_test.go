@@ -73,6 +73,7 @@ not an event
 {"Action":"run","Package":"q","Test":"TestPanics"}
 {"Action":"output","Package":"q","Test":"TestPanics","Output":"panic: oh no\n"}
 {"Action":"fail","Package":"q","Elapsed":2}
+{"ImportPath":"r","Action":"build-output","Output":"# r [r.test]\n"}
 {"ImportPath":"r","Action":"build-output","Output":"r.go:3: undefined: x\n"}
 {"ImportPath":"r","Action":"build-fail"}
 {"Action":"start","Package":"r"}
