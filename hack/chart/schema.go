@@ -54,6 +54,9 @@ func (v value) schema() (map[string]any, error) {
 	if options, ok := v.marks["enum"]; ok {
 		out["enum"] = strings.Split(options, ", ")
 	}
+	if pattern, ok := v.marks["pattern"]; ok {
+		out["pattern"] = pattern
+	}
 	if kind == "integer" && out["type"] != nil {
 		out["minimum"] = 0
 	}

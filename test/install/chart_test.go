@@ -249,6 +249,14 @@ func TestRefusedValues(t *testing.T) {
 		"serviceAccount.create=false":         "serviceAccount.name is empty",
 		"networkPolicy.egressPorts=443":       "egressPorts",
 		"podDisruptionBudget.minAvailable2=1": "minAvailable2",
+		"image.digest=sha256:0123":            "/image/digest",
+
+		"metrics.enabled=false,metrics.serviceMonitor.enabled=true":     "set metrics.enabled=true",
+		"metrics.enabled=false,metrics.podMonitor.enabled=true":         "set metrics.enabled=true",
+		"metrics.enabled=false,metrics.prometheusRule.enabled=true":     "set metrics.enabled=true",
+		"api.enabled=false,api.ingress.enabled=true,api.ingress.host=x": "set api.enabled=true",
+		"api.enabled=false,api.tls.certManager.enabled=true":            "set api.enabled=true",
+		"edge.enabled=false,edge.httpRoute.enabled=true":                "set edge.enabled=true",
 	} {
 		_, err := helm(t, "template", release, chart, "--set", value)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -40,7 +40,7 @@ func TestEveryValue(t *testing.T) {
 	container := pod.Containers[0]
 	for what, got := range map[string]bool{
 		"replicas":          *d.Spec.Replicas == 2,
-		"digest":            container.Image == "registry.example.com/operator@sha256:0123",
+		"digest":            container.Image == "registry.example.com/operator@sha256:"+strings.Repeat("0123456789abcdef", 4),
 		"pullPolicy":        container.ImagePullPolicy == corev1.PullAlways,
 		"imagePullSecrets":  pod.ImagePullSecrets[0].Name == "registry",
 		"resources":         container.Resources.Limits.Memory().String() == "512Mi",
