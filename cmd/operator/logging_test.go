@@ -38,8 +38,7 @@ func TestLogsNoBodies(t *testing.T) {
 		if err := set.Parse([]string{"--zap-log-level", level}); err != nil {
 			t.Fatal(err)
 		}
-		logging.Level = withoutBodies(logging.Level)
-		log := zap.New(zap.UseFlagOptions(&logging))
+		log := newLogger(&logging)
 		log.V(1).Info("visible")
 		ctx := ctrl.LoggerInto(t.Context(), log)
 		if _, err := client.CoreV1().Secrets("a").Get(ctx, "b", metav1.GetOptions{}); err != nil {
@@ -48,5 +47,18 @@ func TestLogsNoBodies(t *testing.T) {
 		if text := logged.String(); strings.Contains(text, "s3cr3t") || !strings.Contains(text, "visible") {
 			t.Errorf("level %s logged %s", level, text)
 		}
+	}
+}
+
+// TestLogsEveryLine checks that none of many lines that differ in their values only is dropped.
+func TestLogsEveryLine(t *testing.T) {
+	var logged bytes.Buffer
+	log := newLogger(&zap.Options{DestWriter: &logged})
+	for k := range 1000 {
+		log.Info("Status changed", "k", k)
+		log.V(1).Info("Not shown")
+	}
+	if lines := strings.Count(logged.String(), "\n"); lines != 1000 {
+		t.Errorf("%d lines, want 1000", lines)
 	}
 }

@@ -52,8 +52,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "There is no command %q. The commands are version and %s.\n", flag.Arg(0), manifestCommand)
 		os.Exit(2)
 	}
-	logging.Level = withoutBodies(logging.Level)
-	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&logging)))
+	ctrl.SetLogger(newLogger(&logging))
 
 	ctrl.Log.Info("Operator starts", "version", operatorVersion())
 	if err := run(ctrl.SetupSignalHandler(), f); err != nil {

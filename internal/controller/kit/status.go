@@ -62,6 +62,7 @@ func (w StatusWriter) Write(
 		return ctrl.Result{}, fmt.Errorf("writing status: %w", err)
 	}
 	recordTransition(w.Recorder, before, after)
+	logTransition(ctx, before, after)
 	for _, do := range written {
 		do()
 	}
@@ -150,6 +151,33 @@ func recordTransition(recorder events.EventRecorder, before, after Object) {
 		record(corev1.EventTypeWarning, ready.Reason, ready.Message)
 	case is == nil && was != nil && !belongsToOther(after, was.Reason), wasDown && !isDown:
 		record(corev1.EventTypeNormal, ready.Reason, ready.Message)
+	}
+}
+
+// logTransition logs which conditions a write of a status changed, in one line. Those of a Defect and of the Notifications
+// about it are its story.
+func logTransition(ctx context.Context, before, after Object) {
+	var changed []string
+	for _, is := range *after.GetConditions() {
+		was := condition.Get(before, is.Type)
+		if is.Type == v1alpha1.ConditionReconciling || was != nil && was.Status == is.Status && was.Reason == is.Reason {
+			continue // what Reconciling says is in Ready
+		}
+		changed = append(changed, fmt.Sprintf("%s=%s %s: %s", is.Type, is.Status, is.Reason, is.Message))
+	}
+	log := ctrl.LoggerFrom(ctx)
+	switch o := after.(type) {
+	case *v1alpha1.Defect:
+		if was := before.(*v1alpha1.Defect).Status.State; was != o.Status.State {
+			changed = append(changed, fmt.Sprintf("state %s", o.Status.State))
+		}
+	case *v1alpha1.Notification:
+		if s := o.Spec.Event.Subject; s != nil {
+			log = log.WithValues("Event", o.Spec.Event.Type, "Subject", s.Kind+"/"+s.Namespace+"/"+s.Name)
+		}
+	}
+	if len(changed) > 0 {
+		log.Info("Status changed", "Now", changed)
 	}
 }
 

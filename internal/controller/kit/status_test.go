@@ -4,9 +4,11 @@ package kit
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/go-logr/logr/funcr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -20,6 +22,35 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 )
+
+// TestLogTransition checks that a write of a status logs what it changed in one line, and what a Notification is about.
+func TestLogTransition(t *testing.T) {
+	var lines []string
+	log := funcr.New(func(_, args string) { lines = append(lines, args) }, funcr.Options{})
+	ctx := ctrl.LoggerInto(t.Context(), log)
+	before := &v1alpha1.Defect{}
+	after := before.DeepCopy()
+	after.Status.State = v1alpha1.StateOpen
+	condition.True(after, v1alpha1.ConditionTicketed, v1alpha1.ReasonFiled, "The ticket is VOICE-1")
+	condition.NotReady(after, condition.Reconciling, v1alpha1.ReasonDelivering, "0 of 1")
+	logTransition(ctx, before, after)
+	again := after.DeepCopy()
+	condition.NotReady(again, condition.Reconciling, v1alpha1.ReasonDelivering, "1 of 2")
+	logTransition(ctx, after, again)
+	n := &v1alpha1.Notification{}
+	n.Spec.Event.Type = v1alpha1.EventDefectCreated
+	n.Spec.Event.Subject = &v1alpha1.EventSubject{Kind: v1alpha1.KindDefect, Namespace: "qa", Name: "d"}
+	sent := n.DeepCopy()
+	condition.True(sent, v1alpha1.ConditionDelivered, v1alpha1.ReasonSent, "Accepted")
+	logTransition(ctx, n, sent)
+	want := []string{
+		`"level"=0 "msg"="Status changed" "Now"=["Ticketed=True Filed: The ticket is VOICE-1" "Ready=False Delivering: 0 of 1" "state Open"]`,
+		`"level"=0 "msg"="Status changed" "Event"="DefectCreated" "Subject"="Defect/qa/d" "Now"=["Delivered=True Sent: Accepted"]`,
+	}
+	if !slices.Equal(lines, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+	}
+}
 
 // TestRecordTransition checks that each transition that a person should see is one event.
 func TestRecordTransition(t *testing.T) {
