@@ -97,7 +97,7 @@ func ticketOf(d *v1alpha1.Defect) (t Ticket, requested bool) {
 		}
 		handled = ticket.TicketRequestedAt
 	}
-	t.Message = "Ticket requested: status.jira.key of the Defect will name it"
+	t.Message = "Ticket requested: the Defect shows it once Jira has created it"
 	at := text.Truncate(text.OneLine(d.Annotations[v1alpha1.TicketRequestedAtAnnotation]), 64) // as the status has it
 	if at == "" || at == handled {
 		return t, false

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,6 +33,14 @@ func paragraphs(first string, more ...chat.Block) chat.Response {
 	return chat.Response{Message: chat.Message{Text: first, Blocks: append([]chat.Block{{Section: first}}, more...)}}
 }
 
+// ended returns a text with a full stop, unless it has another end.
+func ended(text string) string {
+	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?") {
+		return text
+	}
+	return text + "."
+}
+
 // refused returns the answer to what could not be done: what happened, and what to do.
 func (s *session) refused(err error) chat.Response {
 	var forbidden *action.ForbiddenError
@@ -49,7 +58,7 @@ func (s *session) refused(err error) chat.Response {
 		return sentence("The Kubernetes API server did not answer, so it is not known whether this was done. Try again in a minute: " +
 			"what was done already is not done twice.")
 	case errors.As(err, &gone), errors.As(err, &conflict), errors.As(err, &invalid):
-		return sentence("Nothing was done: %s.", err.Error())
+		return sentence("Nothing was done: %s", ended(err.Error()))
 	case apierrors.IsNotFound(err):
 		return sentence("It does not exist any more, so nothing was done: %s. Nothing else is to be done here.", err.Error())
 	case apierrors.IsConflict(err):
@@ -68,8 +77,8 @@ func isUnanswered(err error) bool {
 
 // forbidden returns the answer to a person who lacks a permission, with the RoleBinding that would grant it.
 func (s *session) forbidden(e *action.ForbiddenError) chat.Response {
-	text := fmt.Sprintf(":no_entry: You may not %s, so nothing was done. You are the user %s.",
-		render.Line(e.Access.String(), maxAnswer), render.Line(s.caller.GetName(), maxAnswer))
+	text := fmt.Sprintf(":no_entry: You may not %s, so nothing was done. You are the user `%s`.", // which people copy
+		render.Line(e.Access.String(), maxAnswer), s.caller.GetName())
 	s.mu.Lock()
 	if s.membership != "" {
 		text += " " + render.Line(s.membership, maxAnswer)

@@ -144,8 +144,7 @@ func (s *session) stale(ctx context.Context, d *v1alpha1.Defect, about button.Ob
 	if err := action.Require(ctx, authorizer{s}, s.caller, action.Defects.Access("get", client.ObjectKeyFromObject(d))); err != nil {
 		return chat.Response{}, err
 	}
-	note := fmt.Sprintf("Nothing was done: the Defect is %s already. The message shows it as it is.", stateWords(d))
-	return s.shown(ctx, d, about, note)
+	return s.shown(ctx, d, about, fmt.Sprintf("Nothing was done: the Defect is %s already.", stateWords(d)))
 }
 
 // clickedDefect returns what a button carries, and the Defect that it is about. The cache may be behind, so that a Defect to
@@ -252,10 +251,19 @@ func (s *session) askAdmin(ctx context.Context, a inbound.Action) (chat.Response
 	if err := s.choose(p.Integration); err != nil {
 		return chat.Response{}, err
 	}
+	if r := s.suspended(); r != nil {
+		return *r, nil
+	}
 	channel := string(s.integration.Spec.AdminChannel)
 	access := identity.Access{Verb: p.Verb, Group: p.Group, Resource: p.Resource, Namespace: p.Namespace}
-	if channel == "" || !isRight(access) {
+	asked := "ask/" + string(s.integration.UID) + "/" + s.caller.GetName() + "/" + access.String()
+	switch {
+	case channel == "":
 		return sentence("No request was sent: spec.adminChannel of SlackIntegration %s is empty.", nameOf(s.integration)), nil
+	case !isRight(access):
+		return sentence("This request is not valid any more. Try again what you wanted to do."), nil
+	case s.isSeen(asked):
+		return sentence("You asked for this before: your request is in %s. Try again when an admin has applied it.", channel), nil
 	}
 	allowed := grant.New(s.caller.GetName(), access)
 	what := fmt.Sprintf("<@%s> asks for the permission to %s. If you agree, apply:\n%s", s.user().ID, access, allowed.Code())
@@ -263,6 +271,7 @@ func (s *session) askAdmin(ctx context.Context, a inbound.Action) (chat.Response
 		DeliveryID: "ask/" + s.ID(), Channel: channel, Text: "A user asks for a permission", Blocks: []chat.Block{{Section: what}},
 	})
 	if err != nil {
+		s.forget(asked)
 		return sentence("The request could not be posted to %s: %s.", channel, err.Error()), nil
 	}
 	r := sentence("Your request was posted to %s. Try again when an admin has applied it.", channel)

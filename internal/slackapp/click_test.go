@@ -37,7 +37,8 @@ func TestCauses(t *testing.T) {
 		want   []string
 	}{
 		"no permission": {func(w *world) { w.review.allowed = nil }, about("a"), id,
-			[]string{"You may not update defects.integrations.voiceai.dev in namespace qa", "kind: RoleBinding", "name: slack:T1:U1"}},
+			[]string{"You may not update defects.integrations.voiceai.dev in namespace qa", "You are the user `slack:T1:U1`.",
+				"kind: RoleBinding", "name: slack:T1:U1"}},
 		"object gone": {func(w *world) { w.delete(defect("a")) }, about("a"), id,
 			[]string{"Nothing was done: Defect qa/a was deleted"}},
 		"another object of the name": {func(*world) {}, button.Object{Integration: "uid-slack", Namespace: "qa", Name: "a", UID: "old"}, id,
@@ -65,7 +66,7 @@ func TestCauses(t *testing.T) {
 			[]string{"posted by another cluster"}},
 		"another namespace": {func(w *world) { w.create(defectIn("other")) },
 			button.Object{Integration: "uid-slack", Namespace: "other", Name: "a", UID: "uid-a"}, id,
-			[]string{"reaches the namespaces qa, and not other"}},
+			[]string{"SlackIntegration qa/slack reaches the namespaces qa, and not other", "a NotificationRule there that names it."}},
 		"another version": {func(*world) {}, about("a"), "voiceai_teleport", []string{"This button is not known here"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -265,9 +266,18 @@ func TestAskAnAdmin(t *testing.T) {
 		!strings.Contains(textOf(posted[0]), "- update\n") || !strings.Contains(textOf(posted[0]), "namespace: qa") {
 		t.Errorf("the admins read %v", posted)
 	}
+	got := w.send(0, clickOn(ask.ID, ask.Value, "2b"))
+	if !strings.Contains(got, "You asked for this before") || len(w.slack.Messages()) != 1 {
+		t.Errorf("the second request is answered\n%s\nwith %d messages", got, len(w.slack.Messages()))
+	}
 	forged := button.Permission{Integration: "uid-slack", Verb: "*", Group: "*", Resource: "*", Namespace: "qa"}
-	if w.send(0, clickOn(ask.ID, forged.Encode(), "3")); len(w.slack.Messages()) != 1 {
-		t.Error("a request for another permission than those of acts in Slack was posted")
+	if got := w.send(0, clickOn(ask.ID, forged.Encode(), "3")); len(w.slack.Messages()) != 1 || !strings.Contains(got, "not valid any more") {
+		t.Errorf("a request for another permission than those of acts in Slack is answered\n%s", got)
+	}
+	w.updateSlack(func(i *v1alpha1.SlackIntegration) { i.Spec.Suspend = true })
+	other := button.Permission{Integration: "uid-slack", Verb: "list", Group: "batch", Resource: "jobs", Namespace: "qa"}
+	if got := w.send(0, clickOn(ask.ID, other.Encode(), "4")); len(w.slack.Messages()) != 1 || !strings.Contains(got, "is suspended") {
+		t.Errorf("while the integration is suspended, a request is answered\n%s", got)
 	}
 }
 

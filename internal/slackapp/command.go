@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
@@ -40,11 +41,20 @@ func verbs() []verb {
 	}
 }
 
-// mention matches the mention at the beginning of a message to the app.
-var mention = regexp.MustCompile(`^\s*<@[A-Z0-9]+(\|[^>]*)?>\s*`)
+// mention matches a mention of the app in a message to it, and what separates it from the command.
+var mention = regexp.MustCompile(`<@[A-Z0-9]+(\|[^>]*)?>[\s,;:.!]*`)
 
-// withoutMention returns the command in a message to the app.
-func withoutMention(text string) string { return mention.ReplaceAllString(text, "") }
+// withoutMention returns the command in a message to the app: what follows the mention or, if nothing does, what precedes it.
+func withoutMention(text string) string {
+	at := mention.FindStringIndex(text)
+	switch {
+	case at == nil:
+		return text
+	case at[1] < len(text):
+		return text[at[1]:]
+	}
+	return text[:at[0]]
+}
 
 // command does what a command asks for, and returns the answer.
 func (s *session) command(ctx context.Context, text string) chat.Response {
@@ -52,9 +62,9 @@ func (s *session) command(ctx context.Context, text string) chat.Response {
 		return *r
 	}
 	words := wordsIn(text)
-	v, problem := verbOf(words)
-	if problem != "" {
-		return paragraphs(problem)
+	v, ok := verbOf(words)
+	if !ok {
+		return paragraphs(s.mistyped(words, v))
 	}
 	r, err := v.do(s, ctx, words[1:])
 	if err != nil {
@@ -76,47 +86,61 @@ func wordsIn(text string) []string {
 	return words
 }
 
-// verbOf returns the verb of a command, or what is wrong with the command.
-func verbOf(words []string) (verb, string) {
+// verbOf returns the verb of a command, if there is one, and reports whether it takes so many arguments.
+func verbOf(words []string) (v verb, ok bool) {
+	for _, v := range verbs() {
+		if strings.EqualFold(v.name, words[0]) {
+			n := len(words) - 1
+			return v, n >= v.least && n <= v.most
+		}
+	}
+	return verb{}, false
+}
+
+// mistyped returns what is wrong with a command, and what to write instead. v is its verb, if there is one.
+func (s *session) mistyped(words []string, v verb) string {
+	if v.name != "" {
+		return "Write " + s.written(v.name+" "+v.arguments) + ": " + v.help + "."
+	}
 	var names []string
 	for _, v := range verbs() {
 		names = append(names, v.name)
-		if !strings.EqualFold(v.name, words[0]) {
-			continue
-		}
-		if n := len(words) - 1; n < v.least || n > v.most {
-			return verb{}, "Write `" + strings.TrimSpace(v.name+" "+v.arguments) + "`: " + v.help + "."
-		}
-		return v, ""
 	}
-	word := render.Line(words[0], 100)
+	problem := "There is no command " + render.Line(words[0], 100) + ". "
 	if near := text.Nearest(words[0], names); near != "" {
-		return verb{}, "There is no command " + word + ". Did you mean `" + near + "`? Write `help` for all commands."
+		return problem + "Did you mean " + s.written(near) + "? " + s.written("help") + " lists all commands."
 	}
-	return verb{}, "There is no command " + word + ". The commands are " + strings.Join(names, ", ") + "."
+	return problem + "The commands are " + strings.Join(names, ", ") + ": see " + s.written("help") + "."
+}
+
+// written returns a command as the person writes it here.
+func (s *session) written(command string) string {
+	command = strings.TrimSpace(command)
+	switch {
+	case s.Command != nil:
+		return "`" + s.Command.Name + " " + command + "`"
+	case s.integration.Status.BotUserID != "":
+		return "<@" + s.integration.Status.BotUserID + "> `" + command + "`"
+	}
+	return "`@app " + command + "`"
 }
 
 // link matches a word that Slack made a link, such as <http://smoke.v2|smoke.v2>.
 var link = regexp.MustCompile(`^<[^|>]+\|([^|>]+)>$`)
 
-// unlinked returns a word as the person typed it.
+// unlinked returns a word as the person typed it, also if it was copied from an answer.
 func unlinked(word string) string {
 	if m := link.FindStringSubmatch(word); m != nil {
 		word = m[1]
 	}
-	word = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(word)
-	return word[:min(len(word), maxWord)]
+	return markup.Prefix(markup.Unescape(word), maxWord)
 }
 
 // help lists the commands.
 func (s *session) help(context.Context, []string) (chat.Response, error) {
-	name := "@mention"
-	if s.Command != nil {
-		name = s.Command.Name
-	}
 	var lines []string
 	for _, v := range verbs() {
-		lines = append(lines, "`"+strings.TrimSpace(name+" "+v.name+" "+v.arguments)+"` "+v.help)
+		lines = append(lines, s.written(v.name+" "+v.arguments)+" "+v.help)
 	}
 	return paragraphs(strings.Join(lines, "\n"), chat.Block{Context: []string{
 		"A name in another namespace is written as namespace/name. In threads, mention the app instead of the slash.",

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -37,19 +38,22 @@ func TestCommands(t *testing.T) {
 		"defect other/a":           {"reaches the namespaces qa, and not other"},
 		"ticket a":                 {"Ticket requested", "No ticket can be created: Namespace qa has no default JiraIntegration"},
 		"run booking":              {"Run qa/booking-", "was started"},
-		"run bookin":               {"there is no suite bookin: did you mean booking?"},
-		"run":                      {"Write `run SUITE`"},
+		"run bookin":               {"there is no suite bookin in qa: did you mean booking?\n"},
+		"run zz-unknown-x":         {"there is no suite zz-unknown-x in qa: label a CronJob integrations.voiceai.dev/suite=zz-unknown-x."},
+		"run":                      {"Write `/voiceai run SUITE`: starts a run"},
 		"runs":                     {"There is no run"},
+		"runs zz-unknown-x":        {"Suite zz-unknown-x has no run."},
+		"defect a\u2060":           {"Agent hangs up: a"},
 		"whoami":                   {"You are the user `slack:T1:U1`", "slack:T1", ":white_check_mark: start runs"},
-		"stauts":                   {"There is no command stauts. Did you mean `status`?"},
-		"quux":                     {"The commands are status, run, runs"},
+		"stauts":                   {"There is no command stauts. Did you mean `/voiceai status`? `/voiceai help` lists all commands."},
+		"quux":                     {"The commands are status, run, runs", "see `/voiceai help`"},
 		"<http://x.y|run> booking": {"was started"},
 	} {
 		t.Run(text, func(t *testing.T) {
 			w := newWorld(t, allow(everything()...), slackIntegration(), secret(), booking(),
 				defect("a"), defect("b", func(d *v1alpha1.Defect) { d.Spec.Severity = v1alpha1.SeverityCritical }),
 				defect("c", inState(v1alpha1.StateResolved)))
-			got := w.send(0, command(text))
+			got := w.send(0, command(text)) + "\n"
 			for _, part := range want {
 				if !strings.Contains(got, part) {
 					t.Errorf("%q is answered\n%s\nwithout %q", text, got, part)
@@ -117,6 +121,42 @@ func TestEachAct(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestOneObject acts on the one Defect that a Role allows by resourceNames, and on no other.
+func TestOneObject(t *testing.T) {
+	w := newWorld(t, allow(user+" get defects qa a", user+" update defects qa a"), slackIntegration(), secret(), defect("a"), defect("b"))
+	for text, want := range map[string]string{
+		"defect a": "hangs up: a", "ticket a": "Ticket requested", "ticket qa/a": "Ticket requested",
+		"defect b": "You may not get defects", "ticket qa/b": "You may not get defects", "defects": "You may not list defects",
+	} {
+		if got := w.send(0, command(text)); !strings.Contains(got, want) {
+			t.Errorf("%q is answered\n%s\nwithout %q", text, got, want)
+		}
+	}
+}
+
+// TestStatusIsInOrder lists integrations by name and runs from the newest on, whatever the order of the cache.
+func TestStatusIsInOrder(t *testing.T) {
+	w := newWorld(t, allow(everything()...), slackIntegration(), secret())
+	for i, name := range []string{"b", "c", "a"} {
+		slack := slackIntegration()
+		slack.ObjectMeta = meta(name)
+		j := &batchv1.Job{ObjectMeta: meta("run-" + name)}
+		j.Labels = map[string]string{v1alpha1.SuiteLabel: "booking"}
+		j.CreationTimestamp = metav1.NewTime(noon.Add(time.Duration(i) * time.Minute))
+		w.create(slack)
+		w.create(j)
+	}
+	got := w.send(0, command("status"))
+	at := -1
+	for _, part := range []string{"qa/a", "qa/b", "qa/c", "qa/slack", "qa/run-a", "qa/run-c", "qa/run-b"} {
+		next := strings.Index(got, part)
+		if next <= at {
+			t.Errorf("%s is not in its place in\n%s", part, got)
+		}
+		at = next
 	}
 }
 

@@ -206,7 +206,7 @@ func (s *session) asked() string {
 
 // askedBy returns what a command asks for, without its arguments.
 func askedBy(text string) string {
-	if v, problem := verbOf(wordsIn(text)); problem == "" {
+	if v, ok := verbOf(wordsIn(text)); ok {
 		return "the command " + v.name
 	}
 	return "your command"

@@ -172,7 +172,7 @@ func (s *session) showDefect(ctx context.Context, words []string) (chat.Response
 // findDefect returns the defect of a name that the person may see. The error for a mistyped name has the nearest one.
 func (s *session) findDefect(ctx context.Context, argument string) (*v1alpha1.Defect, error) {
 	namespace, name := cutName(argument)
-	namespaces, err := s.where(ctx, "get", action.Defects, namespace)
+	namespaces, err := s.whereOne(ctx, "get", action.Defects, types.NamespacedName{Namespace: namespace, Name: name})
 	if err != nil {
 		return nil, err
 	}
@@ -200,7 +200,7 @@ func (s *session) findDefect(ctx context.Context, argument string) (*v1alpha1.De
 			names = append(names, d.Name)
 		}
 	}
-	message := fmt.Sprintf("there is no defect %s in %s", argument, strings.Join(namespaces, ", "))
+	message := fmt.Sprintf("there is no defect %s in %s", name, strings.Join(namespaces, ", "))
 	if near := text.Nearest(name, names); near != "" {
 		message += ": did you mean " + near + "?"
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/markup"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/form"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
@@ -86,16 +87,20 @@ func (s *session) fileDefect(ctx context.Context) (next chat.Form, problems map[
 		return form.Note("This form is from another version of the operator. Close it and open it again."), nil
 	}
 	if err := s.choose(source.Integration); err != nil {
-		return form.Note(wordsOf(s.refused(err))), nil
+		return form.Note("Nothing was filed: the SlackIntegration that opened this form was deleted, or is in another cluster. " +
+			"Close the form and use the shortcut again."), nil
 	}
 	values := s.Interaction.View.Values
 	title := text.OneLine(values[form.Title])
-	if title == "" {
+	if !markup.Visible(title) {
 		return next, map[string]string{form.Title: "Write what is wrong in one line."}
 	}
 	namespace := source.Namespace
 	if namespace == "" {
 		namespace = values[form.Namespace]
+	}
+	if namespace == "" {
+		return next, map[string]string{form.Namespace: "Choose a namespace."}
 	}
 	if _, err := s.where(ctx, "create", action.Defects, namespace); err != nil {
 		return form.Note(wordsOf(s.refused(err))), nil
@@ -113,7 +118,8 @@ func (s *session) fileDefect(ctx context.Context) (next chat.Form, problems map[
 	case !created:
 		return form.Note("Defect " + render.Line(nameOf(d), 300) + " was filed before."), nil
 	}
-	return form.Note(":white_check_mark: Defect " + render.Line(nameOf(d), 300) + " was filed. Rules announce it."), nil
+	return form.Note(":white_check_mark: Defect " + render.Line(nameOf(d), 300) + " was filed. " +
+		"The channels of NotificationRules that match it get a message."), nil
 }
 
 // defectName returns the name of the form's defect: the same when the form is submitted twice.

@@ -68,6 +68,13 @@ func (w *world) submit(replica int, r inbound.Request) formAnswer {
 	return a
 }
 
+func textOfForm(f *chat.Form) string {
+	if f == nil {
+		return ""
+	}
+	return f.Text
+}
+
 func (w *world) defects() []v1alpha1.Defect {
 	w.t.Helper()
 	list := &v1alpha1.DefectList{}
@@ -118,6 +125,7 @@ func TestFormsThatFileNothing(t *testing.T) {
 	}
 	invalid := apierrors.NewInvalid(schema.GroupKind{Kind: "Defect"}, "x", field.ErrorList{
 		field.Invalid(field.NewPath("spec", "suite"), "a b", "must be the ID of a suite"),
+		field.Invalid(nil, nil, "some validation rules were not checked because the object was invalid"), // as the API server adds
 	})
 	w = newWorldWith(t, allow(everything()...), interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, o client.Object, _ ...client.CreateOption) error {
@@ -127,14 +135,28 @@ func TestFormsThatFileNothing(t *testing.T) {
 	w.send(0, shortcut())
 	form := w.slack.Forms()[1]
 	a := w.submit(0, submission(form, map[string]string{"suite": "a b"}))
-	if !strings.Contains(a.Problems["suite"], "must be the ID of a suite") {
+	if !strings.Contains(a.Problems["suite"], "must be the ID of a suite") || len(a.Problems) != 1 {
 		t.Errorf("an invalid suite is answered %+v", a)
 	}
-	r := submission(form, map[string]string{"title": " "})
-	r.Interaction.TriggerID = "2"
-	if a := w.submit(0, r); a.Problems["title"] == "" {
-		t.Errorf("an empty title is answered %+v", a)
+	r := submission(form, nil)
+	for _, title := range []string{"", " \n", "\u200b\u2060"} {
+		r.Interaction.View.Values["title"] = title
+		if a := w.submit(0, r); a.Problems["title"] == "" {
+			t.Errorf("the title %q is answered %+v", title, a)
+		}
 	}
+	r.Interaction.View.Values["title"] = "x"
+	for metadata, want := range map[string]string{
+		`{"i":"uid-slack"}`:          "Choose a namespace",
+		`{"i":"deleted","n":"qa"}`:   "was deleted, or is in another cluster",
+		`{"i":"uid-slack","n":"no"}`: "and not no",
+	} {
+		r.Interaction.View.Metadata = metadata
+		if a := w.submit(0, r); !strings.Contains(a.Problems["namespace"]+textOfForm(a.Next), want) {
+			t.Errorf("a form with %s is answered %+v", metadata, a)
+		}
+	}
+	r = submission(form, nil)
 	w.review.allowed = nil
 	r.Interaction.TriggerID = "3"
 	r.Interaction.View.Values["title"] = "x"

@@ -119,6 +119,18 @@ func TestMentions(t *testing.T) {
 	if w.send(0, r); len(w.slack.Ephemeral()) != 1 {
 		t.Error("a message of an app is answered")
 	}
+	r.Event.IsBot = false
+	for _, text := range []string{
+		"<@U0BOT>: defect a", "hey <@U0BOT>, defect a", "defect a <@U0BOT>", "<@U0BOT|voice>\ndefect a", " <@U0BOT>defect  a",
+	} {
+		r.Event.ID = text
+		r.Event.Text = text
+		w.send(0, r)
+		all := w.slack.Ephemeral()
+		if last := textOf(all[len(all)-1]); !strings.Contains(last, "hangs up: a") {
+			t.Errorf("%q is answered\n%s", text, last)
+		}
+	}
 }
 
 // TestALongAnswer goes to the response URL, if the transport cannot send it back.

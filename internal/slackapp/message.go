@@ -55,7 +55,7 @@ func (s *session) shown(ctx context.Context, d *v1alpha1.Defect, about button.Ob
 	}
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Info("A message could not be brought up to date", "Defect", nameOf(d), "Reason", err.Error())
-		note += " The message could not be brought up to date: " + err.Error()
+		note += " The message could not be brought up to date: " + ended(err.Error())
 	}
 	return sentence("%s", note), nil
 }

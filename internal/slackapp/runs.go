@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -80,11 +81,11 @@ func (s *session) suiteNamespace(ctx context.Context, namespace, suite string) (
 	case 1:
 		return found[0], nil
 	case 0:
-		message := fmt.Sprintf("there is no suite %s", suite)
+		message := fmt.Sprintf("there is no suite %s in %s: ", suite, strings.Join(namespaces, ", "))
 		if near := text.Nearest(suite, others); near != "" {
-			message += ": did you mean " + near + "?"
+			return "", &action.NotFoundError{Message: message + "did you mean " + near + "?"}
 		}
-		return "", &action.NotFoundError{Message: message}
+		return "", &action.NotFoundError{Message: message + "label a CronJob " + v1alpha1.SuiteLabel + "=" + suite}
 	}
 	return "", &action.ConflictError{Message: fmt.Sprintf("several namespaces have suite %s: write %s/%s, or another of %v",
 		suite, found[0], suite, found)}
@@ -101,10 +102,14 @@ func (s *session) listRuns(ctx context.Context, words []string) (chat.Response, 
 		return chat.Response{}, err
 	}
 	if len(runs) == 0 {
-		if near := text.Nearest(suite, suites); suite != "" && near != "" {
-			return sentence("Suite %s has no run. Did you mean %s?", suite, near), nil
+		near := text.Nearest(suite, suites)
+		switch {
+		case suite == "":
+			return sentence("There is no run."), nil
+		case near == "":
+			return sentence("Suite %s has no run.", suite), nil
 		}
-		return sentence("There is no run."), nil
+		return sentence("Suite %s has no run. Did you mean %s?", suite, near), nil
 	}
 	var lines []string
 	for _, j := range runs[:min(len(runs), maxRuns)] {

@@ -97,7 +97,7 @@ type Dispatcher struct {
 	book    *owed.Book
 
 	mu sync.Mutex
-	// seen holds when a request was received, by its origin and ID.
+	// seen holds when a request was received, by its origin and ID, and when a person asked an admin for a permission.
 	seen *lru.Cache
 	// acts counts those under way. closed is set once the process ends.
 	acts   int
@@ -132,7 +132,7 @@ func (d *Dispatcher) Receive(ctx context.Context, in Delivery) (json.RawMessage,
 		defer d.end()
 		err := s.recordHint(ctx, change)
 		if err != nil {
-			d.forget(in)
+			d.forget(seenKey(in))
 		}
 		return nil, err
 	}
@@ -170,10 +170,11 @@ func (d *Dispatcher) end() {
 
 // isRepeated reports whether a request was received before, and remembers it.
 func (d *Dispatcher) isRepeated(in Delivery) bool {
-	if in.ID() == "" {
-		return false
-	}
-	key := seenKey(in)
+	return in.ID() != "" && d.isSeen(seenKey(in))
+}
+
+// isSeen reports whether something was done before, and remembers it.
+func (d *Dispatcher) isSeen(key string) bool {
 	now := d.Clock.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -189,11 +190,11 @@ func seenKey(in Delivery) string {
 	return string(in.Kind()) + "/" + string(in.Integrations[0].UID) + "/" + in.TeamID + "/" + in.ID()
 }
 
-// forget forgets a request that could not be handled and is repeated.
-func (d *Dispatcher) forget(in Delivery) {
+// forget forgets what could not be done and is repeated.
+func (d *Dispatcher) forget(key string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.seen.Remove(seenKey(in))
+	d.seen.Remove(key)
 }
 
 // Start waits for ctx to end, and then for the acts under way. It implements the manager's Runnable.

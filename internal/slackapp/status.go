@@ -5,9 +5,9 @@ package slackapp
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
-	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -48,7 +48,7 @@ func (s *session) status(ctx context.Context, _ []string) (chat.Response, error)
 		return chat.Response{}, refused
 	}
 	if refused != nil {
-		r.Blocks = append(r.Blocks, chat.Block{Context: []string{"What you may not see is left out: write `whoami`."}})
+		r.Blocks = append(r.Blocks, chat.Block{Context: []string{"What you may not see is left out: " + s.written("whoami") + " shows it."}})
 	}
 	r.Text = "Status of the integrations, runs and defects"
 	return r, nil
@@ -92,6 +92,7 @@ func (s *session) integrationsStatus(ctx context.Context) (string, error) {
 			if err != nil {
 				return "", err
 			}
+			slices.SortFunc(all, func(a, b integration) int { return strings.Compare(a.GetName(), b.GetName()) })
 			for _, o := range all {
 				lines = append(lines, integrationLine(o))
 			}
@@ -124,21 +125,15 @@ func integrationLine(o integration) string {
 
 // runsStatus lists the runs in progress.
 func (s *session) runsStatus(ctx context.Context) (string, error) {
-	namespaces, err := s.where(ctx, "list", action.Jobs, "")
+	runs, _, err := s.runs(ctx, "", "")
 	if err != nil {
 		return "", err
 	}
 	var lines []string
-	for _, n := range namespaces {
-		jobs := &batchv1.JobList{} // shared with the cache: it is only read
-		if err := s.Client.List(ctx, jobs, client.InNamespace(n), ofSuites, client.UnsafeDisableDeepCopy); err != nil {
-			return "", err
-		}
-		for i := range jobs.Items {
-			if finished, _, _, _ := event.RunFinished(&jobs.Items[i]); !finished {
-				lines = append(lines, ":hourglass_flowing_sand: "+render.Line(jobs.Items[i].Labels[v1alpha1.SuiteLabel], 100)+" · "+
-					render.Line(nameOf(&jobs.Items[i]), 300))
-			}
+	for _, j := range runs {
+		if finished, _, _, _ := event.RunFinished(j); !finished {
+			lines = append(lines, ":hourglass_flowing_sand: "+render.Line(j.Labels[v1alpha1.SuiteLabel], 100)+" · "+
+				render.Line(nameOf(j), 300))
 		}
 	}
 	return section("Runs in progress", lines), nil

@@ -42,7 +42,8 @@ const (
 	ann  = "U1"
 )
 
-// reviewer answers SubjectAccessReviews: it allows what it lists, as "<user or group> <verb> <resource> <namespace>".
+// reviewer answers SubjectAccessReviews: it allows what it lists, as "<user or group> <verb> <resource> <namespace>", and
+// " <name>" after that for one object alone.
 type reviewer struct {
 	mu      sync.Mutex
 	allowed map[string]bool
@@ -61,7 +62,8 @@ func (r *reviewer) Allowed(_ context.Context, caller identity.Caller, a identity
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, who := range append([]string{caller.GetName()}, caller.GetGroups()...) {
-		if r.allowed[who+" "+a.Verb+" "+a.Resource+" "+a.Namespace] {
+		right := who + " " + a.Verb + " " + a.Resource + " " + a.Namespace
+		if r.allowed[right] || r.allowed[right+" "+a.Name] {
 			return true, r.err
 		}
 	}

@@ -85,12 +85,18 @@ func New(source Source, message string, namespaces []string) chat.Form {
 // Note returns a form that only shows a text of mrkdwn.
 func Note(words string) chat.Form { return chat.Form{Title: formTitle, Text: words} }
 
+// noField is the field of the cause that says that further rules were not checked because of the other causes.
+const noField = "<nil>"
+
 // Problems returns why the API server refused a defect, by input.
 func Problems(err error) map[string]string {
 	problems := map[string]string{}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) && status.Status().Details != nil {
 		for _, c := range status.Status().Details.Causes {
+			if c.Field == noField {
+				continue
+			}
 			input := strings.TrimPrefix(c.Field, "spec.")
 			switch input {
 			case Title, Suite, Severity:
