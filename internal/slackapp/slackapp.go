@@ -43,7 +43,7 @@ const (
 	// shows a spinner until then.
 	ackWithin = 900 * time.Millisecond
 	// ackAtLatest is when Slack is answered although it is not recorded yet that the person is owed an answer.
-	ackAtLatest = 1900 * time.Millisecond
+	ackAtLatest = 1500 * time.Millisecond
 	// actTimeout bounds an act, and answerTimeout each way of answering it.
 	actTimeout    = 15 * time.Second
 	answerTimeout = 4 * time.Second
