@@ -15,7 +15,7 @@ import (
 // eventType is the type of a CloudEvent about a run.
 const eventType = "dev.voiceai.testrun.completed"
 
-// runEvent is the CloudEvent about a run that is no Job. The operator reads it at /api/v1/webhooks/cloudevents.
+// runEvent is the CloudEvent about a run that is no Job, which people send to /api/v1/events of the REST API.
 type runEvent struct {
 	SpecVersion     string       `json:"specversion"`
 	Type            string       `json:"type"`
