@@ -119,6 +119,6 @@ const (
 	ReasonRefreshRefused = "RefreshRefused"
 	// ReasonSecretManaged means that Argo CD, Flux or Helm applies the Secret of the bot token.
 	ReasonSecretManaged = "SecretManaged"
-	// ReasonNoRefreshToken means that the bot token expires, and that its Secret has no refresh token.
+	// ReasonNoRefreshToken means that the bot token expires while its Secret has no refresh token.
 	ReasonNoRefreshToken = "NoRefreshToken"
 )

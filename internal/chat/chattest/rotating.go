@@ -62,7 +62,7 @@ func (r *Rotating) issue() chat.Installation {
 }
 
 // Refresh exchanges a refresh token.
-func (r *Rotating) Refresh(_ context.Context, n chat.Renewal) (chat.Installation, error) {
+func (r *Rotating) Refresh(ctx context.Context, n chat.Renewal) (chat.Installation, error) {
 	if r.OnRefresh != nil {
 		if err := r.OnRefresh(); err != nil {
 			return chat.Installation{}, err
@@ -71,6 +71,9 @@ func (r *Rotating) Refresh(_ context.Context, n chat.Renewal) (chat.Installation
 	out, err := r.refresh(n.RefreshToken)
 	if err == nil && r.OnAnswer != nil {
 		err = r.OnAnswer()
+	}
+	if err == nil && ctx.Err() != nil { // the answer is lost
+		err = ctx.Err()
 	}
 	return out, err
 }

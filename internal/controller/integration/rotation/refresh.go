@@ -51,7 +51,12 @@ func (r *Rotator) refresh(ctx context.Context, i *v1alpha1.SlackIntegration, s *
 	if err != nil {
 		return result{}, err
 	}
-	given, err := r.Refresh(ctx, chat.Renewal{
+	if err := ctx.Err(); err != nil {
+		return result{}, err
+	}
+	// A call that was begun is finished although the process is being stopped, as its answer has the next refresh token. The
+	// client bounds it.
+	given, err := r.Refresh(context.WithoutCancel(ctx), chat.Renewal{
 		APIURL: string(i.Spec.APIURL), Namespace: i.Namespace, ClientID: i.Spec.OAuth.ClientID, ClientSecret: clientSecret,
 		RefreshToken: token.RefreshToken,
 	})

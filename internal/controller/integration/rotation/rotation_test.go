@@ -3,6 +3,7 @@
 package rotation_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +93,23 @@ func TestKilledAtEachStep(t *testing.T) {
 		w.wantWorking("the next leader")
 		w.run(24 * time.Hour)
 		w.wantWorking("a day later")
+	}
+}
+
+// TestStopped stops the process while Slack answers: what Slack gives is stored.
+func TestStopped(t *testing.T) {
+	w := newWorld(t)
+	w.clock.SetTime(due)
+	ctx, stop := context.WithCancel(t.Context())
+	w.slack.OnRefresh = func() error { stop(); return nil }
+	turn := func(bool) (func(), bool) { return func() {}, true }
+	if _, err := w.rotator.Keep(ctx, w.i, "1", turn); err != nil || w.token().Token != "xoxe.xoxb-2" {
+		t.Errorf("got %v, %q", err, w.token().Token)
+	}
+	w.wantWorking("once it has stopped")
+	w.clock.Step(11 * time.Hour)
+	if _, err := w.rotator.Keep(ctx, w.i, "2", turn); err == nil || w.slack.Calls() != 1 {
+		t.Errorf("a process that is being stopped begins a refresh: %v, %d calls", err, w.slack.Calls())
 	}
 }
 
