@@ -76,7 +76,7 @@ pictures: controlplane ## Take the pictures of the documentation again, in docs/
 	PICTURES=true go test -tags browser -count=1 -run TestPictures ./test/browser
 test-flux: controlplane build bin/kustomize-controller ## Test what Flux's kustomize-controller says of the objects.
 	KUBEBUILDER_ASSETS="$${KUBEBUILDER_ASSETS:-$(CURDIR)/bin/k8s}" go test -tags flux -count=1 -v ./test/flux
-test-e2e: bin/helm ## Deploy IMG, with the sandbox as SANDBOX_IMG, to the cluster in KUBECONFIG and test it.
+test-e2e: bin/helm bin/helm3 ## Deploy IMG, with the sandbox as SANDBOX_IMG, to the cluster in KUBECONFIG and test it.
 	@# The chart goes first: Helm refuses to adopt the CRDs that the other test leaves.
 	go test -tags e2e -count=1 -v ./test/e2e/chart
 	go test -tags e2e -count=1 -v ./test/e2e/start

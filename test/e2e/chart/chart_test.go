@@ -50,16 +50,18 @@ func kubectl(t *testing.T, args ...string) string {
 	return runWith(t, "", "kubectl", append([]string{"-n", namespace}, args...)...)
 }
 
-// helm runs Helm, waits until what it changed is ready, and logs how long that took.
-func helm(t *testing.T, args ...string) {
+// helm3 and helm4 are the programs of the versions of Helm.
+const (
+	helm3 = "bin/helm3"
+	helm4 = "bin/helm"
+)
+
+// helm runs a Helm, waits until what it changed is ready, and logs how long that took.
+func helm(t *testing.T, program string, args ...string) {
 	t.Helper()
 	started := time.Now()
-	program := "bin/helm"
-	if other := os.Getenv("HELM"); other != "" {
-		program = other
-	}
 	runWith(t, "", program, append(args, "--namespace", system, "--wait", "--timeout", patience.String())...)
-	t.Logf("helm %s: %.1f s", args[0], time.Since(started).Seconds())
+	t.Logf("%s %s: %.1f s", program, args[0], time.Since(started).Seconds())
 }
 
 // apply applies a file of testdata with a text replaced.
@@ -113,13 +115,16 @@ func image(t *testing.T) []string {
 	return []string{"--set", "image.repository=" + name[:at], "--set-string", "image.tag=" + name[at+1:]}
 }
 
-// TestChart installs, upgrades, removes and installs the chart again. Defects are created at each step.
+// TestChart installs the chart with Helm 3, upgrades with Helm 4, removes it and installs it again, in a namespace that enforces
+// the restricted Pod Security Standard. Defects are created at each step.
 func TestChart(t *testing.T) {
 	const chart = "charts/voiceai-integrations"
 	values := image(t)
 	runWith(t, "", "kubectl", "create", "namespace", namespace)
+	runWith(t, "", "kubectl", "create", "namespace", system)
+	runWith(t, "", "kubectl", "label", "namespace", system, "pod-security.kubernetes.io/enforce=restricted")
 	t.Cleanup(func() {
-		helm(t, "uninstall", release, "--ignore-not-found")
+		helm(t, helm4, "uninstall", release, "--ignore-not-found")
 		runWith(t, "", "kubectl", "delete", "namespace", namespace, system, "--ignore-not-found", "--timeout=2m")
 		for _, shared := range []string{"config/crd", "config/policy"} {
 			runWith(t, "", "kubectl", "delete", "-k", shared, "--ignore-not-found")
@@ -127,20 +132,20 @@ func TestChart(t *testing.T) {
 	})
 	kubectl(t, "wait", "--for=create", "serviceaccount/default", "--timeout=1m") // Pods need it, and a new cluster is slow
 	apply(t, "sandbox.yaml", "IMAGE", os.Getenv("SANDBOX_IMG"))
-	helm(t, append([]string{"install", release, chart, "--create-namespace"}, values...)...)
+	helm(t, helm3, append([]string{"install", release, chart}, values...)...)
 	kubectl(t, "wait", "--for=condition=Ready", "pod/sandbox", "--timeout=1m")
 	apply(t, "objects.yaml", "SANDBOX", "http://"+kubectl(t, "get", "pod/sandbox", "-o", "jsonpath={.status.podIP}")+":8080")
 	kubectl(t, "wait", "--for=condition=Ready", "--timeout=1m", "slackintegration/slack", "jiraintegration/jira")
 
 	createDefects(t, "installed")
-	helm(t, append([]string{"upgrade", release, chart, "--set", "replicas=2", "--set", "podAnnotations.version=two"}, values...)...)
+	helm(t, helm4, append([]string{"upgrade", release, chart, "--set", "replicas=2", "--set", "podAnnotations.version=two"}, values...)...)
 	createDefects(t, "upgraded")
-	helm(t, "uninstall", release)
+	helm(t, helm4, "uninstall", release)
 	createDefects(t, "removed")
 	if got := len(strings.Fields(kubectl(t, "get", "defects", "-o", "name"))); got != 3*batch {
 		t.Errorf("without the release there are %d Defects, want %d", got, 3*batch)
 	}
-	helm(t, append([]string{"install", release, chart}, values...)...)
+	helm(t, helm4, append([]string{"install", release, chart}, values...)...)
 	createDefects(t, "reinstalled")
 	kubectl(t, "wait", "--for=condition=Ready", "--timeout=2m", "defects", "--all")
 	kubectl(t, "wait", "--for=condition=Delivered", "--timeout=2m", "notifications", "--all")
