@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
@@ -25,8 +26,8 @@ type ctrfTest struct {
 	FilePath      string                  `json:"filePath"`
 	Message       string                  `json:"message"`
 	Trace         string                  `json:"trace"`
-	Flaky         bool                    `json:"flaky"`
-	Retries       int                     `json:"retries"`
+	Flaky         *bool                   `json:"flaky"`
+	Retries       *int                    `json:"retries"`
 	RetryAttempts []ctrfAttempt           `json:"retryAttempts"`
 	Browser       string                  `json:"browser"`
 	Parameters    json.RawMessage         `json:"parameters"`
@@ -44,6 +45,7 @@ type ctrfAttempt struct {
 // readCTRF reads the tests one by one.
 func readCTRF(r io.Reader, out *Report, each Each) error {
 	dec := json.NewDecoder(r)
+	names := ctrfNames{}
 	err := members(dec, func(member string) error {
 		if member != "results" {
 			return skipValue(dec)
@@ -56,7 +58,11 @@ func readCTRF(r io.Reader, out *Report, each Each) error {
 					if err := dec.Decode(&t); err != nil {
 						return err
 					}
-					return each(t.toCase())
+					c := t.toCase()
+					if t.Flaky != nil || t.Retries != nil {
+						c.Within += names.number(c)
+					}
+					return each(c)
 				})
 			case "environment":
 				var env struct{ Commit string }
@@ -88,7 +94,7 @@ func (t *ctrfTest) toCase() *testresult.Case {
 	case t.Status == "failed":
 		c.Outcome = testresult.Failed
 		c.Failures = append(c.Failures, failureOf(t.Message, t.Trace))
-	case passed && (t.Flaky || len(c.Failures) > 0 || t.Retries > 0):
+	case passed && (isSet(t.Flaky) || len(c.Failures) > 0 || isSet(t.Retries)):
 		c.Outcome = testresult.Flaky
 	case passed:
 		c.Outcome = testresult.Passed
@@ -109,6 +115,26 @@ func (t *ctrfTest) toCase() *testresult.Case {
 		}
 	}
 	return c
+}
+
+// isSet reports whether a member is there, and is neither false nor 0.
+func isSet[T comparable](member *T) bool {
+	var zero T
+	return member != nil && *member != zero
+}
+
+// ctrfNames counts the tests of each name, by a hash. A test that says whether it was retried has all its attempts: another one of
+// its name in the report is another test.
+type ctrfNames map[[sha256.Size]byte]int
+
+// number returns what separates a test from others of its name; empty for the first one.
+func (n ctrfNames) number(c *testresult.Case) string {
+	key := sha256.Sum256([]byte(strings.Join([]string{c.ID, c.Within, c.File, c.Name, c.Property("variant")}, "\x00")))
+	n[key]++
+	if n[key] == 1 {
+		return ""
+	}
+	return fmt.Sprint("#", n[key])
 }
 
 func failureOf(message, trace string) testresult.Failure {
