@@ -108,7 +108,7 @@ type Dispatcher struct {
 // New returns a Dispatcher.
 func New(o Options) *Dispatcher {
 	return &Dispatcher{Options: o, clients: clients.New(clients.Options{Client: o.Client, Live: o.Live, Dial: o.Dial}),
-		members: members.New(o.Clock), book: owed.NewBook(o.Client, o.Clock), seen: lru.New(maxSeen)}
+		members: members.New(o.Clock), book: owed.NewBook(o.Client), seen: lru.New(maxSeen)}
 }
 
 // Receive starts what a request asks for, and returns the body of the answer to it: the result, if that is there in

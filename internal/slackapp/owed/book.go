@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -19,9 +18,10 @@ import (
 )
 
 const (
-	// maxWrites is how many writes of an integration are made at once. Those that come meanwhile are made together, so that
-	// many acts do not overload an API server that is slow already.
-	maxWrites = 4
+	// writeEvery is how soon after a write of an integration the next begins, and maxWrites how many are made at once. What
+	// comes meanwhile is written together, so that many acts do not overload an API server that is slow already.
+	writeEvery = 100 * time.Millisecond
+	maxWrites  = 6
 	// writeTimeout bounds a write.
 	writeTimeout = 5 * time.Second
 	// firstTook is how long a record is expected to take before there was one.
@@ -34,7 +34,6 @@ var ErrFull = errors.New("too many answers are owed")
 // Book records answers. It is safe for concurrent use.
 type Book struct {
 	client client.Client
-	clock  clock.PassiveClock
 	mu     sync.Mutex
 	queues map[types.NamespacedName]*queue
 	// took is how long a change takes: as long as the slowest of the last ones, which count less and less.
@@ -45,8 +44,9 @@ type Book struct {
 type queue struct {
 	// next has the changes of the next write; nil if there are none.
 	next *write
-	// running counts the writes under way.
+	// running counts the writes under way, of which the last began at began.
 	running int
+	began   time.Time
 }
 
 // write is a write of annotations.
@@ -58,8 +58,8 @@ type write struct {
 }
 
 // NewBook returns a Book.
-func NewBook(c client.Client, k clock.PassiveClock) *Book {
-	return &Book{client: c, clock: k, queues: map[types.NamespacedName]*queue{}, took: firstTook}
+func NewBook(c client.Client) *Book {
+	return &Book{client: c, queues: map[types.NamespacedName]*queue{}, took: firstTook}
 }
 
 // Takes returns how long recording an answer is expected to take.
@@ -96,9 +96,9 @@ func (b *Book) Remove(ctx context.Context, i *v1alpha1.SlackIntegration, id stri
 
 // set sets an annotation of an integration, or removes it, together with others that wait.
 func (b *Book) set(ctx context.Context, name types.NamespacedName, annotation string, value any) error {
-	began := b.clock.Now()
+	began := time.Now()
 	w := b.add(name, annotation, value)
-	defer func() { b.measure(b.clock.Since(began)) }()
+	defer func() { b.measure(time.Since(began)) }()
 	select {
 	case <-w.done:
 		return w.err
@@ -129,24 +129,37 @@ func (b *Book) add(name types.NamespacedName, annotation string, value any) *wri
 
 // run makes the writes of an integration until none are left.
 func (b *Book) run(name types.NamespacedName, q *queue) {
-	for w := b.take(name, q); w != nil; w = b.take(name, q) {
-		w.err = b.patch(name, w.annotations)
-		close(w.done)
+	for {
+		w, wait := b.take(name, q)
+		switch {
+		case wait > 0:
+			time.Sleep(wait)
+		case w == nil:
+			return
+		default:
+			w.err = b.patch(name, w.annotations)
+			close(w.done)
+		}
 	}
 }
 
-// take returns the next write of an integration; nil if there is none.
-func (b *Book) take(name types.NamespacedName, q *queue) *write {
+// take returns the next write of an integration, or how long to wait for it; nil if there is none.
+func (b *Book) take(name types.NamespacedName, q *queue) (w *write, wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	w := q.next
-	q.next = nil
-	if w == nil {
+	if q.next == nil {
 		if q.running--; q.running == 0 {
 			delete(b.queues, name)
 		}
+		return nil, 0
 	}
-	return w
+	if wait := writeEvery - time.Since(q.began); wait > 0 {
+		return nil, wait
+	}
+	w = q.next
+	q.next = nil
+	q.began = time.Now()
+	return w, 0
 }
 
 // patch sets annotations of an integration, and removes those that are nil. It does not end with a request: others have

@@ -68,7 +68,7 @@ type Leader struct {
 
 // NewLeader returns a Leader.
 func NewLeader(o Options) *Leader {
-	return &Leader{Options: o, book: NewBook(o.Client, o.Clock), busy: map[types.NamespacedName]bool{}, tried: lru.New(maxTried),
+	return &Leader{Options: o, book: NewBook(o.Client), busy: map[types.NamespacedName]bool{}, tried: lru.New(maxTried),
 		clients: clients.New(clients.Options{Client: o.Client, Live: o.Live, Dial: o.Dial})}
 }
 

@@ -86,7 +86,7 @@ func resultOf() Answer {
 // owe records an answer.
 func (w *world) owe(a Answer) {
 	w.t.Helper()
-	if err := NewBook(w.client, w.clock).Record(w.t.Context(), integration(), "1", a); err != nil {
+	if err := NewBook(w.client).Record(w.t.Context(), integration(), "1", a); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -255,7 +255,7 @@ func TestForgedRecords(t *testing.T) {
 		`{"user":"U1","channel":"C1","asked":"x","at":"2026-11-28T12:00:00Z","run":"x"}`,
 	} {
 		w := newWorld(t)
-		if err := NewBook(w.client, w.clock).set(t.Context(), client.ObjectKeyFromObject(integration()), key("1"), forged); err != nil {
+		if err := NewBook(w.client).set(t.Context(), client.ObjectKeyFromObject(integration()), key("1"), forged); err != nil {
 			t.Fatal(err)
 		}
 		w.after(time.Minute)
@@ -273,7 +273,7 @@ func TestFull(t *testing.T) {
 	for n := range maxOwed {
 		i.Annotations[key(strings.Repeat("x", n))] = "{}"
 	}
-	if err := NewBook(w.client, w.clock).Record(t.Context(), i, "1", act()); !errors.Is(err, ErrFull) {
+	if err := NewBook(w.client).Record(t.Context(), i, "1", act()); !errors.Is(err, ErrFull) {
 		t.Errorf("one more is recorded: %v", err)
 	}
 }
