@@ -13,7 +13,7 @@ type JiraIntegrationSpec struct {
 	Default bool `json:"default,omitempty"`
 
 	// apiURL is the base URL of Jira's REST API: https://example.atlassian.net on Cloud,
-	// https://api.atlassian.com/ex/jira/<cloudId> for scoped tokens, or the base URL of a Data Center instance.
+	// https://api.atlassian.com/ex/jira/CLOUDID for scoped tokens, or the base URL of a Data Center instance.
 	// +required
 	APIURL HTTPURL `json:"apiURL"`
 

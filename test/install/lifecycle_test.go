@@ -107,4 +107,8 @@ func checkLifecycle(t *testing.T, program string) {
 		i.count(t, step, "crds", 6)
 		i.count(t, step, strings.Join(policyKinds, ","), 4)
 	}
+	i.helm(t, "uninstall", release)
+	i.helm(t, "install", "renamed", chart, "--take-ownership")
+	i.count(t, "an install of another name", kinds, objects)
+	i.count(t, "an install of another name", "crds", 6)
 }
