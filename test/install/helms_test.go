@@ -3,6 +3,7 @@
 package install_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -84,5 +85,34 @@ func TestHelmsAgree(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "replica") {
 			t.Errorf("%s accepts an unknown value: %v", program, err)
 		}
+	}
+}
+
+// TestHelmTakesOver installs the chart in a cluster where kubectl installed an earlier version and removed its operator. Helm
+// takes the CRDs and the policies over, with all objects.
+func TestHelmTakesOver(t *testing.T) {
+	for program, args := range map[string][]string{
+		helm3: {"--take-ownership"},
+		helm4: {"--take-ownership", "--force-conflicts"}, // kubectl owns fields that the new CRDs change
+	} {
+		t.Run(program, func(t *testing.T) {
+			_, kubeconfig := cluster(t)
+			i := installed{kubeconfig, program}
+			run(t, kubeconfig, "make", "deploy", "IMG=operator:test")
+			older := filepath.Join(olderChart(t), "files/crds/integrations.voiceai.dev_notificationrules.yaml")
+			i.kubectl(t, "apply", "--server-side", "-f", older)
+			i.kubectl(t, "apply", "-k", "config/samples")
+			objects := len(strings.Fields(i.kubectl(t, "get", "-o", "name", kinds)))
+			run(t, kubeconfig, "make", "undeploy")
+			i.helm(t, append([]string{"install", release, chart}, args...)...)
+			i.count(t, "install", "deployments", 1)
+			i.count(t, "install", kinds, objects)
+			if crd := i.kubectl(t, "get", "crd", "notificationrules.integrations.voiceai.dev", "-o", "yaml"); !strings.Contains(crd, newField) {
+				t.Error("the install did not bring a field of a CRD")
+			}
+			i.helm(t, "upgrade", release, chart, "--set", "replicas=2")
+			i.helm(t, "uninstall", release)
+			i.count(t, "uninstall", kinds, objects)
+		})
 	}
 }
