@@ -65,6 +65,8 @@ type Options struct {
 	// Client calls the API server at Server. They are found when they are needed; Client is nil where there is no cluster.
 	Connect func() (kube.Connection, error)
 	Now     func() time.Time
+	// stopTime is that of tests; 0 for defaultStopTime.
+	stopTime time.Duration
 }
 
 // podInfo is where a volume of the downward API puts the labels of the Pod.

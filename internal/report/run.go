@@ -7,7 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -32,14 +35,45 @@ func (o *Options) Run(ctx context.Context) int {
 	since := time.Time{}
 	code := 0
 	if len(o.Command) > 0 {
+		signals := make(chan os.Signal, 1)
+		signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+		defer signal.Stop(signals)
 		since = began
 		var err error
 		if code, err = o.runCommand(); err != nil {
 			o.logf("%v", err)
 			return ExitUsage
 		}
+		var cancel context.CancelFunc
+		ctx, cancel = o.untilStopped(ctx, signals)
+		defer cancel()
 	}
 	return o.report(ctx, code, since, began)
+}
+
+// defaultStopTime is how long sending may take after a signal. The kubelet kills a Pod 30 seconds after its signal by default, and
+// until then everything else must be done, too.
+const defaultStopTime = 5 * time.Second
+
+// untilStopped returns a context that ends some time after a signal, or with the second one: what was not sent by then is kept, and
+// the program ends with the code of the test command. Signals after that have their usual effect.
+func (o *Options) untilStopped(ctx context.Context, signals chan os.Signal) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		defer signal.Stop(signals)
+		select {
+		case <-signals:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-signals:
+		case <-time.After(cmp.Or(o.stopTime, defaultStopTime)):
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 func (o *Options) validate() error {
@@ -120,13 +154,13 @@ func (o *Options) report(ctx context.Context, code int, since, began time.Time) 
 	for _, note := range p.notes {
 		o.logf("%s", note)
 	}
-	sent := o.send(ctx, conn, p, known)
-	sent = o.sendEvidence(ctx, conn, p, known, since) && sent
 	if !o.DryRun && o.TerminationLog != "" {
 		if err := result.write(o.TerminationLog); err != nil {
 			o.logf("%v", err)
 		}
 	}
+	sent := o.send(ctx, conn, p, known)
+	sent = o.sendEvidence(ctx, conn, p, known, since) && sent
 	if o.Event != "" {
 		if err := o.writeEvent(result, p, code); err != nil {
 			o.logf("%v", err)

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -113,6 +114,38 @@ func TestOutputAndSignalsPassThrough(t *testing.T) {
 	}
 	if r.stdout.String() != "got a line\nended\n" || !strings.HasPrefix(r.stderr.String(), "oops\n") {
 		t.Errorf("printed %q and %q", r.stdout.String(), r.stderr.String())
+	}
+}
+
+// TestSignalWhileSending gets a signal while the API server does not answer: the run's result is there, what was not sent is kept, and
+// the exit code is that of the command.
+func TestSignalWhileSending(t *testing.T) {
+	for name, method := range map[string]string{"the list": http.MethodGet, "a Defect": http.MethodPatch} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t)
+			ended := make(chan struct{})
+			t.Cleanup(func() { close(ended) })
+			r := newRun(t, c)
+			c.failing = func(m string) int {
+				if m == method {
+					_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+					<-ended
+				}
+				return 0
+			}
+			r.stopTime = time.Millisecond
+			r.write(t, "a.xml", suite(passed("a"), failing("b", "late")))
+			r.Command = []string{"sh", "-c", "exit 3"}
+			if got := r.Run(t.Context()); got != 3 {
+				t.Errorf("exit code %d, want that of the command:\n%s", got, r.stderr.String())
+			}
+			if got := r.result(t); got.Failed != 1 {
+				t.Errorf("the result is %+v", got)
+			}
+			if kept, err := readSpool(r.Spool); err != nil || len(kept) != 1 {
+				t.Errorf("kept %v, %v", kept, err)
+			}
+		})
 	}
 }
 
