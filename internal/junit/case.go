@@ -262,7 +262,7 @@ func (h *attempts) addStatus(a map[string]string) {
 		case "fail", "failed", "failure", "error", "errored", "broken", "crashed", "aborted", "timeout", "timedout", "timed_out":
 			h.failed = h.failed || !h.passed && !h.skipped
 		case "skip", "skipped", "disabled", "notrun", "not_run", "notexecuted", "pending", "ignored", "suppressed", "inconclusive",
-			"incomplete", "todo":
+			"incomplete", "todo", "untested":
 			h.skipped = true
 		case "flaky":
 			h.flaky = true

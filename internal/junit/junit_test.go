@@ -81,6 +81,7 @@ func TestOutcomes(t *testing.T) {
 		"CTest: failed by status":       {`<testcase name="a" status="fail"><system-out>x</system-out></testcase>`, "0/1/0/0"},
 		"CTest: disabled":               {`<testcase name="a" status="disabled"/>`, "0/0/0/1"},
 		"GoogleTest: not run":           {`<testcase name="a" status="notrun" result="suppressed"/>`, "0/0/0/1"},
+		"behave: untested":              {`<testcase name="a" status="untested"/>`, "0/0/0/1"},
 		"GoogleTest: completed":         {`<testcase name="a" status="run" result="completed"/>`, "1/0/0/0"},
 		"a suite that fails":            {`<error message="setup"/>`, "0/1/0/0"},
 		"nested suites":                 {`<testsuite name="x"><testsuite name="y"><testcase name="a"/></testsuite></testsuite><testcase name="b"/>`, "2/0/0/0"},

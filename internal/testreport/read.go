@@ -12,6 +12,9 @@ import (
 	"fmt"
 	"io"
 
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+
 	"github.com/voiceai-dev/integrations-operator/internal/junit"
 	"github.com/voiceai-dev/integrations-operator/internal/mapping"
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
@@ -34,6 +37,9 @@ const (
 // maxJSON bounds a report in JSON, in bytes. Only its current test is in memory.
 const maxJSON = 512 << 20
 
+// headSize is how much of a report says which format it has, in bytes.
+const headSize = 32 << 10
+
 // Report is what a report says beside its cases.
 type Report struct {
 	Format Format
@@ -50,8 +56,11 @@ type Each func(*testresult.Case) error
 // error.
 func Read(r io.Reader, m *mapping.Mapping, each Each) (*Report, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
-	head, err := in.Peek(32 << 10)
+	head, err := in.Peek(headSize)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		return &Report{}, err
+	}
+	if in, head, err = decoded(in, head); err != nil {
 		return &Report{}, err
 	}
 	out := &Report{}
@@ -79,6 +88,24 @@ func Read(r io.Reader, m *mapping.Mapping, each Each) (*Report, error) {
 	}
 	return out, fmt.Errorf("it is neither JUnit's XML nor CTRF, Playwright's JSON or the output of go test -json, and no mapping is "+
 		"given: it begins with %q", text.Truncate(text.OneLine(string(head[:min(len(head), 200)])), 40))
+}
+
+// decoded returns a report that is not XML in UTF-8, without a byte order mark, and how it begins: PowerShell writes what a command
+// prints in UTF-16. XML stays as it is, since it declares its encoding.
+func decoded(in *bufio.Reader, head []byte) (*bufio.Reader, []byte, error) {
+	for _, mark := range []string{"\xEF\xBB\xBF", "\xFF\xFE", "\xFE\xFF"} {
+		begin := bytes.TrimLeft(bytes.TrimPrefix(head, []byte(mark)), "\x00 \t\r\n")
+		if !bytes.HasPrefix(head, []byte(mark)) || bytes.HasPrefix(begin, []byte{'<'}) {
+			continue
+		}
+		in = bufio.NewReaderSize(transform.NewReader(in, unicode.BOMOverride(transform.Nop)), headSize)
+		head, err := in.Peek(headSize)
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return in, head, err
+	}
+	return in, head, nil
 }
 
 // isJSON reports whether a report begins like JSON.

@@ -3,11 +3,13 @@
 package testreport
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/voiceai-dev/integrations-operator/internal/mapping"
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
@@ -113,6 +115,37 @@ func TestRead(t *testing.T) {
 	}
 	if _, report, _ := read(ctrf); report.Commit != "abc1234" {
 		t.Errorf("the commit is %q", report.Commit)
+	}
+}
+
+// TestEncodings reads reports with byte order marks, as PowerShell writes them.
+func TestEncodings(t *testing.T) {
+	little := func(s string) string {
+		out := []byte{0xFF, 0xFE}
+		for _, unit := range utf16.Encode([]rune(s)) {
+			out = binary.LittleEndian.AppendUint16(out, unit)
+		}
+		return string(out)
+	}
+	const xml = `<testsuite name='s'><testcase name='ü'/></testsuite>`
+	const event = `{"Action":"pass","Package":"p","Test":"Ü"}` + "\n"
+	for name, test := range map[string]struct {
+		in     string
+		format Format
+		want   string
+	}{
+		"CTRF":                  {"\xEF\xBB\xBF" + `{"results": {"tool": {}, "tests": [{"name": "ü", "status": "passed"}]}}`, CTRF, "Passed /ü"},
+		"CTRF in UTF-16":        {little(`{"results": {"tool": {}, "tests": [{"name": "ü", "status": "passed"}]}}`), CTRF, "Passed /ü"},
+		"go test in UTF-16":     {little(event), GoTest, "Passed p/Ü"},
+		"after text in UTF-16":  {little("go: downloading x\r\n" + event), GoTest, "Passed p/Ü"},
+		"JUnit":                 {"\xEF\xBB\xBF" + xml, JUnit, "Passed s/ü"},
+		"JUnit in UTF-16":       {little(`<?xml version="1.0" encoding="utf-16"?>` + xml), JUnit, "Passed s/ü"},
+		"JUnit after text, too": {little("> test\r\n" + xml), JUnit, "Passed s/ü"},
+	} {
+		got, report, err := read(test.in)
+		if err != nil || report.Format != test.format || strings.Join(got, "\n") != test.want || len(report.Problems) > 0 {
+			t.Errorf("%s: got %q, %+v, %v", name, got, report, err)
+		}
 	}
 }
 
