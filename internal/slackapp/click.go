@@ -285,8 +285,7 @@ func (s *session) askAdmin(ctx context.Context, a inbound.Action) (chat.Response
 func isRight(a identity.Access) bool {
 	for _, r := range rights {
 		of := r.resource
-		isVerb := a.Verb == r.verb || a.Verb == "get" && r.verb == "list"
-		if isVerb && a.Group == of.Group && a.Resource == of.Name && len(validation.IsDNS1123Label(a.Namespace)) == 0 {
+		if a.Verb == r.verb && a.Group == of.Group && a.Resource == of.Name && len(validation.IsDNS1123Label(a.Namespace)) == 0 {
 			return true
 		}
 	}

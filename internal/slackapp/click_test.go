@@ -60,6 +60,12 @@ func TestCauses(t *testing.T) {
 			w.create(jira)
 		}, about("a"), button.CreateTicket,
 			[]string{"Ticket requested", "Jira cannot be used now: Jira does not answer", "created once Jira works"}},
+		"no Jira, as the Defect says already": {func(w *world) {
+			d := w.defect()
+			d.Annotations = map[string]string{v1alpha1.TicketRequestedAtAnnotation: noon.Format(time.RFC3339)}
+			condition.False(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonIntegrationNotFound, "Namespace qa has no default JiraIntegration")
+			w.update(d)
+		}, about("a"), button.CreateTicket, []string{"^:warning: No ticket can be created: Namespace qa has no default JiraIntegration"}},
 		"API server down": {func(w *world) { w.review.err = errUnreachable }, about("a"), id,
 			[]string{"API server did not answer", "Try again in a minute"}},
 		"wrong cluster": {func(*world) {}, button.Object{Integration: "elsewhere", Namespace: "qa", Name: "a", UID: "uid-a"}, id,
@@ -72,7 +78,7 @@ func TestCauses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, allow(everything()...), slackIntegration(), secret(), defect("a"))
 			c.change(w)
-			got := w.send(0, click(c.id, c.value))
+			got := "^" + w.send(0, click(c.id, c.value))
 			for _, part := range c.want {
 				if !strings.Contains(got, part) {
 					t.Errorf("the answer is\n%s\nwithout %q", got, part)

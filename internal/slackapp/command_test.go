@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,37 @@ func TestOneObject(t *testing.T) {
 		if got := w.send(0, command(text)); !strings.Contains(got, want) {
 			t.Errorf("%q is answered\n%s\nwithout %q", text, got, want)
 		}
+	}
+}
+
+// TestWhoAmI shows one grant for each namespace, of all that the person lacks. No two grants of a person have one name.
+func TestWhoAmI(t *testing.T) {
+	var names []string
+	for _, c := range []struct{ has, lacks []string }{
+		{nil, []string{"list slackintegrations", "list jiraintegrations", "list defects", "get defects", "update defects",
+			"create defects", "list jobs", "create jobs"}},
+		{everything()[:6], []string{"list jobs", "create jobs"}},
+		{everything()[:7], []string{"create jobs"}},
+		{everything(), nil},
+	} {
+		w := newWorld(t, allow(c.has...), slackIntegration(), secret())
+		_, yaml, _ := strings.Cut(w.send(0, command("whoami")), "```")
+		role, binding, _ := strings.Cut(yaml, "---")
+		for _, lacks := range c.lacks {
+			verb, resource, _ := strings.Cut(lacks, " ")
+			if !strings.Contains(role, "  - "+resource+"\n  verbs:\n  - "+verb+"\n") {
+				t.Errorf("without %s the Role is\n%s", lacks, role)
+			}
+		}
+		if got := strings.Count(role, "verbs:"); got != len(c.lacks) || got > 0 && !strings.Contains(binding, "name: "+user) {
+			t.Errorf("the Role has %d rules, want %d, and the RoleBinding is\n%s", got, len(c.lacks), binding)
+		}
+		_, name, _ := strings.Cut(role, "  name: ")
+		name, _, _ = strings.Cut(name, "\n")
+		if slices.Contains(names, name) {
+			t.Errorf("two grants have the name %q", name)
+		}
+		names = append(names, name)
 	}
 }
 

@@ -230,9 +230,13 @@ func (s *session) ticketFor(ctx context.Context, d *v1alpha1.Defect) (string, er
 	if t.Key != "" {
 		return "The ticket of " + render.Line(key.String(), 300) + " is " + render.Link(t.URL, t.Key) + ".", nil
 	}
-	text := ":ticket: " + render.Line(t.Message, maxAnswer)
-	if why := s.jiraProblem(ctx, d); why != "" {
-		text += "\n:warning: " + why
+	text := ":ticket: " + render.Line(ended(t.Message), maxAnswer)
+	why := s.jiraProblem(ctx, d)
+	switch {
+	case why == "":
+		return text, nil
+	case strings.Contains(why, render.Line(t.Message, maxAnswer)): // the Defect has the same reason already
+		return ":warning: " + why, nil
 	}
-	return text, nil
+	return text + "\n:warning: " + why, nil
 }

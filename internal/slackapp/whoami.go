@@ -14,8 +14,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/grant"
 )
 
-// maxGrants bounds how many grants an answer shows: Slack refuses messages that are much longer.
-const maxGrants = 6
+// maxNamespaces bounds how many namespaces an answer shows: Slack refuses messages that are much longer.
+const maxNamespaces = 5
 
 // right is an act and the access that it takes.
 type right struct {
@@ -29,6 +29,7 @@ var rights = []right{
 	{"see the health of Slack integrations", "list", action.SlackIntegrations},
 	{"see the health of Jira integrations", "list", action.JiraIntegrations},
 	{"see defects", "list", action.Defects},
+	{"see one defect by its name", "get", action.Defects},
 	{"move defects and request tickets", "update", action.Defects},
 	{"file defects", "create", action.Defects},
 	{"see runs", "list", action.Jobs},
@@ -47,8 +48,9 @@ func (s *session) whoami(ctx context.Context, _ []string) (chat.Response, error)
 		text += "\n" + s.membership
 	}
 	r := paragraphs(text)
-	var missing []identity.Access
-	for _, n := range namespaces {
+	var grants []chat.Block
+	for _, n := range namespaces[:min(len(namespaces), maxNamespaces)] {
+		var missing []identity.Access
 		lines := []string{"*" + n + "*"}
 		for _, right := range rights {
 			access := right.resource.In(right.verb, n)
@@ -63,16 +65,15 @@ func (s *session) whoami(ctx context.Context, _ []string) (chat.Response, error)
 				missing = append(missing, access)
 			}
 		}
-		if len(r.Blocks) < maxGrants {
-			r.Blocks = append(r.Blocks, chat.Block{Section: strings.Join(lines, "\n")})
+		r.Blocks = append(r.Blocks, chat.Block{Section: strings.Join(lines, "\n")})
+		if len(missing) > 0 {
+			allowed := grant.New(s.caller.GetName(), missing...)
+			grants = append(grants, chat.Block{Section: "This would allow the rest in " + n + ". Have an admin apply it:\n" + allowed.Code()})
 		}
 	}
-	for _, access := range missing[:min(len(missing), maxGrants)] {
-		what := fmt.Sprintf("To %s, an admin applies:\n", access)
-		r.Blocks = append(r.Blocks, chat.Block{Section: what + grant.New(s.caller.GetName(), access).Code()})
-	}
-	if rest := len(missing) - maxGrants; rest > 0 {
-		r.Blocks = append(r.Blocks, chat.Block{Context: []string{fmt.Sprintf("%d more are missing. Apply these, and repeat the command.", rest)}})
+	r.Blocks = append(r.Blocks, grants...)
+	if rest := len(namespaces) - maxNamespaces; rest > 0 {
+		r.Blocks = append(r.Blocks, chat.Block{Context: []string{fmt.Sprintf("%d more namespaces are not shown.", rest)}})
 	}
 	return r, nil
 }

@@ -4,6 +4,8 @@
 package grant
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strings"
@@ -24,17 +26,14 @@ type Grant struct {
 // notName matches what a name in Kubernetes may not have.
 var notName = regexp.MustCompile(`[^a-z0-9]+`)
 
-// New returns the grant of an access to a user. It allows exactly that, and for each object of the kind.
-func New(user string, access identity.Access) Grant {
-	name := notName.ReplaceAllString(strings.ToLower(fmt.Sprintf("%s-%s-%s", user, access.Verb, access.Resource)), "-")
-	meta := metav1.ObjectMeta{Name: name, Namespace: access.Namespace}
-	return Grant{
+// New returns the grant of accesses in one namespace to a user. It allows exactly these, and for each object of the kinds.
+func New(user string, accesses ...identity.Access) Grant {
+	name := nameOf(user, accesses)
+	meta := metav1.ObjectMeta{Name: name, Namespace: accesses[0].Namespace}
+	g := Grant{
 		role: rbacv1.Role{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "Role"},
 			ObjectMeta: meta,
-			Rules: []rbacv1.PolicyRule{{
-				APIGroups: []string{access.Group}, Resources: []string{access.Resource}, Verbs: []string{access.Verb},
-			}},
 		},
 		binding: rbacv1.RoleBinding{
 			TypeMeta:   metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "RoleBinding"},
@@ -43,6 +42,22 @@ func New(user string, access identity.Access) Grant {
 			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
 		},
 	}
+	for _, a := range accesses {
+		g.role.Rules = append(g.role.Rules, rbacv1.PolicyRule{
+			APIGroups: []string{a.Group}, Resources: []string{a.Resource}, Verbs: []string{a.Verb},
+		})
+	}
+	return g
+}
+
+// nameOf returns the name of a grant. Another set of accesses has another name, so that no grant replaces another one.
+func nameOf(user string, accesses []identity.Access) string {
+	what := fmt.Sprintf("%s-%s", accesses[0].Verb, accesses[0].Resource)
+	if len(accesses) > 1 {
+		sum := sha256.Sum256(fmt.Append(nil, accesses))
+		what = hex.EncodeToString(sum[:4])
+	}
+	return notName.ReplaceAllString(strings.ToLower(user+"-"+what), "-")
 }
 
 // YAML returns the objects for kubectl apply.
