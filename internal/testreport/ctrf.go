@@ -27,7 +27,7 @@ type ctrfTest struct {
 	Message       string                  `json:"message"`
 	Trace         string                  `json:"trace"`
 	Flaky         *bool                   `json:"flaky"`
-	Retries       *int                    `json:"retries"`
+	Retries       *float64                `json:"retries"`
 	RetryAttempts []ctrfAttempt           `json:"retryAttempts"`
 	Browser       string                  `json:"browser"`
 	Parameters    json.RawMessage         `json:"parameters"`

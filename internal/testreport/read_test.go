@@ -169,6 +169,7 @@ func TestTestsOfOneName(t *testing.T) {
 		ctrf(`"suite": ["x"]`, `"suite": ["x"]`):                          {Flaky: 1},
 		ctrf(`"retries": 0`, `"retries": 0`):                              apart, // Jest's and Mocha's, which write all attempts into a test
 		ctrf(`"flaky": false`, `"flaky": false`):                          apart,
+		ctrf(`"retries": 1.0, "n": 1`, `"suite": "x"`):                    {Flaky: 1, Failed: 1},
 		strings.Replace(playwright, `"flaky", "r`, `"unexpected", "r`, 1): {Passed: 2, Failed: 2, NotRun: 1},
 	} {
 		var c testresult.Collector
