@@ -54,7 +54,9 @@ func TestEveryValue(t *testing.T) {
 		"extraArgs":         slices.Contains(container.Args, "--call-timeout=20s"),
 		"dashboardURL":      slices.Contains(container.Args, "--dashboard-url=https://voiceai.example.com"),
 		"extraEnv":          slices.ContainsFunc(container.Env, func(e corev1.EnvVar) bool { return e.Name == "HTTPS_PROXY" }),
-		"secretName":        pod.Volumes[0].Secret.SecretName == "api-cert",
+		"trustedCAs": slices.Contains(container.Env, corev1.EnvVar{Name: "SSL_CERT_FILE", Value: "/etc/trusted-cas/all.pem"}) &&
+			container.VolumeMounts[1].MountPath == "/etc/trusted-cas" && pod.Volumes[1].ConfigMap.Name == "cas",
+		"secretName": pod.Volumes[0].Secret.SecretName == "api-cert",
 	} {
 		if !got {
 			t.Errorf("%s has no effect: %+v", what, d.Spec)
