@@ -47,13 +47,13 @@ func (r *Reconciler) wantedIntegration(
 	if create == v1alpha1.TicketAlways || requested {
 		return integration, "", nil
 	}
+	why, err = whyNotAuto(integration, d)
+	if why != "" || err != nil { // then more flakes change nothing
+		return nil, why, err
+	}
 	if f := history.FlakesOf(d.Status.History); f != nil && !f.Suffice() {
 		return nil, fmt.Sprintf("The test is flaky, and gets a ticket when it flakes %d times within %d days. So far it flaked %s",
 			f.Enough, int(f.Within.Hours()/24), times(f.Count)), nil
-	}
-	why, err = whyNotAuto(integration, d)
-	if why != "" || err != nil {
-		return nil, why, err
 	}
 	return integration, "", nil
 }

@@ -169,6 +169,11 @@ func TestWhichDefectsGetATicket(t *testing.T) {
 			&v1alpha1.JiraAutoCreate{Enabled: true, MinSeverity: v1alpha1.SeverityCritical}, nil,
 			"True/NotWanted", "files tickets from severity Critical on",
 		},
+		"flaky, and not severe enough": {
+			&v1alpha1.JiraAutoCreate{Enabled: true, MinSeverity: v1alpha1.SeverityCritical}, func(d *v1alpha1.Defect) {
+				d.Spec.Outcomes = []v1alpha1.TestOutcome{{Run: "run-1", Result: v1alpha1.TestFlaky, Time: d.CreationTimestamp}}
+			}, "True/NotWanted", "files tickets from severity Critical on",
+		},
 		"of a category that is not listed": {
 			&v1alpha1.JiraAutoCreate{Enabled: true}, func(d *v1alpha1.Defect) { d.Spec.Category = v1alpha1.CategoryEdgeCase },
 			"True/NotWanted", "files no tickets for category EdgeCase",
