@@ -66,6 +66,15 @@ func TestCauses(t *testing.T) {
 			condition.False(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonIntegrationNotFound, "Namespace qa has no default JiraIntegration")
 			w.update(d)
 		}, about("a"), button.CreateTicket, []string{"^:warning: No ticket can be created: Namespace qa has no default JiraIntegration"}},
+		"Jira down, as the Defect says already": {func(w *world) {
+			jira := &v1alpha1.JiraIntegration{ObjectMeta: meta("jira"), Spec: v1alpha1.JiraIntegrationSpec{Default: true}}
+			condition.NotReady(jira, condition.Reconciling, v1alpha1.ReasonUnavailable, "Jira does not answer")
+			w.create(jira)
+			d := w.defect()
+			d.Annotations = map[string]string{v1alpha1.TicketRequestedAtAnnotation: noon.Format(time.RFC3339)}
+			condition.False(d, v1alpha1.ConditionTicketed, v1alpha1.ReasonIntegrationPaused, "JiraIntegration qa/jira: Jira does not answer")
+			w.update(d)
+		}, about("a"), button.CreateTicket, []string{"^:warning: Jira cannot be used now: Jira does not answer"}},
 		"API server down": {func(w *world) { w.review.err = errUnreachable }, about("a"), id,
 			[]string{"API server did not answer", "Try again in a minute"}},
 		"wrong cluster": {func(*world) {}, button.Object{Integration: "elsewhere", Namespace: "qa", Name: "a", UID: "uid-a"}, id,

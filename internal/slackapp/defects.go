@@ -235,8 +235,14 @@ func (s *session) ticketFor(ctx context.Context, d *v1alpha1.Defect) (string, er
 	switch {
 	case why == "":
 		return text, nil
-	case strings.Contains(why, render.Line(t.Message, maxAnswer)): // the Defect has the same reason already
+	case isSaid(why, t.Message):
 		return ":warning: " + why, nil
 	}
 	return text + "\n:warning: " + why, nil
+}
+
+// isSaid reports whether a text has the reason that a Defect shows, as it is or below the name of the integration.
+func isSaid(text, reason string) bool {
+	_, below, named := strings.Cut(reason, ": ")
+	return strings.Contains(text, render.Line(reason, maxAnswer)) || named && strings.Contains(text, render.Line(below, maxAnswer))
 }
