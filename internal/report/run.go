@@ -147,7 +147,7 @@ func (o *Options) report(ctx context.Context, code int, since, began time.Time) 
 	if len(o.Command) == 0 {
 		result.DurationSeconds = r.Duration.Seconds()
 	}
-	o.logf("%s of %s in %d reports", result, o.Suite, r.files)
+	o.logf("%s of %s. Reports read: %d", result, o.Suite, r.files)
 	if n := r.Repeats(); n > 0 {
 		o.logf("%s", repeats(n))
 	}
@@ -249,6 +249,9 @@ func (o *Options) send(ctx context.Context, conn *kube.Connection, p *plan, know
 	if conn != nil {
 		if sent, unsent, err = conn.Apply(ctx, all, o.rebase); err != nil {
 			o.logf("%v", err)
+		}
+		if kube.IsForbidden(err) {
+			o.logf("Let the ServiceAccount of the Pod create, patch and list Defects in %s, with the Role in docs/runs.md", o.Namespace)
 		}
 	}
 	p.unsent = unsent

@@ -71,7 +71,7 @@ func TestExitCodes(t *testing.T) {
 		"cut off, no command":           {strings.TrimSuffix(good, "</testsuite>"), "", nil, ExitUnreadable, "it was cut off"},
 		"cut off before a test":         {"<testsuite>", "exit 0", nil, 0, "no test could be read from 1 reports"},
 		"the same, strict":              {"<testsuite>", "exit 0", strict, ExitUnreadable, "no test could be read from 1 reports"},
-		"the same name twice":           {suite(passed("a"), failing("a", "late")), "exit 0", nil, 0, "1 cases have the name of another one"},
+		"the same name twice":           {suite(passed("a"), failing("a", "late")), "exit 0", nil, 0, "1 case has the name of another one"},
 		"odd times":                     {`<testsuite>` + strings.Repeat("\n<testcase time='x'/>", 9) + `</testsuite>`, "exit 0", nil, 0, "and 13 more"},
 		"cut off, and it failed":        {strings.TrimSuffix(bad, "</testsuite>"), "exit 1", nil, 1, "1 passed, 1 failed"},
 		"no such command":               {good, "-", nil, ExitUsage, "starting /no/such/command"},
@@ -337,6 +337,9 @@ func TestClusterAway(t *testing.T) {
 			if _, err := os.Stat(r.Spool); (err == nil) != test.spool {
 				t.Errorf("the spool: %v", err)
 			}
+			if got := strings.Contains(r.stderr.String(), "Let the ServiceAccount of the Pod create"); got != (test.code == http.StatusForbidden) {
+				t.Errorf("what to do about a missing right is %t in:\n%s", got, r.stderr.String())
+			}
 			c.failing = func(string) int { return 0 }
 			r.RunName = "smoke-2"
 			r.write(t, "a.xml", suite(passed("a"), failing("b", "late"), failing("c", "worse")))
@@ -599,7 +602,7 @@ func TestValidate(t *testing.T) {
 	for _, want := range []string{
 		"good.xml: JUnit XML with 1 tests: 1 passed, 0 failed, 0 flaky, 0 not run\n", `odd.xml:1: the time "x" is not a number of seconds`,
 		"odd.xml:1: the suite \"\" declares 2 tests and has 1.", "bad.xml:2: the report ends within <testcase> of line 2",
-		"none.xml: no such file", "twice.xml: 1 cases have the name of another one",
+		"none.xml: no such file", "twice.xml: 1 case has the name of another one",
 	} {
 		if !strings.Contains(r.stdout.String(), want) {
 			t.Errorf("%q is not in\n%s", want, r.stdout.String())

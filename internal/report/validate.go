@@ -62,6 +62,9 @@ func validate(out io.Writer, m *mapping.Mapping, path string) error {
 
 // repeats says that cases are attempts.
 func repeats(n int) string {
+	if n == 1 {
+		return "1 case has the name of another one, and counts as a further attempt of it"
+	}
 	return fmt.Sprintf("%d cases have the name of another one, and count as further attempts of it", n)
 }
 

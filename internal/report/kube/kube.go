@@ -64,6 +64,12 @@ func IsAway(err error) bool {
 	return err != nil && (!errors.As(err, &status) || status.Code == http.StatusTooManyRequests || status.Code >= 500)
 }
 
+// IsForbidden reports whether an error means that the account lacks a right.
+func IsForbidden(err error) bool {
+	var status *StatusError
+	return errors.As(err, &status) && status.Code == http.StatusForbidden
+}
+
 // Call makes one call, and decodes its answer.
 func (c *Connection) Call(ctx context.Context, method, path, contentType string, body, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
