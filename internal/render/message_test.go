@@ -38,7 +38,7 @@ func TestEveryType(t *testing.T) {
 			"#f57c00 / :large_orange_circle: *Defect found* *<" + ticket + "|Agent books the wrong day>*",
 			"*Severity* High; *Suite* booking; *Run* booking-nightly-7; *Test case* book-by-weekday; *Ticket* VOICE-12 / ",
 			"Asked for Tuesday, it books Thursday. / :telephone_receiver: *Failing turn* 3 at 0:41.2 " +
-				"*Caller*  Next Tuesday, please *Expected*  booked for *Tuesday* *Heard*  booked for *Thursday* / " +
+				"Caller: Next Tuesday, please Expected: booked for *Tuesday* Heard: booked for *Thursday* / " +
 				"Defect voice/booking-wrong-day; " + when + "; ",
 			"<https://voice.example.com/defects/voice/booking-wrong-day|Dashboard>"},
 		v1alpha1.EventDefectTicketed: {":large_orange_circle: *Ticket created* *<" + ticket + "|"},

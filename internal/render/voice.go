@@ -35,7 +35,7 @@ func (o Options) quoting(e *event.Event) *event.Event {
 }
 
 // failingTurn returns the turn of a call that failed: what the caller said, and what was expected and heard, with the
-// words in bold that differ. It is empty for an event without a call.
+// words in bold that differ, and so no other. It is empty for an event without a call.
 func failingTurn(e *event.Event) string {
 	if e.Type != v1alpha1.EventDefectCreated && e.Type != v1alpha1.EventEdgeCaseDiscovered {
 		return ""
@@ -44,7 +44,7 @@ func failingTurn(e *event.Event) string {
 	var lines []string
 	add := func(name, text string) {
 		if markup.Visible(text) {
-			lines = append(lines, "*"+name+"*  "+text)
+			lines = append(lines, name+": "+text)
 		}
 	}
 	add("Caller", markup.FitLine(e.Text(event.Utterance), maxTranscript))
