@@ -129,6 +129,7 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 		}
 		kept := network.dial(t, "10.0.0.1")
 		network.dial(t, "10.0.0.1")
+		synctest.Wait() // until both are accepted
 		expect("the kept connection", kept)
 		expect("a newcomer", network.dial(t, "10.0.0.1"))
 		expect("the kept connection", kept) // as the one that has sent nothing was closed
