@@ -251,6 +251,12 @@ func category(s v1alpha1.State) string {
 	}
 }
 
+// LeavesTicket reports whether only one of a Defect and its ticket is resolved, as a policy of the integration has it.
+func LeavesTicket(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping) bool {
+	j := d.Status.Jira
+	return j.StatusCategory != "" && isResolved(stateOf(states, j.Status, j.StatusCategory)) != isResolved(d.Status.State)
+}
+
 // isMapped reports whether the integration maps a Jira status to a state.
 func isMapped(states []v1alpha1.JiraStateMapping, status string) bool {
 	return slices.ContainsFunc(states, func(m v1alpha1.JiraStateMapping) bool {

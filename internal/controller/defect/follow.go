@@ -103,7 +103,7 @@ func (s *scope) nothingToSync(i *v1alpha1.JiraIntegration) *kit.Outcome {
 	if s.defect.Status.Jira.MissingSince != nil {
 		return s.notSynced(s.missing(i))
 	}
-	s.synced()
+	s.synced(i)
 	return nil
 }
 
@@ -157,7 +157,7 @@ func (r *Reconciler) actionOutcome(s *scope, integration *v1alpha1.JiraIntegrati
 		if next != nil { // the status that is written enqueues the Defect
 			return s.notSynced(&kit.Outcome{Reason: v1alpha1.ReasonSyncing, Message: j.Key + " is being updated"})
 		}
-		s.synced()
+		s.synced(integration)
 		return nil
 	case a.Done:
 		return s.actionFailed(action, a)
@@ -204,8 +204,17 @@ func (s *scope) actionFailed(action *ticketAction, a answer) *kit.Outcome {
 	return s.notSynced(o)
 }
 
-func (s *scope) synced() {
-	condition.True(s.defect, v1alpha1.ConditionSynced, v1alpha1.ReasonInStep, "Defect and ticket are in sync")
+func (s *scope) synced(i *v1alpha1.JiraIntegration) {
+	message := "Defect and ticket are in sync"
+	if d := s.defect; lifecycle.LeavesTicket(d, i.Spec.States) {
+		field := "spec.resolve"
+		if d.Status.State == v1alpha1.StateOpen || d.Status.State == v1alpha1.StateInProgress {
+			field = "spec.reopen"
+		}
+		message = fmt.Sprintf("The Defect is %s. The ticket stays %q, as %s of the JiraIntegration decides.",
+			d.Status.State, d.Status.Jira.Status, field)
+	}
+	condition.True(s.defect, v1alpha1.ConditionSynced, v1alpha1.ReasonInStep, message)
 }
 
 func (s *scope) notSynced(o *kit.Outcome) *kit.Outcome {

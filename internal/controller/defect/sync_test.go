@@ -234,7 +234,11 @@ func TestDefectThatComesBack(t *testing.T) {
 					t.Errorf("VOICE-1 is %q, the status %+v, %+v", is.Status, s, s.Jira)
 				}
 				f.wantComments(1, "Regression", "nightly-7")
-				f.wantSynced(v1alpha1.ReasonInStep, "in sync")
+				synced := "in sync"
+				if c.status == "Done" {
+					synced = `The ticket stays "Done", as spec.reopen`
+				}
+				f.wantSynced(v1alpha1.ReasonInStep, synced)
 			})
 		})
 	}
