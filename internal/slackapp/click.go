@@ -19,6 +19,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/form"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/grant"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
 )
@@ -33,6 +34,11 @@ func (s *session) interact(ctx context.Context) {
 		s.openForm(ctx)
 	case in.Type == inbound.ViewSubmission && in.CallbackID == inbound.FileDefect:
 		s.submitForm(ctx)
+	case in.Type == inbound.ViewSubmission:
+		note := form.Note(otherForm)
+		if body, err := s.Codec.FormAnswer(&note, nil); err == nil {
+			s.putBody(body)
+		}
 	case in.Type == inbound.MessageAction || in.Type == inbound.Shortcut:
 		s.answer(ctx, sentence("This shortcut is not known here. Its callback ID in the app's settings must be %s.", inbound.FileDefect))
 	}

@@ -24,6 +24,9 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
+// otherForm answers a form that this version does not have.
+const otherForm = "This form is from another version of the operator. Close it and open it again."
+
 // openForm opens the form to file a defect. It is shown empty at first: Slack waits three seconds for that, and the
 // person's permissions may take longer to review.
 func (s *session) openForm(ctx context.Context) {
@@ -84,7 +87,7 @@ func (s *session) fileDefect(ctx context.Context) (next chat.Form, problems map[
 	}
 	source, err := form.Decode(s.Interaction.View.Metadata)
 	if err != nil {
-		return form.Note("This form is from another version of the operator. Close it and open it again."), nil
+		return form.Note(otherForm), nil
 	}
 	if err := s.choose(source.Integration); err != nil {
 		return form.Note("Nothing was filed: the SlackIntegration that opened this form was deleted, or is in another cluster. " +

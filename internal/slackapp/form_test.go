@@ -157,6 +157,11 @@ func TestFormsThatFileNothing(t *testing.T) {
 		}
 	}
 	r = submission(form, nil)
+	r.Interaction.CallbackID = "of-an-earlier-version"
+	if a := w.submit(0, r); !strings.Contains(textOfForm(a.Next), "another version") {
+		t.Errorf("an unknown form is answered %+v", a)
+	}
+	r = submission(form, nil)
 	w.review.allowed = nil
 	r.Interaction.TriggerID = "3"
 	r.Interaction.View.Values["title"] = "x"
