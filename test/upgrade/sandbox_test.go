@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,8 +49,10 @@ type service struct {
 	*sandbox.Sandbox
 	server *httptest.Server
 
+	// now is the time, in nanoseconds. Tests act on the sandbox without a request, too.
+	now atomic.Int64
+
 	mu    sync.Mutex
-	now   time.Time
 	calls []call
 	// lost is a text in requests whose answers are lost.
 	lost string
@@ -59,7 +62,7 @@ type service struct {
 func newService(t *testing.T) *service {
 	t.Helper()
 	s := &service{}
-	s.Sandbox = sandbox.New(sandbox.Options{Clock: func() time.Time { return s.now }})
+	s.Sandbox = sandbox.New(sandbox.Options{Clock: func() time.Time { return time.Unix(0, s.now.Load()) }})
 	s.server = httptest.NewServer(s)
 	t.Cleanup(func() {
 		s.server.CloseClientConnections()
@@ -77,7 +80,8 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.now = time.Now()
+	now := time.Now()
+	s.now.Store(now.UnixNano())
 	if changes(r) {
 		header := http.Header{}
 		for _, name := range []string{"Authorization", "Content-Type"} {
@@ -85,7 +89,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				header.Set(name, value)
 			}
 		}
-		s.calls = append(s.calls, call{s.now.UTC(), r.Method, r.URL.RequestURI(), header, string(body)})
+		s.calls = append(s.calls, call{now.UTC(), r.Method, r.URL.RequestURI(), header, string(body)})
 	}
 	s.Sandbox.ServeHTTP(w, r)
 	if s.lost != "" && bytes.Contains(body, []byte(s.lost)) {
@@ -110,7 +114,7 @@ func (s *service) replay(t *testing.T, calls []call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range calls {
-		s.now = c.Time
+		s.now.Store(c.Time.UnixNano())
 		r := httptest.NewRequest(c.Method, s.server.URL+c.Path, strings.NewReader(c.Body))
 		r.Header = c.Header
 		w := httptest.NewRecorder()
