@@ -162,7 +162,7 @@ func (w *world) owed() (n int) {
 }
 
 // TestASlowActIsRecorded records that an answer is owed before the act is acknowledged, and removes the record once the
-// answer was given. What is answered soon costs no write.
+// answer was given. It checks that an act which is answered soon costs no write.
 func TestASlowActIsRecorded(t *testing.T) {
 	for name, r := range map[string]inbound.Request{"command": command("defect a"), "click": click(button.Resolve, about("a"))} {
 		synctest.Test(t, func(t *testing.T) {
@@ -205,7 +205,7 @@ func (r *sleepyReviewer) Allowed(ctx context.Context, c identity.Caller, a ident
 	}
 }
 
-// TestAnActWithoutEnd is answered although it has used up its time.
+// TestAnActWithoutEnd checks that an act which has used up its time is answered.
 func TestAnActWithoutEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, allow(everything()...), slackIntegration(), secret(), defect("a"))
@@ -268,7 +268,7 @@ func TestAnAnswerThatFails(t *testing.T) {
 	}
 }
 
-// TestTheResultOfARun is promised before the run is created, and not if it is not.
+// TestTheResultOfARun checks that the result is recorded as owed before the run is created, and no longer if it is not created.
 func TestTheResultOfARun(t *testing.T) {
 	w := newWorld(t, allow(everything()...), slackIntegration(), secret(), booking())
 	if got := w.send(0, command("run booking")); !strings.Contains(got, "Its result comes here when it has ended.") || w.owed() != 1 {
@@ -308,7 +308,7 @@ func TestTheResultOfARun(t *testing.T) {
 	}
 }
 
-// TestARefusedRecord is not tried again and again: the operator has no right to record, so that there is nothing to remove.
+// TestARefusedRecord checks that a record is not tried again and again when the operator lacks the right to write it.
 func TestARefusedRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		patches := 0

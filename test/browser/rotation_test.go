@@ -35,6 +35,20 @@ func (w *world) app() (path, site string) {
 	return "/integrations/slack/" + w.namespace + "/app", site
 }
 
+// install installs the app from its page, and returns the tab.
+func (w *world) install(there, site string) *tab {
+	w.t.Helper()
+	p := newTab(w.t, dashboard, site)
+	p.w = w
+	p.allow(http.StatusUnprocessableEntity)
+	p.signIn(w.admin)
+	p.open(there)
+	p.follow("link", "Install in Slack")
+	p.click("link", "Allow")
+	p.see("The app was installed")
+	return p
+}
+
 // changeSecret changes the Secret of the app.
 func (w *world) changeSecret(change func(*corev1.Secret)) {
 	w.t.Helper()
@@ -50,14 +64,7 @@ func TestTokenRotation(t *testing.T) {
 	w := newWorld(t)
 	there, site := w.app()
 	w.must(w.box.Slack().SetRotation(slack.Rotation{Rotates: true}))
-	p := newTab(t, dashboard, site)
-	p.w = w
-	p.allow(http.StatusUnprocessableEntity)
-	p.signIn(w.admin)
-	p.open(there)
-	p.follow("link", "Install in Slack")
-	p.click("link", "Allow")
-	p.see("The app was installed")
+	p := w.install(there, site)
 	p.see("Install again")
 	p.see("grant it with kubectl -n " + w.namespace + " create role voiceai-refresh-app")
 	p.look("slack-rotation-forbidden")
@@ -94,14 +101,7 @@ func TestTokenRotation(t *testing.T) {
 func TestDisconnectRevokes(t *testing.T) {
 	w := newWorld(t)
 	there, site := w.app()
-	p := newTab(t, dashboard, site)
-	p.w = w
-	p.allow(http.StatusUnprocessableEntity)
-	p.signIn(w.admin)
-	p.open(there)
-	p.follow("link", "Install in Slack")
-	p.click("link", "Allow")
-	p.see("The app was installed")
+	p := w.install(there, site)
 	w.control(http.MethodPost, "/_sandbox/faults", sandbox.Fault{Service: sandbox.Slack, Route: "auth.revoke", Status: 503, Times: 1})
 	p.seeHead("Healthy")
 	p.fill("Type app to confirm", "app")

@@ -30,7 +30,7 @@ func (f *filer) restart() {
 	f.KnownTickets = &kit.KnownTickets{}
 }
 
-// forgetTickets has so many tickets of other deleted Defects remembered that the former ones are not.
+// forgetTickets makes the process remember so many tickets of other deleted Defects that it forgets the former ones.
 func (f *filer) forgetTickets() {
 	integration := types.NamespacedName{Namespace: "a", Name: "jira"}
 	f.KnownTickets.MarkRead(integration, oldSite)

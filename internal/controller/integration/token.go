@@ -30,8 +30,8 @@ func (r *SlackReconciler) refreshToken(ctx context.Context, i *v1alpha1.SlackInt
 	})
 }
 
-// warnOfToken reports that the bot token will end, or has ended, because it cannot be refreshed. Of a token that Slack rejects
-// it is not known until when it is valid.
+// warnOfToken reports that the bot token will end, or has ended, because it cannot be refreshed. It sets
+// Refreshing to Unknown for a token that Slack rejects, whatever its end.
 func (r *SlackReconciler) warnOfToken(i *v1alpha1.SlackIntegration) {
 	if r.Rotator == nil {
 		return

@@ -210,7 +210,7 @@ func (c *Client) CompleteInstall(state, code, nonce string) (key Key, err error)
 	return Key{Namespace: out.Namespace, Name: out.Name}, err
 }
 
-// RevokeInstall has Slack revoke the token of a SlackIntegration that was installed, and removes it.
+// RevokeInstall revokes in Slack the token of a SlackIntegration that was installed, and removes it from its Secret.
 func (c *Client) RevokeInstall(key Key) error {
 	_, err := c.do(call{method: http.MethodPost, path: "/api/v1/integrations/slack/oauth/revoke", query: key.query()})
 	return err

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 )
 
-// TestSlowServersLeavePlaces has files to servers of one namespace that never end: files to those of others are sent.
+// TestSlowServersLeavePlaces checks that files are sent for other namespaces while the servers of one never answer.
 func TestSlowServersLeavePlaces(t *testing.T) {
 	p := newPlaces()
 	given, cancel := context.WithCancel(t.Context())

@@ -48,11 +48,14 @@ func TestNothingIsReadUntilItIsDue(t *testing.T) {
 	}
 }
 
-// steps are the calls of a refresh, in their order. effect is set if a process is killed after the call took effect.
-var steps = []struct {
+// step is a call of a refresh. effect is set if a process is killed after the call took effect.
+type step struct {
 	call   string
 	effect bool
-}{
+}
+
+// steps are the steps of a refresh, in their order.
+var steps = []step{
 	{"get", false}, {"check", false}, {"slack", false}, {"slack", true}, {"update", false}, {"update", true},
 }
 
@@ -70,6 +73,17 @@ func (w *world) failAt(call string, effect bool, isOver func() bool) {
 	w.slack.OnAnswer = func() error { return fail("slack", true) }
 }
 
+// killAt ends the process of a refresh that is due in a step.
+func (w *world) killAt(s step) {
+	w.t.Helper()
+	killed := false
+	w.failAt(s.call, s.effect, func() bool { defer func() { killed = true }(); return killed })
+	_, _ = w.keep()
+	if !killed {
+		w.t.Fatalf("%+v: there is no such call", s)
+	}
+}
+
 // TestKilledAtEachStep kills the process in each call of a refresh. The next leader goes on within the time for which Slack
 // accepts the refresh token.
 func TestKilledAtEachStep(t *testing.T) {
@@ -77,12 +91,7 @@ func TestKilledAtEachStep(t *testing.T) {
 		w := newWorld(t)
 		w.mustKeep()
 		w.clock.SetTime(due)
-		killed := false
-		w.failAt(step.call, step.effect, func() bool { defer func() { killed = true }(); return killed })
-		_, _ = w.keep()
-		if !killed {
-			t.Fatalf("%+v: there is no such call", step)
-		}
+		w.killAt(step)
 		w.wantWorking("while it is down")
 		w.rotator = w.newRotator()
 		w.clock.Step(20 * time.Second)
@@ -114,15 +123,13 @@ func TestStopped(t *testing.T) {
 }
 
 // TestKilledAndAwayForLong does the same when no other leader comes for an hour. If Slack's answer was lost, a person has to
-// install the app again, and is told so while the token still works.
+// install the app again, and the condition says so while the token still works.
 func TestKilledAndAwayForLong(t *testing.T) {
 	for _, step := range steps {
 		w := newWorld(t)
 		w.mustKeep()
 		w.clock.SetTime(due)
-		killed := false
-		w.failAt(step.call, step.effect, func() bool { defer func() { killed = true }(); return killed })
-		_, _ = w.keep()
+		w.killAt(step)
 		w.rotator = w.newRotator()
 		w.clock.Step(time.Hour)
 		w.mustKeep()
