@@ -54,7 +54,9 @@ func (s *session) refused(err error) chat.Response {
 	case apierrors.IsForbidden(err):
 		return sentence("The operator itself lacks a permission, so nothing was done: %s. "+
 			"Have a cluster admin add the component config/slack to the installation.", err.Error())
-	case errors.As(err, &unknown), isUnanswered(err):
+	case errors.As(err, &unknown): // nothing is done before it is known
+		return sentence("The Kubernetes API server did not answer whether you may do this, so nothing was done. Try again in a minute.")
+	case isUnanswered(err):
 		return sentence("The Kubernetes API server did not answer, so it is not known whether this was done. Try again in a minute: " +
 			"what was done already is not done twice.")
 	case errors.As(err, &gone), errors.As(err, &conflict), errors.As(err, &invalid):

@@ -27,6 +27,20 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 )
 
+// TestAWriteWithoutAnswer checks that the answer does not claim that nothing was done when the API server gave no answer to the
+// write.
+func TestAWriteWithoutAnswer(t *testing.T) {
+	w := newWorldWith(t, allow(everything()...), interceptor.Funcs{
+		Update: func(context.Context, client.WithWatch, client.Object, ...client.UpdateOption) error {
+			return apierrors.NewTimeoutError("the connection broke", 1)
+		},
+	}, slackIntegration(), secret(), defect("a"))
+	got := w.send(0, click(button.Resolve, about("a")))
+	if !strings.Contains(got, "not known whether this was done") || strings.Contains(got, "nothing was done") {
+		t.Errorf("the answer is %q", got)
+	}
+}
+
 // TestCauses checks that a person reads what happened and what to do, whatever keeps a click from its effect.
 func TestCauses(t *testing.T) {
 	const id = button.Resolve
@@ -76,7 +90,7 @@ func TestCauses(t *testing.T) {
 			w.update(d)
 		}, about("a"), button.CreateTicket, []string{"^:warning: Jira cannot be used now: Jira does not answer"}},
 		"API server down": {func(w *world) { w.review.err = errUnreachable }, about("a"), id,
-			[]string{"API server did not answer", "Try again in a minute"}},
+			[]string{"API server did not answer whether you may do this, so nothing was done", "Try again in a minute"}},
 		"wrong cluster": {func(*world) {}, button.Object{Integration: "elsewhere", Namespace: "qa", Name: "a", UID: "uid-a"}, id,
 			[]string{"posted by another cluster"}},
 		"another namespace": {func(w *world) { w.create(defectIn("other")) },

@@ -215,7 +215,7 @@ func TestAnActWithoutEnd(t *testing.T) {
 		w.dispatchers[0] = slackapp.New(o)
 		w.send(0, click(button.Resolve, about("a")))
 		time.Sleep(time.Minute)
-		if all := w.slack.Responses(); len(all) != 1 || !strings.Contains(textOf(all[0].Message), "API server did not answer") {
+		if all := w.slack.Responses(); len(all) != 1 || !strings.Contains(textOf(all[0].Message), "so nothing was done") {
 			t.Errorf("the answers are %v", all)
 		}
 	})
