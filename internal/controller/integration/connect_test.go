@@ -107,6 +107,20 @@ func TestAppIsNotInstalled(t *testing.T) {
 	})
 }
 
+// TestTokenOfAnInstalledAppIsRejected checks that an integration whose token Slack rejects names the installation, too.
+func TestTokenOfAnInstalledAppIsRejected(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.probeSlack = func(chat.Config) (chat.Workspace, error) {
+			return chat.Workspace{}, fault.New(fault.Unauthorized, "Slack rejected the bot token (token_revoked).")
+		}
+		i := bot()
+		i.Spec.OAuth = &v1alpha1.SlackOAuth{ClientID: "1.2"}
+		w.create(i)
+		w.run(time.Minute)
+		wantConditions(w, i, "False/Unauthorized Unknown/NotAuthenticated False/Unauthorized Stalled", "(token_revoked). Or install the app")
+	})
+}
+
 // TestSecretIsFixed checks that an integration works as soon as its Secret is right, and that a new one replaces the client.
 func TestSecretIsFixed(t *testing.T) {
 	inWorld(t, func(w *world) {

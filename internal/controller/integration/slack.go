@@ -24,6 +24,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/controller/integration/rotation"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit/gate"
+	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 	"github.com/voiceai-dev/integrations-operator/internal/tracing"
@@ -146,11 +147,14 @@ func (r *SlackReconciler) connect(ctx context.Context, i *v1alpha1.SlackIntegrat
 	return afterTest(i, next), err
 }
 
+// orInstall is what to do about a token of an app that can be installed, instead of writing its Secret.
+const orInstall = " Or install the app: choose Install in Slack on the page of the integration in the dashboard."
+
 func (r *SlackReconciler) target(i *v1alpha1.SlackIntegration) target[connection.SlackClient] {
 	secret, field := i.CredentialRef()
 	otherwise := ""
 	if i.Spec.OAuth != nil {
-		otherwise = " Or install the app: choose Install in Slack on the page of the integration in the dashboard."
+		otherwise = orInstall
 	}
 	return target[connection.SlackClient]{
 		object: i, suspend: i.Spec.Suspend, secret: secret, secretField: field, otherwise: otherwise,
@@ -168,6 +172,11 @@ func (r *SlackReconciler) target(i *v1alpha1.SlackIntegration) target[connection
 			found, err := probeSlack(ctx, i, c)
 			if err == nil && found.note == "" {
 				found.note = r.channelWarning(ctx, i, found.client)
+			}
+			if f := fault.From(err); f != nil && f.Kind == fault.Unauthorized && i.Spec.OAuth != nil {
+				rejected := *f
+				rejected.Message += orInstall
+				err = &rejected
 			}
 			return found, err
 		},
