@@ -39,16 +39,28 @@ func (a authorizer) Allowed(ctx context.Context, caller identity.Caller, access 
 func (s *session) userGroups(ctx context.Context) []string {
 	u := s.user()
 	if u.TeamID != s.TeamID { // a person of another workspace, in a shared channel
+		s.setMembership(otherWorkspace(u.TeamID))
 		return nil
 	}
 	ids, err := s.members.Groups(ctx, s.app, members.Person{Team: s.teamKey(), ID: u.ID})
 	if err != nil {
-		s.mu.Lock()
-		s.membership = membershipProblem(err)
-		s.mu.Unlock()
+		s.setMembership(membershipProblem(err))
 		return nil
 	}
 	return members.GroupNames(u.TeamID, ids)
+}
+
+// setMembership records why the person's user groups are not known.
+func (s *session) setMembership(why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.membership = why
+}
+
+// otherWorkspace returns why user groups of a person of another workspace do not count, and what counts instead.
+func otherWorkspace(team string) string {
+	return fmt.Sprintf("You belong to the workspace %s, whose user groups cannot be read here, so permissions of user groups do not "+
+		"count for you. Have an admin bind permissions to you, or to everyone of your workspace, the group slack:%s.", team, team)
 }
 
 // membershipProblem returns why user groups are not known, in a sentence.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
 )
 
@@ -235,12 +236,40 @@ func TestMembershipIsListedOncePerTeam(t *testing.T) {
 // TestAPersonOfAnotherWorkspace has the groups of no workspace but the own one.
 func TestAPersonOfAnotherWorkspace(t *testing.T) {
 	rights := allow("slack:T1 list defects qa", "slack:T1:S1 list defects qa", "slack:T1:U1 list defects qa")
-	w := newWorld(t, rights, slackIntegration(), secret())
+	w := newWorld(t, rights, slackIntegration(), secret(), defect("a"))
 	w.slack.OnGroups = func() (map[string][]string, error) { return map[string][]string{ann: {"S1"}}, nil }
-	r := command("defects")
-	r.Command.TeamID = "T2"
-	if got := w.send(0, r); !strings.Contains(got, "You may not list defects") || !strings.Contains(got, "slack:T2:U1") {
-		t.Errorf("a person of T2 is answered\n%s", got)
+	of := func(r inbound.Request) inbound.Request {
+		if r.Command != nil {
+			r.Command.TeamID = "T2"
+		} else {
+			r.Interaction.TeamID = "T2"
+		}
+		return r
+	}
+	const why = "You belong to the workspace T2, whose user groups cannot be read here"
+	for what, c := range map[string]struct {
+		request inbound.Request
+		want    []string
+	}{
+		"a command": {of(command("defects")), []string{"You may not list defects", "slack:T2:U1", why, "the group slack:T2."}},
+		"a click":   {of(click(button.Resolve, about("a"))), []string{"You may not update defects", "slack:T2:U1", why}},
+		"whoami":    {of(command("whoami")), []string{"You are the user `slack:T2:U1`, in the groups `slack:T2`", why, "kind: RoleBinding"}},
+	} {
+		got := w.send(0, c.request)
+		for _, part := range c.want {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s of a person of T2 is answered\n%s\nwithout %q", what, got, part)
+			}
+		}
+	}
+	w.review.allowed["slack:T2 list defects qa"] = true
+	r := of(command("defects"))
+	r.Command.TriggerID = "again"
+	if got := w.send(0, r); !strings.Contains(got, "Agent hangs up") || strings.Contains(got, why) {
+		t.Errorf("a person of T2 who may list defects is answered\n%s", got)
+	}
+	if n := w.slack.Lists(); n != 0 {
+		t.Errorf("the user groups of T1 were read %d times for a person of T2", n)
 	}
 }
 
