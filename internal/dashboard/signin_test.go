@@ -100,6 +100,22 @@ func TestComingFromAnotherSite(t *testing.T) {
 	d.hasNot(w.Body.String(), "http-equiv")
 }
 
+// TestLinksFromSlack checks that a link to a page from another site leads to that page, for a user who is signed in and for
+// one who is not. The browser sends no session with it.
+func TestLinksFromSlack(t *testing.T) {
+	d := newTester(t, nil)
+	pages := []string{"/runs/qa/booking-1", "/suites/qa/booking", "/defects/qa/d", "/activity/qa/n", "/rules/qa/r",
+		"/integrations/slack/qa/slack"}
+	for _, e := range (view{}).Navigation() {
+		pages = append(pages, e.Path+"?namespace=qa")
+	}
+	for _, page := range pages {
+		signIn := d.send("GET", page, "", "Sec-Fetch-Site", "cross-site").Header().Get("Location")
+		d.has(d.send("GET", signIn, "", "Sec-Fetch-Site", "cross-site").Body.String(), `content="0;url=`+page+`"`)
+		d.has(d.send("GET", signIn, "", "Sec-Fetch-Site", "same-origin").Body.String(), `name="to" value="`+page+`"`)
+	}
+}
+
 func TestSignInPageHasTheCommand(t *testing.T) {
 	d := newTester(t, nil)
 	d.handler = New(Options{API: d.handler, TokenCommand: "kubectl create token NAME --audience api"})

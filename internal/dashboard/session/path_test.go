@@ -13,6 +13,7 @@ func TestReturnPath(t *testing.T) {
 		"/":                             "/",
 		"/?namespace=qa":                "/?namespace=qa",
 		"/defects/qa/d-1?x=1":           "/defects/qa/d-1?x=1",
+		"/suites/qa/booking":            "/suites/qa/booking",
 		"/defects#x":                    "/defects",
 		"":                              "/",
 		"defects":                       "/",
