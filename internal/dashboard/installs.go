@@ -15,15 +15,20 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/web"
 )
 
-// installedPath is the page to which Slack sends the browser after an installation.
-const installedPath = "/oauth/slack"
+const (
+	// installedPath is the page to which Slack sends the browser after an installation, and completePath the one that completes
+	// the installation.
+	installedPath = "/oauth/slack"
+	completePath  = installedPath + "/complete"
+)
 
 // slackError matches a code of an error as Slack sends it. Any other text of the address is not shown.
 var slackError = regexp.MustCompile(`^[a-z_]{1,64}$`)
 
 func (s *site) routeInstalls(mux *http.ServeMux) {
 	s.handle(mux, "GET /integrations/slack/{namespace}/{name}/install", s.beginInstall)
-	s.handle(mux, "GET "+installedPath, s.completeInstall)
+	mux.HandleFunc("GET "+installedPath, s.keepInstall)
+	s.handle(mux, "GET "+completePath, s.completeInstall)
 	s.handleForm(mux, "/integrations/slack/{namespace}/{name}", "revoke", s.revokeInstall)
 }
 
@@ -46,23 +51,45 @@ func (s *site) beginInstall(v *visit) error {
 	return nil
 }
 
-// completeInstall completes an installation when the browser comes back from Slack.
+// keepInstall moves what Slack answered from the address to a cookie. The browser sends no session with a request that
+// comes from Slack's page, so the user may have to sign in first: the code must be in no further address, where the history
+// and logs would have it.
+func (s *site) keepInstall(w http.ResponseWriter, r *http.Request) {
+	answer := url.Values{}
+	for _, name := range []string{"error", "code", "state"} {
+		if value := r.URL.Query().Get(name); value != "" {
+			answer.Set(name, value)
+		}
+	}
+	isAnswer := slackError.MatchString(answer.Get("error")) || answer.Has("code") && answer.Has("state")
+	if !isAnswer || !session.KeepAnswer(w, r, answer) {
+		s.showProblem(w, r, s.visitOf(w, r), errNoPage)
+		return
+	}
+	redirect(w, completePath)
+}
+
+// completeInstall completes an installation with what Slack answered.
 func (s *site) completeInstall(v *visit) error {
-	nonce := session.EndInstall(v.w, v.r)
-	switch reason := v.parameter("error"); {
+	nonce, answer := session.EndInstall(v.w, v.r)
+	switch reason := answer.Get("error"); {
 	case reason == "access_denied":
 		return s.showInstallProblem(v, http.StatusOK, "The installation was cancelled", "It was cancelled in Slack. Nothing was stored.")
 	case slackError.MatchString(reason):
 		return s.showInstallProblem(v, http.StatusBadGateway, "The app was not installed", "Slack refused the installation: "+reason)
-	case v.parameter("code") == "" || v.parameter("state") == "":
-		return errNoPage
+	case !answer.Has("code"):
+		return s.showInstallProblem(v, http.StatusGone, installExpired, "The installation has ended already, or more than ten minutes "+
+			"have passed since Slack answered. If the app is not installed, begin again on the page of the integration.")
 	}
-	key, err := v.api.CompleteInstall(v.parameter("state"), v.parameter("code"), nonce)
+	key, err := v.api.CompleteInstall(answer.Get("state"), answer.Get("code"), nonce)
 	if err != nil {
 		return s.showNotInstalled(v, err)
 	}
 	return v.redirectWithNote("/integrations/slack/"+key.Namespace+"/"+key.Name, "installed")
 }
+
+// installExpired is the title of the page about an installation that took too long, or is completed a second time.
+const installExpired = "The installation has expired"
 
 // showNotInstalled shows why an app was not installed. Each reason has a title of its own.
 func (s *site) showNotInstalled(v *visit, err error) error {
@@ -73,7 +100,7 @@ func (s *site) showNotInstalled(v *visit, err error) error {
 	title := "The app was not installed"
 	switch p.Status {
 	case http.StatusGone:
-		title = "The installation has expired"
+		title = installExpired
 	case http.StatusForbidden:
 		title = "You may not complete this installation"
 	}

@@ -11,23 +11,96 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
 )
 
+// comeBack sends a browser with cookies from Slack's page to the dashboard, which sends it on. It returns the browser's
+// cookies after that.
+func (t *tester) comeBack(query string, cookies ...string) []string {
+	t.Helper()
+	w := t.send("GET", "/oauth/slack"+query, "", "Sec-Fetch-Site", "cross-site") // without any cookie, as all are strict
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/oauth/slack/complete" {
+		t.Fatalf("%s: %d to %q", query, w.Code, w.Header().Get("Location"))
+	}
+	for _, c := range w.Result().Cookies() {
+		if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" || c.MaxAge != 600 {
+			t.Errorf("the cookie is %s", c)
+		}
+		cookies = append(cookies, c.Name+"="+c.Value)
+	}
+	return cookies
+}
+
 // TestErrorsOfAnInstallation checks that a page shows no text of an address but Slack's codes.
 func TestErrorsOfAnInstallation(t *testing.T) {
 	for query, want := range map[string]struct {
 		status int
 		text   string
 	}{
-		"?error=access_denied&state=x":      {http.StatusOK, "It was cancelled in Slack"},
-		"?error=invalid_scope&state=x":      {http.StatusBadGateway, "invalid_scope"},
-		"?error=Call+0800+1234+now":         {http.StatusNotFound, "no page"},
-		"?error=" + strings.Repeat("a", 65): {http.StatusNotFound, "no page"},
-		"?code=1":                           {http.StatusNotFound, "no page"},
-		"":                                  {http.StatusNotFound, "no page"},
+		"?error=access_denied&state=x":                {http.StatusOK, "It was cancelled in Slack"},
+		"?error=invalid_scope&state=x":                {http.StatusBadGateway, "invalid_scope"},
+		"?error=Call+0800+1234+now":                   {http.StatusNotFound, "no page"},
+		"?error=" + strings.Repeat("a", 65):           {http.StatusNotFound, "no page"},
+		"?code=1":                                     {http.StatusNotFound, "no page"},
+		"?code=1&state=" + strings.Repeat("a", 4<<10): {http.StatusNotFound, "no page"},
+		"": {http.StatusNotFound, "no page"},
 	} {
 		d := newTester(t, nil)
-		page := d.open("/oauth/slack"+query, want.status)
-		d.has(page, want.text)
-		d.hasNot(page, "Call 0800")
+		if want.status == http.StatusNotFound {
+			w := d.send("GET", "/oauth/slack"+query, "", "Cookie", "voiceai="+goodToken)
+			if w.Code != want.status || w.Header().Get("Set-Cookie") != "" {
+				t.Errorf("%.40s: %d, %q", query, w.Code, w.Header().Get("Set-Cookie"))
+			}
+			d.has(w.Body.String(), want.text)
+			d.hasNot(w.Body.String(), "Call 0800")
+			continue
+		}
+		cookies := d.comeBack(query, "voiceai="+goodToken)
+		w := d.send("GET", "/oauth/slack/complete", "", "Cookie", strings.Join(cookies, "; "))
+		if w.Code != want.status {
+			t.Errorf("%s: %d", query, w.Code)
+		}
+		d.has(w.Body.String(), want.text)
+	}
+}
+
+// TestTheCodeIsInNoFurtherAddress completes an installation of a user whose browser sends no session at first, and of one
+// who signs in before it is completed.
+func TestTheCodeIsInNoFurtherAddress(t *testing.T) {
+	const call = "POST /api/v1/integrations/slack/oauth/complete"
+	d := newTester(t, map[string]any{call: map[string]any{"namespace": "qa", "name": "slack"}})
+	cookies := d.comeBack("?code=secret-code&state=a.b-_c", "voiceai-install=nonce")
+	for _, session := range []string{"", "voiceai=old.token"} {
+		w := d.send("GET", "/oauth/slack/complete", "", "Sec-Fetch-Site", "cross-site", "Cookie", session)
+		signIn := w.Header().Get("Location")
+		if w.Code != http.StatusSeeOther || !strings.HasPrefix(signIn, "/signin?") {
+			t.Errorf("%q: %d to %q", session, w.Code, signIn)
+		}
+		page := d.send("GET", signIn, "", "Sec-Fetch-Site", "same-origin").Body.String()
+		d.has(page, `value="/oauth/slack/complete"`)
+		d.hasNot(page+signIn, "secret-code", "a.b-_c")
+		for _, c := range w.Result().Cookies() {
+			if c.Name != "voiceai" {
+				t.Errorf("the installation is forgotten before the user has signed in: %s", c)
+			}
+		}
+	}
+	w := d.send("GET", "/oauth/slack/complete", "", "Cookie", strings.Join(append(cookies, "voiceai="+goodToken), "; "))
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/integrations/slack/qa/slack?done=installed" {
+		t.Fatalf("%d to %q: %s", w.Code, w.Header().Get("Location"), w.Body)
+	}
+	body := d.api.bodies["POST /api/v1/integrations/slack/oauth/complete"]
+	d.has(body, `"code":"secret-code"`, `"state":"a.b-_c"`, `"nonce":"nonce"`)
+	gone := map[string]bool{}
+	for _, c := range w.Result().Cookies() {
+		gone[c.Name] = c.MaxAge < 0
+	}
+	if !gone["voiceai-install"] || !gone["voiceai-install-answer"] {
+		t.Errorf("the browser still has %v", w.Result().Cookies())
+	}
+
+	d.api.calls = nil
+	page := d.open("/oauth/slack/complete", http.StatusGone)
+	d.has(page, "The installation has expired", "begin again on the page of the integration")
+	if d.api.called(call) {
+		t.Error("an installation without a code was completed")
 	}
 }
 

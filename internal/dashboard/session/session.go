@@ -16,13 +16,6 @@ import (
 // maxToken is in bytes. Browsers drop cookies of more than 4096 bytes, name and attributes included.
 const maxToken = 3900
 
-const (
-	// installCookie is the cookie of an installation of the app in Slack, and maxInstall how long that may take.
-	installCookie = "voiceai-install"
-	maxInstall    = 10 * time.Minute
-	maxNonce      = 128
-)
-
 // bearer matches a token (RFC 6750, section 2.1). Each of these characters may be part of a cookie.
 var bearer = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 
@@ -63,25 +56,6 @@ func End(w http.ResponseWriter, r *http.Request) {
 	c := cookie(r, "")
 	c.MaxAge = -1
 	http.SetCookie(w, c)
-}
-
-// BeginInstall stores the nonce of an installation in the browser, for as long as the installation may take.
-func BeginInstall(w http.ResponseWriter, r *http.Request, nonce string) {
-	c := cookieOf(r, installCookie, nonce)
-	c.MaxAge = int(maxInstall.Seconds())
-	http.SetCookie(w, c)
-}
-
-// EndInstall removes the nonce of an installation from the browser, and returns it; empty when there is none.
-func EndInstall(w http.ResponseWriter, r *http.Request) string {
-	c := cookieOf(r, installCookie, "")
-	c.MaxAge = -1
-	http.SetCookie(w, c)
-	kept, err := r.Cookie(c.Name)
-	if err != nil || len(kept.Value) > maxNonce {
-		return ""
-	}
-	return kept.Value
 }
 
 func cookie(r *http.Request, value string) *http.Cookie { return cookieOf(r, "voiceai", value) }
