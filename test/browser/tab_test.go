@@ -210,6 +210,14 @@ func (p *tab) disconnect(offline bool) {
 	_, err := chromedp.Call(p.ctx, network.EmulateNetworkConditionsByRule,
 		network.EmulateNetworkConditionsByRuleParams{MatchedNetworkConditions: []*network.Conditions{&rule}})
 	p.must(err)
+	p.until("the network conditions to apply", func() error { // they reach the network's process a little later
+		failed, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](
+			`fetch(location.href, { method: "HEAD", cache: "no-store" }).then(() => false, () => true)`, chromedp.EvalAwaitPromise))
+		if err == nil && failed != offline {
+			err = fmt.Errorf("a request failed: %t", failed)
+		}
+		return err
+	})
 }
 
 // size returns the bytes of the page and of all that it has loaded.
