@@ -159,6 +159,7 @@ func setup(ctx context.Context, mgr ctrl.Manager, f flags, lead leader) error {
 	options := controller.Options{
 		DialSlack:             slack.Dialer{Options: outgoing}.Dial,
 		RefreshSlack:          slack.Dialer{Options: outgoing}.Refresh,
+		RevokeSlack:           slack.Dialer{Options: outgoing}.Revoke,
 		Account:               account,
 		DialJira:              jira.Dialer{Options: outgoing}.Dial,
 		Fence:                 lead.fence,

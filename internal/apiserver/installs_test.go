@@ -3,6 +3,7 @@
 package apiserver_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,16 +32,19 @@ const (
 	completeInstallPath = "/api/v1/integrations/slack/oauth/complete"
 )
 
-// exchange stands for Slack: the code good gives a token, rotating one that ends, and any other is refused with that code.
+// exchange stands for Slack: the code good gives a token, rotating and rotating-2 one that ends, and any other is refused with that code.
 func exchange(_ context.Context, g chat.Grant) (chat.Installation, error) {
 	if g.ClientSecret != "client-secret" || g.ClientID != "1.2" || g.RedirectURL != redirectURL {
 		return chat.Installation{}, fmt.Errorf("got %+v", g)
 	}
-	switch g.Code {
-	case "good":
+	if g.Code == "good" {
 		return chat.Installation{Token: "xoxb-good", Team: "Acme"}, nil
-	case "rotating":
-		return chat.Installation{Token: "xoxe.xoxb-1", Team: "Acme", RefreshToken: "xoxe-1", ExpiresIn: 12 * time.Hour}, nil
+	}
+	if number, ok := strings.CutPrefix(g.Code, "rotating"); ok {
+		number = cmp.Or(number, "-1")
+		return chat.Installation{
+			Token: "xoxe.xoxb" + number, Team: "Acme", RefreshToken: "xoxe" + number, ExpiresIn: 12 * time.Hour,
+		}, nil
 	}
 	return chat.Installation{}, &fault.Fault{Kind: fault.Invalid, Code: g.Code, Message: "Slack refused the request"}
 }
@@ -152,7 +157,70 @@ func TestInstall(t *testing.T) {
 	w.Expect(got).To(gomega.Equal(map[string]string{
 		"client": "client-secret", "other": "kept", "token": "xoxe.xoxb-1", "token.refresh-token": "xoxe-1",
 	}))
+	var revoked []string
+	revoking.Store(w.namespace, func(token string) error {
+		w.Expect(kube.Get(t.Context(), client.ObjectKeyFromObject(secret), secret)).To(gomega.Succeed())
+		w.Expect(string(secret.Data["token"])).To(gomega.Equal("xoxb-good"), "a token is revoked before the next one is stored")
+		revoked = append(revoked, token)
+		return nil
+	})
 	w.Expect(installed("good")).To(gomega.HaveLen(3), "what belongs to the token before is removed")
+	w.Expect(revoked).To(gomega.Equal([]string{"xoxe-1", "xoxe.xoxb-1"}))
+	w.Expect(installed("good")).To(gomega.HaveLen(3))
+	w.Expect(revoked).To(gomega.HaveLen(2), "a token that does not rotate is the same again")
+}
+
+// TestInstallAgain revokes the pair that an installation replaces, once the new one is stored, also if Slack is away meanwhile.
+func TestInstallAgain(t *testing.T) {
+	w := newWorld(t)
+	w.installable()
+	admin := w.admin()
+	begun, _ := w.start(admin)
+	data := func() map[string]string {
+		secret := &corev1.Secret{}
+		w.Expect(kube.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "own"}, secret)).To(gomega.Succeed())
+		out := map[string]string{}
+		for key, value := range secret.Data {
+			out[key] = string(value)
+		}
+		return out
+	}
+	install := func(code, token string) {
+		w.Expect(complete(admin, begun.state(w), code, begun.Nonce).status).To(gomega.Equal(http.StatusOK))
+		w.Expect(data()).To(gomega.HaveKeyWithValue("token", token))
+	}
+	var revoked []string
+	var fails error
+	revoking.Store(w.namespace, func(token string) error {
+		if fails == nil {
+			revoked = append(revoked, token)
+		}
+		return fails
+	})
+	install("rotating", "xoxe.xoxb-1")
+	w.Expect(revoked).To(gomega.BeEmpty())
+	install("rotating-2", "xoxe.xoxb-2")
+	w.Expect(revoked).To(gomega.Equal([]string{"xoxe-1", "xoxe.xoxb-1"}))
+	w.Expect(data()).NotTo(gomega.HaveKey("token.replaced"))
+
+	fails = fault.New(fault.Unavailable, "Slack could not be reached")
+	install("rotating-3", "xoxe.xoxb-3")
+	w.Expect(data()).To(gomega.HaveKeyWithValue("token.replaced", "xoxe-2\nxoxe.xoxb-2"))
+	install("rotating-4", "xoxe.xoxb-4")
+	w.Expect(data()).To(gomega.HaveKeyWithValue("token.replaced", "xoxe-2\nxoxe.xoxb-2\nxoxe-3\nxoxe.xoxb-3"))
+	fails = nil
+	revoked = nil
+	install("rotating-4", "xoxe.xoxb-4")
+	w.Expect(revoked).To(gomega.Equal([]string{"xoxe-2", "xoxe.xoxb-2", "xoxe-3", "xoxe.xoxb-3"}), "and not the pair in use")
+	w.Expect(data()).NotTo(gomega.HaveKey("token.replaced"))
+
+	fails = fault.New(fault.Unavailable, "Slack could not be reached")
+	install("rotating-5", "xoxe.xoxb-5")
+	fails = nil
+	revoked = nil
+	w.Expect(admin.ask("POST", "/api/v1/integrations/slack/oauth/revoke", "").status).To(gomega.Equal(http.StatusNoContent))
+	w.Expect(revoked).To(gomega.Equal([]string{"xoxe-4", "xoxe.xoxb-4", "xoxe-5", "xoxe.xoxb-5"}))
+	w.Expect(data()).To(gomega.Equal(map[string]string{"client": "client-secret", "other": "kept"}))
 }
 
 // TestRevoke revokes tokens, and removes what was revoked.

@@ -18,7 +18,6 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/params"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/problem"
 	"github.com/voiceai-dev/integrations-operator/internal/credential"
-	"github.com/voiceai-dev/integrations-operator/internal/secrets"
 )
 
 type slackReplacement struct {
@@ -81,15 +80,11 @@ func replaceCredentials[T client.Object, S any](
 	return problem.From(ctx, err, "storing the credentials of "+p.kind+" "+key.String())
 }
 
-// storeBotToken stores the bot token of an integration where its spec names it, or removes it if it is empty.
-func (s *Server) storeBotToken(ctx context.Context, i *v1alpha1.SlackIntegration, token secrets.Rotating) error {
-	given := credential.Values{credential.BotToken: credential.Value(token.Token)}
-	if token.RefreshToken != "" {
-		given[credential.RefreshToken] = credential.Value(token.RefreshToken)
-		given[credential.TokenExpires] = credential.Value(secrets.FormatExpires(token.Expires))
-	}
+// editTokenSecret changes the Secret of the bot token of an integration.
+func (s *Server) editTokenSecret(ctx context.Context, i *v1alpha1.SlackIntegration, edit func(*corev1.Secret)) error {
+	key := types.NamespacedName{Namespace: i.Namespace, Name: i.Spec.Bot.TokenSecretRef.Name}
 	_, err := retryConflicts(func() (struct{}, error) {
-		return struct{}{}, s.credentials.Replace(ctx, i.Namespace, credential.SlackSlots(&i.Spec), given, s.checkSecret)
+		return struct{}{}, s.credentials.Edit(ctx, key, s.checkSecret, edit)
 	})
 	return problem.From(ctx, err, "storing the bot token of SlackIntegration "+client.ObjectKeyFromObject(i).String())
 }

@@ -151,7 +151,7 @@ func New(o Options) (*Server, error) {
 		}.Register,
 		installs.Routes{
 			Live: o.Live, Clock: o.Clock, Permissions: s.permissions, Params: s.params, SlackName: o.SlackName, Exchange: o.Exchange,
-			Revoke: o.Revoke, Store: s.storeBotToken, CheckSecret: s.checkSecret,
+			Revoke: o.Revoke, EditSecret: s.editTokenSecret, CheckSecret: s.checkSecret,
 		}.Register,
 		access.Routes{Cache: access.NewCache(o.Clock, o.Identity), View: s.view, Params: s.params}.Register,
 		s.routeDelivery, s.routeSummary,

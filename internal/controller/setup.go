@@ -65,6 +65,8 @@ type Options struct {
 	Sockets func(enqueue func(types.NamespacedName)) integration.Sockets
 	// RefreshSlack exchanges the refresh token of a Slack app for the next token; nil if tokens are not refreshed.
 	RefreshSlack chat.Refresh
+	// RevokeSlack revokes a token of a Slack app.
+	RevokeSlack chat.Revoke
 	// Account is the user name of this process at the API server.
 	Account string
 	// AuditEvery is which query of a JiraIntegration looks for deleted tickets; 0 for the default.
@@ -167,7 +169,7 @@ func newRotator(mgr ctrl.Manager, c clock.PassiveClock, o Options) *rotation.Rot
 		return nil
 	}
 	return &rotation.Rotator{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: c, Refresh: o.RefreshSlack, Account: o.Account,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: c, Refresh: o.RefreshSlack, Revoke: o.RevokeSlack, Account: o.Account,
 	}
 }
 

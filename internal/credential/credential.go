@@ -35,6 +35,8 @@ const (
 	// RefreshToken and TokenExpires go with a BotToken that rotates.
 	RefreshToken Name = "refreshToken"
 	TokenExpires Name = "tokenExpires"
+	// ReplacedTokens are those that a BotToken has replaced and that are to be revoked.
+	ReplacedTokens Name = "replacedTokens"
 	// Username goes with APIToken. It is no secret, and is stored in the spec.
 	Username Name = "username"
 )

@@ -10,9 +10,9 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // CheckWrite returns an error unless the caller may create or update a Secret, and nothing would revert that.
@@ -70,36 +70,44 @@ func withCompanions(slots []Slot, given Values) ([]Slot, Values) {
 	return allSlots, values
 }
 
-// replaceIn stores values in one Secret, and creates it if there is none.
+// replaceIn stores values in one Secret.
 func (s *Store) replaceIn(ctx context.Context, key types.NamespacedName, data map[string][]byte, check CheckWrite) error {
+	return s.Edit(ctx, key, check, func(secret *corev1.Secret) {
+		for k, value := range data {
+			if len(value) == 0 {
+				delete(secret.Data, k)
+				continue
+			}
+			secret.Data[k] = value
+		}
+	})
+}
+
+// Edit changes the data of a Secret, also of one that others created. If there is none, it creates one with that data.
+func (s *Store) Edit(ctx context.Context, key types.NamespacedName, check CheckWrite, edit func(*corev1.Secret)) error {
 	secret := &corev1.Secret{}
 	err := s.Live.Get(ctx, key, secret)
-	if apierrors.IsNotFound(err) {
-		maps.DeleteFunc(data, func(_ string, value []byte) bool { return len(value) == 0 })
-		if len(data) == 0 {
-			return nil
-		}
-		secret = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}, Data: data}
-		if err := check(ctx, "create", secret); err != nil {
-			return err
-		}
-		return s.Client.Create(ctx, secret, s.FieldOwner)
-	}
-	if err != nil {
+	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("reading Secret %s: %w", key, err)
 	}
-	if err := check(ctx, "update", secret); err != nil {
-		return err
+	verb := "update"
+	if err != nil {
+		verb = "create"
+		secret = &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
 	}
+	before := secret.DeepCopy()
 	if secret.Data == nil {
 		secret.Data = map[string][]byte{}
 	}
-	for k, value := range data {
-		if len(value) == 0 {
-			delete(secret.Data, k)
-			continue
-		}
-		secret.Data[k] = value
+	edit(secret)
+	if verb == "create" && len(secret.Data) == 0 {
+		return nil
+	}
+	if err := check(ctx, verb, before); err != nil {
+		return err
+	}
+	if verb == "create" {
+		return s.Client.Create(ctx, secret, s.FieldOwner)
 	}
 	return s.Client.Update(ctx, secret, s.FieldOwner)
 }

@@ -3,6 +3,8 @@
 package credential
 
 import (
+	"slices"
+
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/secrets"
 )
@@ -72,11 +74,21 @@ func setRefs(slots []Slot, secret string, keys Keys) {
 	}
 }
 
-// usedKeys returns the keys of a Secret that slots and their companions refer to.
+// replaced returns the slot of the tokens that a bot token has replaced and that are to be revoked. They stay when the token
+// is replaced once more.
+func (s Slot) replaced() []Slot {
+	if s.Name != BotToken || s.Ref == nil {
+		return nil
+	}
+	ref := secrets.ReplacedRef(*s.Ref)
+	return []Slot{{Name: ReplacedTokens, Ref: &ref}}
+}
+
+// usedKeys returns the keys of a Secret that slots, and what goes with them, refer to.
 func usedKeys(slots []Slot, secret string) Keys {
 	out := Keys{}
 	for _, s := range slots {
-		for _, s := range append(s.companions(), s) {
+		for _, s := range slices.Concat(s.companions(), s.replaced(), []Slot{s}) {
 			if s.Ref != nil && s.Ref.Name == secret {
 				out[s.Name] = Key(s.Ref.Key)
 			}

@@ -31,6 +31,11 @@ func ExpiresRef(token v1alpha1.SecretKeyReference) v1alpha1.SecretKeyReference {
 	return v1alpha1.SecretKeyReference{Name: token.Name, Key: token.Key + ".expires"}
 }
 
+// ReplacedRef returns where the tokens are stored that an installation has replaced and that are to be revoked.
+func ReplacedRef(token v1alpha1.SecretKeyReference) v1alpha1.SecretKeyReference {
+	return v1alpha1.SecretKeyReference{Name: token.Name, Key: token.Key + ".replaced"}
+}
+
 // RotatingIn returns the token in a Secret that a reference names.
 func RotatingIn(s *corev1.Secret, ref v1alpha1.SecretKeyReference) Rotating {
 	text := func(r v1alpha1.SecretKeyReference) string { return strings.TrimSpace(string(s.Data[r.Key])) }
@@ -41,18 +46,30 @@ func RotatingIn(s *corev1.Secret, ref v1alpha1.SecretKeyReference) Rotating {
 	return out
 }
 
-// Put writes the token to a Secret.
+// Put writes the token to a Secret. What is empty is removed.
 func (r Rotating) Put(s *corev1.Secret, ref v1alpha1.SecretKeyReference) {
-	if s.Data == nil {
-		s.Data = map[string][]byte{}
+	expires := ""
+	if !r.Expires.IsZero() {
+		expires = FormatExpires(r.Expires)
 	}
-	s.Data[ref.Key] = []byte(r.Token)
-	s.Data[RefreshTokenRef(ref).Key] = []byte(r.RefreshToken)
-	s.Data[ExpiresRef(ref).Key] = []byte(FormatExpires(r.Expires))
+	put(s, ref, r.Token)
+	put(s, RefreshTokenRef(ref), r.RefreshToken)
+	put(s, ExpiresRef(ref), expires)
 }
 
 // FormatExpires returns the text that is stored of when a token ends.
 func FormatExpires(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+
+func put(s *corev1.Secret, ref v1alpha1.SecretKeyReference, value string) {
+	if value == "" {
+		delete(s.Data, ref.Key)
+		return
+	}
+	if s.Data == nil {
+		s.Data = map[string][]byte{}
+	}
+	s.Data[ref.Key] = []byte(value)
+}
 
 // Rotates reports whether the token is refreshed. One that begins with xoxb- never expires: a person has put it beside the
 // refresh token of an earlier one.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -43,9 +44,8 @@ type Routes struct {
 	// Exchange and Revoke call Slack.
 	Exchange chat.Exchange
 	Revoke   chat.Revoke
-	// Store stores the bot token of an integration where its spec names it, with the rights of the caller. An empty token is
-	// removed.
-	Store func(ctx context.Context, i *v1alpha1.SlackIntegration, token secrets.Rotating) error
+	// EditSecret changes the Secret of the bot token of an integration, with the rights of the caller.
+	EditSecret func(ctx context.Context, i *v1alpha1.SlackIntegration, edit func(*corev1.Secret)) error
 	// CheckSecret returns an error unless the caller may write a Secret, and no tool would revert that.
 	CheckSecret credential.CheckWrite
 }
@@ -89,8 +89,9 @@ func (r Routes) Register(api huma.API) {
 	}, r.start)
 	openapi.Register(api, huma.Operation{
 		OperationID: "complete-slack-install", Method: http.MethodPost, Path: path + "complete", Tags: tags,
-		Summary:     "Store the token of an installation",
-		Description: "Exchanges the code for a bot token, and stores it in the Secret and under the key that the integration names.",
+		Summary: "Store the token of an installation",
+		Description: "Exchanges the code for a bot token, and stores it in the Secret and under the key that the integration names. " +
+			"Then it revokes the token that this one replaces, if that rotates.",
 	}, r.complete)
 	r.registerRevoke(api, path)
 }
@@ -201,9 +202,10 @@ func (r Routes) complete(ctx context.Context, i *completeInput) (*completeOutput
 		token.RefreshToken = installed.RefreshToken
 		token.Expires = r.Clock.Now().Add(installed.ExpiresIn)
 	}
-	if err := r.Store(ctx, o, token); err != nil {
+	if err := r.EditSecret(ctx, o, func(s *corev1.Secret) { token.Install(s, o.Spec.Bot.TokenSecretRef) }); err != nil {
 		return nil, err
 	}
+	r.revokeReplaced(ctx, o)
 	out := &completeOutput{}
 	out.Body.Namespace = o.Namespace
 	out.Body.Name = o.Name

@@ -5,12 +5,12 @@ package installs
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -50,52 +50,89 @@ func (r Routes) revoke(ctx context.Context, i *revokeInput) (*struct{}, error) {
 	if err := r.checkUnshared(ctx, o); err != nil {
 		return nil, err
 	}
-	var revoked secrets.Rotating
+	var revoked []string
 	for range maxRevocations {
-		token, err := r.tokenOf(ctx, o)
+		tokens, err := r.tokensOf(ctx, o)
 		if err != nil {
 			return nil, err
 		}
-		if token == revoked {
+		tokens = slices.DeleteFunc(tokens, func(token string) bool { return slices.Contains(revoked, token) })
+		if len(tokens) == 0 {
 			break
 		}
-		if err := r.revokeToken(ctx, o, token); err != nil {
-			return nil, err
+		if err := r.revokeTokens(ctx, o, tokens); err != nil {
+			return nil, problem.New(http.StatusBadGateway, "the token was not revoked, and is still in Secret %s: %v. "+
+				"Try again, or remove the app in Slack", o.Spec.Bot.TokenSecretRef.Name, fault.From(err))
 		}
-		revoked = token
+		revoked = append(revoked, tokens...)
 	}
-	if revoked == (secrets.Rotating{}) {
+	if len(revoked) == 0 {
 		return nil, nil
 	}
-	return nil, r.Store(ctx, o, secrets.Rotating{})
+	return nil, r.EditSecret(ctx, o, func(s *corev1.Secret) {
+		secrets.Rotating{}.Put(s, o.Spec.Bot.TokenSecretRef)
+		secrets.RemoveReplaced(s, o.Spec.Bot.TokenSecretRef, revoked)
+	})
 }
 
-// tokenOf returns the token of an integration, which the caller may remove; none if there is none.
-func (r Routes) tokenOf(ctx context.Context, o *v1alpha1.SlackIntegration) (secrets.Rotating, error) {
-	key := types.NamespacedName{Namespace: o.Namespace, Name: o.Spec.Bot.TokenSecretRef.Name}
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
-	if err := r.Live.Get(ctx, key, secret); err != nil && !apierrors.IsNotFound(err) {
-		return secrets.Rotating{}, problem.From(ctx, err, "reading Secret "+key.String())
+// tokensOf returns the tokens of an integration, which the caller may remove: those that were replaced, the refresh token that
+// would give the next token, and the token. There may be none.
+func (r Routes) tokensOf(ctx context.Context, o *v1alpha1.SlackIntegration) ([]string, error) {
+	secret, err := r.secretOf(ctx, o)
+	if err != nil {
+		return nil, err
 	}
 	if err := r.CheckSecret(ctx, "update", secret); err != nil {
-		return secrets.Rotating{}, problem.From(ctx, err, "writing Secret "+key.String())
+		return nil, problem.From(ctx, err, "writing Secret "+client.ObjectKeyFromObject(secret).String())
 	}
-	return secrets.RotatingIn(secret, o.Spec.Bot.TokenSecretRef), nil
+	ref := o.Spec.Bot.TokenSecretRef
+	now := secrets.RotatingIn(secret, ref)
+	all := append(secrets.ReplacedIn(secret, ref), now.RefreshToken, now.Token)
+	return slices.DeleteFunc(all, func(token string) bool { return token == "" }), nil
 }
 
-// revokeToken revokes a token, after the refresh token that would give the next one.
-func (r Routes) revokeToken(ctx context.Context, o *v1alpha1.SlackIntegration, token secrets.Rotating) error {
-	for _, t := range []string{token.RefreshToken, token.Token} {
-		if t == "" {
-			continue
-		}
-		err := r.Revoke(ctx, chat.Revocation{APIURL: string(o.Spec.APIURL), Namespace: o.Namespace, Token: t})
-		if err != nil {
-			return problem.New(http.StatusBadGateway, "the token was not revoked, and is still in Secret %s: %v. "+
-				"Try again, or remove the app in Slack", o.Spec.Bot.TokenSecretRef.Name, fault.From(err))
+// secretOf returns the Secret of an integration's token; one without data if there is none.
+func (r Routes) secretOf(ctx context.Context, o *v1alpha1.SlackIntegration) (*corev1.Secret, error) {
+	secret := &corev1.Secret{}
+	secret.Namespace = o.Namespace
+	secret.Name = o.Spec.Bot.TokenSecretRef.Name
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(secret), secret); err != nil && !apierrors.IsNotFound(err) {
+		return nil, problem.From(ctx, err, "reading Secret "+client.ObjectKeyFromObject(secret).String())
+	}
+	return secret, nil
+}
+
+// revokeTokens revokes tokens of an integration in their order.
+func (r Routes) revokeTokens(ctx context.Context, o *v1alpha1.SlackIntegration, tokens []string) error {
+	for _, t := range tokens {
+		if err := r.Revoke(ctx, chat.Revocation{APIURL: string(o.Spec.APIURL), Namespace: o.Namespace, Token: t}); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// revokeReplaced revokes the tokens that an installation has replaced. The app is installed whatever comes of it: tokens that
+// are left in the Secret are revoked by the leader, by the next installation, or with the token.
+func (r Routes) revokeReplaced(ctx context.Context, o *v1alpha1.SlackIntegration) {
+	log := ctrl.LoggerFrom(ctx).WithValues("SlackIntegration", client.ObjectKeyFromObject(o))
+	secret, err := r.secretOf(ctx, o)
+	if err != nil {
+		log.Error(err, "The tokens that an installation replaced could not be read")
+		return
+	}
+	ref := o.Spec.Bot.TokenSecretRef
+	replaced := secrets.ReplacedIn(secret, ref)
+	if len(replaced) == 0 {
+		return
+	}
+	if err := r.revokeTokens(ctx, o, replaced); err != nil {
+		log.Error(err, "The tokens that an installation replaced could not be revoked")
+		return
+	}
+	if err := r.EditSecret(ctx, o, func(s *corev1.Secret) { secrets.RemoveReplaced(s, ref, replaced) }); err != nil {
+		log.Error(err, "The tokens that an installation replaced could not be removed")
+	}
 }
 
 // checkUnshared returns a problem if another integration uses the same token.

@@ -23,6 +23,8 @@ type Rotating struct {
 	Clock clock.PassiveClock
 	// OnRefresh is called before, OnAnswer after a refresh took effect. Their errors are answered instead.
 	OnRefresh, OnAnswer func() error
+	// OnRevoke is called before a token is revoked. Its error is answered instead.
+	OnRevoke func(token string) error
 
 	mu     sync.Mutex
 	issued int
@@ -97,11 +99,18 @@ func (r *Rotating) accepts(token string) bool {
 	return ok && (used.IsZero() || r.Clock.Since(used) <= RefreshGrace)
 }
 
-// Revoke makes a refresh token invalid.
-func (r *Rotating) Revoke(token string) {
+// Revoke makes a token or a refresh token invalid.
+func (r *Rotating) Revoke(_ context.Context, n chat.Revocation) error {
+	if r.OnRevoke != nil {
+		if err := r.OnRevoke(n.Token); err != nil {
+			return err
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.used, token)
+	delete(r.used, n.Token)
+	delete(r.ends, n.Token)
+	return nil
 }
 
 // RevokeTokens makes all tokens invalid, but no refresh tokens.

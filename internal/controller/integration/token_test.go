@@ -35,7 +35,8 @@ func withRotation(w *world) (*chattest.Rotating, *v1alpha1.SlackIntegration) {
 		return chat.Workspace{Team: "Voice", TeamID: "T1", Verified: true, CanFind: true}, nil
 	}
 	w.slackReconcile.Rotator = &rotation.Rotator{
-		Client: w.client, Live: w.client, Clock: clock.RealClock{}, Refresh: slack.Refresh, Account: "system:serviceaccount:v:o",
+		Client: w.client, Live: w.client, Clock: clock.RealClock{}, Refresh: slack.Refresh, Revoke: slack.Revoke,
+		Account: "system:serviceaccount:v:o",
 	}
 	change(w, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "s"}}, func(s *corev1.Secret) {
 		s.Data["client"] = []byte("x")

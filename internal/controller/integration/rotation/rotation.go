@@ -48,8 +48,9 @@ type Rotator struct {
 	Client client.Client
 	Live   client.Reader
 	Clock  clock.PassiveClock
-	// Refresh calls Slack.
+	// Refresh and Revoke call Slack.
 	Refresh chat.Refresh
+	Revoke  chat.Revoke
 	// Account is the user name of the operator, for the RoleBinding that a person has to apply.
 	Account string
 
@@ -155,6 +156,22 @@ func (r *Rotator) look(ctx context.Context, i *v1alpha1.SlackIntegration, s *sta
 		}
 		secret = stored
 	}
+	secret, again, err := r.revokeReplaced(ctx, i, secret, turn)
+	if err != nil {
+		return result{}, err
+	}
+	found, err := r.lookAtToken(ctx, i, s, secret, turn)
+	if !again.IsZero() && (found.next.IsZero() || again.Before(found.next)) {
+		found.next = again
+	}
+	return found, err
+}
+
+// lookAtToken refreshes the token in a Secret if that is due, and returns what to show of it.
+func (r *Rotator) lookAtToken(
+	ctx context.Context, i *v1alpha1.SlackIntegration, s *state, secret *corev1.Secret, turn Turn,
+) (result, error) {
+	ref := i.Spec.Bot.TokenSecretRef
 	token := secrets.RotatingIn(secret, ref)
 	now := r.Clock.Now()
 	switch {

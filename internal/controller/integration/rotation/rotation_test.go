@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/integration/rotation"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/secrets"
@@ -208,7 +209,7 @@ func TestTwoLeaders(t *testing.T) {
 // TestRefused checks that a refresh token that Slack refuses is not tried again, and that a new installation helps.
 func TestRefused(t *testing.T) {
 	w := newWorld(t)
-	w.slack.Revoke("xoxe-1")
+	_ = w.slack.Revoke(t.Context(), chat.Revocation{Token: "xoxe-1"})
 	w.clock.SetTime(due)
 	w.run(24 * time.Hour)
 	if w.slack.Calls() != 1 || w.refreshing() != "False/RefreshRefused" {

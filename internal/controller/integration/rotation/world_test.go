@@ -87,7 +87,7 @@ func newWorld(t *testing.T) *world {
 // newRotator returns the rotator of a process that starts now.
 func (w *world) newRotator() *rotation.Rotator {
 	return &rotation.Rotator{
-		Client: w.client, Live: w.client, Clock: w.clock, Refresh: w.slack.Refresh,
+		Client: w.client, Live: w.client, Clock: w.clock, Refresh: w.slack.Refresh, Revoke: w.slack.Revoke,
 		Account: "system:serviceaccount:voice:operator",
 	}
 }
