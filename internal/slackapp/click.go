@@ -235,6 +235,7 @@ func (s *session) turnPage(ctx context.Context, a inbound.Action) (chat.Response
 	}
 	f := defectFilter{namespace: p.Namespace, suite: p.Suite, severity: v1alpha1.Severity(p.Severity)}
 	r, err := s.defectsPage(ctx, f, p.From)
+	r = s.withLeftOut(r)
 	if s.Interaction.Message.IsEphemeral {
 		r.Place = chat.InPlace
 	}

@@ -4,9 +4,11 @@ package slackapp
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
 
+	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/markup"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
@@ -25,19 +27,21 @@ type verb struct {
 	// most is how many arguments it takes at most, least how many at least.
 	least, most int
 	do          func(*session, context.Context, []string) (chat.Response, error)
+	// lists is set if the answer is about all that the person may see.
+	lists bool
 }
 
 // verbs returns the commands, in the order of the help.
 func verbs() []verb {
 	return []verb{
-		{"status", "", "health of the integrations, runs in progress, open defects", 0, 0, (*session).status},
-		{"run", "SUITE", "starts a run of a suite", 1, 1, (*session).startRun},
-		{"runs", "[SUITE]", "the last runs", 0, 1, (*session).listRuns},
-		{"defects", "[SEVERITY] [SUITE]", "the newest open defects", 0, 2, (*session).listDefects},
-		{"defect", "NAME", "one defect", 1, 1, (*session).showDefect},
-		{"ticket", "NAME", "creates the Jira ticket of a defect", 1, 1, (*session).requestTicket},
-		{"whoami", "", "who you are in Kubernetes, and what you may do", 0, 0, (*session).whoami},
-		{"help", "", "this list", 0, 0, (*session).help},
+		{"status", "", "health of the integrations, runs in progress, open defects", 0, 0, (*session).status, true},
+		{"run", "SUITE", "starts a run of a suite", 1, 1, (*session).startRun, false},
+		{"runs", "[SUITE]", "the last runs", 0, 1, (*session).listRuns, true},
+		{"defects", "[SEVERITY] [SUITE]", "the newest open defects", 0, 2, (*session).listDefects, true},
+		{"defect", "NAME", "one defect", 1, 1, (*session).showDefect, false},
+		{"ticket", "NAME", "creates the Jira ticket of a defect", 1, 1, (*session).requestTicket, false},
+		{"whoami", "", "who you are in Kubernetes, and what you may do", 0, 0, (*session).whoami, false},
+		{"help", "", "this list", 0, 0, (*session).help, false},
 	}
 }
 
@@ -67,8 +71,14 @@ func (s *session) command(ctx context.Context, text string) chat.Response {
 		return paragraphs(s.mistyped(words, v))
 	}
 	r, err := v.do(s, ctx, words[1:])
-	if err != nil {
+	var gone *action.NotFoundError
+	switch {
+	case errors.As(err, &gone):
+		return s.withLeftOut(s.refused(err))
+	case err != nil:
 		return s.refused(err)
+	case v.lists:
+		return s.withLeftOut(r)
 	}
 	return r
 }

@@ -3,6 +3,7 @@
 package slackapp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/internal/action"
+	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 )
 
@@ -34,20 +36,42 @@ func (s *session) whereOne(ctx context.Context, verb string, r action.Resource, 
 		}
 		all = []string{key.Namespace}
 	}
-	var allowed []string
+	var allowed, leftOut []string
 	var missing error
 	for _, n := range all {
-		switch err := action.Require(ctx, authorizer{s}, s.caller, r.Access(verb, types.NamespacedName{Namespace: n, Name: key.Name})); {
+		err := action.Require(ctx, authorizer{s}, s.caller, r.Access(verb, types.NamespacedName{Namespace: n, Name: key.Name}))
+		switch {
 		case err == nil:
 			allowed = append(allowed, n)
-		case missing == nil:
-			missing = err
+		case isForbidden(err):
+			leftOut = append(leftOut, n)
+			missing = cmp.Or(missing, err)
+		default:
+			return nil, err
 		}
 	}
+	s.leftOut = append(s.leftOut, leftOut...)
 	if len(allowed) == 0 {
 		return nil, missing
 	}
 	return allowed, nil
+}
+
+// withLeftOut returns an answer that also names the namespaces which it leaves out.
+func (s *session) withLeftOut(r chat.Response) chat.Response {
+	slices.Sort(s.leftOut)
+	names := slices.Compact(s.leftOut)
+	if len(names) == 0 {
+		return r
+	}
+	where := strings.Join(names[:min(len(names), maxNamespaces)], ", ")
+	if rest := len(names) - maxNamespaces; rest > 0 {
+		where += fmt.Sprintf(" and %d more", rest)
+	}
+	r.Blocks = append(r.Blocks, chat.Block{Context: []string{
+		"What you may not do in " + where + " is left out: " + s.written("whoami") + " shows what would allow it.",
+	}})
+	return r
 }
 
 // cutName returns the namespace and the name in an argument such as qa/smoke. The namespace is empty when there is none.

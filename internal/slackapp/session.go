@@ -34,8 +34,10 @@ type session struct {
 	caller identity.Caller
 	// membership is why the person's user groups are not known; empty when they are, or were not needed.
 	membership string
-	actions    *action.Actions
-	debt       debt
+	// leftOut are namespaces that an answer does not consider, because the person lacks a permission there.
+	leftOut []string
+	actions *action.Actions
+	debt    debt
 
 	done chan struct{}
 	mu   sync.Mutex

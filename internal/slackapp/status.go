@@ -47,9 +47,6 @@ func (s *session) status(ctx context.Context, _ []string) (chat.Response, error)
 	if len(r.Blocks) == 0 {
 		return chat.Response{}, refused
 	}
-	if refused != nil {
-		r.Blocks = append(r.Blocks, chat.Block{Context: []string{"What you may not see is left out: " + s.written("whoami") + " shows it."}})
-	}
 	r.Text = "Status of the integrations, runs and defects"
 	return r, nil
 }
