@@ -158,6 +158,8 @@ func (u *uploader) sendKeptOf(ctx context.Context, directory string, p *plan, kn
 	}
 	d := p.find(list.Namespace, list.Name, known)
 	switch {
+	case d == nil && u.conn.IsUnlisted: // it is not known whether there is one
+		return errLater
 	case d == nil:
 		return fmt.Errorf("the files that were kept of %s are removed: there is no such Defect", list.Name)
 	case d.UID == "":

@@ -38,6 +38,9 @@ func TestEvidenceWhileAway(t *testing.T) {
 		"for patches":   func(c *cluster) { c.failing = func(m string) int { return map[string]int{http.MethodPatch: 503}[m] } },
 		"for content":   func(c *cluster) { c.refusePart = func() int { return 503 } },
 		"for one patch": func(c *cluster) { c.refuseEvidence = 503 },
+		"rejected":      func(c *cluster) { c.failing = func(string) int { return http.StatusUnauthorized } },
+		"no rights":     func(c *cluster) { c.failing = func(string) int { return http.StatusForbidden } },
+		"no patches":    func(c *cluster) { c.failing = func(m string) int { return map[string]int{http.MethodPatch: 403}[m] } },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(t)

@@ -76,7 +76,17 @@ func (o *Options) untilStopped(ctx context.Context, signals chan os.Signal) (con
 	return ctx, cancel
 }
 
+// dryName stands for a suite or a run without a name in what --dry-run prints.
+const dryName = "dry-run"
+
+// dryTimeout bounds the list of the Defects for --dry-run, which does not need it.
+const dryTimeout = 5 * time.Second
+
 func (o *Options) validate() error {
+	if o.DryRun { // as a first try, outside of a Job
+		o.Suite = cmp.Or(o.Suite, dryName)
+		o.RunName = cmp.Or(o.RunName, dryName)
+	}
 	switch {
 	case o.Suite == "":
 		return errors.New("--suite is missing: name the suite, or mount the Pod's labels with the downward API")
@@ -199,18 +209,36 @@ func (o *Options) connect(ctx context.Context) (*kube.Connection, map[string]*v1
 		return nil, nil
 	}
 	o.Namespace = cmp.Or(o.Namespace, conn.Namespace, "default")
-	ctx, cancel := context.WithTimeout(ctx, kube.SendTimeout)
+	limit := kube.SendTimeout
+	if o.DryRun {
+		limit = dryTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	known, err := conn.List(ctx, o.Namespace, o.Suite)
 	switch {
-	case kube.IsAway(err): // what people changed since would be lost
+	case err != nil && o.DryRun:
+		o.logf("%v. All Defects are printed as new ones", err)
+		return nil, nil
+	case kube.IsAway(err), kube.IsUnauthorized(err): // what people changed since would be lost
 		o.logf("%v. Nothing is applied without the list", err)
+		o.adviseOn(err)
 		return nil, nil
 	case err != nil:
 		o.logf("%v. Defects are applied without it, except those that people changed. Tests that passed are not recorded", err)
 		conn.IsUnlisted = true
 	}
 	return &conn, known
+}
+
+// adviseOn writes what to do about an error of the API server that people can put right.
+func (o *Options) adviseOn(err error) {
+	switch {
+	case kube.IsForbidden(err):
+		o.logf("Let the ServiceAccount of the Pod create, patch and list Defects in %s, with the Role in docs/runs.md", o.Namespace)
+	case kube.IsUnauthorized(err):
+		o.logf("Renew the credentials in the kubeconfig, or give the Pod the token of its ServiceAccount")
+	}
 }
 
 // testsOfDefects returns the IDs of the tests that Defects stand for.
@@ -250,9 +278,7 @@ func (o *Options) send(ctx context.Context, conn *kube.Connection, p *plan, know
 		if sent, unsent, err = conn.Apply(ctx, all, o.rebase); err != nil {
 			o.logf("%v", err)
 		}
-		if kube.IsForbidden(err) {
-			o.logf("Let the ServiceAccount of the Pod create, patch and list Defects in %s, with the Role in docs/runs.md", o.Namespace)
-		}
+		o.adviseOn(err)
 	}
 	p.unsent = unsent
 	p.applied = slices.DeleteFunc(slices.Clone(all), func(d *v1alpha1.Defect) bool { return d.UID == "" })

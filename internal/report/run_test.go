@@ -318,11 +318,15 @@ func TestClusterAway(t *testing.T) {
 		want   int
 		spool  bool
 	}{
-		"unavailable":         {http.StatusServiceUnavailable, false, 0, true},
-		"unavailable, strict": {http.StatusServiceUnavailable, true, ExitNotSent, true},
-		"too many requests":   {http.StatusTooManyRequests, false, 0, true},
-		"forbidden":           {http.StatusForbidden, false, 0, false},
-		"forbidden, strict":   {http.StatusForbidden, true, ExitNotSent, false},
+		"unavailable":          {http.StatusServiceUnavailable, false, 0, true},
+		"unavailable, strict":  {http.StatusServiceUnavailable, true, ExitNotSent, true},
+		"too many requests":    {http.StatusTooManyRequests, false, 0, true},
+		"forbidden":            {http.StatusForbidden, false, 0, true},
+		"forbidden, strict":    {http.StatusForbidden, true, ExitNotSent, true},
+		"unauthorized":         {http.StatusUnauthorized, false, 0, true},
+		"unauthorized, strict": {http.StatusUnauthorized, true, ExitNotSent, true},
+		"a timeout":            {http.StatusRequestTimeout, false, 0, true},
+		"refused for good":     {http.StatusUnprocessableEntity, false, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(t)
@@ -339,6 +343,9 @@ func TestClusterAway(t *testing.T) {
 			}
 			if got := strings.Contains(r.stderr.String(), "Let the ServiceAccount of the Pod create"); got != (test.code == http.StatusForbidden) {
 				t.Errorf("what to do about a missing right is %t in:\n%s", got, r.stderr.String())
+			}
+			if got := strings.Contains(r.stderr.String(), "Renew the credentials"); got != (test.code == http.StatusUnauthorized) {
+				t.Errorf("what to do about the credentials is %t in:\n%s", got, r.stderr.String())
 			}
 			c.failing = func(string) int { return 0 }
 			r.RunName = "smoke-2"
@@ -480,17 +487,34 @@ func TestNoCluster(t *testing.T) {
 	if got := r.Run(t.Context()); got != 0 || !strings.Contains(r.stderr.String(), "there is no cluster to report to") {
 		t.Errorf("exit code %d:\n%s", got, r.stderr.String())
 	}
-	dry := newRun(t, nil)
-	dry.DryRun = true
-	dry.write(t, "a.xml", suite(failing("b", "late")))
-	dry.Run(t.Context())
-	if !strings.Contains(dry.stdout.String(), "kind: Defect\n") || strings.Contains(dry.stdout.String(), "status:") {
-		t.Errorf("printed %s", dry.stdout.String())
-	}
-	for _, file := range []string{dry.Spool, dry.TerminationLog} {
-		if _, err := os.Stat(file); err == nil {
-			t.Errorf("a dry run wrote %s", file)
-		}
+}
+
+// TestDryRun prints what would be applied and writes nothing: on a laptop, without a cluster, a suite and a run, and while the API
+// server does not list Defects.
+func TestDryRun(t *testing.T) {
+	away := newCluster(t)
+	away.failing = func(string) int { return http.StatusForbidden }
+	for name, c := range map[string]*cluster{"no cluster": nil, "no rights": away} {
+		t.Run(name, func(t *testing.T) {
+			r := newRun(t, c)
+			r.DryRun = true
+			r.Suite = ""
+			r.RunName = ""
+			r.write(t, "a.xml", suite(passed("a"), failing("b", "late")))
+			if code := r.Run(t.Context()); code != ExitFailed || !strings.Contains(r.stderr.String(), "1 passed, 1 failed") ||
+				strings.Contains(r.stderr.String(), "applied") {
+				t.Errorf("exit code %d:\n%s", code, r.stderr.String())
+			}
+			out := r.stdout.String()
+			if !strings.Contains(out, "kind: Defect\n") || strings.Contains(out, "status:") || !strings.Contains(out, "  run: dry-run\n") {
+				t.Errorf("printed %s", out)
+			}
+			for _, file := range []string{r.Spool, r.TerminationLog} {
+				if _, err := os.Stat(file); err == nil {
+					t.Errorf("a dry run wrote %s", file)
+				}
+			}
+		})
 	}
 }
 

@@ -115,7 +115,7 @@ func (u *uploader) sendOwn(ctx context.Context, p *plan, matched matching.Matche
 			sent = false
 		}
 	}
-	if kube.IsAway(u.refused) {
+	if isForLater(u.refused) {
 		u.logf("files of --evidence were not sent: %v", u.refused)
 	}
 	return sent
@@ -142,8 +142,8 @@ func wantsEvidence(d *v1alpha1.Defect) bool {
 	return d.Spec.Evidence == nil || isDone || d.Status.Evidence != nil && slices.ContainsFunc(d.Status.Evidence.Files, isMissing)
 }
 
-// errLater means that the API server is away, so that the next call has to send the files of a Defect.
-var errLater = errors.New("the API server is away")
+// errLater means that the next call has to send the files of a Defect, as when the API server is away.
+var errLater = errors.New("the next call has to send the files")
 
 // fileError is the error of reading a file of evidence.
 type fileError struct{ error }
@@ -166,14 +166,14 @@ type content struct {
 }
 
 // send stores the content of a Defect's files, and lists them in the Defect. Files beyond the limits are linked, if there is an
-// address for them. Its error is errLater when nothing is listed because the API server is away.
+// address for them. Its error is errLater when nothing is listed and the next call has to.
 func (u *uploader) send(ctx context.Context, d *v1alpha1.Defect, files []matching.File, from source) error {
 	e := &v1alpha1.DefectEvidence{Time: metav1.NewTime(u.Now().UTC().Truncate(time.Second))}
 	s := &sending{from: from, left: v1alpha1.MaxEvidenceBytes, names: map[string]bool{}}
 	var problems []error
 	for _, file := range files {
 		sent, err := u.sendFile(ctx, d, e, file, s)
-		if kube.IsAway(u.refused) {
+		if isForLater(u.refused) {
 			return errLater
 		}
 		if err != nil {
@@ -208,11 +208,14 @@ func (u *uploader) sendFile(
 		}
 	}
 	var local fileError
-	if err != nil && !errors.As(err, &local) && (kube.IsAway(err) || isRefused(err)) {
+	if err != nil && !errors.As(err, &local) && (isForLater(err) || isRefused(err)) {
 		u.refused = err
 	}
 	return false, err
 }
+
+// isForLater reports whether content is to be sent later: not without the right to create Evidence, which need not be given.
+func isForLater(err error) bool { return kube.IsAway(err) || kube.IsUnauthorized(err) }
 
 // isRefused reports whether the API server takes no content at all.
 func isRefused(err error) bool {
@@ -245,7 +248,7 @@ func (u *uploader) list(ctx context.Context, d *v1alpha1.Defect, e *v1alpha1.Def
 	if err := u.conn.Again(ctx, func() error {
 		return u.conn.Call(ctx, http.MethodPatch, path, "application/apply-patch+yaml", body, nil)
 	}); err != nil {
-		if kube.IsAway(err) {
+		if kube.IsForLater(err) {
 			u.refused = err
 			return errLater
 		}

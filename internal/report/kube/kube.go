@@ -61,14 +61,24 @@ func (e *StatusError) Error() string { return fmt.Sprintf("HTTP %d: %s", e.Code,
 // IsAway reports whether an error means that the same call may succeed later.
 func IsAway(err error) bool {
 	var status *StatusError
-	return err != nil && (!errors.As(err, &status) || status.Code == http.StatusTooManyRequests || status.Code >= 500)
+	return err != nil && (!errors.As(err, &status) || status.Code == http.StatusRequestTimeout ||
+		status.Code == http.StatusTooManyRequests || status.Code >= 500)
 }
 
+// IsUnauthorized reports whether an error means that the API server does not accept the credentials.
+func IsUnauthorized(err error) bool { return hasCode(err, http.StatusUnauthorized) }
+
 // IsForbidden reports whether an error means that the account lacks a right.
-func IsForbidden(err error) bool {
+func IsForbidden(err error) bool { return hasCode(err, http.StatusForbidden) }
+
+func hasCode(err error, code int) bool {
 	var status *StatusError
-	return errors.As(err, &status) && status.Code == http.StatusForbidden
+	return errors.As(err, &status) && status.Code == code
 }
+
+// IsForLater reports whether what was not sent is to be kept: the API server is away, or people can put right what keeps it from
+// being sent.
+func IsForLater(err error) bool { return IsAway(err) || IsUnauthorized(err) || IsForbidden(err) }
 
 // Call makes one call, and decodes its answer.
 func (c *Connection) Call(ctx context.Context, method, path, contentType string, body, into any) error {
@@ -164,8 +174,8 @@ func (c *Connection) List(ctx context.Context, namespace, suite string) (map[str
 // Rebase returns a Defect to apply in place of one, on what the cluster has now.
 type Rebase func(d, now *v1alpha1.Defect) *v1alpha1.Defect
 
-// Apply applies Defects, several at the same time. It returns how many were applied, those that were not because the API
-// server was away, and the errors.
+// Apply applies Defects, several at the same time. It returns how many were applied, those that are to be applied later, and
+// the errors.
 func (c *Connection) Apply(ctx context.Context, defects []*v1alpha1.Defect, onto Rebase) (sent int, unsent []*v1alpha1.Defect, err error) {
 	ctx, cancel := context.WithTimeout(ctx, SendTimeout)
 	defer cancel()
@@ -183,7 +193,7 @@ func (c *Connection) Apply(ctx context.Context, defects []*v1alpha1.Defect, onto
 	var refused []error
 	for i, err := range errs {
 		switch {
-		case IsAway(err):
+		case IsForLater(err):
 			unsent = append(unsent, defects[i])
 			if len(unsent) == 1 {
 				refused = append(refused, err)
