@@ -146,14 +146,14 @@ func (l *Lane[C, R]) count(matches func(*entry[C, R]) bool) int {
 }
 
 // Withdraw removes the calls of matching objects from the queue and returns the objects. It leaves calls that go
-// first and calls that were made before. A withdrawn call is not made, even if it is submitted again, until its
+// first or alone, and calls that were made before. A withdrawn call is not made, even if it is submitted again, until its
 // object is forgotten.
 func (l *Lane[C, R]) Withdraw(matches func(types.NamespacedName) bool) []types.NamespacedName {
 	l.conn.mu.Lock()
 	defer l.conn.mu.Unlock()
 	var out []types.NamespacedName
 	for _, e := range l.queue {
-		if e.Call != nil && e.attempts == 0 && !e.First && matches(e.Key) {
+		if e.Call != nil && e.attempts == 0 && !e.First && !e.Alone && matches(e.Key) {
 			e.state = withdrawn
 			e.Call = nil // dispatch skips it
 			out = append(out, e.Key)

@@ -329,6 +329,9 @@ func TestWithdraw(t *testing.T) {
 		digest := r.request("digest", 0, nil)
 		digest.First = true
 		lane.Submit(digest)
+		edit := r.request("edit", 0, nil)
+		edit.Alone = true
+		lane.Submit(edit)
 		synctest.Wait()
 		if n := lane.PriorityBacklog(); n != 1 {
 			t.Errorf("priority backlog %d, want 1", n)
@@ -337,8 +340,8 @@ func TestWithdraw(t *testing.T) {
 		if fmt.Sprint(got) != "[voice/a voice/b]" {
 			t.Errorf("withdrew %s", got)
 		}
-		if n := lane.Backlog(); n != 3 {
-			t.Errorf("backlog %d, want 3", n)
+		if n := lane.Backlog(); n != 4 {
+			t.Errorf("backlog %d, want 4", n)
 		}
 		if again := lane.Withdraw(func(types.NamespacedName) bool { return true }); fmt.Sprint(again) != "[voice/c]" {
 			t.Errorf("withdrew %s the second time", again)
@@ -350,7 +353,7 @@ func TestWithdraw(t *testing.T) {
 		lane.Forget(key("b"))
 		r.submit("", "b", 0, nil)
 		pass(time.Minute)
-		if got := r.called(); !slices.Equal(got, []string{"failed", "begun", "digest", "failed", "b"}) {
+		if got := r.called(); !slices.Equal(got, []string{"failed", "begun", "digest", "failed", "edit", "b"}) {
 			t.Errorf("called %s", got)
 		}
 	})

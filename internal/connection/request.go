@@ -38,6 +38,8 @@ type Request[C, R any] struct {
 	Unmetered bool
 	// First puts the call in front of those that wait, such as a digest that replaces them.
 	First bool
+	// Alone keeps the call from being withdrawn: nothing that is sent for many does what it does, such as an edit.
+	Alone bool
 	// Origin is the reconcile that needs the call, for traces.
 	Origin tracing.Origin
 	Call   Call[C, R]

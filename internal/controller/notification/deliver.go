@@ -92,11 +92,11 @@ func (r *Reconciler) deliver(ctx context.Context, s *scope) *kit.Outcome {
 	} else if waits {
 		return kit.Waiting()
 	}
-	if o, done := r.continueFormer(ctx, s); done {
-		return o
-	}
 	if d, ok := r.digestOf(ctx, s); ok {
 		return r.followDigest(s, d)
+	}
+	if o, done := r.continueFormer(ctx, s); done {
+		return o
 	}
 	if o, held := r.holdForDigest(ctx, s); held {
 		return o

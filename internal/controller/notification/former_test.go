@@ -3,6 +3,8 @@
 package notification
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -163,5 +165,33 @@ func TestRestoreIsNoStorm(t *testing.T) {
 		if n := len(s.digests()); n != 0 || s.slack.Calls() != len(all) {
 			t.Errorf("%d digests, %d messages", n, s.slack.Calls())
 		}
+	})
+}
+
+// TestRestoreInAStorm creates Defects again while their channel gets more than it takes: digests hold what is new, and
+// none announces the Defects again.
+func TestRestoreInAStorm(t *testing.T) {
+	inStory(t, func(s *story) {
+		s.announce("created", event.DefectCreated(s.defect))
+		s.run(time.Minute)
+		s.connect(s.integration, slow)
+		s.alerts(5, s.rule)
+		s.recreate(func(*v1alpha1.Defect) {})
+		s.announce("again", event.DefectCreated(s.defect))
+		s.run(time.Millisecond)
+		for n := range 30 {
+			s.create(alert(fmt.Sprintf("later%d", n), s.rule))
+		}
+		s.run(time.Minute)
+		if len(s.digests()) == 0 {
+			t.Fatal("there is no storm")
+		}
+		for _, d := range s.digests() {
+			if slices.Contains(d.Spec.Members, "again") {
+				t.Errorf("%s announces the Defect again", d.Name)
+			}
+		}
+		s.wantOutcome("again", "True/Sent", "")
+		s.wantEachOnce(5)
 	})
 }

@@ -36,7 +36,7 @@ func (r *Reconciler) send(ctx context.Context, s *scope) *kit.Outcome {
 		Key: s.key(), UID: s.notification.UID, Operation: r.sendOperation(s), Endpoint: connection.ActionPost,
 		Version: fmt.Sprint(s.integration.Generation),
 		Doubt:   fmt.Sprint(since.Unix()),
-		First:   isDigest(s.notification), Origin: tracing.OriginOf(ctx), Call: call,
+		First:   isDigest(s.notification), Alone: s.continues, Origin: tracing.OriginOf(ctx), Call: call,
 	}))
 }
 

@@ -351,7 +351,7 @@ func (w *world) connect(o *v1alpha1.SlackIntegration, l connection.Limits) {
 		w.t.Fatal(err)
 	}
 	conn := w.Slack.Get(client.ObjectKeyFromObject(o))
-	conn.Connect(connection.SlackClient{Poster: c, Workspace: found}, "v1", l)
+	conn.Connect(connection.SlackClient{Poster: c, Workspace: found}, fmt.Sprint(l), l) // other limits are another version
 	conn.Resume()
 }
 
