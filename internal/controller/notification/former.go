@@ -20,7 +20,7 @@ import (
 // deleted and created again: its message is edited, so that the finding is announced once. Where there is no message to
 // edit, nothing is sent. It reports whether the Notification is such a repetition, or waits to know.
 func (r *Reconciler) continueFormer(ctx context.Context, s *scope) (o *kit.Outcome, done bool) {
-	before, waits, err := r.announcedBefore(ctx, s.notification)
+	before, waits, err := r.announcedBefore(ctx, s)
 	switch {
 	case err != nil:
 		return kit.Retry(err), true
@@ -54,8 +54,9 @@ func (r *Reconciler) hasThread(s *scope) bool {
 // announcedBefore returns the Notification by which the same rule announced the same about another Defect of the finding,
 // nil when there is none. waits reports that an earlier one is still to be sent.
 func (r *Reconciler) announcedBefore(
-	ctx context.Context, n *v1alpha1.Notification,
+	ctx context.Context, s *scope,
 ) (before *v1alpha1.Notification, waits bool, err error) {
+	n := s.notification
 	formers, err := r.formers(ctx, n)
 	if err != nil {
 		return nil, false, err
@@ -68,7 +69,7 @@ func (r *Reconciler) announcedBefore(
 			if delivered.Reason != v1alpha1.ReasonMuted {
 				before = o
 			}
-		case !condition.IsSettled(o) && condition.Get(o, v1alpha1.ConditionStalled) == nil && isEarlier(o, n):
+		case r.goesFirst(s, o):
 			waits = true
 		}
 	}

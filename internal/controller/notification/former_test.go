@@ -195,3 +195,43 @@ func TestRestoreInAStorm(t *testing.T) {
 		s.wantEachOnce(5)
 	})
 }
+
+// TestFindingOfASecondDefect announces a Defect of a finding while the message about another one waits, is on its way, or
+// may have been posted. Its event comes first by time and name.
+func TestFindingOfASecondDefect(t *testing.T) {
+	for name, c := range map[string]struct {
+		limits connection.Limits
+		post   func(*story)
+		after  time.Duration
+	}{
+		"waits": {slow, func(*story) {}, 0},
+		"is on its way": {limits, func(s *story) {
+			s.slack.OnPost(func(chat.Message) error { time.Sleep(10 * time.Second); return nil })
+		}, time.Second},
+		"may have been posted": {limits, func(s *story) { s.answers(lost) }, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inStory(t, func(s *story) {
+				s.connect(s.integration, c.limits)
+				s.recreate(func(d *v1alpha1.Defect) { d.Spec.Fingerprint = "f" })
+				want := []string{"b-created"}
+				if c.limits == slow {
+					s.create(alert("other", s.rule))
+					want = []string{"other", "b-created"}
+				}
+				c.post(s)
+				second := s.defect.DeepCopy()
+				second.Name = "second"
+				second.ResourceVersion = ""
+				s.create(second)
+				s.announce("b-created", event.DefectCreated(second))
+				s.run(c.after)
+				s.announce("a-created", event.DefectCreated(s.defect))
+				s.run(5 * time.Minute)
+				s.wantPosted(want...)
+				s.wantOutcome("a-created", "True/Sent", "")
+				s.wantOutcome("b-created", "True/Sent", "")
+			})
+		})
+	}
+}

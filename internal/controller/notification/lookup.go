@@ -69,10 +69,9 @@ func (r *Reconciler) lookUp(ctx context.Context, s *scope) (o *kit.Outcome, cert
 	})
 	switch {
 	case a.Done && a.Err == nil && a.Result.TS != "":
-		if isThreaded(s) && thread.TS == "" {
+		if isThreaded(s) && a.Result.ThreadTS == "" {
 			r.threads.Add(threadOf(s), a.Result)
 		}
-		a.Result.ThreadTS = thread.TS
 		r.recordSent(s, at.integration, a)
 		return nil, false
 	case a.Done && a.Err == nil:
@@ -123,8 +122,26 @@ func (r *Reconciler) intentOf(n *v1alpha1.Notification) once.Intent {
 	return intent
 }
 
-// lookupCall returns the call that looks a message up at a place. It finds none where the history cannot be read.
+// lookupCall returns the call that looks a message up at a place, and then in the place's channel: the message may have
+// been posted there before there was a thread. It finds none where the history cannot be read.
 func (r *Reconciler) lookupCall(s *scope, at place, since time.Time) slackCall {
+	find := r.findCall(s, at, since)
+	if at.threadTS == "" {
+		return find
+	}
+	findFirst := r.findCall(s, place{integration: at.integration, channel: at.channel}, since)
+	return func(ctx context.Context, c connection.SlackClient) (chat.Posted, error) {
+		posted, err := find(ctx, c)
+		if err != nil || posted.TS != "" {
+			posted.ThreadTS = at.threadTS
+			return posted, err
+		}
+		return findFirst(ctx, c)
+	}
+}
+
+// findCall returns the call that looks a message up at one place.
+func (r *Reconciler) findCall(s *scope, at place, since time.Time) slackCall {
 	record := r.record(s)
 	object := objectOf(s.notification)
 	key := s.key()

@@ -598,3 +598,21 @@ func TestEnqueueSiblings(t *testing.T) {
 		}
 	})
 }
+
+// TestFirstMessageIsGoneAndItsSuccessorInDoubt has the answer to the new first message lost, and the operator restart: the
+// message is found although the Defect's status leads to the thread of the former one.
+func TestFirstMessageIsGoneAndItsSuccessorInDoubt(t *testing.T) {
+	inStory(t, func(s *story) {
+		s.created()
+		s.run(time.Minute)
+		s.slack.OnUpdate(func(chat.Posted) error { return gone })
+		s.answers(nil, lost)
+		s.ticketed()
+		s.run(time.Second)
+		s.restart()
+		s.connect(s.integration, limits)
+		s.run(5 * time.Minute)
+		s.wantPosted("created", "ticketed")
+		s.wantRole("ticketed", v1alpha1.ThreadFirst)
+	})
+}

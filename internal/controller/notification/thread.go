@@ -173,7 +173,7 @@ func (r *Reconciler) waitsForEarlier(ctx context.Context, s *scope) (bool, error
 	}
 	siblings, err := r.siblings(ctx, s.notification)
 	for _, o := range siblings {
-		if !condition.IsSettled(o) && condition.Get(o, v1alpha1.ConditionStalled) == nil && isEarlier(o, s.notification) {
+		if r.goesFirst(s, o) {
 			return true, nil
 		}
 	}
@@ -190,6 +190,25 @@ func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.Notification) ([]
 	return slices.DeleteFunc(list, func(o *v1alpha1.Notification) bool {
 		return o.Name == n.Name || o.Spec.Rule.UID != n.Spec.Rule.UID
 	}), nil
+}
+
+// goesFirst reports whether another Notification of a finding is still to be sent, and before that of the scope. One that
+// may be on its way goes first: that of an earlier event may be stored after it, and what it posts is not known yet.
+func (r *Reconciler) goesFirst(s *scope, o *v1alpha1.Notification) bool {
+	if condition.IsSettled(o) || condition.Get(o, v1alpha1.ConditionStalled) != nil {
+		return false
+	}
+	n := s.notification
+	if begun := r.hasBegun(s, o); begun != r.hasBegun(s, n) {
+		return begun
+	}
+	return isEarlier(o, n)
+}
+
+// hasBegun reports whether a Notification of the scope's rule waits for its call or its digest, or a call was made for it.
+func (r *Reconciler) hasBegun(s *scope, n *v1alpha1.Notification) bool {
+	key := client.ObjectKeyFromObject(n)
+	return n.Status.Attempts > 0 || n.Status.UncertainSince != nil || r.groups.Contains(key) || r.lane(s).Has(key, n.UID)
 }
 
 // isEarlier reports whether a comes before b in a thread.
