@@ -8,17 +8,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -26,8 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-// Timeout limits how long each step may take. It is generous because some machines are slow.
-const Timeout = 2 * time.Minute
+// Timeout limits how long each step may take. It is generous because some machines are slow, or stand still for seconds.
+const Timeout = 5 * time.Minute
 
 // A Stage runs a control plane and other processes. Call Stop when done.
 type Stage struct {
@@ -46,36 +40,31 @@ type Stage struct {
 	processes   []*Process
 }
 
-// A Process is a running program.
-type Process struct {
-	Name     string
-	cmd      *exec.Cmd
-	exited   chan struct{}
-	expected atomic.Bool
-}
-
 // ControlPlane starts a control plane, or uses the cluster in KUBECONFIG, and installs the CRDs.
 func (s *Stage) ControlPlane() (*rest.Config, error) {
 	s.Exited = make(chan error, 64)
-	s.environment = &envtest.Environment{
-		CRDDirectoryPaths:     []string{filepath.Join(s.Root, "config", "crd", "bases")},
-		ErrorIfCRDPathMissing: true,
-	}
-	if given := os.Getenv("KUBECONFIG"); given != "" {
-		config, err := clientcmd.BuildConfigFromFlags("", given)
-		if err != nil {
+	given := os.Getenv("KUBECONFIG")
+	var existing *rest.Config
+	if given != "" {
+		var err error
+		if existing, err = clientcmd.BuildConfigFromFlags("", given); err != nil {
 			return nil, fmt.Errorf("reading KUBECONFIG %s: %w", given, err)
 		}
-		s.environment.UseExistingCluster = new(true)
-		s.environment.Config = config
 		s.Kubeconfig = given
-	} else if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		s.environment.BinaryAssetsDirectory = filepath.Join(s.Root, "bin", "k8s")
 	}
-	config, err := s.environment.Start()
+	environment, config, err := StartEnvironment(WithCRDs(filepath.Join(s.Root, "config", "crd", "bases")), func(e *envtest.Environment) {
+		switch {
+		case existing != nil:
+			e.UseExistingCluster = new(true)
+			e.Config = existing
+		case os.Getenv("KUBEBUILDER_ASSETS") == "":
+			e.BinaryAssetsDirectory = filepath.Join(s.Root, "bin", "k8s")
+		}
+	})
 	if err != nil {
-		return nil, fmt.Errorf("starting the control plane (run make controlplane first): %w", err)
+		return nil, err
 	}
+	s.environment = environment
 	if s.Kubeconfig != "" {
 		return config, nil
 	}
@@ -141,111 +130,6 @@ func (s *Stage) program(name string) string {
 	return filepath.Join(s.Root, "bin", name)
 }
 
-// Start starts a process that does not outlive this one. Its output goes to the file name.log in Dir.
-func (s *Stage) Start(ctx context.Context, name string, env []string, command string, args ...string) (*Process, error) {
-	out, err := os.OpenFile(filepath.Join(s.Dir, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = out.Close() }()
-	p := &Process{Name: name, cmd: exec.CommandContext(ctx, command, args...), exited: make(chan struct{})}
-	p.cmd.Cancel = func() error { return nil } // Stop stops the processes, in order
-	p.cmd.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "KUBECONFIG=") }), env...)
-	p.cmd.Stdout = out
-	p.cmd.Stderr = out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := startOnThread(p.cmd); err != nil {
-		return nil, fmt.Errorf("starting %s: %w", name, err)
-	}
-	s.processes = append(s.processes, p)
-	go func() {
-		_ = p.cmd.Wait() // p.cmd.ProcessState holds the result
-		close(p.exited)
-		if !p.expected.Load() {
-			s.Exited <- fmt.Errorf("%s exited (%v), see %s", name, p.cmd.ProcessState, out.Name())
-		}
-	}()
-	return p, nil
-}
-
-// startThread returns a channel of functions that run on one thread, which lasts as long as this process. Processes
-// start there because Pdeathsig is sent when the parent's thread exits, not its process.
-var startThread = sync.OnceValue(func() chan<- func() {
-	calls := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for call := range calls {
-			call()
-		}
-	}()
-	return calls
-})
-
-// startOnThread starts a command on the thread of startThread.
-func startOnThread(cmd *exec.Cmd) error {
-	done := make(chan error)
-	startThread() <- func() { done <- cmd.Start() }
-	return <-done
-}
-
-// Signal sends a signal, such as SIGSTOP to freeze the process and SIGCONT to resume it.
-func (p *Process) Signal(sig syscall.Signal) error { return p.cmd.Process.Signal(sig) }
-
-// ExpectExit allows the process to exit: Exited does not report it.
-func (p *Process) ExpectExit() { p.expected.Store(true) }
-
-// Kill kills the process, as a power failure would.
-func (p *Process) Kill() {
-	p.expected.Store(true)
-	_ = p.cmd.Process.Kill()
-	<-p.exited
-}
-
-// Stop sends the process SIGTERM, and kills it if it does not exit.
-func (p *Process) Stop() {
-	p.expected.Store(true)
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-p.exited:
-	case <-time.After(15 * time.Second):
-		p.Kill()
-	}
-}
-
-// Usage is the resource usage of a process.
-type Usage struct {
-	// RSS is the resident memory, in MB (10⁶ bytes).
-	RSS float64
-	// PeakRSS is the highest RSS so far.
-	PeakRSS float64
-	// CPU is the processor time, in seconds.
-	CPU float64
-}
-
-// Usage reads the usage of the process from /proc. Values that cannot be read are 0.
-func (p *Process) Usage() Usage {
-	var u Usage
-	raw, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	for l := range strings.SplitSeq(string(raw), "\n") {
-		var kb float64
-		if _, err := fmt.Sscanf(l, "VmRSS: %f kB", &kb); err == nil {
-			u.RSS = kb * 1024 / 1e6
-		}
-		if _, err := fmt.Sscanf(l, "VmHWM: %f kB", &kb); err == nil {
-			u.PeakRSS = kb * 1024 / 1e6
-		}
-	}
-	raw, _ = os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if _, after, ok := strings.Cut(string(raw), ") "); ok {
-		if f := strings.Fields(after); len(f) > 13 { // utime and stime, in hundredths of a second, see proc(5)
-			user, _ := strconv.ParseFloat(f[11], 64)
-			system, _ := strconv.ParseFloat(f[12], 64)
-			u.CPU = (user + system) / 100
-		}
-	}
-	return u
-}
-
 // Stop stops all processes in reverse order, and the control plane last.
 func (s *Stage) Stop() error {
 	for _, p := range slices.Backward(s.processes) {
@@ -281,14 +165,4 @@ func Poll(ctx context.Context, what string, exited <-chan error, done func() (bo
 		case <-tick.C:
 		}
 	}
-}
-
-// FreePort returns a free port of the loopback interface.
-func FreePort(ctx context.Context) (int, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

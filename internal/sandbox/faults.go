@@ -52,7 +52,8 @@ type Fault struct {
 	// Accept makes the service handle the request before the fault's answer. Otherwise the service does not see the
 	// request.
 	Accept bool `json:"accept,omitempty"`
-	// DelayMS is the time to wait in milliseconds: with Accept after the request was handled, otherwise before.
+	// DelayMS is the time to wait in milliseconds: with Accept after the request was handled, otherwise before. It ends
+	// early when the faults are replaced or cleared.
 	DelayMS int `json:"delayMs,omitempty"`
 	// Drop closes the connection without an answer.
 	Drop Drop `json:"drop,omitempty"`
@@ -113,6 +114,8 @@ func (f Fault) matches(service Service, r *http.Request) bool {
 type Faults struct {
 	mu   sync.Mutex
 	list []Fault
+	// replaced is closed when the list is replaced; nil if no one waits for it.
+	replaced chan struct{}
 }
 
 // Add appends faults to the list. If one is invalid, it adds none.
@@ -122,11 +125,26 @@ func (f *Faults) Add(faults ...Fault) error {
 	return f.add(f.list, faults)
 }
 
-// Set replaces the list.
+// Set replaces the list, and ends the delays of requests that wait.
 func (f *Faults) Set(faults ...Fault) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.add(nil, faults)
+	if err := f.add(nil, faults); err != nil {
+		return err
+	}
+	if f.replaced != nil {
+		close(f.replaced)
+		f.replaced = nil
+	}
+	return nil
+}
+
+// end returns what is closed when the list is replaced. It needs the lock.
+func (f *Faults) end() <-chan struct{} {
+	if f.replaced == nil {
+		f.replaced = make(chan struct{})
+	}
+	return f.replaced
 }
 
 // add makes the list of the faults before and new ones. It needs the lock.
@@ -153,20 +171,20 @@ func (f *Faults) List() []Fault {
 	return append([]Fault{}, f.list...)
 }
 
-// take returns the fault that applies to a request, and decrements its Times.
-func (f *Faults) take(service Service, r *http.Request) (Fault, bool) {
+// take returns the fault that applies to a request, and decrements its Times. end is closed when its delay ends early.
+func (f *Faults) take(service Service, r *http.Request) (found Fault, end <-chan struct{}, ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	i := slices.IndexFunc(f.list, func(x Fault) bool { return x.matches(service, r) })
 	if i < 0 {
-		return Fault{}, false
+		return Fault{}, nil, false
 	}
-	found := f.list[i]
+	found = f.list[i]
 	if found.Times > 0 {
 		f.list = slices.Clone(f.list)
 		if f.list[i].Times--; f.list[i].Times == 0 {
 			f.list = slices.Delete(f.list, i, i+1)
 		}
 	}
-	return found, true
+	return found, f.end(), true
 }

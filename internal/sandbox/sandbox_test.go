@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -109,6 +110,24 @@ func TestFaults(t *testing.T) {
 				t.Errorf("counted %v", s.Requests())
 			}
 		})
+	}
+}
+
+// TestClearedDelay checks that a request whose answer is delayed goes on when the faults are cleared.
+func TestClearedDelay(t *testing.T) {
+	s, server := serve(t, Options{})
+	must(t, server, http.MethodPut, "/_sandbox/faults", `{"service":"jira","delayMs":600000,"times":1}`, http.StatusNoContent)
+	answered := make(chan int, 1)
+	go func() {
+		status, _, _ := send(server, http.MethodPost, issuePath, newIssue)
+		answered <- status
+	}()
+	for len(s.Faults().List()) > 0 { // until the request waits
+		runtime.Gosched()
+	}
+	must(t, server, http.MethodDelete, "/_sandbox/faults", "", http.StatusNoContent)
+	if status := <-answered; status != http.StatusCreated {
+		t.Errorf("got %d", status)
 	}
 }
 

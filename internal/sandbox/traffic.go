@@ -81,11 +81,12 @@ func (t *traffic) wrap(service Service, mux *http.ServeMux) http.Handler {
 			t.drop(service, route)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		if !wait(r.Context(), t.latency) {
+		if !wait(r.Context(), t.latency, nil) {
 			t.drop(service, route)
 		}
-		if fault, found := t.faults.take(service, r); found {
-			t.fail(w, r, mux, fault, route)
+		if fault, end, found := t.faults.take(service, r); found {
+			pause := func() bool { return wait(r.Context(), time.Duration(fault.DelayMS)*time.Millisecond, end) }
+			t.fail(w, r, mux, fault, route, pause)
 			return
 		}
 		recorder := &statusRecorder{ResponseWriter: w}
@@ -94,20 +95,19 @@ func (t *traffic) wrap(service Service, mux *http.ServeMux) http.Handler {
 	})
 }
 
-// fail lets a fault happen to a request.
-func (t *traffic) fail(w http.ResponseWriter, r *http.Request, mux *http.ServeMux, f Fault, route string) {
+// fail lets a fault happen to a request. pause waits for the fault's delay, and reports whether the client waits, too.
+func (t *traffic) fail(w http.ResponseWriter, r *http.Request, mux *http.ServeMux, f Fault, route string, pause func() bool) {
 	answered := f.Status != 0 || f.Body != ""
 	accepted := f.Drop == DropAfter || f.Drop == "" && (f.Accept || !answered)
-	delay := time.Duration(f.DelayMS) * time.Millisecond
 	early := f.Drop == DropBefore || f.Drop == "" && !f.Accept
-	if early && !wait(r.Context(), delay) {
+	if early && !pause() {
 		t.drop(f.Service, route)
 	}
 	given := httptest.NewRecorder()
 	if accepted {
 		mux.ServeHTTP(given, r)
 	}
-	if !early && !wait(r.Context(), delay) || f.Drop != "" {
+	if !early && !pause() || f.Drop != "" {
 		t.drop(f.Service, route)
 	}
 	if answered {
@@ -151,8 +151,8 @@ func routeOf(mux *http.ServeMux, r *http.Request) string {
 	return pattern
 }
 
-// wait waits for d. It returns false if the client disconnects or the server stops before.
-func wait(ctx context.Context, d time.Duration) bool {
+// wait waits for d, or until end is closed. It returns false if the client disconnects or the server stops before.
+func wait(ctx context.Context, d time.Duration, end <-chan struct{}) bool {
 	if d <= 0 {
 		return true
 	}
@@ -160,6 +160,8 @@ func wait(ctx context.Context, d time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return true
+	case <-end:
 		return true
 	case <-ctx.Done():
 		return false
