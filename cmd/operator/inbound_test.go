@@ -62,7 +62,7 @@ var _ = Describe("Inbound alerts and events", func() {
 	beAccepted := BeNumerically("<", 300)
 
 	BeforeEach(func() {
-		box.Reset()
+		newSandbox()
 		namespaces++
 		namespace = fmt.Sprintf("inbound-%d", namespaces)
 		Expect(kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())

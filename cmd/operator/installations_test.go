@@ -25,7 +25,6 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/yaml"
 
@@ -34,6 +33,11 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 )
+
+// leaseDuration is so long that a replica keeps its lease on a machine that stands still for ten seconds.
+const leaseDuration = 30 * time.Second
+
+var crds = filepath.Join("..", "..", "config", "crd", "bases")
 
 // cluster is a control plane in which several installations run, with the rights that config grants them.
 type cluster struct {
@@ -50,16 +54,12 @@ func newCluster(t *testing.T) *cluster {
 	ctrl.SetLogger(zap.New(zap.WriteTo(io.Discard)))
 	scheme := runtime.NewScheme()
 	g := NewWithT(t)
-	g.SetDefaultEventuallyTimeout(time.Minute)
+	g.SetDefaultEventuallyTimeout(stage.Timeout)
 	g.SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
 	g.Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
 	g.Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
-	environment := &envtest.Environment{
-		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases")},
-		ErrorIfCRDPathMissing: true,
-	}
-	admin, err := environment.Start()
-	g.Expect(err).NotTo(HaveOccurred(), "run make controlplane to build the control plane")
+	environment, admin, err := stage.StartEnvironment(stage.WithCRDs(crds))
+	g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(func() {
 		if err := environment.Stop(); err != nil {
 			t.Error(err)
@@ -67,7 +67,7 @@ func newCluster(t *testing.T) *cluster {
 	})
 	kube, err := client.New(admin, client.Options{Scheme: scheme})
 	g.Expect(err).NotTo(HaveOccurred())
-	box := sandbox.New(sandbox.Options{})
+	box := sandbox.New(sandbox.Options{Latency: 20 * time.Millisecond}) // a call that was given up has no effect
 	server := httptest.NewServer(box)
 	t.Cleanup(server.Close)
 	c := &cluster{WithT: g, t: t, admin: admin, kube: kube, box: box, boxURL: server.URL}
@@ -233,7 +233,7 @@ func (c *cluster) install(namespace string, watched ...string) installation {
 			probes:  i.probes, pprof: "0", callTimeout: 2 * time.Second, outgoing: outgoingFlags{allowLoopback: true},
 			api:         apiFlags{listenerFlags: listenerFlags{address: c.freeAddress()}, namespace: "default", requestsPerSecond: 100},
 			maxEventAge: time.Hour, expiry: time.Hour, retention: 2 * time.Hour,
-			leader: leaderFlags{elect: true, watch: watched, namespace: "default", leaseDuration: 6 * time.Second},
+			leader: leaderFlags{elect: true, watch: watched, namespace: "default", leaseDuration: leaseDuration},
 		}, ctrl.Options{Controller: ctrlconfig.Controller{SkipNameValidation: ptr.To(true)}})
 	}()
 	stopped := false

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +21,6 @@ import (
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -36,7 +34,7 @@ import (
 // TestOperator runs the operator as main sets it up, with the real adapters, a real API server and the sandbox.
 func TestOperator(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(time.Minute)
+	SetDefaultEventuallyTimeout(stage.Timeout)
 	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
 	RunSpecs(t, "operator")
 }
@@ -57,20 +55,11 @@ var _ = BeforeSuite(func() {
 	scheme := runtime.NewScheme()
 	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
 	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
-	environment := &envtest.Environment{
-		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases")},
-		ErrorIfCRDPathMissing: true,
-	}
-	config, err := environment.Start()
-	Expect(err).NotTo(HaveOccurred(), "run make controlplane to build the control plane")
+	environment, config, err := stage.StartEnvironment(stage.WithCRDs(crds))
+	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(environment.Stop)
 	kube, err = client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
-	box = sandbox.New(sandbox.Options{})
-	server := httptest.NewServer(box)
-	DeferCleanup(server.Close)
-	sandboxURL = server.URL
-
 	freeAddress := func() string {
 		port, err := stage.FreePort(ctx)
 		Expect(err).NotTo(HaveOccurred())
@@ -109,6 +98,18 @@ var _ = BeforeSuite(func() {
 		g.Expect(res.StatusCode).To(Equal(http.StatusOK))
 	}).Should(Succeed())
 })
+
+// newSandbox starts a sandbox for a spec. Calls that the operator still makes for a former spec do not arrive there.
+func newSandbox() {
+	GinkgoHelper()
+	box = sandbox.New(sandbox.Options{})
+	server := httptest.NewServer(box)
+	DeferCleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	sandboxURL = server.URL
+}
 
 type object interface {
 	client.Object
@@ -172,7 +173,7 @@ var _ = Describe("The operator", func() {
 	}
 
 	BeforeEach(func() {
-		box.Reset()
+		newSandbox()
 		namespaces++
 		namespace = fmt.Sprintf("operator-%d", namespaces)
 		Expect(kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
@@ -190,7 +191,7 @@ var _ = Describe("The operator", func() {
 			Default:       true,
 			APIURL:        v1alpha1.HTTPURL(sandboxURL + "/jira"),
 			ProjectKey:    "VOICE",
-			SettleSeconds: 1,
+			SettleSeconds: 1, PollIntervalSeconds: 86400, // a poll is a search, which a spec counts
 			Basic: &v1alpha1.JiraBasicAuth{
 				Username:       "bot@example.com",
 				TokenSecretRef: v1alpha1.SecretKeyReference{Name: "s", Key: "jira"},
@@ -204,7 +205,7 @@ var _ = Describe("The operator", func() {
 		create(credentials, &v1alpha1.NotificationRule{ObjectMeta: metav1.ObjectMeta{Name: "rule"},
 			Spec: v1alpha1.NotificationRuleSpec{EventTypes: []v1alpha1.EventType{v1alpha1.EventDefectCreated}}})
 	})
-	AfterEach(func() { // the operator must make no more calls to the sandbox, which the next spec counts
+	AfterEach(func() { // the operator must make no more calls to the sandbox, which ends
 		for _, o := range []client.Object{slack, jira} {
 			o.SetNamespace(namespace)
 			Expect(client.IgnoreNotFound(kube.Delete(ctx, o))).To(Succeed())
@@ -336,9 +337,10 @@ var _ = Describe("The operator", func() {
 	It("reports that it waits for a slow Jira", func() {
 		create(slack, jira)
 		expectCondition(jira, v1alpha1.ConditionReady, "True/Ready", "")
-		setFault(sandbox.Fault{Service: sandbox.Jira, Route: "POST /issue", Times: 1, DelayMS: 10_000})
+		setFault(sandbox.Fault{Service: sandbox.Jira, Route: "POST /issue", Times: 1, DelayMS: 600_000})
 		create(defect)
 		expectCondition(defect, v1alpha1.ConditionTicketed, "False/Filing", "Waiting for Jira")
+		clearFaults()
 		expectCondition(defect, v1alpha1.ConditionTicketed, "True/Filed", "VOICE-1")
 		Expect(box.State().Jira.Counts.Creates).To(Equal(1))
 	})

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	. "github.com/onsi/gomega"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -91,6 +90,6 @@ func TestMetricsNeedAToken(t *testing.T) {
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(status).To(Equal(tt.want), tt.name)
 			g.Expect(strings.Contains(body, "voiceai_build_info{")).To(Equal(tt.want == http.StatusOK), tt.name)
-		}).WithTimeout(20 * time.Second).Should(Succeed())
+		}).Should(Succeed())
 	}
 }

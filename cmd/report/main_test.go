@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/evidence"
 	"github.com/voiceai-dev/integrations-operator/internal/report"
 )
@@ -35,8 +36,7 @@ func TestAgainstAPIServer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	env := &envtest.Environment{CRDDirectoryPaths: []string{"../../config/crd/bases"}, Scheme: scheme}
-	config, err := env.Start()
+	env, config, err := stage.StartEnvironment(stage.WithCRDs("../../config/crd/bases"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/writer"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
@@ -66,8 +67,6 @@ func run(m *testing.M) (code int, err error) {
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return 0, err
 	}
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{filepath.Join("..", "..", "config", "crd",
-		"bases")}, ErrorIfCRDPathMissing: true}
 	dir, err := os.MkdirTemp("", "audit")
 	if err != nil {
 		return 0, err
@@ -77,10 +76,12 @@ func run(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for name, value := range flags {
-		environment.ControlPlane.GetAPIServer().Configure().Set(name, value)
+	audit := func(e *envtest.Environment) {
+		for name, value := range flags {
+			e.ControlPlane.GetAPIServer().Configure().Set(name, value)
+		}
 	}
-	config, err := environment.Start()
+	environment, config, err := stage.StartEnvironment(stage.WithCRDs(filepath.Join("..", "..", "config", "crd", "bases")), audit)
 	if err != nil {
 		return 0, err
 	}
@@ -211,7 +212,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	count++
 	w := &world{WithT: gomega.NewWithT(t), t: t, namespace: fmt.Sprintf("api-%d", count)}
-	w.SetDefaultEventuallyTimeout(20 * time.Second)
+	w.SetDefaultEventuallyTimeout(stage.Timeout)
 	w.SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
 	w.Expect(kube.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}})).To(gomega.Succeed())
 	return w

@@ -4,7 +4,6 @@ package controller_test
 
 import (
 	"context"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -56,7 +55,7 @@ var _ = Describe("A Defect with a ticket", func() {
 
 	It("follows what a poll finds", func() {
 		w.jira.Edit("VOICE-1", "Done", "done", func(t *ticket.Ticket) { t.Resolution = "Fixed" })
-		Eventually(func() string { return status().Jira.Resolution }).WithTimeout(30 * time.Second).Should(Equal("Fixed"))
+		Eventually(func() string { return status().Jira.Resolution }).Should(Equal("Fixed"))
 		Expect(d.Status.State).To(Equal(v1alpha1.StateResolved))
 	})
 })

@@ -4,7 +4,6 @@ package controller_test
 
 import (
 	"context"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -36,7 +35,7 @@ var _ = Describe("A test run", func() {
 			g.Expect(all.Status.MatchedTotal).To(Equal(int64(3)))
 			g.Expect(all.Status.SentTotal).To(Equal(int64(3)))
 			g.Expect(all.Status.LastMatchTime).NotTo(BeNil())
-		}).WithTimeout(20 * time.Second).Should(Succeed())
+		}).Should(Succeed())
 	})
 })
 

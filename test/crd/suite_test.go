@@ -16,9 +16,10 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/yaml"
+
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 )
 
 var (
@@ -42,10 +43,11 @@ func run(m *testing.M) (code int, err error) {
 		)
 	}
 	ctrl.SetLogger(zap.New(zap.WriteTo(os.Stderr)))
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{bases}, ErrorIfCRDPathMissing: true}
-	if config, err = environment.Start(); err != nil {
-		return 1, fmt.Errorf("starting the control plane (run make controlplane to build it): %w", err)
+	environment, started, err := stage.StartEnvironment(stage.WithCRDs(bases))
+	if err != nil {
+		return 1, err
 	}
+	config = started
 	defer func() {
 		if stopped := environment.Stop(); err == nil {
 			err = stopped

@@ -16,9 +16,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
 
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/test/docs/block"
 )
 
@@ -39,12 +39,9 @@ var applied = []string{
 
 // TestObjects applies each object in the documentation with --dry-run=server.
 func TestObjects(t *testing.T) {
-	environment := &envtest.Environment{
-		CRDDirectoryPaths: []string{filepath.Join(root, "config/crd/bases")}, ErrorIfCRDPathMissing: true,
-	}
-	config, err := environment.Start()
+	environment, config, err := stage.StartEnvironment(stage.WithCRDs(filepath.Join(root, "config/crd/bases")))
 	if err != nil {
-		t.Fatalf("starting the control plane (run make controlplane to build it): %v", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := environment.Stop(); err != nil {

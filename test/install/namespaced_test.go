@@ -15,6 +15,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 )
 
@@ -105,9 +106,9 @@ func startOperator(t *testing.T, program, dir, namespace string, admin installed
 // TestNamespaced has two teams with the role admin of their namespace, and that of installers, install the operator there.
 // Each operator has Roles only, and files the ticket of its team.
 func TestNamespaced(t *testing.T) {
-	environment := &envtest.Environment{}
-	if _, err := environment.Start(); err != nil {
-		t.Fatalf("starting the control plane (run make controlplane to build it): %v", err)
+	environment, _, err := stage.StartEnvironment()
+	if err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := environment.Stop(); err != nil {

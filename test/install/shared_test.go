@@ -17,6 +17,8 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 )
 
 // policyKinds are the kinds of config/policy.
@@ -58,10 +60,9 @@ func TestOnePairOfPolicies(t *testing.T) {
 // cluster starts a control plane, and returns its client and the path of an administrator's kubeconfig.
 func cluster(t *testing.T) (client.Client, string) {
 	t.Helper()
-	environment := &envtest.Environment{}
-	config, err := environment.Start()
+	environment, config, err := stage.StartEnvironment()
 	if err != nil {
-		t.Fatalf("starting the control plane (run make controlplane to build it): %v", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := environment.Stop(); err != nil {

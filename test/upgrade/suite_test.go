@@ -55,11 +55,8 @@ type world struct {
 func newWorld(t *testing.T, crds, programs string) *world {
 	t.Helper()
 	ctrl.SetLogger(zap.New(zap.WriteTo(io.Discard)))
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{crds}, ErrorIfCRDPathMissing: true}
-	config, err := environment.Start()
-	if err != nil {
-		t.Fatalf("starting the control plane (run make controlplane to build it): %v", err)
-	}
+	environment, config, err := stage.StartEnvironment(stage.WithCRDs(crds))
+	must(t, err)
 	t.Cleanup(func() {
 		if err := environment.Stop(); err != nil {
 			t.Error(err)
