@@ -34,6 +34,8 @@ type site struct {
 	tokenCommand string
 	files        web.Files
 	templates    map[string]*template.Template
+	// docs has the addresses of the pages of the documentation.
+	docs map[string]bool
 }
 
 // policy lets pages load and send nothing but to this server. Inline styles and scripts are not allowed.

@@ -5,9 +5,12 @@ package dashboard
 import (
 	"bytes"
 	"cmp"
+	"html/template"
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
+	"slices"
 	"time"
 
 	project "github.com/voiceai-dev/integrations-operator"
@@ -24,7 +27,9 @@ func (s *site) routeDocs(mux *http.ServeMux) {
 	if err != nil {
 		panic(err) // the files are embedded
 	}
+	s.docs = map[string]bool{}
 	for _, page := range all.Pages {
+		s.docs[page.Address] = true
 		mux.HandleFunc("GET "+page.Address, func(w http.ResponseWriter, r *http.Request) { s.showDoc(w, r, page) })
 	}
 	for _, file := range all.Files {
@@ -38,6 +43,23 @@ func (s *site) routeDocs(mux *http.ServeMux) {
 // showDoc shows a page of the documentation.
 func (s *site) showDoc(w http.ResponseWriter, r *http.Request, page docs.Page) {
 	s.render(w, r, s.visitOf(w, r), http.StatusOK, "docs", view{Title: page.Title, Section: "docs", Data: page})
+}
+
+// docsLink matches the beginning of a link to a path, which may be that of a page of the documentation.
+var docsLink = regexp.MustCompile(`<a ([^>]*)href="(/[^"?#]*)`)
+
+// keepNamespace adds the namespace that a user has chosen to the links of a page to the documentation. Its own pages link to
+// each other in Markdown, and reasons of conditions link to it everywhere.
+func (s *site) keepNamespace(html []byte, namespace string) []byte {
+	if namespace == "" {
+		return html
+	}
+	return docsLink.ReplaceAllFunc(html, func(link []byte) []byte {
+		if path := docsLink.FindSubmatch(link)[2]; !s.docs[string(path)] {
+			return link
+		}
+		return slices.Concat(link, []byte(template.HTMLEscapeString(address("", "namespace", namespace))))
+	})
 }
 
 // serveFile answers with a file as it is in the project: the text of a page, for programs, or a picture.

@@ -98,6 +98,19 @@ func TestDocumentation(t *testing.T) {
 	}
 }
 
+// TestDocumentationKeepsNamespace checks that what a user reads of the documentation leads back to the namespace that the user has
+// chosen, and that a user who is not signed in can sign in and go on reading.
+func TestDocumentationKeepsNamespace(t *testing.T) {
+	d := newTester(t, nil)
+	d.has(d.open("/docs/slack?namespace=qa", http.StatusOK), `<a href="/docs?namespace=qa">Documentation</a>`,
+		`href="/docs/slack-rbac?namespace=qa"`, `href="/docs/troubleshooting?namespace=qa#unauthorized"`,
+		`href="/defects?namespace=qa"`, `href="https://api.slack.com/apps"`, `src="/docs/images/slack-form.png"`)
+	d.has(d.open("/defects/qa/d-1?namespace=qa", http.StatusNotFound), `href="/docs?namespace=qa"`)
+	d.hasNot(d.open("/docs/slack", http.StatusOK), "?namespace=", "Sign in<")
+	d.has(d.send("GET", "/docs/slack", "").Body.String(), `<a class="button quiet enter" href="/signin?to=%2Fdocs%2Fslack">Sign in</a>`)
+	d.hasNot(d.send("GET", "/signin", "").Body.String(), "/signin?")
+}
+
 // TestDrawing checks that a drawing may use its styles, and nothing else.
 func TestDrawing(t *testing.T) {
 	w := newTester(t, nil).send("GET", "/docs/images/architecture.svg", "")

@@ -129,9 +129,10 @@ func TestReasonsLeadToHelp(t *testing.T) {
 	}
 	d := newTester(t, answers)
 	for path, place := range map[string]string{
-		"/": "invalid", "/activity": "rejected", "/activity/qa/n-1": "rejected", "/defects/qa/d-1": "integrationnotfound",
+		"/": "#invalid", "/activity": "#rejected", "/activity/qa/n-1": "?namespace=qa#rejected",
+		"/defects/qa/d-1": "?namespace=qa#integrationnotfound",
 	} {
-		d.has(d.open(path, http.StatusOK), `href="/docs/troubleshooting#`+place+`"`)
+		d.has(d.open(path, http.StatusOK), `href="/docs/troubleshooting`+place+`"`)
 	}
 	d.hasNot(d.open("/defects/qa/d-1", http.StatusOK), "See https://")
 	d.has(d.open("/docs/troubleshooting", http.StatusOK), `id="rejected"`, `id="integrationnotfound"`)

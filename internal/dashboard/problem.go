@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/client"
 	"github.com/voiceai-dev/integrations-operator/internal/dashboard/session"
@@ -18,6 +19,8 @@ type problemPage struct {
 	Detail  string
 	Again   bool
 	Address string
+	// List leads to the list of an object that there is not; nil on other pages.
+	List *navigationEntry
 }
 
 var problemTitles = map[int]string{
@@ -51,9 +54,24 @@ func (s *site) showProblem(w http.ResponseWriter, r *http.Request, v *visit, err
 	if v != nil && v.Access == nil {
 		v = nil
 	}
-	s.render(w, r, v, p.Status, "problem", view{Title: title, Data: problemPage{
+	data := problemPage{
 		Status: p.Status, Detail: web.Sentence(p.Detail), Again: r.Method == http.MethodGet, Address: r.URL.RequestURI(),
-	}})
+	}
+	if v != nil && p.Status == http.StatusNotFound {
+		data.List = listOf(r.URL.Path)
+	}
+	s.render(w, r, v, p.Status, "problem", view{Title: title, Data: data})
+}
+
+// listOf returns the entry of the navigation that lists the objects of an address; nil if it is none of an object.
+func listOf(path string) *navigationEntry {
+	section, object, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	for _, e := range (view{}).Navigation() {
+		if object != "" && e.Section == section {
+			return &e
+		}
+	}
+	return nil
 }
 
 // showNoPage answers an address without a page, and a method that the page at the address does not support.

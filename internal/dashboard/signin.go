@@ -80,6 +80,11 @@ func (s *site) signOut(w http.ResponseWriter, r *http.Request) {
 // redirectToSignIn redirects to the sign-in page, which leads back to the page of the request. pairs are names and
 // values of further parameters.
 func redirectToSignIn(w http.ResponseWriter, r *http.Request, pairs ...string) {
+	redirect(w, signInAddress(r, pairs...))
+}
+
+// signInAddress returns the address of the sign-in page, which leads back to the page of the request.
+func signInAddress(r *http.Request, pairs ...string) string {
 	to := "/"
 	if r.Method == http.MethodGet {
 		to = session.ReturnPath(r.URL.RequestURI())
@@ -87,7 +92,7 @@ func redirectToSignIn(w http.ResponseWriter, r *http.Request, pairs ...string) {
 	if to == "/" {
 		to = ""
 	}
-	redirect(w, address("/signin", append(pairs, "to", to)...))
+	return address("/signin", append(pairs, "to", to)...)
 }
 
 // redirect redirects to an address that this package has made.

@@ -36,7 +36,9 @@ type view struct {
 	*visit
 	// Note says what the form that led here has done.
 	Note string
-	site *site
+	// SignIn is the address at which a user who is not signed in can do that, and comes back; empty on that page itself.
+	SignIn string
+	site   *site
 }
 
 // notes are the texts that a page shows after a form, by the key in the address.
@@ -84,17 +86,21 @@ func (s *site) parseTemplates() map[string]*template.Template {
 func (s *site) render(w http.ResponseWriter, r *http.Request, v *visit, status int, name string, page view) {
 	page.visit = v
 	page.site = s
-	if v != nil {
+	switch {
+	case v != nil:
 		page.Note = notes[v.parameter("done")]
+	case name != "signin":
+		page.SignIn = signInAddress(r)
 	}
 	var out bytes.Buffer
 	if err := s.templates[name].ExecuteTemplate(&out, "layout.html", page); err != nil {
 		panic(err) // a bug in a template; the API's handler answers and logs it
 	}
+	html := s.keepNamespace(out.Bytes(), page.LinkNamespace())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(out.Bytes()) // fails only when the browser has gone
+		_, _ = w.Write(html) // fails only when the browser has gone
 	}
 }
 

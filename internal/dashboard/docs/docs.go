@@ -24,7 +24,8 @@ type Page struct {
 
 // Content is what a page shows.
 type Content struct {
-	HTML template.HTML
+	// Heading is the heading of the page, HTML what follows it.
+	Heading, HTML template.HTML
 	// Sections are the headings of the second level.
 	Sections []Section
 }

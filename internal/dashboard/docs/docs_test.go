@@ -48,10 +48,13 @@ Text <b>bold</b> <a id="a-place"></a>here, [next](notes/a.md#x), [up](../README.
 		pages[page.Address] = page
 	}
 	content := pages["/docs/page"].Content()
+	if !strings.Contains(string(content.Heading), `<h1 id="page-of-all">`) || strings.Contains(string(content.HTML), "<h1") {
+		t.Errorf("the heading is %s", content.Heading)
+	}
 	for _, want := range []string{
-		`<h1 id="page-of-all">`, `<span id="a-place"></span>here`, `&lt;b&gt;bold&lt;/b&gt;`, `href="/docs/notes/a#x"`, `href="/README"`,
+		`<span id="a-place"></span>here`, `&lt;b&gt;bold&lt;/b&gt;`, `href="/docs/notes/a#x"`, `href="/README"`,
 		`href="/docs/notes"`, `href="/openapi"`, `href="https://example.com/a.md"`, `src="/docs/picture.svg"`,
-		`<table aria-labelledby="first-code--more">`, `<th scope="col">a</th>`, `<code>kubectl get &lt;name&gt;`,
+		`<table aria-labelledby="first-code--more">`, `<th scope="col">a</th>`, `<td data-label="a">1</td>`, `<code>kubectl get &lt;name&gt;`,
 		`<h2 id="first-code--more-1">`,
 	} {
 		if !strings.Contains(string(content.HTML), want) {

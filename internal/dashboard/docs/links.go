@@ -61,14 +61,29 @@ func (l links) prepare(document ast.Node, page string, source []byte) []Section 
 			}
 		case *extensionast.Table:
 			n.SetAttributeString(labelledBy, heading)
-		case *extensionast.TableCell:
-			if n.Parent().Kind() == extensionast.KindTableHeader {
-				n.SetAttributeString("scope", []byte("col"))
-			}
+			labelCells(n, source)
 		}
 		return ast.WalkContinue, nil
 	})
 	return sections
+}
+
+// labelCells gives each cell of a table the label of its column, which narrow windows show beside it.
+func labelCells(table ast.Node, source []byte) {
+	var labels []string
+	for row := table.FirstChild(); row != nil; row = row.NextSibling() {
+		column := 0
+		for cell := row.FirstChild(); cell != nil; cell = cell.NextSibling() {
+			switch {
+			case row.Kind() == extensionast.KindTableHeader:
+				cell.SetAttributeString("scope", []byte("col"))
+				labels = append(labels, plain(cell, source))
+			case column < len(labels):
+				cell.SetAttributeString("data-label", []byte(labels[column]))
+			}
+			column++
+		}
+	}
 }
 
 // plain returns the text in a node.

@@ -29,15 +29,22 @@ var markdown = goldmark.New(
 func render(name string, source []byte, l links) Content {
 	context := parser.NewContext(parser.WithIDs(&slugs{used: map[string]bool{}}))
 	document := markdown.Parser().Parse(text.NewReader(source), parser.WithContext(context))
-	sections := l.prepare(document, name, source)
+	content := Content{Sections: l.prepare(document, name, source)}
+	if first, ok := document.FirstChild().(*ast.Heading); ok && first.Level == 1 {
+		document.RemoveChild(document, first)
+		content.Heading = htmlOf(first, source)
+	}
+	content.HTML = htmlOf(document, source)
+	return content
+}
+
+// htmlOf returns a node as HTML.
+func htmlOf(n ast.Node, source []byte) template.HTML {
 	var out bytes.Buffer
-	if err := markdown.Renderer().Render(&out, source, document); err != nil {
+	if err := markdown.Renderer().Render(&out, source, n); err != nil {
 		panic(err) // a buffer does not fail
 	}
-	return Content{
-		HTML:     template.HTML(out.String()), //nolint:gosec // the text is the project's own, and HTML in it is escaped
-		Sections: sections,
-	}
+	return template.HTML(out.String()) //nolint:gosec // the text is the project's own, and HTML in it is escaped
 }
 
 // labelledBy is the attribute of a table that holds the id of the heading above it.

@@ -10,7 +10,9 @@ import (
 )
 
 // sections are the first parts of the addresses that a sign-in may return to.
-var sections = []string{"", "activity", "defects", "integrations", "oauth", "rules", "runs", "suites"}
+var sections = []string{
+	"", "activity", "charts", "defects", "docs", "integrations", "oauth", "rules", "runs", "suites",
+}
 
 // ReturnPath returns the address to open after signing in: wanted if it is a page of the dashboard, and / otherwise.
 func ReturnPath(wanted string) string {

@@ -32,6 +32,7 @@ func Functions(now func() time.Time) template.FuncMap {
 		"sub":      func(a, b int) int { return a - b },
 		"dict":     dict,
 
+		"breakable": breakable,
 		"helpPlace": strings.ToLower, "withoutHelp": withoutHelp,
 	}
 }
@@ -50,6 +51,12 @@ var helpLink = regexp.MustCompile(` See https://\S+/docs/troubleshooting\.md#[a-
 
 // withoutHelp returns the message of a condition without that link.
 func withoutHelp(message string) string { return helpLink.ReplaceAllString(message, "") }
+
+// breakable returns a name such as that of a label, which lines may break behind its dots and slashes.
+func breakable(name string) template.HTML {
+	escaped := template.HTMLEscapeString(name)
+	return template.HTML(strings.NewReplacer(".", ".<wbr>", "/", "/<wbr>").Replace(escaped)) //nolint:gosec // it is escaped
+}
 
 // dict returns a map from names and values, for a template that takes several arguments.
 func dict(pairs ...any) (map[string]any, error) {
