@@ -64,9 +64,8 @@ const (
 const (
 	// ConditionAuthenticated is True when the credentials exist and Slack or Jira accepted them.
 	//
-	// Possible reasons when True: "Accepted", and "Unverified" for an incoming webhook that has not been used yet. When
-	// False: "SecretNotFound", "SecretKeyNotFound", "SecretInvalid", "Unauthorized". Unknown: "Suspended",
-	// "Unavailable".
+	// Possible reasons when True: "Accepted", "Unverified" for an incoming webhook. When False: "SecretNotFound",
+	// "SecretKeyNotFound", "SecretInvalid", "Unauthorized". Unknown: "Suspended", "Unavailable".
 	ConditionAuthenticated = "Authenticated"
 
 	// ConditionHealthy is True when everything the spec names exists in Slack or Jira and calls succeed.
@@ -96,7 +95,8 @@ const ConditionRefreshing = "Refreshing"
 const (
 	// ReasonAccepted means that the rule is valid, or that Slack or Jira accepted the credentials.
 	ReasonAccepted = "Accepted"
-	// ReasonUnverified means that the incoming webhook has not been used yet, which is the only way to check it.
+	// ReasonUnverified means that the incoming webhook was not used since its URL changed or the operator started. Nothing
+	// else shows whether it works.
 	ReasonUnverified = "Unverified"
 	// ReasonHealthy means that everything the spec names exists and calls succeed.
 	ReasonHealthy = "Healthy"

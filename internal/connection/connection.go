@@ -63,6 +63,8 @@ type Connection[C, R any] struct {
 	changes, visited uint64
 	// acceptedAt is when a probe was accepted after a call was refused.
 	acceptedAt time.Time
+	// answered is set once a call with the present version was answered, which shows that its credentials work.
+	answered bool
 	// probeFailures counts the failed probes in a row.
 	probeFailures int
 	// probeRequested is set when calls failed, until the next probe.
@@ -104,6 +106,13 @@ func (c *Connection[C, R]) Version() string {
 	return c.version
 }
 
+// HasAnswered reports whether a call with the present version was answered, which shows that its credentials work.
+func (c *Connection[C, R]) HasAnswered() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.answered
+}
+
 // Connect replaces the client. version identifies the spec and Secret that it was made from: a new version also
 // replaces the limits and ends all trials. Connect does not end a pause, Resume does.
 func (c *Connection[C, R]) Connect(client C, version string, limits Limits) {
@@ -119,6 +128,7 @@ func (c *Connection[C, R]) Connect(client C, version string, limits Limits) {
 	c.version = version
 	c.limits = limits
 	c.acceptedAt = time.Time{}
+	c.answered = false
 	for _, ep := range c.endpoints {
 		ep.failures = 0
 		ep.trouble = nil

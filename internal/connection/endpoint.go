@@ -76,6 +76,7 @@ func (c *Connection[C, R]) endTrial(e *entry[C, R]) {
 // succeed records an answer of an endpoint. One that was on trial is healthy again: what failed meanwhile is due.
 func (c *Connection[C, R]) succeed(name string) {
 	ep := c.endpoint(name)
+	c.answered = true
 	ep.successes++
 	ep.failures = 0
 	if ep.trouble == nil {

@@ -88,6 +88,7 @@ func (c *Connection[C, R]) pauseForQuota(f *fault.Fault) {
 // pauseForRefusal pauses calls until a probe has found out whether the credentials are refused. If the probe is accepted,
 // or was accepted a moment ago, the refusal is the endpoint's or the call's.
 func (c *Connection[C, R]) pauseForRefusal(ep *endpoint, f *fault.Fault) {
+	c.answered = false
 	if ep.trouble == nil && (c.acceptedAt.IsZero() || c.clock.Since(c.acceptedAt) >= acceptedFor) {
 		c.tryPause(&pause{fault: f, afterRefusal: true})
 	}

@@ -90,6 +90,9 @@ func ofAction(ctx context.Context, err error) *Problem {
 func ofStatus(ctx context.Context, err error, s metav1.Status, doing string) *Problem {
 	switch s.Reason {
 	case metav1.StatusReasonNotFound:
+		if s.Details != nil && strings.HasSuffix(doing, "/"+s.Details.Name) {
+			return New(http.StatusNotFound, "%s: it does not exist: check its name and namespace", doing)
+		}
 		return New(http.StatusNotFound, "%s: %s", doing, s.Message)
 	case metav1.StatusReasonAlreadyExists:
 		return New(http.StatusConflict,

@@ -34,7 +34,7 @@ type IntegrationStatus struct {
 	Kind            string                    `json:"kind" enum:"SlackIntegration,JiraIntegration" doc:"Its kind."`
 	Namespace       string                    `json:"namespace" doc:"Its namespace."`
 	Name            string                    `json:"name" doc:"Its name."`
-	Status          string                    `json:"status" enum:"healthy,degraded,error,disabled,checking" doc:"Its health; checking before the operator has probed it."`
+	Status          string                    `json:"status" enum:"healthy,unverified,degraded,error,disabled,checking" doc:"Its health; checking before the operator has probed it, unverified for an incoming webhook that has not been used yet."`
 	Message         string                    `json:"message" doc:"Why, in words."`
 	Target          string                    `json:"target,omitempty" doc:"The workspace or project."`
 	Default         bool                      `json:"default,omitempty" doc:"Whether it is the default of its namespace."`
@@ -50,8 +50,10 @@ type IntegrationStatus struct {
 
 // The values of an integration's status.
 const (
-	healthy  = "healthy"
-	degraded = "degraded"
+	healthy = "healthy"
+	// unverified is the status of an incoming webhook that has not been used yet. Nothing else shows whether it works.
+	unverified = "unverified"
+	degraded   = "degraded"
 	// StatusError is the status of an integration that does not work.
 	StatusError  = "error"
 	unconfigured = "unconfigured"
@@ -66,7 +68,7 @@ type IntegrationHealth struct {
 	Default     bool       `json:"default" doc:"Whether it is the default of its namespace."`
 	LastSuccess *time.Time `json:"last_success" doc:"When the other side last accepted a call; null before the first time."`
 	LastError   *string    `json:"last_error" doc:"What is wrong; null when nothing is."`
-	Status      string     `json:"status" enum:"healthy,degraded,error,disabled,checking" doc:"Its health; checking before the operator has probed it."`
+	Status      string     `json:"status" enum:"healthy,unverified,degraded,error,disabled,checking" doc:"Its health; checking before the operator has probed it, unverified for an incoming webhook that has not been used yet."`
 }
 
 // DefaultSlack returns the SlackIntegration of a namespace that has a name or, if there is none, is its default.
@@ -120,8 +122,11 @@ func (m *Model) IntegrationsHealth(namespace string, see Visibility) []Integrati
 
 // seedStatus returns a status as the framework's clients know it.
 func seedStatus(status string) string {
-	if status == checking {
+	switch status {
+	case checking:
 		return degraded
+	case unverified:
+		return healthy
 	}
 	return status
 }
@@ -252,6 +257,8 @@ func healthOf(in summary) (status string, problem *string) {
 			message = ready.Message
 		}
 		return checking, &message
+	case ready.Status == metav1.ConditionTrue && health != nil && health.Reason == v1alpha1.ReasonUnverified:
+		return unverified, nil
 	case ready.Status == metav1.ConditionTrue && (health == nil || health.Reason != v1alpha1.ReasonDegraded):
 		return healthy, nil
 	case ready.Status == metav1.ConditionTrue:

@@ -81,6 +81,10 @@ func TestHealthOf(t *testing.T) {
 		"being checked":   {notReady(condition.Reconciling, v1alpha1.ReasonProgressing, "checking"), false, checking, "checking"},
 		"suspended":       {ready, true, disabled, ""},
 		"healthy":         {ready, false, healthy, ""},
+		"not used yet": {func(o *slack) {
+			condition.True(o, v1alpha1.ConditionHealthy, v1alpha1.ReasonUnverified, "not used yet")
+			ready(o)
+		}, false, unverified, ""},
 		"degraded": {func(o *slack) {
 			condition.True(o, v1alpha1.ConditionHealthy, v1alpha1.ReasonDegraded, "no scope")
 			ready(o)

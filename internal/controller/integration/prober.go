@@ -285,7 +285,7 @@ func (p *prober[C, R]) probe(ctx context.Context, in target[C], a attempt[C]) (t
 		unhealthy(o, f, p.clock.Now())
 		return min(in.interval(), stalledProbeInterval), nil
 	}
-	healthy(o, found.note, found.verified)
+	healthy(o, found.note, found.verified || conn.HasAnswered())
 	return in.interval(), nil
 }
 

@@ -143,12 +143,12 @@ func (r *SlackReconciler) showTest(
 	switch {
 	case f == nil:
 		if conn.PauseFault() == nil {
-			healthy(i, found.note, found.verified)
+			healthy(i, found.note, found.verified || conn.HasAnswered())
 		}
 	case f.Scope == fault.Connection, f.Kind == fault.Unavailable, f.Kind == fault.Ambiguous:
 		fail(i, f, r.Clock.Now())
 	case f.Kind.Permanent() && channel == string(i.Spec.DefaultChannel) && notReadyReason(i) == "":
-		healthy(i, "The test message was refused: "+f.Error(), found.verified)
+		healthy(i, "The test message was refused: "+f.Error(), found.verified || conn.HasAnswered())
 	}
 }
 
@@ -182,7 +182,8 @@ func (r *JiraReconciler) test(
 	addCheck("Priorities", unknownPriorities(i, found))
 	addCheck("Fields", fieldProblems(i, slices.Concat(found.Blockers, found.Problems)))
 	if t.Outcome == v1alpha1.OutcomeSucceeded {
-		t.Message = fmt.Sprintf("Jira accepts %s, project %s and issue type", text.Truncate(text.OneLine(found.Account), 255), i.Spec.ProjectKey)
+		account := text.Truncate(text.OneLine(found.Account), 255)
+		t.Message = fmt.Sprintf("Jira accepts the account %s, project %s and its issue type", account, i.Spec.ProjectKey)
 	}
 	return t
 }

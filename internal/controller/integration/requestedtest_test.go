@@ -221,13 +221,21 @@ func TestRequestedTestOfAWebhook(t *testing.T) {
 			webhook.Spec.Bot = nil
 			webhook.Spec.Webhook = &v1alpha1.SlackWebhook{URLSecretRef: tokenRef}
 		})
-		c.reconcileSlack()
+		expectReason := func(i *v1alpha1.SlackIntegration, want string) {
+			t.Helper()
+			if got := condition.Get(i, v1alpha1.ConditionAuthenticated); got.Reason != want {
+				t.Fatalf("Authenticated has reason %s, want %s", got.Reason, want)
+			}
+		}
+		expectReason(c.reconcileSlack(), v1alpha1.ReasonUnverified)
 		for _, err := range []error{revoked, revoked, nil, revoked, nil} {
 			c.onPost(err)
 			c.request(webhook)
 			i := c.reconcileSlack()
 			if err == nil {
 				c.expectTest(i, i.Status.LastTest, v1alpha1.OutcomeSucceeded, "accepted", metav1.ConditionTrue)
+				expectReason(i, v1alpha1.ReasonAccepted)
+				expectReason(c.reconcileSlack(), v1alpha1.ReasonAccepted)
 			} else {
 				c.expectTest(i, i.Status.LastTest, v1alpha1.OutcomeFailed, "revoked", metav1.ConditionFalse)
 			}
@@ -305,7 +313,7 @@ func TestRequestedTestOfJira(t *testing.T) {
 			c.request(o)
 			i := c.reconcileJira()
 			if err == nil {
-				c.expectTest(i, i.Status.LastTest, v1alpha1.OutcomeSucceeded, "Jira accepts bot", metav1.ConditionTrue)
+				c.expectTest(i, i.Status.LastTest, v1alpha1.OutcomeSucceeded, "Jira accepts the account bot,", metav1.ConditionTrue)
 				continue
 			}
 			c.expectTest(i, i.Status.LastTest, v1alpha1.OutcomeFailed, err.Error(), metav1.ConditionFalse)
@@ -429,7 +437,7 @@ func TestChecksOfJira(t *testing.T) {
 		message string
 	}{
 		"all": {ticket.Project{Priorities: priorities, Account: "Bot"}, nil, "+Credentials +Project +IssueType +Priorities +Fields",
-			"Jira accepts Bot, project VOICE and issue type"},
+			"Jira accepts the account Bot, project VOICE and its issue type"},
 		"credentials": {ticket.Project{}, at("Credentials"), "-Credentials", "not this Credentials"},
 		"project":     {ticket.Project{}, at("Project"), "+Credentials -Project", "not this Project"},
 		"issue type":  {ticket.Project{}, at("IssueType"), "+Credentials +Project -IssueType", "not this IssueType"},

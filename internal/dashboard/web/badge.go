@@ -26,6 +26,7 @@ func badgeOf(word any) badge {
 var badges = map[string]badge{
 	// The status of an integration.
 	"healthy":      {"good", "tick", "Healthy"},
+	"unverified":   {"off", "ring", "Not verified"},
 	"degraded":     {"warn", "warn", "Degraded"},
 	"error":        {"bad", "cross", "Error"},
 	"disabled":     {"off", "dash", "Suspended"},
