@@ -63,7 +63,7 @@ func addSlackApp(mgr ctrl.Manager, f flags, fence func() error) (*slackapp.Dispa
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clock.RealClock{}, Dial: slack.Dialer{Options: fenced}.DialApp,
 		DashboardURL: f.dashboardURL,
 	})
-	return app, errors.Join(mgr.Add(app), mgr.Add(leader))
+	return app, errors.Join(mgr.Add(app), leader.SetupWithManager(mgr))
 }
 
 // newSockets returns what receives by Socket Mode what people do in Slack.

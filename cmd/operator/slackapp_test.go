@@ -10,6 +10,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,6 +19,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/manifest"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/owed"
 )
 
 // scopesOfManifest returns the scopes of an app that has the manifest of the command slack-manifest.
@@ -104,6 +106,51 @@ var _ = Describe("The app in Slack", func() {
 		Expect(box.Slack().SetApp(slack.App{URL: edgeURL + "/api/v1/webhooks/slack"})).To(Succeed())
 	})
 	AfterEach(func() { Expect(kube.Delete(ctx, integration)).To(Succeed()) })
+
+	It("gives the answers that are owed when they are due, and when a run ends", func() {
+		labels := map[string]string{v1alpha1.SuiteLabel: "booking"}
+		template := corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+			RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "tests", Image: "tests"}},
+		}}
+		Expect(kube.Create(ctx, &batchv1.CronJob{
+			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "booking", Labels: labels},
+			Spec: batchv1.CronJobSpec{Schedule: "0 3 1 1 *", JobTemplate: batchv1.JobTemplateSpec{
+				ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: batchv1.JobSpec{Template: template},
+			}},
+		})).To(Succeed())
+		grant("slack:T0SANDBOX:U0ANN", rbacv1.UserKind, rbacv1.PolicyRule{
+			APIGroups: []string{batchv1.GroupName}, Resources: []string{"jobs"}, Verbs: []string{"create"},
+		})
+		jobs := &batchv1.JobList{}
+		Eventually(func(g Gomega) { // a denial is cached for a moment
+			g.Expect(kube.List(ctx, jobs, client.InNamespace(namespace))).To(Succeed())
+			if len(jobs.Items) == 0 {
+				g.Expect(box.Slack().Run(ctx, ann(), "run "+namespace+"/booking")).To(Succeed())
+			}
+			g.Expect(jobs.Items).NotTo(BeEmpty())
+		}).WithPolling(500 * time.Millisecond).Should(Succeed())
+		read(slack.AlertsChannel, "Its result comes here when it has ended.")
+		job := &jobs.Items[0]
+		job.Status.StartTime = &metav1.Time{Time: time.Now()}
+		job.Status.CompletionTime = job.Status.StartTime
+		for _, t := range []batchv1.JobConditionType{batchv1.JobSuccessCriteriaMet, batchv1.JobComplete} {
+			job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
+				Type: t, Status: corev1.ConditionTrue, LastTransitionTime: *job.Status.StartTime,
+			})
+		}
+		Expect(kube.Status().Update(ctx, job)).To(Succeed())
+		read(slack.AlertsChannel, "Test run passed")
+
+		By("answering an act whose replica is gone")
+		Expect(owed.NewBook(kube).Record(ctx, integration, "act", owed.Answer{
+			User: slack.Ann, Channel: slack.AlertsChannel, Asked: "the button Resolve", At: time.Now(), Due: time.Now().Add(time.Second),
+		})).To(Succeed())
+		read(slack.AlertsChannel, "There is no answer to the button Resolve")
+		Eventually(func(g Gomega) {
+			g.Expect(kube.Get(ctx, client.ObjectKeyFromObject(integration), integration)).To(Succeed())
+			g.Expect(integration.Annotations).NotTo(HaveKey(HavePrefix(v1alpha1.SlackAnswerAnnotationPrefix)))
+		}).Should(Succeed())
+	})
 
 	It("does what RBAC allows, and answers everything else", func() {
 		message := read(slack.AlertsChannel, "It hangs up")

@@ -10,6 +10,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
@@ -46,7 +47,7 @@ func (s *session) owesResult(ctx context.Context, job *batchv1.Job) (promise, er
 	if s.Event != nil {
 		a.ThreadTS = cmp.Or(s.Event.ThreadTS, s.Event.TS)
 	}
-	err = s.book.Record(ctx, by, runID(job), a)
+	err = s.book.Record(ctx, by, owed.RunID(client.ObjectKeyFromObject(job)), a)
 	if errors.Is(err, owed.ErrFull) {
 		return promise{}, nil
 	}
@@ -76,10 +77,7 @@ func (s *session) breakPromise(ctx context.Context, p promise, failure error) {
 	if p.by == nil || isUnanswered(failure) {
 		return
 	}
-	if err := s.book.Remove(ctx, p.by, runID(p.job)); err != nil {
+	if err := s.book.Remove(ctx, p.by, owed.RunID(client.ObjectKeyFromObject(p.job))); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "The record of a result could not be removed", "Job", nameOf(p.job))
 	}
 }
-
-// runID identifies the answer with the result of a run.
-func runID(job *batchv1.Job) string { return "run/" + nameOf(job) }

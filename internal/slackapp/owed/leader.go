@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/lru"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
@@ -25,8 +24,6 @@ import (
 )
 
 const (
-	// interval is how often the leader looks for answers that are due, in the cache.
-	interval = 3 * time.Second
 	// giveUpAfter is how long the leader tries to give an answer that is due.
 	giveUpAfter = time.Hour
 	// maxRunTime is how long the end of a run is waited for.
@@ -39,6 +36,10 @@ const (
 	retryAfter = 30 * time.Second
 	// maxTried bounds how many answers are remembered that were tried.
 	maxTried = 4096
+	// workers is how many integrations are served at once, and turnTime after how long one that has more answers waits for its
+	// next turn: one whose Slack is slow delays others no longer than that.
+	workers  = 16
+	turnTime = 20 * time.Second
 )
 
 // Options are the dependencies of a Leader.
@@ -46,86 +47,39 @@ type Options struct {
 	// Client reads from the cache, Live from the API server.
 	Client client.Client
 	Live   client.Reader
-	Clock  clock.WithTicker
+	Clock  clock.PassiveClock
 	// Dial makes a client without calling Slack.
 	Dial         func(chat.Config) (chat.App, error)
 	DashboardURL string
 }
 
-// Leader gives the answers that are due and that no replica has given.
+// Leader gives the answers that are due and that no replica has given. It reconciles SlackIntegrations: when a record is added,
+// when the next answer is due, and when a run ends whose result is owed.
 type Leader struct {
 	Options
 	book    *Book
 	clients *clients.Clients
-
-	mu sync.Mutex
-	// busy has the integrations whose answers are being given.
-	busy    map[types.NamespacedName]bool
-	running sync.WaitGroup
 	// tried has an attempt for answers that were tried, by integration and annotation.
 	tried *lru.Cache
 }
 
 // NewLeader returns a Leader.
 func NewLeader(o Options) *Leader {
-	return &Leader{Options: o, book: NewBook(o.Client), busy: map[types.NamespacedName]bool{}, tried: lru.New(maxTried),
+	return &Leader{Options: o, book: NewBook(o.Client), tried: lru.New(maxTried),
 		clients: clients.New(clients.Options{Client: o.Client, Live: o.Live, Dial: o.Dial})}
 }
 
-// NeedLeaderElection returns true: an answer is given once.
-func (l *Leader) NeedLeaderElection() bool { return true }
-
-// Start gives answers until ctx ends. It implements the manager's Runnable.
-func (l *Leader) Start(ctx context.Context) error {
-	ticker := l.Clock.NewTicker(interval)
-	defer ticker.Stop()
-	defer l.running.Wait()
-	for {
-		if err := l.sweep(ctx); err != nil {
-			ctrl.LoggerFrom(ctx).Error(err, "Looking for answers to people in Slack")
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C():
-		}
+// Reconcile gives the answers of an integration that are due, and returns when the next one is.
+func (l *Leader) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	i := &v1alpha1.SlackIntegration{}
+	if err := l.Client.Get(ctx, req.NamespacedName, i); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-}
-
-// sweep starts to give the answers that are due. An integration whose Slack is slow delays no other.
-func (l *Leader) sweep(ctx context.Context) error {
-	list := &v1alpha1.SlackIntegrationList{} // shared with the cache: it is only read
-	if err := l.Client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("listing the SlackIntegrations: %w", err)
+	next := l.give(ctx, i)
+	if next.IsZero() {
+		return reconcile.Result{}, nil
 	}
-	for n := range list.Items {
-		if count(&list.Items[n]) == 0 || !l.begin(client.ObjectKeyFromObject(&list.Items[n])) {
-			continue
-		}
-		i := list.Items[n].DeepCopy()
-		l.running.Go(func() {
-			defer l.end(client.ObjectKeyFromObject(i))
-			l.give(ctx, i)
-		})
-	}
-	return nil
-}
-
-// begin reports whether no answers of an integration are being given, and says that they are.
-func (l *Leader) begin(name types.NamespacedName) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.busy[name] {
-		return false
-	}
-	l.busy[name] = true
-	return true
-}
-
-func (l *Leader) end(name types.NamespacedName) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.busy, name)
+	return reconcile.Result{RequeueAfter: max(next.Sub(l.Clock.Now()), time.Millisecond)}, nil
 }
 
 // record is an answer, and the annotation that records it.
@@ -141,33 +95,50 @@ type attempt struct {
 	retryAt time.Time
 }
 
-// give gives the answers of an integration that are due, the oldest first.
-func (l *Leader) give(ctx context.Context, i *v1alpha1.SlackIntegration) {
-	log := ctrl.LoggerFrom(ctx).WithValues("SlackIntegration", client.ObjectKeyFromObject(i))
-	for _, r := range l.records(ctrl.LoggerInto(ctx, log), i) {
-		key := string(i.UID) + "/" + r.annotation
-		v, _ := l.tried.Get(key)
-		last, _ := v.(attempt)
-		if l.Clock.Now().Before(last.retryAt) {
-			continue
+// give gives the answers of an integration that are due, the oldest first. It returns when to look again; zero for when the
+// integration or a run changes.
+func (l *Leader) give(ctx context.Context, i *v1alpha1.SlackIntegration) (next time.Time) {
+	end := l.Clock.Now().Add(turnTime)
+	for _, r := range l.records(ctx, i) {
+		at := l.Clock.Now()
+		if at.Before(end) {
+			at = l.try(ctx, i, r)
 		}
-		if !last.isDone {
-			isDone, err := l.answer(ctx, i, r)
-			last.isDone = isDone
-			if err != nil {
-				log.Info("A person in Slack could not be answered", "Asked", r.Asked, "Reason", err.Error(), "GivenUp", isDone)
-			}
-			if err != nil && !isDone {
-				last.retryAt = l.Clock.Now().Add(max(retryAfter, fault.From(err).RetryAfter))
-			}
-			if err != nil || isDone {
-				l.tried.Add(key, last)
-			}
-		}
-		if last.isDone {
-			l.remove(ctx, i, r.annotation)
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
 		}
 	}
+	return next
+}
+
+// try gives an answer if it is due, and removes its record once that is of no use any more. It returns when to try again; zero
+// for when the integration or the run changes.
+func (l *Leader) try(ctx context.Context, i *v1alpha1.SlackIntegration, r record) (again time.Time) {
+	key := string(i.UID) + "/" + r.annotation
+	v, _ := l.tried.Get(key)
+	last, _ := v.(attempt)
+	if l.Clock.Now().Before(last.retryAt) {
+		return last.retryAt
+	}
+	if !last.isDone {
+		isDone, later, err := l.answer(ctx, i, r)
+		if err == nil && !isDone {
+			return later
+		}
+		last = attempt{isDone: isDone}
+		if err != nil {
+			last.retryAt = l.Clock.Now().Add(max(retryAfter, fault.From(err).RetryAfter))
+			ctrl.LoggerFrom(ctx).Info("A person in Slack could not be answered", "Asked", r.Asked, "Reason", err.Error(), "GivenUp", isDone)
+		}
+		l.tried.Add(key, last)
+	}
+	switch {
+	case !last.isDone:
+		return last.retryAt
+	case !l.remove(ctx, i, r.annotation):
+		return l.Clock.Now().Add(retryAfter)
+	}
+	return time.Time{}
 }
 
 // records returns the records of an integration, the oldest first. It removes what is none.
@@ -188,43 +159,46 @@ func (l *Leader) records(ctx context.Context, i *v1alpha1.SlackIntegration) (all
 	return all
 }
 
-// remove removes a record. If that fails, the next sweep does.
-func (l *Leader) remove(ctx context.Context, i *v1alpha1.SlackIntegration, annotation string) {
+// remove removes a record, and reports whether that succeeded.
+func (l *Leader) remove(ctx context.Context, i *v1alpha1.SlackIntegration, annotation string) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTime)
 	defer cancel()
-	if err := l.book.set(ctx, client.ObjectKeyFromObject(i), annotation, nil); err != nil {
+	err := l.book.set(ctx, client.ObjectKeyFromObject(i), annotation, nil)
+	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "The record of an answer could not be removed")
 	}
+	return err == nil
 }
 
-// answer gives an answer if it is due. isDone is set once its record is of no use any more.
-func (l *Leader) answer(ctx context.Context, i *v1alpha1.SlackIntegration, r record) (isDone bool, err error) {
+// answer gives an answer if it is due. isDone is set once its record is of no use any more. Before, later is when to look
+// again; zero for when the run changes.
+func (l *Leader) answer(ctx context.Context, i *v1alpha1.SlackIntegration, r record) (isDone bool, later time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	if r.Run != "" {
 		return l.answerRun(ctx, i, r)
 	}
 	if l.Clock.Now().Before(r.Due) {
-		return false, nil
+		return false, r.Due, nil
 	}
 	m := paragraph(interrupted(r.Answer))
 	m.Channel = r.Channel
 	m.ThreadTS = r.ThreadTS
 	err = ToPerson(ctx, l.clients.Get(ctx, i), r.User, *m)
-	return err == nil || l.givesUp(err, r.Due), err
+	return err == nil || l.givesUp(err, r.Due), time.Time{}, err
 }
 
 // answerRun posts the result of a run that has ended.
-func (l *Leader) answerRun(ctx context.Context, i *v1alpha1.SlackIntegration, r record) (isDone bool, err error) {
-	m, end, err := l.resultOf(ctx, i, r.Answer)
+func (l *Leader) answerRun(ctx context.Context, i *v1alpha1.SlackIntegration, r record) (isDone bool, later time.Time, err error) {
+	m, at, err := l.resultOf(ctx, i, r.Answer)
 	if m == nil || err != nil {
-		return false, err
+		return false, at, err
 	}
 	m.DeliveryID = r.annotation
 	m.Channel = r.Channel
 	m.ThreadTS = r.ThreadTS
-	err = l.post(ctx, i, r.Answer, *m, end)
-	return err == nil || l.givesUp(err, r.At.Add(maxRunTime)), err
+	err = l.post(ctx, i, r.Answer, *m, at)
+	return err == nil || l.givesUp(err, r.At.Add(maxRunTime)), time.Time{}, err
 }
 
 // givesUp reports whether an answer that failed is not tried again.

@@ -16,6 +16,7 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
@@ -91,14 +92,15 @@ func (w *world) owe(a Answer) {
 	}
 }
 
-// after lets the leader answer after a time.
-func (w *world) after(d time.Duration) {
+// after lets the leader answer after a time. It returns when the leader looks again, from then on; 0 for after an event only.
+func (w *world) after(d time.Duration) time.Duration {
 	w.t.Helper()
 	w.clock.Step(d)
-	if err := w.leader.sweep(w.t.Context()); err != nil {
+	next, err := w.leader.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(integration())})
+	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.leader.running.Wait()
+	return next.RequeueAfter
 }
 
 // records returns how many answers are owed.

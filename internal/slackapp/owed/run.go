@@ -21,7 +21,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/result"
 )
 
-// resultOf returns the message about a run, and when the run ended; none while it has not.
+// resultOf returns the message about a run, and when the run ended. Without a message it returns when to look again, if the run
+// does not change before.
 func (l *Leader) resultOf(ctx context.Context, i *v1alpha1.SlackIntegration, a Answer) (*chat.Message, time.Time, error) {
 	name := types.NamespacedName{Namespace: a.Namespace, Name: a.Run}
 	instead := func(format string) *chat.Message {
@@ -42,14 +43,14 @@ func (l *Leader) resultOf(ctx context.Context, i *v1alpha1.SlackIntegration, a A
 	case client.IgnoreNotFound(err) != nil:
 		return nil, a.At, fmt.Errorf("reading Job %s: %w", name, err)
 	case err != nil && age < cacheLag:
-		return nil, a.At, nil
+		return nil, a.At.Add(cacheLag), nil
 	case err != nil:
 		return instead("Run %s was deleted before its result was read."), a.At, nil
 	}
 	finished, _, _, ended := event.RunFinished(job)
 	switch {
 	case !finished && age < maxRunTime:
-		return nil, a.At, nil
+		return nil, a.At.Add(maxRunTime), nil
 	case !finished:
 		return instead("Run %s has not ended within a day. Its result is not sent any more."), l.Clock.Now(), nil
 	}
