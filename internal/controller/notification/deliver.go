@@ -87,13 +87,13 @@ func (r *Reconciler) deliver(ctx context.Context, s *scope) *kit.Outcome {
 	if isDigest(n) {
 		return r.send(ctx, s)
 	}
+	if d, ok := r.digestOf(ctx, n); ok {
+		return r.followDigest(s, d)
+	}
 	if waits, err := r.waitsForEarlier(ctx, s); err != nil {
 		return kit.Retry(err)
 	} else if waits {
 		return kit.Waiting()
-	}
-	if d, ok := r.digestOf(ctx, s); ok {
-		return r.followDigest(s, d)
 	}
 	if o, done := r.continueFormer(ctx, s); done {
 		return o

@@ -29,11 +29,11 @@ import (
 
 // digestOf returns the digest that has a Notification as a member, if there is one. The cache owns it: callers must
 // not change it. A digest that the cache does not show yet has only its name.
-func (r *Reconciler) digestOf(ctx context.Context, s *scope) (*v1alpha1.Notification, bool) {
-	if found, err := index.DigestsWith(ctx, r.Client, s.notification.Namespace, s.notification.Name); err == nil && len(found) > 0 {
+func (r *Reconciler) digestOf(ctx context.Context, n *v1alpha1.Notification) (*v1alpha1.Notification, bool) {
+	if found, err := index.DigestsWith(ctx, r.Client, n.Namespace, n.Name); err == nil && len(found) > 0 {
 		return found[0], true
 	}
-	if name, ok := r.groups.AssignedTo(s.key()); ok {
+	if name, ok := r.groups.AssignedTo(client.ObjectKeyFromObject(n)); ok {
 		return &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name}}, true
 	}
 	return nil, false

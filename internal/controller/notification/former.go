@@ -69,7 +69,7 @@ func (r *Reconciler) announcedBefore(
 			if delivered.Reason != v1alpha1.ReasonMuted {
 				before = o
 			}
-		case r.goesFirst(s, o):
+		case r.goesFirst(ctx, s, o):
 			waits = true
 		}
 	}

@@ -738,3 +738,26 @@ func TestDigestThatMayBeStored(t *testing.T) {
 		})
 	}
 }
+
+// TestStormBetweenTwoOfAThread has a Notification taken into a digest that another one about the same Defect waits for,
+// whose event comes first: neither waits for ever.
+func TestStormBetweenTwoOfAThread(t *testing.T) {
+	inStory(t, func(s *story) {
+		s.created()
+		s.run(time.Minute)
+		s.connect(s.integration, slow)
+		s.alerts(3, s.rule)
+		s.ticketed()
+		s.run(time.Millisecond)
+		s.moved("a-moved", v1alpha1.StateResolved, v1alpha1.CauseSpec) // the same second
+		for n := range 30 {
+			s.create(alert(fmt.Sprintf("later%d", n), s.rule))
+		}
+		s.run(5 * time.Minute)
+		if len(s.digests()) == 0 {
+			t.Fatal("there is no storm")
+		}
+		s.wantOutcome("ticketed", "True/Digested", "")
+		s.wantOutcome("a-moved", "True/Sent", "")
+	})
+}

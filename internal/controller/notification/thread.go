@@ -173,7 +173,7 @@ func (r *Reconciler) waitsForEarlier(ctx context.Context, s *scope) (bool, error
 	}
 	siblings, err := r.siblings(ctx, s.notification)
 	for _, o := range siblings {
-		if r.goesFirst(s, o) {
+		if r.goesFirst(ctx, s, o) {
 			return true, nil
 		}
 	}
@@ -193,22 +193,31 @@ func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.Notification) ([]
 }
 
 // goesFirst reports whether another Notification of a finding is still to be sent, and before that of the scope. One that
-// may be on its way goes first: that of an earlier event may be stored after it, and what it posts is not known yet.
-func (r *Reconciler) goesFirst(s *scope, o *v1alpha1.Notification) bool {
+// may be on its way goes first: that of an earlier event may be stored after it, and what it posts is not known yet. It is
+// enqueued, as it may have waited for that of the scope until now.
+func (r *Reconciler) goesFirst(ctx context.Context, s *scope, o *v1alpha1.Notification) bool {
 	if condition.IsSettled(o) || condition.Get(o, v1alpha1.ConditionStalled) != nil {
 		return false
 	}
 	n := s.notification
-	if begun := r.hasBegun(s, o); begun != r.hasBegun(s, n) {
-		return begun
+	first := isEarlier(o, n)
+	if begun := r.hasBegun(ctx, s, o); begun != r.hasBegun(ctx, s, n) {
+		first = begun
 	}
-	return isEarlier(o, n)
+	if first {
+		r.Enqueuer.Enqueue(client.ObjectKeyFromObject(o))
+	}
+	return first
 }
 
 // hasBegun reports whether a Notification of the scope's rule waits for its call or its digest, or a call was made for it.
-func (r *Reconciler) hasBegun(s *scope, n *v1alpha1.Notification) bool {
+func (r *Reconciler) hasBegun(ctx context.Context, s *scope, n *v1alpha1.Notification) bool {
 	key := client.ObjectKeyFromObject(n)
-	return n.Status.Attempts > 0 || n.Status.UncertainSince != nil || r.groups.Contains(key) || r.lane(s).Has(key, n.UID)
+	if n.Status.Attempts > 0 || n.Status.UncertainSince != nil || r.groups.Contains(key) || r.lane(s).Has(key, n.UID) {
+		return true
+	}
+	_, isMember := r.digestOf(ctx, n)
+	return isMember
 }
 
 // isEarlier reports whether a comes before b in a thread.
