@@ -15,6 +15,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
 )
 
 // Jira sends signed webhooks. The poll interval is so long that the operator does not poll.
@@ -73,7 +74,7 @@ var _ = DescribeTableSubtree("Synchronization with Jira", func(mode jira.Mode) {
 			StringData: map[string]string{"jira": jira.BearerToken, "webhook": "a-good-secret"},
 		})).To(Succeed())
 		Expect(kube.Create(ctx, integration)).To(Succeed())
-		Expect(site.SetWebhook(jira.Webhook{
+		Expect(site.SetWebhook(webhook.Settings{
 			URL:     edgeURL + "/api/v1/webhooks/jira/" + namespace + "/jira",
 			Secret:  "a-good-secret",
 			RetryMS: 50,

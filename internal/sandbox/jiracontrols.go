@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
 )
 
 // JiraState is the site. Its issues are sorted by creation, the oldest first.
@@ -19,7 +20,7 @@ type JiraState struct {
 	// Routes are the routes of the REST API that were called.
 	Routes []JiraRoute `json:"routes"`
 	// Deliveries counts the calls of the webhook. GET /_sandbox/jira/deliveries lists them.
-	Deliveries jira.DeliveryCounts `json:"deliveries"`
+	Deliveries webhook.Counts `json:"deliveries"`
 }
 
 // JiraRoute counts the calls of a route of Jira's REST API: those that succeeded, those that were refused with status

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
 )
 
 func TestJiraControls(t *testing.T) {
@@ -73,9 +74,9 @@ func TestWebhookOverHTTP(t *testing.T) {
 	if h := <-got; !strings.HasPrefix(h.Get("X-Hub-Signature"), "sha256=") {
 		t.Errorf("got headers %v", h)
 	}
-	var log []jira.Delivery
+	var log []webhook.Delivery
 	if err := json.Unmarshal([]byte(must(t, server, http.MethodGet, "/_sandbox/jira/deliveries", "", 200)),
-		&log); err != nil || len(log) != 1 || log[0].State != jira.Delivered {
+		&log); err != nil || len(log) != 1 || log[0].State != webhook.Delivered {
 		t.Errorf("got deliveries %+v, %v", log, err)
 	}
 	state := must(t, server, http.MethodGet, "/_sandbox/state", "", 200)

@@ -5,18 +5,16 @@ package jira
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
 )
 
 // Limits of the settings.
 const (
-	maxLag          = time.Hour
-	maxRate         = 10_000
-	maxSecret       = 255
-	maxHookURL      = 2000
-	maxWebhookRetry = time.Minute
+	maxLag  = time.Hour
+	maxRate = 10_000
 )
 
 // Settings are the settings of a site. In a change, absent ones stay as they are.
@@ -30,7 +28,7 @@ type Settings struct {
 	// Workflows are the workflows of projects by key. The default is Simple.
 	Workflows map[string]Workflow `json:"workflows,omitempty"`
 	// Webhook receives changes. The default, and one with an empty URL, means none.
-	Webhook *Webhook `json:"webhook,omitempty"`
+	Webhook *webhook.Settings `json:"webhook,omitempty"`
 }
 
 // check validates the settings.
@@ -56,7 +54,7 @@ func (in Settings) check() error {
 		}
 	}
 	if in.Webhook != nil {
-		return in.Webhook.check()
+		return in.Webhook.Check()
 	}
 	return nil
 }
@@ -83,7 +81,7 @@ func (s *Site) Set(in Settings) error {
 		s.rate.set(*in.RatePerSecond)
 	}
 	if in.Webhook != nil {
-		s.hook.reset(*in.Webhook)
+		s.hook.Set(*in.Webhook)
 	}
 	return nil
 }
@@ -94,7 +92,7 @@ func (s *Site) Settings() Settings {
 	defer s.mu.RUnlock()
 	lag := int(s.past.lag.Milliseconds())
 	rate := s.rate.get()
-	hook := s.hook.settings()
+	hook := s.hook.Settings()
 	most := s.maxResults
 	out := Settings{SearchLagMS: &lag, MaxResults: &most, RatePerSecond: &rate, Workflows: maps.Clone(s.workflows)}
 	if hook.URL != "" {
@@ -116,19 +114,4 @@ func (s *Site) SetWorkflow(project string, w Workflow) error {
 }
 
 // SetWebhook sets the webhook and removes the deliveries of the former one. An empty URL means no webhook.
-func (s *Site) SetWebhook(w Webhook) error { return s.Set(Settings{Webhook: &w}) }
-
-// check validates the webhook.
-func (w Webhook) check() error {
-	switch u, err := url.Parse(w.URL); {
-	case w.URL == "":
-		return nil
-	case err != nil || len(w.URL) > maxHookURL || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("webhook: the url must be an http or https address of at most %d characters", maxHookURL)
-	case len(w.Secret) > maxSecret:
-		return fmt.Errorf("webhook: the secret must have at most %d characters", maxSecret)
-	case w.RetryMS < 0 || w.RetryMS > int(maxWebhookRetry.Milliseconds()):
-		return fmt.Errorf("webhook: retryMs %d: must be from 0 to %d", w.RetryMS, maxWebhookRetry.Milliseconds())
-	}
-	return nil
-}
+func (s *Site) SetWebhook(w webhook.Settings) error { return s.Set(Settings{Webhook: &w}) }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/wiki"
 )
 
@@ -127,7 +128,7 @@ type Site struct {
 	clock func() time.Time
 	base  atomic.Pointer[string] // the address of the last call
 	rate  limiter
-	hook  outbox
+	hook  webhook.Hook
 
 	mu          sync.RWMutex
 	credentials map[string]State
@@ -178,7 +179,7 @@ func (s *Site) Reset() {
 	s.maxResults = 0
 	s.past = past{}
 	s.rate.set(0)
-	s.hook.reset(Webhook{})
+	s.hook.Set(webhook.Settings{})
 }
 
 // Mode returns the kind of Jira.

@@ -3,20 +3,12 @@
 package jira
 
 import (
+	"context"
 	"encoding/json"
 	"strconv"
-)
 
-// Webhook is a webhook as an administrator registers it in Jira.
-type Webhook struct {
-	// URL receives a POST for each change. Empty means no webhook.
-	URL string `json:"url"`
-	// Secret signs the body: X-Hub-Signature is "sha256=" and the hexadecimal HMAC. Empty means no signature, as in old
-	// versions of Jira.
-	Secret string `json:"secret,omitempty"`
-	// RetryMS is the time before each retry in milliseconds. 0 means a second. The real Jira waits 5 to 15 minutes.
-	RetryMS int `json:"retryMs,omitempty"`
-}
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
+)
 
 // announceCreated sends a new issue to the webhook. It needs the lock, like the functions below.
 func (s *Site) announceCreated(is *Issue, by user) {
@@ -30,7 +22,7 @@ func (s *Site) announceDeleted(is *Issue, by user) {
 
 // announceChanged sends each new comment to the webhook, and then the whole change as an update.
 func (s *Site) announceChanged(old, is *Issue, by user, event string) {
-	if event == "" || !s.hook.enabled() {
+	if event == "" || !s.hook.IsSet() {
 		return
 	}
 	more := object{}
@@ -49,7 +41,7 @@ func (s *Site) announceChanged(old, is *Issue, by user, event string) {
 
 // announceIssue sends an issue with further members to the webhook.
 func (s *Site) announceIssue(webhookEvent, event string, is *Issue, by user, more object) {
-	if !s.hook.enabled() {
+	if !s.hook.IsSet() {
 		return
 	}
 	body := object{"issue_event_type_name": event, "user": s.userView(s.address(), by), "issue": s.webhookIssue(is, "*all", "-comment")}
@@ -74,7 +66,7 @@ func (s *Site) post(webhookEvent string, is *Issue, body object) {
 	if err != nil { // cannot happen: the site stores valid JSON
 		panic("encoding a webhook's body: " + err.Error())
 	}
-	s.hook.add(&Delivery{ID: newIdentifier(), Event: webhookEvent, IssueKey: is.Key, Body: raw})
+	s.hook.Add(&webhook.Delivery{Event: webhookEvent, IssueKey: is.Key, Body: raw})
 }
 
 // address returns the site's address for links in webhooks, which is that of the last call.
@@ -84,3 +76,13 @@ func (s *Site) address() string {
 	}
 	return "http://localhost" + BasePath
 }
+
+// Deliveries returns the calls of the webhook, oldest first: all pending ones, and the newest of the others.
+func (s *Site) Deliveries() []webhook.Delivery { return s.hook.Deliveries() }
+
+// DeliveryCounts returns the numbers of calls of the webhook.
+func (s *Site) DeliveryCounts() webhook.Counts { return s.hook.Counts() }
+
+// WaitForDeliveries waits until no call of the webhook is pending. It returns the context's error if the context ends
+// before.
+func (s *Site) WaitForDeliveries(ctx context.Context) error { return s.hook.Wait(ctx) }

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
 )
 
 // received is a request that a webhook's receiver got.
@@ -44,7 +46,7 @@ func listen(t *testing.T, s *Site, secret string, answers ...int) func() []recei
 		w.WriteHeader(answer)
 	}))
 	t.Cleanup(receiver.Close)
-	if err := s.SetWebhook(Webhook{URL: receiver.URL + "/hook?token=hidden", Secret: secret, RetryMS: 1}); err != nil {
+	if err := s.SetWebhook(webhook.Settings{URL: receiver.URL + "/hook?token=hidden", Secret: secret, RetryMS: 1}); err != nil {
 		t.Fatal(err)
 	}
 	return func() []received {
@@ -59,13 +61,6 @@ func listen(t *testing.T, s *Site, secret string, answers ...int) func() []recei
 		got := all
 		all = nil
 		return got
-	}
-}
-
-func TestPublishedSignature(t *testing.T) {
-	const want = "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9"
-	if got := sign("It's a Secret to Everybody", []byte("Hello World!")); got != want {
-		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -124,7 +119,7 @@ func TestWebhooks(t *testing.T) {
 		c.do()
 		var got []string
 		for _, h := range wait() {
-			if want := sign("key", h.raw); h.header.Get("X-Hub-Signature") != want ||
+			if want := webhook.Sign("key", h.raw); h.header.Get("X-Hub-Signature") != want ||
 				h.header.Get("Content-Type") != "application/json; charset=utf-8" {
 				t.Errorf("%s: got headers %v, want the signature %s", c.name, h.header, want)
 			}
@@ -146,7 +141,7 @@ func TestWebhooks(t *testing.T) {
 			t.Errorf("%s:\n got %q\nwant %q", c.name, got, c.want)
 		}
 	}
-	if c := s.DeliveryCounts(); c != (DeliveryCounts{Delivered: 9}) {
+	if c := s.DeliveryCounts(); c != (webhook.Counts{Delivered: 9}) {
 		t.Errorf("got counts %+v", c)
 	}
 }
@@ -181,17 +176,17 @@ func TestDeliveriesAreRetried(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers []int // 0 closes the connection
 		tries   int
-		state   DeliveryState
+		state   webhook.State
 		status  int
 	}{
-		"taken":             {[]int{200}, 1, Delivered, 200},
-		"taken in the end":  {[]int{503, 0, 429, 408, 409, 202}, 6, Delivered, 202},
-		"never taken":       {[]int{500}, 6, Failed, 500},
-		"bad request":       {[]int{400}, 1, Failed, 400},
-		"not found":         {[]int{404}, 1, Failed, 404},
-		"wrong credentials": {[]int{500, 401, 200}, 2, Failed, 401},
-		"a redirect":        {[]int{302}, 1, Failed, 302},
-		"no answer":         {[]int{0}, 6, Failed, 0},
+		"taken":             {[]int{200}, 1, webhook.Delivered, 200},
+		"taken in the end":  {[]int{503, 0, 429, 408, 409, 202}, 6, webhook.Delivered, 202},
+		"never taken":       {[]int{500}, 6, webhook.Failed, 500},
+		"bad request":       {[]int{400}, 1, webhook.Failed, 400},
+		"not found":         {[]int{404}, 1, webhook.Failed, 404},
+		"wrong credentials": {[]int{500, 401, 200}, 2, webhook.Failed, 401},
+		"a redirect":        {[]int{302}, 1, webhook.Failed, 302},
+		"no answer":         {[]int{0}, 6, webhook.Failed, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := New(Options{})
@@ -223,50 +218,10 @@ func TestDeliveriesAreRetried(t *testing.T) {
 	}
 }
 
-func TestDeliveriesAreBounded(t *testing.T) {
-	release, entered := make(chan struct{}), make(chan struct{}, deliveryWorkers)
-	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		select {
-		case entered <- struct{}{}:
-		default:
-		}
-		<-release
-	}))
-	defer receiver.Close()
-	s := New(Options{})
-	if err := s.SetWebhook(Webhook{URL: receiver.URL}); err != nil {
-		t.Fatal(err)
-	}
-	for range maxDeliveries + 7 {
-		s.insert(&Issue{Project: VoiceProject, Status: "To Do", Type: "Bug"}, users[0])
-	}
-	<-entered
-	if c := s.DeliveryCounts(); c != (DeliveryCounts{Pending: maxDeliveries, Dropped: 7}) {
-		t.Errorf("got counts %+v", c)
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.WaitForDeliveries(ended); err == nil {
-		t.Error("WaitForDeliveries returned while deliveries were pending")
-	}
-	close(release)
-	if err := s.WaitForDeliveries(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	s.insert(&Issue{Project: VoiceProject, Status: "To Do", Type: "Bug"}, users[0]) // replaces the oldest
-	if err := s.WaitForDeliveries(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if c, log := s.DeliveryCounts(), s.Deliveries(); c.Delivered != maxDeliveries+1 || len(log) != maxDeliveries ||
-		log[0].IssueKey != "VOICE-2" {
-		t.Errorf("got counts %+v and %d deliveries, the first of %s", c, len(log), log[0].IssueKey)
-	}
-}
-
 func TestWebhookIsReplaced(t *testing.T) {
 	s := New(Options{})
 	refusing := listen(t, s, "", http.StatusServiceUnavailable)
-	minute := Webhook{URL: s.hook.settings().URL, RetryMS: 60_000}
+	minute := webhook.Settings{URL: s.hook.Settings().URL, RetryMS: 60_000}
 	if err := s.SetWebhook(minute); err != nil {
 		t.Fatal(err)
 	}
@@ -277,11 +232,11 @@ func TestWebhookIsReplaced(t *testing.T) {
 	if all := wait(); len(all) != 1 || all[0].body["issue"].(map[string]any)["key"] != "VOICE-2" {
 		t.Errorf("got %v", all)
 	}
-	if err := s.SetWebhook(Webhook{}); err != nil {
+	if err := s.SetWebhook(webhook.Settings{}); err != nil {
 		t.Fatal(err)
 	}
 	ask(t, s, http.MethodPost, "/issue", issue())
-	if c := s.DeliveryCounts(); c != (DeliveryCounts{}) || s.Settings().Webhook != nil {
+	if c := s.DeliveryCounts(); c != (webhook.Counts{}) || s.Settings().Webhook != nil {
 		t.Errorf("got counts %+v without a webhook", c)
 	}
 }
