@@ -15,6 +15,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
 )
 
@@ -37,7 +39,7 @@ var _ = DescribeTableSubtree("Synchronization with Jira", func(mode jira.Mode) {
 		change()
 		Expect(kube.Patch(ctx, defect, client.MergeFrom(before))).To(Succeed())
 	}
-	issue := func() *jira.Issue {
+	ticket := func() *issue.Issue {
 		GinkgoHelper()
 		i, ok := site.Issue(defect.Status.Jira.ID)
 		Expect(ok).To(BeTrue())
@@ -85,12 +87,12 @@ var _ = DescribeTableSubtree("Synchronization with Jira", func(mode jira.Mode) {
 	})
 
 	It("follows changes in Jira, and does not overwrite edits", func() {
-		Expect(site.Edit("VOICE-1", jira.Tester, func(i *jira.Issue) {
+		Expect(site.Edit("VOICE-1", catalog.Tester, func(i *issue.Issue) {
 			i.Summary = "A better summary"
 			i.Priority = "Low"
 			i.Labels = append(i.Labels, "by-hand")
 		})).To(Succeed())
-		Expect(site.Transition("VOICE-1", "In Progress", jira.Tester)).To(Succeed())
+		Expect(site.Transition("VOICE-1", "In Progress", catalog.Tester)).To(Succeed())
 		Eventually(func() v1alpha1.State { return status().State }).Should(Equal(v1alpha1.StateInProgress))
 		Expect(defect.Status.Jira.Status).To(Equal("In Progress"))
 
@@ -98,10 +100,10 @@ var _ = DescribeTableSubtree("Synchronization with Jira", func(mode jira.Mode) {
 		edit(func() { defect.Spec.State = v1alpha1.StateResolved })
 		Eventually(func() string { return status().Jira.StatusCategory }).Should(Equal("done"))
 		expectCondition(defect, v1alpha1.ConditionSynced, "True/InStep", "")
-		Expect(issue().Summary).To(Equal("A better summary"))
-		Expect(issue().Priority).To(Equal("Low"))
-		Expect(issue().Labels).To(ContainElement("by-hand"))
-		Expect(issue().Comments).To(HaveLen(1))
+		Expect(ticket().Summary).To(Equal("A better summary"))
+		Expect(ticket().Priority).To(Equal("Low"))
+		Expect(ticket().Labels).To(ContainElement("by-hand"))
+		Expect(ticket().Comments).To(HaveLen(1))
 
 		By("ignoring the webhook about its own change")
 		before := site.Counts()
@@ -113,7 +115,7 @@ var _ = DescribeTableSubtree("Synchronization with Jira", func(mode jira.Mode) {
 	})
 
 	It("detects that the ticket was moved or deleted", func() {
-		key, err := site.MoveToProject("VOICE-1", "OPS", jira.Tester)
+		key, err := site.MoveToProject("VOICE-1", "OPS", catalog.Tester)
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(func() string { return status().Jira.Key }).Should(Equal(key))
 		Expect(site.Delete(key)).To(BeTrue())
@@ -125,7 +127,7 @@ var _ = DescribeTableSubtree("Synchronization with Jira", func(mode jira.Mode) {
 		edit(func() { defect.Spec.State = v1alpha1.StateResolved })
 		expectCondition(defect, v1alpha1.ConditionSynced, "False/Invalid", "Resolution")
 		Expect(site.SetWorkflow("VOICE", jira.Simple)).To(Succeed())
-		Expect(site.Edit("VOICE-1", jira.Tester, func(i *jira.Issue) { i.Assignee = jira.OnCall })).To(Succeed())
+		Expect(site.Edit("VOICE-1", catalog.Tester, func(i *issue.Issue) { i.Assignee = catalog.OnCall })).To(Succeed())
 		Eventually(func() string { return status().Jira.StatusCategory }).Should(Equal("done"))
 	})
 }, Entry("Cloud", jira.Cloud), Entry("Data Center", jira.DataCenter))

@@ -8,15 +8,17 @@ import (
 	"slices"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
 )
 
 // JiraState is the site. Its issues are sorted by creation, the oldest first.
 type JiraState struct {
-	Mode     jira.Mode     `json:"mode"`
-	Settings jira.Settings `json:"settings"`
-	Issues   []*jira.Issue `json:"issues"`
-	Counts   jira.Counts   `json:"counts"`
+	Mode     jira.Mode      `json:"mode"`
+	Settings jira.Settings  `json:"settings"`
+	Issues   []*issue.Issue `json:"issues"`
+	Counts   jira.Counts    `json:"counts"`
 	// Routes are the routes of the REST API that were called.
 	Routes []JiraRoute `json:"routes"`
 	// Deliveries counts the calls of the webhook. GET /_sandbox/jira/deliveries lists them.
@@ -72,7 +74,7 @@ type person struct {
 }
 
 // name returns the person's name.
-func (p person) name() string { return cmp.Or(p.As, jira.Tester) }
+func (p person) name() string { return cmp.Or(p.As, catalog.Tester) }
 
 // jiraEdit is a person's edit of an issue. Absent members stay as they are.
 type jiraEdit struct {
@@ -85,7 +87,7 @@ type jiraEdit struct {
 }
 
 // apply edits an issue.
-func (e jiraEdit) apply(is *jira.Issue) {
+func (e jiraEdit) apply(is *issue.Issue) {
 	for to, value := range map[*string]*string{
 		&is.Summary: e.Summary, &is.Description: e.Description, &is.Priority: e.Priority, &is.Assignee: e.Assignee,
 	} {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
 )
 
@@ -47,8 +48,8 @@ func TestJiraControls(t *testing.T) {
 		}
 	}
 	is := s.Jira().Issues()[0]
-	if is.Key != "OPS-1" || is.Summary != "new" || is.Assignee != jira.Tester ||
-		!slices.Equal(is.Labels, []string{"a", "b"}) || is.Status != "Done" || is.Comments[0].Author != jira.OnCall {
+	if is.Key != "OPS-1" || is.Summary != "new" || is.Assignee != catalog.Tester ||
+		!slices.Equal(is.Labels, []string{"a", "b"}) || is.Status != "Done" || is.Comments[0].Author != catalog.OnCall {
 		t.Errorf("got issue %+v", is)
 	}
 	if got := must(t, server, http.MethodGet, "/_sandbox/jira", "",
@@ -188,13 +189,13 @@ func TestShownButtons(t *testing.T) {
 	for range 2 {
 		must(t, server, http.MethodPost, issuePath, newIssue, http.StatusCreated)
 	}
-	if _, err := s.Jira().MoveToProject("VOICE-1", "OPS", jira.Tester); err != nil {
+	if _, err := s.Jira().MoveToProject("VOICE-1", "OPS", catalog.Tester); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Jira().SetWorkflow("OPS", jira.OneWay); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Jira().Transition("OPS-1", "Done", jira.Tester); err != nil {
+	if err := s.Jira().Transition("OPS-1", "Done", catalog.Tester); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string][]string{

@@ -8,7 +8,8 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 // column is a status on the board.
@@ -20,7 +21,7 @@ type column struct {
 
 // card is an issue on the board, with the statuses that it can move to.
 type card struct {
-	*jira.Issue
+	*issue.Issue
 	Moves []string
 }
 
@@ -29,7 +30,7 @@ func (s *Sandbox) boardPage(w http.ResponseWriter, _ *http.Request) {
 	var columns []column
 	issues := s.jira.Issues()
 	slices.Reverse(issues)
-	for _, status := range jira.Columns() {
+	for _, status := range catalog.Columns() {
 		c := column{Status: status}
 		for _, is := range issues {
 			if is.Status != status {
@@ -55,7 +56,7 @@ func (s *Sandbox) issuePage(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/jira/browse/"+is.Key, http.StatusFound)
 		return
 	}
-	others := slices.DeleteFunc(jira.Projects(), func(key string) bool { return key == is.Project })
+	others := slices.DeleteFunc(catalog.Projects(), func(key string) bool { return key == is.Project })
 	s.show(w, page{template: "issue", title: is.Key, link: "/jira/board", data: map[string]any{
 		"Issue": is, "Moves": s.jira.Moves(is), "Projects": others,
 	}})
@@ -97,9 +98,9 @@ func (s *Sandbox) press(key string, form func(string) string) (string, error) {
 	}
 	switch {
 	case form("status") != "":
-		return to, s.jira.Transition(is.Key, form("status"), jira.Tester)
+		return to, s.jira.Transition(is.Key, form("status"), catalog.Tester)
 	case form("project") != "":
-		moved, err := s.jira.MoveToProject(is.Key, form("project"), jira.Tester)
+		moved, err := s.jira.MoveToProject(is.Key, form("project"), catalog.Tester)
 		return "/jira/browse/" + moved, err
 	case form("action") == "delete":
 		s.jira.Delete(is.Key)

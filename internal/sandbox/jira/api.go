@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
 )
 
 // problem is an error answer: Jira's ErrorCollection with a status.
@@ -56,7 +58,7 @@ type request struct {
 	*http.Request
 	// base is the site's address as the client sees it.
 	base string
-	user user
+	user catalog.User
 	body []byte
 }
 
@@ -144,7 +146,7 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, h handler) {
 }
 
 // authorize returns the user, or answers a request with invalid credentials.
-func (s *Site) authorize(w http.ResponseWriter, r *http.Request) (user, bool) {
+func (s *Site) authorize(w http.ResponseWriter, r *http.Request) (catalog.User, bool) {
 	name, token, basic := r.BasicAuth()
 	if !basic {
 		token, _ = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -152,19 +154,19 @@ func (s *Site) authorize(w http.ResponseWriter, r *http.Request) (user, bool) {
 	s.mu.RLock()
 	state := s.credentials[token]
 	s.mu.RUnlock()
-	isBot := name == BotUser || s.mode == DataCenter && name == users[0].Name
+	isBot := name == BotUser || s.mode == DataCenter && name == catalog.Users[0].Name
 	if basic && (!isBot || token == BearerToken) || !basic && token == BotToken {
 		state = ""
 	}
 	switch state {
 	case Valid:
-		return users[0], false
+		return catalog.Users[0], false
 	case Forbidden:
 		refuse(http.StatusForbidden, "You do not have permission to perform this operation.").write(w)
 	default:
 		s.unauthorized(w)
 	}
-	return user{}, true
+	return catalog.User{}, true
 }
 
 // unauthorized answers 401. Neither kind of Jira sends JSON.

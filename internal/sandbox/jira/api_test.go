@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 // call sends a request as the bot and returns the status and the body.
@@ -48,8 +51,8 @@ func ask(t *testing.T, s *Site, method, path, body string) map[string]any {
 	return v
 }
 
-// issue returns the body of a create with the required fields and more fields, as JSON.
-func issue(more ...string) string {
+// issueBody returns the body of a create with the required fields and more fields, as JSON.
+func issueBody(more ...string) string {
 	fields := map[string]json.RawMessage{
 		"project": json.RawMessage(`{"key":"VOICE"}`), "issuetype": json.RawMessage(`{"name":"Bug"}`), "summary": json.RawMessage(`"s"`),
 	}
@@ -82,69 +85,69 @@ func message(text string) string {
 func TestCreate(t *testing.T) {
 	const invalid = "Invalid request payload. Refer to the REST API documentation and try again."
 	withProperty := func(key, value string) string {
-		return strings.TrimSuffix(issue(), "}") + `,"properties":[{"key":` + key + `,"value":` + value + `}]}`
+		return strings.TrimSuffix(issueBody(), "}") + `,"properties":[{"key":` + key + `,"value":` + value + `}]}`
 	}
 	for name, c := range map[string]struct {
 		mode Mode
 		body string
 		want string // the refusal, or empty
 	}{
-		"least":  {"", issue(), ""},
-		"by IDs": {"", issue("project", `{"id":"10000"}`, "issuetype", `{"id":"10004"}`, "priority", `{"id":"1"}`), ""},
-		"everything": {"", issue("description", `"d"`, "labels", `["a","b"]`, "priority", `{"name":"High"}`,
+		"least":  {"", issueBody(), ""},
+		"by IDs": {"", issueBody("project", `{"id":"10000"}`, "issuetype", `{"id":"10004"}`, "priority", `{"id":"1"}`), ""},
+		"everything": {"", issueBody("description", `"d"`, "labels", `["a","b"]`, "priority", `{"name":"High"}`,
 			"components", `[{"name":"Speech"}]`, "customfield_10050", `"x"`, "customfield_10051", `{"value":"Voice"}`,
-			"customfield_10052", `3`, "duedate", `"2026-01-31"`, "assignee", `{"accountId":"`+users[1].AccountID+`"}`), ""},
+			"customfield_10052", `3`, "duedate", `"2026-01-31"`, "assignee", `{"accountId":"`+catalog.Users[1].AccountID+`"}`), ""},
 		"property":                 {"", withProperty(`"defect"`, `{"uid":"7"}`), ""},
-		"empty update":             {"", strings.TrimSuffix(issue(), "}") + `,"update":{},"historyMetadata":{}}`, ""},
-		"summary of 255":           {"", issue("summary", quoted("é", 255)), ""},
-		"description of 32767":     {"", issue("description", quoted("é", 32767)), ""},
-		"label of 255":             {"", issue("labels", "["+quoted("x", 255)+"]"), ""},
+		"empty update":             {"", strings.TrimSuffix(issueBody(), "}") + `,"update":{},"historyMetadata":{}}`, ""},
+		"summary of 255":           {"", issueBody("summary", quoted("é", 255)), ""},
+		"description of 32767":     {"", issueBody("description", quoted("é", 32767)), ""},
+		"label of 255":             {"", issueBody("labels", "["+quoted("x", 255)+"]"), ""},
 		"no JSON":                  {"", `{"fields":`, message("There was an error parsing JSON. Check that your request body is valid.")},
-		"two values":               {"", issue() + "{}", message("There was an error parsing JSON. Check that your request body is valid.")},
+		"two values":               {"", issueBody() + "{}", message("There was an error parsing JSON. Check that your request body is valid.")},
 		"unknown member":           {"", `{"fields":{},"field":{}}`, message(invalid)},
 		"wrong type":               {"", `{"fields":[]}`, message(invalid)},
-		"no project":               {"", issue("project", ""), fieldError("project", "Specify a valid project ID or key")},
-		"unknown project":          {"", issue("project", `{"key":"NOPE"}`), fieldError("project", "Specify a valid project ID or key")},
-		"no type":                  {"", issue("issuetype", ""), fieldError("issuetype", "Specify an issue type")},
-		"unknown type":             {"", issue("issuetype", `{"name":"Epic"}`), fieldError("issuetype", "Specify a valid issue type")},
-		"no summary":               {"", issue("summary", ""), fieldError("summary", "You must specify a summary of the issue.")},
-		"blank summary":            {"", issue("summary", `" "`), fieldError("summary", "You must specify a summary of the issue.")},
-		"summary of 256":           {"", issue("summary", quoted("x", 256)), fieldError("summary", "Summary must be less than 255 characters.")},
-		"summary of 255 units":     {"", issue("summary", quoted("📞", 127)[:1+4*127]+`x"`), ""},
-		"summary of 256 units":     {"", issue("summary", quoted("📞", 128)), fieldError("summary", "Summary must be less than 255 characters.")},
-		"description of 32766":     {"", issue("description", quoted("📞", 16383)), ""},
-		"field of 256 units":       {"", issue("customfield_10050", quoted("📞", 128)), fieldError("customfield_10050", "The entered text is too long. It exceeds the allowed limit of 255 characters.")},
-		"description of 32768, 📞s": {"", issue("description", quoted("📞", 16384)), fieldError("description", tooLong)},
-		"label of 256 units": {"", issue("labels", "["+quoted("📞", 128)+"]"),
+		"no project":               {"", issueBody("project", ""), fieldError("project", "Specify a valid project ID or key")},
+		"unknown project":          {"", issueBody("project", `{"key":"NOPE"}`), fieldError("project", "Specify a valid project ID or key")},
+		"no type":                  {"", issueBody("issuetype", ""), fieldError("issuetype", "Specify an issue type")},
+		"unknown type":             {"", issueBody("issuetype", `{"name":"Epic"}`), fieldError("issuetype", "Specify a valid issue type")},
+		"no summary":               {"", issueBody("summary", ""), fieldError("summary", "You must specify a summary of the issue.")},
+		"blank summary":            {"", issueBody("summary", `" "`), fieldError("summary", "You must specify a summary of the issue.")},
+		"summary of 256":           {"", issueBody("summary", quoted("x", 256)), fieldError("summary", "Summary must be less than 255 characters.")},
+		"summary of 255 units":     {"", issueBody("summary", quoted("📞", 127)[:1+4*127]+`x"`), ""},
+		"summary of 256 units":     {"", issueBody("summary", quoted("📞", 128)), fieldError("summary", "Summary must be less than 255 characters.")},
+		"description of 32766":     {"", issueBody("description", quoted("📞", 16383)), ""},
+		"field of 256 units":       {"", issueBody("customfield_10050", quoted("📞", 128)), fieldError("customfield_10050", "The entered text is too long. It exceeds the allowed limit of 255 characters.")},
+		"description of 32768, 📞s": {"", issueBody("description", quoted("📞", 16384)), fieldError("description", issue.TooLong)},
+		"label of 256 units": {"", issueBody("labels", "["+quoted("📞", 128)+"]"),
 			fieldError("labels", "The label '"+strings.Repeat("📞", 128)+"' exceeds the maximum length for a single label of 255 characters.")},
-		"summary of two lines": {"", issue("summary", `"a\nb"`),
+		"summary of two lines": {"", issueBody("summary", `"a\nb"`),
 			fieldError("summary", "The summary is invalid because it contains newline characters.")},
-		"summary no string": {"", issue("summary", `1`), fieldError("summary", "Operation value must be a string")},
-		"description of 32768": {"", issue("description", quoted("x", 32768)),
+		"summary no string": {"", issueBody("summary", `1`), fieldError("summary", "Operation value must be a string")},
+		"description of 32768": {"", issueBody("description", quoted("x", 32768)),
 			fieldError("description", "The entered text is too long. It exceeds the allowed limit of 32,767 characters.")},
-		"description of v3":  {"", issue("description", `{"type":"doc"}`), fieldError("description", "Operation value must be a string")},
-		"label with a space": {"", issue("labels", `["x y"]`), fieldError("labels", "The label 'x y' contains spaces which is invalid.")},
-		"label of 256": {"", issue("labels", "["+quoted("x", 256)+"]"),
+		"description of v3":  {"", issueBody("description", `{"type":"doc"}`), fieldError("description", "Operation value must be a string")},
+		"label with a space": {"", issueBody("labels", `["x y"]`), fieldError("labels", "The label 'x y' contains spaces which is invalid.")},
+		"label of 256": {"", issueBody("labels", "["+quoted("x", 256)+"]"),
 			fieldError("labels", "The label '"+strings.Repeat("x", 256)+"' exceeds the maximum length for a single label of 255 characters.")},
-		"unknown priority": {"", issue("priority", `{"name":"Urgent"}`), fieldError("priority", "Specify a valid priority ID or name")},
-		"priority not on it": {"", issue("project", `{"key":"OPS"}`, "priority", `{"name":"High"}`),
+		"unknown priority": {"", issueBody("priority", `{"name":"Urgent"}`), fieldError("priority", "Specify a valid priority ID or name")},
+		"priority not on it": {"", issueBody("project", `{"key":"OPS"}`, "priority", `{"name":"High"}`),
 			fieldError("priority", "Field 'priority' cannot be set. It is not on the appropriate screen, or unknown.")},
-		"unknown field": {"", issue("customfield_1", `1`),
+		"unknown field": {"", issueBody("customfield_1", `1`),
 			fieldError("customfield_1", "Field 'customfield_1' cannot be set. It is not on the appropriate screen, or unknown.")},
-		"unknown user":  {"", issue("assignee", `{"accountId":"x"}`), fieldError("assignee", "User 'x' does not exist.")},
-		"name on Cloud": {"", issue("assignee", `{"name":"bot"}`), fieldError("assignee", "The member 'name' of a user cannot be set.")},
-		"read-only member": {"", issue("reporter", `{"accountId":"x","displayName":"x"}`),
+		"unknown user":  {"", issueBody("assignee", `{"accountId":"x"}`), fieldError("assignee", "User 'x' does not exist.")},
+		"name on Cloud": {"", issueBody("assignee", `{"name":"bot"}`), fieldError("assignee", "The member 'name' of a user cannot be set.")},
+		"read-only member": {"", issueBody("reporter", `{"accountId":"x","displayName":"x"}`),
 			fieldError("reporter", "The member 'displayName' of a user cannot be set.")},
-		"name on Data Center": {DataCenter, issue("assignee", `{"name":"bot"}`), ""},
-		"account on DataCenter": {DataCenter, issue("assignee", `{"accountId":"x"}`),
+		"name on Data Center": {DataCenter, issueBody("assignee", `{"name":"bot"}`), ""},
+		"account on DataCenter": {DataCenter, issueBody("assignee", `{"accountId":"x"}`),
 			fieldError("assignee", "The member 'accountId' of a user cannot be set.")},
-		"option": {"", issue("customfield_10051", `{"value":"None"}`),
+		"option": {"", issueBody("customfield_10051", `{"value":"None"}`),
 			fieldError("customfield_10051", "Option value 'None' is not valid")},
-		"date":         {"", issue("duedate", `"tomorrow"`), fieldError("duedate", "Error parsing date string: tomorrow")},
+		"date":         {"", issueBody("duedate", `"tomorrow"`), fieldError("duedate", "Error parsing date string: tomorrow")},
 		"property key": {"", withProperty(quoted("k", 256), `1`), message("The property key must have 1 to 255 characters.")},
 		"property value": {"", withProperty(`"k"`, quoted("v", 32767)),
 			message("The property value is too long. It exceeds the allowed limit of 32768 characters.")},
-		"transition": {"", strings.TrimSuffix(issue(), "}") + `,"transition":{"id":"9"}}`,
+		"transition": {"", strings.TrimSuffix(issueBody(), "}") + `,"transition":{"id":"9"}}`,
 			message("Transition id '9' is not valid for this issue.")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +188,7 @@ func TestAuthentication(t *testing.T) {
 		status  int
 		body    string
 	}{
-		"basic": {Cloud, func(r *http.Request) { r.SetBasicAuth(BotUser, BotToken) }, "/myself", Valid, 200, users[0].AccountID},
+		"basic": {Cloud, func(r *http.Request) { r.SetBasicAuth(BotUser, BotToken) }, "/myself", Valid, 200, catalog.Users[0].AccountID},
 		"bearer": {DataCenter, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+BearerToken) },
 			"/myself", Valid, 200, `"name":"bot"`},
 		"nothing": {Cloud, func(*http.Request) {}, "/myself", Valid, 401, "Client must be authenticated to access this resource."},
@@ -264,7 +267,7 @@ func TestIssueLifecycle(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 6_000_000, time.UTC)
 	s := New(Options{Clock: func() time.Time { return now }})
 	ask(t, s, http.MethodPost, "/issue",
-		strings.TrimSuffix(issue("labels", `["b","a","a"]`), "}")+`,"properties":[{"key":"defect","value":{"uid":"7"}}]}`)
+		strings.TrimSuffix(issueBody("labels", `["b","a","a"]`), "}")+`,"properties":[{"key":"defect","value":{"uid":"7"}}]}`)
 	got := ask(t, s, http.MethodGet, "/issue/voice-1?fields=summary,status,labels,priority&properties=defect", "")
 	fields := got["fields"].(map[string]any)
 	if len(fields) != 4 || fmt.Sprint(fields["labels"]) != "[a b]" || fmt.Sprint(got["properties"]) != "map[defect:map[uid:7]]" {
@@ -324,7 +327,7 @@ func TestIssueLifecycle(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	s := New(Options{})
-	ask(t, s, http.MethodPost, "/issue", issue())
+	ask(t, s, http.MethodPost, "/issue", issueBody())
 	before := *s.Issues()[0]
 	for name, c := range map[string]struct {
 		path, body string
@@ -347,7 +350,7 @@ func TestRefusals(t *testing.T) {
 	if after := *s.Issues()[0]; !reflect.DeepEqual(before, after) {
 		t.Errorf("the issue changed: %+v", after)
 	}
-	r := httptest.NewRequest(http.MethodPost, BasePath+"/rest/api/2/issue", strings.NewReader(issue()))
+	r := httptest.NewRequest(http.MethodPost, BasePath+"/rest/api/2/issue", strings.NewReader(issueBody()))
 	r.SetBasicAuth(BotUser, BotToken)
 	w := httptest.NewRecorder()
 	s.API().ServeHTTP(w, r)
@@ -359,7 +362,7 @@ func TestRefusals(t *testing.T) {
 func TestFullSiteRemovesOldest(t *testing.T) {
 	s := New(Options{})
 	for range maxIssues + 3 {
-		s.insert(&Issue{Project: VoiceProject}, users[0])
+		s.insert(&issue.Issue{Project: VoiceProject}, catalog.Users[0])
 	}
 	if all := s.Issues(); len(all) != maxIssues || all[0].Key != "VOICE-4" || len(s.byKey) != maxIssues || len(s.byID) != maxIssues {
 		t.Errorf("%d issues, the first is %s", len(all), all[0].Key)

@@ -13,7 +13,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 const (
@@ -22,16 +23,6 @@ const (
 	// maxAttachments is the maximum number of attachments of an issue. Jira answers 413 to more.
 	maxAttachments = 2000
 )
-
-// Attachment is a file on an issue. Its content is not kept.
-type Attachment struct {
-	ID          string    `json:"id"`
-	Filename    string    `json:"filename"`
-	ContentType string    `json:"mimeType"`
-	Size        int64     `json:"size"`
-	SHA256      string    `json:"sha256"`
-	Created     time.Time `json:"created"`
-}
 
 // attach implements POST /issue/{issue}/attachments. Without the header against cross-site requests Jira answers 403.
 func (s *Site) attach(r *request) (int, any, *problem) {
@@ -56,7 +47,7 @@ func (s *Site) attach(r *request) (int, any, *problem) {
 		files[i].ID = strconv.Itoa(20_000 + s.counts.Attachments)
 		files[i].Created = s.now()
 	}
-	if p := s.change(old, r.user, eventUpdated, func(is *Issue) *problem {
+	if p := s.change(old, r.user, eventUpdated, func(is *issue.Issue) *problem {
 		is.Attachments = append(slices.Clip(is.Attachments), files...)
 		return nil
 	}); p != nil {
@@ -66,12 +57,12 @@ func (s *Site) attach(r *request) (int, any, *problem) {
 }
 
 // files returns the files in the body. All parts are called file.
-func (r *request) files() ([]Attachment, *problem) {
+func (r *request) files() ([]issue.Attachment, *problem) {
 	_, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
 		return nil, refuse(http.StatusBadRequest, "The Content-Type is not valid.")
 	}
-	var files []Attachment
+	var files []issue.Attachment
 	for parts := multipart.NewReader(bytes.NewReader(r.body), parameters["boundary"]); ; {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
@@ -88,7 +79,7 @@ func (r *request) files() ([]Attachment, *problem) {
 		if size > maxAttachment {
 			return nil, refuse(http.StatusRequestEntityTooLarge, "The file is larger than %d bytes.", maxAttachment)
 		}
-		files = append(files, Attachment{
+		files = append(files, issue.Attachment{
 			Filename: part.FileName(), ContentType: part.Header.Get("Content-Type"), Size: size, SHA256: hex.EncodeToString(h.Sum(nil)),
 		})
 	}
@@ -103,7 +94,7 @@ func (s *Site) IssueOfAttachment(id, name string) (key string, found bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, is := range s.issues {
-		if slices.ContainsFunc(is.Attachments, func(a Attachment) bool { return a.ID == id && a.Filename == name }) {
+		if slices.ContainsFunc(is.Attachments, func(a issue.Attachment) bool { return a.ID == id && a.Filename == name }) {
 			return is.Key, true
 		}
 	}
@@ -111,7 +102,7 @@ func (s *Site) IssueOfAttachment(id, name string) (key string, found bool) {
 }
 
 // attachmentsView returns attachments as the REST API shows them.
-func attachmentsView(base string, all []Attachment) []object {
+func attachmentsView(base string, all []issue.Attachment) []object {
 	list := []object{}
 	for _, a := range all {
 		list = append(list, object{

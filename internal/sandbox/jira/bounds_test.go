@@ -7,6 +7,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 func TestTokensAndSchemes(t *testing.T) {
@@ -34,7 +37,7 @@ func TestTokensAndSchemes(t *testing.T) {
 
 func TestFieldInFieldsAndUpdate(t *testing.T) {
 	s := New(Options{})
-	ask(t, s, http.MethodPost, "/issue", issue("labels", `["a"]`))
+	ask(t, s, http.MethodPost, "/issue", issueBody("labels", `["a"]`))
 	const both = `{"fields":{"labels":["b"]},"update":{"labels":[{"add":"c"}]}}`
 	const want = `{"errorMessages":[],"errors":{"labels":"Field 'labels' cannot be in both 'fields' and 'update'."}}`
 	if status, body := call(t, s, http.MethodPut, "/issue/VOICE-1", both); status != http.StatusBadRequest || body != want {
@@ -48,18 +51,18 @@ func TestFieldInFieldsAndUpdate(t *testing.T) {
 func TestGrowingIssueRemovesOthers(t *testing.T) {
 	s := New(Options{})
 	for range 3 {
-		ask(t, s, http.MethodPost, "/issue", issue())
+		ask(t, s, http.MethodPost, "/issue", issueBody())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	grow := func(is *Issue) *problem {
+	grow := func(is *issue.Issue) *problem {
 		is.Description = strings.Repeat("x", maxIssueBytes)
 		return nil
 	}
-	if p := s.change(s.byKey["VOICE-1"], users[0], eventUpdated, grow); p != nil {
+	if p := s.change(s.byKey["VOICE-1"], catalog.Users[0], eventUpdated, grow); p != nil {
 		t.Fatal(p)
 	}
-	if len(s.issues) != 1 || s.issues[0].Key != "VOICE-1" || len(s.byKey) != 1 || len(s.byID) != 1 || s.bytes != s.issues[0].size() {
+	if len(s.issues) != 1 || s.issues[0].Key != "VOICE-1" || len(s.byKey) != 1 || len(s.byID) != 1 || s.bytes != s.issues[0].Size() {
 		t.Errorf("got %d issues of %d bytes, want only VOICE-1", len(s.issues), s.bytes)
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 // changeItem is a changed field in a webhook's changelog, with the ID and the text of the old and new values.
@@ -26,14 +29,14 @@ type changeItem struct {
 type value struct{ id, text string }
 
 // namedValue returns a named object as a value.
-func namedValue(list []named, name string) value {
-	n, _ := match(list, "", name)
+func namedValue(list []catalog.Object, name string) value {
+	n, _ := catalog.Find(list, "", name)
 	return value{n.ID, n.Name}
 }
 
 // userValue returns a user as a value.
 func (s *Site) userValue(name string) value {
-	u, _ := findUser("", name)
+	u, _ := catalog.FindUser("", name)
 	if s.mode == DataCenter {
 		return value{u.Name, u.Display}
 	}
@@ -42,7 +45,7 @@ func (s *Site) userValue(name string) value {
 
 // changes returns the changed fields between two versions of an issue. A changelog does not include comments and
 // properties.
-func (s *Site) changes(old, is *Issue) []changeItem {
+func (s *Site) changes(old, is *issue.Issue) []changeItem {
 	var items []changeItem
 	compare := func(field, id string, from, to value) {
 		if from == to {
@@ -55,24 +58,24 @@ func (s *Site) changes(old, is *Issue) []changeItem {
 		items = append(items, changeItem{field, kind, id, optional(from.id), optional(from.text), optional(to.id), optional(to.text)})
 	}
 	text := func(s string) value { return value{"", s} }
-	before, _ := findProject(old.Project)
-	after, _ := findProject(is.Project)
+	before, _ := catalog.FindProject(old.Project)
+	after, _ := catalog.FindProject(is.Project)
 	compare("project", "project", value{before.ID, before.Title}, value{after.ID, after.Title})
 	compare("Key", "", text(old.Key), text(is.Key))
 	compare("summary", "summary", text(old.Summary), text(is.Summary))
 	compare("description", "description", text(old.Description), text(is.Description))
-	compare("issuetype", "issuetype", namedValue(issueTypes, old.Type), namedValue(issueTypes, is.Type))
-	compare("priority", "priority", namedValue(priorities, old.Priority), namedValue(priorities, is.Priority))
+	compare("issuetype", "issuetype", namedValue(catalog.IssueTypes, old.Type), namedValue(catalog.IssueTypes, is.Type))
+	compare("priority", "priority", namedValue(catalog.Priorities, old.Priority), namedValue(catalog.Priorities, is.Priority))
 	compare("labels", "labels", text(strings.Join(old.Labels, " ")), text(strings.Join(is.Labels, " ")))
 	compare("assignee", "assignee", s.userValue(old.Assignee), s.userValue(is.Assignee))
 	compare("reporter", "reporter", s.userValue(old.Reporter), s.userValue(is.Reporter))
-	compare("resolution", "resolution", namedValue(resolutions, old.Resolution), namedValue(resolutions, is.Resolution))
-	from, _ := findStatus(old.Status)
-	to, _ := findStatus(is.Status)
+	compare("resolution", "resolution", namedValue(catalog.Resolutions, old.Resolution), namedValue(catalog.Resolutions, is.Resolution))
+	from, _ := catalog.FindStatus(old.Status)
+	to, _ := catalog.FindStatus(is.Status)
 	compare("status", "status", value{from.ID, from.Name}, value{to.ID, to.Name})
-	for _, f := range fields {
-		if a, b := old.Fields[f.id], is.Fields[f.id]; !bytes.Equal(a, b) {
-			compare(f.name, f.id, text(plainText(a)), text(plainText(b)))
+	for _, f := range catalog.Fields {
+		if a, b := old.Fields[f.ID], is.Fields[f.ID]; !bytes.Equal(a, b) {
+			compare(f.Name, f.ID, text(plainText(a)), text(plainText(b)))
 		}
 	}
 	for i, l := range is.RemoteLinks {

@@ -8,24 +8,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 // maxComments is the maximum number of comments on an issue. Jira answers 413 to more.
 const maxComments = 5000
 
 // addComment adds a comment to an issue. It needs the lock.
-func (s *Site) addComment(is *Issue, author user, body string) *problem {
+func (s *Site) addComment(is *issue.Issue, author catalog.User, body string) *problem {
 	switch {
 	case strings.TrimSpace(body) == "":
 		return &problem{status: http.StatusBadRequest, errors: map[string]string{"comment": "Comment body can not be empty!"}}
-	case units(body) > maxText:
-		return &problem{status: http.StatusBadRequest, errors: map[string]string{"comment": tooLong}}
+	case issue.Units(body) > issue.MaxText:
+		return &problem{status: http.StatusBadRequest, errors: map[string]string{"comment": issue.TooLong}}
 	case len(is.Comments) >= maxComments:
 		return refuse(http.StatusRequestEntityTooLarge, "The issue has reached its limit of %d comments.", maxComments)
 	}
 	s.lastComment++
 	// Clip makes append copy the list, which the former version of the issue keeps.
-	is.Comments = append(slices.Clip(is.Comments), Comment{
+	is.Comments = append(slices.Clip(is.Comments), issue.Comment{
 		ID: strconv.Itoa(s.lastComment), Body: body, Author: author.Name, Created: s.now(),
 	})
 	return nil
@@ -44,14 +47,14 @@ func (s *Site) comment(r *request) (int, any, *problem) {
 	if in.Body == nil {
 		in.Body = new(string)
 	}
-	var added *Issue
+	var added *issue.Issue
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := s.find(r.PathValue("issue"))
 	if old == nil {
 		return 0, nil, errNoIssue
 	}
-	if p := s.change(old, r.user, eventCommented, func(is *Issue) *problem {
+	if p := s.change(old, r.user, eventCommented, func(is *issue.Issue) *problem {
 		added = is
 		return s.addComment(is, r.user, *in.Body)
 	}); p != nil {
@@ -62,8 +65,8 @@ func (s *Site) comment(r *request) (int, any, *problem) {
 }
 
 // commentView returns a comment as the REST API shows it.
-func (s *Site) commentView(base string, is *Issue, c Comment) object {
-	author, _ := findUser("", c.Author)
+func (s *Site) commentView(base string, is *issue.Issue, c issue.Comment) object {
+	author, _ := catalog.FindUser("", c.Author)
 	return object{
 		"self": selfLink(base, is) + "/comment/" + c.ID, "id": c.ID, "body": c.Body, "author": s.userView(base, author),
 		"updateAuthor": s.userView(base, author), "created": c.Created.Format(timeLayout), "updated": c.Created.Format(timeLayout),
@@ -71,7 +74,7 @@ func (s *Site) commentView(base string, is *Issue, c Comment) object {
 }
 
 // commentsView returns the comments of an issue as the REST API shows them.
-func (s *Site) commentsView(base string, is *Issue) object {
+func (s *Site) commentsView(base string, is *issue.Issue) object {
 	list := []object{}
 	for _, c := range is.Comments {
 		list = append(list, s.commentView(base, is, c))

@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 // timeLayout is the format of times.
@@ -52,8 +55,8 @@ func (s *Site) create(r *request) (int, any, *problem) {
 	if p != nil {
 		return 0, nil, p
 	}
-	is := &Issue{Status: statuses[0].Name, Reporter: r.user.Name, Properties: map[string]json.RawMessage{}}
-	errs := s.initFields(is, in.Fields)
+	is := &issue.Issue{Status: catalog.Statuses[0].Name, Reporter: r.user.Name, Properties: map[string]json.RawMessage{}}
+	errs := issue.Init(is, in.Fields, s.readUser)
 	s.updateFields(is, in.Update, errs)
 	if len(errs) > 0 {
 		return 0, nil, &problem{status: http.StatusBadRequest, errors: errs}
@@ -74,7 +77,7 @@ func (s *Site) create(r *request) (int, any, *problem) {
 }
 
 // setProperties sets properties of an issue.
-func setProperties(is *Issue, list []entityProperty) *problem {
+func setProperties(is *issue.Issue, list []entityProperty) *problem {
 	properties := maps.Clone(is.Properties)
 	for _, p := range list {
 		if refused := p.check(); refused != nil {
@@ -98,8 +101,8 @@ func (s *Site) edit(r *request) (int, any, *problem) {
 	if old == nil {
 		return 0, nil, errNoIssue
 	}
-	if p := s.change(old, r.user, eventUpdated, func(is *Issue) *problem {
-		errs := s.setFields(is, in.Fields)
+	if p := s.change(old, r.user, eventUpdated, func(is *issue.Issue) *problem {
+		errs := issue.Set(is, in.Fields, s.readUser)
 		s.updateFields(is, in.Update, errs)
 		if len(errs) > 0 {
 			return &problem{status: http.StatusBadRequest, errors: errs}
@@ -114,7 +117,7 @@ func (s *Site) edit(r *request) (int, any, *problem) {
 
 // updateFields applies the verbs of "update", and adds errors to errs. Labels can be added, removed and set, other
 // fields only set.
-func (s *Site) updateFields(is *Issue, update map[string]json.RawMessage, errs map[string]string) {
+func (s *Site) updateFields(is *issue.Issue, update map[string]json.RawMessage, errs map[string]string) {
 	for _, id := range slices.Sorted(maps.Keys(update)) {
 		var verbs []map[string]json.RawMessage
 		if json.Unmarshal(update[id], &verbs) != nil {
@@ -126,9 +129,9 @@ func (s *Site) updateFields(is *Issue, update map[string]json.RawMessage, errs m
 				var label string
 				switch {
 				case name == "set":
-					maps.Copy(errs, s.setFields(is, map[string]json.RawMessage{id: raw}))
+					maps.Copy(errs, issue.Set(is, map[string]json.RawMessage{id: raw}, s.readUser))
 				case id == "labels" && (name == "add" || name == "remove") && json.Unmarshal(raw, &label) == nil:
-					if message := is.updateLabel(name, label); message != "" {
+					if message := is.UpdateLabel(name, label); message != "" {
 						errs[id] = message
 					}
 				default:
@@ -137,18 +140,6 @@ func (s *Site) updateFields(is *Issue, update map[string]json.RawMessage, errs m
 			}
 		}
 	}
-}
-
-// updateLabel adds or removes a label. It returns the error message, or "".
-func (is *Issue) updateLabel(verb, label string) (message string) {
-	labels := slices.DeleteFunc(slices.Clone(is.Labels), func(l string) bool { return l == label })
-	if verb == "add" {
-		message = checkLabel(label)
-		labels = append(labels, label)
-	}
-	slices.Sort(labels)
-	is.Labels = labels
-	return message
 }
 
 // get implements GET /issue/{issue}.
@@ -168,11 +159,11 @@ func (s *Site) get(r *request) (int, any, *problem) {
 }
 
 // selfLink returns the URL of an issue.
-func selfLink(base string, is *Issue) string { return base + "/rest/api/2/issue/" + is.ID }
+func selfLink(base string, is *issue.Issue) string { return base + "/rest/api/2/issue/" + is.ID }
 
 // issueView returns an issue with the wanted fields as the REST API shows it. *all and *navigable mean all fields, -x
 // means all but x.
-func (s *Site) issueView(base string, is *Issue, wanted, properties []string) object {
+func (s *Site) issueView(base string, is *issue.Issue, wanted, properties []string) object {
 	v := object{"expand": "renderedFields,names,schema,transitions", "id": is.ID, "key": is.Key, "self": selfLink(base, is)}
 	all := s.fieldsView(base, is)
 	kept := object{}
@@ -205,30 +196,30 @@ func (s *Site) issueView(base string, is *Issue, wanted, properties []string) ob
 }
 
 // fieldsView returns the fields of an issue as the REST API shows them.
-func (s *Site) fieldsView(base string, is *Issue) object {
-	p, _ := findProject(is.Project)
-	st, _ := findStatus(is.Status)
-	kind, _ := match(issueTypes, "", is.Type)
+func (s *Site) fieldsView(base string, is *issue.Issue) object {
+	p, _ := catalog.FindProject(is.Project)
+	st, _ := catalog.FindStatus(is.Status)
+	kind, _ := catalog.Find(catalog.IssueTypes, "", is.Type)
 	v := object{
 		"project": projectView(base, p), "issuetype": typeView(base, kind), "summary": is.Summary, "description": nullable(is.Description),
 		"labels": append([]string{}, is.Labels...), "status": statusView(base, st), "created": is.Created.Format(timeLayout),
 		"updated": is.Updated.Format(timeLayout), "resolution": nil, "resolutiondate": nil, "priority": nil, "assignee": nil,
-		"reporter": nil, "creator": s.userView(base, users[0]), "comment": s.commentsView(base, is), "components": []object{},
+		"reporter": nil, "creator": s.userView(base, catalog.Users[0]), "comment": s.commentsView(base, is), "components": []object{},
 		"environment": nil, "duedate": nil, "attachment": attachmentsView(base, is.Attachments),
 	}
 	if !p.NoPriority {
-		if n, found := match(priorities, "", is.Priority); found {
+		if n, found := catalog.Find(catalog.Priorities, "", is.Priority); found {
 			v["priority"] = namedView(base, "priority", n)
 		}
 	} else {
 		delete(v, "priority")
 	}
-	if n, found := match(resolutions, "", is.Resolution); found {
+	if n, found := catalog.Find(catalog.Resolutions, "", is.Resolution); found {
 		v["resolution"] = namedView(base, "resolution", n)
 		v["resolutiondate"] = is.Resolved.Format(timeLayout)
 	}
 	for id, name := range map[string]string{"assignee": is.Assignee, "reporter": is.Reporter} {
-		if u, found := findUser("", name); found {
+		if u, found := catalog.FindUser("", name); found {
 			v[id] = s.userView(base, u)
 		}
 	}
@@ -275,7 +266,7 @@ func (s *Site) putProperty(r *request) (int, any, *problem) {
 		return 0, nil, errNoIssue
 	}
 	_, existed := old.Properties[r.PathValue("key")]
-	if p := s.change(old, r.user, "", func(is *Issue) *problem {
+	if p := s.change(old, r.user, "", func(is *issue.Issue) *problem {
 		return setProperties(is, []entityProperty{{r.PathValue("key"), r.body}})
 	}); p != nil {
 		return 0, nil, p
@@ -284,4 +275,29 @@ func (s *Site) putProperty(r *request) (int, any, *problem) {
 		return http.StatusOK, nil, nil
 	}
 	return http.StatusCreated, nil, nil
+}
+
+// The limits of entity properties in UTF-16 units.
+const (
+	maxPropertyKey   = 255
+	maxPropertyValue = 32_768
+)
+
+// entityProperty is an entity property in a request.
+type entityProperty struct {
+	Key   string          `json:"key"`
+	Value json.RawMessage `json:"value"`
+}
+
+// check returns the refusal of an invalid property, or nil.
+func (p entityProperty) check() *problem {
+	switch {
+	case p.Key == "" || issue.Units(p.Key) > maxPropertyKey:
+		return refuse(http.StatusBadRequest, "The property key must have 1 to 255 characters.")
+	case len(p.Value) == 0:
+		return refuse(http.StatusBadRequest, "The property value must not be empty.")
+	case issue.Units(string(p.Value)) > maxPropertyValue:
+		return refuse(http.StatusBadRequest, "The property value is too long. It exceeds the allowed limit of 32768 characters.")
+	}
+	return nil
 }

@@ -5,6 +5,8 @@ package jira
 import (
 	"slices"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 // Limits of the stored past. Beyond them, the lag is shorter than configured.
@@ -25,18 +27,18 @@ type past struct {
 type version struct {
 	until time.Time
 	id    string
-	was   *Issue // nil if it did not exist
+	was   *issue.Issue // nil if it did not exist
 	size  int
 }
 
 // add stores an issue before a change, if there is a lag.
-func (p *past) add(now time.Time, id string, was *Issue) {
+func (p *past) add(now time.Time, id string, was *issue.Issue) {
 	if p.lag <= 0 {
 		return
 	}
 	v := version{until: now, id: id, was: was}
 	if was != nil {
-		v.size = was.size()
+		v.size = was.Size()
 	}
 	p.versions = append(p.versions, v)
 	p.bytes += v.size
@@ -59,18 +61,18 @@ func (p *past) trim(now time.Time) {
 }
 
 // view returns the issues as they were before the lag, sorted by ID.
-func (p *past) view(now time.Time, issues []*Issue) []*Issue {
+func (p *past) view(now time.Time, issues []*issue.Issue) []*issue.Issue {
 	p.trim(now)
 	if len(p.versions) == 0 {
 		return issues
 	}
-	was := map[string]*Issue{}
+	was := map[string]*issue.Issue{}
 	for _, v := range p.versions {
 		if _, older := was[v.id]; !older {
 			was[v.id] = v.was
 		}
 	}
-	seen := make([]*Issue, 0, len(issues))
+	seen := make([]*issue.Issue, 0, len(issues))
 	for _, is := range issues {
 		if _, changed := was[is.ID]; !changed {
 			seen = append(seen, is)
@@ -81,6 +83,6 @@ func (p *past) view(now time.Time, issues []*Issue) []*Issue {
 			seen = append(seen, is)
 		}
 	}
-	slices.SortFunc(seen, bySerial)
+	slices.SortFunc(seen, issue.BySerial)
 	return seen
 }

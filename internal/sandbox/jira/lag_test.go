@@ -8,6 +8,9 @@ import (
 	"net/url"
 	"testing"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 func TestSearchLag(t *testing.T) {
@@ -28,7 +31,7 @@ func TestSearchLag(t *testing.T) {
 			}
 			edit := func(key, summary string) {
 				t.Helper()
-				if err := s.Edit(key, OnCall, func(is *Issue) { is.Summary = summary }); err != nil {
+				if err := s.Edit(key, catalog.OnCall, func(is *issue.Issue) { is.Summary = summary }); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -37,17 +40,17 @@ func TestSearchLag(t *testing.T) {
 				do   func()
 				want string
 			}{
-				{func() { ask(t, s, http.MethodPost, "/issue", issue("summary", `"a"`)) }, ""}, // 0 s
-				{func() { ask(t, s, http.MethodPost, "/issue", issue("summary", `"b"`)) }, ""}, // 1 s
-				{func() { edit("VOICE-1", "a2") }, ""},                                         // 2 s
-				{func() { now = now.Add(6 * time.Second); edit("VOICE-1", "a3") }, ""},         // 9 s
-				{func() {}, "VOICE-1=a "},                                                                   // 10 s
-				{func() { s.Delete("VOICE-2") }, "VOICE-1=a VOICE-2=b "},                                    // 11 s
-				{func() {}, "VOICE-1=a2 VOICE-2=b "},                                                        // 12 s
-				{func() { _, _ = s.MoveToProject("VOICE-1", OpsProject, Tester) }, "VOICE-1=a2 VOICE-2=b "}, // 13 s
-				{func() { now = now.Add(5 * time.Second) }, "VOICE-1=a3 VOICE-2=b "},                        // 19 s
-				{func() { now = now.Add(time.Second) }, "VOICE-1=a3 "},                                      // 21 s
-				{func() { now = now.Add(time.Second) }, "OPS-1=a3 "},                                        // 23 s
+				{func() { ask(t, s, http.MethodPost, "/issue", issueBody("summary", `"a"`)) }, ""}, // 0 s
+				{func() { ask(t, s, http.MethodPost, "/issue", issueBody("summary", `"b"`)) }, ""}, // 1 s
+				{func() { edit("VOICE-1", "a2") }, ""},                                             // 2 s
+				{func() { now = now.Add(6 * time.Second); edit("VOICE-1", "a3") }, ""},             // 9 s
+				{func() {}, "VOICE-1=a "},                                // 10 s
+				{func() { s.Delete("VOICE-2") }, "VOICE-1=a VOICE-2=b "}, // 11 s
+				{func() {}, "VOICE-1=a2 VOICE-2=b "},                     // 12 s
+				{func() { _, _ = s.MoveToProject("VOICE-1", OpsProject, catalog.Tester) }, "VOICE-1=a2 VOICE-2=b "}, // 13 s
+				{func() { now = now.Add(5 * time.Second) }, "VOICE-1=a3 VOICE-2=b "},                                // 19 s
+				{func() { now = now.Add(time.Second) }, "VOICE-1=a3 "},                                              // 21 s
+				{func() { now = now.Add(time.Second) }, "OPS-1=a3 "},                                                // 23 s
 			} {
 				if i > 0 {
 					now = now.Add(time.Second)
@@ -89,11 +92,11 @@ func TestPastIsBounded(t *testing.T) {
 		t.Errorf("%d versions are stored", len(p.versions))
 	}
 	p = past{lag: time.Hour}
-	is := &Issue{ID: "1", Description: string(make([]byte, maxVersionBytes/4))}
+	is := &issue.Issue{ID: "1", Description: string(make([]byte, maxVersionBytes/4))}
 	for range 9 {
 		p.add(now, "1", is)
 	}
-	if p.bytes > maxVersionBytes || p.bytes != len(p.versions)*is.size() || len(p.versions) != 3 {
+	if p.bytes > maxVersionBytes || p.bytes != len(p.versions)*is.Size() || len(p.versions) != 3 {
 		t.Errorf("%d versions of %d bytes are stored", len(p.versions), p.bytes)
 	}
 }

@@ -5,6 +5,8 @@ package jira
 import (
 	"net/http"
 	"strings"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
 )
 
 // serverInfo implements GET /serverInfo.
@@ -30,7 +32,7 @@ func (s *Site) myself(r *request) (int, any, *problem) {
 }
 
 // userView returns a user as the REST API shows it.
-func (s *Site) userView(base string, u user) object {
+func (s *Site) userView(base string, u catalog.User) object {
 	v := object{"displayName": u.Display, "emailAddress": u.Email, "active": true, "timeZone": "Etc/UTC"}
 	if s.mode == Cloud {
 		v["self"] = base + "/rest/api/2/user?accountId=" + u.AccountID
@@ -45,12 +47,12 @@ func (s *Site) userView(base string, u user) object {
 }
 
 // namedView returns a named object as the REST API shows it.
-func namedView(base, kind string, n named) object {
+func namedView(base, kind string, n catalog.Object) object {
 	return object{"self": base + "/rest/api/2/" + kind + "/" + n.ID, "id": n.ID, "name": n.Name}
 }
 
 // typeView returns an issue type as the REST API shows it.
-func typeView(base string, n named) object {
+func typeView(base string, n catalog.Object) object {
 	v := namedView(base, "issuetype", n)
 	v["description"] = ""
 	v["subtask"] = false
@@ -58,7 +60,7 @@ func typeView(base string, n named) object {
 }
 
 // views returns named objects as the REST API shows them.
-func views(base, kind string, list []named) []object {
+func views(base, kind string, list []catalog.Object) []object {
 	all := make([]object, 0, len(list))
 	for _, n := range list {
 		all = append(all, namedView(base, kind, n))
@@ -67,46 +69,46 @@ func views(base, kind string, list []named) []object {
 }
 
 // statusView returns a status as the REST API shows it.
-func statusView(base string, st status) object {
-	v := namedView(base, "status", named{st.ID, st.Name})
+func statusView(base string, st catalog.Status) object {
+	v := namedView(base, "status", catalog.Object{ID: st.ID, Name: st.Name})
 	v["description"] = ""
-	v["statusCategory"] = object{"id": st.category.ID, "key": st.category.Key, "name": st.category.Name, "colorName": st.category.Colour}
+	v["statusCategory"] = object{"id": st.Category.ID, "key": st.Category.Key, "name": st.Category.Name, "colorName": st.Category.Colour}
 	return v
 }
 
 // priorities implements GET /priority.
 func (s *Site) priorities(r *request) (int, any, *problem) {
-	return http.StatusOK, views(r.base, "priority", priorities), nil
+	return http.StatusOK, views(r.base, "priority", catalog.Priorities), nil
 }
 
 // projectView returns a project as the REST API shows it.
-func projectView(base string, p project) object {
+func projectView(base string, p catalog.Project) object {
 	return object{"self": base + "/rest/api/2/project/" + p.ID, "id": p.ID, "key": p.Key, "name": p.Title, "projectTypeKey": "software"}
 }
 
 // project implements GET /project/{project}.
 func (s *Site) project(r *request) (int, any, *problem) {
-	p, found := findProject(r.PathValue("project"))
+	p, found := catalog.FindProject(r.PathValue("project"))
 	if !found {
 		return 0, nil, refuse(http.StatusNotFound, "No project could be found with key '%s'.", r.PathValue("project"))
 	}
 	v := projectView(r.base, p)
 	types := []object{}
-	for _, t := range issueTypes {
+	for _, t := range catalog.IssueTypes {
 		types = append(types, typeView(r.base, t))
 	}
 	v["issueTypes"] = types
-	v["lead"] = s.userView(r.base, users[1])
+	v["lead"] = s.userView(r.base, catalog.Users[1])
 	return http.StatusOK, v, nil
 }
 
 // createTypes implements GET /issue/createmeta/{project}/issuetypes.
 func (s *Site) createTypes(r *request) (int, any, *problem) {
-	if _, found := findProject(r.PathValue("project")); !found {
+	if _, found := catalog.FindProject(r.PathValue("project")); !found {
 		return 0, nil, refuse(http.StatusNotFound, "No project could be found with key '%s'.", r.PathValue("project"))
 	}
 	var all []object
-	for _, t := range issueTypes {
+	for _, t := range catalog.IssueTypes {
 		all = append(all, typeView(r.base, t))
 	}
 	return http.StatusOK, s.page(r, "issueTypes", all), nil
@@ -114,52 +116,52 @@ func (s *Site) createTypes(r *request) (int, any, *problem) {
 
 // createFields implements GET /issue/createmeta/{project}/issuetypes/{type}.
 func (s *Site) createFields(r *request) (int, any, *problem) {
-	p, found := findProject(r.PathValue("project"))
+	p, found := catalog.FindProject(r.PathValue("project"))
 	if !found {
 		return 0, nil, refuse(http.StatusNotFound, "No project could be found with key '%s'.", r.PathValue("project"))
 	}
-	t, found := match(issueTypes, r.PathValue("type"), "")
+	t, found := catalog.Find(catalog.IssueTypes, r.PathValue("type"), "")
 	if !found {
 		return 0, nil, refuse(http.StatusNotFound, "The issue type selected is invalid.")
 	}
 	var all []object
-	for _, f := range screen(p) {
+	for _, f := range catalog.Screen(p) {
 		all = append(all, fieldView(r.base, f, p, t))
 	}
 	return http.StatusOK, s.page(r, "fields", all), nil
 }
 
 // fieldView returns a field of the create screen for a project and an issue type as the REST API shows it.
-func fieldView(base string, f field, p project, t named) object {
+func fieldView(base string, f catalog.Field, p catalog.Project, t catalog.Object) object {
 	v := object{
-		"fieldId": f.id, "key": f.id, "name": f.name, "required": f.required, "hasDefaultValue": f.id == "priority" || f.id == "reporter",
-		"operations": f.operations(), "schema": f.schema(),
+		"fieldId": f.ID, "key": f.ID, "name": f.Name, "required": f.Required, "hasDefaultValue": f.ID == "priority" || f.ID == "reporter",
+		"operations": f.Operations(), "schema": f.Schema(),
 	}
-	switch f.id {
+	switch f.ID {
 	case "project":
 		v["allowedValues"] = []object{projectView(base, p)}
 	case "issuetype":
 		v["allowedValues"] = []object{typeView(base, t)}
 	default:
-		if f.options != nil {
+		if f.Options != nil {
 			v["allowedValues"] = optionViews(base, f)
 		}
 	}
-	if f.id == "priority" {
-		n, _ := match(priorities, "", defaultPriority)
+	if f.ID == "priority" {
+		n, _ := catalog.Find(catalog.Priorities, "", catalog.DefaultPriority)
 		v["defaultValue"] = namedView(base, "priority", n)
 	}
 	return v
 }
 
 // optionViews returns a field's options as the REST API shows them.
-func optionViews(base string, f field) []object {
-	kind := f.id
-	if strings.HasPrefix(f.id, "customfield_") {
+func optionViews(base string, f catalog.Field) []object {
+	kind := f.ID
+	if strings.HasPrefix(f.ID, "customfield_") {
 		kind = "customFieldOption"
 	}
-	all := views(base, kind, f.options)
-	if f.kind == "option" {
+	all := views(base, kind, f.Options)
+	if f.Kind == "option" {
 		for _, v := range all {
 			v["value"] = v["name"]
 			delete(v, "name")

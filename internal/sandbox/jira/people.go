@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 // The names of changes in Jira's webhooks, as in its list of issue events.
@@ -20,8 +23,8 @@ const (
 )
 
 // act changes an issue as a user.
-func (s *Site) act(key, as, event string, edit func(*Issue) *problem) error {
-	u, found := findUser("", as)
+func (s *Site) act(key, as, event string, edit func(*issue.Issue) *problem) error {
+	u, found := catalog.FindUser("", as)
 	if !found {
 		return fmt.Errorf("user %q does not exist", as)
 	}
@@ -39,8 +42,8 @@ func (s *Site) act(key, as, event string, edit func(*Issue) *problem) error {
 
 // Edit edits an issue as a person does on its screen. It uses Summary, Description, Labels, Priority and Assignee
 // (the name of a user, or empty) from the edited copy, and ignores its other members. It fails as in Jira.
-func (s *Site) Edit(key, as string, edit func(*Issue)) error {
-	return s.act(key, as, eventUpdated, func(is *Issue) *problem {
+func (s *Site) Edit(key, as string, edit func(*issue.Issue)) error {
+	return s.act(key, as, eventUpdated, func(is *issue.Issue) *problem {
 		edited := *is
 		edited.Labels = slices.Clone(is.Labels)
 		edit(&edited)
@@ -50,8 +53,8 @@ func (s *Site) Edit(key, as string, edit func(*Issue)) error {
 		if edited.Priority != is.Priority {
 			values["priority"] = map[string]string{"name": edited.Priority}
 		}
-		errs := s.setFields(is, rawFields(values))
-		if _, found := findUser("", edited.Assignee); !found && edited.Assignee != "" {
+		errs := issue.Set(is, rawFields(values), s.readUser)
+		if _, found := catalog.FindUser("", edited.Assignee); !found && edited.Assignee != "" {
 			errs["assignee"] = fmt.Sprintf("User '%s' does not exist.", edited.Assignee)
 		}
 		if len(errs) > 0 {
@@ -73,37 +76,37 @@ func rawFields(values map[string]any) map[string]json.RawMessage {
 
 // Transition moves an issue to a status as a person does, with a resolution if it is required.
 func (s *Site) Transition(key, status, as string) error {
-	st, found := findStatus(status)
+	st, found := catalog.FindStatus(status)
 	if !found {
 		return fmt.Errorf("status %q does not exist", status)
 	}
-	return s.act(key, as, eventMoved, func(is *Issue) *problem {
+	return s.act(key, as, eventMoved, func(is *issue.Issue) *problem {
 		var values map[string]json.RawMessage
-		if s.workflow(is) == Strict && st.category.Key == "done" {
-			values = rawFields(map[string]any{"resolution": map[string]string{"name": resolutions[0].Name}})
+		if s.workflow(is) == Strict && st.Category.Key == "done" {
+			values = rawFields(map[string]any{"resolution": map[string]string{"name": catalog.Resolutions[0].Name}})
 		}
 		return s.move(is, st.Transition, values)
 	})
 }
 
 // Move moves an issue to a status as a tester, and reports whether it succeeded.
-func (s *Site) Move(key, status string) bool { return s.Transition(key, status, Tester) == nil }
+func (s *Site) Move(key, status string) bool { return s.Transition(key, status, catalog.Tester) == nil }
 
 // Comment adds a comment in wiki markup.
 func (s *Site) Comment(key, as, body string) error {
-	u, _ := findUser("", as)
-	return s.act(key, as, eventCommented, func(is *Issue) *problem { return s.addComment(is, u, body) })
+	u, _ := catalog.FindUser("", as)
+	return s.act(key, as, eventCommented, func(is *issue.Issue) *problem { return s.addComment(is, u, body) })
 }
 
 // MoveToProject moves an issue to another project and returns its new key. The ID stays, and the former key still
 // finds the issue. The priority is removed if the other project has none.
 func (s *Site) MoveToProject(key, project, as string) (string, error) {
-	to, found := findProject(project)
+	to, found := catalog.FindProject(project)
 	if !found {
 		return "", fmt.Errorf("project %q does not exist", project)
 	}
 	var newKey string
-	err := s.act(key, as, eventRelocated, func(is *Issue) *problem {
+	err := s.act(key, as, eventRelocated, func(is *issue.Issue) *problem {
 		if is.Project == to.Key {
 			return refuse(http.StatusBadRequest, "The issue is already in the project %s.", to.Key)
 		}
@@ -113,7 +116,7 @@ func (s *Site) MoveToProject(key, project, as string) (string, error) {
 		case to.NoPriority:
 			is.Priority = ""
 		case is.Priority == "":
-			is.Priority = defaultPriority
+			is.Priority = catalog.DefaultPriority
 		}
 		newKey = is.Key
 		return nil
@@ -131,6 +134,6 @@ func (s *Site) Delete(key string) bool {
 	}
 	s.past.add(s.now(), is.ID, is)
 	s.drop(is)
-	s.announceDeleted(is, users[1])
+	s.announceDeleted(is, catalog.Users[1])
 	return true
 }

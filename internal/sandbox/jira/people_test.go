@@ -9,17 +9,20 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 func TestEditByPerson(t *testing.T) {
 	s := New(Options{})
-	ask(t, s, http.MethodPost, "/issue", issue("labels", `["a","b"]`))
+	ask(t, s, http.MethodPost, "/issue", issueBody("labels", `["a","b"]`))
 	before := s.Issues()[0]
-	if err := s.Edit("voice-1", OnCall, func(is *Issue) {
+	if err := s.Edit("voice-1", catalog.OnCall, func(is *issue.Issue) {
 		is.Summary = "new"
 		is.Description = "text"
 		is.Priority = "high"
-		is.Assignee = Tester
+		is.Assignee = catalog.Tester
 		is.Status = "Done"
 		is.Key = "X-1"
 		is.Labels[0] = "c"
@@ -27,7 +30,7 @@ func TestEditByPerson(t *testing.T) {
 		t.Fatal(err)
 	}
 	is := s.Issues()[0]
-	if is.Summary != "new" || is.Description != "text" || is.Priority != "High" || is.Assignee != Tester ||
+	if is.Summary != "new" || is.Description != "text" || is.Priority != "High" || is.Assignee != catalog.Tester ||
 		!slices.Equal(is.Labels, []string{"b", "c"}) {
 		t.Errorf("after the edit: %+v", is)
 	}
@@ -36,16 +39,16 @@ func TestEditByPerson(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		key, as string
-		edit    func(*Issue)
+		edit    func(*issue.Issue)
 		want    string
 	}{
-		"no issue": {"VOICE-9", Tester, func(*Issue) {}, `issue "VOICE-9" does not exist`},
-		"no user":  {"VOICE-1", "nobody", func(*Issue) {}, `user "nobody" does not exist`},
-		"summary":  {"VOICE-1", Tester, func(is *Issue) { is.Summary = "" }, "issue VOICE-1: summary: You must specify a summary of the issue."},
-		"labels": {"VOICE-1", Tester, func(is *Issue) { is.Labels = []string{"a b"} },
+		"no issue": {"VOICE-9", catalog.Tester, func(*issue.Issue) {}, `issue "VOICE-9" does not exist`},
+		"no user":  {"VOICE-1", "nobody", func(*issue.Issue) {}, `user "nobody" does not exist`},
+		"summary":  {"VOICE-1", catalog.Tester, func(is *issue.Issue) { is.Summary = "" }, "issue VOICE-1: summary: You must specify a summary of the issue."},
+		"labels": {"VOICE-1", catalog.Tester, func(is *issue.Issue) { is.Labels = []string{"a b"} },
 			"issue VOICE-1: labels: The label 'a b' contains spaces which is invalid."},
-		"priority": {"VOICE-1", Tester, func(is *Issue) { is.Priority = "x" }, "issue VOICE-1: priority: Specify a valid priority ID or name"},
-		"assignee": {"VOICE-1", Tester, func(is *Issue) { is.Assignee = "x" }, "issue VOICE-1: assignee: User 'x' does not exist."},
+		"priority": {"VOICE-1", catalog.Tester, func(is *issue.Issue) { is.Priority = "x" }, "issue VOICE-1: priority: Specify a valid priority ID or name"},
+		"assignee": {"VOICE-1", catalog.Tester, func(is *issue.Issue) { is.Assignee = "x" }, "issue VOICE-1: assignee: User 'x' does not exist."},
 	} {
 		if err := s.Edit(c.key, c.as, c.edit); err == nil || err.Error() != c.want {
 			t.Errorf("%s: got %v, want %s", name, err, c.want)
@@ -54,19 +57,19 @@ func TestEditByPerson(t *testing.T) {
 	if s.Issues()[0] != is {
 		t.Error("a refused edit changed the issue")
 	}
-	if err := s.Transition("VOICE-1", "Lost", Tester); err == nil {
+	if err := s.Transition("VOICE-1", "Lost", catalog.Tester); err == nil {
 		t.Error("a move to an unknown status succeeded")
 	}
 }
 
 func TestComments(t *testing.T) {
 	s := New(Options{})
-	ask(t, s, http.MethodPost, "/issue", issue())
+	ask(t, s, http.MethodPost, "/issue", issueBody())
 	for i := range 5 {
 		body := fmt.Sprintf("c%d", i)
 		if i%2 == 0 {
 			ask(t, s, http.MethodPost, "/issue/VOICE-1/comment", `{"body":"`+body+`"}`)
-		} else if err := s.Comment("VOICE-1", OnCall, body); err != nil {
+		} else if err := s.Comment("VOICE-1", catalog.OnCall, body); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -96,20 +99,20 @@ func TestComments(t *testing.T) {
 	for _, c := range s.Issues()[0].Comments {
 		ids[c.ID] = true
 	}
-	if author := s.Issues()[0].Comments[1].Author; len(ids) != 5 || author != OnCall || s.Counts().Comments != 3 {
+	if author := s.Issues()[0].Comments[1].Author; len(ids) != 5 || author != catalog.OnCall || s.Counts().Comments != 3 {
 		t.Errorf("%d IDs, second author %s, count %d", len(ids), author, s.Counts().Comments)
 	}
-	if err := s.Comment("VOICE-1", OnCall, " "); err == nil {
+	if err := s.Comment("VOICE-1", catalog.OnCall, " "); err == nil {
 		t.Error("an empty comment was accepted")
 	}
 }
 
 func TestMoveToAnotherProject(t *testing.T) {
 	s := New(Options{})
-	ask(t, s, http.MethodPost, "/issue", issue("labels", `["a"]`, "priority", `{"name":"High"}`))
+	ask(t, s, http.MethodPost, "/issue", issueBody("labels", `["a"]`, "priority", `{"name":"High"}`))
 	move := func(key, project, want string) {
 		t.Helper()
-		if got, err := s.MoveToProject(key, project, Tester); err != nil || got != want {
+		if got, err := s.MoveToProject(key, project, catalog.Tester); err != nil || got != want {
 			t.Fatalf("moved to %q, %v, want %s", got, err, want)
 		}
 	}
@@ -129,19 +132,20 @@ func TestMoveToAnotherProject(t *testing.T) {
 		}
 	}
 	ask(t, s, http.MethodPost, "/issue/VOICE-1/comment", `{"body":"by the former key"}`)
-	ask(t, s, http.MethodPost, "/issue", issue())
+	ask(t, s, http.MethodPost, "/issue", issueBody())
 	move("VOICE-1", VoiceProject, "VOICE-3") // keys are not reused
-	if is, _ := s.Issue("VOICE-1"); is.Priority != defaultPriority || len(is.Comments) != 1 ||
+	if is, _ := s.Issue("VOICE-1"); is.Priority != catalog.DefaultPriority || len(is.Comments) != 1 ||
 		!slices.Equal(is.FormerKeys, []string{"VOICE-1", "OPS-1"}) {
 		t.Errorf("moved back to %+v", is)
 	}
-	for _, bad := range [][3]string{{"VOICE-1", "VOICE", Tester}, {"VOICE-1", "NOPE", Tester}, {"VOICE-9", "OPS", Tester},
+	for _, bad := range [][3]string{{"VOICE-1", "VOICE", catalog.Tester}, {"VOICE-1", "NOPE", catalog.Tester},
+		{"VOICE-9", "OPS", catalog.Tester},
 		{"VOICE-1", "OPS", "nobody"}} {
 		if got, err := s.MoveToProject(bad[0], bad[1], bad[2]); err == nil || got != "" {
 			t.Errorf("%v: moved to %q", bad, got)
 		}
 	}
-	if !s.Delete("OPS-1") || len(s.byKey) != 1 || len(s.byID) != 1 || len(s.formerly) != 0 || s.bytes != s.Issues()[0].size() {
+	if !s.Delete("OPS-1") || len(s.byKey) != 1 || len(s.byID) != 1 || len(s.formerly) != 0 || s.bytes != s.Issues()[0].Size() {
 		t.Errorf("after the deletion: %v, %v, %d bytes", s.byKey, s.formerly, s.bytes)
 	}
 	for _, ref := range []string{"VOICE-1", "OPS-1", "VOICE-3", "10001"} {
@@ -158,9 +162,9 @@ func TestMoveToAnotherProject(t *testing.T) {
 
 func TestFormerKeysAreBounded(t *testing.T) {
 	s := New(Options{})
-	ask(t, s, http.MethodPost, "/issue", issue())
+	ask(t, s, http.MethodPost, "/issue", issueBody())
 	for i := range maxFormerKeys + 2 {
-		if _, err := s.MoveToProject("10001", Projects()[(i+1)%2], Tester); err != nil {
+		if _, err := s.MoveToProject("10001", catalog.Projects()[(i+1)%2], catalog.Tester); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,20 +3,19 @@
 package jira
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
 
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/jql"
 )
 
 // query returns the issues that match a query, as they were before the search lag, and the maximum size of a page. A
 // strict query must not name projects, keys or other values that do not exist.
-func (s *Site) query(text string, strict bool, most int) ([]*Issue, int, *problem) {
+func (s *Site) query(text string, strict bool, most int) ([]*issue.Issue, int, *problem) {
 	q, err := jql.Parse(text)
 	if err != nil {
 		return nil, 0, &problem{status: http.StatusBadRequest, messages: []string{err.Error()}}
@@ -33,16 +32,16 @@ func (s *Site) query(text string, strict bool, most int) ([]*Issue, int, *proble
 	}
 	s.counts.Searches++
 	now := s.now()
-	var found []*Issue
+	var found []*issue.Issue
 	for _, is := range s.past.view(now, s.issues) {
-		if !slices.ContainsFunc(q.Clauses, func(c jql.Clause) bool { return !matches(is, c, now) }) {
+		if !slices.ContainsFunc(q.Clauses, func(c jql.Clause) bool { return !issue.Matches(is, c, now) }) {
 			found = append(found, is)
 		}
 	}
 	slices.Reverse(found) // the newest first, unless the query has an order
-	slices.SortStableFunc(found, func(a, b *Issue) int {
+	slices.SortStableFunc(found, func(a, b *issue.Issue) int {
 		for _, o := range q.Order {
-			if n := compareBy(o.Field, a, b); n != 0 && o.Desc {
+			if n := issue.Compare(o.Field, a, b); n != 0 && o.Desc {
 				return -n
 			} else if n != 0 {
 				return n
@@ -80,15 +79,15 @@ func (s *Site) checkValues(q jql.Query) *problem {
 func isKnownValue(field, value string) (known bool) {
 	switch field {
 	case "project":
-		_, known = findProject(value)
+		_, known = catalog.FindProject(value)
 	case "status":
-		_, known = findStatus(value)
+		_, known = catalog.FindStatus(value)
 	case "statusCategory":
-		known = slices.ContainsFunc(statuses, func(st status) bool { return st.category.matches(value) })
+		known = slices.ContainsFunc(catalog.Statuses, func(st catalog.Status) bool { return st.Category.Matches(value) })
 	case "issuetype":
-		_, known = match(issueTypes, "", value)
+		_, known = catalog.Find(catalog.IssueTypes, "", value)
 	case "priority":
-		_, known = match(priorities, "", value)
+		_, known = catalog.Find(catalog.Priorities, "", value)
 	default:
 		known = true
 	}
@@ -101,85 +100,4 @@ func noSuchIssue(keyOrID, field string) string {
 		return fmt.Sprintf("A value with ID '%s' does not exist for the field '%s'.", keyOrID, field)
 	}
 	return fmt.Sprintf("An issue with key '%s' does not exist for field '%s'.", keyOrID, field)
-}
-
-// matches reports whether an issue matches a clause.
-func matches(is *Issue, c jql.Clause, now time.Time) bool {
-	if jql.IsTime(c.Field) {
-		t := is.Updated
-		if c.Field == "created" {
-			t = is.Created
-		}
-		limit, _ := jql.Time(c.Values[0], now)
-		switch n := t.Compare(limit); c.Op {
-		case "<":
-			return n < 0
-		case "<=":
-			return n <= 0
-		case ">":
-			return n > 0
-		default:
-			return n >= 0
-		}
-	}
-	has := slices.ContainsFunc(c.Values, func(v string) bool { return is.has(c.Field, v) })
-	if c.Op == "!=" || c.Op == "not in" {
-		return !has
-	}
-	return has
-}
-
-// has reports whether a field of an issue has a value.
-func (is *Issue) has(field, value string) bool {
-	switch field {
-	case "project":
-		p, _ := findProject(value)
-		return p.Key == is.Project
-	case "labels":
-		return slices.Contains(is.Labels, value)
-	case "key":
-		return strings.EqualFold(value, is.Key) || value == is.ID ||
-			slices.ContainsFunc(is.FormerKeys, func(key string) bool { return strings.EqualFold(value, key) })
-	case "status":
-		return strings.EqualFold(value, is.Status)
-	case "statusCategory":
-		st, _ := findStatus(is.Status)
-		return st.category.matches(value)
-	case "issuetype":
-		return strings.EqualFold(value, is.Type)
-	case "priority":
-		return strings.EqualFold(value, is.Priority)
-	case "assignee", "reporter":
-		name := is.Assignee
-		if field == "reporter" {
-			name = is.Reporter
-		}
-		u, found := findUser(value, value)
-		return found && u.Name == name
-	}
-	return false
-}
-
-// compareBy compares issues by a field.
-func compareBy(field string, a, b *Issue) int {
-	switch field {
-	case "key":
-		return cmp.Or(cmp.Compare(a.Project, b.Project), cmp.Compare(a.number, b.number))
-	case "created":
-		return a.Created.Compare(b.Created)
-	case "updated":
-		return a.Updated.Compare(b.Updated)
-	case "priority": // the first is the highest
-		return cmp.Compare(priorityRank(b), priorityRank(a))
-	case "status":
-		return cmp.Compare(a.Status, b.Status)
-	case "issuetype":
-		return cmp.Compare(a.Type, b.Type)
-	}
-	return 0
-}
-
-// priorityRank returns the position of an issue's priority, which is 0 for the highest.
-func priorityRank(is *Issue) int {
-	return slices.IndexFunc(priorities, func(n named) bool { return n.Name == is.Priority })
 }

@@ -7,6 +7,9 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 func TestRateLimit(t *testing.T) {
@@ -16,8 +19,8 @@ func TestRateLimit(t *testing.T) {
 	if err := s.Set(Settings{RatePerSecond: &rate}); err != nil {
 		t.Fatal(err)
 	}
-	s.insert(&Issue{Project: VoiceProject, Status: "To Do"}, users[0])
-	s.insert(&Issue{Project: VoiceProject, Status: "To Do"}, users[0])
+	s.insert(&issue.Issue{Project: VoiceProject, Status: "To Do"}, catalog.Users[0])
+	s.insert(&issue.Issue{Project: VoiceProject, Status: "To Do"}, catalog.Users[0])
 	api := s.API()
 	for i, step := range []struct {
 		after  time.Duration

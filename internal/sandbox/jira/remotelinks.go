@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 // maxRemoteLinks is the maximum number of remote links of an issue. Jira answers 413 to more.
@@ -38,10 +40,10 @@ func (in remoteLinkInput) check() map[string]string {
 	if in.Object.Title == "" {
 		errs["title"] = "'title' is required."
 	}
-	if units(in.GlobalID) > 255 {
+	if issue.Units(in.GlobalID) > 255 {
 		errs["globalId"] = "'globalId' must be less than 255 characters."
 	}
-	if units(in.Object.Title) > 255 {
+	if issue.Units(in.Object.Title) > 255 {
 		errs["title"] = "'title' must be less than 255 characters."
 	}
 	return errs
@@ -62,9 +64,9 @@ func (s *Site) remoteLink(r *request) (int, any, *problem) {
 	if old == nil {
 		return 0, nil, errNoIssue
 	}
-	link := RemoteLink{ID: len(old.RemoteLinks) + 10_000, GlobalID: in.GlobalID, URL: in.Object.URL, Title: in.Object.Title}
-	at := slices.IndexFunc(old.RemoteLinks, func(l RemoteLink) bool { return l.GlobalID != "" && l.GlobalID == link.GlobalID })
-	if p := s.change(old, r.user, eventUpdated, func(is *Issue) *problem {
+	link := issue.RemoteLink{ID: len(old.RemoteLinks) + 10_000, GlobalID: in.GlobalID, URL: in.Object.URL, Title: in.Object.Title}
+	at := slices.IndexFunc(old.RemoteLinks, func(l issue.RemoteLink) bool { return l.GlobalID != "" && l.GlobalID == link.GlobalID })
+	if p := s.change(old, r.user, eventUpdated, func(is *issue.Issue) *problem {
 		is.RemoteLinks = slices.Clone(is.RemoteLinks)
 		switch {
 		case at >= 0:

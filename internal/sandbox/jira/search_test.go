@@ -10,16 +10,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 func TestJQL(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 	s := New(Options{Clock: func() time.Time { return now }})
-	ask(t, s, http.MethodPost, "/issue", issue("labels", `["defect-1","voice"]`, "priority", `{"name":"Low"}`))
+	ask(t, s, http.MethodPost, "/issue", issueBody("labels", `["defect-1","voice"]`, "priority", `{"name":"Low"}`))
 	now = now.Add(time.Hour)
-	ask(t, s, http.MethodPost, "/issue", issue("labels", `["defect-2"]`, "priority", `{"name":"High"}`))
+	ask(t, s, http.MethodPost, "/issue", issueBody("labels", `["defect-2"]`, "priority", `{"name":"High"}`))
 	now = now.Add(time.Hour)
-	ask(t, s, http.MethodPost, "/issue", issue("project", `{"key":"OPS"}`))
+	ask(t, s, http.MethodPost, "/issue", issueBody("project", `{"key":"OPS"}`))
 	s.Move("OPS-1", "Done")
 
 	for jql, want := range map[string]string{
@@ -103,7 +106,7 @@ func keysOf(body map[string]any) string {
 func TestSearchOfCloud(t *testing.T) {
 	s := New(Options{})
 	for range 5 {
-		ask(t, s, http.MethodPost, "/issue", issue())
+		ask(t, s, http.MethodPost, "/issue", issueBody())
 	}
 	var ids []string
 	token := ""
@@ -144,7 +147,7 @@ func TestSearchOfCloud(t *testing.T) {
 func TestSearchOfDataCenter(t *testing.T) {
 	s := New(Options{Mode: DataCenter})
 	for range 3 {
-		ask(t, s, http.MethodPost, "/issue", issue())
+		ask(t, s, http.MethodPost, "/issue", issueBody())
 	}
 	for _, body := range []map[string]any{
 		ask(t, s, http.MethodPost, "/search", `{"jql":"order by key","startAt":1,"maxResults":1,"fields":["status"]}`),
@@ -184,7 +187,7 @@ func TestSearchPageLimits(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range c.issues {
-				s.insert(&Issue{Project: VoiceProject, Status: "To Do", Type: "Bug"}, users[0])
+				s.insert(&issue.Issue{Project: VoiceProject, Status: "To Do", Type: "Bug"}, catalog.Users[0])
 			}
 			var got []int
 			ids := map[any]bool{}
@@ -218,9 +221,9 @@ func TestSearchPageLimits(t *testing.T) {
 }
 
 func TestActive(t *testing.T) {
-	is := &Issue{
+	is := &issue.Issue{
 		Description: "hi [~admin] {include:x} !https://x.test/a.png!\n{noformat}\n[~in] {toc}\n{noformat}\n\\[~no] \\{toc} {{mono}}",
-		Comments:    []Comment{{Body: "{toc}"}},
+		Comments:    []issue.Comment{{Body: "{toc}"}},
 	}
 	if got, want := is.Active(), []string{"[~admin]", "{include:x}", "!https://x.test/a.png!", "{toc}"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
 )
 
@@ -46,7 +47,7 @@ func (in Settings) check() error {
 		}
 	}
 	for key, w := range in.Workflows {
-		if _, found := findProject(key); !found {
+		if _, found := catalog.FindProject(key); !found {
 			return fmt.Errorf("workflows: project %q does not exist", key)
 		}
 		if !slices.Contains([]Workflow{Simple, Strict, OneWay}, w) {
@@ -74,7 +75,7 @@ func (s *Site) Set(in Settings) error {
 		s.maxResults = *in.MaxResults
 	}
 	for key, w := range in.Workflows {
-		p, _ := findProject(key)
+		p, _ := catalog.FindProject(key)
 		s.workflows[p.Key] = w
 	}
 	if in.RatePerSecond != nil {

@@ -5,15 +5,15 @@
 package jira
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
-	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/wiki"
 )
 
 // Mode is the kind of Jira.
@@ -28,13 +28,13 @@ const (
 // The content of a new site.
 const (
 	// BotUser and BotToken are valid for basic authentication, BearerToken as a bearer token.
-	BotUser     = "bot@example.com"
+	BotUser     = catalog.BotEmail
 	BotToken    = "jira-sandbox"
 	BearerToken = "pat-sandbox"
 
 	// VoiceProject has every field on its screens. OpsProject has no priority.
-	VoiceProject = "VOICE"
-	OpsProject   = "OPS"
+	VoiceProject = catalog.VoiceKey
+	OpsProject   = catalog.OpsKey
 
 	// BasePath is the path of the site, with the REST API and pages such as /jira/browse/VOICE-1 below it.
 	BasePath = "/jira"
@@ -78,50 +78,6 @@ type Counts struct {
 	RateLimited int `json:"rateLimited"`
 }
 
-// Issue is an issue. An issue that a Site has returned never changes.
-type Issue struct {
-	ID          string                     `json:"id"`
-	Key         string                     `json:"key"`
-	FormerKeys  []string                   `json:"formerKeys,omitempty"`
-	Project     string                     `json:"project"`
-	Type        string                     `json:"type"`
-	Summary     string                     `json:"summary"`
-	Description string                     `json:"description,omitempty"`
-	Priority    string                     `json:"priority,omitempty"`
-	Labels      []string                   `json:"labels,omitempty"`
-	Status      string                     `json:"status"`
-	Resolution  string                     `json:"resolution,omitempty"`
-	Assignee    string                     `json:"assignee,omitempty"`
-	Reporter    string                     `json:"reporter"`
-	Created     time.Time                  `json:"created"`
-	Updated     time.Time                  `json:"updated"`
-	Resolved    time.Time                  `json:"resolved,omitzero"`
-	Fields      map[string]json.RawMessage `json:"fields,omitempty"`
-	Properties  map[string]json.RawMessage `json:"properties,omitempty"`
-	Comments    []Comment                  `json:"comments,omitempty"`
-	RemoteLinks []RemoteLink               `json:"remoteLinks,omitempty"`
-	Attachments []Attachment               `json:"attachments,omitempty"`
-
-	serial int // the ID as a number
-	number int // the number within the project
-}
-
-// Comment is a comment on an issue.
-type Comment struct {
-	ID      string    `json:"id"`
-	Body    string    `json:"body"`
-	Author  string    `json:"author"`
-	Created time.Time `json:"created"`
-}
-
-// RemoteLink is a link from an issue to another page.
-type RemoteLink struct {
-	ID       int    `json:"id"`
-	GlobalID string `json:"globalId,omitempty"`
-	URL      string `json:"url"`
-	Title    string `json:"title"`
-}
-
 // Site is a Jira site. It is safe for concurrent use.
 type Site struct {
 	mode  Mode
@@ -132,9 +88,9 @@ type Site struct {
 
 	mu          sync.RWMutex
 	credentials map[string]State
-	issues      []*Issue // in the order of creation
-	byKey       map[string]*Issue
-	byID        map[string]*Issue
+	issues      []*issue.Issue // in the order of creation
+	byKey       map[string]*issue.Issue
+	byID        map[string]*issue.Issue
 	formerly    map[string]string // the IDs of issues that moved to another project, by former key
 	numbers     map[string]int    // the last issue number of each project
 	lastID      int
@@ -166,8 +122,8 @@ func (s *Site) Reset() {
 	defer s.mu.Unlock()
 	s.credentials = map[string]State{BotToken: Valid, BearerToken: Valid}
 	s.issues = nil
-	s.byKey = map[string]*Issue{}
-	s.byID = map[string]*Issue{}
+	s.byKey = map[string]*issue.Issue{}
+	s.byID = map[string]*issue.Issue{}
 	s.formerly = map[string]string{}
 	s.numbers = map[string]int{}
 	s.lastID = 10_000
@@ -206,14 +162,14 @@ func (s *Site) PutToken(token string, state State) error {
 }
 
 // Issues returns all issues, oldest first.
-func (s *Site) Issues() []*Issue {
+func (s *Site) Issues() []*issue.Issue {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return slices.Clone(s.issues)
 }
 
 // Issue returns an issue by key or ID.
-func (s *Site) Issue(keyOrID string) (*Issue, bool) {
+func (s *Site) Issue(keyOrID string) (*issue.Issue, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	is := s.find(keyOrID)
@@ -225,13 +181,4 @@ func (s *Site) Counts() Counts {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.counts
-}
-
-// Active returns the parts of an issue's and its comments' texts that Jira acts on, such as mentions and macros.
-func (is *Issue) Active() []string {
-	found := wiki.Active(is.Description)
-	for _, c := range is.Comments {
-		found = append(found, wiki.Active(c.Body)...)
-	}
-	return found
 }

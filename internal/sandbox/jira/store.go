@@ -3,20 +3,21 @@
 package jira
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 // maxFormerKeys is the maximum number of former keys by which an issue is found.
 const maxFormerKeys = 100
 
 // find returns an issue by ID, key or former key, or nil. It needs the lock.
-func (s *Site) find(keyOrID string) *Issue {
+func (s *Site) find(keyOrID string) *issue.Issue {
 	key := strings.ToUpper(keyOrID)
 	if is := s.byKey[key]; is != nil {
 		return is
@@ -28,19 +29,16 @@ func (s *Site) find(keyOrID string) *Issue {
 }
 
 // index returns the index of an issue in the list, which is sorted by ID. It needs the lock.
-func (s *Site) index(is *Issue) int {
-	i, _ := slices.BinarySearchFunc(s.issues, is, bySerial)
+func (s *Site) index(is *issue.Issue) int {
+	i, _ := slices.BinarySearchFunc(s.issues, is, issue.BySerial)
 	return i
 }
 
-// bySerial compares issues by ID.
-func bySerial(a, b *Issue) int { return cmp.Compare(a.serial, b.serial) }
-
 // insert stores a new issue under a new key and ID. It needs the lock.
-func (s *Site) insert(is *Issue, by user) {
+func (s *Site) insert(is *issue.Issue, by catalog.User) {
 	s.lastID++
-	is.serial = s.lastID
-	is.ID = strconv.Itoa(is.serial)
+	is.Serial = s.lastID
+	is.ID = strconv.Itoa(is.Serial)
 	s.number(is)
 	is.Created = s.now()
 	is.Updated = is.Created
@@ -48,20 +46,20 @@ func (s *Site) insert(is *Issue, by user) {
 	s.issues = append(s.issues, is)
 	s.byKey[is.Key] = is
 	s.byID[is.ID] = is
-	s.bytes += is.size()
+	s.bytes += is.Size()
 	s.trim(is)
 	s.announceCreated(is, by)
 }
 
 // number assigns an issue the next key of its project. It needs the lock.
-func (s *Site) number(is *Issue) {
+func (s *Site) number(is *issue.Issue) {
 	s.numbers[is.Project]++
-	is.number = s.numbers[is.Project]
-	is.Key = fmt.Sprintf("%s-%d", is.Project, is.number)
+	is.Number = s.numbers[is.Project]
+	is.Key = fmt.Sprintf("%s-%d", is.Project, is.Number)
 }
 
 // trim removes the oldest issues if the site is full, but never the one just written. It needs the lock.
-func (s *Site) trim(written *Issue) {
+func (s *Site) trim(written *issue.Issue) {
 	for len(s.issues) > maxIssues || s.bytes > maxIssueBytes {
 		oldest := s.issues[0]
 		if oldest == written && len(s.issues) == 1 {
@@ -74,7 +72,7 @@ func (s *Site) trim(written *Issue) {
 }
 
 // drop removes an issue. It needs the lock.
-func (s *Site) drop(is *Issue) {
+func (s *Site) drop(is *issue.Issue) {
 	i := s.index(is)
 	if i == 0 {
 		s.issues = s.issues[1:] // the cheap case, when the site is full
@@ -86,12 +84,12 @@ func (s *Site) drop(is *Issue) {
 	for _, key := range is.FormerKeys {
 		delete(s.formerly, key)
 	}
-	s.bytes -= is.size()
+	s.bytes -= is.Size()
 }
 
 // change replaces an issue by an edited copy, so that readers of the old one are not affected. If edit refuses,
 // nothing changes. event is the webhook's name for the change; an empty one is not announced. It needs the lock.
-func (s *Site) change(old *Issue, by user, event string, edit func(*Issue) *problem) *problem {
+func (s *Site) change(old *issue.Issue, by catalog.User, event string, edit func(*issue.Issue) *problem) *problem {
 	is := *old
 	if p := edit(&is); p != nil {
 		return p
@@ -105,7 +103,7 @@ func (s *Site) change(old *Issue, by user, event string, edit func(*Issue) *prob
 	if is.Key != old.Key {
 		s.addFormerKey(old, &is)
 	}
-	s.bytes += is.size() - old.size()
+	s.bytes += is.Size() - old.Size()
 	s.issues[s.index(old)] = &is
 	s.byKey[is.Key] = &is
 	s.byID[is.ID] = &is
@@ -115,7 +113,7 @@ func (s *Site) change(old *Issue, by user, event string, edit func(*Issue) *prob
 }
 
 // addFormerKey makes an issue available by its former key. It needs the lock.
-func (s *Site) addFormerKey(old, is *Issue) {
+func (s *Site) addFormerKey(old, is *issue.Issue) {
 	is.FormerKeys = append(slices.Clip(old.FormerKeys), old.Key)
 	if len(is.FormerKeys) > maxFormerKeys {
 		delete(s.formerly, is.FormerKeys[0])
@@ -127,28 +125,3 @@ func (s *Site) addFormerKey(old, is *Issue) {
 
 // now returns the time in milliseconds, Jira's precision.
 func (s *Site) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }
-
-// size returns the approximate size of an issue in memory.
-func (is *Issue) size() int {
-	n := 1024 + len(is.Summary) + len(is.Description)
-	for _, list := range [][]string{is.Labels, is.FormerKeys} {
-		for _, l := range list {
-			n += 16 + len(l)
-		}
-	}
-	for _, fields := range []map[string]json.RawMessage{is.Fields, is.Properties} {
-		for k, v := range fields {
-			n += len(k) + len(v)
-		}
-	}
-	for _, c := range is.Comments {
-		n += 256 + len(c.Body)
-	}
-	for _, a := range is.Attachments {
-		n += 256 + len(a.Filename) + len(a.ContentType)
-	}
-	for _, l := range is.RemoteLinks {
-		n += 256 + len(l.GlobalID) + len(l.URL) + len(l.Title)
-	}
-	return n
-}

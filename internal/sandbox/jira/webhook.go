@@ -7,21 +7,23 @@ import (
 	"encoding/json"
 	"strconv"
 
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
 )
 
 // announceCreated sends a new issue to the webhook. It needs the lock, like the functions below.
-func (s *Site) announceCreated(is *Issue, by user) {
+func (s *Site) announceCreated(is *issue.Issue, by catalog.User) {
 	s.announceIssue("jira:issue_created", eventCreated, is, by, nil)
 }
 
 // announceDeleted sends a deleted issue to the webhook.
-func (s *Site) announceDeleted(is *Issue, by user) {
+func (s *Site) announceDeleted(is *issue.Issue, by catalog.User) {
 	s.announceIssue("jira:issue_deleted", eventDeleted, is, by, nil)
 }
 
 // announceChanged sends each new comment to the webhook, and then the whole change as an update.
-func (s *Site) announceChanged(old, is *Issue, by user, event string) {
+func (s *Site) announceChanged(old, is *issue.Issue, by catalog.User, event string) {
 	if event == "" || !s.hook.IsSet() {
 		return
 	}
@@ -40,7 +42,7 @@ func (s *Site) announceChanged(old, is *Issue, by user, event string) {
 }
 
 // announceIssue sends an issue with further members to the webhook.
-func (s *Site) announceIssue(webhookEvent, event string, is *Issue, by user, more object) {
+func (s *Site) announceIssue(webhookEvent, event string, is *issue.Issue, by catalog.User, more object) {
 	if !s.hook.IsSet() {
 		return
 	}
@@ -52,14 +54,14 @@ func (s *Site) announceIssue(webhookEvent, event string, is *Issue, by user, mor
 }
 
 // webhookIssue returns the fields of an issue for the webhook.
-func (s *Site) webhookIssue(is *Issue, fields ...string) object {
+func (s *Site) webhookIssue(is *issue.Issue, fields ...string) object {
 	v := s.issueView(s.address(), is, fields, nil)
 	delete(v, "expand")
 	return v
 }
 
 // post enqueues a call of the webhook.
-func (s *Site) post(webhookEvent string, is *Issue, body object) {
+func (s *Site) post(webhookEvent string, is *issue.Issue, body object) {
 	body["timestamp"] = s.now().UnixMilli()
 	body["webhookEvent"] = webhookEvent
 	raw, err := json.Marshal(body)

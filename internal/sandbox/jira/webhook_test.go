@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/webhook"
 )
 
@@ -87,31 +89,33 @@ func TestWebhooks(t *testing.T) {
 		do   func()
 		want []string // event, type, user, key and changes
 	}{
-		{"created", func() { ask(t, s, http.MethodPost, "/issue", issue("labels", `["a"]`)) },
+		{"created", func() { ask(t, s, http.MethodPost, "/issue", issueBody("labels", `["a"]`)) },
 			[]string{"jira:issue_created issue_created bot VOICE-1 "}},
 		{"edited by the bot", func() {
 			ask(t, s, http.MethodPut, "/issue/VOICE-1", `{"fields":{"customfield_10051":{"value":"Voice"}}}`)
 		},
 			[]string{"jira:issue_updated issue_updated bot VOICE-1 Owning team: <nil> (<nil>) -> Voice (<nil>)"}},
 		{"edited by a person", func() {
-			if err := s.Edit("VOICE-1", OnCall,
-				func(is *Issue) { is.Priority, is.Assignee, is.Labels = "High", Tester, []string{"b", "c"} }); err != nil {
+			if err := s.Edit("VOICE-1", catalog.OnCall,
+				func(is *issue.Issue) {
+					is.Priority, is.Assignee, is.Labels = "High", catalog.Tester, []string{"b", "c"}
+				}); err != nil {
 				t.Error(err)
 			}
 		}, []string{"jira:issue_updated issue_updated oncall VOICE-1 priority: Medium (3) -> High (2); " +
-			"labels: a (<nil>) -> b c (<nil>); assignee: <nil> (<nil>) -> Test Engineer (" + users[1].AccountID + ")"}},
+			"labels: a (<nil>) -> b c (<nil>); assignee: <nil> (<nil>) -> Test Engineer (" + catalog.Users[1].AccountID + ")"}},
 		{"moved with a comment", func() {
 			ask(t, s, http.MethodPost, "/issue/VOICE-1/transitions", `{"transition":{"id":"31"},"update":{"comment":[{"add":{"body":"fixed"}}]}}`)
 		}, []string{
 			"comment_created <nil> bot VOICE-1 ",
 			"jira:issue_updated issue_generic bot VOICE-1 resolution: <nil> (<nil>) -> Done (10000); status: To Do (10000) -> Done (10001)",
 		}},
-		{"commented", func() { _ = s.Comment("VOICE-1", OnCall, "hello") }, []string{
+		{"commented", func() { _ = s.Comment("VOICE-1", catalog.OnCall, "hello") }, []string{
 			"comment_created <nil> oncall VOICE-1 ", "jira:issue_updated issue_commented oncall VOICE-1 ",
 		}},
 		{"property", func() { ask(t, s, http.MethodPut, "/issue/VOICE-1/properties/p", `1`) }, nil},
 		{"refused", func() { call(t, s, http.MethodPut, "/issue/VOICE-1", `{"fields":{"summary":""}}`) }, nil},
-		{"to another project", func() { _, _ = s.MoveToProject("VOICE-1", "OPS", Tester) },
+		{"to another project", func() { _, _ = s.MoveToProject("VOICE-1", "OPS", catalog.Tester) },
 			[]string{"jira:issue_updated issue_moved tester OPS-1 project: Voice AI (10000) -> Operations (10001); " +
 				"Key: VOICE-1 (<nil>) -> OPS-1 (<nil>); priority: High (2) -> <nil> (<nil>)"}},
 		{"deleted", func() { s.Delete("VOICE-1") }, []string{"jira:issue_deleted issue_deleted tester OPS-1 "}},
@@ -132,7 +136,7 @@ func TestWebhooks(t *testing.T) {
 			if comment, is := h.body["comment"].(map[string]any); is && who == nil {
 				who = comment["author"].(map[string]any)
 			}
-			u, _ := findUser(fmt.Sprint(who["accountId"]), "")
+			u, _ := catalog.FindUser(fmt.Sprint(who["accountId"]), "")
 			got = append(got, fmt.Sprintf("%v %v %s %v %s", h.body["webhookEvent"], h.body["issue_event_type_name"], u.Name,
 				is["key"], changesOf(h.body)))
 		}
@@ -149,9 +153,9 @@ func TestWebhooks(t *testing.T) {
 func TestWebhooksOfDataCenter(t *testing.T) {
 	s := New(Options{Mode: DataCenter})
 	wait := listen(t, s, "", http.StatusNoContent)
-	ask(t, s, http.MethodPost, "/issue", issue())
+	ask(t, s, http.MethodPost, "/issue", issueBody())
 	wait()
-	if err := s.Edit("VOICE-1", Tester, func(is *Issue) { is.Assignee = OnCall }); err != nil {
+	if err := s.Edit("VOICE-1", catalog.Tester, func(is *issue.Issue) { is.Assignee = catalog.OnCall }); err != nil {
 		t.Fatal(err)
 	}
 	h := wait()[0]
@@ -191,7 +195,7 @@ func TestDeliveriesAreRetried(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := New(Options{})
 			wait := listen(t, s, "key", c.answers...)
-			ask(t, s, http.MethodPost, "/issue", issue())
+			ask(t, s, http.MethodPost, "/issue", issueBody())
 			all := wait()
 			log := s.Deliveries()
 			if len(log) != 1 || len(all) != c.tries || log[0].Tries != c.tries || log[0].State != c.state || log[0].Status != c.status {
@@ -225,17 +229,17 @@ func TestWebhookIsReplaced(t *testing.T) {
 	if err := s.SetWebhook(minute); err != nil {
 		t.Fatal(err)
 	}
-	ask(t, s, http.MethodPost, "/issue", issue())
+	ask(t, s, http.MethodPost, "/issue", issueBody())
 	wait := listen(t, s, "", http.StatusOK)
 	refusing() // removes pending deliveries of the former webhook
-	ask(t, s, http.MethodPost, "/issue", issue())
+	ask(t, s, http.MethodPost, "/issue", issueBody())
 	if all := wait(); len(all) != 1 || all[0].body["issue"].(map[string]any)["key"] != "VOICE-2" {
 		t.Errorf("got %v", all)
 	}
 	if err := s.SetWebhook(webhook.Settings{}); err != nil {
 		t.Fatal(err)
 	}
-	ask(t, s, http.MethodPost, "/issue", issue())
+	ask(t, s, http.MethodPost, "/issue", issueBody())
 	if c := s.DeliveryCounts(); c != (webhook.Counts{}) || s.Settings().Webhook != nil {
 		t.Errorf("got counts %+v without a webhook", c)
 	}

@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 // Workflow is the workflow of a project. In all of them, an issue gets a resolution when it moves to Done, and loses
@@ -26,7 +29,7 @@ const (
 )
 
 // workflow returns the workflow of an issue. It needs the lock.
-func (s *Site) workflow(is *Issue) Workflow {
+func (s *Site) workflow(is *issue.Issue) Workflow {
 	if w := s.workflows[is.Project]; w != "" {
 		return w
 	}
@@ -34,15 +37,15 @@ func (s *Site) workflow(is *Issue) Workflow {
 }
 
 // reachable returns the statuses that transitions lead to.
-func (w Workflow) reachable(is *Issue) []status {
-	if st, _ := findStatus(is.Status); w == OneWay && st.category.Key == "done" {
+func (w Workflow) reachable(is *issue.Issue) []catalog.Status {
+	if st, _ := catalog.FindStatus(is.Status); w == OneWay && st.Category.Key == "done" {
 		return nil
 	}
-	return statuses
+	return catalog.Statuses
 }
 
 // Moves returns the statuses that a person can move an issue to.
-func (s *Site) Moves(is *Issue) []string {
+func (s *Site) Moves(is *issue.Issue) []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var names []string
@@ -66,7 +69,7 @@ func (s *Site) transitions(r *request) (int, any, *problem) {
 	withFields := slices.Contains(r.list("expand"), "transitions.fields")
 	list := []object{}
 	for _, st := range w.reachable(is) {
-		done := st.category.Key == "done"
+		done := st.Category.Key == "done"
 		t := object{
 			"id": st.Transition, "name": st.Name, "to": statusView(r.base, st), "hasScreen": done, "isGlobal": true, "isInitial": false,
 			"isAvailable": true, "isConditional": false,
@@ -77,7 +80,7 @@ func (s *Site) transitions(r *request) (int, any, *problem) {
 				f["resolution"] = object{
 					"required": w == Strict, "hasDefaultValue": w != Strict, "name": "Resolution", "key": "resolution",
 					"operations": []string{"set"}, "schema": object{"type": "resolution", "system": "resolution"},
-					"allowedValues": views(r.base, "resolution", resolutions),
+					"allowedValues": views(r.base, "resolution", catalog.Resolutions),
 				}
 			}
 			t["fields"] = f
@@ -106,7 +109,7 @@ func (s *Site) transition(r *request) (int, any, *problem) {
 	if old == nil {
 		return 0, nil, errNoIssue
 	}
-	if p := s.change(old, r.user, eventMoved, func(is *Issue) *problem {
+	if p := s.change(old, r.user, eventMoved, func(is *issue.Issue) *problem {
 		for _, body := range bodies {
 			if p := s.addComment(is, r.user, body); p != nil {
 				return p
@@ -129,7 +132,7 @@ func commentVerbs(update map[string]json.RawMessage) ([]string, *problem) {
 		}
 		if id != "comment" || json.Unmarshal(raw, &verbs) != nil {
 			return nil, &problem{status: http.StatusBadRequest, errors: map[string]string{
-				id: fmt.Sprintf(notOnScreen, id),
+				id: fmt.Sprintf(issue.NotOnScreen, id),
 			}}
 		}
 		for _, v := range verbs {
@@ -140,22 +143,22 @@ func commentVerbs(update map[string]json.RawMessage) ([]string, *problem) {
 }
 
 // move makes a transition. It needs the lock.
-func (s *Site) move(is *Issue, id string, values map[string]json.RawMessage) *problem {
+func (s *Site) move(is *issue.Issue, id string, values map[string]json.RawMessage) *problem {
 	w := s.workflow(is)
 	to := w.reachable(is)
-	i := slices.IndexFunc(to, func(st status) bool { return st.Transition == id })
+	i := slices.IndexFunc(to, func(st catalog.Status) bool { return st.Transition == id })
 	if i < 0 {
 		return refuse(http.StatusBadRequest, "Transition id '%s' is not valid for this issue.", id)
 	}
-	done := to[i].category.Key == "done"
+	done := to[i].Category.Key == "done"
 	resolution := ""
 	if done && w != Strict {
-		resolution = resolutions[0].Name
+		resolution = catalog.Resolutions[0].Name
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		message := fmt.Sprintf(notOnScreen, name)
+		message := fmt.Sprintf(issue.NotOnScreen, name)
 		if name == "resolution" && done {
-			resolution, message = readNamed(values[name], resolutions, "", "Specify a valid resolution ID or name")
+			resolution, message = issue.ReadNamed(values[name], catalog.Resolutions, "", "Specify a valid resolution ID or name")
 		}
 		if message != "" {
 			return &problem{status: http.StatusBadRequest, errors: map[string]string{name: message}}

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 func TestTransitionFields(t *testing.T) {
@@ -17,7 +20,7 @@ func TestTransitionFields(t *testing.T) {
 		if err := s.SetWorkflow("voice", w); err != nil {
 			t.Fatal(err)
 		}
-		ask(t, s, http.MethodPost, "/issue", issue())
+		ask(t, s, http.MethodPost, "/issue", issueBody())
 		list := func(expand string) []any {
 			return ask(t, s, http.MethodGet, "/issue/VOICE-1/transitions"+expand, "")["transitions"].([]any)
 		}
@@ -60,7 +63,7 @@ func TestWorkflows(t *testing.T) {
 			{``, "31", "", "Done", "Done"},
 			{``, "21", "", "In Progress", ""},
 			{`{"resolution":{"name":"Duplicate"}}`, "31", "", "Done", "Duplicate"},
-			{`{"resolution":{"name":"Done"}}`, "11", fieldError("resolution", fmt.Sprintf(notOnScreen, "resolution")), "Done", "Duplicate"},
+			{`{"resolution":{"name":"Done"}}`, "11", fieldError("resolution", fmt.Sprintf(issue.NotOnScreen, "resolution")), "Done", "Duplicate"},
 			{``, "11", "", "To Do", ""},
 		}},
 		"strict": {Strict, []step{
@@ -82,7 +85,7 @@ func TestWorkflows(t *testing.T) {
 			if err := s.SetWorkflow(VoiceProject, c.workflow); err != nil {
 				t.Fatal(err)
 			}
-			ask(t, s, http.MethodPost, "/issue", issue())
+			ask(t, s, http.MethodPost, "/issue", issueBody())
 			for i, st := range c.steps {
 				if st.fields == "" {
 					st.fields = "{}"
@@ -115,14 +118,14 @@ func TestPeopleFollowTheWorkflow(t *testing.T) {
 		if err := s.SetWorkflow(VoiceProject, w); err != nil {
 			t.Fatal(err)
 		}
-		ask(t, s, http.MethodPost, "/issue", issue())
-		if err := s.Transition("VOICE-1", "Done", OnCall); err != nil || s.Issues()[0].Resolution != "Done" {
+		ask(t, s, http.MethodPost, "/issue", issueBody())
+		if err := s.Transition("VOICE-1", "Done", catalog.OnCall); err != nil || s.Issues()[0].Resolution != "Done" {
 			t.Errorf("%s: %v, resolution %q", w, err, s.Issues()[0].Resolution)
 		}
 		if got := strings.Join(s.Moves(s.Issues()[0]), ","); got != c.moves {
 			t.Errorf("%s: got moves %q", w, got)
 		}
-		if err := s.Transition("VOICE-1", "To Do", OnCall); (err == nil) != c.canLeave {
+		if err := s.Transition("VOICE-1", "To Do", catalog.OnCall); (err == nil) != c.canLeave {
 			t.Errorf("%s: leaving Done: %v", w, err)
 		}
 	}
@@ -131,7 +134,7 @@ func TestPeopleFollowTheWorkflow(t *testing.T) {
 func TestUpdatedGrows(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 6_700_000, time.UTC)
 	s := New(Options{Clock: func() time.Time { return now }})
-	ask(t, s, http.MethodPost, "/issue", issue())
+	ask(t, s, http.MethodPost, "/issue", issueBody())
 	last := "2026-01-02T03:04:05.006+0000"
 	for i, change := range []func(){
 		func() {},
@@ -139,8 +142,8 @@ func TestUpdatedGrows(t *testing.T) {
 		func() { ask(t, s, http.MethodPost, "/issue/VOICE-1/comment", `{"body":"x"}`) },
 		func() { ask(t, s, http.MethodPost, "/issue/VOICE-1/transitions", `{"transition":{"id":"21"}}`) },
 		func() { s.Move("VOICE-1", "Done") },
-		func() { _ = s.Comment("VOICE-1", Tester, "x") },
-		func() { _, _ = s.MoveToProject("VOICE-1", OpsProject, Tester) },
+		func() { _ = s.Comment("VOICE-1", catalog.Tester, "x") },
+		func() { _, _ = s.MoveToProject("VOICE-1", OpsProject, catalog.Tester) },
 	} {
 		change()
 		got := ask(t, s, http.MethodGet, "/issue/10001", "")["fields"].(map[string]any)["updated"].(string)

@@ -19,6 +19,8 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	sandboxjira "github.com/voiceai-dev/integrations-operator/internal/sandbox/jira"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
@@ -139,14 +141,14 @@ func TestRequests(t *testing.T) {
 		if _, err := tr.Create(t.Context(), draft); err != nil {
 			t.Fatal(err)
 		}
-		edit := func(is *sandboxjira.Issue) {
+		edit := func(is *issue.Issue) {
 			is.Summary = "Edited"
 			is.Priority = "Low"
-			is.Assignee = sandboxjira.Tester
+			is.Assignee = catalog.Tester
 			is.Description = "Edited too"
 			is.Labels = append(is.Labels, "mine")
 		}
-		if err := box.Jira().Edit(made.Key, sandboxjira.Tester, edit); err != nil {
+		if err := box.Jira().Edit(made.Key, catalog.Tester, edit); err != nil {
 			t.Fatal(err)
 		}
 		before, _ := box.Jira().Issue(made.ID)
@@ -178,8 +180,8 @@ func TestRequests(t *testing.T) {
 			}
 		}
 		after, _ := box.Jira().Issue(made.ID)
-		for _, is := range []*sandboxjira.Issue{before, after} {
-			if is.Summary != "Edited" || is.Priority != "Low" || is.Assignee != sandboxjira.Tester || is.Description != "Edited too" {
+		for _, is := range []*issue.Issue{before, after} {
+			if is.Summary != "Edited" || is.Priority != "Low" || is.Assignee != catalog.Tester || is.Description != "Edited too" {
 				t.Errorf("an edit is lost: %+v", is)
 			}
 		}

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package jira
+package issue
 
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf16"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
 )
 
-// units returns the number of UTF-16 units of a text, in which Jira counts.
-func units(text string) int { return len(utf16.Encode([]rune(text))) }
+// Units returns the number of UTF-16 units of a text, in which Jira counts.
+func Units(text string) int { return len(utf16.Encode([]rune(text))) }
 
 // readSummary reads a summary. It returns the value or an error message, as the functions below do.
 func readSummary(raw json.RawMessage) (value, message string) {
@@ -26,7 +27,7 @@ func readSummary(raw json.RawMessage) (value, message string) {
 		return "", "You must specify a summary of the issue."
 	case strings.ContainsAny(*text, "\r\n"):
 		return "", "The summary is invalid because it contains newline characters."
-	case units(*text) > maxSummary:
+	case Units(*text) > maxSummary:
 		return "", "Summary must be less than 255 characters."
 	}
 	return *text, ""
@@ -40,8 +41,8 @@ func readText(raw json.RawMessage) (value, message string) {
 		return "", notAString
 	case text == nil:
 		return "", ""
-	case units(*text) > maxText:
-		return "", tooLong
+	case Units(*text) > MaxText:
+		return "", TooLong
 	}
 	return *text, ""
 }
@@ -72,14 +73,14 @@ func checkLabel(l string) string {
 		return "The label '' is empty which is invalid."
 	case strings.IndexFunc(l, unicode.IsSpace) >= 0:
 		return fmt.Sprintf("The label '%s' contains spaces which is invalid.", l)
-	case units(l) > maxLabel:
+	case Units(l) > maxLabel:
 		return fmt.Sprintf("The label '%s' exceeds the maximum length for a single label of 255 characters.", l)
 	}
 	return ""
 }
 
-// readNamed reads a reference by ID or name. missing is the error message for null. If it is empty, null is allowed.
-func readNamed(raw json.RawMessage, list []named, missing, invalid string) (value, message string) {
+// ReadNamed reads a reference by ID or name. missing is the error message for null. If it is empty, null is allowed.
+func ReadNamed(raw json.RawMessage, list []catalog.Object, missing, invalid string) (value, message string) {
 	var ref *struct{ ID, Name string }
 	switch err := json.Unmarshal(raw, &ref); {
 	case err != nil:
@@ -87,56 +88,22 @@ func readNamed(raw json.RawMessage, list []named, missing, invalid string) (valu
 	case ref == nil:
 		return "", missing
 	}
-	n, found := match(list, ref.ID, ref.Name)
+	n, found := catalog.Find(list, ref.ID, ref.Name)
 	if !found {
 		return "", invalid
 	}
 	return n.Name, ""
 }
 
-// userWritable are the members that may refer to a user. The others are read-only.
-var userWritable = map[Mode][]string{Cloud: {"accountId", "id"}, DataCenter: {"name", "key"}}
-
-// readUser reads a reference to a user.
-func (s *Site) readUser(raw json.RawMessage) (value, message string) {
-	var ref map[string]*string
-	if json.Unmarshal(raw, &ref) != nil {
-		return "", "expected Object containing a user"
-	}
-	if ref == nil {
-		return "", ""
-	}
-	var id string
-	for _, member := range slices.Sorted(maps.Keys(ref)) {
-		if !slices.Contains(userWritable[s.mode], member) {
-			return "", fmt.Sprintf("The member '%s' of a user cannot be set.", member)
-		}
-		if ref[member] != nil {
-			id = *ref[member]
-		}
-	}
-	if id == "" {
-		return "", ""
-	}
-	u, found := findUser(id, "")
-	if s.mode == DataCenter {
-		u, found = findUser("", strings.TrimPrefix(id, "JIRAUSER-"))
-	}
-	if !found {
-		return "", fmt.Sprintf("User '%s' does not exist.", id)
-	}
-	return u.Name, ""
-}
-
 // checkOther returns the error message for a field that is stored as JSON, or "".
-func checkOther(f field, raw json.RawMessage) string {
+func checkOther(f catalog.Field, raw json.RawMessage) string {
 	if string(raw) == "null" {
 		return ""
 	}
-	switch f.kind {
+	switch f.Kind {
 	case "string":
 		text, message := readText(raw)
-		if message == "" && f.id != "environment" && units(text) > 255 {
+		if message == "" && f.ID != "environment" && Units(text) > 255 {
 			return "The entered text is too long. It exceeds the allowed limit of 255 characters."
 		}
 		return message
@@ -156,9 +123,9 @@ func checkOther(f field, raw json.RawMessage) string {
 	case "option":
 		var ref struct{ ID, Value string }
 		if json.Unmarshal(raw, &ref) != nil {
-			return "Specify a valid 'id' or 'name' for " + f.name
+			return "Specify a valid 'id' or 'name' for " + f.Name
 		}
-		if _, found := match(f.options, ref.ID, ref.Value); !found {
+		if _, found := catalog.Find(f.Options, ref.ID, ref.Value); !found {
 			return fmt.Sprintf("Option value '%s' is not valid", ref.Value+ref.ID)
 		}
 	case "component":
@@ -167,7 +134,7 @@ func checkOther(f field, raw json.RawMessage) string {
 			return "data was not an array"
 		}
 		for _, ref := range refs {
-			if _, found := match(f.options, ref.ID, ref.Name); !found {
+			if _, found := catalog.Find(f.Options, ref.ID, ref.Name); !found {
 				return fmt.Sprintf("Component name '%s' is not valid", ref.Name+ref.ID)
 			}
 		}
