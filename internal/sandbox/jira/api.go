@@ -51,7 +51,7 @@ func (p *problem) Error() string {
 }
 
 // object is a JSON object.
-type object map[string]any
+type object = map[string]any
 
 // request is a request with what every handler needs.
 type request struct {

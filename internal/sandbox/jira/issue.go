@@ -201,21 +201,21 @@ func (s *Site) fieldsView(base string, is *issue.Issue) object {
 	st, _ := catalog.FindStatus(is.Status)
 	kind, _ := catalog.Find(catalog.IssueTypes, "", is.Type)
 	v := object{
-		"project": projectView(base, p), "issuetype": typeView(base, kind), "summary": is.Summary, "description": nullable(is.Description),
-		"labels": append([]string{}, is.Labels...), "status": statusView(base, st), "created": is.Created.Format(timeLayout),
+		"project": p.View(base), "issuetype": kind.TypeView(base), "summary": is.Summary, "description": nullable(is.Description),
+		"labels": append([]string{}, is.Labels...), "status": st.View(base), "created": is.Created.Format(timeLayout),
 		"updated": is.Updated.Format(timeLayout), "resolution": nil, "resolutiondate": nil, "priority": nil, "assignee": nil,
 		"reporter": nil, "creator": s.userView(base, catalog.Users[0]), "comment": s.commentsView(base, is), "components": []object{},
 		"environment": nil, "duedate": nil, "attachment": attachmentsView(base, is.Attachments),
 	}
 	if !p.NoPriority {
 		if n, found := catalog.Find(catalog.Priorities, "", is.Priority); found {
-			v["priority"] = namedView(base, "priority", n)
+			v["priority"] = n.View(base, "priority")
 		}
 	} else {
 		delete(v, "priority")
 	}
 	if n, found := catalog.Find(catalog.Resolutions, "", is.Resolution); found {
-		v["resolution"] = namedView(base, "resolution", n)
+		v["resolution"] = n.View(base, "resolution")
 		v["resolutiondate"] = is.Resolved.Format(timeLayout)
 	}
 	for id, name := range map[string]string{"assignee": is.Assignee, "reporter": is.Reporter} {

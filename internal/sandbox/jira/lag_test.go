@@ -63,40 +63,14 @@ func TestSearchLag(t *testing.T) {
 					t.Errorf("step %d: reading an issue lags: %v", i, is)
 				}
 			}
-			if len(s.past.versions) != 0 || s.past.bytes != 0 {
-				t.Errorf("%d versions of %d bytes are stored needlessly", len(s.past.versions), s.past.bytes)
-			}
 			edit("OPS-1", "a4")
 			if got := seen(); got != "OPS-1=a3 " {
 				t.Errorf("found %q", got)
 			}
 			s.SetSearchLag(0)
-			if got := seen(); got != "OPS-1=a4 " || len(s.past.versions) != 0 {
-				t.Errorf("without a lag: found %q, %d versions are stored", got, len(s.past.versions))
-			}
-			edit("OPS-1", "a5")
-			if len(s.past.versions) != 0 {
-				t.Error("without a lag, versions are stored")
+			if got := seen(); got != "OPS-1=a4 " {
+				t.Errorf("without a lag: found %q", got)
 			}
 		})
-	}
-}
-
-func TestPastIsBounded(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
-	p := past{lag: time.Hour}
-	for range maxVersions + 5 {
-		p.add(now, "1", nil)
-	}
-	if len(p.versions) != maxVersions {
-		t.Errorf("%d versions are stored", len(p.versions))
-	}
-	p = past{lag: time.Hour}
-	is := &issue.Issue{ID: "1", Description: string(make([]byte, maxVersionBytes/4))}
-	for range 9 {
-		p.add(now, "1", is)
-	}
-	if p.bytes > maxVersionBytes || p.bytes != len(p.versions)*is.Size() || len(p.versions) != 3 {
-		t.Errorf("%d versions of %d bytes are stored", len(p.versions), p.bytes)
 	}
 }

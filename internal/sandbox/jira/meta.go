@@ -4,7 +4,6 @@ package jira
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/catalog"
 )
@@ -46,44 +45,9 @@ func (s *Site) userView(base string, u catalog.User) object {
 	return v
 }
 
-// namedView returns a named object as the REST API shows it.
-func namedView(base, kind string, n catalog.Object) object {
-	return object{"self": base + "/rest/api/2/" + kind + "/" + n.ID, "id": n.ID, "name": n.Name}
-}
-
-// typeView returns an issue type as the REST API shows it.
-func typeView(base string, n catalog.Object) object {
-	v := namedView(base, "issuetype", n)
-	v["description"] = ""
-	v["subtask"] = false
-	return v
-}
-
-// views returns named objects as the REST API shows them.
-func views(base, kind string, list []catalog.Object) []object {
-	all := make([]object, 0, len(list))
-	for _, n := range list {
-		all = append(all, namedView(base, kind, n))
-	}
-	return all
-}
-
-// statusView returns a status as the REST API shows it.
-func statusView(base string, st catalog.Status) object {
-	v := namedView(base, "status", catalog.Object{ID: st.ID, Name: st.Name})
-	v["description"] = ""
-	v["statusCategory"] = object{"id": st.Category.ID, "key": st.Category.Key, "name": st.Category.Name, "colorName": st.Category.Colour}
-	return v
-}
-
 // priorities implements GET /priority.
 func (s *Site) priorities(r *request) (int, any, *problem) {
-	return http.StatusOK, views(r.base, "priority", catalog.Priorities), nil
-}
-
-// projectView returns a project as the REST API shows it.
-func projectView(base string, p catalog.Project) object {
-	return object{"self": base + "/rest/api/2/project/" + p.ID, "id": p.ID, "key": p.Key, "name": p.Title, "projectTypeKey": "software"}
+	return http.StatusOK, catalog.Views(r.base, "priority", catalog.Priorities), nil
 }
 
 // project implements GET /project/{project}.
@@ -92,10 +56,10 @@ func (s *Site) project(r *request) (int, any, *problem) {
 	if !found {
 		return 0, nil, refuse(http.StatusNotFound, "No project could be found with key '%s'.", r.PathValue("project"))
 	}
-	v := projectView(r.base, p)
+	v := p.View(r.base)
 	types := []object{}
 	for _, t := range catalog.IssueTypes {
-		types = append(types, typeView(r.base, t))
+		types = append(types, t.TypeView(r.base))
 	}
 	v["issueTypes"] = types
 	v["lead"] = s.userView(r.base, catalog.Users[1])
@@ -109,7 +73,7 @@ func (s *Site) createTypes(r *request) (int, any, *problem) {
 	}
 	var all []object
 	for _, t := range catalog.IssueTypes {
-		all = append(all, typeView(r.base, t))
+		all = append(all, t.TypeView(r.base))
 	}
 	return http.StatusOK, s.page(r, "issueTypes", all), nil
 }
@@ -126,48 +90,9 @@ func (s *Site) createFields(r *request) (int, any, *problem) {
 	}
 	var all []object
 	for _, f := range catalog.Screen(p) {
-		all = append(all, fieldView(r.base, f, p, t))
+		all = append(all, f.View(r.base, p, t))
 	}
 	return http.StatusOK, s.page(r, "fields", all), nil
-}
-
-// fieldView returns a field of the create screen for a project and an issue type as the REST API shows it.
-func fieldView(base string, f catalog.Field, p catalog.Project, t catalog.Object) object {
-	v := object{
-		"fieldId": f.ID, "key": f.ID, "name": f.Name, "required": f.Required, "hasDefaultValue": f.ID == "priority" || f.ID == "reporter",
-		"operations": f.Operations(), "schema": f.Schema(),
-	}
-	switch f.ID {
-	case "project":
-		v["allowedValues"] = []object{projectView(base, p)}
-	case "issuetype":
-		v["allowedValues"] = []object{typeView(base, t)}
-	default:
-		if f.Options != nil {
-			v["allowedValues"] = optionViews(base, f)
-		}
-	}
-	if f.ID == "priority" {
-		n, _ := catalog.Find(catalog.Priorities, "", catalog.DefaultPriority)
-		v["defaultValue"] = namedView(base, "priority", n)
-	}
-	return v
-}
-
-// optionViews returns a field's options as the REST API shows them.
-func optionViews(base string, f catalog.Field) []object {
-	kind := f.ID
-	if strings.HasPrefix(f.ID, "customfield_") {
-		kind = "customFieldOption"
-	}
-	all := views(base, kind, f.Options)
-	if f.Kind == "option" {
-		for _, v := range all {
-			v["value"] = v["name"]
-			delete(v, "name")
-		}
-	}
-	return all
 }
 
 // maxMetaPage is the maximum size of a page of the createmeta resources.

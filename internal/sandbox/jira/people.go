@@ -132,7 +132,7 @@ func (s *Site) Delete(key string) bool {
 	if is == nil {
 		return false
 	}
-	s.past.add(s.now(), is.ID, is)
+	s.past.Add(s.now(), is.ID, is)
 	s.drop(is)
 	s.announceDeleted(is, catalog.Users[1])
 	return true

@@ -33,7 +33,7 @@ func (s *Site) query(text string, strict bool, most int) ([]*issue.Issue, int, *
 	s.counts.Searches++
 	now := s.now()
 	var found []*issue.Issue
-	for _, is := range s.past.view(now, s.issues) {
+	for _, is := range s.past.View(now, s.issues) {
 		if !slices.ContainsFunc(q.Clauses, func(c jql.Clause) bool { return !issue.Matches(is, c, now) }) {
 			found = append(found, is)
 		}

@@ -68,8 +68,7 @@ func (s *Site) Set(in Settings) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if in.SearchLagMS != nil {
-		s.past.lag = time.Duration(*in.SearchLagMS) * time.Millisecond
-		s.past.trim(s.now())
+		s.past.SetLag(time.Duration(*in.SearchLagMS)*time.Millisecond, s.now())
 	}
 	if in.MaxResults != nil {
 		s.maxResults = *in.MaxResults
@@ -91,7 +90,7 @@ func (s *Site) Set(in Settings) error {
 func (s *Site) Settings() Settings {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	lag := int(s.past.lag.Milliseconds())
+	lag := int(s.past.Lag().Milliseconds())
 	rate := s.rate.get()
 	hook := s.hook.Settings()
 	most := s.maxResults

@@ -100,7 +100,7 @@ type Site struct {
 	counts      Counts
 	workflows   map[string]Workflow
 	maxResults  int // the maximum size of a page of a search; 0 means the mode's maximum
-	past        past
+	past        issue.Past
 }
 
 // New returns a site with the projects and credentials of the constants above.
@@ -133,7 +133,7 @@ func (s *Site) Reset() {
 	s.counts = Counts{}
 	s.workflows = map[string]Workflow{}
 	s.maxResults = 0
-	s.past = past{}
+	s.past = issue.Past{}
 	s.rate.set(0)
 	s.hook.Set(webhook.Settings{})
 }

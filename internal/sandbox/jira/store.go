@@ -42,7 +42,7 @@ func (s *Site) insert(is *issue.Issue, by catalog.User) {
 	s.number(is)
 	is.Created = s.now()
 	is.Updated = is.Created
-	s.past.add(is.Created, is.ID, nil)
+	s.past.Add(is.Created, is.ID, nil)
 	s.issues = append(s.issues, is)
 	s.byKey[is.Key] = is
 	s.byID[is.ID] = is
@@ -99,7 +99,7 @@ func (s *Site) change(old *issue.Issue, by catalog.User, event string, edit func
 	if !now.After(old.Updated) { // changes within a millisecond differ too
 		is.Updated = old.Updated.Add(time.Millisecond)
 	}
-	s.past.add(now, old.ID, old)
+	s.past.Add(now, old.ID, old)
 	if is.Key != old.Key {
 		s.addFormerKey(old, &is)
 	}

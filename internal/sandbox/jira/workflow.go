@@ -71,7 +71,7 @@ func (s *Site) transitions(r *request) (int, any, *problem) {
 	for _, st := range w.reachable(is) {
 		done := st.Category.Key == "done"
 		t := object{
-			"id": st.Transition, "name": st.Name, "to": statusView(r.base, st), "hasScreen": done, "isGlobal": true, "isInitial": false,
+			"id": st.Transition, "name": st.Name, "to": st.View(r.base), "hasScreen": done, "isGlobal": true, "isInitial": false,
 			"isAvailable": true, "isConditional": false,
 		}
 		if withFields {
@@ -80,7 +80,7 @@ func (s *Site) transitions(r *request) (int, any, *problem) {
 				f["resolution"] = object{
 					"required": w == Strict, "hasDefaultValue": w != Strict, "name": "Resolution", "key": "resolution",
 					"operations": []string{"set"}, "schema": object{"type": "resolution", "system": "resolution"},
-					"allowedValues": views(r.base, "resolution", catalog.Resolutions),
+					"allowedValues": catalog.Views(r.base, "resolution", catalog.Resolutions),
 				}
 			}
 			t["fields"] = f

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package jira
+package issue
 
 import (
 	"slices"
 	"time"
-
-	"github.com/voiceai-dev/integrations-operator/internal/sandbox/jira/issue"
 )
 
 // Limits of the stored past. Beyond them, the lag is shorter than configured.
@@ -15,9 +13,9 @@ const (
 	maxVersionBytes = 64 << 20
 )
 
-// past stores the former versions of issues for searches that lag behind. Jira's index lags by seconds to minutes,
+// Past stores the former versions of issues for searches that lag behind. Jira's index lags by seconds to minutes,
 // according to Atlassian's page on searching and reconciling. The site's lock guards it.
-type past struct {
+type Past struct {
 	lag      time.Duration
 	versions []version // oldest first
 	bytes    int
@@ -27,12 +25,21 @@ type past struct {
 type version struct {
 	until time.Time
 	id    string
-	was   *issue.Issue // nil if it did not exist
+	was   *Issue // nil if it did not exist
 	size  int
 }
 
-// add stores an issue before a change, if there is a lag.
-func (p *past) add(now time.Time, id string, was *issue.Issue) {
+// Lag returns by how much searches lag behind.
+func (p *Past) Lag() time.Duration { return p.lag }
+
+// SetLag sets by how much searches lag behind.
+func (p *Past) SetLag(lag time.Duration, now time.Time) {
+	p.lag = lag
+	p.trim(now)
+}
+
+// Add stores an issue before a change, if there is a lag.
+func (p *Past) Add(now time.Time, id string, was *Issue) {
 	if p.lag <= 0 {
 		return
 	}
@@ -46,7 +53,7 @@ func (p *past) add(now time.Time, id string, was *issue.Issue) {
 }
 
 // trim removes versions that no search needs any more, and those beyond the limits.
-func (p *past) trim(now time.Time) {
+func (p *Past) trim(now time.Time) {
 	n := 0
 	for n < len(p.versions) {
 		isNeeded := p.versions[n].until.After(now.Add(-p.lag))
@@ -60,19 +67,19 @@ func (p *past) trim(now time.Time) {
 	p.versions = p.versions[n:]
 }
 
-// view returns the issues as they were before the lag, sorted by ID.
-func (p *past) view(now time.Time, issues []*issue.Issue) []*issue.Issue {
+// View returns the issues as they were before the lag, sorted by ID.
+func (p *Past) View(now time.Time, issues []*Issue) []*Issue {
 	p.trim(now)
 	if len(p.versions) == 0 {
 		return issues
 	}
-	was := map[string]*issue.Issue{}
+	was := map[string]*Issue{}
 	for _, v := range p.versions {
 		if _, older := was[v.id]; !older {
 			was[v.id] = v.was
 		}
 	}
-	seen := make([]*issue.Issue, 0, len(issues))
+	seen := make([]*Issue, 0, len(issues))
 	for _, is := range issues {
 		if _, changed := was[is.ID]; !changed {
 			seen = append(seen, is)
@@ -83,6 +90,6 @@ func (p *past) view(now time.Time, issues []*issue.Issue) []*issue.Issue {
 			seen = append(seen, is)
 		}
 	}
-	slices.SortFunc(seen, issue.BySerial)
+	slices.SortFunc(seen, BySerial)
 	return seen
 }
