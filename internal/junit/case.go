@@ -6,28 +6,19 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
-// attempts is what a case says about its attempts.
-type attempts struct {
-	// failed are failures of the last attempt or of earlier ones of a test that failed in the end, passed those of a test
-	// that passed in the end.
-	failed, passed  bool
-	skipped, repeat bool
-	// flaky is set for a test that passed in the end by an attribute of its own, whatever failures it has: as Flank writes it.
-	flaky bool
-	// todo is set for a test that its tool does not expect to pass yet, whatever failures it has: as Node.js writes it.
-	todo bool
-}
-
 // testcase reads a case.
 func (p *parser) testcase(t token) error {
 	a := p.attributes(t)
+	if t.closed && saysNothing(a) {
+		p.problem(t.line, "a test has neither a name nor a result. It is left out.")
+		return nil
+	}
 	c := &testresult.Case{
 		Suite: p.suiteName(), Class: nameOf(a["classname"]), Name: nameOf(a["name"]), File: p.file(a["file"]), Line: t.line,
 	}
@@ -53,10 +44,32 @@ func (p *parser) testcase(t token) error {
 	how.addStatus(a)
 	how.addProperties(c)
 	c.Outcome = how.outcome()
+	if p.repeatsNothing && p.isRepeatedError(c) {
+		return cutOff
+	}
 	if err := p.emit(c); err != nil {
 		return err
 	}
 	return cutOff
+}
+
+// saysNothing reports whether a case is none: pytest writes one of the test in which it is stopped.
+func saysNothing(a map[string]string) bool {
+	for _, name := range []string{"name", "classname", "class", "id", "status", "result"} {
+		if a[name] != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// isRepeatedError reports whether a failed case is that of a file that does not load, which jest-junit may write twice.
+func (p *parser) isRepeatedError(c *testresult.Case) bool {
+	if len(p.suites) == 0 || c.Class != "Test suite failed to run" && !strings.HasPrefix(c.Name, "Test execution failure: ") {
+		return false
+	}
+	s := p.suites[len(p.suites)-1]
+	return s.declared == 0 && s.cases > 0 // it declares the tests that did run
 }
 
 func ignore(token) error { return nil }
@@ -103,8 +116,12 @@ func (p *parser) part(c *testresult.Case, how *attempts, t token) error {
 		how.passed = true
 		return p.failure(c, t)
 	case "skipped", "disabled", "ignored", "notrun", "incomplete":
-		how.skipped = true
-		how.todo = how.todo || p.attributes(t)["type"] == "todo"
+		how.addSkip(c, p.attributes(t))
+	case "warning": // PHPUnit
+		if c.Class == "" { // of no test, as about a provider of data that is not valid: tests were left out
+			how.failed = true
+			return p.failure(c, t)
+		}
 	case "rerun": // pytest-rerunfailures: an attempt before the last one
 		how.repeat = true
 		return p.failure(c, t)
@@ -253,69 +270,6 @@ func mark(c *testresult.Case, line []byte, k kind) {
 		name, value, _ := strings.Cut(property, "=")
 		addProperty(c, name, value)
 	}
-}
-
-// addStatus adds what the attributes of a case say about its outcome, where its elements do not.
-func (h *attempts) addStatus(a map[string]string) {
-	for _, name := range []string{"status", "result"} {
-		switch strings.ToLower(a[name]) {
-		case "fail", "failed", "failure", "error", "errored", "broken", "crashed", "aborted", "timeout", "timedout", "timed_out":
-			h.failed = h.failed || !h.passed && !h.skipped
-		case "skip", "skipped", "disabled", "notrun", "not_run", "notexecuted", "pending", "ignored", "suppressed", "inconclusive",
-			"incomplete", "todo", "untested":
-			h.skipped = true
-		case "flaky":
-			h.flaky = true
-		}
-	}
-	h.flaky = h.flaky || strings.EqualFold(a["flaky"], "true")
-	h.addRepeats(a["flaky"], a["retries"], a["retry"], a["reruns"], a["retryCount"])
-	if n, err := strconv.Atoi(a["attempts"]); err == nil && n > 1 {
-		h.repeat = true
-	}
-}
-
-// addProperties adds what the properties of a case say about its attempts.
-func (h *attempts) addProperties(c *testresult.Case) {
-	for _, p := range c.Properties {
-		switch strings.ToLower(p.Name) {
-		case "flaky", "retries", "retry", "reruns", "retrycount", "retry_count":
-			h.addRepeats(p.Value)
-		case "attempts":
-			if n, err := strconv.Atoi(p.Value); err == nil && n > 1 {
-				h.repeat = true
-			}
-		}
-	}
-}
-
-// addRepeats adds values that say that a test was repeated: true, or how often.
-func (h *attempts) addRepeats(values ...string) {
-	for _, v := range values {
-		n, err := strconv.Atoi(v)
-		if strings.EqualFold(v, "true") || err == nil && n > 0 {
-			h.repeat = true
-		}
-	}
-}
-
-// outcome returns the outcome of a test. A failure is not hidden by a mark that it was skipped.
-func (h *attempts) outcome() testresult.Outcome {
-	switch {
-	case h.todo:
-		return testresult.NotRun
-	case h.flaky:
-		return testresult.Flaky
-	case h.failed:
-		return testresult.Failed
-	case h.passed:
-		return testresult.Flaky
-	case h.skipped:
-		return testresult.NotRun
-	case h.repeat:
-		return testresult.Flaky
-	}
-	return testresult.Passed
 }
 
 // nameOf returns a name without what is invisible but has an effect, bounded.

@@ -91,13 +91,20 @@ func TestOutcomes(t *testing.T) {
 			`<testsuite name="y"><testsuite name="e"><testcase name="a"><failure/></testcase></testsuite></testsuite>`, "1/1/0/0"},
 		"repeated in nested suites": {`<testsuite name="x"><testsuite name="e"><testcase name="a"/></testsuite></testsuite>` +
 			`<testsuite name="x"><testsuite name="e"><testcase name="a"><failure/></testcase></testsuite></testsuite>`, "0/0/1/0"},
-		"passed twice, then failed":  {`<testcase name="a"/><testcase name="a"/><testcase name="a"><failure/></testcase>`, "0/0/1/0"},
-		"Node.js: to do":             {`<testcase name="a"><skipped type="todo"/><failure/></testcase>`, "0/0/0/1"},
-		"Flank: passed after all":    {`<testcase name="a" flaky="true"><failure/><failure/></testcase>`, "0/0/1/0"},
-		"a property: flaky, failed":  {`<testcase name="a"><failure/><properties><property name="flaky" value="true"/></properties></testcase>`, "0/1/0/0"},
-		"tst: errored by status":     {`<testcase name="a" status="errored"/>`, "0/1/0/0"},
-		"output that is not escaped": {`<testcase name="a"><system-out>a <b>bold<br> &nbsp; </i></system-out></testcase><testcase name="b"/>`, "2/0/0/0"},
-		"elements in elements":       {`<testcase name="a"><x>` + strings.Repeat("<x>", 10_000) + strings.Repeat("</x>", 10_001) + `</testcase>`, "1/0/0/0"},
+		"passed twice, then failed":       {`<testcase name="a"/><testcase name="a"/><testcase name="a"><failure/></testcase>`, "0/0/1/0"},
+		"CTest: its program is not there": {`<testcase name="a" status="notrun"><skipped message="Unable to find executable"/></testcase>`, "0/1/0/0"},
+		"CTest: its fixture failed":       {`<testcase name="a" status="notrun"><skipped message="Fixture dependency failed"/></testcase>`, "0/1/0/0"},
+		"CTest: skipped by its exit code": {`<testcase name="a" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/></testcase>`, "0/0/0/1"},
+		"Catch2: may fail":                {`<testcase name="a" status="run"><skipped message="TEST_CASE tagged with !mayfail"/><failure/></testcase>`, "0/0/0/1"},
+		"nose2: unexpected success":       {`<testcase name="a"><skipped message="test passes unexpectedly"/></testcase>`, "0/1/0/0"},
+		"PHPUnit: a warning of a test":    {`<testcase name="a" class="A" classname="A"><warning>old</warning></testcase>`, "1/0/0/0"},
+		"PHPUnit: a warning of no test":   {`<testcase name="Warning"><warning type="PHPUnit\Framework\Warning">No tests found</warning></testcase>`, "0/1/0/0"},
+		"Node.js: to do":                  {`<testcase name="a"><skipped type="todo"/><failure/></testcase>`, "0/0/0/1"},
+		"Flank: passed after all":         {`<testcase name="a" flaky="true"><failure/><failure/></testcase>`, "0/0/1/0"},
+		"a property: flaky, failed":       {`<testcase name="a"><failure/><properties><property name="flaky" value="true"/></properties></testcase>`, "0/1/0/0"},
+		"tst: errored by status":          {`<testcase name="a" status="errored"/>`, "0/1/0/0"},
+		"output that is not escaped":      {`<testcase name="a"><system-out>a <b>bold<br> &nbsp; </i></system-out></testcase><testcase name="b"/>`, "2/0/0/0"},
+		"elements in elements":            {`<testcase name="a"><x>` + strings.Repeat("<x>", 10_000) + strings.Repeat("</x>", 10_001) + `</testcase>`, "1/0/0/0"},
 		"names that begin alike": {`<testcase name="` + strings.Repeat("n", 9999) + `a"/><testcase name="` + strings.Repeat("n", 9999) +
 			`b"><failure/></testcase>`, "1/1/0/0"},
 		"a tag in CDATA": {`<testcase name="a"><system-out><![CDATA[<testcase name="no"/>]]]]><![CDATA[>]]></system-out></testcase>`, "1/0/0/0"},
@@ -273,6 +280,13 @@ func TestToolsWithoutAttempts(t *testing.T) {
 		`<testsuites name="vitest tests">` + suite + `</testsuites>`:                                             "1/1/0/0",
 		`<testsuite name="Mocha Tests"><testcase name="a"/><testcase name="a"><failure/></testcase></testsuite>`: "1/1/0/0",
 		`<testsuites name="pytest tests">` + suite + `</testsuites>`:                                             "0/0/1/0",
+		// A file that does not load, twice as jest-junit writes it, and a hook that fails after the tests.
+		`<testsuites name="jest tests"><testsuite tests="0"><testcase classname="Test suite failed to run" name="b"><error/></testcase>` +
+			`<testcase classname="Test suite failed to run" name="b"><failure/></testcase></testsuite></testsuites>`: "0/1/0/0",
+		`<testsuites name="jest tests"><testsuite tests="0"><testcase classname="b" name="undefined"><error/></testcase>` +
+			`<testcase classname="b" name="Test execution failure: could be"><failure/></testcase></testsuite></testsuites>`: "0/1/0/0",
+		`<testsuites name="jest tests"><testsuite tests="1"><testcase classname="b" name="c"/>` +
+			`<testcase classname="b" name="Test execution failure: could be"><failure/></testcase></testsuite></testsuites>`: "1/1/0/0",
 		// The whole suite once more, as when a job repeats what failed.
 		`<testsuites name="jest tests">` + suite + strings.Replace(suite, "<failure/>", "", 1) + `</testsuites>`: "2/0/1/0",
 	} {
@@ -286,10 +300,12 @@ func TestToolsWithoutAttempts(t *testing.T) {
 // TestProblems reads reports that are wrong about something that does not matter.
 func TestProblems(t *testing.T) {
 	_, report, err := read(strings.NewReader("<testsuites>\n<testsuite name='s' tests='3'><testcase name='a' time='soon'/>\n" +
-		"<testcase/></testsuite>\n<testcase name='a\xf6\x1b'><testcase name='b'><failure message='\x00'>\xf6</failure></testcase>" +
+		"<testcase class='c'/><testcase time='0.0'/></testsuite>\n" +
+		"<testcase name='a\xf6\x1b'><testcase name='b'><failure message='\x00'>\xf6</failure></testcase>" +
 		"</testcase></testsuites>"))
 	want := `[{2 the time "soon" is not a number of seconds} ` +
-		`{3 a test has no name} {2 the suite "s" declares 3 tests and has 2. The cases are counted.} ` +
+		`{3 a test has no name} ` +
+		`{3 a test has neither a name nor a result. It is left out.} {2 the suite "s" declares 3 tests and has 2. The cases are counted.} ` +
 		`{4 the report is not in the encoding that it declares, or not in UTF-8 without one. Some characters are lost.} ` +
 		`{4 the report has control characters, which XML does not allow. They are left out.} ` +
 		"{4 a test stands within the test \"a\ufffd\" of line 4. Both are counted.}]"
@@ -305,7 +321,7 @@ func TestReaderThatFails(t *testing.T) {
 	if !errors.Is(err, failed) {
 		t.Errorf("got %v", err)
 	}
-	_, err = Read(strings.NewReader("<testsuite><testcase/>"), func(*testresult.Case) error { return failed })
+	_, err = Read(strings.NewReader("<testsuite><testcase name='a'/>"), func(*testresult.Case) error { return failed })
 	if !errors.Is(err, failed) {
 		t.Errorf("got %v", err)
 	}

@@ -72,7 +72,7 @@ func TestExitCodes(t *testing.T) {
 		"cut off before a test":         {"<testsuite>", "exit 0", nil, 0, "no test could be read from 1 reports"},
 		"the same, strict":              {"<testsuite>", "exit 0", strict, ExitUnreadable, "no test could be read from 1 reports"},
 		"the same name twice":           {suite(passed("a"), failing("a", "late")), "exit 0", nil, 0, "1 case has the name of another one"},
-		"odd times":                     {`<testsuite>` + strings.Repeat("\n<testcase time='x'/>", 9) + `</testsuite>`, "exit 0", nil, 0, "and 13 more"},
+		"odd times":                     {`<testsuite>` + strings.Repeat("\n<testcase class='c' time='x'/>", 9) + `</testsuite>`, "exit 0", nil, 0, "and 13 more"},
 		"cut off, and it failed":        {strings.TrimSuffix(bad, "</testsuite>"), "exit 1", nil, 1, "1 passed, 1 failed"},
 		"no such command":               {good, "-", nil, ExitUsage, "starting /no/such/command"},
 		"no suite":                      {good, "exit 0", func(o *Options) { o.Suite = "" }, ExitUsage, "--suite is missing"},

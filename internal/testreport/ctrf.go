@@ -3,6 +3,7 @@
 package testreport
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ type ctrfTest struct {
 	Name          string                  `json:"name"`
 	ID            string                  `json:"id"`
 	Status        string                  `json:"status"`
+	RawStatus     string                  `json:"rawStatus"`
 	Duration      float64                 `json:"duration"`
 	Suite         json.RawMessage         `json:"suite"`
 	FilePath      string                  `json:"filePath"`
@@ -58,8 +60,9 @@ func readCTRF(r io.Reader, out *Report, each Each) error {
 					if err := dec.Decode(&t); err != nil {
 						return err
 					}
+					saysAttempts := t.Flaky != nil || t.Retries != nil
 					c := t.toCase()
-					if t.Flaky != nil || t.Retries != nil {
+					if saysAttempts {
 						c.Within += names.number(c)
 					}
 					return each(c)
@@ -78,7 +81,35 @@ func readCTRF(r io.Reader, out *Report, each Each) error {
 	return jsonError(err, dec)
 }
 
+// expectsFailure reports whether a test of Playwright is marked as one that fails.
+func (t *ctrfTest) expectsFailure() bool {
+	all, _ := t.Extra["annotations"].([]any)
+	return slices.ContainsFunc(all, func(one any) bool {
+		annotation, _ := one.(map[string]any)
+		return annotation["type"] == "fail"
+	})
+}
+
+// correct sets the result of a test that is expected to fail, which reporters of Playwright write as that of its last attempt: it
+// passed when it failed, and the other way round.
+func (t *ctrfTest) correct() {
+	if !t.expectsFailure() {
+		return
+	}
+	switch cmp.Or(t.RawStatus, t.Status) {
+	case "failed":
+		t.Status = "passed"
+		t.Flaky = nil
+		t.Retries = nil
+		t.RetryAttempts = nil
+	case "passed":
+		t.Status = "failed"
+		t.Message = cmp.Or(t.Message, "it passed, and is expected to fail")
+	}
+}
+
 func (t *ctrfTest) toCase() *testresult.Case {
+	t.correct()
 	c := &testresult.Case{
 		Suite: name(suiteOf(t.Suite)), File: name(t.FilePath), Name: name(t.Name), ID: name(t.ID),
 		Duration: time.Duration(max(0, min(t.Duration, 1e10)) * float64(time.Millisecond)),

@@ -3,9 +3,11 @@
 package testreport
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
@@ -51,7 +53,11 @@ func readPlaywright(r io.Reader, each Each) error {
 	if len(raw) > maxPlaywright {
 		return fmt.Errorf("a report of Playwright may have %d MiB. Write JUnit's XML or CTRF instead", maxPlaywright>>20)
 	}
-	var report struct{ Suites []playwrightSuite }
+	var report struct {
+		Config struct{ RootDir string }
+		Suites []playwrightSuite
+		Errors []playwrightError
+	}
 	if err := json.Unmarshal(raw, &report); err != nil {
 		return fmt.Errorf("it is not the JSON of Playwright: %w", err)
 	}
@@ -60,7 +66,32 @@ func readPlaywright(r io.Reader, each Each) error {
 			return err
 		}
 	}
+	for i := range report.Errors {
+		if err := each(report.Errors[i].toCase(report.Config.RootDir, i)); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// playwrightError is an error outside of tests, as of a file that does not load, or of a global setup.
+type playwrightError struct {
+	Message  string                `json:"message"`
+	Stack    string                `json:"stack"`
+	Value    string                `json:"value"`
+	Location struct{ File string } `json:"location"`
+}
+
+// toCase returns a failed test for the error, which has a number in the report.
+func (e *playwrightError) toCase(root string, number int) *testresult.Case {
+	file := e.Location.File
+	if root != "" {
+		file = strings.TrimPrefix(strings.TrimPrefix(file, root), "/")
+	}
+	return &testresult.Case{
+		File: name(file), Name: "an error outside of tests", Within: fmt.Sprint("#", number), Outcome: testresult.Failed,
+		Failures: []testresult.Failure{failureOf(cmp.Or(e.Message, e.Value), e.Stack)},
+	}
 }
 
 // read reads a suite within another of some title.

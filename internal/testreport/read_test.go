@@ -149,6 +149,39 @@ func TestEncodings(t *testing.T) {
 	}
 }
 
+// TestExpectedFailuresInCTRF reads tests that Playwright expects to fail, as reporters write the result of their last attempt.
+func TestExpectedFailuresInCTRF(t *testing.T) {
+	const unexpected = "it passed, and is expected to fail"
+	const annotated = `"extra": {"annotations": [{"type": "issue"}, {"type": "fail"}]}`
+	for in, want := range map[string]string{
+		`"status": "failed", "message": "x", ` + annotated:                                             "Passed /a",
+		`"status": "passed", "rawStatus": "failed", "message": "x", "retries": 1, ` + annotated:        "Passed /a",
+		`"status": "passed", "rawStatus": "passed", "flaky": true, ` + annotated:                       "Failed /a 1: " + unexpected,
+		`"status": "skipped", "rawStatus": "skipped", ` + annotated:                                    "NotRun /a",
+		`"status": "failed", "rawStatus": "timedOut", "message": "late", ` + annotated:                 "Failed /a 1: late",
+		`"status": "failed", "message": "x", "extra": {"annotations": [{"type": "issue"}, "fail", 3]}`: "Failed /a 1: x",
+	} {
+		tests, _, err := read(`{"results": {"tool": {}, "tests": [{"name": "a", ` + in + `}]}}`)
+		if got := strings.Join(tests, ", "); err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", in, got, err, want)
+		}
+	}
+}
+
+// TestErrorsOfPlaywright reads errors outside of tests: each is a failed test, with the file that it came from.
+func TestErrorsOfPlaywright(t *testing.T) {
+	const in = `{"config": {"rootDir": "/app"}, "suites": [], "errors": [{"message": "no module", "stack": "at x",
+	  "location": {"file": "/app/b.spec.ts", "line": 1}}, {"value": "thrown"},
+	  {"message": "no module", "location": {"file": "/app/b.spec.ts"}}]}`
+	var c testresult.Collector
+	_, err := Read(strings.NewReader(in), nil, func(one *testresult.Case) error { c.Add(one); return nil })
+	failing := c.Failing()
+	if err != nil || c.Counts() != (testresult.Counts{Failed: 3}) || failing[0].File != "b.spec.ts" ||
+		failing[0].Failures[0] != (testresult.Failure{Message: "no module", Text: "at x"}) || failing[1].Failures[0].Message != "thrown" {
+		t.Errorf("got %+v, %v", failing, err)
+	}
+}
+
 // before returns what comes before a part.
 func before(s, part string) string {
 	out, _, _ := strings.Cut(s, part)
