@@ -40,7 +40,9 @@ func main() {
 	logging := zap.Options{}
 	logging.BindFlags(flag.CommandLine)
 	printVersion := flag.Bool("version", false, "Print the version and exit, as the command version does.")
-	flag.Parse()
+	if code, ends := parse(flag.CommandLine, os.Args[1:], os.Stderr); ends {
+		os.Exit(code)
+	}
 	if *printVersion || flag.Arg(0) == "version" {
 		fmt.Println(versionText())
 		return
@@ -70,7 +72,7 @@ func run(ctx context.Context, f flags) error {
 	memory.AdaptGC()
 	config, err := ctrl.GetConfig()
 	if err != nil {
-		return fmt.Errorf("finding the cluster: %w", err)
+		return fmt.Errorf("finding the cluster: run the operator in a Pod, or set KUBECONFIG or --kubeconfig: %w", err)
 	}
 	return operate(ctx, config, f, ctrl.Options{})
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -69,34 +70,60 @@ func command(o *report.Options, code *int) *cobra.Command {
 	_ = root.RegisterFlagCompletionFunc("severity", cobra.FixedCompletions(severities, cobra.ShellCompDirectiveNoFileComp)) // it exists
 	_ = root.RegisterFlagCompletionFunc("mapping", cobra.FixedCompletions(mapping.Platforms(), cobra.ShellCompDirectiveDefault))
 	f.BoolVar(&o.Strict, "strict", false, "fail when a report cannot be read to its end, or the API server cannot be reached")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w: see %s --help", err, cmd.CommandPath())
+	})
 	root.AddCommand(installCommand(), validateCommand(o, code), historyCommand(o, code), mappingCommand(), simulateCommand(code))
 	return root
 }
 
+// noArguments accepts no arguments.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("unexpected argument %q: see %s --help", args[0], cmd.CommandPath())
+	}
+	return nil
+}
+
+// needs accepts one argument, or more if the usage of the command has dots.
+func needs(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("name %s", what)
+		}
+		if strings.HasSuffix(cmd.Use, "...") {
+			return nil
+		}
+		return noArguments(cmd, args[1:])
+	}
+}
+
 func installCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "install DIRECTORY", Short: "Copy this program to a directory, as an init container does", Args: cobra.ExactArgs(1),
+		Use: "install DIRECTORY", Short: "Copy this program to a directory, as an init container does",
+		Args: needs("a directory, such as /tools"),
 		RunE: func(_ *cobra.Command, args []string) error { return report.Install(args[0]) },
 	}
 }
 
 func validateCommand(o *report.Options, code *int) *cobra.Command {
 	return &cobra.Command{
-		Use: "validate FILE ...", Short: "Print what is wrong with reports, with line numbers", Args: cobra.MinimumNArgs(1),
+		Use: "validate FILE ...", Short: "Print what is wrong with reports, with line numbers", Args: needs("a report, such as out/report.xml"),
 		Run: func(_ *cobra.Command, args []string) { *code = report.Validate(os.Stdout, o.Mapping, args) },
 	}
 }
 
 func historyCommand(o *report.Options, code *int) *cobra.Command {
 	return &cobra.Command{
-		Use: "history", Short: "Print what the cluster knows of a suite", Args: cobra.NoArgs,
+		Use: "history", Short: "Print what the cluster knows of a suite", Args: noArguments,
 		Run: func(cmd *cobra.Command, _ []string) { *code = o.History(cmd.Context()) },
 	}
 }
 
 func mappingCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "mapping PLATFORM", Short: "Print the mapping for the JSON of a voice platform", Args: cobra.ExactArgs(1),
+		Use: "mapping PLATFORM", Short: "Print the mapping for the JSON of a voice platform",
+		Args:      needs("a platform: " + strings.Join(mapping.Platforms(), ", ")),
 		ValidArgs: mapping.Platforms(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			source, err := mapping.Source(args[0])
@@ -115,7 +142,7 @@ func simulateCommand(code *int) *cobra.Command {
 	var seed uint64
 	var outage bool
 	cmd := &cobra.Command{
-		Use: "simulate", Short: "Make simulated calls that pass, fail and flake on purpose, and write their report", Args: cobra.NoArgs,
+		Use: "simulate", Short: "Make simulated calls that pass, fail and flake on purpose, and write their report", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if seed == 0 {
 				seed = rand.Uint64N(1 << 32) //nolint:gosec // it decides nothing of importance

@@ -80,3 +80,24 @@ func TestMapping(t *testing.T) {
 		t.Errorf("exit code %d, %v: %s", code, err, messages)
 	}
 }
+
+// TestArgumentsAreNamed checks that what is wrong with the arguments of a command is printed with what to do.
+func TestArgumentsAreNamed(t *testing.T) {
+	for args, want := range map[string]string{
+		"--nope":         "unknown flag: --nope: see report --help",
+		"history --nope": "unknown flag: --nope: see report history --help",
+		"history smoke":  `unexpected argument "smoke": see report history --help`,
+		"mapping":        "name a platform: coval, livekit, vapi",
+		"mapping vapi x": `unexpected argument "x": see report mapping --help`,
+		"validate":       "name a report, such as out/report.xml",
+		"install":        "name a directory, such as /tools",
+	} {
+		var code int
+		cmd := command(&report.Options{}, &code)
+		cmd.SilenceErrors = true
+		cmd.SetArgs(strings.Fields(args))
+		if err := cmd.Execute(); err == nil || err.Error() != want {
+			t.Errorf("report %s: got %v, want %s", args, err, want)
+		}
+	}
+}

@@ -16,7 +16,7 @@ import (
 // the exit code.
 func (o *Options) History(ctx context.Context) int {
 	if o.Suite == "" {
-		o.logf("--suite is missing")
+		o.logf("--suite is missing: name the suite, such as --suite smoke")
 		return ExitUsage
 	}
 	conn, err := o.Connect()
