@@ -186,6 +186,12 @@ type NotificationStatus struct {
 	// +optional
 	Redirected *NotificationPlace `json:"redirected,omitempty"`
 
+	// channel is the channel or user to which the message was sent or is to be, as the rule or the integration names it;
+	// empty for an incoming webhook.
+	// +optional
+	// +kubebuilder:validation:MaxLength=81
+	Channel string `json:"channel,omitempty"`
+
 	// message is the message in Slack.
 	// +optional
 	Message *PostedMessage `json:"message,omitempty"`
@@ -260,7 +266,7 @@ const (
 // +kubebuilder:printcolumn:name="Event",type=string,JSONPath=`.spec.event.type`
 // +kubebuilder:printcolumn:name="Subject",type=string,JSONPath=`.spec.event.subject.name`
 // +kubebuilder:printcolumn:name="Rule",type=string,JSONPath=`.spec.rule.name`
-// +kubebuilder:printcolumn:name="Channel",type=string,JSONPath=`.spec.channel`
+// +kubebuilder:printcolumn:name="Channel",type=string,JSONPath=`.status.channel`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Delivered")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

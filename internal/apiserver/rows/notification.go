@@ -5,6 +5,7 @@ package rows
 import (
 	"cmp"
 	"time"
+	"unique"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -47,7 +48,8 @@ type Notification struct {
 	At                       int64
 	// Integration is the one that the Notification names; empty if it names none.
 	Integration types.NamespacedName
-	Channel     string
+	// Channel is where it was sent or is to be, and ChannelName the same as the rule or the integration names it.
+	Channel, ChannelName string
 }
 
 // OfNotification returns the row of a Notification.
@@ -56,6 +58,7 @@ func OfNotification(n *v1alpha1.Notification) *Notification {
 		Object: objectOf(n), EventID: IDOf(n.Spec.Event.ID), EventType: n.Spec.Event.Type, Rule: n.Spec.Rule.Name,
 		Members: len(n.Spec.Members), Outcome: outcome(n), At: deliveryTime(n).UnixNano(),
 		Integration: integration(n), Channel: channel(n),
+		ChannelName: unique.Make(n.Status.Channel).Value(), // many have the same
 	}
 	if s := n.Subject(); s != nil {
 		out.Subject = types.NamespacedName{Namespace: s.Namespace, Name: s.Name}

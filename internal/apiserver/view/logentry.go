@@ -3,6 +3,7 @@
 package view
 
 import (
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -26,7 +27,7 @@ type LogEntry struct {
 	Notification    string     `json:"notification,omitempty" doc:"The Notification, as namespace/name."`
 	Rule            string     `json:"rule,omitempty" doc:"The rule that matched the event."`
 	Channel         string     `json:"channel,omitempty" doc:"The Slack channel: its ID once Slack has answered."`
-	ChannelName     string     `json:"channelName,omitempty" doc:"The channel's name, with #, where its integration knows it and you may list that."`
+	ChannelName     string     `json:"channelName,omitempty" doc:"The channel's name, with #, where it is known."`
 	Permalink       string     `json:"permalink,omitempty" doc:"Opens the message."`
 	Attempts        int32      `json:"attempts,omitempty" doc:"How often it was attempted."`
 	NextAttemptTime *time.Time `json:"nextAttemptTime,omitempty" doc:"When it is retried."`
@@ -97,7 +98,7 @@ func (l logSource) activityEntry() LogEntry {
 }
 
 // entry returns the entry of a Notification. Which integration is the default one, and the name that it has for a
-// channel, is shown to callers who may list SlackIntegrations in its namespace.
+// channel by now, is shown to callers who may list SlackIntegrations in its namespace.
 func (m *Model) entry(n *v1alpha1.Notification, listsSlack func(namespace string) bool) LogEntry {
 	row := rows.OfNotification(n)
 	l := logSource{notification: row}
@@ -115,6 +116,9 @@ func (m *Model) entry(n *v1alpha1.Notification, listsSlack func(namespace string
 		if integration := rows.ParseKey(posted.Integration); listsSlack(integration.Namespace) {
 			e.ChannelName = m.channelName(integration, posted.Channel)
 		}
+	}
+	if e.ChannelName == "" && strings.HasPrefix(row.ChannelName, "#") {
+		e.ChannelName = row.ChannelName
 	}
 	return e
 }

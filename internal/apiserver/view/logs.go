@@ -191,6 +191,6 @@ func (m *Model) contains(l logSource, text *search) bool {
 		return text.inUnique(a.Object) || text.inUnique(a.Detail)
 	}
 	n := l.notification
-	return text.in(string(n.EventType)) || text.in(n.Rule) || text.in(n.Channel) || text.inUnique(l.object()) ||
+	return text.in(string(n.EventType)) || text.in(n.Rule) || text.in(n.Channel) || text.in(n.ChannelName) || text.inUnique(l.object()) ||
 		text.inUnique(m.Title(n)) || text.in(n.Reason) || text.in(n.Message)
 }

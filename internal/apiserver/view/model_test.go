@@ -114,18 +114,25 @@ func TestChannelNames(t *testing.T) {
 		},
 	})
 	for name, c := range map[string]struct {
-		channel, lists, want string
+		channel, sentTo, lists, want string
 	}{
-		"known":                       {"C1", "qa", "#alerts"},
-		"unknown":                     {"C2", "qa", ""},
-		"integration may not be seen": {"C1", "team", ""},
+		"known":                       {"C1", "C1", "qa", "#alerts"},
+		"known, and sent by its name": {"C1", "#former-name", "qa", "#alerts"},
+		"unknown":                     {"C2", "C2", "qa", ""},
+		"of the Notification":         {"C2", "#team", "qa", "#team"},
+		"integration may not be seen": {"C1", "C1", "team", ""},
+		"but the Notification may":    {"C1", "#alerts", "team", "#alerts"},
+		"of an earlier version":       {"C2", "", "qa", ""},
 	} {
 		n := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}, Status: v1alpha1.NotificationStatus{
-			Message: &v1alpha1.PostedMessage{Integration: "qa/slack", Channel: c.channel},
+			Channel: c.sentTo, Message: &v1alpha1.PostedMessage{Integration: "qa/slack", Channel: c.channel},
 		}}
 		e := m.entry(n, func(namespace string) bool { return namespace == c.lists })
 		if e.Channel != c.channel || e.ChannelName != c.want {
 			t.Errorf("%s: got %q, %q, want %q", name, e.Channel, e.ChannelName, c.want)
+		}
+		if c.want == c.sentTo && !m.contains(logSource{notification: rows.OfNotification(n)}, newSearch(c.want)) {
+			t.Errorf("%s: a search for %q does not find it", name, c.want)
 		}
 	}
 }

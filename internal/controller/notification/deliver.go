@@ -115,6 +115,7 @@ func (r *Reconciler) recordIfSent(s *scope) bool {
 		return false
 	}
 	s.countAttempts(a)
+	s.channel = s.inFlight.lane
 	r.recordSent(s, s.inFlight.integration, a)
 	r.probeHistory(s, a.Result)
 	return true

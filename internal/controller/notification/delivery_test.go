@@ -155,8 +155,13 @@ func TestSentMessage(t *testing.T) {
 		}
 		health, succeeded, failed := w.Slack.Get(client.ObjectKeyFromObject(i)).Record.Snapshot()
 		if len(health.Activities) != 2 || succeeded != 2 || failed != 0 || health.Activities[1].Object != "Notification/a/n" ||
-			health.Activities[1].Action != connection.ActionPost {
+			health.Activities[1].Action != connection.ActionPost || health.Activities[1].Detail != "#alerts" {
 			t.Errorf("recorded %+v, %d succeeded, %d failed", health.Activities, succeeded, failed)
+		}
+		for name, want := range map[string]string{"n": "#alerts", "own": "#own"} {
+			if got := w.get(name).Status.Channel; got != want {
+				t.Errorf("the status of %s shows the channel %q, want %q", name, got, want)
+			}
 		}
 		if w.delivered["n"] != "reached" {
 			t.Errorf("the rule's statistics say %q", w.delivered["n"])

@@ -61,6 +61,7 @@ func (r *Reconciler) followDigest(s *scope, d *v1alpha1.Notification) *kit.Outco
 		return &kit.Outcome{Progress: condition.Stalled, Reason: c.Reason, Message: fmt.Sprintf("In digest %s: %s", d.Name, c.Message)}
 	case c.Reason == v1alpha1.ReasonSent:
 		n.Status.Message = d.Status.Message.DeepCopy()
+		s.channel = d.Status.Channel
 		condition.True(
 			n,
 			v1alpha1.ConditionDelivered,

@@ -5,10 +5,12 @@
 package notification
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -131,6 +133,9 @@ func (r *Reconciler) finish(ctx context.Context, s *scope, o *kit.Outcome) (ctrl
 	default:
 		condition.False(n, v1alpha1.ConditionDelivered, o.Reason, o.Message)
 		s.next = kit.Sooner(s.next, o.Summarise(n, s.now))
+	}
+	if !equality.Semantic.DeepEqual(s.before, n) { // it costs no write of its own
+		n.Status.Channel = cmp.Or(s.channel, string(n.Place().Channel))
 	}
 	result, err := kit.StatusWriter{Client: r.Client, Recorder: r.Recorder}.
 		Write(ctx, s.before, n, kit.RequeueBehindNew(s.next), func() { r.measure(s) })

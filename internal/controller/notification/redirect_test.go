@@ -66,6 +66,9 @@ func TestRedirect(t *testing.T) {
 				if !slices.Equal(channels, c.channels) {
 					w.t.Errorf("posted to %q, want %q", channels, c.channels)
 				}
+				if got := w.get("n").Status.Channel; got != c.channels[len(c.channels)-1] {
+					w.t.Errorf("the status shows the channel %q, posted to %q", got, channels)
+				}
 				w.restart()
 				w.run(time.Hour)
 				w.wantOutcome("n", c.after, "")

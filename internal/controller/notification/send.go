@@ -104,7 +104,7 @@ func (r *Reconciler) postReply(s *scope, o render.Options, first slackCall) slac
 		reply.Broadcast = at.event.Text("cause") == string(v1alpha1.CauseRegression)
 		posted, err := c.Post(ctx, reply)
 		posted.ThreadTS = head.TS
-		r.record(&at).Add(connection.ActionPost, objectOf(at.notification), posted.Channel, err)
+		r.record(&at).Add(connection.ActionPost, objectOf(at.notification), at.channel, err)
 		return posted, err
 	}
 }
@@ -134,11 +134,12 @@ func withoutDoubt(err error) error {
 func (r *Reconciler) postNew(s *scope, m chat.Message) slackCall {
 	record := r.record(s)
 	object := objectOf(s.notification)
+	channel := s.channel
 	threaded := isThreaded(s)
 	thread := threadOf(s)
 	return func(ctx context.Context, c connection.SlackClient) (chat.Posted, error) {
 		posted, err := record.Post(ctx, c, m)
-		record.Add(connection.ActionPost, object, posted.Channel, err)
+		record.Add(connection.ActionPost, object, channel, err)
 		if err == nil && posted.TS != "" && threaded {
 			r.threads.Add(thread, posted)
 		}
