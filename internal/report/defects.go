@@ -70,7 +70,7 @@ func testID(t findings.Test) string {
 // planOf returns what a run changes: a Defect for each finding, and the outcome of each known Defect whose test passed.
 func (o *Options) planOf(r *results, known map[string]*v1alpha1.Defect) *plan {
 	p := &plan{}
-	all := findings.Of(o.Suite, r.Failing(), r.Counts())
+	all := append(findings.Of(o.Suite, r.Failing(), r.Counts()), findings.Of(o.Suite, r.outside, testresult.Counts{})...)
 	if len(all) > maxWrites {
 		p.notes = append(p.notes, fmt.Sprintf("%d findings are in one Defect, as a run may write %d", len(all)-maxWrites+1, maxWrites))
 		all = append(all[:maxWrites-1:maxWrites-1], rest(o.Suite, all[maxWrites-1:]))

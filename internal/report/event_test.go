@@ -23,7 +23,7 @@ func TestEvent(t *testing.T) {
 		{suite(passed("a"), failing("books", "late")), "exit 1", "Failed: smoke: 1 of 2 failed, 1 new, 0 known, 0 fixed, High"},
 		{suite(passed("a"), failing("books", "late")), "exit 1", "Failed: smoke: 1 of 2 failed, 0 new, 1 known, 0 fixed, High"},
 		{suite(passed("a"), passed("books")), "exit 0", "Passed: smoke: 2 passed, 0 new, 0 known, 1 fixed, "},
-		{suite(passed("a"), passed("books")), "exit 3", "Failed: smoke: 0 of 2 failed, 0 new, 0 known, 0 fixed, High"},
+		{suite(passed("a"), passed("books")), "exit 3", "Failed: smoke: 0 of 2 failed, 1 new, 0 known, 0 fixed, High"},
 	} {
 		r := newRun(t, c)
 		r.RunName = fmt.Sprint("ci-", i)

@@ -35,6 +35,8 @@ type results struct {
 	commit string
 	// byTest has the outcomes of the tests that Defects stand for, by the ID of the test.
 	byTest map[string]testresult.Outcome
+	// outside is the failure of the test command alone; none when it did not fail, or tests failed.
+	outside []*testresult.Case
 	// problems are what could not be read.
 	problems []error
 	// notes are what else is wrong with reports, at most maxNotes, and unnoted counts more of them.

@@ -128,24 +128,18 @@ func (o *Options) report(ctx context.Context, code int, since, began time.Time) 
 		o.logf("%s is older than the test command, so it is not read", f)
 	}
 	conn, known := o.connect(ctx)
-	r := read(files, o.mapping, testsOfDefects(known))
-	for _, problem := range r.problems {
-		o.logf("%v", problem)
+	tests := testsOfDefects(known)
+	r := read(files, o.mapping, tests)
+	if len(o.Command) > 0 {
+		r.noteCommand(code, tests)
 	}
-	for _, note := range r.notes {
-		o.logf("%s", note)
-	}
-	if r.unnoted > 0 {
-		o.logf("and %d more, which report validate prints", r.unnoted)
-	}
+	o.logNotes(r)
 	counts := r.Counts()
-	if counts.Total() == 0 && len(r.problems) > 0 {
-		o.logf("no results: no test could be read from %d reports", r.files)
-		return o.exitCode(code, Result{}, true, true)
-	}
 	if counts.Total() == 0 {
-		o.logf("no results: %d files match %q, and none has a test. Check --results, and that the tests write a report", len(files), o.Results)
-		return cmp.Or(code, ExitNoResults)
+		if len(r.outside) > 0 {
+			o.send(ctx, conn, o.planOf(r, known), known)
+		}
+		return o.noResults(code, r, len(files))
 	}
 	o.Commit = cmp.Or(o.Commit, r.commit)
 	p := o.planOf(r, known)
@@ -177,25 +171,6 @@ func (o *Options) report(ctx context.Context, code int, since, began time.Time) 
 		}
 	}
 	return o.exitCode(code, result, len(r.problems) > 0, sent)
-}
-
-// exitCode returns the exit code of the program. When all failed tests are in quarantine, the run has not failed.
-func (o *Options) exitCode(code int, r Result, unreadable, sent bool) int {
-	if code != 0 && code < 128 && r.Failed == 0 && r.Quarantined > 0 && !unreadable {
-		o.logf("the test command ended with %d, and all failed tests are in quarantine", code)
-		code = 0
-	}
-	switch {
-	case code != 0:
-		return code
-	case len(o.Command) == 0 && r.Failed > 0:
-		return ExitFailed
-	case unreadable && (len(o.Command) == 0 || o.Strict): // a test command has the last word on its tests
-		return ExitUnreadable
-	case !sent && o.Strict:
-		return ExitNotSent
-	}
-	return 0
 }
 
 // connect returns how to reach the API server, and the Defects of the suite; nil when it cannot be reached.
