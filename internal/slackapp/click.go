@@ -18,10 +18,12 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/answer"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/form"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/grant"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/scope"
 )
 
 // interact handles a click, a shortcut or a form. Slack sends further types, such as that a form was closed.
@@ -40,7 +42,7 @@ func (s *session) interact(ctx context.Context) {
 			s.putBody(body)
 		}
 	case in.Type == inbound.MessageAction || in.Type == inbound.Shortcut:
-		s.answer(ctx, sentence("This shortcut is not known here. Its callback ID in the app's settings must be %s.", inbound.FileDefect))
+		s.answer(ctx, answer.Sentence("This shortcut is not known here. Its callback ID in the app's settings must be %s.", inbound.FileDefect))
 	}
 }
 
@@ -67,7 +69,7 @@ func (s *session) click(ctx context.Context, a inbound.Action) (chat.Response, e
 		return s.clickRun(ctx, a)
 	}
 	if _, ok := moves[a.ID]; !ok && a.ID != button.CreateTicket {
-		return sentence("This button is not known here, so nothing was done. The message is from another version of the operator."), nil
+		return answer.Sentence("This button is not known here, so nothing was done. The message is from another version of the operator."), nil
 	}
 	return s.clickDefect(ctx, a)
 }
@@ -77,6 +79,7 @@ func (s *session) choose(uid string) error {
 	for _, i := range s.Integrations {
 		if string(i.UID) == uid {
 			s.integration = i
+			s.scope.Integration = i
 			return nil
 		}
 	}
@@ -89,7 +92,7 @@ func (s *session) suspended() *chat.Response {
 	if !s.integration.Spec.Suspend {
 		return nil
 	}
-	r := sentence("SlackIntegration %s is suspended, so nothing was done. Set spec.suspend to false to use it.", nameOf(s.integration))
+	r := answer.Sentence("SlackIntegration %s is suspended, so nothing was done. Set spec.suspend to false to use it.", nameOf(s.integration))
 	return &r
 }
 
@@ -116,7 +119,7 @@ func (s *session) clickDefect(ctx context.Context, a inbound.Action) (chat.Respo
 		if apierrors.IsNotFound(err) {
 			err = s.gone(ctx, about)
 		}
-		return paragraphs(text), err
+		return answer.Paragraphs(text), err
 	}
 	moved, err := s.actions.MoveDefect(ctx, action.Move{
 		Target: action.Target{Caller: s.caller, NamespacedName: client.ObjectKeyFromObject(d)}, State: moves[a.ID],
@@ -163,7 +166,7 @@ func (s *session) clickedDefect(ctx context.Context, a inbound.Action) (button.O
 	if err := s.choose(about.Integration); err != nil {
 		return about, nil, err
 	}
-	if _, err := s.where(ctx, "get", action.Defects, about.Namespace); err != nil && !isForbidden(err) {
+	if _, err := s.scope.Where(ctx, "get", action.Defects, about.Namespace); err != nil && !scope.IsForbidden(err) {
 		return about, nil, err
 	}
 	d := &v1alpha1.Defect{}
@@ -228,12 +231,12 @@ func stateWords(d *v1alpha1.Defect) string {
 func (s *session) turnPage(ctx context.Context, a inbound.Action) (chat.Response, error) {
 	p, ok := button.Decode[button.Page](a.Value)
 	if !ok {
-		return sentence("This page does not exist any more. Repeat the command."), nil
+		return answer.Sentence("This page does not exist any more. Repeat the command."), nil
 	}
 	if err := s.choose(p.Integration); err != nil {
 		return chat.Response{}, err
 	}
-	f := defectFilter{namespace: p.Namespace, suite: p.Suite, severity: v1alpha1.Severity(p.Severity)}
+	f := scope.DefectFilter{Namespace: p.Namespace, Suite: p.Suite, Severity: v1alpha1.Severity(p.Severity)}
 	r, err := s.defectsPage(ctx, f, p.From)
 	r = s.withLeftOut(r)
 	if s.Interaction.Message.IsEphemeral {
@@ -253,7 +256,7 @@ func (s *session) askButton(access identity.Access) chat.Button {
 func (s *session) askAdmin(ctx context.Context, a inbound.Action) (chat.Response, error) {
 	p, ok := button.Decode[button.Permission](a.Value)
 	if !ok {
-		return sentence("This request is not valid any more. Try again what you wanted to do."), nil
+		return answer.Sentence("This request is not valid any more. Try again what you wanted to do."), nil
 	}
 	if err := s.choose(p.Integration); err != nil {
 		return chat.Response{}, err
@@ -266,11 +269,11 @@ func (s *session) askAdmin(ctx context.Context, a inbound.Action) (chat.Response
 	asked := "ask/" + string(s.integration.UID) + "/" + s.caller.GetName() + "/" + access.String()
 	switch {
 	case channel == "":
-		return sentence("No request was sent: spec.adminChannel of SlackIntegration %s is empty.", nameOf(s.integration)), nil
+		return answer.Sentence("No request was sent: spec.adminChannel of SlackIntegration %s is empty.", nameOf(s.integration)), nil
 	case !isRight(access):
-		return sentence("This request is not valid any more. Try again what you wanted to do."), nil
+		return answer.Sentence("This request is not valid any more. Try again what you wanted to do."), nil
 	case s.isSeen(asked):
-		return sentence("You asked for this before: your request is in %s. Try again when an admin has applied it.", channel), nil
+		return answer.Sentence("You asked for this before: your request is in %s. Try again when an admin has applied it.", channel), nil
 	}
 	allowed := grant.New(s.caller.GetName(), access)
 	what := fmt.Sprintf("<@%s> asks for the permission to %s. If you agree, apply:\n%s", s.user().ID, access, allowed.Code())
@@ -279,9 +282,9 @@ func (s *session) askAdmin(ctx context.Context, a inbound.Action) (chat.Response
 	})
 	if err != nil {
 		s.forget(asked)
-		return sentence("The request could not be posted to %s: %s.", channel, err.Error()), nil
+		return answer.Sentence("The request could not be posted to %s: %s.", channel, err.Error()), nil
 	}
-	r := sentence("Your request was posted to %s. Try again when an admin has applied it.", channel)
+	r := answer.Sentence("Your request was posted to %s. Try again when an admin has applied it.", channel)
 	if s.Interaction.Message.IsEphemeral {
 		r.Place = chat.InPlace
 	}

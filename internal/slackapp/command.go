@@ -12,6 +12,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/markup"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/answer"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
@@ -68,7 +69,7 @@ func (s *session) command(ctx context.Context, text string) chat.Response {
 	words := wordsIn(text)
 	v, ok := verbOf(words)
 	if !ok {
-		return paragraphs(s.mistyped(words, v))
+		return answer.Paragraphs(s.mistyped(words, v))
 	}
 	r, err := v.do(s, ctx, words[1:])
 	var gone *action.NotFoundError
@@ -152,7 +153,7 @@ func (s *session) help(context.Context, []string) (chat.Response, error) {
 	for _, v := range verbs() {
 		lines = append(lines, s.written(v.name+" "+v.arguments)+" "+v.help)
 	}
-	return paragraphs(strings.Join(lines, "\n"), chat.Block{Context: []string{
+	return answer.Paragraphs(strings.Join(lines, "\n"), chat.Block{Context: []string{
 		"A name in another namespace is written as namespace/name. In threads, mention the app instead of the slash.",
 	}}), nil
 }

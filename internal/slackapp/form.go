@@ -20,6 +20,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/markup"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/answer"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/form"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
@@ -32,13 +33,13 @@ const otherForm = "This form is from another version of the operator. Close it a
 func (s *session) openForm(ctx context.Context) {
 	id, err := s.app.OpenForm(ctx, s.Interaction.TriggerID, form.Note("Loading …"))
 	if err != nil {
-		s.answer(ctx, sentence("The form could not be opened: %s. Try again.", err.Error()))
+		s.answer(ctx, answer.Sentence("The form could not be opened: %s. Try again.", err.Error()))
 		return
 	}
 	f := s.defectForm(ctx)
 	if err := s.app.UpdateForm(ctx, id, f); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "A form could not be shown", "Workspace", s.TeamID)
-		s.answer(ctx, sentence("The form could not be shown: %s. Close it and try again.", err.Error()))
+		s.answer(ctx, answer.Sentence("The form could not be shown: %s. Close it and try again.", err.Error()))
 	}
 }
 
@@ -47,7 +48,7 @@ func (s *session) defectForm(ctx context.Context) chat.Form {
 	if r := s.refusal(); r != nil {
 		return form.Note(wordsOf(*r))
 	}
-	namespaces, err := s.where(ctx, "create", action.Defects, "")
+	namespaces, err := s.scope.Where(ctx, "create", action.Defects, "")
 	if err != nil {
 		return form.Note(wordsOf(s.refused(err)))
 	}
@@ -74,7 +75,7 @@ func (s *session) submitForm(ctx context.Context) {
 		for input, problem := range problems {
 			lines = append(lines, input+": "+problem)
 		}
-		next = form.Note("Nothing was filed. " + render.Line(strings.Join(lines, "; "), maxAnswer) + " Close this and try again.")
+		next = form.Note("Nothing was filed. " + render.Line(strings.Join(lines, "; "), answer.MaxLength) + " Close this and try again.")
 	}
 	update := func(ctx context.Context) error { return s.app.UpdateForm(ctx, s.Interaction.View.ID, next) }
 	s.answered(ctx, errors.Join(err, s.inTime(ctx, update)))
@@ -105,7 +106,7 @@ func (s *session) fileDefect(ctx context.Context) (next chat.Form, problems map[
 	if namespace == "" {
 		return next, map[string]string{form.Namespace: "Choose a namespace."}
 	}
-	if _, err := s.where(ctx, "create", action.Defects, namespace); err != nil {
+	if _, err := s.scope.Where(ctx, "create", action.Defects, namespace); err != nil {
 		return form.Note(wordsOf(s.refused(err))), nil
 	}
 	target := action.Target{Caller: s.caller, NamespacedName: types.NamespacedName{Namespace: namespace, Name: s.defectName()}}

@@ -11,6 +11,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/answer"
 )
 
 // jiraProblem returns why no ticket of a Defect can be created now, and what happens then; empty when one can.
@@ -21,7 +22,7 @@ func (s *session) jiraProblem(ctx context.Context, d *v1alpha1.Defect) string {
 	}
 	jira, err := connection.ResolveJira(ctx, s.Client, d.Namespace, ref)
 	if err != nil {
-		return "No ticket can be created: " + render.Line(err.Error(), maxAnswer)
+		return "No ticket can be created: " + render.Line(err.Error(), answer.MaxLength)
 	}
 	c := condition.Get(jira, v1alpha1.ConditionReady)
 	if c != nil && c.Status == metav1.ConditionTrue && c.Reason == v1alpha1.ReasonReady {
@@ -31,5 +32,6 @@ func (s *session) jiraProblem(ctx context.Context, d *v1alpha1.Defect) string {
 	if c != nil {
 		why = c.Message
 	}
-	return "Jira cannot be used now: " + render.Line(why, maxAnswer) + " The request is kept, and the ticket is created once Jira works."
+	return "Jira cannot be used now: " + render.Line(why, answer.MaxLength) +
+		" The request is kept, and the ticket is created once Jira works."
 }

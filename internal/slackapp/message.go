@@ -15,6 +15,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/answer"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 )
 
@@ -46,7 +47,7 @@ func (s *session) shown(ctx context.Context, d *v1alpha1.Defect, about button.Ob
 	at := s.Interaction.Message
 	if at.IsEphemeral {
 		r := chat.Response{Message: render.Living(&now, s.renderOptions("")), Place: chat.InPlace}
-		r.Blocks = append(r.Blocks, chat.Block{Context: []string{render.Line(note, maxAnswer)}})
+		r.Blocks = append(r.Blocks, chat.Block{Context: []string{render.Line(note, answer.MaxLength)}})
 		return r, nil
 	}
 	o, err := s.rulesOptions(ctx, d.Namespace, about.Rule, &now)
@@ -55,9 +56,9 @@ func (s *session) shown(ctx context.Context, d *v1alpha1.Defect, about button.Ob
 	}
 	if err != nil {
 		ctrl.LoggerFrom(ctx).Info("A message could not be brought up to date", "Defect", nameOf(d), "Reason", err.Error())
-		note += " The message could not be brought up to date: " + ended(err.Error())
+		note += " The message could not be brought up to date: " + answer.Ended(err.Error())
 	}
-	return sentence("%s", note), nil
+	return answer.Sentence("%s", note), nil
 }
 
 // rulesOptions returns the options with which a rule posts messages about an event of a Defect.
@@ -81,7 +82,7 @@ func (s *session) clearButtons(ctx context.Context) {
 	at := s.Interaction.Message
 	const gone = ":wastebasket: It was deleted."
 	text := strings.TrimSpace(at.Text + "\n" + gone) // the text is as the operator posted it; an ephemeral message has none
-	if len([]rune(text)) > maxAnswer {
+	if len([]rune(text)) > answer.MaxLength {
 		text = gone
 	}
 	m := chat.Message{Text: text, Blocks: []chat.Block{{Section: text}}}

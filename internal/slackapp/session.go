@@ -15,10 +15,12 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/answer"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/form"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/members"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/owed"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/scope"
 )
 
 // session is the handling of one request.
@@ -34,8 +36,8 @@ type session struct {
 	caller identity.Caller
 	// membership is why the person's user groups are not known; empty when they are, or were not needed.
 	membership string
-	// leftOut are namespaces that an answer does not consider, because the person lacks a permission there.
-	leftOut []string
+	// scope is what the person may act on.
+	scope   *scope.Scope
 	actions *action.Actions
 	debt    debt
 
@@ -65,6 +67,9 @@ func (d *Dispatcher) newSession(in Delivery) *session {
 	}
 	s.caller = members.Caller(s.user())
 	s.actions = &action.Actions{Client: d.Client, Live: d.Live, Authorizer: authorizer{s}, Clock: d.Clock}
+	s.scope = &scope.Scope{
+		Client: d.Client, Integrations: s.Integrations, Integration: s.integration, Caller: s.caller, Authorizer: authorizer{s},
+	}
 	return s
 }
 
@@ -161,15 +166,15 @@ func (s *session) refusal() *chat.Response {
 	var r chat.Response
 	switch {
 	case s.integration == nil:
-		r = sentence("This workspace (%s) is not connected to this cluster, so nothing was done. "+
+		r = answer.Sentence("This workspace (%s) is not connected to this cluster, so nothing was done. "+
 			"Create a SlackIntegration with a bot token of this workspace, and wait until it is Ready.", s.TeamID)
 	case s.caller.Info == nil:
-		r = sentence("Slack did not say who you are, so nothing was done. Try again.")
+		r = answer.Sentence("Slack did not say who you are, so nothing was done. Try again.")
 	case s.integration.Spec.Suspend:
-		r = sentence("SlackIntegration %s is suspended, so nothing was done. Set spec.suspend to false to use it.",
+		r = answer.Sentence("SlackIntegration %s is suspended, so nothing was done. Set spec.suspend to false to use it.",
 			client.ObjectKeyFromObject(s.integration))
 	case s.isRepeated:
-		r = sentence("This arrived twice. It was carried out once, and answered the first time.")
+		r = answer.Sentence("This arrived twice. It was carried out once, and answered the first time.")
 	default:
 		return nil
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/action"
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/answer"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/clients"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/members"
@@ -224,7 +225,8 @@ func (s *session) run(ctx context.Context) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			ctrl.LoggerFrom(ctx).Error(nil, "Answering Slack panicked", "Panic", problem, "Stack", string(debug.Stack()))
-			s.answer(ctx, sentence("The operator had an internal error, which its log describes. Check whether it was done before you try again."))
+			s.answer(ctx, answer.Sentence("The operator had an internal error, which its log describes. "+
+				"Check whether it was done before you try again."))
 		}
 	}()
 	s.app = s.clients.Get(ctx, s.from) // which may read the token

@@ -17,6 +17,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
 	"github.com/voiceai-dev/integrations-operator/internal/render"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/answer"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/scope"
 )
 
 // integration is an integration of any kind.
@@ -24,9 +26,6 @@ type integration interface {
 	client.Object
 	condition.Object
 }
-
-// maxStatusLines bounds the integrations and runs that the status lists, each.
-const maxStatusLines = 15
 
 // status shows the health of the integrations, the runs in progress and the open defects, as far as the person may see
 // them.
@@ -36,7 +35,7 @@ func (s *session) status(ctx context.Context, _ []string) (chat.Response, error)
 	for _, part := range []func(context.Context) (string, error){s.integrationsStatus, s.runsStatus, s.defectsStatus} {
 		text, err := part(ctx)
 		switch {
-		case isForbidden(err):
+		case scope.IsForbidden(err):
 			refused = err
 		case err != nil:
 			return chat.Response{}, err
@@ -76,8 +75,8 @@ func (s *session) integrationsStatus(ctx context.Context) (string, error) {
 			return out, err
 		}},
 	} {
-		namespaces, err := s.where(ctx, "list", kind.resource, "")
-		if isForbidden(err) {
+		namespaces, err := s.scope.Where(ctx, "list", kind.resource, "")
+		if scope.IsForbidden(err) {
 			refused = err
 			continue
 		}
@@ -98,7 +97,7 @@ func (s *session) integrationsStatus(ctx context.Context) (string, error) {
 	if len(lines) == 0 && refused != nil {
 		return "", refused
 	}
-	return section("Integrations", lines), nil
+	return answer.Section("Integrations", lines), nil
 }
 
 // integrationLine returns an integration and what is wrong with it.
@@ -122,7 +121,7 @@ func integrationLine(o integration) string {
 
 // runsStatus lists the runs in progress.
 func (s *session) runsStatus(ctx context.Context) (string, error) {
-	runs, _, err := s.runs(ctx, "", "")
+	runs, _, err := s.scope.Runs(ctx, "", "")
 	if err != nil {
 		return "", err
 	}
@@ -133,41 +132,24 @@ func (s *session) runsStatus(ctx context.Context) (string, error) {
 				render.Line(nameOf(j), 300))
 		}
 	}
-	return section("Runs in progress", lines), nil
+	return answer.Section("Runs in progress", lines), nil
 }
 
 // defectsStatus counts the open defects by severity.
 func (s *session) defectsStatus(ctx context.Context) (string, error) {
-	open, err := s.openDefects(ctx, defectFilter{})
+	open, err := s.scope.OpenDefects(ctx, scope.DefectFilter{})
 	if err != nil {
 		return "", err
 	}
 	counts := map[v1alpha1.Severity]int{}
 	for _, d := range open {
-		counts[d.severity]++
+		counts[d.Severity]++
 	}
 	var lines []string
-	for _, severity := range severities {
+	for _, severity := range scope.Severities {
 		if n := counts[severity]; n > 0 {
 			lines = append(lines, fmt.Sprintf("%s %d %s", render.SeverityEmoji(severity), n, severity))
 		}
 	}
-	return section("Open defects", lines), nil
-}
-
-// section returns a headline with lines below it.
-func section(headline string, lines []string) string {
-	if len(lines) == 0 {
-		return "*" + headline + "*: none"
-	}
-	text := "*" + headline + "*\n"
-	shown := 0
-	for _, line := range lines {
-		if shown == maxStatusLines || len([]rune(text))+len([]rune(line)) > maxAnswer {
-			return text + fmt.Sprintf("and %d more", len(lines)-shown)
-		}
-		text += line + "\n"
-		shown++
-	}
-	return strings.TrimRight(text, "\n")
+	return answer.Section("Open defects", lines), nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/chat"
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/identity"
+	"github.com/voiceai-dev/integrations-operator/internal/slackapp/answer"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/grant"
 )
 
@@ -47,7 +48,7 @@ func (s *session) whoami(ctx context.Context, _ []string) (chat.Response, error)
 	if s.membership != "" {
 		text += "\n" + s.membership
 	}
-	r := paragraphs(text)
+	r := answer.Paragraphs(text)
 	var grants []chat.Block
 	for _, n := range namespaces[:min(len(namespaces), maxNamespaces)] {
 		var missing []identity.Access
