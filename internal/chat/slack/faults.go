@@ -87,7 +87,7 @@ func byStatus(code int, sent func() bool) error {
 		f.Kind = fault.RateLimited
 		f.Scope = fault.Endpoint
 		f.Message = rateLimitedMessage
-	case code >= 500 && sent():
+	case (code >= 500 || code == http.StatusRequestTimeout) && sent(): // 408 is a proxy's: Slack may have posted it
 		f.Kind = fault.Ambiguous
 		f.Message = fmt.Sprintf("Slack answered with status %d and may have posted the message", code)
 	case code >= 500:

@@ -148,6 +148,7 @@ func TestWebhookFaults(t *testing.T) {
 		"limited for long": {answer{429, nil, "message_limit_exceeded"},
 			want{fault.RateLimited, fault.Connection, 10 * time.Minute, "message limit"}},
 		"down":            {answer{502, nil, "<html>"}, want{fault.Ambiguous, fault.Item, 0, "status 502"}},
+		"a proxy gave up": {answer{408, nil, "<html>"}, want{fault.Ambiguous, fault.Item, 0, "status 408"}},
 		"request timeout": {answer{408, nil, ""}, want{fault.Ambiguous, fault.Item, 0, "status 408"}},
 		"HTML": {answer{200, nil, "<html>sign in</html>"},
 			want{fault.Ambiguous, fault.Item, 0, "This is not an incoming webhook: the URL answered with status 200"}},

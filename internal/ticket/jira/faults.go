@@ -91,6 +91,9 @@ func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 		if !strings.HasSuffix(explanation, checkURL) { // it is Jira's answer, not a firewall's
 			advice = "Grant it the permission."
 		}
+	case isForeign(res, explanation) && code < 500 && !leavesDoubt(code) && code != http.StatusTooManyRequests:
+		f.Kind = fault.Unavailable // a proxy's page does not mean that the ticket is gone or the request is wrong
+		f.Message = "Jira answered with an error"
 	case code == http.StatusNotFound, code == http.StatusGone:
 		f.Kind = fault.NotFound
 		f.Message = "Jira has no such object, or the account may not see it"
@@ -119,6 +122,17 @@ func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 	if advice != "" {
 		f.Message = strings.TrimSuffix(f.Message, ".") + ". " + advice
 	}
+}
+
+// isForeign reports whether an answer is a page of something in between, such as a proxy whose Jira is down, and not
+// Jira's: that is JSON, or XML where there is no such resource.
+func isForeign(res *jira.Response, explanation string) bool {
+	return strings.HasSuffix(explanation, checkURL) && !strings.Contains(res.Header.Get("Content-Type"), "xml")
+}
+
+// leavesDoubt reports whether a refusal with a status code may come after the request had an effect.
+func leavesDoubt(code int) bool {
+	return code == http.StatusRequestTimeout || code == http.StatusConflict
 }
 
 // isMalformed reports whether an answer was read and is not of the expected form, such as an empty one. It is false

@@ -164,7 +164,11 @@ var calls = map[string]func(*testing.T, ticket.Tracker) error{
 	},
 }
 
-var html = map[string]string{"Content-Type": "text/html"}
+var (
+	html  = map[string]string{"Content-Type": "text/html"}
+	plain = map[string]string{"Content-Type": "text/plain; charset=utf-8"}
+	xml   = map[string]string{"Content-Type": "application/xml"}
+)
 
 // TestRepeatableFaults checks that calls that may be repeated are never Ambiguous.
 func TestRepeatableFaults(t *testing.T) {
