@@ -5,6 +5,7 @@
 package ticket
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -205,6 +206,41 @@ func (t Ticket) IsLaterThan(o Ticket) bool {
 		return o.IsDone()
 	}
 	return t.Created.After(o.Created)
+}
+
+// WithoutCopies returns those of some tickets that are no copies of others among them. When a person clones a ticket, Jira
+// copies its labels, so that an older ticket has the same marker.
+func WithoutCopies(all []Ticket) []Ticket {
+	oldest := map[string]Ticket{} // by marker
+	for _, t := range all {
+		for _, m := range t.Markers {
+			if o, ok := oldest[m]; !ok || t.IsOlderThan(o) {
+				oldest[m] = t
+			}
+		}
+	}
+	var out []Ticket
+	for _, t := range all {
+		if !slices.ContainsFunc(t.Markers, func(m string) bool { return oldest[m].ID != t.ID }) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// Latest returns the latest of some tickets of a finding, without copies; the zero Ticket when there is none.
+func Latest(all []Ticket) (latest Ticket) {
+	for _, t := range WithoutCopies(all) {
+		if latest.ID == "" || t.IsLaterThan(latest) {
+			latest = t
+		}
+	}
+	return latest
+}
+
+// IsOlderThan reports whether t was created before o.
+func (t Ticket) IsOlderThan(o Ticket) bool {
+	return cmp.Or(t.Created.Compare(o.Created), cmp.Compare(len(t.ID), len(o.ID)), cmp.Compare(t.ID, o.ID)) < 0
 }
 
 // Target is the status to move a ticket to: the one named Status, or one of Category (new, indeterminate or done) if

@@ -37,7 +37,7 @@ func (r *JiraReconciler) audit(
 	filedBefore := now.Add(-once.SettleTime(i.Spec.SettleSeconds, r.CallTimeout) - once.Margin)
 	if err := index.EachTicketed(ctx, r.Client, name, func(d *v1alpha1.Defect) bool {
 		if isOpen(d.Status.Jira, filedBefore) {
-			open = append(open, openTicket{client.ObjectKeyFromObject(d), d.UID, d.TicketMarker()})
+			open = append(open, openTicket{client.ObjectKeyFromObject(d), d.UID, d.TicketMarker(), d.Status.Jira.ID})
 		}
 		return true
 	}); err != nil {
@@ -57,7 +57,7 @@ func (r *JiraReconciler) audit(
 	}
 	for _, o := range part {
 		t, ok := found[o.marker]
-		if !ok {
+		if !ok || t.ID != o.id { // what is found is a copy of it
 			r.PendingUpdates.AddDoubt(o.defect, o.uid, now)
 			r.EnqueueDefect(o.defect)
 		} else if err := r.enqueueDefects(ctx, i, t); err != nil {
@@ -73,6 +73,7 @@ type openTicket struct {
 	defect types.NamespacedName
 	uid    types.UID
 	marker string
+	id     string
 }
 
 // isOpen reports whether a ticket is open and was filed before a time: Jira's search may not show later ones yet.

@@ -270,27 +270,41 @@ func (r *JiraReconciler) readTickets(ctx context.Context, i *v1alpha1.JiraIntegr
 	if f := fault.From(err); f != nil && !f.Kind.Permanent() {
 		return err
 	}
-	latest := map[string]ticket.Ticket{} // by identity
+	ofFinding := map[string][]ticket.Ticket{} // by identity
 	for _, t := range found {
-		if other, ok := latest[t.Identity]; t.Identity == "" || ok && !t.IsLaterThan(other) {
-			continue
+		if t.Identity != "" {
+			ofFinding[t.Identity] = append(ofFinding[t.Identity], t)
 		}
-		owned, err := r.isOwned(ctx, name, site, t.ID)
+	}
+	for identity, all := range ofFinding {
+		t, err := r.latestUnowned(ctx, name, site, all)
 		if err != nil {
 			return err
 		}
-		if !owned {
-			latest[t.Identity] = t
-		}
-	}
-	for identity, t := range latest {
 		key := kit.TicketKey{Integration: name, Site: site, Identity: identity}
-		if known, ok := r.KnownTickets.Get(key); !ok || known.GivesWayTo(t) {
+		if known, ok := r.KnownTickets.Get(key); t.ID != "" && (!ok || known.GivesWayTo(t)) {
 			r.KnownTickets.Put(key, kit.Known(t))
 		}
 	}
 	r.KnownTickets.MarkRead(name, site)
 	return nil
+}
+
+// latestUnowned returns the latest of a finding's tickets that no Defect has; the zero Ticket when there is none.
+func (r *JiraReconciler) latestUnowned(
+	ctx context.Context, integration types.NamespacedName, site string, all []ticket.Ticket,
+) (ticket.Ticket, error) {
+	var unowned []ticket.Ticket
+	for _, t := range ticket.WithoutCopies(all) {
+		owned, err := r.isOwned(ctx, integration, site, t.ID)
+		if err != nil {
+			return ticket.Ticket{}, err
+		}
+		if !owned {
+			unowned = append(unowned, t)
+		}
+	}
+	return ticket.Latest(unowned), nil
 }
 
 // isOwned reports whether a Defect has a ticket of an integration at a site.

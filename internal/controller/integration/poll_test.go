@@ -326,7 +326,11 @@ func TestAudit(t *testing.T) {
 		"there":   {0, func(*world, *v1alpha1.Defect) {}, 2, 8, false, ""},
 		"often":   {2, func(*world, *v1alpha1.Defect) {}, 5, 5, false, ""},
 		"deleted": {0, func(w *world, d *v1alpha1.Defect) { w.jira.Edit(d.Status.Jira.Key, "", "", nil) }, 2, 8, true, ""},
-		"hidden":  {0, func(w *world, d *v1alpha1.Defect) { w.jira.Hide(d.Status.Jira.Key) }, 2, 8, true, ""},
+		"deleted, and there is a copy": {0, func(w *world, d *v1alpha1.Defect) {
+			w.jira.Edit(d.Status.Jira.Key, "", "", nil)
+			w.jira.Keep(ticket.Draft{Marker: d.TicketMarker()})
+		}, 2, 8, true, ""},
+		"hidden": {0, func(w *world, d *v1alpha1.Defect) { w.jira.Hide(d.Status.Jira.Key) }, 2, 8, true, ""},
 		"changed, and Jira does not say so": {0, func(w *world, d *v1alpha1.Defect) {
 			w.jira.Edit(d.Status.Jira.Key, "Done", "done", func(t *ticket.Ticket) { t.Updated = time.Now().Add(-50 * time.Minute) })
 		}, 2, 8, true, "Done"},
@@ -448,6 +452,7 @@ func TestNextToAudit(t *testing.T) {
 func TestOpenTicketsAreRead(t *testing.T) {
 	inWorld(t, func(w *world) {
 		one := w.jira.Keep(ticket.Draft{Marker: "defect-1", Labels: []string{ticket.IdentityPrefix + "one"}})
+		w.jira.Keep(ticket.Draft{Marker: "defect-1", Labels: []string{ticket.IdentityPrefix + "one"}}) // a copy of it
 		w.jira.Keep(ticket.Draft{Marker: "defect-2"})
 		done := w.jira.Keep(ticket.Draft{Marker: "defect-3", Labels: []string{ticket.IdentityPrefix + "three"}})
 		w.jira.Edit(done.Key, "Done", "done", nil)

@@ -146,8 +146,8 @@ func findsByIdentity(t *testing.T, tr ticket.Tracker) {
 	t.Helper()
 	label := ticket.IdentityPrefix + "a1"
 	var keys []string
-	for range 3 {
-		made, err := tr.Create(t.Context(), ticket.Draft{Summary: "x", Marker: "defect-x", Labels: []string{label}})
+	for _, marker := range []string{"defect-x", "defect-y", "defect-z", "defect-y"} { // the last one is a copy
+		made, err := tr.Create(t.Context(), ticket.Draft{Summary: "x", Marker: marker, Labels: []string{label}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -107,14 +107,16 @@ func parseTime(s string) time.Time {
 // caller would take a part for all.
 func (t *tracker) Find(ctx context.Context, markers []string, within time.Duration) (map[string]ticket.Ticket, error) {
 	out := map[string]ticket.Ticket{}
+	ofFinding := map[string][]ticket.Ticket{} // by the label that identifies the finding
 	add := func(i *issue) {
 		found := t.ticket(i)
 		for _, l := range i.Fields.Labels {
 			other, exists := out[l]
-			isMarker := strings.HasPrefix(l, ticket.MarkerPrefix) && (!exists || compareAge(found, other) < 0)
-			isIdentity := strings.HasPrefix(l, ticket.IdentityPrefix) && (!exists || found.IsLaterThan(other))
-			if isMarker || isIdentity {
+			switch {
+			case strings.HasPrefix(l, ticket.MarkerPrefix) && (!exists || found.IsOlderThan(other)):
 				out[l] = found
+			case strings.HasPrefix(l, ticket.IdentityPrefix):
+				ofFinding[l] = append(ofFinding[l], found)
 			}
 		}
 	}
@@ -141,12 +143,21 @@ func (t *tracker) Find(ctx context.Context, markers []string, within time.Durati
 				maxSearchPages, len(part))
 		}
 	}
+	for l, all := range ofFinding {
+		out[l] = ticket.Latest(all)
+	}
 	return out, nil
 }
 
 // compareAge compares tickets by creation, the oldest first.
 func compareAge(a, b ticket.Ticket) int {
-	return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
+	switch {
+	case a.IsOlderThan(b):
+		return -1
+	case b.IsOlderThan(a):
+		return 1
+	}
+	return 0
 }
 
 // Changed searches by update time. If the search is refused or takes too long after some pages, it returns those: a
