@@ -61,6 +61,10 @@ func (a *Actions) StartRun(ctx context.Context, s Start) (run *batchv1.Job, crea
 	if err != nil {
 		return nil, false, err
 	}
+	// The cache does not keep the template of a CronJob.
+	if err := a.Live.Get(ctx, client.ObjectKeyFromObject(suite), suite); err != nil {
+		return nil, false, err
+	}
 	j := s.job(suite)
 	if s.Before != nil {
 		if err := s.Before(ctx, j); err != nil {

@@ -49,7 +49,7 @@ const resultForm = `Write a JSON object such as {"passed": 10, "failed": 0}`
 // read. The error says what cannot be, nil when nothing is wrong.
 func ParseResult(s string) (Result, error) {
 	if len(s) > maxResult {
-		return Result{}, fmt.Errorf("the result has %d bytes, more than %d", len(s), maxResult)
+		return Result{}, fmt.Errorf("the result has more than %d bytes", maxResult)
 	}
 	if members, ok := parseObject(s); ok {
 		return readResult(members)

@@ -3,9 +3,7 @@
 package index
 
 import (
-	"maps"
 	"slices"
-	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -21,17 +19,19 @@ import (
 // strip removes what the operator never reads from an object, and shares repeated texts. Ten thousand Defects and
 // Notifications repeat a few dozen texts, and decoded lists have spare capacity that is a fifth of their memory.
 func strip(o client.Object) {
-	o.SetManagedFields(nil)
 	switch o := o.(type) {
 	case *v1alpha1.Defect:
 		stripDefect(o)
 	case *v1alpha1.Notification:
 		stripNotification(o)
 	case *batchv1.Job:
-		stripMeta(&o.ObjectMeta)
+		stripMeta(o)
 		o.Spec.Template = corev1.PodTemplateSpec{} // it may have a megabyte
-	case *batchv1.CronJob: // runs are made from its template
-		stripMeta(&o.ObjectMeta)
+	case *batchv1.CronJob:
+		stripMeta(o)
+		o.Spec.JobTemplate = batchv1.JobTemplateSpec{} // it is read when a run is started
+	default:
+		stripMeta(o)
 	}
 }
 
@@ -73,7 +73,7 @@ func isAtRest(o client.Object) bool {
 }
 
 func stripDefect(o *v1alpha1.Defect) {
-	stripMeta(&o.ObjectMeta)
+	stripMeta(o)
 	intern(&o.Spec.Severity)
 	intern(&o.Spec.Category)
 	intern(&o.Spec.State)
@@ -106,7 +106,7 @@ func stripDefect(o *v1alpha1.Defect) {
 }
 
 func stripNotification(o *v1alpha1.Notification) {
-	stripMeta(&o.ObjectMeta)
+	stripMeta(o)
 	intern(&o.Spec.Rule.Name)
 	intern(&o.Spec.Rule.UID)
 	intern(&o.Spec.Channel)
@@ -127,21 +127,6 @@ func stripNotification(o *v1alpha1.Notification) {
 		intern(&m.Channel)
 		intern(&m.TS) // which the members of a digest share
 		intern(&m.Permalink)
-	}
-}
-
-// ownAnnotations begins the annotations that the operator reads.
-const ownAnnotations = "integrations.voiceai.dev/"
-
-// stripMeta drops the annotations of others, such as the copy of the object that kubectl apply leaves. They may have 256
-// KiB, and the operator reads none of them.
-func stripMeta(m *metav1.ObjectMeta) {
-	maps.DeleteFunc(m.Annotations, func(name, _ string) bool { return !strings.HasPrefix(name, ownAnnotations) })
-	intern(&m.Namespace)
-	internMap(&m.Labels)
-	for i := range m.OwnerReferences {
-		intern(&m.OwnerReferences[i].APIVersion)
-		intern(&m.OwnerReferences[i].Kind)
 	}
 }
 

@@ -14,7 +14,7 @@ const inQueues = 400
 
 // MemoryOf returns about how many bytes of memory a Defect or Notification takes in the cache, by the length of its JSON.
 func MemoryOf(o client.Object) (int, error) {
-	o.SetManagedFields(nil)
+	strip(o)
 	raw, err := json.Marshal(o)
 	if err != nil {
 		return 0, fmt.Errorf("encoding %s: %w", client.ObjectKeyFromObject(o), err)
