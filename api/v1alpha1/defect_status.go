@@ -11,14 +11,16 @@ const (
 	//
 	// Possible reasons when True: "Filed", "FiledWithoutPriority", "FiledWithoutFields", "NotWanted". When False:
 	// "Filing", "Searching", "IntegrationNotFound", "IntegrationNotAllowed", "IntegrationAmbiguous",
-	// "IntegrationPaused", "Suspended", or the reason why Jira refused: "Invalid", "Unauthorized", "NotFound",
+	// "IntegrationPaused", "SecretNotFound", "SecretKeyNotFound", "SecretInvalid", "Suspended", or the reason why Jira
+	// refused: "Invalid", "Unauthorized", "NotFound",
 	// "Conflict", "RateLimited", "Unavailable", "Ambiguous".
 	ConditionTicketed = "Ticketed"
 
 	// ConditionSynced is True when the Defect and its ticket agree: Jira has every update, and the ticket still exists.
 	//
 	// Possible reasons when True: "InStep", "NoTicket". When False: "Syncing", "TicketMissing", "IntegrationNotFound",
-	// "IntegrationPaused", "Suspended", or the reason why Jira refused, as for Ticketed.
+	// "IntegrationPaused", "SecretNotFound", "SecretKeyNotFound", "SecretInvalid", "Suspended", or the reason why Jira refused, as for
+	// Ticketed.
 	ConditionSynced = "Synced"
 
 	// ConditionNotified is True when every notification about the Defect was delivered.

@@ -124,7 +124,8 @@ const (
 	// ConditionDelivered is True when nothing is left to send. Always present.
 	//
 	// Possible reasons when True: "Sent", "Digested", "Muted". When False: "Pending", "RateLimited", "Retrying",
-	// "IntegrationPaused", "Suspended", "Rejected", "Expired".
+	// "IntegrationPaused", "Suspended", "Rejected", "Expired", or what is wrong with the integration's Secret:
+	// "SecretNotFound", "SecretKeyNotFound", "SecretInvalid".
 	ConditionDelivered = "Delivered"
 )
 

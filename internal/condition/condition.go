@@ -122,7 +122,7 @@ func summarise(o Object, ready metav1.ConditionStatus, next, reason, message str
 	o.SetObservedGeneration(o.GetGeneration())
 	Set(o, v1alpha1.ConditionReady, ready, reason, message)
 	if next == v1alpha1.ConditionStalled {
-		message = withLink(reason, message)
+		message = WithLink(reason, message)
 	}
 	for _, t := range []string{v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled} {
 		if t == next {
@@ -133,8 +133,8 @@ func summarise(o Object, ready metav1.ConditionStatus, next, reason, message str
 	}
 }
 
-// withLink returns a message with a link to what troubleshooting says about its reason.
-func withLink(reason, message string) string {
+// WithLink returns a message with a link to what troubleshooting says about its reason.
+func WithLink(reason, message string) string {
 	link := ". See " + troubleshooting + strings.ToLower(reason)
 	return text.Truncate(strings.TrimSuffix(message, "."), maxMessage-len(link)) + link
 }

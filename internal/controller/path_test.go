@@ -134,7 +134,7 @@ var _ = Describe("From a Defect to a ticket and a message", func() {
 		Expect(condition.Get(i, v1alpha1.ConditionReconciling)).NotTo(BeNil())
 		d := defect(v1alpha1.SeverityCritical)
 		w.create(d)
-		eventually(d, v1alpha1.ConditionTicketed, "False/IntegrationPaused", `Secret "jira" does not exist`)
+		eventually(d, v1alpha1.ConditionTicketed, "False/SecretNotFound", `Secret "jira" does not exist`)
 
 		secret := w.secret("jira", map[string]string{"other": "x"})
 		w.create(secret)

@@ -107,10 +107,20 @@ func PausedOutcome(kind, name string, f *fault.Fault) *Outcome {
 	o := OutcomeOf(f)
 	if o.Reason != v1alpha1.ReasonSuspended {
 		o.Progress = condition.Reconciling
-		o.Reason = v1alpha1.ReasonIntegrationPaused
+		o.Reason = ReasonOfWaiting(o.Reason)
 	}
 	o.Message = kind + " " + name + ": " + o.Message
 	return o
+}
+
+// ReasonOfWaiting returns the reason of what waits for an integration that is not ready for a reason: that of its Secret, which
+// a person has to fix, or else that it is paused.
+func ReasonOfWaiting(reason string) string {
+	switch reason {
+	case v1alpha1.ReasonSecretNotFound, v1alpha1.ReasonSecretKeyNotFound, v1alpha1.ReasonSecretInvalid:
+		return reason
+	}
+	return v1alpha1.ReasonIntegrationPaused
 }
 
 // namespaceCheckInterval is how soon a reference is resolved again that the other namespace does not allow: its

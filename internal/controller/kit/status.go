@@ -140,15 +140,17 @@ func recordTransition(recorder events.EventRecorder, before, after Object) {
 	wasDown := isUnhealthy(before)
 	isDown := isUnhealthy(after)
 	ready := condition.Get(after, v1alpha1.ConditionReady)
+	wasReady := condition.Get(before, v1alpha1.ConditionReady)
+	isAnnounced := wasDown && is != nil && wasReady != nil && wasReady.Reason == is.Reason
 	record := func(eventType, reason, message string) {
 		recorder.Eventf(after, nil, eventType, reason, "Reconcile", "%s", text.Truncate(message, 1000))
 	}
 	switch {
 	case recorder == nil || ready == nil:
-	case is != nil && (was == nil || was.Reason != is.Reason) && !belongsToOther(after, is.Reason):
+	case is != nil && (was == nil || was.Reason != is.Reason) && !isAnnounced && !belongsToOther(after, is.Reason):
 		record(corev1.EventTypeWarning, is.Reason, is.Message)
 	case is == nil && isDown && !wasDown:
-		record(corev1.EventTypeWarning, ready.Reason, ready.Message)
+		record(corev1.EventTypeWarning, ready.Reason, condition.WithLink(ready.Reason, ready.Message))
 	case is == nil && was != nil && !belongsToOther(after, was.Reason), wasDown && !isDown:
 		record(corev1.EventTypeNormal, ready.Reason, ready.Message)
 	}
@@ -187,10 +189,20 @@ func belongsToOther(o Object, reason string) bool {
 	switch reason {
 	case v1alpha1.ReasonIntegrationPaused, v1alpha1.ReasonNotDelivered:
 		return true
+	case v1alpha1.ReasonSecretNotFound, v1alpha1.ReasonSecretKeyNotFound, v1alpha1.ReasonSecretInvalid:
+		return !isIntegration(o)
 	case v1alpha1.ReasonIntegrationNotFound, v1alpha1.ReasonIntegrationNotAllowed, v1alpha1.ReasonIntegrationAmbiguous,
 		v1alpha1.ReasonInvalidChannel:
 		_, isNotification := o.(*v1alpha1.Notification)
 		return isNotification // its rule has the event
+	}
+	return false
+}
+
+func isIntegration(o Object) bool {
+	switch o.(type) {
+	case *v1alpha1.SlackIntegration, *v1alpha1.JiraIntegration:
+		return true
 	}
 	return false
 }

@@ -75,6 +75,11 @@ func TestRecordTransition(t *testing.T) {
 	refused := func(o condition.Object) {
 		condition.NotReady(o, condition.Stalled, v1alpha1.ReasonUnauthorized, "Not accepted")
 	}
+	missingSecret := func(progress condition.Progress) func(condition.Object) {
+		return func(o condition.Object) { condition.NotReady(o, progress, v1alpha1.ReasonSecretNotFound, "Create it") }
+	}
+	waits := missingSecret(condition.Reconciling)
+	stalls := missingSecret(condition.Stalled)
 	of := func(o Object, stalled string) Object {
 		if condition.Ready(o, v1alpha1.ReasonReady, ""); stalled != "" {
 			condition.NotReady(o, condition.Stalled, stalled, "Missing")
@@ -83,7 +88,8 @@ func TestRecordTransition(t *testing.T) {
 	}
 	const (
 		page         = "https://github.com/voiceai-dev/integrations-operator/blob/main/docs/troubleshooting.md#"
-		unavailable  = "Warning Unavailable No answer"
+		unavailable  = "Warning Unavailable No answer. See " + page + "unavailable"
+		noSecret     = "Warning SecretNotFound Create it. See " + page + "secretnotfound"
 		unauthorized = "Warning Unauthorized Not accepted. See " + page + "unauthorized"
 		missing      = "Warning IntegrationNotFound Missing. See " + page + "integrationnotfound"
 		ready        = "Normal Ready All is well"
@@ -107,6 +113,12 @@ func TestRecordTransition(t *testing.T) {
 		"no longer waits for it":      {of(&v1alpha1.Notification{}, v1alpha1.ReasonIntegrationNotFound), of(&v1alpha1.Notification{}, ""), ""},
 		"names a missing object":      {&v1alpha1.NotificationRule{}, of(&v1alpha1.NotificationRule{}, v1alpha1.ReasonIntegrationNotFound), missing},
 		"its integration is down":     {&v1alpha1.NotificationRule{}, of(&v1alpha1.NotificationRule{}, v1alpha1.ReasonIntegrationPaused), ""},
+		"its integration's Secret":    {&v1alpha1.NotificationRule{}, of(&v1alpha1.NotificationRule{}, v1alpha1.ReasonSecretNotFound), ""},
+		"no Secret, announced":        {slack(false, waits), slack(true, waits), noSecret},
+		"no Secret, for long":         {slack(true, waits), slack(true, stalls), ""},
+		"no Secret, stalled at first": {slack(false, waits), slack(false, stalls), noSecret},
+		"no Secret, announced later":  {slack(false, stalls), slack(true, stalls), ""},
+		"the Secret is there":         {slack(true, stalls), slack(false, well), ready},
 		"accepted again":              {slack(true, refused), slack(false, well), ready},
 	} {
 		recorder := events.NewFakeRecorder(8)

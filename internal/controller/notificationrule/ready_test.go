@@ -81,6 +81,9 @@ func TestReadyOfARule(t *testing.T) {
 		"revoked": {func(i *v1alpha1.SlackIntegration) {
 			condition.NotReady(i, condition.Stalled, v1alpha1.ReasonUnauthorized, "the token was revoked")
 		}, nil, "False/IntegrationPaused Stalled"},
+		"without its Secret": {func(i *v1alpha1.SlackIntegration) {
+			condition.NotReady(i, condition.Stalled, v1alpha1.ReasonSecretNotFound, "create it")
+		}, nil, "False/SecretNotFound Stalled"},
 		"suspended": {func(i *v1alpha1.SlackIntegration) {
 			condition.NotReady(i, condition.Suspended, v1alpha1.ReasonSuspended, "spec.suspend is true")
 		}, nil, "True/Suspended"},

@@ -132,7 +132,7 @@ func outcomeOfIntegration(i *v1alpha1.SlackIntegration) *kit.Outcome {
 	case ready.Status == metav1.ConditionTrue:
 		return nil
 	}
-	o := &kit.Outcome{Reason: v1alpha1.ReasonIntegrationPaused, Message: fmt.Sprintf("SlackIntegration %s: %s", name, ready.Message)}
+	o := &kit.Outcome{Reason: kit.ReasonOfWaiting(ready.Reason), Message: fmt.Sprintf("SlackIntegration %s: %s", name, ready.Message)}
 	if condition.Get(i, v1alpha1.ConditionStalled) != nil {
 		o.Progress = condition.Stalled
 	}
