@@ -184,6 +184,23 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestMergeOrdersRunsOfOneSecond merges runs whose times are the same, in any order: their names decide.
+func TestMergeOrdersRunsOfOneSecond(t *testing.T) {
+	for _, order := range [][]int{{8, 9, 10, 11}, {11, 10, 9, 8}, {10, 8, 11, 9}} {
+		h := &v1alpha1.DefectHistory{}
+		for _, n := range order {
+			o := v1alpha1.TestOutcome{Run: fmt.Sprint("smoke-", n), Result: v1alpha1.TestFailed, Time: hour(1)}
+			if n > 9 {
+				o.Result = v1alpha1.TestPassed
+			}
+			history.Merge(h, []v1alpha1.TestOutcome{o}, hour(2).Time)
+		}
+		if history.Assess(h); h.Strip != "FFPP" {
+			t.Errorf("%v: got %s", order, h.Strip)
+		}
+	}
+}
+
 func TestMergeIsBounded(t *testing.T) {
 	h := after(strings.Repeat("F", 60))
 	if len(h.Outcomes) != v1alpha1.MaxOutcomes || h.Outcomes[0].Run != "run-10" {

@@ -7,10 +7,10 @@ package history
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // Merge merges outcomes into a history, and returns those that count: of runs that failed or were flaky, and had not in
@@ -52,7 +52,7 @@ func Failed(h *v1alpha1.DefectHistory, run string) bool {
 func IsBad(r v1alpha1.TestResult) bool { return r == v1alpha1.TestFailed || r == v1alpha1.TestFlaky }
 
 func byTime(a, b v1alpha1.TestOutcome) int {
-	return cmp.Or(a.Time.Compare(b.Time.Time), strings.Compare(a.Run, b.Run))
+	return cmp.Or(a.Time.Compare(b.Time.Time), text.CompareNames(a.Run, b.Run))
 }
 
 func find(outcomes []v1alpha1.TestOutcome, run string) *v1alpha1.TestOutcome {

@@ -63,10 +63,10 @@ func (l Latest) Suites() []SuiteRuns {
 	return out
 }
 
-// newest returns runs in the order of lists: those that ended last first.
+// newest returns runs with those that ended last first.
 func newest(runs []run) []run {
 	slices.SortFunc(runs, func(a, b run) int {
-		return cmp.Or(b.when().Compare(a.when()), cmp.Compare(a.suite().Namespace, b.suite().Namespace), cmp.Compare(a.name(), b.name()))
+		return cmp.Or(b.compareTime(a), cmp.Compare(a.suite().Namespace, b.suite().Namespace))
 	})
 	return runs
 }

@@ -86,7 +86,7 @@ func (m *Model) describe(ctx context.Context, r run, see view.Visibility) Run {
 func (m *Model) previous(ctx context.Context, of run, see view.Visibility) *view.RunRecord {
 	var last *run
 	for _, r := range m.runs(Scope{of.suite().Namespace, see}) {
-		isBefore := r.when().Before(of.when()) && (last == nil || r.when().After(last.when()))
+		isBefore := r.compareTime(of) < 0 && (last == nil || r.compareTime(*last) > 0)
 		if isBefore && r.suite() == of.suite() {
 			last = &r
 		}

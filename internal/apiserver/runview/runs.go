@@ -5,6 +5,7 @@
 package runview
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/view"
 	"github.com/voiceai-dev/integrations-operator/internal/event"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // Model is the read model with what is about suites. It is safe for use by several goroutines.
@@ -72,6 +74,11 @@ func (r run) when() time.Time {
 
 func (r run) place() page.Place {
 	return page.Place{Time: r.when().UnixNano(), Namespace: r.suite().Namespace, Name: r.name()}
+}
+
+// compareTime compares when two runs ended. Times have whole seconds: of runs of one second, the name decides.
+func (r run) compareTime(other run) int {
+	return cmp.Or(r.when().Compare(other.when()), text.CompareNames(r.name(), other.name()))
 }
 
 // runs returns the runs of a scope, first those that exist.

@@ -5,6 +5,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -31,6 +32,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/history"
 	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/outbox"
+	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch
@@ -237,7 +239,9 @@ func (r *Reconciler) previousJob(
 		}
 		for i := range runs {
 			_, _, _, ended := event.RunFinished(&runs[i])
-			if runs[i].UID != job.UID && !ended.After(before) && (last == nil || ended.After(lastAt)) {
+			name := runs[i].Name
+			isLast := last == nil || compare(ended, name, lastAt, last.Name) > 0
+			if runs[i].UID != job.UID && compare(ended, name, before, job.Name) < 0 && isLast {
 				last = &runs[i]
 				lastAt = ended
 			}
@@ -267,18 +271,31 @@ func (r *Reconciler) announcedRun(ctx context.Context, job *batchv1.Job, after, 
 // lastRun returns the event of the last run between two times, other than job itself, that Notifications are about; nil
 // when there is none.
 func lastRun(list []*v1alpha1.Notification, job *batchv1.Job, after, before time.Time) (last *event.Event) {
+	lastName := ""
 	for i := range list {
 		n := &list[i].Spec.Event
-		if string(n.ID) == event.RunCompletedID(job) || n.Time.After(before) || !n.Time.After(after) {
+		name := ""
+		if n.Subject != nil {
+			name = n.Subject.Name
+		}
+		isAfter := n.Time.After(after) || last != nil && compare(n.Time.Time, name, after, lastName) > 0
+		if string(n.ID) == event.RunCompletedID(job) || compare(n.Time.Time, name, before, job.Name) >= 0 || !isAfter {
 			continue
 		}
 		e, err := event.Of(list[i])
 		if result := e.Text("result"); err == nil && (result == event.Passed || result == event.Failed) {
 			last = &e
 			after = n.Time.Time
+			lastName = name
 		}
 	}
 	return last
+}
+
+// compare compares the places of two runs of a suite in time. Times of the API server have whole seconds: of runs of one second, the
+// name decides.
+func compare(a time.Time, aName string, b time.Time, bName string) int {
+	return cmp.Or(a.Compare(b), text.CompareNames(aName, bName))
 }
 
 // SetupWithManager registers the reconciler.

@@ -162,11 +162,17 @@ func TestPreviousOutcome(t *testing.T) {
 		"deleted hours ago": {nil, []*batchv1.Job{ended("b", ago(20*60), passed)}, "Failed after Passed"},
 		"deleted, hours after the one there": {[]*batchv1.Job{ended("a", ago(300), passed)},
 			[]*batchv1.Job{ended("b", ago(100), failed)}, "Failed after Failed"},
-		"deleted":             {nil, []*batchv1.Job{ended("b", ago(2), passed)}, "Failed after Passed"},
-		"deleted, of two":     {[]*batchv1.Job{ended("a", ago(3), passed)}, []*batchv1.Job{ended("b", ago(2), failed)}, "Failed after Failed"},
-		"there, of two":       {[]*batchv1.Job{ended("b", ago(2), failed)}, []*batchv1.Job{ended("a", ago(3), passed)}, "Failed after Failed"},
-		"of two deleted":      {nil, []*batchv1.Job{ended("a", ago(3), failed), ended("b", ago(2), passed)}, "Failed after Passed"},
-		"one that came after": {nil, []*batchv1.Job{ended("c", ago(-1), passed)}, "Failed after "},
+		"deleted":                     {nil, []*batchv1.Job{ended("b", ago(2), passed)}, "Failed after Passed"},
+		"deleted, of two":             {[]*batchv1.Job{ended("a", ago(3), passed)}, []*batchv1.Job{ended("b", ago(2), failed)}, "Failed after Failed"},
+		"there, of two":               {[]*batchv1.Job{ended("b", ago(2), failed)}, []*batchv1.Job{ended("a", ago(3), passed)}, "Failed after Failed"},
+		"of two deleted":              {nil, []*batchv1.Job{ended("a", ago(3), failed), ended("b", ago(2), passed)}, "Failed after Passed"},
+		"in the same second":          {[]*batchv1.Job{ended("a", noon, passed)}, nil, "Failed after Passed"},
+		"in the same second, after":   {[]*batchv1.Job{ended("s", noon, passed)}, nil, "Failed after "},
+		"deleted, in the same second": {nil, []*batchv1.Job{ended("a", noon, passed)}, "Failed after Passed"},
+		"deleted, the same, after":    {nil, []*batchv1.Job{ended("s", noon, passed)}, "Failed after "},
+		"two of one second":           {[]*batchv1.Job{ended("a-10", ago(2), passed), ended("a-9", ago(2), failed)}, nil, "Failed after Passed"},
+		"two of one second, deleted":  {nil, []*batchv1.Job{ended("a-10", ago(2), passed), ended("a-9", ago(2), failed)}, "Failed after Passed"},
+		"one that came after":         {nil, []*batchv1.Job{ended("c", ago(-1), passed)}, "Failed after "},
 	} {
 		r := newReconciler(t)
 		reconcileRun := func(job *batchv1.Job) {
