@@ -22,7 +22,6 @@ func (p *parser) testcase(t token) error {
 	c := &testresult.Case{
 		Suite: p.suiteName(), Class: nameOf(a["classname"]), Name: nameOf(a["name"]), File: p.file(a["file"]), Line: t.line,
 	}
-	c.Within = p.within() + p.number(c.Class, c.Name)
 	if v := p.variant(); v != "" {
 		c.Properties = []testresult.Property{{Name: "variant", Value: v}}
 	}
@@ -40,6 +39,10 @@ func (p *parser) testcase(t token) error {
 	}
 	if cutOff != nil && !how.failed { // it is not known how the test ended
 		return cutOff
+	}
+	c.Within = p.within()
+	if !p.isTestNG || !how.errored {
+		c.Within += p.number(c.Class, c.Name)
 	}
 	how.addStatus(a)
 	how.addProperties(c)
@@ -110,7 +113,12 @@ func (p *parser) file(own string) string {
 func (p *parser) part(c *testresult.Case, how *attempts, t token) error {
 	switch strings.ToLower(t.name) {
 	case "failure", "error", "rerunfailure", "rerunerror":
+		if p.attributes(t)["type"] == "org.testng.SkipException" {
+			how.skipped = true
+			return p.skip(t)
+		}
 		how.failed = true
+		how.errored = how.errored || t.name == "error"
 		return p.failure(c, t)
 	case "flakyfailure", "flakyerror":
 		how.passed = true

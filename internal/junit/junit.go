@@ -15,6 +15,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
 )
@@ -58,14 +59,17 @@ type parser struct {
 	found characters
 	// repeatsNothing is set within a report of a tool that writes no attempts: tests of one name are different ones.
 	repeatsNothing bool
+	// isTestNG is set within a report of TestNG, where an attempt that is repeated is an error, and one that is not a failure.
+	isTestNG bool
 	// rootFile is the file that Cypress names at a suite of its own, for the suites that follow.
 	rootFile string
 	// begun is set once the root was read.
 	begun bool
 }
 
-// withoutAttempts are the names of the root in reports of Jest, Mocha and Vitest. They repeat tests too, and write the last attempt.
-var withoutAttempts = []string{"jest tests", "Mocha Tests", "vitest tests"}
+// withoutAttempts are the names of the root in reports of Jest, Mocha, Vitest and TAP. The first three repeat tests too, and write the
+// last attempt. Of TAP, each assertion is a test.
+var withoutAttempts = []string{"jest tests", "Mocha Tests", "vitest tests", "Tap-Junit"}
 
 // maxSuites bounds how many of the open suites are known.
 const maxSuites = 256
@@ -154,8 +158,9 @@ func (p *parser) startSuite(t token) {
 	if n, err := strconv.Atoi(a["tests"]); err == nil {
 		s.declared = n
 	}
-	if len(p.suites) == 0 { // the root of Mocha's own reporter
-		p.repeatsNothing = slices.Contains(withoutAttempts, a["name"])
+	if len(p.suites) == 0 { // the root of Mocha's own reporter, or of TestNG's, which alone write such a time
+		p.isTestNG = strings.HasSuffix(a["timestamp"], " GMT")
+		p.repeatsNothing = slices.Contains(withoutAttempts, a["name"]) || p.isTestNG
 	}
 	if s.name == "Root Suite" && s.file != "" {
 		p.rootFile = s.file

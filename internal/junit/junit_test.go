@@ -277,6 +277,7 @@ func TestToolsWithoutAttempts(t *testing.T) {
 	for in, want := range map[string]string{
 		`<testsuites name="jest tests">` + suite + `</testsuites>`:                                               "1/1/0/0",
 		`<testsuites name="Mocha Tests">` + suite + `</testsuites>`:                                              "1/1/0/0",
+		`<testsuites tests="2" name="Tap-Junit">` + suite + `</testsuites>`:                                      "1/1/0/0",
 		`<testsuites name="vitest tests">` + suite + `</testsuites>`:                                             "1/1/0/0",
 		`<testsuite name="Mocha Tests"><testcase name="a"/><testcase name="a"><failure/></testcase></testsuite>`: "1/1/0/0",
 		`<testsuites name="pytest tests">` + suite + `</testsuites>`:                                             "0/0/1/0",
@@ -291,6 +292,21 @@ func TestToolsWithoutAttempts(t *testing.T) {
 		`<testsuites name="jest tests">` + suite + strings.Replace(suite, "<failure/>", "", 1) + `</testsuites>`: "2/0/1/0",
 	} {
 		c, _, err := read(strings.NewReader(in))
+		if got := summary(c.Counts()); err != nil || got != want {
+			t.Errorf("%s: got %s, %v, want %s", in, got, err, want)
+		}
+	}
+}
+
+// TestDataProvidersOfTestNG counts tests of one name: with data, unless one is an error, which TestNG writes before it repeats a test.
+func TestDataProvidersOfTestNG(t *testing.T) {
+	const retried = `<testcase name="a"><error type="java.lang.RuntimeException"/></testcase><testcase name="a"/>`
+	for in, want := range map[string]string{
+		`<testcase name="a"><failure/></testcase><testcase name="a"/>`: "1/1/0/0",
+		retried: "0/0/1/0",
+		`<testcase name="a"><error type="org.testng.SkipException">no</error></testcase>`: "0/0/0/1",
+	} {
+		c, _, err := read(strings.NewReader(`<testsuite name="T" timestamp="28 Nov 2026 23:23:15 GMT">` + in + `</testsuite>`))
 		if got := summary(c.Counts()); err != nil || got != want {
 			t.Errorf("%s: got %s, %v, want %s", in, got, err, want)
 		}

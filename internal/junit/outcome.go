@@ -14,7 +14,9 @@ import (
 type attempts struct {
 	// failed are failures of the last attempt or of earlier ones of a test that failed in the end, passed those of a test
 	// that passed in the end.
-	failed, passed  bool
+	failed, passed bool
+	// errored is set for a failure that is an error.
+	errored         bool
 	skipped, repeat bool
 	// flaky is set for a test that passed in the end by an attribute of its own, whatever failures it has: as Flank writes it.
 	flaky bool

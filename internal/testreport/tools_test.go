@@ -41,6 +41,7 @@ var reportsOfTools = map[string]string{
 	"pytest-interrupt.xml":    "1/0/0/0",  // stopped by pytest.exit within a test
 	"pytest-xdist-crash.xml":  "2/1/0/0",  // a worker that dies
 	"pytest-xunit2.xml":       "6/12/0/4", // xfail, xpass, strict, setup and teardown that fail
+	"testng.xml":              "2/3/1/1",  // a provider of data, a test that is repeated
 	"rspec.xml":               "2/4/0/4",  // pending that passes fails
 	"vitest.xml":              "5/9/0/6",  // hooks that fail, a file that does not load
 }
