@@ -89,6 +89,10 @@ func (t *tracker) upload(ctx context.Context, path string, a ticket.Attachment) 
 		defer func() { _ = res.Body.Close() }()
 	}
 	switch {
+	case err != nil && res != nil && res.StatusCode == http.StatusRequestEntityTooLarge:
+		f := *fault.From(classify(res, err, sent))
+		f.Kind = fault.Invalid // also from a proxy: the file will not be shorter
+		return "", &f
 	case err != nil:
 		return "", settled(classify(res, err, sent))
 	case len(got) == 0 || got[0].ID == "":

@@ -85,7 +85,10 @@ func TestAttachFails(t *testing.T) {
 		settles        bool
 		says           string
 	}{
-		"too large":           {attachments(""), answer{status: 413}, fault.Invalid, false, "413"},
+		"too large": {attachments(""), answer{status: 413}, fault.Invalid, false, "413"},
+		"too large for a proxy": {attachments(""), answer{status: 413, header: html, body: "<html>"},
+			fault.Invalid, false, "413"},
+		"a firewall's page":   {attachments(""), answer{status: 403, header: html, body: "<html>"}, fault.Unavailable, false, "403"},
 		"no permission":       {attachments(""), answer{status: 403}, fault.Unauthorized, false, "403"},
 		"switched off":        {attachments(""), answer{status: 404}, fault.NotFound, false, "404"},
 		"rate limited":        {attachments(""), answer{status: 429}, fault.RateLimited, false, "429"},

@@ -87,7 +87,7 @@ func TestCreateFaults(t *testing.T) {
 func TestFirewall(t *testing.T) {
 	url := always(t, answer{status: 403, header: html, body: "<html>blocked</html>"})
 	_, err := dial(t, ticket.Config{APIURL: url, Token: secret}).Create(t.Context(), draft)
-	is(t, err, fault.Unauthorized, "(403): the answer is not JSON. Check apiURL")
+	is(t, err, fault.Unavailable, "(403): the answer is not JSON. Check apiURL")
 	if strings.Contains(err.Error(), "Grant") {
 		t.Errorf("got %q, want no advice about permissions", err)
 	}

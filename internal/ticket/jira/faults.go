@@ -85,15 +85,13 @@ func refusal(f *fault.Fault, res *jira.Response, unclear fault.Kind) {
 			explanation = ": " + text.Truncate(why, 200)
 		}
 		advice = "Check the user, or create a new token and put it into the Secret."
+	case isForeign(res, explanation) && code < 500 && !leavesDoubt(code) && code != http.StatusTooManyRequests:
+		f.Kind = fault.Unavailable // a proxy's page does not mean that the ticket is gone, or that Jira refuses the request
+		f.Message = "Jira answered with an error"
 	case code == http.StatusForbidden:
 		f.Kind = fault.Unauthorized
 		f.Message = "The account may not do this in Jira"
-		if !strings.HasSuffix(explanation, checkURL) { // it is Jira's answer, not a firewall's
-			advice = "Grant it the permission."
-		}
-	case isForeign(res, explanation) && code < 500 && !leavesDoubt(code) && code != http.StatusTooManyRequests:
-		f.Kind = fault.Unavailable // a proxy's page does not mean that the ticket is gone or the request is wrong
-		f.Message = "Jira answered with an error"
+		advice = "Grant it the permission."
 	case code == http.StatusNotFound, code == http.StatusGone:
 		f.Kind = fault.NotFound
 		f.Message = "Jira has no such object, or the account may not see it"
