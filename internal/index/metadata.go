@@ -74,8 +74,9 @@ func stripAnnotations(all map[string]string, keepPrefixed bool) map[string]strin
 	for name, value := range all {
 		isPrefixed := strings.HasPrefix(name, v1alpha1.SlackChannelAnnotationPrefix) ||
 			strings.HasPrefix(name, v1alpha1.SlackAnswerAnnotationPrefix)
+		isRead := annotations[name] || keepPrefixed && isPrefixed
 		switch {
-		case !annotations[name] && !(keepPrefixed && isPrefixed):
+		case !isRead:
 			delete(all, name)
 		case len(value) > maxAnnotation:
 			all[name] = strings.ToValidUTF8(value[:maxAnnotation], "")
