@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/button"
 	"github.com/voiceai-dev/integrations-operator/internal/slackapp/inbound"
@@ -190,6 +191,25 @@ func TestStatusIsInOrder(t *testing.T) {
 			t.Errorf("%s is not in its place in\n%s", part, got)
 		}
 		at = next
+	}
+}
+
+// TestStatusOfIntegrations shows what is known of each integration: one that works with less than its spec asks for, or of which
+// nothing is known yet, is not green.
+func TestStatusOfIntegrations(t *testing.T) {
+	for reason, want := range map[string]string{
+		v1alpha1.ReasonHealthy:    ":large_green_circle: Slack qa/a\n",
+		v1alpha1.ReasonDegraded:   ":large_yellow_circle: Slack qa/a: a message",
+		v1alpha1.ReasonUnverified: ":white_circle: Slack qa/a: a message",
+	} {
+		slack := slackIntegration()
+		slack.ObjectMeta = meta("a")
+		condition.True(slack, v1alpha1.ConditionHealthy, reason, "a message")
+		condition.Ready(slack, v1alpha1.ReasonReady, "a message")
+		w := newWorld(t, allow(everything()...), slackIntegration(), secret(), slack)
+		if got := w.send(0, command("status")); !strings.Contains(got, want) {
+			t.Errorf("%s: got\n%s\nwant %s", reason, got, want)
+		}
 	}
 }
 

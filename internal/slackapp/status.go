@@ -108,9 +108,16 @@ func integrationLine(o integration) string {
 	}
 	name := kind + " " + render.Line(nameOf(o), 200)
 	ready := condition.Get(o, v1alpha1.ConditionReady)
+	isReady := func(because string) bool {
+		return ready.Status == metav1.ConditionTrue && condition.Is(o, v1alpha1.ConditionHealthy, metav1.ConditionTrue, because)
+	}
 	switch {
 	case ready == nil:
 		return ":white_circle: " + name + " has not been checked yet"
+	case isReady(v1alpha1.ReasonDegraded):
+		return ":large_yellow_circle: " + name + ": " + render.Line(ready.Message, 300)
+	case isReady(v1alpha1.ReasonUnverified):
+		return ":white_circle: " + name + ": " + render.Line(ready.Message, 300)
 	case ready.Status == metav1.ConditionTrue && ready.Reason == v1alpha1.ReasonReady:
 		return ":large_green_circle: " + name
 	case ready.Status == metav1.ConditionTrue:
