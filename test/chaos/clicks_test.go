@@ -141,6 +141,21 @@ func (r *replicas) message(defect string) (ts string) {
 	return ts
 }
 
+// click clicks until the app acknowledges it in time, which a machine that stands still keeps it from. It returns how many
+// clicks failed, each of which the person sees.
+func (r *replicas) click(ts string) (failed int) {
+	r.t.Helper()
+	r.poll("the click to be acknowledged", func() bool {
+		err := r.slack.Click(r.t.Context(), r.ann(), ts, createTicket)
+		if err != nil {
+			failed++
+			r.t.Log(err)
+		}
+		return err == nil
+	})
+	return failed
+}
+
 func TestLeaderIsKilledInMidClick(t *testing.T)         { killedInMidClick(t, false) }
 func TestLeaderIsKilledInMidClickBySocket(t *testing.T) { killedInMidClick(t, true) }
 
@@ -170,10 +185,10 @@ func killedInMidClick(t *testing.T, bySocket bool) {
 		r.poll("the connections of the leader that was killed to be closed", func() bool { return r.slack.Sockets().Open() == 0 })
 	}
 	r.reach(bySocket, 1)
-	if err := r.slack.Click(t.Context(), r.ann(), ts, createTicket); err != nil {
-		t.Errorf("the second click: %v", err)
-	}
-	r.poll("an answer to the second click", func() bool { return len(r.slack.Privates(slack.AlertsChannel)) > len(before) })
+	refused := r.click(ts)
+	r.poll("an answer to the second click", func() bool {
+		return len(r.slack.Privates(slack.AlertsChannel)) > len(before)+refused
+	})
 	r.expectOneTicketEach()
 }
 

@@ -272,7 +272,8 @@ func (w *world) createDefects(n int) {
 func (w *world) startOperator(flags ...string) *stage.Process {
 	w.t.Helper()
 	w.replicas++
-	p, err := testbed.Operator(context.Background(), fmt.Sprintf("%s-%d", w.namespace, w.replicas), nil, append(flags, "--call-timeout=2s")...)
+	name := fmt.Sprintf("%s-%d", w.namespace, w.replicas)
+	p, err := testbed.Operator(context.Background(), name, nil, append([]string{"--call-timeout=2s"}, flags...)...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
