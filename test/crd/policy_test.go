@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 )
 
 // policies returns the objects of config/policy.
@@ -125,7 +126,7 @@ func as(t *testing.T, user string, secrets ...string) client.Client {
 // until repeats a step until the API server, which takes a moment to see policies and roles, does as it should.
 func until(t *testing.T, what string, done func() (bool, error)) {
 	t.Helper()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(stage.Timeout)
 	for {
 		ok, err := done()
 		if ok {

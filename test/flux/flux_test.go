@@ -280,7 +280,7 @@ func TestFirstInstalls(t *testing.T) {
 		name := fmt.Sprint("first-", k)
 		names = append(names, name)
 		w.commit(name, w.manifests(name, jira.BotToken))
-		w.kustomize(name, "1h", "3m")
+		w.kustomize(name, "1h", "10m")
 	}
 	for _, name := range names {
 		w.must(w.stage.Poll(t.Context(), name+" to be Ready", func() (bool, error) {
@@ -317,10 +317,10 @@ func TestASecretThatIsPutRight(t *testing.T) {
 		return c != nil && c.Status == metav1.ConditionFalse && strings.Contains(c.Message, "JiraIntegration"), nil
 	}))
 	i := &v1alpha1.JiraIntegration{}
-	w.must(w.client.Get(t.Context(), client.ObjectKey{Namespace: "qa", Name: "jira"}, i))
-	if !condition.Is(i, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonUnauthorized) {
-		t.Errorf("the integration has %v, want it Stalled", i.Status.Conditions)
-	}
+	w.must(w.stage.Poll(t.Context(), "the integration to be Stalled", func() (bool, error) {
+		err := w.client.Get(t.Context(), client.ObjectKey{Namespace: "qa", Name: "jira"}, i)
+		return condition.Is(i, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonUnauthorized), err
+	}))
 	secret.StringData = map[string]string{"jira": jira.BotToken}
 	w.must(w.client.Update(t.Context(), secret))
 	w.must(w.stage.Poll(t.Context(), "the Kustomization to be Ready", func() (bool, error) {

@@ -30,7 +30,7 @@ func TestNoDrift(t *testing.T) {
 			} {
 				run(t, kubeconfig, kubectl, append(append([]string{"apply"}, what...), flags...)...)
 				if what[1] == "config/crd" {
-					run(t, kubeconfig, kubectl, "wait", "--for=condition=Established", "crd", "--all", "--timeout=1m")
+					run(t, kubeconfig, kubectl, "wait", "--for=condition=Established", "crd", "--all", "--timeout=4m")
 				}
 				if diff := run(t, kubeconfig, kubectl, append(append([]string{"diff"}, what...), flags...)...); diff != "" {
 					t.Errorf("%s differs from what was applied:\n%s", what[1], diff)

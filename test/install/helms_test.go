@@ -21,6 +21,7 @@ func TestHelmSwitch(t *testing.T) {
 			_, kubeconfig := cluster(t)
 			i := installed{kubeconfig, order[0]}
 			i.helm(t, "install", release, olderChart(t), "--create-namespace", "--set", "podAnnotations.by=install")
+			i.awaitCRDs(t)
 			i.kubectl(t, "apply", "-k", "config/samples")
 			objects := len(strings.Fields(i.kubectl(t, "get", "-o", "name", kinds)))
 			for step, program := range order[1:] {
@@ -101,6 +102,7 @@ func TestHelmTakesOver(t *testing.T) {
 			run(t, kubeconfig, "make", "deploy", "IMG=operator:test")
 			older := filepath.Join(olderChart(t), "files/crds/integrations.voiceai.dev_notificationrules.yaml")
 			i.kubectl(t, "apply", "--server-side", "-f", older)
+			i.awaitCRDs(t)
 			i.kubectl(t, "apply", "-k", "config/samples")
 			objects := len(strings.Fields(i.kubectl(t, "get", "-o", "name", kinds)))
 			run(t, kubeconfig, "make", "undeploy")

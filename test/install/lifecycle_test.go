@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 )
 
 // installed is a cluster into which Helm installs the chart.
@@ -26,6 +28,18 @@ func (i installed) helm(t *testing.T, args ...string) {
 func (i installed) kubectl(t *testing.T, args ...string) string {
 	t.Helper()
 	return run(t, i.kubeconfig, filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), args...)
+}
+
+// awaitCRDs waits until the API server serves the kinds of the CRDs that were applied.
+func (i installed) awaitCRDs(t *testing.T) {
+	t.Helper()
+	i.kubectl(t, "wait", "--for=condition=Established", "crd", "--all", "--timeout=4m")
+	if err := stage.Poll(t.Context(), "the kinds of the CRDs", nil, func() (bool, error) {
+		served := i.kubectl(t, "api-resources", "--api-group=integrations.voiceai.dev", "-o", "name")
+		return len(strings.Fields(served)) == 6, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // count checks how many objects of some kinds there are.
@@ -74,6 +88,7 @@ func checkLifecycle(t *testing.T, program string) {
 	i := installed{kubeconfig, program}
 	i.helm(t, "install", release, olderChart(t), "--create-namespace")
 	i.count(t, "install", "deployments", 1)
+	i.awaitCRDs(t)
 	i.kubectl(t, "apply", "-k", "config/samples")
 	objects := len(strings.Fields(i.kubectl(t, "get", "-o", "name", kinds)))
 	if objects < 4 {

@@ -3,10 +3,10 @@
 package install_test
 
 import (
+	"context"
 	"fmt"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -87,18 +87,17 @@ func startOperator(t *testing.T, program, dir, namespace string, admin installed
 	}
 	args = append(args, "--health-probe-bind-address=0", "--edge-bind-address=127.0.0.1:0", "--lease-duration=3s", "--allow-loopback")
 	token := strings.TrimSpace(admin.kubectl(t, "-n", namespace, "create", "token", d.Spec.Template.Spec.ServiceAccountName))
-	command := exec.CommandContext(t.Context(), program, args...)
-	command.Env = append(os.Environ(), "KUBECONFIG="+writeKubeconfig(t, admin.kubeconfig, token))
-	var log strings.Builder
-	command.Stderr = &log
-	if err := command.Start(); err != nil {
+	testbed := &stage.Stage{Dir: t.TempDir(), Exited: make(chan error, 1)}
+	env := []string{"KUBECONFIG=" + writeKubeconfig(t, admin.kubeconfig, token)}
+	p, err := testbed.Start(context.Background(), "operator", env, program, args...)
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
+		p.Kill()
 		if t.Failed() {
-			t.Logf("the operator of namespace %s:\n%s", namespace, log.String())
+			log, _ := os.ReadFile(filepath.Join(testbed.Dir, "operator.log"))
+			t.Logf("the operator of namespace %s:\n%s", namespace, log)
 		}
 	})
 }
@@ -131,6 +130,7 @@ func TestNamespaced(t *testing.T) {
 	for _, shared := range []string{"config/crd", "config/policy", "config/namespaced/installer"} {
 		admin.kubectl(t, "apply", "--server-side", "-k", shared)
 	}
+	admin.awaitCRDs(t)
 	// In a cluster, the controller manager gives the role admin the rights of the roles that aggregate into it.
 	admin.kubectl(t, "create", "clusterrole", "team", "--verb=*", "--resource=secrets,services,serviceaccounts,deployments.apps,"+
 		"roles.rbac.authorization.k8s.io,rolebindings.rbac.authorization.k8s.io,slackintegrations.integrations.voiceai.dev,"+
@@ -151,7 +151,7 @@ func TestNamespaced(t *testing.T) {
 		startOperator(t, program, dir, namespace, admin)
 	}
 	for namespace := range teams {
-		admin.kubectl(t, "-n", namespace, "wait", "--for=condition=Ready", "--timeout=2m", "defect/broken", "slackintegration/slack")
+		admin.kubectl(t, "-n", namespace, "wait", "--for=condition=Ready", "--timeout=4m", "defect/broken", "slackintegration/slack")
 		if issue := admin.kubectl(t, "-n", namespace, "get", "defect/broken", "-o", "jsonpath={.status.jira.key}"); issue == "" {
 			t.Errorf("the Defect of namespace %s has no ticket", namespace)
 		}

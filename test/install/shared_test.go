@@ -100,7 +100,8 @@ func run(t *testing.T, kubeconfig, program string, args ...string) string {
 	command.WaitDelay = time.Second
 	command.Dir = filepath.Join("..", "..")
 	kubectl := filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl")
-	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "KUBECTL="+kubectl, "MAKEFLAGS=")
+	command.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "KUBECTL="+kubectl, "MAKEFLAGS=",
+		"KUBECACHEDIR="+kubeconfig+".cache") // that of another cluster at the same port is wrong
 	out, err := command.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %v: %v\n%s", program, args, err, out)

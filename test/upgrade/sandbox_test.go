@@ -62,7 +62,10 @@ type service struct {
 func newService(t *testing.T) *service {
 	t.Helper()
 	s := &service{}
-	s.Sandbox = sandbox.New(sandbox.Options{Clock: func() time.Time { return time.Unix(0, s.now.Load()) }})
+	s.Sandbox = sandbox.New(sandbox.Options{
+		Clock:   func() time.Time { return time.Unix(0, s.now.Load()) },
+		Latency: 20 * time.Millisecond, // a call that was given up has no effect
+	})
 	s.server = httptest.NewServer(s)
 	t.Cleanup(func() {
 		s.server.CloseClientConnections()

@@ -74,7 +74,7 @@ func (w *world) useUpgraded(s *service) {
 		posts:   15, // "after" was found and has a ticket, "open" is resolved
 		waiting: 1,  // its digest
 	})
-	w.kubectl("", "wait", "--for=jsonpath={.status.state}=Resolved", "--timeout=1m", "defect/open")
+	w.kubectl("", "wait", "--for=jsonpath={.status.state}=Resolved", "--timeout=4m", "defect/open")
 }
 
 // restore stores what the operator of a recording had stored, and repeats its calls.
@@ -102,7 +102,7 @@ func (w *world) applyCRDs(r recording) {
 	for _, dir := range []string{"config/crd", "config/policy"} {
 		w.kubectl("", "apply", "--server-side", "--force-conflicts", "-k", dir)
 	}
-	w.kubectl("", "wait", "--for=condition=Established", "crd", "--all", "--timeout=1m")
+	w.kubectl("", "wait", "--for=condition=Established", "crd", "--all", "--timeout=4m")
 	for key, o := range w.read(r) {
 		if diff := cmp.Diff(before[key].Object["spec"], o.Object["spec"]); diff != "" {
 			w.t.Errorf("the CRDs of now change the spec of %s:\n%s", key, diff)
