@@ -18,9 +18,7 @@ func TestDocumentation(t *testing.T) {
 	p.look("docs")
 	p.openURL(dashboard + "/docs/troubleshooting#secretnotfound")
 	p.see("Create the Secret")
-	if !p.isInWindow("#secretnotfound") {
-		t.Error("the page does not show the reason that its address names")
-	}
+	p.seeInWindow("#secretnotfound") // the reason that its address names
 	p.look("docs-troubleshooting")
 
 	p.signIn(w.viewer)

@@ -85,9 +85,7 @@ func TestSlowAnswer(t *testing.T) {
 	}
 	p.seeIn("test notification", "Succeeded")
 	p.shoot("sent")
-	if !p.isInWindow("#test .badge") {
-		t.Error("the result is outside of the window")
-	}
+	p.seeInWindow("#test .badge")
 	if n := len(w.messages()); n != 1 {
 		t.Errorf("Slack has %d messages", n)
 	}
@@ -96,19 +94,21 @@ func TestSlowAnswer(t *testing.T) {
 	suspend := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":true}}`))
 	w.must(kube.Patch(t.Context(), &v1alpha1.SlackIntegration{ObjectMeta: w.meta(slackName)}, suspend))
 	p.follow("button", "send test notification")
-	if !p.isInWindow("[role=alert]") {
-		t.Error("the reason why nothing was sent is outside of the window")
-	}
+	p.seeInWindow("[role=alert]") // the reason why nothing was sent
 	p.look("slack-test-rejected")
 }
 
-// isInWindow reports whether the first element that a selector matches is inside the window, without scrolling.
-func (p *tab) isInWindow(selector string) bool {
+// seeInWindow waits until the first element that a selector matches is inside the window, without scrolling.
+func (p *tab) seeInWindow(selector string) {
 	p.Helper()
-	inside, err := eval[bool](p, fmt.Sprintf(`(box => box.top >= 0 && box.bottom <= innerHeight)(
-		document.querySelector(%q).getBoundingClientRect())`, selector))
-	p.must(err)
-	return inside
+	p.until(selector+" to be inside the window", func() error {
+		inside, err := eval[bool](p, fmt.Sprintf(`(box => box !== undefined && box.top >= 0 && box.bottom <= innerHeight)(
+			document.querySelector(%q)?.getBoundingClientRect())`, selector))
+		if err == nil && !inside {
+			err = errors.New("it is outside")
+		}
+		return err
+	})
 }
 
 func TestCreateATicketAndFollowIt(t *testing.T) {
@@ -352,8 +352,16 @@ func TestWithoutScripts(t *testing.T) {
 	p.openURL(p.href("VOICE-1"))
 	p.see(d.Spec.Title)
 
-	p.open("/integrations/slack/" + w.namespace + "/" + slackName)
+	there := "/integrations/slack/" + w.namespace + "/" + slackName
+	p.open(there)
 	p.follow("button", "test notification")
+	p.until("the result of the test", func() error {
+		if p.shows("Succeeded") {
+			return nil
+		}
+		p.open(there)
+		return errors.New("the page does not show it")
+	})
 	p.seeIn("test notification", "Succeeded")
 	if n := len(w.messages()); n != 2 {
 		t.Errorf("Slack has %d messages", n)
@@ -458,9 +466,7 @@ func TestConnect(t *testing.T) {
 	p.follow("button", "disconnect")
 	p.open("/integrations")
 	p.see("team")
-	if p.shows("board") {
-		t.Error("the disconnected integration is still listed")
-	}
+	p.gone("board")
 }
 
 // openAll opens all details elements.

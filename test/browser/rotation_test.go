@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
@@ -49,13 +50,17 @@ func (w *world) install(there, site string) *tab {
 	return p
 }
 
-// changeSecret changes the Secret of the app.
+// changeSecret changes the Secret of the app, also if the operator writes to it meanwhile.
 func (w *world) changeSecret(change func(*corev1.Secret)) {
 	w.t.Helper()
-	secret := &corev1.Secret{}
-	w.must(kube.Get(w.t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "app"}, secret))
-	change(secret)
-	w.must(kube.Update(w.t.Context(), secret))
+	w.must(retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		secret := &corev1.Secret{}
+		if err := kube.Get(w.t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "app"}, secret); err != nil {
+			return err
+		}
+		change(secret)
+		return kube.Update(w.t.Context(), secret)
+	}))
 }
 
 // TestTokenRotation installs an app with token rotation: its page says which right is missing, the token is refreshed once that

@@ -26,6 +26,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/voiceai-dev/integrations-operator/hack/stage"
 )
 
 // browser is the context of the browser that all tests share. Each tab has its own cookies.
@@ -50,7 +52,7 @@ func chromium() (string, error) {
 
 // startBrowser starts Chromium. end stops it.
 func startBrowser(path string) (end func(), err error) {
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path),
+	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.WSURLReadTimeout(stage.Timeout),
 		chromedp.Flag("hide-scrollbars", true), // as on a phone
 		// Nothing is loaded from other servers.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"))

@@ -22,7 +22,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -376,5 +375,5 @@ func (w *world) must(err error) {
 	}
 }
 
-// patience is the longest time that a page may take to show a text. It is generous for slow machines.
-const patience = 30 * time.Second
+// patience is the longest time that a page may take to show a text.
+const patience = stage.Timeout
