@@ -239,11 +239,16 @@ func newPools(o Options) *pools {
 }
 
 // registerMetrics registers the metrics of the pools and others. A program has one manager; tests have several, of
-// which the first is measured.
+// which the last is measured.
 func (p *pools) registerMetrics(others ...prometheus.Collector) error {
 	for _, c := range append(others, p.slack.Metrics(v1alpha1.KindSlackIntegration), p.jira.Metrics(v1alpha1.KindJiraIntegration)) {
 		var registered prometheus.AlreadyRegisteredError
-		if err := metrics.Registry.Register(c); err != nil && !errors.As(err, &registered) {
+		err := metrics.Registry.Register(c)
+		if errors.As(err, &registered) {
+			metrics.Registry.Unregister(registered.ExistingCollector)
+			err = metrics.Registry.Register(c)
+		}
+		if err != nil {
 			return fmt.Errorf("registering metrics: %w", err)
 		}
 	}

@@ -67,7 +67,7 @@ func TestWebhookOverHTTP(t *testing.T) {
 	defer receiver.Close()
 	must(t, server, http.MethodPut, "/_sandbox/jira", `{"webhook":{"url":"`+receiver.URL+`","secret":"s3cret"}}`, http.StatusNoContent)
 	must(t, server, http.MethodPost, issuePath, newIssue, http.StatusCreated)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	if err := s.Jira().WaitForDeliveries(ctx); err != nil {
 		t.Fatal(err)

@@ -31,6 +31,8 @@ type Options struct {
 	SlackRate float64
 	// SlackBurst is the number of posts that may exceed SlackRate at once.
 	SlackBurst int
+	// SlackPatience is how long Slack waits for the app, see slack.Options. 0 means as long as the real Slack.
+	SlackPatience time.Duration
 }
 
 // Sandbox is a Slack workspace and a Jira site under one address. It is safe for concurrent use.
@@ -46,7 +48,9 @@ type Sandbox struct {
 // name.
 func New(o Options) *Sandbox {
 	s := &Sandbox{
-		slack:  slack.New(slack.Options{Clock: o.Clock, RatePerSecond: o.SlackRate, Burst: o.SlackBurst}),
+		slack: slack.New(slack.Options{
+			Clock: o.Clock, RatePerSecond: o.SlackRate, Burst: o.SlackBurst, Patience: o.SlackPatience,
+		}),
 		jira:   jira.New(jira.Options{Mode: o.JiraMode, Clock: o.Clock}),
 		faults: &Faults{},
 	}

@@ -3,10 +3,14 @@
 package slack
 
 import (
+	"bufio"
+	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -31,11 +35,51 @@ func dialTest(t *testing.T, behave func(*websocket.Conn)) *websocket.Conn {
 	return c
 }
 
+// hijacked is the answer to a request for a connection.
+type hijacked struct {
+	http.ResponseWriter
+	conn net.Conn
+}
+
+// Hijack implements http.Hijacker.
+func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return h.conn, bufio.NewReadWriter(bufio.NewReader(h.conn), bufio.NewWriter(h.conn)), nil
+}
+
+// pipeTest connects, within a bubble of synctest, to a server that behaves as a test wants.
+func pipeTest(t *testing.T, behave func(*websocket.Conn)) *websocket.Conn {
+	t.Helper()
+	near, far := net.Pipe()
+	go func() {
+		r, err := http.ReadRequest(bufio.NewReader(far))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		c, err := (&websocket.Upgrader{}).Upgrade(hijacked{httptest.NewRecorder(), far}, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		behave(c)
+		_ = c.Close()
+	}()
+	dialer := websocket.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) { return near, nil }}
+	c, res, err := dialer.Dial("ws://slack.example/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return c
+}
+
 // TestSilence ends a connection on which nothing is heard. One that answers pings stays open.
-func TestSilence(t *testing.T) {
+func TestSilence(t *testing.T) { synctest.Test(t, testSilence) }
+
+func testSilence(t *testing.T) {
 	ended := make(chan struct{})
-	c := dialTest(t, func(*websocket.Conn) { <-ended }) // reads nothing, so answers no ping
-	s := newSocket(c, 10*time.Millisecond, 50*time.Millisecond)
+	c := pipeTest(t, func(*websocket.Conn) { <-ended }) // reads nothing, so answers no ping
+	s := newSocket(c, 10*time.Second, 50*time.Second)
 	if _, err := s.Read(); err == nil {
 		t.Error("Read returns a message")
 	}
@@ -43,7 +87,7 @@ func TestSilence(t *testing.T) {
 	_ = s.Close()
 
 	pings := make(chan struct{}, 100)
-	c = dialTest(t, func(c *websocket.Conn) {
+	c = pipeTest(t, func(c *websocket.Conn) {
 		pong := c.PingHandler()
 		c.SetPingHandler(func(data string) error {
 			pings <- struct{}{}
@@ -55,7 +99,7 @@ func TestSilence(t *testing.T) {
 		})
 		_, _, _ = c.ReadMessage()
 	})
-	s = newSocket(c, time.Millisecond, 50*time.Millisecond)
+	s = newSocket(c, time.Second, 50*time.Second)
 	if m, err := s.Read(); err != nil || string(m) != "alive" {
 		t.Errorf("Read returns %q, %v", m, err)
 	}

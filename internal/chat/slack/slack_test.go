@@ -4,7 +4,6 @@ package slack_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -20,6 +19,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	sandbox "github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
+	"github.com/voiceai-dev/integrations-operator/internal/transport/transporttest"
 )
 
 const secret = "xoxb-very-secret"
@@ -350,7 +350,12 @@ func TestWithoutAnswer(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	hang := make(chan struct{})
-	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
+	var expire atomic.Pointer[func()] // the deadline of the call passes once it was sent to the silent server
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		(*expire.Load())()
+		<-hang
+	}))
 	t.Cleanup(func() { close(hang); silent.Close() })
 	dropping := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	t.Cleanup(dropping.Close)
@@ -372,8 +377,8 @@ func TestWithoutAnswer(t *testing.T) {
 		configs := map[string]chat.Config{"bot": {Token: secret, APIURL: c.url}, "webhook": {WebhookURL: c.url + "/SECRETPATH"}}
 		for way, config := range configs {
 			t.Run(name+" by "+way, func(t *testing.T) {
-				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-				defer cancel()
+				ctx, late := transporttest.Expire(t.Context())
+				expire.Store(&late)
 				_, err := dial(t, config).Post(ctx, message)
 				check(t, err, c.want)
 			})

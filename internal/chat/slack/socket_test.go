@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/gorilla/websocket"
@@ -52,7 +53,7 @@ var integrationName = types.NamespacedName{Namespace: "qa", Name: "slack"}
 
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
-	box := sandbox.New(sandbox.Options{})
+	box := sandbox.New(sandbox.Options{SlackPatience: 2 * time.Minute}) // which a slow machine does not exceed
 	server := httptest.NewServer(box)
 	t.Cleanup(server.Close)
 	if err := box.Slack().SetApp(sandboxslack.App{SocketMode: true}); err != nil {
@@ -132,8 +133,8 @@ func TestRefreshUnderLoad(t *testing.T) {
 				if err != nil {
 					t.Errorf("%s: %v", text, err)
 				}
-				if worker == 0 && i%5 == 0 {
-					r.box.Slack().Sockets().DisconnectOldest([]string{sockets.Warning, sockets.RefreshRequested}[i%2])
+				if worker == 0 && i%10 == 0 {
+					r.box.Slack().Sockets().DisconnectOldest([]string{sockets.Warning, sockets.RefreshRequested}[i/10%2])
 				}
 			}
 		})

@@ -53,7 +53,7 @@ func listen(t *testing.T, s *Site, secret string, answers ...int) func() []recei
 	}
 	return func() []received {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		if err := s.WaitForDeliveries(ctx); err != nil {
 			t.Fatal(err)

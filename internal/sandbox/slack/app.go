@@ -36,8 +36,8 @@ const (
 )
 
 const (
-	// appTimeout is how long Slack waits for the answer of an app.
-	appTimeout = 3 * time.Second
+	// patience is how long the real Slack waits for the answer of an app, and for it to open a form.
+	patience = 3 * time.Second
 	// maxAppAnswer bounds the answer of an app.
 	maxAppAnswer = 1 << 20
 	// maxPrivate bounds the messages that single people see.
@@ -234,7 +234,7 @@ func (w *Workspace) call(ctx context.Context, endpoint, kind string, body []byte
 	if app.URL == "" {
 		return nil, errNoApp
 	}
-	ctx, cancel := context.WithTimeout(ctx, appTimeout)
+	ctx, cancel := context.WithTimeout(ctx, w.options.Patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(app.URL, "/")+"/"+endpoint, bytes.NewReader(body))
 	if err != nil {

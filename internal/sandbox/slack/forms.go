@@ -12,9 +12,6 @@ import (
 	"unicode/utf8"
 )
 
-// triggerFor is how long a form can be opened after what a person did.
-const triggerFor = 3 * time.Second
-
 // trigger allows to open one form.
 type trigger struct {
 	person  Person
@@ -47,7 +44,7 @@ func (w *Workspace) newTrigger(p Person) string {
 	if len(w.triggers) >= maxMessages {
 		w.triggers = map[string]trigger{}
 	}
-	w.triggers[id] = trigger{person: p, expires: w.options.Clock().Add(triggerFor)}
+	w.triggers[id] = trigger{person: p, expires: w.options.Clock().Add(w.options.Patience)}
 	return id
 }
 

@@ -59,9 +59,9 @@ func (w *Workspace) callBySocket(ctx context.Context, endpoint string, body []by
 	return answer, err
 }
 
-// sendInTime sends an envelope and waits as long as the real Slack does.
+// sendInTime sends an envelope and waits as long as Slack does.
 func (w *Workspace) sendInTime(ctx context.Context, e sockets.Envelope) (json.RawMessage, error) {
-	ctx, cancel := context.WithTimeout(ctx, appTimeout)
+	ctx, cancel := context.WithTimeout(ctx, w.options.Patience)
 	defer cancel()
 	return w.sockets.Send(ctx, e)
 }

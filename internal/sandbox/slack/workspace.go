@@ -5,6 +5,7 @@
 package slack
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"sync"
@@ -52,6 +53,10 @@ type Options struct {
 	RatePerSecond float64
 	// Burst is the number of posts that may exceed the limit at once. 0 means 1.
 	Burst int
+	// Patience is how long Slack waits for the answer of an app, and for how long after what a person did a form can be
+	// opened; a third of it is how long a connection stays that is replaced. 0 means three seconds, as the real Slack.
+	// Longer is for tests, on machines that stand still for a while.
+	Patience time.Duration
 }
 
 // State is the state of a credential.
@@ -137,7 +142,8 @@ func New(o Options) *Workspace {
 		o.Clock = time.Now
 	}
 	o.Burst = max(o.Burst, 1)
-	w := &Workspace{options: o, sockets: sockets.New()}
+	o.Patience = cmp.Or(o.Patience, patience)
+	w := &Workspace{options: o, sockets: sockets.New(o.Patience / 3)}
 	w.Reset()
 	return w
 }

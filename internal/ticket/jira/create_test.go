@@ -15,6 +15,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+	"github.com/voiceai-dev/integrations-operator/internal/transport/transporttest"
 )
 
 var draft = ticket.Draft{
@@ -97,24 +98,25 @@ func TestCreateWithoutAnswer(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	hang := make(chan struct{})
+	ctx, expire := transporttest.Expire(t.Context())
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
+		expire()
 		<-hang
 	}))
 	t.Cleanup(func() { close(hang); silent.Close() })
 	for name, c := range map[string]struct {
+		ctx  context.Context
 		url  string
 		kind fault.Kind
 		part string
 	}{
-		"refused": {gone.URL, fault.Unavailable, "could not be reached"},
-		"dropped": {always(t, answer{drop: true}), fault.Ambiguous, "did not answer"},
-		"silent":  {silent.URL, fault.Ambiguous, "no answer in time"},
+		"refused": {t.Context(), gone.URL, fault.Unavailable, "could not be reached"},
+		"dropped": {t.Context(), always(t, answer{drop: true}), fault.Ambiguous, "did not answer"},
+		"silent":  {ctx, silent.URL, fault.Ambiguous, "no answer in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-			defer cancel()
-			_, err := dial(t, ticket.Config{APIURL: c.url, Token: secret}).Create(ctx, draft)
+			_, err := dial(t, ticket.Config{APIURL: c.url, Token: secret}).Create(c.ctx, draft)
 			is(t, err, c.kind, c.part)
 		})
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
+	"github.com/voiceai-dev/integrations-operator/internal/transport/transporttest"
 )
 
 const (
@@ -203,8 +204,10 @@ func TestSearchIsComplete(t *testing.T) {
 }
 
 // pages starts a server that has n pages of one ticket each for every query, newest first, and records the queries.
-// It does not answer requests for pages after the first hang pages.
-func pages(t *testing.T, d ticket.Deployment, n, hang int, label func(jql string, at int) string) (url string, queries *[]string) {
+// It does not answer requests for pages after the first hang pages, and calls onHang then.
+func pages(
+	t *testing.T, d ticket.Deployment, n, hang int, label func(jql string, at int) string, onHang ...func(),
+) (url string, queries *[]string) {
 	t.Helper()
 	queries = &[]string{}
 	at := 0
@@ -221,6 +224,9 @@ func pages(t *testing.T, d ticket.Deployment, n, hang int, label func(jql string
 			at = 0
 		}
 		if at++; at > hang {
+			for _, f := range onHang {
+				f()
+			}
 			<-r.Context().Done()
 			return
 		}
@@ -348,10 +354,9 @@ func TestFindByLabel(t *testing.T) {
 
 // TestChangedReturnsPart checks that Changed returns what it read if a retry would fail in the same way.
 func TestChangedReturnsPart(t *testing.T) {
-	url, _ := pages(t, ticket.Cloud, 3, 1, func(string, int) string { return "defect-1" })
+	ctx, expire := transporttest.Expire(t.Context())
+	url, _ := pages(t, ticket.Cloud, 3, 1, func(string, int) string { return "defect-1" }, expire)
 	tr := dial(t, ticket.Config{APIURL: url, Deployment: ticket.Cloud, Token: secret})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
 	if got, err := tr.Changed(ctx, time.Hour); err != nil || len(got) != 1 || got[0].Key != "VOICE-3" {
 		t.Errorf("%+v, %v, want the newest", got, err)
 	}

@@ -16,7 +16,7 @@ import (
 // Limits of deliveries. The real Jira retries as often and after the same answers, but waits minutes in between.
 const (
 	maxTries   = 6
-	timeout    = 10 * time.Second
+	timeout    = 30 * time.Second
 	maxWorkers = 8
 	// maxLogged and maxLoggedBytes bound the log of deliveries.
 	maxLogged      = 2000

@@ -33,8 +33,8 @@ const (
 	maxReply = 20 << 10
 	// ticketFor is how long a URL can be used.
 	ticketFor = 30 * time.Second
-	// closeAfter is how long after its announcement a connection is closed that is replaced.
-	closeAfter = time.Second
+	// writeTimeout is how long a message to the app may take.
+	writeTimeout = time.Second
 )
 
 // Counts are what happened so far.
@@ -49,6 +49,9 @@ type Counts struct {
 
 // Server accepts the connections of an app. It is safe for concurrent use.
 type Server struct {
+	// closeAfter is how long after its announcement a connection is closed that is replaced.
+	closeAfter time.Duration
+
 	mu       sync.Mutex
 	disabled bool
 	refresh  time.Duration
@@ -59,9 +62,11 @@ type Server struct {
 	counts  Counts
 }
 
-// New returns a server that is turned off.
-func New() *Server {
-	return &Server{disabled: true, tickets: map[string]time.Time{}, waiting: map[string]chan json.RawMessage{}}
+// New returns a server that is turned off. It closes a connection that is replaced a time after it announced that.
+func New(closeAfter time.Duration) *Server {
+	return &Server{
+		closeAfter: closeAfter, disabled: true, tickets: map[string]time.Time{}, waiting: map[string]chan json.RawMessage{},
+	}
 }
 
 // Configure turns Socket Mode on or off, and sets after which time a connection is replaced; 0 for never. Turning it off
@@ -241,7 +246,7 @@ func (s *Server) replace(c *connection, reason string) {
 	s.mu.Unlock()
 	c.send(disconnect(reason))
 	if reason == Warning || reason == RefreshRequested {
-		time.AfterFunc(closeAfter, func() { s.remove(c) })
+		time.AfterFunc(s.closeAfter, func() { s.remove(c) })
 		return
 	}
 	s.remove(c)
@@ -350,12 +355,12 @@ func (c *connection) send(v any) {
 func (c *connection) write(raw []byte) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	_ = c.conn.SetWriteDeadline(time.Now().Add(closeAfter))
+	_ = c.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	_ = c.conn.WriteMessage(websocket.TextMessage, raw)
 }
 
 func (c *connection) close() {
 	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
-	_ = c.conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(closeAfter))
+	_ = c.conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(writeTimeout))
 	_ = c.conn.Close()
 }
