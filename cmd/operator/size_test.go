@@ -31,12 +31,22 @@ func TestCheckMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	var objects []client.Object
-	for n := range 40 { // a megabyte each
+	for n := range 4 { // a megabyte each
 		d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("n%d", n%2), Name: fmt.Sprintf("d%d", n)}}
 		d.Spec.Description = strings.Repeat("It asks for the date. ", 1<<20/22)
 		objects = append(objects, d)
 	}
-	cluster := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+	stored := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+	// For each Defect that it returns, the API server counts nine more.
+	cluster := interceptor.NewClient(stored, interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, o ...client.ListOption) error {
+			err := c.List(ctx, list, o...)
+			if defects, ok := list.(*v1alpha1.DefectList); ok {
+				defects.RemainingItemCount = new(int64(9 * len(defects.Items)))
+			}
+			return err
+		},
+	})
 	failing := interceptor.NewClient(cluster, interceptor.Funcs{
 		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
 			return errors.New("the API server is away")
