@@ -52,7 +52,10 @@ func (s *session) clicked(ctx context.Context, a inbound.Action) chat.Response {
 		return *r
 	}
 	r, err := s.click(ctx, a)
-	if err != nil {
+	switch {
+	case errors.Is(err, errOtherButton):
+		return s.otherButton()
+	case err != nil:
 		return s.refused(err)
 	}
 	return r
@@ -69,9 +72,18 @@ func (s *session) click(ctx context.Context, a inbound.Action) (chat.Response, e
 		return s.clickRun(ctx, a)
 	}
 	if _, ok := moves[a.ID]; !ok && a.ID != button.CreateTicket {
-		return answer.Sentence("This button is not known here, so nothing was done. The message is from another version of the operator."), nil
+		return s.otherButton(), nil
 	}
 	return s.clickDefect(ctx, a)
+}
+
+// errOtherButton is the error of a button whose value the operator does not understand.
+var errOtherButton = errors.New("the button is not of this version of the operator")
+
+// otherButton returns the answer to a button that the operator does not understand.
+func (s *session) otherButton() chat.Response {
+	return answer.Paragraphs("This button is not known here, so nothing was done. The message is from another version of the operator, " +
+		"or from another app. " + s.written("defects") + " and " + s.written("runs") + " show what there is by now.")
 }
 
 // choose makes the integration that posted a button the session's. The error says that none here did.
@@ -161,7 +173,7 @@ func (s *session) stale(ctx context.Context, d *v1alpha1.Defect, about button.Ob
 func (s *session) clickedDefect(ctx context.Context, a inbound.Action) (button.Object, *v1alpha1.Defect, error) {
 	about, ok := button.Decode[button.Object](a.Value)
 	if !ok {
-		return about, nil, &action.InvalidError{Field: "button", Message: "its value is not of this operator"}
+		return about, nil, errOtherButton
 	}
 	if err := s.choose(about.Integration); err != nil {
 		return about, nil, err

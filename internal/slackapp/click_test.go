@@ -115,6 +115,24 @@ func TestCauses(t *testing.T) {
 	}
 }
 
+// TestOtherButtons checks that a button that the operator does not understand says what to do instead.
+func TestOtherButtons(t *testing.T) {
+	w := newWorld(t, allow(everything()...), slackIntegration(), secret(), defect("a"), booking())
+	for at, c := range []struct{ id, value string }{
+		{"voiceai_teleport", about("a").Encode()}, {button.Resolve, "{"}, {button.CreateTicket, ""}, {button.Rerun, "null?"},
+	} {
+		got := w.send(0, clickOn(c.id, c.value, fmt.Sprint(at)))
+		for _, part := range []string{"This button is not known here, so nothing was done", "defects` and ", "runs` show what there is by now"} {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s with %q is answered\n%s\nwithout %q", c.id, c.value, got, part)
+			}
+		}
+	}
+	if len(w.jobs()) > 0 || w.defect().Spec.State != "" {
+		t.Error("something was done")
+	}
+}
+
 func defectIn(namespace string) *v1alpha1.Defect {
 	return defect("a", func(d *v1alpha1.Defect) { d.Namespace = namespace })
 }

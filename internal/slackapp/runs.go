@@ -101,7 +101,7 @@ func (s *session) runLine(ctx context.Context, j *batchv1.Job) (string, error) {
 func (s *session) clickRun(ctx context.Context, a inbound.Action) (chat.Response, error) {
 	about, ok := button.Decode[button.Object](a.Value)
 	if !ok {
-		return chat.Response{}, &action.InvalidError{Field: "button", Message: "its value is not of this operator"}
+		return chat.Response{}, errOtherButton
 	}
 	if err := s.choose(about.Integration); err != nil {
 		return chat.Response{}, err
