@@ -3,12 +3,17 @@
 package install_test
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/ptr"
 )
 
 // TestNetworkPolicy checks that the NetworkPolicy selects the Pods of its installation, lets in every port that they
@@ -47,6 +52,41 @@ func TestNetworkPolicy(t *testing.T) {
 		}
 		for _, to := range rule.To {
 			checkBlock(t, to.IPBlock)
+		}
+	}
+}
+
+// TestNetworkPolicyFrom checks who reaches which port where values of the chart say so.
+func TestNetworkPolicyFrom(t *testing.T) {
+	policy := decode[networkingv1.NetworkPolicy](t, templateEverything(t)["NetworkPolicy"][0])
+	got := map[int]string{}
+	for _, rule := range policy.Spec.Ingress {
+		var from []string
+		for _, peer := range rule.From {
+			from = append(from, peer.NamespaceSelector.MatchLabels[corev1.LabelMetadataName])
+		}
+		for _, port := range ports(rule.Ports) {
+			got[port] += strings.Join(from, ",")
+		}
+	}
+	if want := map[int]string{8090: "ingress", 8091: "", 8443: "monitoring", 8081: ""}; !maps.Equal(got, want) {
+		t.Errorf("the ports are reached from %v, want %v", got, want)
+	}
+	if out := ports(policy.Spec.Egress[1].Ports); !slices.Equal(out, []int{443}) {
+		t.Errorf("connections are let out to ports %v", out)
+	}
+}
+
+// TestPoliciesOfTwoInstallers checks that config/policy has what the API server would set, in lists and maps that have one
+// owner as a whole: otherwise the second one has a conflict.
+func TestPoliciesOfTwoInstallers(t *testing.T) {
+	for _, o := range build(t, "config/policy")["ValidatingAdmissionPolicy"] {
+		policy := decode[admissionv1.ValidatingAdmissionPolicy](t, o)
+		match := policy.Spec.MatchConstraints
+		rule := match.ResourceRules[0].Rule
+		if ptr.Deref(match.MatchPolicy, "") != admissionv1.Equivalent || match.NamespaceSelector == nil || match.ObjectSelector == nil ||
+			ptr.Deref(rule.Scope, "") != admissionv1.AllScopes {
+			t.Errorf("%s leaves something to the API server: %+v", policy.Name, match)
 		}
 	}
 }
