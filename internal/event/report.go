@@ -11,6 +11,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 )
@@ -26,19 +27,53 @@ func ReportOf(job *batchv1.Job, pods []corev1.Pod) (Result, error) {
 	counted := countedPods(pods)
 	silent := 0
 	for i := range counted {
-		message := terminationMessage(&counted[i])
-		if message == "" {
+		var r Result
+		if message := terminationMessage(&counted[i]); message == "" {
 			silent++
-			continue
+		} else {
+			var err error
+			r, err = ParseResult(message)
+			problems = append(problems, err)
 		}
-		r, err := ParseResult(message)
+		r.Ended = endOf(&counted[i], r)
 		sum.add(r)
-		problems = append(problems, err)
 	}
-	if silent > 0 && silent < len(counted) {
-		problems = append(problems, fmt.Errorf("%d of %d Pods left no result", silent, len(counted)))
+	all := max(len(counted), indexesOf(job))
+	silent += all - len(counted)
+	if silent > 0 && silent < all {
+		problems = append(problems, fmt.Errorf("%d of %d Pods left no result", silent, all))
 	}
 	return sum, joinProblems(problems)
+}
+
+// endOf returns how a Pod failed; empty when it did not, or when the tests in its result say why.
+func endOf(pod *corev1.Pod, r Result) string {
+	if pod.Status.Phase != corev1.PodFailed {
+		return ""
+	}
+	if reason := pod.Status.Reason; reason != "" { // such as Evicted
+		return "a Pod failed: " + reason
+	}
+	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		t := s.State.Terminated
+		switch {
+		case t == nil || t.ExitCode == 0:
+		case t.Reason != "" && t.Reason != "Error": // such as OOMKilled
+			return fmt.Sprintf("container %s ended: %s", s.Name, t.Reason)
+		case !r.IsFailed():
+			return fmt.Sprintf("container %s ended with exit code %d", s.Name, t.ExitCode)
+		}
+	}
+	return ""
+}
+
+// indexesOf returns how many Pods an Indexed Job has to end, 0 of another Job. Those that still ran when the Job failed are
+// deleted, or never started.
+func indexesOf(job *batchv1.Job) int {
+	if ptr.Deref(job.Spec.CompletionMode, "") != batchv1.IndexedCompletion {
+		return 0
+	}
+	return int(ptr.Deref(job.Spec.Completions, 0))
 }
 
 // countedPods returns the Pods of a run whose results add up: of each index of an Indexed Job the last, and of another
@@ -137,4 +172,5 @@ func (r *Result) add(more Result) {
 	}
 	r.ReportURL = cmp.Or(r.ReportURL, more.ReportURL)
 	r.Commit = cmp.Or(r.Commit, more.Commit)
+	r.Ended = cmp.Or(r.Ended, more.Ended)
 }

@@ -34,6 +34,20 @@ type Result struct {
 	ReportURL string
 	// Commit is what was tested; empty when it is not known.
 	Commit string
+	// Ended is how a Pod of the run failed, such as by OOMKilled; empty when failed tests explain it.
+	Ended string
+}
+
+// Trouble returns in one line how a Pod failed, and what cannot be read of the result; empty when nothing is wrong.
+func (r Result) Trouble(malformed error) string {
+	var ended error
+	if r.Ended != "" {
+		ended = errors.New(r.Ended)
+	}
+	if joined := joinProblems([]error{ended, malformed}); joined != nil {
+		return truncate(joined.Error())
+	}
+	return ""
 }
 
 // IsFailed reports whether the result says that something failed.

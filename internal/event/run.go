@@ -83,8 +83,8 @@ func RunCompleted(job *batchv1.Job, r Result, malformed error) Event {
 	e.setText("reportURL", r.ReportURL, maxText)
 	e.setText("commit", r.Commit, maxText)
 	e.setText("reason", reason, maxText)
-	if malformed != nil {
-		e.Data["resultError"] = truncate(malformed.Error())
+	if trouble := r.Trouble(malformed); trouble != "" {
+		e.Data["resultError"] = trouble
 	}
 	return e
 }

@@ -109,6 +109,9 @@ func describe(r event.Result) string {
 	if r.Commit != "" {
 		out = append(out, "of "+r.Commit)
 	}
+	if r.Ended != "" {
+		out = append(out, r.Ended)
+	}
 	return strings.Join(out, " ")
 }
 
@@ -210,6 +213,15 @@ func TestRunCompleted(t *testing.T) {
 	}
 }
 
+// TestTroubleOfRun checks that the event of a run says how a Pod failed, before what cannot be read of the result.
+func TestTroubleOfRun(t *testing.T) {
+	killed := event.Result{Ended: "container tests ended: OOMKilled"}
+	e := event.RunCompleted(job(batchv1.JobFailed, "BackoffLimitExceeded"), killed, errors.New("1 of 2 Pods left no result"))
+	if got, want := e.Text("resultError"), "container tests ended: OOMKilled; 1 of 2 Pods left no result"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestRunFinished(t *testing.T) {
 	running := &batchv1.Job{Status: batchv1.JobStatus{Conditions: []batchv1.JobCondition{
 		{Type: batchv1.JobFailureTarget, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(now)},
@@ -248,8 +260,18 @@ func TestReportOf(t *testing.T) {
 		}
 		return p
 	}
+	died := func(reason string, code int32, message string) corev1.ContainerStatus {
+		s := left(message, 0)
+		s.Name = "tests"
+		s.State.Terminated.Reason = reason
+		s.State.Terminated.ExitCode = code
+		return s
+	}
 	const ok, failed = corev1.PodSucceeded, corev1.PodFailed
+	evicted := corev1.Pod{Status: corev1.PodStatus{Phase: failed, Reason: "Evicted"}}
 	initialized := corev1.Pod{Status: corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{left(result, 0)}}}
+	indexed := job(batchv1.JobFailed, "BackoffLimitExceeded")
+	indexed.Spec = batchv1.JobSpec{CompletionMode: new(batchv1.IndexedCompletion), Completions: new(int32(3))}
 	annotated := job(batchv1.JobComplete, "")
 	annotated.Annotations = map[string]string{v1alpha1.ResultsAnnotation: `{"failed":7}`}
 	for name, c := range map[string]struct {
@@ -273,13 +295,24 @@ func TestReportOf(t *testing.T) {
 			pod(ok, "1", left(`{"failed":1}`, 0))}, "failed 2 total 2", ""},
 		"Indexed, one failed": {nil, []corev1.Pod{pod(failed, "0", left(`{"failed":3}`, 0)), pod(ok, "1", left(`{"passed":4}`, 0))},
 			"passed 4 failed 3 total 7", ""},
-		"Indexed, one silent":       {nil, []corev1.Pod{pod(ok, "0"), pod(ok, "1", left(`{"passed":4}`, 0))}, "passed 4 total 4", "1 of 2 Pods left no result"},
-		"Indexed, one malformed":    {nil, []corev1.Pod{pod(ok, "0", left("x", 0)), pod(ok, "1", left(`{"passed":4}`, 0))}, "passed 4 total 4", "not a JSON object"},
-		"a sidecar that ends later": {nil, []corev1.Pod{pod(ok, "", left(result, 0), left("shutting down", time.Second))}, "passed 1 total 1", ""},
-		"a sidecar that logs JSON":  {nil, []corev1.Pod{pod(ok, "", left(`{"level":"info"}`, time.Second), left(result, 0))}, "passed 1 total 1", ""},
-		"a container with an older": {nil, []corev1.Pod{pod(ok, "", left(`{"passed":0}`, -time.Second), left(result, 0))}, "passed 1 total 1", ""},
-		"an init container":         {nil, []corev1.Pod{initialized}, "passed 1 total 1", ""},
-		"one says that it failed":   {nil, []corev1.Pod{pod(ok, "0", left(`{"status":"failed"}`, 0)), pod(ok, "1", left(result, 0))}, "passed 1 total 1 says failed", "no count"},
+		"Indexed, one silent":        {nil, []corev1.Pod{pod(ok, "0"), pod(ok, "1", left(`{"passed":4}`, 0))}, "passed 4 total 4", "1 of 2 Pods left no result"},
+		"Indexed, two were deleted":  {indexed, []corev1.Pod{pod(failed, "1", left(`{"passed":4,"failed":1}`, 0))}, "passed 4 failed 1 total 5", "2 of 3 Pods left no result"},
+		"Indexed, all were deleted":  {indexed, nil, "", ""},
+		"Indexed, all left a result": {indexed, []corev1.Pod{pod(ok, "0", left(result, 0)), pod(ok, "1", left(result, 0)), pod(ok, "2", left(result, 0))}, "passed 3 total 3", ""},
+		"Indexed, one malformed":     {nil, []corev1.Pod{pod(ok, "0", left("x", 0)), pod(ok, "1", left(`{"passed":4}`, 0))}, "passed 4 total 4", "not a JSON object"},
+		"a sidecar that ends later":  {nil, []corev1.Pod{pod(ok, "", left(result, 0), left("shutting down", time.Second))}, "passed 1 total 1", ""},
+		"a sidecar that logs JSON":   {nil, []corev1.Pod{pod(ok, "", left(`{"level":"info"}`, time.Second), left(result, 0))}, "passed 1 total 1", ""},
+		"a container with an older":  {nil, []corev1.Pod{pod(ok, "", left(`{"passed":0}`, -time.Second), left(result, 0))}, "passed 1 total 1", ""},
+		"an init container":          {nil, []corev1.Pod{initialized}, "passed 1 total 1", ""},
+		"one says that it failed":    {nil, []corev1.Pod{pod(ok, "0", left(`{"status":"failed"}`, 0)), pod(ok, "1", left(result, 0))}, "passed 1 total 1 says failed", "no count"},
+		"out of memory":              {nil, []corev1.Pod{pod(failed, "", died("OOMKilled", 137, result))}, "passed 1 total 1 container tests ended: OOMKilled", ""},
+		"out of memory in one index": {nil, []corev1.Pod{pod(failed, "0", died("OOMKilled", 137, "")), pod(ok, "1", left(result, 0))},
+			"passed 1 total 1 container tests ended: OOMKilled", "1 of 2 Pods left no result"},
+		"evicted":                    {nil, []corev1.Pod{evicted}, "a Pod failed: Evicted", ""},
+		"a code, and no failed test": {nil, []corev1.Pod{pod(failed, "", died("Error", 4, result))}, "passed 1 total 1 container tests ended with exit code 4", ""},
+		"a code, and no result":      {nil, []corev1.Pod{pod(failed, "", died("Error", 4, ""))}, "container tests ended with exit code 4", ""},
+		"a code of failed tests":     {nil, []corev1.Pod{pod(failed, "", died("Error", 1, `{"failed":1}`))}, "failed 1 total 1", ""},
+		"failed before, then not":    {nil, []corev1.Pod{pod(failed, "", died("OOMKilled", 137, "")), pod(ok, "", left(result, 0))}, "passed 1 total 1", ""},
 		"the first report that is valid": {nil, []corev1.Pod{pod(ok, "0", left(`{"passed":1,"reportURL":"/x"}`, 0)),
 			pod(ok, "1", left(`{"passed":1,"reportURL":"https://r/1"}`, 0))}, "passed 2 total 2 at https://r/1", "reportURL"},
 	} {

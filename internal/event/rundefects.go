@@ -71,7 +71,10 @@ func (e *Event) AddDefects(defects []RunDefect) {
 func failedTests(defects []RunDefect) (out []any) {
 	size := 0
 	add := func(name string) {
-		if size += len(name); name != "" && size <= maxFailedTests {
+		if name == "" || slices.Contains(out, any(name)) { // a Defect of one test names it twice
+			return
+		}
+		if size += len(name); size <= maxFailedTests {
 			out = append(out, name)
 		}
 	}

@@ -39,6 +39,7 @@ func TestFailedTests(t *testing.T) {
 	e.AddDefects([]event.RunDefect{
 		change(history.Known, "known"), change(history.New, "new"), change(history.Flaky, "flaky"), change(history.Fixed, "fixed"),
 		change(history.Known, "", v1alpha1.DefectTest{ID: "id-1", Name: "several"}, v1alpha1.DefectTest{ID: "id-2"}),
+		change(history.Known, "known", v1alpha1.DefectTest{ID: "id-3", Name: "known"}), // one test that failed for two causes
 	})
 	e = stored(t, e)
 	if got := e.FailedTests(); !slices.Equal(got, []string{"new", "several", "id-2", "known"}) {

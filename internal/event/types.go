@@ -144,7 +144,7 @@ var (
 		{"commit", "what was tested", "4f2c1d9"},
 		{"reportURL", "the address of the report", "https://reports.example.com/booking-nightly-7"},
 		{"reason", "why the Job failed", "BackoffLimitExceeded"},
-		{"resultError", "what is wrong with the result that the run left", ""},
+		{"resultError", "what is wrong with the result that the run left, and how a Pod failed if no test says why", ""},
 	}
 
 	defectData = []Member{

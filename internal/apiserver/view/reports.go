@@ -62,17 +62,17 @@ func (r *reports) of(j *batchv1.Job) report {
 // shown without, and loaded the next time.
 func (m *Model) LoadReports(ctx context.Context, runs []*batchv1.Job) {
 	runs = runs[:min(len(runs), maxReports/2)]
-	missing := map[string][]types.UID{}
+	missing := map[string][]*batchv1.Job{}
 	for _, j := range runs {
 		if finished, _, _, _ := event.RunFinished(j); !finished || j.Annotations[v1alpha1.ResultsAnnotation] != "" {
 			continue
 		}
 		if _, known := m.reports.known.Get(j.UID); !known {
-			missing[j.Namespace] = append(missing[j.Namespace], j.UID)
+			missing[j.Namespace] = append(missing[j.Namespace], j)
 		}
 	}
-	for namespace, uids := range missing {
-		for some := range slices.Chunk(uids, maxRunsPerCall) {
+	for namespace, jobs := range missing {
+		for some := range slices.Chunk(jobs, maxRunsPerCall) {
 			if err := m.loadSome(ctx, namespace, some); err != nil {
 				ctrl.LoggerFrom(ctx).Error(err, "Loading the reports of runs", "Namespace", namespace)
 			}
@@ -80,12 +80,12 @@ func (m *Model) LoadReports(ctx context.Context, runs []*batchv1.Job) {
 	}
 }
 
-func (m *Model) loadSome(ctx context.Context, namespace string, uids []types.UID) error {
-	texts := make([]string, 0, len(uids))
-	for _, uid := range uids {
-		texts = append(texts, string(uid))
+func (m *Model) loadSome(ctx context.Context, namespace string, runs []*batchv1.Job) error {
+	uids := make([]string, 0, len(runs))
+	for _, j := range runs {
+		uids = append(uids, string(j.UID))
 	}
-	ofRuns, err := labels.NewRequirement(batchv1.ControllerUidLabel, selection.In, texts)
+	ofRuns, err := labels.NewRequirement(batchv1.ControllerUidLabel, selection.In, uids)
 	if err != nil {
 		return err
 	}
@@ -99,9 +99,9 @@ func (m *Model) loadSome(ctx context.Context, namespace string, uids []types.UID
 		uid := types.UID(p.Labels[batchv1.ControllerUidLabel])
 		byRun[uid] = append(byRun[uid], p)
 	}
-	for _, uid := range uids {
-		result, problem := event.ReportOf(&batchv1.Job{}, byRun[uid])
-		m.reports.known.Add(uid, report{result, problem})
+	for _, j := range runs {
+		result, problem := event.ReportOf(j, byRun[j.UID])
+		m.reports.known.Add(j.UID, report{result, problem})
 	}
 	m.reports.version.Add(1)
 	return nil

@@ -30,7 +30,7 @@ type RunRecord struct {
 	FinishedTime    *time.Time  `json:"finishedTime,omitempty" doc:"When it ended."`
 	DurationSeconds float64     `json:"durationSeconds,omitempty" doc:"How long it took, in seconds: as it reported, or else from its start to its end."`
 	Results         *RunResults `json:"results,omitempty" doc:"What it reported in the annotation integrations.voiceai.dev/results, or else in the termination message of a Pod."`
-	ResultError     string      `json:"resultError,omitempty" doc:"What could not be read of the result that the run left."`
+	ResultError     string      `json:"resultError,omitempty" doc:"What could not be read of the result that the run left, and how a Pod failed if no test says why."`
 	Commit          string      `json:"commit,omitempty" doc:"The commit that was tested, where the run reported it."`
 	Deleted         bool        `json:"deleted,omitempty" doc:"Whether its Job was deleted: this is what a Notification about it has."`
 	Outside         bool        `json:"outside,omitempty" doc:"Whether it is no Job, as in CI: this is what a Notification about its CloudEvent has."`
@@ -89,9 +89,7 @@ func (m *Model) RunRecord(j *batchv1.Job) RunRecord {
 	reported := m.reports.of(j)
 	out.Results = resultsOf(reported.result)
 	out.Commit = reported.result.Commit
-	if reported.problem != nil {
-		out.ResultError = reported.problem.Error()
-	}
+	out.ResultError = reported.result.Trouble(reported.problem)
 	if j.Status.StartTime != nil && j.Status.Active > 0 {
 		out.State = RunRunning
 	}

@@ -197,7 +197,7 @@ func (r *Reconciler) podsOf(ctx context.Context, job *batchv1.Job) (out []corev1
 		for i := range page.Items {
 			p := &page.Items[i]
 			out = append(out, corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: p.Annotations, Labels: p.Labels},
-				Status: corev1.PodStatus{Phase: p.Status.Phase, ContainerStatuses: p.Status.ContainerStatuses,
+				Status: corev1.PodStatus{Phase: p.Status.Phase, Reason: p.Status.Reason, ContainerStatuses: p.Status.ContainerStatuses,
 					InitContainerStatuses: p.Status.InitContainerStatuses}})
 		}
 		if next = page.Continue; next == "" {

@@ -124,6 +124,27 @@ func TestDeletedRuns(t *testing.T) {
 	}
 }
 
+// TestEvicted announces a run whose Pod was evicted, and so left no result.
+func TestEvicted(t *testing.T) {
+	job := ended("evicted", noon, "")
+	job.Status.Conditions[0].Type = batchv1.JobFailed
+	pod := &corev1.Pod{Status: corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Evicted"}}
+	pod.Namespace = job.Namespace
+	pod.Name = "evicted-1"
+	pod.Labels = map[string]string{batchv1.ControllerUidLabel: string(job.UID)}
+	r := newReconciler(t, job, pod)
+	if _, err := r.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(job)}); err != nil {
+		t.Fatal(err)
+	}
+	list := &v1alpha1.NotificationList{}
+	if err := r.Client.List(t.Context(), list); err != nil || len(list.Items) != 1 {
+		t.Fatalf("%d were announced: %v", len(list.Items), err)
+	}
+	if e, err := event.FromAPI(list.Items[0].Spec.Event); err != nil || e.Text("resultError") != "a Pod failed: Evicted" {
+		t.Errorf("%q, %v", e.Text("resultError"), err)
+	}
+}
+
 // TestFirstRun evaluates a rule that compares with the previous result, as in the documentation, on the first run of
 // a suite.
 func TestFirstRun(t *testing.T) {
