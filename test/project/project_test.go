@@ -37,8 +37,9 @@ type workflow struct {
 		Permissions map[string]string `json:"permissions"`
 		Timeout     int               `json:"timeout-minutes"`
 		Steps       []struct {
-			Uses string `json:"uses"`
-			Run  string `json:"run"`
+			Uses string         `json:"uses"`
+			With map[string]any `json:"with"`
+			Run  string         `json:"run"`
 		} `json:"steps"`
 	} `json:"jobs"`
 }

@@ -12,11 +12,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sigs.k8s.io/yaml"
 )
 
 // checkSignatures signs the image in a copy of the project with a new key, and checks the signatures of the image and of its
@@ -171,5 +174,31 @@ func decodeJSON(t *testing.T, text string, into any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(text), into); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestReleaseIsAttested checks that the workflow of releases attests by its identity what it releases, and each SBOM.
+func TestReleaseIsAttested(t *testing.T) {
+	text := read(t, ".github/workflows/release.yaml")
+	var w workflow
+	if err := yaml.Unmarshal([]byte(text), &w); err != nil {
+		t.Fatal(err)
+	}
+	job := w.Jobs["release"]
+	if job.Permissions["id-token"] != "write" || job.Permissions["attestations"] != "write" {
+		t.Errorf("the permissions are %v", job.Permissions)
+	}
+	attested := ""
+	for _, step := range job.Steps {
+		if strings.HasPrefix(step.Uses, "actions/attest@") {
+			attested += fmt.Sprintln(step.With)
+		}
+	}
+	for _, want := range []string{
+		"steps.image.outputs.digest", "dist/install.yaml", "dist/*.tgz", "dist/image-oci.tar.gz", "sbom-amd64.cdx.json", "sbom-arm64.cdx.json",
+	} {
+		if !strings.Contains(attested, want) {
+			t.Errorf("%s is not attested", want)
+		}
 	}
 }
