@@ -90,10 +90,10 @@ func (r *Reconciler) deliver(ctx context.Context, s *scope) *kit.Outcome {
 	if d, ok := r.digestOf(ctx, n); ok {
 		return r.followDigest(s, d)
 	}
-	if waits, err := r.waitsForEarlier(ctx, s); err != nil {
+	if o, err := r.earlier(ctx, s); err != nil {
 		return kit.Retry(err)
-	} else if waits {
-		return kit.Waiting()
+	} else if o != nil {
+		return r.waitFor(o)
 	}
 	if o, done := r.continueFormer(ctx, s); done {
 		return o

@@ -20,12 +20,12 @@ import (
 // deleted and created again: its message is edited, so that the finding is announced once. Where there is no message to
 // edit, nothing is sent. It reports whether the Notification is such a repetition, or waits to know.
 func (r *Reconciler) continueFormer(ctx context.Context, s *scope) (o *kit.Outcome, done bool) {
-	before, waits, err := r.announcedBefore(ctx, s)
+	before, first, err := r.announcedBefore(ctx, s)
 	switch {
 	case err != nil:
 		return kit.Retry(err), true
-	case waits:
-		return kit.Waiting(), true
+	case before == nil && first != nil:
+		return r.waitFor(first), true
 	case before == nil:
 		return nil, false
 	}
@@ -52,14 +52,14 @@ func (r *Reconciler) hasThread(s *scope) bool {
 }
 
 // announcedBefore returns the Notification by which the same rule announced the same about another Defect of the finding,
-// nil when there is none. waits reports that an earlier one is still to be sent.
+// nil when there is none, and one that is still to be sent first.
 func (r *Reconciler) announcedBefore(
 	ctx context.Context, s *scope,
-) (before *v1alpha1.Notification, waits bool, err error) {
+) (before, first *v1alpha1.Notification, err error) {
 	n := s.notification
 	formers, err := r.formers(ctx, n)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
 	for _, o := range formers {
 		delivered := condition.Get(o, v1alpha1.ConditionDelivered)
@@ -70,10 +70,10 @@ func (r *Reconciler) announcedBefore(
 				before = o
 			}
 		case r.goesFirst(ctx, s, o):
-			waits = true
+			first = o
 		}
 	}
-	return before, waits && before == nil, nil
+	return before, first, nil
 }
 
 // isSameAnnouncement reports whether two Notifications say the same about a finding: that it exists, or has a ticket.

@@ -165,19 +165,25 @@ func (r *Reconciler) defect(ctx context.Context, s *scope) (*v1alpha1.Defect, bo
 	return d, err == nil && string(d.UID) == s.event.Subject.UID
 }
 
-// waitsForEarlier reports whether an earlier Notification of the same thread is still to be sent: a thread keeps the
-// order of events.
-func (r *Reconciler) waitsForEarlier(ctx context.Context, s *scope) (bool, error) {
+// earlier returns a Notification of the same thread that is still to be sent before that of the scope, or nil: a thread keeps
+// the order of events.
+func (r *Reconciler) earlier(ctx context.Context, s *scope) (*v1alpha1.Notification, error) {
 	if !isThreaded(s) {
-		return false, nil
+		return nil, nil
 	}
 	siblings, err := r.siblings(ctx, s.notification)
 	for _, o := range siblings {
 		if r.goesFirst(ctx, s, o) {
-			return true, nil
+			return o, nil
 		}
 	}
-	return false, err
+	return nil, err
+}
+
+// waitFor enqueues the Notification that another one waits for, as it may have waited for that one until now.
+func (r *Reconciler) waitFor(o *v1alpha1.Notification) *kit.Outcome {
+	r.Enqueuer.Enqueue(client.ObjectKeyFromObject(o))
+	return kit.Waiting()
 }
 
 // siblings returns the other Notifications of the same rule about the same Defect. The cache owns them: callers must
@@ -193,21 +199,16 @@ func (r *Reconciler) siblings(ctx context.Context, n *v1alpha1.Notification) ([]
 }
 
 // goesFirst reports whether another Notification of a finding is still to be sent, and before that of the scope. One that
-// may be on its way goes first: that of an earlier event may be stored after it, and what it posts is not known yet. It is
-// enqueued, as it may have waited for that of the scope until now.
+// may be on its way goes first: that of an earlier event may be stored after it, and what it posts is not known yet.
 func (r *Reconciler) goesFirst(ctx context.Context, s *scope, o *v1alpha1.Notification) bool {
 	if condition.IsSettled(o) || condition.Get(o, v1alpha1.ConditionStalled) != nil {
 		return false
 	}
 	n := s.notification
-	first := isEarlier(o, n)
 	if begun := r.hasBegun(ctx, s, o); begun != r.hasBegun(ctx, s, n) {
-		first = begun
+		return begun
 	}
-	if first {
-		r.Enqueuer.Enqueue(client.ObjectKeyFromObject(o))
-	}
-	return first
+	return isEarlier(o, n)
 }
 
 // hasBegun reports whether a Notification of the scope's rule waits for its call or its digest, or a call was made for it.
