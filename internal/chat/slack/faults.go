@@ -87,7 +87,8 @@ func byStatus(code int, sent func() bool) error {
 		f.Kind = fault.RateLimited
 		f.Scope = fault.Endpoint
 		f.Message = rateLimitedMessage
-	case (code >= 500 || code == http.StatusRequestTimeout) && sent(): // 408 is a proxy's: Slack may have posted it
+	// 408 and 409 are a proxy's, which may have passed the message on.
+	case (code >= 500 || code == http.StatusRequestTimeout || code == http.StatusConflict) && sent():
 		f.Kind = fault.Ambiguous
 		f.Message = fmt.Sprintf("Slack answered with status %d and may have posted the message", code)
 	case code >= 500:

@@ -115,6 +115,8 @@ func TestBotFaults(t *testing.T) {
 		"perhaps posted":         {refusal("internal_error"), want{fault.Ambiguous, fault.Item, 0, "may have posted"}},
 		"perhaps posted before":  {refusal("duplicate_message_not_found"), want{fault.Ambiguous, fault.Item, 0, "may have posted"}},
 		"perhaps elsewhere":      {refusal("duplicate_channel_not_found"), want{fault.Ambiguous, fault.Item, 0, "may have posted"}},
+		"408":                    {answer{408, nil, "<html>"}, want{fault.Ambiguous, fault.Item, 0, "status 408"}},
+		"409":                    {answer{409, nil, "<html>"}, want{fault.Ambiguous, fault.Item, 0, "status 409"}},
 		"503":                    {answer{503, nil, "x"}, want{fault.Ambiguous, fault.Item, 0, "status 503"}},
 		"HTML":                   {answer{200, nil, "<html>proxy</html>"}, want{fault.Ambiguous, fault.Item, 0, "not understood"}},
 		"empty object":           {answer{200, nil, "{}"}, want{fault.Ambiguous, fault.Item, 0, "has no timestamp"}},
