@@ -98,7 +98,8 @@ func (o *Options) validate() error {
 	case slices.ContainsFunc(o.Results, func(pattern string) bool { return !doublestar.ValidatePathPattern(pattern) }):
 		return fmt.Errorf("a pattern of --results is not one: %q", o.Results)
 	case o.RunName == "":
-		return errors.New("--run is missing: name the Job, or mount the Pod's labels with the downward API")
+		return errors.New("--run is missing: name the Job, or mount the Pod's labels with the downward API. Outside of a Job, " +
+			"--dry-run needs none")
 	}
 	if len(o.RunName) > maxRun {
 		return fmt.Errorf("--run has %d characters, and may have %d", len(o.RunName), maxRun)
