@@ -18,6 +18,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/hack/stage"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/consent"
 )
 
 // slackApp is the operator's app in the sandbox's Slack. Its buttons and commands work on the sandbox's pages.
@@ -93,11 +94,11 @@ func installable(v *services) []client.Object {
 		return v1alpha1.SecretKeyReference{Name: installName, Key: key}
 	}
 	return []client.Object{
-		&corev1.Secret{ObjectMeta: meta, StringData: map[string]string{"client-secret": slack.ClientSecret}},
+		&corev1.Secret{ObjectMeta: meta, StringData: map[string]string{"client-secret": consent.ClientSecret}},
 		&v1alpha1.SlackIntegration{ObjectMeta: *meta.DeepCopy(), Spec: v1alpha1.SlackIntegrationSpec{
 			APIURL: v1alpha1.HTTPURL(v.sandbox + "/api/"), DefaultChannel: "#voice-ai-alerts", ProbeIntervalSeconds: 30,
 			Bot:   &v1alpha1.SlackBot{TokenSecretRef: ref("bot-token")},
-			OAuth: &v1alpha1.SlackOAuth{ClientID: slack.ClientID, ClientSecretRef: ref("client-secret")},
+			OAuth: &v1alpha1.SlackOAuth{ClientID: consent.ClientID, ClientSecretRef: ref("client-secret")},
 		}},
 	}
 }

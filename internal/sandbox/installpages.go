@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/consent"
 )
 
 // appsPath is the page of the app's installations.
@@ -18,8 +19,8 @@ const shortLife = 180
 
 // addInstallPages adds the pages on which a person installs the app, and decides about its tokens.
 func (s *Sandbox) addInstallPages(mux *http.ServeMux) {
-	mux.HandleFunc("GET "+slack.ConsentPath, s.consentPage)
-	mux.HandleFunc("GET "+slack.ConsentPath+"/allow", s.allowInstall)
+	mux.HandleFunc("GET "+consent.Path, s.consentPage)
+	mux.HandleFunc("GET "+consent.Path+"/allow", s.allowInstall)
 	mux.HandleFunc("GET "+appsPath, s.appsPage)
 	mux.HandleFunc("POST "+appsPath, s.changeApp)
 	mux.HandleFunc("PUT /_sandbox/slack/rotation", control(func(_ *http.Request, r slack.Rotation) error {
@@ -29,15 +30,15 @@ func (s *Sandbox) addInstallPages(mux *http.ServeMux) {
 
 // consentPage shows what an app asks for before a person installs it.
 func (s *Sandbox) consentPage(w http.ResponseWriter, r *http.Request) {
-	c, problem := slack.ConsentOf(r)
+	c, problem := consent.Of(r)
 	s.show(w, page{template: "consent", title: "Install the app", link: appsPath, data: map[string]any{
-		"Consent": c, "Problem": problem, "Allow": slack.ConsentPath + "/allow?" + r.URL.RawQuery, "Team": slack.TeamName,
+		"Consent": c, "Problem": problem, "Allow": consent.Path + "/allow?" + r.URL.RawQuery, "Team": slack.TeamName,
 	}})
 }
 
 // allowInstall installs the app, and sends the browser back.
 func (s *Sandbox) allowInstall(w http.ResponseWriter, r *http.Request) {
-	c, problem := slack.ConsentOf(r)
+	c, problem := consent.Of(r)
 	if problem != "" {
 		s.notFound(w, problem)
 		return
@@ -50,7 +51,7 @@ func (s *Sandbox) appsPage(w http.ResponseWriter, _ *http.Request) {
 	rotation := s.slack.Rotation()
 	s.show(w, page{template: "apps", title: "App", link: appsPath, data: map[string]any{
 		"Tokens": s.slack.InstalledTokens(), "Rotates": rotation.Rotates, "Quickly": rotation.LifetimeSeconds == shortLife,
-		"ClientID": slack.ClientID, "ClientSecret": slack.ClientSecret,
+		"ClientID": consent.ClientID, "ClientSecret": consent.ClientSecret,
 	}})
 }
 

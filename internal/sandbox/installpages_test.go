@@ -11,13 +11,14 @@ import (
 	"testing"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/consent"
 )
 
 // oauth calls oauth.v2.access.
 func oauth(t *testing.T, server *httptest.Server, form url.Values) map[string]any {
 	t.Helper()
-	form.Set("client_id", slack.ClientID)
-	form.Set("client_secret", slack.ClientSecret)
+	form.Set("client_id", consent.ClientID)
+	form.Set("client_secret", consent.ClientSecret)
 	r, err := server.Client().PostForm(server.URL+"/api/oauth.v2.access", form)
 	if err != nil {
 		t.Fatal(err)
@@ -47,12 +48,12 @@ func TestInstallPages(t *testing.T) {
 	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	install := func() map[string]any {
 		t.Helper()
-		q := url.Values{"client_id": {slack.ClientID}, "scope": {"chat:write"}, "redirect_uri": {"https://d/x"}, "state": {"s"}}
-		page := must(t, server, http.MethodGet, slack.ConsentPath+"?"+q.Encode(), "", 200)
+		q := url.Values{"client_id": {consent.ClientID}, "scope": {"chat:write"}, "redirect_uri": {"https://d/x"}, "state": {"s"}}
+		page := must(t, server, http.MethodGet, consent.Path+"?"+q.Encode(), "", 200)
 		if !strings.Contains(page, "chat:write") || !strings.Contains(page, slack.TeamName) {
 			t.Errorf("the consent page is %s", page)
 		}
-		res, err := browser.Get(server.URL + slack.ConsentPath + "/allow?" + q.Encode())
+		res, err := browser.Get(server.URL + consent.Path + "/allow?" + q.Encode())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +122,7 @@ func TestInstallsAreBounded(t *testing.T) {
 	s, server := serve(t, Options{})
 	must(t, server, http.MethodPut, "/_sandbox/slack/rotation", `{"rotates":true,"lifetimeSeconds":60}`, 204)
 	must(t, server, http.MethodPut, "/_sandbox/slack/rotation", `{"rotates":true,"lifetimeSeconds":99999}`, 400)
-	c := slack.Consent{ClientID: slack.ClientID, Scope: "chat:write", RedirectURL: "https://d/x", State: "s"}
+	c := consent.Consent{ClientID: consent.ClientID, Scope: "chat:write", RedirectURL: "https://d/x", State: "s"}
 	for range 300 {
 		at, err := url.Parse(s.Slack().Allow(c))
 		if err != nil {

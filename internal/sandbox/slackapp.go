@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/display"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/sockets"
 )
 
@@ -24,7 +25,7 @@ func personOf(r *http.Request) string {
 }
 
 // partsOf returns the parts of a message with the line that they belong to.
-func partsOf(l line, parts []slack.Part) map[string]any {
+func partsOf(l line, parts []display.Part) map[string]any {
 	return map[string]any{"Line": l, "Parts": parts}
 }
 

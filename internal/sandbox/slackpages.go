@@ -9,12 +9,13 @@ import (
 	"strings"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/display"
 )
 
 // line is a message on a channel's page, with its replies.
 type line struct {
 	slack.Message
-	View    slack.View
+	View    display.View
 	Replies []line
 	// Channel and Person are where and as whom a button is pressed.
 	Channel, Person string

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/consent"
 )
 
 // TestInstallInSlack installs an app through the consent page of Slack, which is another site, and in ways that fail.
@@ -37,7 +38,7 @@ func TestInstallInSlack(t *testing.T) {
 	if !strings.HasPrefix(p.path(), there) {
 		t.Errorf("the page is %s", p.path())
 	}
-	p.absent(slack.BotToken+"-installed", slack.ClientSecret)
+	p.absent(slack.BotToken+"-installed", consent.ClientSecret)
 	p.seeHead("Healthy")
 
 	p.openURL(dashboard + "/oauth/slack?code=1&state=" + state) // the same again: its nonce is gone

@@ -19,6 +19,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/condition"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/consent"
 )
 
 // app creates an integration whose app can be installed, and returns the path of its page and the site of Slack.
@@ -28,10 +29,10 @@ func (w *world) app() (path, site string) {
 	ref := func(key string) v1alpha1.SecretKeyReference {
 		return v1alpha1.SecretKeyReference{Name: "app", Key: key}
 	}
-	w.create(&corev1.Secret{ObjectMeta: w.meta("app"), StringData: map[string]string{"client": slack.ClientSecret}})
+	w.create(&corev1.Secret{ObjectMeta: w.meta("app"), StringData: map[string]string{"client": consent.ClientSecret}})
 	w.create(&v1alpha1.SlackIntegration{ObjectMeta: w.meta("app"), Spec: v1alpha1.SlackIntegrationSpec{
 		APIURL: v1alpha1.HTTPURL(site + sandbox.SlackAPIPath), DefaultChannel: channel, Bot: &v1alpha1.SlackBot{TokenSecretRef: ref("token")},
-		OAuth: &v1alpha1.SlackOAuth{ClientID: slack.ClientID, ClientSecretRef: ref("client")},
+		OAuth: &v1alpha1.SlackOAuth{ClientID: consent.ClientID, ClientSecretRef: ref("client")},
 	}})
 	return "/integrations/slack/" + w.namespace + "/app", site
 }
@@ -84,7 +85,7 @@ func TestTokenRotation(t *testing.T) {
 	})
 	w.until("a new token", func() (bool, error) { return w.token() != before, nil })
 	p.seeHead("Healthy")
-	p.absent(before, w.token(), slack.ClientSecret)
+	p.absent(before, w.token(), consent.ClientSecret)
 	p.look("slack-rotation")
 
 	p.click("DisclosureTriangle", "Revoke the token")

@@ -14,6 +14,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox"
 	workspace "github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/consent"
 	"github.com/voiceai-dev/integrations-operator/internal/transport"
 )
 
@@ -21,12 +22,12 @@ const back = "https://dashboard.example.com/oauth/slack"
 
 var dialer = slack.Dialer{Options: transport.Options{Reach: transport.Reach{AllowLoopback: true}}}
 
-// consent gives the app chat:write on the consent page of a sandbox, and returns the code.
-func consent(t *testing.T, sandboxURL string) string {
+// giveConsent gives the app chat:write on the consent page of a sandbox, and returns the code.
+func giveConsent(t *testing.T, sandboxURL string) string {
 	t.Helper()
 	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	q := url.Values{"client_id": {workspace.ClientID}, "scope": {"chat:write"}, "redirect_uri": {back}, "state": {"s"}}
-	res, err := browser.Get(sandboxURL + workspace.ConsentPath + "/allow?" + q.Encode())
+	q := url.Values{"client_id": {consent.ClientID}, "scope": {"chat:write"}, "redirect_uri": {back}, "state": {"s"}}
+	res, err := browser.Get(sandboxURL + consent.Path + "/allow?" + q.Encode())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,9 +43,9 @@ func consent(t *testing.T, sandboxURL string) string {
 func TestInstall(t *testing.T) {
 	server := httptest.NewServer(sandbox.New(sandbox.Options{}))
 	t.Cleanup(server.Close)
-	used := consent(t, server.URL)
+	used := giveConsent(t, server.URL)
 	grant := func(change func(*chat.Grant)) chat.Grant {
-		g := chat.Grant{ClientID: workspace.ClientID, ClientSecret: workspace.ClientSecret, Code: used, RedirectURL: back}
+		g := chat.Grant{ClientID: consent.ClientID, ClientSecret: consent.ClientSecret, Code: used, RedirectURL: back}
 		change(&g)
 		return g
 	}
@@ -99,7 +100,7 @@ func newRotating(t *testing.T) (*rotating, chat.Installation) {
 	t.Cleanup(server.Close)
 	r.api = server.URL + sandbox.SlackAPIPath
 	got, err := dialer.Exchange(t.Context(), chat.Grant{
-		APIURL: r.api, ClientID: workspace.ClientID, ClientSecret: workspace.ClientSecret, Code: consent(t, server.URL), RedirectURL: back,
+		APIURL: r.api, ClientID: consent.ClientID, ClientSecret: consent.ClientSecret, Code: giveConsent(t, server.URL), RedirectURL: back,
 	})
 	if err != nil || !got.Rotates() || got.RefreshToken == "" || got.ExpiresIn != 12*time.Hour {
 		t.Fatalf("got %+v, %v", got, err)
@@ -111,7 +112,7 @@ func newRotating(t *testing.T) (*rotating, chat.Installation) {
 func (r *rotating) refresh(refreshToken, secret string) (chat.Installation, string) {
 	r.t.Helper()
 	got, err := dialer.Refresh(r.t.Context(), chat.Renewal{
-		APIURL: r.api, ClientID: workspace.ClientID, ClientSecret: secret, RefreshToken: refreshToken,
+		APIURL: r.api, ClientID: consent.ClientID, ClientSecret: secret, RefreshToken: refreshToken,
 	})
 	if err != nil {
 		return got, fault.From(err).Code
@@ -138,14 +139,14 @@ func TestRefresh(t *testing.T) {
 	if _, code := r.refresh(first.RefreshToken, "x"); code != "bad_client_secret" {
 		t.Errorf("with a wrong secret: %q", code)
 	}
-	second, code := r.refresh(first.RefreshToken, workspace.ClientSecret)
+	second, code := r.refresh(first.RefreshToken, consent.ClientSecret)
 	if code != "" || second.Token == first.Token || second.RefreshToken == first.RefreshToken || second.ExpiresIn != 12*time.Hour {
 		t.Fatalf("got %+v, %s", second, code)
 	}
 	if a, b := r.works(first.Token), r.works(second.Token); a != "" || b != "" {
 		t.Errorf("of two tokens: %q, %q", a, b)
 	}
-	again, code := r.refresh(first.RefreshToken, workspace.ClientSecret) // as after a lost answer
+	again, code := r.refresh(first.RefreshToken, consent.ClientSecret) // as after a lost answer
 	if code != "" || again.Token == second.Token {
 		t.Fatalf("got %+v, %s", again, code)
 	}
@@ -153,14 +154,14 @@ func TestRefresh(t *testing.T) {
 		t.Errorf("of three tokens: %q, %q, %q", a, b, c)
 	}
 	r.now = r.now.Add(workspace.RefreshGrace + time.Second)
-	if _, code := r.refresh(first.RefreshToken, workspace.ClientSecret); code != chat.CodeInvalidRefreshToken {
+	if _, code := r.refresh(first.RefreshToken, consent.ClientSecret); code != chat.CodeInvalidRefreshToken {
 		t.Errorf("a used refresh token: %q", code)
 	}
 	r.now = r.now.Add(12 * time.Hour)
 	if code := r.works(again.Token); code != "token_expired" {
 		t.Errorf("after 12 hours: %q", code)
 	}
-	if third, code := r.refresh(again.RefreshToken, workspace.ClientSecret); code != "" || r.works(third.Token) != "" {
+	if third, code := r.refresh(again.RefreshToken, consent.ClientSecret); code != "" || r.works(third.Token) != "" {
 		t.Errorf("after 12 hours: %q", code)
 	}
 }
@@ -178,7 +179,7 @@ func TestRevoke(t *testing.T) {
 	if a, b := r.works(got.Token), r.works(workspace.BotToken); a != "token_revoked" || b != "token_revoked" {
 		t.Errorf("got %q, %q", a, b)
 	}
-	if _, code := r.refresh(got.RefreshToken, workspace.ClientSecret); code != chat.CodeInvalidRefreshToken {
+	if _, code := r.refresh(got.RefreshToken, consent.ClientSecret); code != chat.CodeInvalidRefreshToken {
 		t.Errorf("got %q", code)
 	}
 	for name, answer := range map[string]string{

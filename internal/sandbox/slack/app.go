@@ -3,20 +3,16 @@
 package slack
 
 import (
-	"bytes"
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/appcall"
 )
 
 // The app of a new workspace, and its people besides the bot.
@@ -38,8 +34,6 @@ const (
 const (
 	// patience is how long the real Slack waits for the answer of an app, and for it to open a form.
 	patience = 3 * time.Second
-	// maxAppAnswer bounds the answer of an app.
-	maxAppAnswer = 1 << 20
 	// maxPrivate bounds the messages that single people see.
 	maxPrivate = 500
 )
@@ -133,7 +127,7 @@ func (w *Workspace) Click(ctx context.Context, p Person, ts, action string) erro
 	if !found {
 		return fmt.Errorf("channel %s has no message %s", p.Channel, ts)
 	}
-	b, found := m.View().button(action)
+	b, found := m.View().FindButton(action)
 	if !found {
 		return fmt.Errorf("message %s has no button %s", ts, action)
 	}
@@ -236,29 +230,7 @@ func (w *Workspace) call(ctx context.Context, endpoint, kind string, body []byte
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.options.Patience)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(app.URL, "/")+"/"+endpoint, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	at := fmt.Sprint(time.Now().Unix())
-	mac := hmac.New(sha256.New, []byte(app.SigningSecret))
-	_, _ = fmt.Fprintf(mac, "v0:%s:%s", at, body)
-	r.Header.Set("Content-Type", kind)
-	r.Header.Set("X-Slack-Request-Timestamp", at)
-	r.Header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, fmt.Errorf("operation_timeout: the app did not answer: %w", err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAppAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("operation_timeout: the app did not answer: %w", err)
-	}
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("dispatch_failed: the app answered with status %d", res.StatusCode)
-	}
-	return answer, nil
+	return appcall.Target{URL: app.URL, SigningSecret: app.SigningSecret}.Post(ctx, endpoint, kind, body)
 }
 
 // failed shows the person that the app failed, and returns the error.
@@ -305,20 +277,4 @@ func (w *Workspace) now() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.nextTS()
-}
-
-// button returns the button of a message with an action ID.
-func (v View) button(action string) (Button, bool) {
-	all := v.Parts
-	for _, a := range v.Attachments {
-		all = append(all, a.Parts...)
-	}
-	for _, p := range all {
-		for _, b := range p.Buttons {
-			if b.ActionID == action {
-				return b, true
-			}
-		}
-	}
-	return Button{}, false
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/timestamp"
 )
 
 // channel is a channel with its messages and the state of its rate limit.
@@ -65,5 +67,5 @@ func (c *channel) trim() {
 
 // at returns the index of a message by its timestamp. It needs the lock.
 func (c *channel) at(ts string) (int, bool) {
-	return slices.BinarySearchFunc(c.messages, ts, func(m *Message, ts string) int { return compareTS(m.TS, ts) })
+	return slices.BinarySearchFunc(c.messages, ts, func(m *Message, ts string) int { return timestamp.Compare(m.TS, ts) })
 }

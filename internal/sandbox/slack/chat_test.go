@@ -4,6 +4,7 @@ package slack
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -308,5 +309,14 @@ func TestChannelKeepsTheNewestMessages(t *testing.T) {
 	}
 	if len(ch.messages) != 1 || ch.bytes > maxChannelBytes {
 		t.Errorf("got %d messages of %d bytes, want one within %d", len(ch.messages), ch.bytes, maxChannelBytes)
+	}
+}
+
+func TestPingsSurviveEdits(t *testing.T) {
+	w := New(Options{Clock: stopped})
+	ts := post(t, w, "<!channel> look")
+	ok(t, w, "chat.update", form("channel", AlertsChannel, "ts", ts, "text", "nothing here"))
+	if got := w.Messages(AlertsChannel)[0].Pings; !slices.Equal(got, []string{"<!channel>"}) {
+		t.Errorf("got %q, want the former version's ping", got)
 	}
 }

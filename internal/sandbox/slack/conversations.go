@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/timestamp"
 )
 
 // The number of messages in a page.
@@ -32,13 +34,14 @@ func (w *Workspace) history(a args) (reply, *refusal) {
 		before = strings.TrimPrefix(cursor, cursorPrefix)
 		inclusive = false
 	}
+	wanted := timestamp.Range{Oldest: a["oldest"], Latest: before, Inclusive: inclusive}
 	page := newPage(a)
 	for i := len(ch.messages) - 1; i >= 0; i-- {
 		m := ch.messages[i]
 		if m.ThreadTS != "" && !m.Broadcast {
 			continue
 		}
-		if !within(m.TS, a["oldest"], before, inclusive) {
+		if !wanted.Contains(m.TS) {
 			continue
 		}
 		if !page.add(m) {
@@ -70,9 +73,10 @@ func (w *Workspace) replies(a args) (reply, *refusal) {
 		after = strings.TrimPrefix(cursor, cursorPrefix)
 	}
 	page := newPage(a)
+	wanted := timestamp.Range{Oldest: after, Latest: a["latest"], Inclusive: a.flag("inclusive") && a["cursor"] == ""}
 	for _, m := range ch.messages {
 		first := m.TS == root && a["cursor"] == ""
-		if !first && (m.ThreadTS != root || !within(m.TS, after, a["latest"], a.flag("inclusive") && a["cursor"] == "")) {
+		if !first && (m.ThreadTS != root || !wanted.Contains(m.TS)) {
 			continue
 		}
 		if !page.add(m) {
@@ -120,15 +124,6 @@ func (p *page) reply() reply {
 		r["response_metadata"] = reply{"next_cursor": cursorPrefix + last["ts"].(string)}
 	}
 	return r
-}
-
-// within reports whether a timestamp is between two others, which may be empty.
-func within(ts, oldest, latest string, inclusive bool) bool {
-	least := 1
-	if inclusive {
-		least = 0
-	}
-	return (oldest == "" || compareTS(ts, oldest) >= least) && (latest == "" || compareTS(latest, ts) >= least)
 }
 
 // info implements conversations.info.

@@ -6,10 +6,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"html/template"
 	"time"
-	"unicode/utf8"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/modal"
 )
 
 // trigger allows to open one form.
@@ -20,23 +21,14 @@ type trigger struct {
 
 // Form is a form that a person sees.
 type Form struct {
-	ID            string `json:"id"`
-	Person        Person `json:"person"`
-	Title, Submit string
-	Text          template.HTML `json:"-"`
-	Inputs        []Input
+	modal.Modal
+	ID     string `json:"id"`
+	Person Person `json:"person"`
 	// Errors are what the app refused, by input.
 	Errors map[string]string
-	view   map[string]any
 }
 
-// Input is an input of a form.
-type Input struct {
-	ID, Label, Initial string
-	Choices            []string
-	Multiline          bool
-}
-
+// newTrigger returns a trigger that lets the app open a form for a person.
 func (w *Workspace) newTrigger(p Person) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -68,7 +60,7 @@ func (w *Workspace) CloseForm(user string) {
 
 // openView implements views.open: with a trigger that was not used, within three seconds.
 func (w *Workspace) openView(a args) (reply, *refusal) {
-	view, refused := checkView(a)
+	form, refused := formOf(a.raw("view"))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t, ok := w.triggers[a["trigger_id"]]
@@ -81,16 +73,14 @@ func (w *Workspace) openView(a args) (reply, *refusal) {
 	case refused != nil:
 		return nil, refused
 	}
-	f := formOf(view)
-	f.ID = "V" + rand.Text()
-	f.Person = t.person
+	f := Form{Modal: form, ID: "V" + rand.Text(), Person: t.person}
 	w.forms[t.person.User] = &f
 	return reply{"view": map[string]any{"id": f.ID, "type": "modal"}}, nil
 }
 
 // updateView implements views.update.
 func (w *Workspace) updateView(a args) (reply, *refusal) {
-	view, refused := checkView(a)
+	form, refused := formOf(a.raw("view"))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for user, open := range w.forms {
@@ -100,80 +90,23 @@ func (w *Workspace) updateView(a args) (reply, *refusal) {
 		if refused != nil {
 			return nil, refused
 		}
-		f := formOf(view)
-		f.ID = open.ID
-		f.Person = open.Person
+		f := Form{Modal: form, ID: open.ID, Person: open.Person}
 		w.forms[user] = &f
 		return reply{"view": map[string]any{"id": f.ID, "type": "modal"}}, nil
 	}
 	return nil, refuse("not_found")
 }
 
-// checkView returns the view of a call, or why Slack refuses it.
-func checkView(a args) (map[string]any, *refusal) {
-	var view map[string]any
-	if json.Unmarshal(a.raw("view"), &view) != nil || view == nil {
-		return nil, refuse("invalid_arguments")
-	}
-	problem := func(format string, arguments ...any) (map[string]any, *refusal) {
-		return nil, &refusal{code: "invalid_arguments", messages: []string{"[ERROR] " + fmt.Sprintf(format, arguments...)}}
-	}
-	metadata, _ := view["private_metadata"].(string)
-	callback, _ := view["callback_id"].(string)
-	blocks := objects(view["blocks"])
+// formOf returns the form in a view, or why Slack refuses it.
+func formOf(view json.RawMessage) (modal.Modal, *refusal) {
+	form, err := modal.Parse(view)
 	switch {
-	case view["type"] != "modal":
-		return problem("unsupported type: %v", view["type"])
-	case len(a["view"]) > 250_000, len(metadata) > 3000, len(callback) > 255, len(blocks) > 100:
-		return problem("the view is too large")
-	case len(blocks) == 0:
-		return problem("no blocks")
+	case errors.Is(err, modal.ErrNoView):
+		return form, refuse("invalid_arguments")
+	case err != nil:
+		return form, &refusal{code: "invalid_arguments", messages: []string{"[ERROR] " + err.Error()}}
 	}
-	hasInput := false
-	for _, b := range blocks {
-		hasInput = hasInput || b["type"] == "input"
-	}
-	for _, name := range []string{"title", "submit", "close"} {
-		o, set := view[name].(map[string]any)
-		words, _ := o["text"].(string)
-		switch {
-		case set && (o["type"] != "plain_text" || words == "" || utf8.RuneCountInString(words) > 24):
-			return problem("invalid %s", name)
-		case !set && (name == "title" || name == "submit" && hasInput):
-			return problem("missing %s", name)
-		}
-	}
-	return view, nil
-}
-
-// formOf returns a view as a form.
-func formOf(view map[string]any) Form {
-	textOf := func(v any) string {
-		o, _ := v.(map[string]any)
-		s, _ := o["text"].(string)
-		return s
-	}
-	f := Form{Title: textOf(view["title"]), Submit: textOf(view["submit"]), view: view}
-	for _, b := range objects(view["blocks"]) {
-		if b["type"] != "input" {
-			f.Text += textHTML(b["text"]) + "<br>"
-			continue
-		}
-		e, _ := b["element"].(map[string]any)
-		in := Input{Label: textOf(b["label"])}
-		in.ID, _ = b["block_id"].(string)
-		in.Initial, _ = e["initial_value"].(string)
-		in.Multiline, _ = e["multiline"].(bool)
-		for _, o := range objects(e["options"]) {
-			value, _ := o["value"].(string)
-			in.Choices = append(in.Choices, value)
-		}
-		if o, ok := e["initial_option"].(map[string]any); ok {
-			in.Initial, _ = o["value"].(string)
-		}
-		f.Inputs = append(f.Inputs, in)
-	}
-	return f
+	return form, nil
 }
 
 // Submit submits the form of a person, with values by the ID of the input. What is not given stays as it was.
@@ -186,31 +119,14 @@ func (w *Workspace) Submit(ctx context.Context, p Person, values map[string]stri
 	in := w.interaction(p, "view_submission")
 	delete(in, "channel")
 	in["view"] = map[string]any{
-		"id": f.ID, "type": "modal", "callback_id": f.view["callback_id"], "private_metadata": f.view["private_metadata"],
-		"state": map[string]any{"values": state(f, values)},
+		"id": f.ID, "type": "modal", "callback_id": f.CallbackID, "private_metadata": f.Metadata,
+		"state": map[string]any{"values": f.Values(values)},
 	}
 	answer, err := w.interact(ctx, in)
 	if err != nil {
 		return w.failed(p, err)
 	}
 	return w.failed(p, w.applyAnswer(p.User, answer))
-}
-
-// state returns the values of a form as Slack sends them.
-func state(f Form, values map[string]string) map[string]any {
-	all := map[string]any{}
-	for _, in := range f.Inputs {
-		value, ok := values[in.ID]
-		if !ok {
-			value = in.Initial
-		}
-		field := map[string]any{"type": "plain_text_input", "value": value}
-		if len(in.Choices) > 0 {
-			field = map[string]any{"type": "static_select", "selected_option": map[string]any{"value": value}}
-		}
-		all[in.ID] = map[string]any{in.ID: field}
-	}
-	return all
 }
 
 // applyAnswer applies the answer to a form that was submitted. An empty one closes the form.
@@ -237,19 +153,17 @@ func (w *Workspace) applyAnswer(user string, raw []byte) error {
 	switch answer.Action {
 	case "errors":
 		for id := range answer.Errors {
-			if _, known := state(*f, nil)[id]; !known {
+			if _, known := f.Values(nil)[id]; !known {
 				return fmt.Errorf("the form has no input %q: the real Slack would hang", id)
 			}
 		}
 		next.Errors = answer.Errors
 	case "update":
-		view, refused := checkView(args{"view": string(answer.View)})
+		form, refused := formOf(answer.View)
 		if refused != nil {
 			return &answerError{refused}
 		}
-		next = formOf(view)
-		next.ID = f.ID
-		next.Person = f.Person
+		next = Form{Modal: form, ID: f.ID, Person: f.Person}
 	default:
 		delete(w.forms, user)
 		return nil

@@ -3,11 +3,13 @@
 package slack
 
 import (
-	"cmp"
 	"encoding/json"
-	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/blocks"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/display"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/mentions"
 )
 
 // Message is a stored message.
@@ -78,14 +80,14 @@ func contentOf(a args) content {
 
 // check returns the refusal of invalid content, or nil.
 func (c content) check() *refusal {
-	var blocks, attachments []any
-	if c.blocks != nil && json.Unmarshal(c.blocks, &blocks) != nil {
+	var list, attachments []any
+	if c.blocks != nil && json.Unmarshal(c.blocks, &list) != nil {
 		return refuse("invalid_blocks_format")
 	}
 	if c.attachments != nil && json.Unmarshal(c.attachments, &attachments) != nil {
 		return refuse("invalid_attachments")
 	}
-	if (c.text == nil || *c.text == "") && len(blocks) == 0 && len(attachments) == 0 {
+	if (c.text == nil || *c.text == "") && len(list) == 0 && len(attachments) == 0 {
 		return refuse("no_text")
 	}
 	if c.text != nil && utf8.RuneCountInString(*c.text) > maxText {
@@ -97,8 +99,8 @@ func (c content) check() *refusal {
 	if len(c.clientMsgID) > 255 {
 		return refuse("invalid_arguments")
 	}
-	if r := checkBlocks(blocks, attachments); r != nil {
-		return r
+	if r := blocks.Check(list, attachments); r != nil {
+		return &refusal{code: r.Code, messages: r.Problems}
 	}
 	return checkMetadata(c.metadata)
 }
@@ -141,7 +143,7 @@ func (c content) put(m *Message) {
 	if c.metadata != nil {
 		m.Metadata = nonEmpty(c.metadata)
 	}
-	m.Pings = append(m.Pings, c.pings(m)...)
+	m.Pings = append(m.Pings, mentions.Finder{LinkNames: c.linkNames}.Find(m.Text, m.Blocks, m.Attachments)...)
 	m.Pings = m.Pings[:min(len(m.Pings), maxPings)]
 }
 
@@ -152,22 +154,6 @@ func nonEmpty(raw json.RawMessage) json.RawMessage {
 		return nil
 	}
 	return raw
-}
-
-// compareTS orders timestamps by time.
-func compareTS(a, b string) int {
-	as, au := splitTS(a)
-	bs, bu := splitTS(b)
-	return cmp.Or(cmp.Compare(as, bs), cmp.Compare(au, bu))
-}
-
-// splitTS parses a timestamp of seconds, with or without a fraction.
-func splitTS(ts string) (seconds, micros int64) {
-	whole, fraction, _ := strings.Cut(ts, ".")
-	seconds, _ = strconv.ParseInt(whole, 10, 64)
-	fraction = (fraction + "000000")[:6]
-	micros, _ = strconv.ParseInt(fraction, 10, 64)
-	return seconds, micros
 }
 
 // view returns the message as the Web API shows it, with metadata.
@@ -206,3 +192,6 @@ func (m *Message) view() map[string]any {
 	}
 	return v
 }
+
+// View returns the message for display.
+func (m *Message) View() display.View { return display.Of(m.Text, m.Blocks, m.Attachments) }

@@ -5,71 +5,31 @@ package slack
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
-)
 
-// The OAuth client of the app, and the page on which a person installs it.
-const (
-	ClientID     = "1111111111.2222222222"
-	ClientSecret = "sandbox-client-secret"
-	ConsentPath  = "/oauth/v2/authorize"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/consent"
 )
 
 // codeLifetime is how long a code is valid.
 const codeLifetime = 10 * time.Minute
 
-// Consent is what the consent page is asked for.
-type Consent struct{ ClientID, Scope, RedirectURL, State string }
-
-// ConsentOf returns the consent that a request asks for, and why it cannot be given; empty if it can.
-func ConsentOf(r *http.Request) (Consent, string) {
-	q := r.URL.Query()
-	c := Consent{ClientID: q.Get("client_id"), Scope: q.Get("scope"), RedirectURL: q.Get("redirect_uri"), State: q.Get("state")}
-	u, err := url.Parse(c.RedirectURL)
-	switch {
-	case c.ClientID != ClientID:
-		return c, "Invalid client_id parameter"
-	case c.Scope == "":
-		return c, "Invalid permissions requested: scope is empty"
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		return c, "redirect_uri did not match any configured URIs"
-	}
-	return c, ""
-}
-
-// Scopes returns the scopes that are asked for.
-func (c Consent) Scopes() []string { return strings.Split(c.Scope, ",") }
-
-// Deny returns where the browser is sent if the person cancels.
-func (c Consent) Deny() string { return c.back("error", "access_denied") }
-
-func (c Consent) back(key, value string) string {
-	u, err := url.Parse(c.RedirectURL)
-	if err != nil {
-		return "/"
-	}
-	u.RawQuery = url.Values{key: {value}, "state": {c.State}}.Encode()
-	return u.String()
-}
-
 // grant is a consent that a person gave.
 type grant struct {
-	Consent
+	consent.Consent
 	until time.Time
 	used  bool
 }
 
 // Allow gives the consent, and returns where the browser is sent.
-func (w *Workspace) Allow(c Consent) string {
+func (w *Workspace) Allow(c consent.Consent) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lastGrant++
 	code := fmt.Sprintf("%s.code-%d", strings.TrimPrefix(TeamID, "T"), w.lastGrant)
 	w.prune()
 	w.grants[code] = &grant{Consent: c, until: w.options.Clock().Add(codeLifetime)}
-	return c.back("code", code)
+	return c.Redirect("code", code)
 }
 
 // exchange serves oauth.v2.access.
@@ -91,9 +51,9 @@ func (w *Workspace) exchange(rw http.ResponseWriter, r *http.Request) {
 // checkClient refuses a request that does not come from the app.
 func checkClient(r *http.Request) *refusal {
 	switch {
-	case r.PostFormValue("client_id") != ClientID:
+	case r.PostFormValue("client_id") != consent.ClientID:
 		return refuse("invalid_client_id")
-	case r.PostFormValue("client_secret") != ClientSecret:
+	case r.PostFormValue("client_secret") != consent.ClientSecret:
 		return refuse("bad_client_secret")
 	}
 	return nil

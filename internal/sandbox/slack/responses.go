@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/appcall"
 )
 
 const (
@@ -43,7 +45,7 @@ func (w *Workspace) newResponseURL(p Person, original string) string {
 func (w *Workspace) Responses() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+ResponsePath+"{id}", func(rw http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxAppAnswer))
+		body, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, appcall.MaxAnswer))
 		if err != nil {
 			http.Error(rw, "invalid_payload", http.StatusBadRequest)
 			return

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/sockets"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/timestamp"
 )
 
 // The content of a new workspace.
@@ -332,10 +333,5 @@ func (w *Workspace) find(name string) *channel {
 // nextTS returns a unique timestamp in microseconds, which increases even if the clock does not. It needs the lock.
 func (w *Workspace) nextTS() string {
 	w.lastTS = max(w.lastTS+1, w.options.Clock().UnixMicro())
-	return formatTS(w.lastTS)
-}
-
-// formatTS formats a timestamp as Slack does.
-func formatTS(micros int64) string {
-	return fmt.Sprintf("%d.%06d", micros/1_000_000, micros%1_000_000)
+	return timestamp.Format(w.lastTS)
 }

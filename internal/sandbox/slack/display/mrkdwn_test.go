@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package slack
+package display
 
 import (
 	"slices"
@@ -17,7 +17,7 @@ func FuzzRenderMrkdwn(f *testing.F) {
 	}
 	ours := []string{"strong>", "em>", "s>", "code>", "pre>", "br>", "a>", "span>", `span class="ping">`, `a rel="noreferrer nofollow" href="`}
 	f.Fuzz(func(t *testing.T, in string) {
-		for i, piece := range strings.Split(string(RenderMrkdwn(in)), "<") {
+		for i, piece := range strings.Split(string(Mrkdwn(in)), "<") {
 			piece = strings.TrimPrefix(piece, "/")
 			if i > 0 && !slices.ContainsFunc(ours, func(tag string) bool { return strings.HasPrefix(piece, tag) }) {
 				t.Fatalf("%q has the tag %q", in, "<"+piece)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package slack
+package display
 
 import (
 	"encoding/json"
@@ -33,59 +33,18 @@ func TestRenderMrkdwn(t *testing.T) {
 		{"emoji", ":bug: :unknown:", "🐛 :unknown:"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := string(RenderMrkdwn(c.text)); got != c.want {
+			if got := string(Mrkdwn(c.text)); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
 	}
 }
 
-func TestPings(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		m    Message
-		link bool
-		want []string
-	}{
-		{"none", Message{Text: "a @channel &lt;!here&gt; <https://example.com|x> <#C1|dev>"}, false, nil},
-		{"in the text", Message{Text: "<!channel> <!here|here> <@U1> <!subteam^S1|@x>"}, false,
-			[]string{"<!channel>", "<!here>", "<@U1>", "<!subteam^S1>"}},
-		{"names with link_names", Message{Text: "a @channel"}, true, []string{"@channel"}},
-		{"in blocks", Message{Blocks: json.RawMessage(`[{"type":"section","text":{"type":"mrkdwn","text":"<!here>"},` +
-			`"fields":[{"type":"mrkdwn","text":"<@U2>"}]}]`)}, false, []string{"<!here>", "<@U2>"}},
-		{"not in plain text", Message{Blocks: json.RawMessage(`[{"type":"header","text":{"type":"plain_text","text":"<!here>"}}]`)}, false, nil},
-		{"not in a button's value", Message{Blocks: json.RawMessage(`[{"type":"actions","elements":[{"type":"button",` +
-			`"action_id":"a","value":"<!here>","text":{"type":"plain_text","text":"<!here>"}}]}]`)}, false, nil},
-		{"in rich text", Message{Blocks: json.RawMessage(`[{"type":"rich_text","elements":[{"type":"rich_text_section",` +
-			`"elements":[{"type":"broadcast","range":"channel"},{"type":"user","user_id":"U3"}]}]}]`)}, false, []string{"<!channel>", "<@U3>"}},
-		{"in an attachment", Message{Attachments: json.RawMessage(`[{"pretext":"<!everyone>","fields":[{"title":"t",` +
-			`"value":"<@U4>"}]}]`)}, false, []string{"<!everyone>", "<@U4>"}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if got := (content{linkNames: c.link}).pings(&c.m); !slices.Equal(got, c.want) {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
-	}
-}
-
-func TestPingsSurviveEdits(t *testing.T) {
-	w := New(Options{Clock: stopped})
-	ts := post(t, w, "<!channel> look")
-	ok(t, w, "chat.update", form("channel", AlertsChannel, "ts", ts, "text", "nothing here"))
-	if got := w.Messages(AlertsChannel)[0].Pings; !slices.Equal(got, []string{"<!channel>"}) {
-		t.Errorf("got %q, want the former version's ping", got)
-	}
-}
-
 func TestView(t *testing.T) {
-	m := Message{
-		Text: "fallback",
-		Blocks: json.RawMessage(`[{"type":"header","text":{"type":"plain_text","text":"<b>*x*"}},
+	v := Of("fallback",
+		json.RawMessage(`[{"type":"header","text":{"type":"plain_text","text":"<b>*x*"}},
 			{"type":"actions","elements":[{"type":"button","url":"javascript:alert(1)","text":{"type":"plain_text","text":"Go"}}]}]`),
-		Attachments: json.RawMessage(`[{"color":"danger","text":"a"},{"color":"#12345g","text":"b"},{"color":"36a64f"}]`),
-	}
-	v := m.View()
+		json.RawMessage(`[{"color":"danger","text":"a"},{"color":"#12345g","text":"b"},{"color":"36a64f"}]`))
 	if len(v.Parts) != 2 || v.Parts[0].Text != "&lt;b&gt;*x*" {
 		t.Errorf("got %+v, want the blocks in place of the text, plain text escaped", v.Parts)
 	}
@@ -99,7 +58,7 @@ func TestView(t *testing.T) {
 	if want := []string{"#e01e5a", "#c0c4cc", "#36a64f"}; !slices.Equal(colors, want) {
 		t.Errorf("got %q, want %q", colors, want)
 	}
-	if plain := (&Message{Text: "*x*"}).View(); len(plain.Parts) != 1 || plain.Parts[0].Text != "<strong>x</strong>" {
+	if plain := Of("*x*", nil, nil); len(plain.Parts) != 1 || plain.Parts[0].Text != "<strong>x</strong>" {
 		t.Errorf("got %+v, want the text", plain)
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package slack
+package display
 
 import (
 	"html"
@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/mentions"
 )
 
 var (
@@ -37,14 +39,14 @@ var emoji = map[string]string{
 	"hammer_and_wrench": "🛠️", "new": "🆕", "package": "📦", "telephone_receiver": "📞",
 }
 
-// RenderMrkdwn renders mrkdwn as HTML. Mentions that would notify people have the class ping. Links lead to http,
+// Mrkdwn renders mrkdwn as HTML. Mentions that would notify people have the class ping. Links lead to http,
 // https and mailto only. HTML in the text is escaped.
-func RenderMrkdwn(s string) template.HTML {
-	return template.HTML(mrkdwn(s)) //nolint:gosec // every piece of the text went through html.EscapeString
+func Mrkdwn(s string) template.HTML {
+	return template.HTML(inline(s)) //nolint:gosec // every piece of the text went through html.EscapeString
 }
 
-// mrkdwn renders mrkdwn.
-func mrkdwn(s string) string {
+// inline renders mrkdwn.
+func inline(s string) string {
 	var out strings.Builder
 	start := true // at the start of a word, where a span may begin
 	for s != "" {
@@ -92,7 +94,7 @@ func markup(s string, start bool) (string, int) {
 			}
 			body := plain(m[1])
 			if p.tag != "code" {
-				body = mrkdwn(m[1])
+				body = inline(m[1])
 			}
 			return "<" + p.tag + ">" + body + "</" + p.tag + ">", len(m[0])
 		}
@@ -108,7 +110,7 @@ func plain(s string) string {
 // special renders the content of angle brackets: a link, a mention or a date.
 func special(target, label string) string {
 	switch {
-	case pingPattern.MatchString("<" + target + ">"):
+	case mentions.Pattern.MatchString("<" + target + ">"):
 		return `<span class="ping">@` + plain(strings.TrimPrefix(strings.TrimLeft(target, "@!"), "subteam^")) + `</span>`
 	case strings.HasPrefix(target, "http://"), strings.HasPrefix(target, "https://"), strings.HasPrefix(target, "mailto:"):
 		if label == "" {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package slack
+// Package blocks checks blocks of messages as Slack does.
+package blocks
 
 import (
 	"fmt"
@@ -40,28 +41,34 @@ var otherElements = []string{
 	"datepicker", "timepicker", "datetimepicker", "checkboxes", "radio_buttons", "workflow_button",
 }
 
-// checkBlocks returns the refusal of invalid blocks in a message or its attachments, or nil.
-func checkBlocks(blocks, attachments []any) *refusal {
+// Refusal is why Slack refuses blocks: the code of the error and the problems in detail.
+type Refusal struct {
+	Code     string
+	Problems []string
+}
+
+// Check returns why Slack refuses the blocks of a message or of its attachments; nil if it accepts them.
+func Check(blocks, attachments []any) *Refusal {
 	c := &checker{}
 	c.blocks("/blocks", blocks)
 	for i, a := range attachments {
 		fields, ok := a.(map[string]any)
 		if !ok {
-			return refuse("invalid_attachments")
+			return &Refusal{Code: "invalid_attachments"}
 		}
 		if nested, sent := fields["blocks"]; sent {
 			list, ok := nested.([]any)
 			if !ok {
-				return refuse("invalid_blocks_format")
+				return &Refusal{Code: "invalid_blocks_format"}
 			}
 			c.blocks(fmt.Sprintf("/attachments/%d/blocks", i), list)
 		}
 	}
-	if len(c.problems) > 0 {
-		return &refusal{code: "invalid_blocks", messages: c.problems}
-	}
-	if c.total > maxTotal {
-		return refuse("msg_blocks_too_long")
+	switch {
+	case len(c.problems) > 0:
+		return &Refusal{Code: "invalid_blocks", Problems: c.problems}
+	case c.total > maxTotal:
+		return &Refusal{Code: "msg_blocks_too_long"}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package slack
+// Package display shows messages of the sandbox's Slack as HTML.
+package display
 
 import (
 	"encoding/json"
@@ -38,16 +39,16 @@ type Button struct {
 
 var colorPattern = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
 
-// View returns the message for display. As in the real Slack, the text is hidden if there are blocks.
-func (m *Message) View() View {
+// Of returns a message for display. As in the real Slack, the text is hidden if there are blocks.
+func Of(text string, rawBlocks, rawAttachments json.RawMessage) View {
 	var v View
 	var blocks []map[string]any
 	var attachments []map[string]any
-	_ = json.Unmarshal(m.Blocks, &blocks) // both are valid
-	_ = json.Unmarshal(m.Attachments, &attachments)
+	_ = json.Unmarshal(rawBlocks, &blocks) // both are valid
+	_ = json.Unmarshal(rawAttachments, &attachments)
 	v.Parts = parts(blocks)
-	if len(v.Parts) == 0 && m.Text != "" {
-		v.Parts = []Part{{Kind: "section", Text: RenderMrkdwn(m.Text)}}
+	if len(v.Parts) == 0 && text != "" {
+		v.Parts = []Part{{Kind: "section", Text: Mrkdwn(text)}}
 	}
 	for _, a := range attachments {
 		v.Attachments = append(v.Attachments, attachment(a))
@@ -69,27 +70,27 @@ func attachment(a map[string]any) Attachment {
 	}
 	for _, key := range []string{"pretext", "title", "text"} {
 		if s, _ := a[key].(string); s != "" {
-			view.Parts = append(view.Parts, Part{Kind: "section", Text: RenderMrkdwn(s)})
+			view.Parts = append(view.Parts, Part{Kind: "section", Text: Mrkdwn(s)})
 		}
 	}
 	var facts []template.HTML
-	for _, f := range objects(a["fields"]) {
+	for _, f := range Objects(a["fields"]) {
 		title, _ := f["title"].(string)
 		value, _ := f["value"].(string)
-		facts = append(facts, "<strong>"+RenderMrkdwn(title)+"</strong><br>"+RenderMrkdwn(value))
+		facts = append(facts, "<strong>"+Mrkdwn(title)+"</strong><br>"+Mrkdwn(value))
 	}
 	if facts != nil {
 		view.Parts = append(view.Parts, Part{Kind: "section", Fields: facts})
 	}
-	view.Parts = append(view.Parts, parts(objects(a["blocks"]))...)
+	view.Parts = append(view.Parts, parts(Objects(a["blocks"]))...)
 	if s, _ := a["footer"].(string); s != "" {
-		view.Parts = append(view.Parts, Part{Kind: "context", Fields: []template.HTML{RenderMrkdwn(s)}})
+		view.Parts = append(view.Parts, Part{Kind: "context", Fields: []template.HTML{Mrkdwn(s)}})
 	}
 	return view
 }
 
-// objects returns the objects in a list.
-func objects(v any) []map[string]any {
+// Objects returns the objects in a list.
+func Objects(v any) []map[string]any {
 	list, _ := v.([]any)
 	var found []map[string]any
 	for _, item := range list {
@@ -108,30 +109,30 @@ func parts(blocks []map[string]any) []Part {
 		p := Part{Kind: kind}
 		switch kind {
 		case "section", "header":
-			p.Text = textHTML(b["text"])
-			for _, f := range objects(b["fields"]) {
-				p.Fields = append(p.Fields, textHTML(f))
+			p.Text = TextHTML(b["text"])
+			for _, f := range Objects(b["fields"]) {
+				p.Fields = append(p.Fields, TextHTML(f))
 			}
 			if e, ok := b["accessory"].(map[string]any); ok {
 				p.Buttons = buttons([]map[string]any{e})
 			}
 		case "context":
-			for _, e := range objects(b["elements"]) {
+			for _, e := range Objects(b["elements"]) {
 				if e["type"] == "image" {
 					alt, _ := e["alt_text"].(string)
 					p.Fields = append(p.Fields, escaped("[image: "+alt+"]"))
 				} else {
-					p.Fields = append(p.Fields, textHTML(e))
+					p.Fields = append(p.Fields, TextHTML(e))
 				}
 			}
 		case "actions":
-			p.Buttons = buttons(objects(b["elements"]))
+			p.Buttons = buttons(Objects(b["elements"]))
 		case "image":
 			alt, _ := b["alt_text"].(string)
 			p.Text = escaped("[image: " + alt + "]")
 		case "markdown":
 			text, _ := b["text"].(string)
-			p.Text = RenderMrkdwn(text)
+			p.Text = Mrkdwn(text)
 		case "rich_text":
 			p.Text = escaped(richText(b["elements"]))
 		}
@@ -164,12 +165,12 @@ func buttons(elements []map[string]any) []Button {
 	return list
 }
 
-// textHTML returns a text object as HTML.
-func textHTML(v any) template.HTML {
+// TextHTML returns a text object as HTML.
+func TextHTML(v any) template.HTML {
 	o, _ := v.(map[string]any)
 	text, _ := o["text"].(string)
 	if o["type"] == "mrkdwn" {
-		return RenderMrkdwn(text)
+		return Mrkdwn(text)
 	}
 	return escaped(text)
 }
@@ -182,7 +183,7 @@ func escaped(s string) template.HTML {
 // richText returns the text in a rich_text block.
 func richText(v any) string {
 	var out strings.Builder
-	for _, e := range objects(v) {
+	for _, e := range Objects(v) {
 		if text, ok := e["text"].(string); ok {
 			out.WriteString(text)
 		}
@@ -191,4 +192,20 @@ func richText(v any) string {
 		}
 	}
 	return out.String()
+}
+
+// FindButton returns the button of a message with an action ID.
+func (v View) FindButton(action string) (Button, bool) {
+	all := v.Parts
+	for _, a := range v.Attachments {
+		all = append(all, a.Parts...)
+	}
+	for _, p := range all {
+		for _, b := range p.Buttons {
+			if b.ActionID == action {
+				return b, true
+			}
+		}
+	}
+	return Button{}, false
 }
