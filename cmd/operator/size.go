@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// samples is how many objects of a kind are read in each namespace, or in all, to estimate the memory of the others.
-	samples = 100
+	// sampleSize is how many objects of a kind are read in each namespace, or in all, to estimate the memory of the others.
+	sampleSize = 100
 	// countTimeout bounds how long counting objects may delay the start.
 	countTimeout = 20 * time.Second
 	// memoryWithout is how many bytes of heap an operator takes that has no objects, once its caches are full.
@@ -80,7 +80,7 @@ func sizeOf(
 		watched = []string{""}
 	}
 	for _, namespace := range watched {
-		if err := from.List(ctx, list, client.InNamespace(namespace), client.Limit(samples)); err != nil {
+		if err := from.List(ctx, list, client.InNamespace(namespace), client.Limit(sampleSize)); err != nil {
 			return size{}, fmt.Errorf("counting objects: %w", err)
 		}
 		read := size{}

@@ -95,14 +95,14 @@ var _ = Describe("The check of the memory", func() {
 	It("counts the objects that it does not read", func() {
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "counted"}}
 		Expect(kube.Create(ctx, namespace)).To(Succeed())
-		for n := range samples + 5 {
+		for n := range sampleSize + 5 {
 			d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: "counted", Name: fmt.Sprintf("d%d", n)}}
 			d.Spec = v1alpha1.DefectSpec{Title: "No sound", Severity: v1alpha1.SeverityLow}
 			Expect(kube.Create(ctx, d)).To(Succeed())
 		}
 		got, err := sizeOf(ctx, kube, &v1alpha1.DefectList{}, []string{"counted"})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(got.objects).To(BeEquivalentTo(samples + 5))
+		Expect(got.objects).To(BeEquivalentTo(sampleSize + 5))
 		Expect(got.bytes).To(BeNumerically(">", 400*got.objects))
 	})
 })

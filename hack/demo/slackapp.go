@@ -44,7 +44,7 @@ func (a *slackApp) flags(ctx context.Context) ([]string, error) {
 	return []string{"--edge-bind-address=" + a.edge}, nil
 }
 
-// connect has the sandbox send to the edge what people do, and lets them do everything in the demo's namespace.
+// connect makes the sandbox send to the edge what people do, and lets them do everything in the demo's namespace.
 func (a *slackApp) connect(ctx context.Context, c client.Client, v *services) error {
 	if v.sandbox == "" || v.realSlack {
 		return nil

@@ -23,7 +23,7 @@ type Updater struct {
 }
 
 // Update writes what differs between two versions of an object, and sets after to the object as it is stored. All else
-// is sent as it was read: Go's types do not tell `suspend: false` from a suspend that is left out, so that a write of
+// is sent as it was read: Go's types do not distinguish `suspend: false` from a suspend that is left out, so that a write of
 // after itself would remove what a tool applied. The error is a conflict if the object is not the one of before.
 func (u Updater) Update(ctx context.Context, before, after client.Object, options ...client.UpdateOption) error {
 	stored, err := u.read(ctx, before)

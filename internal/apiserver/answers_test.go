@@ -437,9 +437,9 @@ func TestEventsAreStoredOnce(t *testing.T) {
 		return log.Total
 	}).Should(gomega.Equal(2))
 	w.Expect(got.Events).To(gomega.Equal(2))
-	told := &v1alpha1.NotificationList{}
-	w.Expect(kube.List(t.Context(), told, client.InNamespace(w.namespace))).To(gomega.Succeed())
-	w.Expect(told.Items).To(gomega.HaveLen(2))
+	stored := &v1alpha1.NotificationList{}
+	w.Expect(kube.List(t.Context(), stored, client.InNamespace(w.namespace))).To(gomega.Succeed())
+	w.Expect(stored.Items).To(gomega.HaveLen(2))
 	w.Expect(c.ask("POST", "/api/v1/webhooks/alertmanager", body).body).To(gomega.MatchJSON(`{"events":2,"notifications":0}`))
 	batch := []string{"Content-Type", "application/cloudevents-batch+json"}
 	w.Expect(c.ask("POST", "/api/v1/events", "["+cloudEvent("three")+","+cloudEvent("three")+"]",
@@ -449,12 +449,12 @@ func TestEventsAreStoredOnce(t *testing.T) {
 		return log.Total
 	}).Should(gomega.Equal(3))
 	ids := map[string]string{}
-	for _, n := range told.Items {
+	for _, n := range stored.Items {
 		ids[string(n.Spec.Event.Labels["alertname"])] = string(n.Spec.Event.ID)
 	}
 
-	for i := range told.Items {
-		n := &told.Items[i]
+	for i := range stored.Items {
+		n := &stored.Items[i]
 		setStatus(w, n, func(n *v1alpha1.Notification) {
 			if string(n.Spec.Event.ID) == ids["one"] {
 				n.Status.Message = &v1alpha1.PostedMessage{Channel: "CALERTS",

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// maxWords bounds the words that are compared. What follows is taken as it is.
-const maxWords = 400
+// maxCompared bounds the words that are compared. What follows is taken as it is.
+const maxCompared = 400
 
 // Word is a word of a call.
 type Word struct {
@@ -22,8 +22,8 @@ type Word struct {
 func Compare(expected, heard string) (inExpected, inHeard []Word) {
 	a := strings.Fields(expected)
 	b := strings.Fields(heard)
-	a = a[:min(len(a), maxWords)]
-	b = b[:min(len(b), maxWords)]
+	a = a[:min(len(a), maxCompared)]
+	b = b[:min(len(b), maxCompared)]
 	common := commonTails(a, b)
 	i := 0
 	j := 0

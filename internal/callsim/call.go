@@ -31,7 +31,7 @@ type call struct {
 	words, wrong int
 }
 
-// Run makes all calls, and returns each attempt of each. The same seed has the same result. With an outage no call can be made.
+// run makes all calls, and returns each attempt of each. The same seed has the same result. With an outage no call can be made.
 func run(seed uint64, outage bool) []*call {
 	var out []*call
 	for i := range scenarios {

@@ -48,7 +48,7 @@ func (c *Connection[C, R]) Resume() {
 	if c.client.Load() == nil || p == nil || p.resuming {
 		return
 	}
-	if now := c.clock.Now(); p.afterRefusal && now.Sub(p.at) < acceptedFor { // a probe that cannot tell takes longer
+	if now := c.clock.Now(); p.afterRefusal && now.Sub(p.at) < acceptedFor { // a probe that shows nothing takes longer
 		c.acceptedAt = now
 	}
 	c.resume()

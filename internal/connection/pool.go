@@ -20,8 +20,8 @@ import (
 const (
 	// statusDelay is how long changes of a record are gathered before they are written to the integration's status.
 	statusDelay = 5 * time.Second
-	// drainTimeout is how long calls in flight may take to end when the operator stops.
-	drainTimeout = 5 * time.Second
+	// closeTimeout is how long calls in flight may take to end when the operator stops.
+	closeTimeout = 5 * time.Second
 )
 
 // Options configure a pool.
@@ -225,7 +225,7 @@ func (p *Pool[C, R]) Start(ctx context.Context) error {
 	}()
 	select {
 	case <-ended:
-	case <-time.After(drainTimeout):
+	case <-time.After(closeTimeout):
 		for _, c := range connections {
 			c.cancel()
 		}

@@ -58,7 +58,7 @@ const (
 // Fault is a classified failure. Its text is for users and never contains a secret.
 type Fault struct {
 	Kind Kind
-	// Scope is what else the failure stops, as far as the answer tells.
+	// Scope is what else the failure stops, as far as the answer shows.
 	Scope Scope
 	// Code is the other side's code for the failure, such as channel_not_found or 503. It may be empty.
 	Code string

@@ -150,8 +150,8 @@ func (p *parser) part(c *testresult.Case, how *attempts, t token) error {
 
 // nested reads a case within another: as a test of its own.
 func (p *parser) nested(around *testresult.Case, t token) error {
-	if p.depth++; p.depth == maxDepth {
-		return &SyntaxError{t.line, fmt.Sprintf("tests are nested more than %d deep", maxDepth)}
+	if p.depth++; p.depth == maxNesting {
+		return &SyntaxError{t.line, fmt.Sprintf("tests are nested more than %d deep", maxNesting)}
 	}
 	p.problem(t.line, fmt.Sprintf("a test stands within the test %q of line %d. Both are counted.",
 		text.Truncate(around.Name, 80), around.Line))

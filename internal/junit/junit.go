@@ -20,8 +20,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/testresult"
 )
 
-// maxDepth bounds how many cases may enclose another.
-const maxDepth = 64
+// maxNesting bounds how many cases may enclose another.
+const maxNesting = 64
 
 // Report is what a report says beside its cases.
 type Report struct {

@@ -25,8 +25,8 @@ func TimesOf(duration time.Duration) Times {
 }
 
 const (
-	// margin is the part of the lease's duration that covers a call's way to the other side: one fifth.
-	margin = 5
+	// marginShare is the part of the lease's duration that covers a call's way to the other side: one fifth.
+	marginShare = 5
 	// noLease is the term of a lease that does not exist.
 	noLease = -1
 )
@@ -127,7 +127,7 @@ func (l *Lock) othersInactiveSince(acquired time.Time) time.Time {
 		return v.since
 	}
 	if r := l.lastRead.Load(); r != nil && r.HolderIdentity != l.Identity() {
-		return acquired.Add(-min(l.duration, time.Duration(r.LeaseDurationSeconds)*time.Second) / margin)
+		return acquired.Add(-min(l.duration, time.Duration(r.LeaseDurationSeconds)*time.Second) / marginShare)
 	}
 	return acquired
 }
@@ -135,7 +135,7 @@ func (l *Lock) othersInactiveSince(acquired time.Time) time.Time {
 // Fence returns an error unless this replica surely holds the lease for long enough to make a call.
 func (l *Lock) Fence() error {
 	renewed := l.renewed.Load()
-	if renewed == nil || elapsed(*renewed, l.now()) > l.duration-l.duration/margin {
+	if renewed == nil || elapsed(*renewed, l.now()) > l.duration-l.duration/marginShare {
 		return fault.New(fault.Unavailable, "this replica has not renewed its lease in time: another may be the leader")
 	}
 	return nil

@@ -172,7 +172,7 @@ func (l *Listener) server(base context.Context) *http.Server {
 	}
 }
 
-// withStrictTransport has browsers that came by TLS come back by TLS only. Behind a proxy that terminates TLS, its header
+// withStrictTransport makes browsers that came by TLS come back by TLS only. Behind a proxy that terminates TLS, its header
 // says so. A client that sends the header itself affects no other one.
 func withStrictTransport(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -18,8 +18,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/rule"
 )
 
-// cacheLag is how long the cache may take to show a Notification that was stored.
-const cacheLag = 10 * time.Second
+// showDelay is how long the cache may take to show a Notification that was stored.
+const showDelay = 10 * time.Second
 
 // evaluation is the evaluation of a namespace's rules for one event.
 type evaluation struct {
@@ -129,7 +129,7 @@ func (ev *evaluation) collect(err error) error {
 
 // addUnseen adds to created what the last announcement stored if the cache does not show it yet.
 func (ev *evaluation) addUnseen(ctx context.Context, namespace string) {
-	if ev.begin.Sub(ev.last.at) >= cacheLag {
+	if ev.begin.Sub(ev.last.at) >= showDelay {
 		return
 	}
 	for _, name := range ev.last.stored {

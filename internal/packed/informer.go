@@ -83,17 +83,17 @@ type handler struct {
 	toolscache.ResourceEventHandler
 }
 
-// OnAdd is called with a new object.
+// OnAdd passes on a new object, unpacked.
 func (h handler) OnAdd(o any, isInInitialList bool) {
 	h.ResourceEventHandler.OnAdd(Unpack(o), isInInitialList)
 }
 
-// OnUpdate is called with an object that changed.
+// OnUpdate passes on an object that changed, unpacked.
 func (h handler) OnUpdate(before, after any) {
 	h.ResourceEventHandler.OnUpdate(Unpack(before), Unpack(after))
 }
 
-// OnDelete is called with a deleted object.
+// OnDelete passes on a deleted object, unpacked.
 func (h handler) OnDelete(o any) {
 	if unknown, ok := o.(toolscache.DeletedFinalStateUnknown); ok {
 		unknown.Obj = Unpack(unknown.Obj)

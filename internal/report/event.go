@@ -12,8 +12,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/history"
 )
 
-// eventType is the type of a CloudEvent about a run.
-const eventType = "dev.voiceai.testrun.completed"
+// runEventType is the type of a CloudEvent about a run.
+const runEventType = "dev.voiceai.testrun.completed"
 
 // runEvent is the CloudEvent about a run that is no Job, which people send to /api/v1/events of the REST API.
 type runEvent struct {
@@ -62,7 +62,7 @@ func (o *Options) eventOf(r Result, p *plan, code int) *runEvent {
 		}
 	}
 	return &runEvent{
-		SpecVersion: "1.0", Type: eventType, Source: "report/" + o.Namespace + "/" + o.Suite, ID: o.RunName,
+		SpecVersion: "1.0", Type: runEventType, Source: "report/" + o.Namespace + "/" + o.Suite, ID: o.RunName,
 		Time: o.Now().UTC().Truncate(time.Second), DataContentType: "application/json", Data: data,
 	}
 }

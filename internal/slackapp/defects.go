@@ -21,8 +21,8 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
-// pageSize is how many defects a page lists.
-const pageSize = 5
+// defectsPerPage is how many defects a page lists.
+const defectsPerPage = 5
 
 // listDefects lists the newest open defects.
 func (s *session) listDefects(ctx context.Context, words []string) (chat.Response, error) {
@@ -49,7 +49,7 @@ func (s *session) defectsPage(ctx context.Context, f scope.DefectFilter, from in
 		return s.noDefects(ctx, f)
 	}
 	from = max(0, min(from, len(open)-1))
-	shown := open[from:min(from+pageSize, len(open))]
+	shown := open[from:min(from+defectsPerPage, len(open))]
 	r := chat.Response{Message: chat.Message{Text: fmt.Sprintf("%d open defects", len(open))}}
 	r.Blocks = append(r.Blocks, chat.Block{Section: fmt.Sprintf("*Open defects %d to %d of %d*", from+1, from+len(shown), len(open))})
 	for _, one := range shown {
@@ -67,10 +67,10 @@ func (s *session) defectsPage(ctx context.Context, f scope.DefectFilter, from in
 		}.Encode()})
 	}
 	if from > 0 {
-		add(button.Newer, max(0, from-pageSize))
+		add(button.Newer, max(0, from-defectsPerPage))
 	}
 	if from+len(shown) < len(open) {
-		add(button.Older, from+pageSize)
+		add(button.Older, from+defectsPerPage)
 	}
 	if len(turn) > 0 {
 		r.Blocks = append(r.Blocks, chat.Block{ID: "pages", Buttons: turn})

@@ -125,7 +125,7 @@ func (e *redactedError) Is(target error) bool { return errors.Is(e.err, target) 
 // Timeout reports whether the original error is a timeout.
 func (e *redactedError) Timeout() bool { return isTimeout(e.err) }
 
-// Temporary is part of net.Error.
+// Temporary returns false: the method is part of net.Error.
 func (e *redactedError) Temporary() bool { return false }
 
 // errSecretLocation is the error for a redirect to a URL that contains a secret.

@@ -51,7 +51,7 @@ func (b *bot) readPage(ctx context.Context, r *read) error {
 		if r.newest == "" {
 			r.newest = m.Timestamp
 		}
-		if id, ok := m.Metadata.EventPayload["delivery_id"].(string); ok && m.Metadata.EventType == eventType {
+		if id, ok := m.Metadata.EventPayload["delivery_id"].(string); ok && m.Metadata.EventType == metadataType {
 			r.found[id] = b.posted(r.channel, m.Timestamp)
 		}
 	}

@@ -26,9 +26,9 @@ import (
 // defaultAPIURL is the base of the Web API; GovSlack has another (https://docs.slack.dev/govslack).
 const defaultAPIURL = "https://slack.com/api/"
 
-// eventType is the type of the metadata that a message carries (https://docs.slack.dev/messaging/message-metadata).
+// metadataType is the type of the metadata that a message carries (https://docs.slack.dev/messaging/message-metadata).
 // Other apps of the workspace can read its payload.
-const eventType = "voiceai_notification"
+const metadataType = "voiceai_notification"
 
 // invalidWebhook is the message of a fault for an incoming webhook that is not a URL.
 const invalidWebhook = "The incoming webhook in the Secret is not a URL. It must look like https://hooks.slack.com/services/..."
@@ -128,7 +128,7 @@ func (b *bot) Probe(ctx context.Context) (chat.Workspace, error) {
 func (b *bot) Post(ctx context.Context, m chat.Message) (chat.Posted, error) {
 	ctx, sent := transport.Trace(ctx)
 	options := append(content(m),
-		slack.MsgOptionMetadata(slack.SlackMetadata{EventType: eventType, EventPayload: map[string]any{"delivery_id": m.DeliveryID}}),
+		slack.MsgOptionMetadata(slack.SlackMetadata{EventType: metadataType, EventPayload: map[string]any{"delivery_id": m.DeliveryID}}),
 		slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
 	if m.ThreadTS != "" {
 		options = append(options, slack.MsgOptionTS(m.ThreadTS))

@@ -94,7 +94,7 @@ func (r *Reconciler) move(s *scope, i *v1alpha1.JiraIntegration, regression bool
 	if regression {
 		note = ticket.Comment{Ref: commentRef(d, "occurrence", occurrences), Body: render.OccurrenceComment(d, occurrences, true)}
 	}
-	told := regression || isUnsentPass(d)
+	isCommented := regression || isUnsentPass(d)
 	record := r.recordOf(i)
 	object := objectOf(d)
 	before := j.Status
@@ -111,7 +111,7 @@ func (r *Reconciler) move(s *scope, i *v1alpha1.JiraIntegration, regression bool
 		},
 		record: func(t ticket.Ticket, at time.Time) {
 			lifecycle.Moved(d, i.Spec.States, target, t, at)
-			if told {
+			if isCommented {
 				j.ToldChange = change
 			}
 			if regression {

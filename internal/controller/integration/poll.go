@@ -186,7 +186,7 @@ func (r *JiraReconciler) enqueueDefects(ctx context.Context, i *v1alpha1.JiraInt
 		case age < 0, age == 0 && !lifecycle.Differs(d.Status.Jira, t):
 			continue
 		case age == 0, !t.Has(d.TicketMarker()):
-			// Of two changes in one second, or of an issue without the marker, only reading the ticket tells.
+			// Of two changes in one second, or of an issue without the marker, only reading the ticket shows it.
 			r.PendingUpdates.AddDoubt(key, d.UID, r.Clock.Now())
 		default:
 			r.PendingUpdates.Put(key, d.UID, t)

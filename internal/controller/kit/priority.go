@@ -19,8 +19,8 @@ import (
 // (handler.LowPriority).
 const BehindNew = -10
 
-// RequeueBehindNew returns a result that requeues after a while, behind what is new then. Whoever enqueues the object
-// earlier may raise its priority: the queue never lowers it.
+// RequeueBehindNew returns a result that requeues after a while, behind what is new then. An enqueue before that may
+// raise its priority: the queue never lowers it.
 func RequeueBehindNew(after time.Duration) ctrl.Result {
 	return ctrl.Result{RequeueAfter: after, Priority: new(BehindNew)}
 }

@@ -15,7 +15,7 @@ const (
 	// maxInstall is how long an installation may take.
 	maxInstall = 10 * time.Minute
 	maxNonce   = 128
-	// maxAnswer is in bytes, as in maxToken.
+	// maxAnswer is in bytes, as in maxCookie.
 	maxAnswer = 3900
 )
 

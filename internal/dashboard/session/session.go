@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// maxToken is in bytes. Browsers drop cookies of more than 4096 bytes, name and attributes included.
-const maxToken = 3900
+// maxCookie is in bytes. Browsers drop cookies of more than 4096 bytes, name and attributes included.
+const maxCookie = 3900
 
 // bearer matches a token (RFC 6750, section 2.1). Each of these characters may be part of a cookie.
 var bearer = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
@@ -22,7 +22,7 @@ var bearer = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 // Token returns the token of the request's session; empty when there is none.
 func Token(r *http.Request) string {
 	c, err := r.Cookie(cookie(r, "").Name)
-	if err != nil || len(c.Value) > maxToken || !bearer.MatchString(c.Value) {
+	if err != nil || len(c.Value) > maxCookie || !bearer.MatchString(c.Value) {
 		return ""
 	}
 	return c.Value
@@ -34,7 +34,7 @@ func Check(token string) string {
 	switch {
 	case token == "":
 		return "Paste a token."
-	case len(token) > maxToken:
+	case len(token) > maxCookie:
 		return "This token is too long for a cookie. Use a token that kubectl create token prints."
 	case !bearer.MatchString(token):
 		return "This is not a token: it contains characters that no token has. Copy exactly what kubectl create token printed."

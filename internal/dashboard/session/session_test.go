@@ -39,8 +39,8 @@ func TestCheck(t *testing.T) {
 	for token, want := range map[string]string{
 		"":                               "Paste a token",
 		"a;b":                            "not a token",
-		strings.Repeat("x", maxToken):    "",
-		strings.Repeat("x", maxToken+1):  "too long",
+		strings.Repeat("x", maxCookie):   "",
+		strings.Repeat("x", maxCookie+1): "too long",
 		jwt(time.Unix(1_800_000_000, 0)): "",
 	} {
 		if got := Check(token); (got == "") != (want == "") || !strings.Contains(got, want) {

@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	// writeEvery is how soon after a write of an integration the next begins, and maxWrites how many are made at once. What
-	// comes meanwhile is written together, so that many acts do not overload an API server that is slow already.
-	writeEvery = 100 * time.Millisecond
-	maxWrites  = 6
+	// writeEvery is how soon after a write of an integration the next begins, and maxConcurrentWrites how many are made at
+	// once. What comes meanwhile is written together, so that many acts do not overload an API server that is slow already.
+	writeEvery          = 100 * time.Millisecond
+	maxConcurrentWrites = 6
 	// writeTimeout bounds a write.
 	writeTimeout = 5 * time.Second
 	// firstTook is how long a record is expected to take before there was one.
@@ -120,7 +120,7 @@ func (b *Book) add(name types.NamespacedName, annotation string, value any) *wri
 		q.next = &write{annotations: map[string]any{}, done: make(chan struct{})}
 	}
 	q.next.annotations[annotation] = value
-	if q.running < maxWrites {
+	if q.running < maxConcurrentWrites {
 		q.running++
 		go b.run(name, q)
 	}

@@ -28,8 +28,8 @@ const (
 	giveUpAfter = time.Hour
 	// maxRunTime is how long the end of a run is waited for.
 	maxRunTime = 24 * time.Hour
-	// cacheLag is how long a Job may be missing that was only just created.
-	cacheLag = time.Minute
+	// missingFor is how long a Job may be missing that was only just created.
+	missingFor = time.Minute
 	// callTime bounds how long giving one answer takes.
 	callTime = 20 * time.Second
 	// retryAfter is how long after a failure an answer is tried again.

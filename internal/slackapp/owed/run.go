@@ -42,8 +42,8 @@ func (l *Leader) resultOf(ctx context.Context, i *v1alpha1.SlackIntegration, a A
 	switch {
 	case client.IgnoreNotFound(err) != nil:
 		return nil, a.At, fmt.Errorf("reading Job %s: %w", name, err)
-	case err != nil && age < cacheLag:
-		return nil, a.At.Add(cacheLag), nil
+	case err != nil && age < missingFor:
+		return nil, a.At.Add(missingFor), nil
 	case err != nil:
 		return instead("Run %s was deleted before its result was read."), a.At, nil
 	}

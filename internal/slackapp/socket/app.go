@@ -114,7 +114,7 @@ func (a *app) enter(ctx context.Context, size int) (leave func(), err error) {
 // errNoMember is the error of a request for integrations that are gone.
 var errNoMember = errors.New("no integration has the app-level token any more")
 
-// receive has a request received for the integrations of the app. maxBody bounds the body of the answer.
+// receive passes on a request for the integrations of the app. maxBody bounds the body of the answer.
 func (a *app) receive(ctx context.Context, r inbound.Request, maxBody int) (json.RawMessage, error) {
 	d := slackapp.Delivery{Request: r, MaxBody: maxBody}
 	for _, name := range a.names() {

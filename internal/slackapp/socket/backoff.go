@@ -15,8 +15,8 @@ const (
 	minAge = time.Second
 	// stableAge is how old a connection must get for earlier failures to be forgotten.
 	stableAge = 10 * time.Second
-	// maxWait bounds every wait.
-	maxWait = 10 * time.Minute
+	// maxReconnectWait bounds every wait.
+	maxReconnectWait = 10 * time.Minute
 )
 
 // backoff decides when the next connection is opened. The zero value has seen no failure.
@@ -36,7 +36,7 @@ func (b *backoff) after(f *fault.Fault, age time.Duration) time.Duration {
 	wait := min(first<<min(b.failures, 16), most)
 	b.failures++
 	wait -= rand.N(wait / 5) // so that the connections of many apps do not come at once
-	return min(max(wait, f.RetryAfter), maxWait)
+	return min(max(wait, f.RetryAfter), maxReconnectWait)
 }
 
 // bounds returns the first and the longest wait after a fault.
@@ -45,7 +45,7 @@ func bounds(f *fault.Fault) (first, most time.Duration) {
 	case f.Code == chat.CodeLinkDisabled, f.Code == chat.CodeTooManyWebSockets, f.Kind == fault.RateLimited:
 		return 30 * time.Second, 5 * time.Minute
 	case f.Kind.Permanent(): // until a person changes something, perhaps in Slack
-		return time.Minute, maxWait
+		return time.Minute, maxReconnectWait
 	}
 	return time.Second, 30 * time.Second
 }

@@ -173,7 +173,7 @@ func (h *Hub) Drop(name types.NamespacedName) {
 	h.drop(name)
 }
 
-// drop is Drop for callers that have the lock.
+// drop does what Drop does. It needs the lock.
 func (h *Hub) drop(name types.NamespacedName) {
 	before := h.members[name]
 	delete(h.members, name)

@@ -97,7 +97,7 @@ func (l *link) handle(ctx context.Context, m message, size int, err error) {
 	}()
 }
 
-// answer has an envelope received and replies to it. An envelope that cannot be decoded is acknowledged too: it would not
+// answer passes on an envelope and replies to it. An envelope that cannot be decoded is acknowledged too: it would not
 // be understood later either. One that cannot be received now is not: Slack repeats an event, and shows the person that a
 // command or click failed.
 func (l *link) answer(ctx context.Context, m message, err error) {

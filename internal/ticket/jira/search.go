@@ -27,8 +27,8 @@ const (
 	maxSearchPages = 200
 	// maxByLabel is the number of searches by label above which one search by creation time is cheaper.
 	maxByLabel = 5
-	// margin is added to the time that is searched: the search index lags behind, and JQL's unit is the minute.
-	margin = 2 * time.Minute
+	// searchMargin is added to the time that is searched: the search index lags behind, and JQL's unit is the minute.
+	searchMargin = 2 * time.Minute
 )
 
 // issueFields are the fields that are read of an issue.
@@ -196,7 +196,7 @@ func (t *tracker) Open(ctx context.Context, within time.Duration) ([]ticket.Tick
 // issue that arrives between two pages then shows another one twice, whereas with the oldest first one could be
 // skipped.
 func query(field string, within time.Duration) string {
-	minutes := int64((max(within, 0) + margin + time.Minute - 1) / time.Minute)
+	minutes := int64((max(within, 0) + searchMargin + time.Minute - 1) / time.Minute)
 	since := fmt.Sprintf("-%dm", minutes)
 	return fmt.Sprintf("labels = %s AND %s >= %s ORDER BY %s DESC, key DESC", quote(ticket.CommonLabel), field, quote(since), field)
 }

@@ -17,9 +17,9 @@ const (
 	// maxFailingProbes is how many of these may be for integrations whose last probe failed: others do not wait behind
 	// servers that do not answer.
 	maxFailingProbes = 4
-	// maxShared is how many probes and polls of all namespaces there may be for a namespace to begin a second one, half of the
-	// workers: the first one of each namespace finds a worker, however many namespaces have servers that do not answer.
-	maxShared = 32
+	// maxForSecond is how many probes and polls of all namespaces there may be for a namespace to begin a second one, half
+	// of the workers: the first one of each namespace finds a worker, however many have servers that do not answer.
+	maxForSecond = 32
 	// Delay is how soon an integration that waits for others of its namespace is reconciled again at the latest.
 	Delay = 15 * time.Second
 )
@@ -58,7 +58,7 @@ func (g *Gate) Enter(name types.NamespacedName, isFailing bool, enqueue func(typ
 		q = &queue{}
 		g.namespaces[name.Namespace] = q
 	}
-	if q.running >= maxProbes || isFailing && q.failing >= maxFailingProbes || q.running > 0 && g.running >= maxShared {
+	if q.running >= maxProbes || isFailing && q.failing >= maxFailingProbes || q.running > 0 && g.running >= maxForSecond {
 		if !slices.Contains(q.waiting, name) {
 			q.waiting = append(q.waiting, name)
 		}
@@ -78,7 +78,7 @@ func (g *Gate) Enter(name types.NamespacedName, isFailing bool, enqueue func(typ
 			q.failing--
 		}
 		woken := q.next()
-		if g.running < maxShared {
+		if g.running < maxForSecond {
 			woken = append(woken, g.oneOfAnother(q)...)
 		}
 		g.release(name.Namespace)

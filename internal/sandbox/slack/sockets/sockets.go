@@ -142,7 +142,7 @@ func (s *Server) add(c *connection) (number int, refusal string) {
 	return len(s.open), ""
 }
 
-// scheduleRefresh has a connection replaced at a time that differs from that of others by up to a quarter.
+// scheduleRefresh schedules the replacement of a connection at a time that differs from that of others by up to a quarter.
 func (s *Server) scheduleRefresh(c *connection) {
 	s.mu.Lock()
 	every := s.refresh
