@@ -43,20 +43,27 @@ func cacheOptions(watched []string) cache.Options {
 	return o
 }
 
-// newClient returns a constructor of clients that find no object outside of the watched namespaces. The cache of some
-// namespaces returns an error for others, as if the API server had failed. Namespaces themselves are read from the API
-// server: the right to get one can be granted in it, the right to list them only for the whole cluster.
+// newClient returns a constructor of clients that read from the cache, and what the cache holds cut from the API server. They
+// find no object outside of the watched namespaces. The cache of some namespaces returns an error for others, as if the API
+// server had failed. Namespaces themselves are then read from the API server: the right to get one can be granted in it, the
+// right to list them only for the whole cluster.
 func newClient(watched []string) client.NewClientFunc {
-	if len(watched) == 0 {
-		return nil
-	}
 	return func(config *rest.Config, o client.Options) (client.Client, error) {
-		if o.Cache != nil && o.Cache.Reader != nil {
-			limited := *o.Cache
-			limited.Reader = watchedReader{Reader: o.Cache.Reader, watched: watched}
-			limited.DisableFor = append(slices.Clone(limited.DisableFor), &corev1.Namespace{})
-			o.Cache = &limited
+		if o.Cache == nil || o.Cache.Reader == nil {
+			return client.New(config, o)
 		}
+		cached := *o.Cache
+		o.Cache = nil
+		live, err := client.New(config, o)
+		if err != nil {
+			return nil, err
+		}
+		cached.Reader = index.Reader{Reader: cached.Reader, Live: live}
+		if len(watched) > 0 {
+			cached.Reader = watchedReader{Reader: cached.Reader, watched: watched}
+			cached.DisableFor = append(slices.Clone(cached.DisableFor), &corev1.Namespace{})
+		}
+		o.Cache = &cached
 		return client.New(config, o)
 	}
 }

@@ -21,6 +21,8 @@ import (
 const (
 	// sampleSize is how many objects of a kind are read in each namespace, or in all, to estimate the memory of the others.
 	sampleSize = 100
+	// samplePage is how many of them are read with one call: they may have a megabyte each.
+	samplePage = 10
 	// countTimeout bounds how long counting objects may delay the start.
 	countTimeout = 20 * time.Second
 	// memoryWithout is how many bytes of heap an operator takes that has no objects, once its caches are full.
@@ -74,32 +76,48 @@ func checkMemory(ctx context.Context, from client.Reader, watched []string, limi
 
 // sizeOf counts the objects of a kind and estimates their memory by some of them.
 func sizeOf(
-	ctx context.Context, from client.Reader, list client.ObjectList, watched []string,
+	ctx context.Context, from client.Reader, empty client.ObjectList, watched []string,
 ) (total size, err error) {
 	if len(watched) == 0 {
 		watched = []string{""}
 	}
 	for _, namespace := range watched {
-		if err := from.List(ctx, list, client.InNamespace(namespace), client.Limit(sampleSize)); err != nil {
-			return size{}, fmt.Errorf("counting objects: %w", err)
+		read, rest, err := sample(ctx, from, empty, namespace)
+		if err != nil {
+			return size{}, err
 		}
-		read := size{}
+		total.objects += read.objects + rest
+		total.bytes += read.bytes / float64(max(read.objects, 1)) * float64(read.objects+rest)
+	}
+	return total, nil
+}
+
+// sample returns how many objects of a kind it read in a namespace, the memory that they take, and how many more there are.
+func sample(
+	ctx context.Context, from client.Reader, empty client.ObjectList, namespace string,
+) (read size, rest int64, err error) {
+	next := ""
+	for {
+		list := empty.DeepCopyObject().(client.ObjectList)
+		if err := from.List(ctx, list, client.InNamespace(namespace), client.Limit(samplePage), client.Continue(next)); err != nil {
+			return size{}, 0, fmt.Errorf("counting objects: %w", err)
+		}
 		if err := meta.EachListItem(list, func(o runtime.Object) error {
 			bytes, err := index.MemoryOf(o.(client.Object))
 			read.objects++
 			read.bytes += float64(bytes)
 			return err
 		}); err != nil {
-			return size{}, err
+			return size{}, 0, err
 		}
-		all := read.objects
-		if rest := list.GetRemainingItemCount(); rest != nil {
-			all += *rest
+		next = list.GetContinue()
+		if next == "" || read.objects >= sampleSize {
+			if n := list.GetRemainingItemCount(); n != nil {
+				rest = *n
+			}
+			return read, rest, nil
 		}
-		total.objects += all
-		total.bytes += read.bytes / float64(max(read.objects, 1)) * float64(all)
 	}
-	return total, nil
 }
 
 // quantity formats a number of bytes as Kubernetes does.

@@ -32,17 +32,22 @@ func TestCheckMemory(t *testing.T) {
 	}
 	var objects []client.Object
 	for n := range 4 { // a megabyte each
-		d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("n%d", n%2), Name: fmt.Sprintf("d%d", n)}}
+		o := &v1alpha1.Notification{ObjectMeta: metav1.ObjectMeta{Namespace: fmt.Sprintf("n%d", n%2), Name: fmt.Sprintf("n%d", n)}}
+		o.Spec.Event.Data = &runtime.RawExtension{Raw: []byte(`{"title":"` + strings.Repeat("It asks for the date. ", 1<<20/22) + `"}`)}
+		objects = append(objects, o)
+	}
+	for n := range 6 { // the texts of large Defects are not in the cache
+		d := &v1alpha1.Defect{ObjectMeta: metav1.ObjectMeta{Namespace: "n0", Name: fmt.Sprintf("d%d", n)}}
 		d.Spec.Description = strings.Repeat("It asks for the date. ", 1<<20/22)
 		objects = append(objects, d)
 	}
 	stored := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
-	// For each Defect that it returns, the API server counts nine more.
+	// For each Notification that it returns, the API server counts nine more.
 	cluster := interceptor.NewClient(stored, interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, o ...client.ListOption) error {
 			err := c.List(ctx, list, o...)
-			if defects, ok := list.(*v1alpha1.DefectList); ok {
-				defects.RemainingItemCount = new(int64(9 * len(defects.Items)))
+			if l, ok := list.(*v1alpha1.NotificationList); ok {
+				l.RemainingItemCount = new(int64(9 * len(l.Items)))
 			}
 			return err
 		},
@@ -61,19 +66,19 @@ func TestCheckMemory(t *testing.T) {
 		"no limit": {cluster, nil, math.MaxInt64, "", ""},
 		"it fits": {
 			cluster, nil, 200 << 20,
-			"Memory suffices: 40 Defects and 0 Notifications take about 99Mi of memory, and 200Mi may be used", "",
+			"Memory suffices: 6 Defects and 40 Notifications take about 99Mi of memory, and 200Mi may be used", "",
 		},
 		"it is close": {
-			cluster, nil, 110 << 20, "Memory is scarce: 40 Defects and 0 Notifications take about 99Mi of memory, " +
+			cluster, nil, 110 << 20, "Memory is scarce: 6 Defects and 40 Notifications take about 99Mi of memory, " +
 				"and 110Mi may be used: raise the memory limit of the container to 142Mi, see docs/memory.md", "",
 		},
 		"it does not fit": {
-			cluster, nil, 90 << 20, "", "40 Defects and 0 Notifications take about 99Mi of memory, " +
+			cluster, nil, 90 << 20, "", "6 Defects and 40 Notifications take about 99Mi of memory, " +
 				"and 90Mi may be used: raise the memory limit of the container to 142Mi, see docs/memory.md",
 		},
 		"half of it": {
 			cluster, []string{"n0", "none"}, 90 << 20,
-			"Memory suffices: 20 Defects and 0 Notifications take about 69Mi of memory, and 90Mi may be used", "",
+			"Memory suffices: 6 Defects and 20 Notifications take about 69Mi of memory, and 90Mi may be used", "",
 		},
 		"it cannot be counted": {failing, nil, 90 << 20, "Whether the memory suffices is not known", ""},
 	} {

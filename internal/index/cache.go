@@ -21,6 +21,7 @@ import (
 func strip(o client.Object) {
 	switch o := o.(type) {
 	case *v1alpha1.Defect:
+		cut(o)
 		stripDefect(o)
 	case *v1alpha1.Notification:
 		stripNotification(o)

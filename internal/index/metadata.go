@@ -40,7 +40,9 @@ var annotations = map[string]bool{
 // stripMeta drops the metadata that the operator never reads. Who may create an object may give it a megabyte of labels,
 // annotations, finalizers and owners.
 func stripMeta(o metav1.Object) {
-	o.SetManagedFields(nil)
+	if !IsCut(o) {
+		o.SetManagedFields(nil)
+	}
 	o.SetFinalizers(nil)
 	if owners := o.GetOwnerReferences(); len(owners) > 0 {
 		isOther := func(r metav1.OwnerReference) bool { return r.Controller == nil || !*r.Controller }

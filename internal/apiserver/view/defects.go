@@ -12,6 +12,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/api/v1alpha1"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/page"
 	"github.com/voiceai-dev/integrations-operator/internal/apiserver/rows"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/text"
 )
 
@@ -84,7 +85,7 @@ func (m *Model) ListDefects(ctx context.Context, q DefectQuery) (page.List[Defec
 	}
 	return page.Load(found, func(row *rows.Defect) (*DefectSummary, error) {
 		d := &v1alpha1.Defect{}
-		if err := m.cached.Get(ctx, row.Key(), d); err != nil {
+		if err := m.cached.Get(ctx, row.Key(), d, index.AsCached); err != nil {
 			return nil, client.IgnoreNotFound(err) // it was deleted meanwhile
 		}
 		return new(DefectSummaryOf(d)), nil
