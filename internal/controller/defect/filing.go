@@ -3,9 +3,11 @@
 package defect
 
 import (
+	"cmp"
 	"context"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -82,14 +84,43 @@ func (r *Reconciler) fileCall(f filing) connection.Call[connection.JiraClient, t
 		if j := d.Status.Jira; j != nil && j.Key != "" { // another process filed it while this call waited
 			return ticket.Ticket{}, fault.New(fault.Conflict, "Defect %s has the ticket %s already", key, j.Key)
 		}
-		t, err := r.findTicket(ctx, c, d, f)
-		if t.Found || err != nil {
-			record.Add(connection.ActionLookup, objectOf(d), t.Key, err)
-			return t, err
+		finding := ticketKey(d, f.integration)
+		if !r.creates.begin(finding) {
+			return ticket.Ticket{}, fault.New(fault.Conflict, "the ticket of a former Defect of the same finding is being created")
 		}
-		t, err = createTicket(ctx, c, d, &spec)
-		record.Add(connection.ActionCreate, objectOf(d), t.Key, err)
+		defer r.creates.end(finding)
+		f.former = cmp.Or(f.former, r.former(d, f.integration))
+		t, err := r.findTicket(ctx, c, d, f)
+		action := connection.ActionLookup
+		if !t.Found && err == nil {
+			t, err = createTicket(ctx, c, d, &spec)
+			action = connection.ActionCreate
+		}
+		record.Add(action, objectOf(d), t.Key, err)
+		if err == nil {
+			r.keepFiled(ctx, d, filedTicket{finding, t})
+		}
 		return t, err
+	}
+}
+
+// keepFiled keeps the ticket of a Defect until its status shows it. If the Defect was deleted during the call, the ticket is
+// remembered for one that is created again.
+func (r *Reconciler) keepFiled(ctx context.Context, d *v1alpha1.Defect, t filedTicket) {
+	r.creates.keep(d.UID, t)
+	now := &v1alpha1.Defect{}
+	err := r.Client.Get(ctx, client.ObjectKeyFromObject(d), now)
+	if apierrors.IsNotFound(err) || err == nil && now.UID != d.UID {
+		r.rememberFiled(d.UID)
+	}
+}
+
+// rememberFiled remembers the ticket of a deleted Defect the status of which never showed it.
+func (r *Reconciler) rememberFiled(deleted types.UID) {
+	if filed, ok := r.creates.take(deleted); ok {
+		t := kit.Known(filed.ticket)
+		t.DeletedAt = r.Clock.Now()
+		r.KnownTickets.Put(filed.finding, t)
 	}
 }
 

@@ -71,6 +71,8 @@ type Reconciler struct {
 	lookups once.Lookups[types.NamespacedName, ticket.Ticket]
 	// filing is held while a Defect decides whether it files a ticket or shares one, and submits the call.
 	filing sync.Mutex
+	// creates has the calls that file tickets.
+	creates creates
 }
 
 // scope is one reconcile of a Defect.

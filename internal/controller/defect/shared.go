@@ -146,6 +146,7 @@ func (r *Reconciler) rememberDeleted(ctx context.Context, e kevent.DeleteEvent, 
 		return
 	}
 	r.Outbox.ForgetEvents(d.Namespace, d.Status.Events)
+	r.rememberFiled(d.UID)
 	if integration, filed := integrationOf(d.Status.Jira); filed && d.Status.Jira.MissingSince == nil {
 		t := kit.Known(recorded(d))
 		t.DeletedAt = r.Clock.Now()

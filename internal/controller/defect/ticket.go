@@ -217,6 +217,7 @@ func (r *Reconciler) forgetFiling(key types.NamespacedName, d *v1alpha1.Defect) 
 			conn.Lane(createLane).Forget(key)
 		}
 		r.release(key)
+		r.creates.take(d.UID)
 	}
 	j.TicketRequestedAt = requestedAt(d)
 	if !condition.Is(d, v1alpha1.ConditionTicketed, metav1.ConditionTrue, "") {
