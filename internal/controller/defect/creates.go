@@ -8,23 +8,22 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
-	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
 
-// creates has the calls that file tickets, and the tickets that no status shows yet. A Defect may be deleted while its call
-// is under way, and one that is created again gets the ticket. The zero value is ready for use.
+// creates has the calls that file tickets, and what they filed that no status shows yet. A Defect may be deleted while its
+// call is under way, and one that is created again gets the ticket. The zero value is ready for use.
 type creates struct {
 	mu sync.Mutex
 	// underway has the findings whose calls are under way.
 	underway map[kit.TicketKey]struct{}
-	// filed has the tickets that no status shows yet, by Defect.
+	// filed has what was filed, or perhaps was, and no status shows yet, by Defect.
 	filed map[types.UID]filedTicket
 }
 
 // filedTicket is the ticket of a finding.
 type filedTicket struct {
 	finding kit.TicketKey
-	ticket  ticket.Ticket
+	ticket  kit.KnownTicket
 }
 
 // begin begins a call about a finding. It reports whether no other one is under way.

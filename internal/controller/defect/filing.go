@@ -53,12 +53,15 @@ func (r *Reconciler) holdFinding(i *v1alpha1.JiraIntegration, d *v1alpha1.Defect
 	return r.lookups.Hold(name, key, ticket.IdentityPrefix+d.Identity(), d.CreationTimestamp.Time)
 }
 
-// intentOf returns what is known about the Defect's ticket.
-func (r *Reconciler) intentOf(d *v1alpha1.Defect) once.Intent {
+// intentOf returns what is known about the Defect's ticket, which a call for a former Defect of the finding may have created.
+func (r *Reconciler) intentOf(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration) once.Intent {
 	start := r.LeaderSince()
 	intent := once.Intent{Created: d.CreationTimestamp.Time, Leader: once.Leader{Since: start.Local, ServerTime: start.Server}}
 	if j := d.Status.Jira; j != nil && j.UncertainSince != nil {
 		intent.UncertainSince = j.UncertainSince.Time
+	}
+	if known, ok := r.KnownTickets.Get(ticketKey(d, i)); ok && known.UncertainSince.After(intent.UncertainSince) {
+		intent.UncertainSince = known.UncertainSince
 	}
 	return intent
 }
@@ -97,15 +100,18 @@ func (r *Reconciler) fileCall(f filing) connection.Call[connection.JiraClient, t
 			action = connection.ActionCreate
 		}
 		record.Add(action, objectOf(d), t.Key, err)
-		if err == nil {
-			r.keepFiled(ctx, d, filedTicket{finding, t})
+		switch {
+		case err == nil:
+			r.keepFiled(ctx, d, filedTicket{finding, kit.Known(t)})
+		case fault.Is(err, fault.Ambiguous):
+			r.keepFiled(ctx, d, filedTicket{finding, kit.KnownTicket{UncertainSince: r.Clock.Now()}})
 		}
 		return t, err
 	}
 }
 
-// keepFiled keeps the ticket of a Defect until its status shows it. If the Defect was deleted during the call, the ticket is
-// remembered for one that is created again.
+// keepFiled keeps what was filed for a Defect until its status shows the ticket. If the Defect was deleted during the call, it
+// is remembered for one that is created again.
 func (r *Reconciler) keepFiled(ctx context.Context, d *v1alpha1.Defect, t filedTicket) {
 	r.creates.keep(d.UID, t)
 	now := &v1alpha1.Defect{}
@@ -115,12 +121,11 @@ func (r *Reconciler) keepFiled(ctx context.Context, d *v1alpha1.Defect, t filedT
 	}
 }
 
-// rememberFiled remembers the ticket of a deleted Defect the status of which never showed it.
+// rememberFiled remembers what was filed for a deleted Defect the status of which never showed the ticket.
 func (r *Reconciler) rememberFiled(deleted types.UID) {
 	if filed, ok := r.creates.take(deleted); ok {
-		t := kit.Known(filed.ticket)
-		t.DeletedAt = r.Clock.Now()
-		r.KnownTickets.Put(filed.finding, t)
+		filed.ticket.DeletedAt = r.Clock.Now()
+		r.KnownTickets.Put(filed.finding, filed.ticket)
 	}
 }
 

@@ -47,7 +47,7 @@ func (r *Reconciler) shared(
 
 // former returns the ticket of a former Defect that reported the same finding, or nil.
 func (r *Reconciler) former(d *v1alpha1.Defect, i *v1alpha1.JiraIntegration) *kit.KnownTicket {
-	if known, ok := r.KnownTickets.Get(ticketKey(d, i)); ok {
+	if known, ok := r.KnownTickets.Get(ticketKey(d, i)); ok && known.ID != "" {
 		return &known
 	}
 	return nil

@@ -57,7 +57,7 @@ func (r *Reconciler) fileTicket(ctx context.Context, s *scope) *kit.Outcome {
 			return s.notTicketed(o)
 		}
 	}
-	f := filing{key: key, uid: d.UID, integration: integration, since: r.intentOf(d).Since()}
+	f := filing{key: key, uid: d.UID, integration: integration, since: r.intentOf(d, integration).Since()}
 	f.findings = r.holdFinding(integration, d)
 	if !f.since.IsZero() {
 		f.lookup = r.lookups.Hold(name, key, d.Marker(), d.CreationTimestamp.Time)

@@ -76,7 +76,11 @@ func (k TicketKey) digest() digest { return digestOf(k.Integration.String(), k.S
 
 // KnownTicket is what is remembered of a ticket whose Defect may be created again. There may be many.
 type KnownTicket struct {
-	ID      string
+	// ID is empty for one that was perhaps created, by a call in doubt.
+	ID string
+	// UncertainSince is when that call was made.
+	UncertainSince time.Time
+
 	Done    bool
 	Created time.Time
 	// DeletedAt is when this process saw its Defect deleted. It is zero when the ticket was read from Jira.
@@ -90,6 +94,9 @@ func Known(t ticket.Ticket) KnownTicket {
 
 // GivesWayTo reports whether another ticket, which was read from Jira too, is rather that of the finding.
 func (k KnownTicket) GivesWayTo(t ticket.Ticket) bool {
+	if k.ID == "" {
+		return true
+	}
 	if !k.DeletedAt.IsZero() {
 		return false
 	}
@@ -121,8 +128,11 @@ func (k *KnownTickets) KnowsWhether(key TicketKey) bool {
 	}
 	defer k.lock()()
 	id := key.digest()
-	_, remembered := k.tickets.get(id)
-	return remembered || !k.forgotten.Test(id[:])
+	t, remembered := k.tickets.get(id)
+	if remembered {
+		return t.ID != ""
+	}
+	return !k.forgotten.Test(id[:])
 }
 
 // FindingKey identifies a finding in any namespace whose tickets are at a site.

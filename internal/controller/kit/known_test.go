@@ -72,8 +72,8 @@ func TestLatestTicketOfAFinding(t *testing.T) {
 
 func TestGivesWayTo(t *testing.T) {
 	now := time.Now()
-	open := ticket.Ticket{Created: now}
-	done := ticket.Ticket{Created: now, StatusCategory: ticket.CategoryDone}
+	open := ticket.Ticket{ID: "1", Created: now}
+	done := ticket.Ticket{ID: "1", Created: now, StatusCategory: ticket.CategoryDone}
 	deleted := Known(done)
 	deleted.DeletedAt = now
 	for name, c := range map[string]struct {
@@ -86,6 +86,7 @@ func TestGivesWayTo(t *testing.T) {
 		"a later one":                {Known(open), ticket.Ticket{Created: now.Add(1)}, true},
 		"the same":                   {Known(open), open, false},
 		"when a Defect had it":       {deleted, open, false},
+		"one that was perhaps made":  {KnownTicket{UncertainSince: now, DeletedAt: now}, open, true},
 		"a later one, but both done": {Known(done), ticket.Ticket{Created: now.Add(1), StatusCategory: ticket.CategoryDone}, true},
 	} {
 		if got := c.known.GivesWayTo(c.other); got != c.want {
