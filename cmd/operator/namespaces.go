@@ -64,7 +64,11 @@ func newClient(watched []string) client.NewClientFunc {
 			cached.DisableFor = append(slices.Clone(cached.DisableFor), &corev1.Namespace{})
 		}
 		o.Cache = &cached
-		return client.New(config, o)
+		c, err := client.New(config, o)
+		if err != nil {
+			return nil, err
+		}
+		return index.Guard(c), nil
 	}
 }
 

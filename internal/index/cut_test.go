@@ -198,3 +198,26 @@ func TestReader(t *testing.T) {
 		t.Errorf("deleted meanwhile: got %v", err)
 	}
 }
+
+// TestGuard checks that a cut object is not written back.
+func TestGuard(t *testing.T) {
+	scheme := k8sruntime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	d := filedDefect(1)
+	d.ManagedFields = nil
+	c := Guard(fake.NewClientBuilder().WithScheme(scheme).WithObjects(d).Build())
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(d), d); err != nil {
+		t.Fatal(err)
+	}
+	d.Spec.Title = "changed"
+	if err := c.Update(t.Context(), d); err != nil {
+		t.Errorf("a whole object: %v", err)
+	}
+	d.Spec.Description = strings.Repeat("x", maxTexts+1)
+	cut(d)
+	if err := c.Update(t.Context(), d); err == nil || !strings.Contains(err.Error(), "only a part of it was read") {
+		t.Errorf("a cut object: %v", err)
+	}
+}

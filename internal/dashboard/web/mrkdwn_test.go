@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack"
+	"github.com/voiceai-dev/integrations-operator/internal/sandbox/slack/display"
 )
 
 func TestMrkdwn(t *testing.T) {
@@ -50,7 +50,7 @@ func TestEmoji(t *testing.T) {
 	}
 	for name := range used {
 		text := ":" + name + ":"
-		if string(Mrkdwn(text)) == text || string(slack.RenderMrkdwn(text)) == text {
+		if string(Mrkdwn(text)) == text || string(display.Mrkdwn(text)) == text {
 			t.Errorf("%s is shown by its name", text)
 		}
 	}
