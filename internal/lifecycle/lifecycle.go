@@ -69,11 +69,11 @@ func Filed(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Tick
 	case !t.Found && d.Status.State == v1alpha1.StateOpen && d.Status.StateChange == nil && !isResolved(there):
 		// The first status of the workflow is where a new ticket belongs, whatever its category.
 	case t.Found && isNewer(t, d):
-		move(d, there, v1alpha1.CauseJira, t.Updated)
+		move(d, there, v1alpha1.CauseJira, t.MovedAt())
 		j.MoveTo = ""
 	case t.Found && isResolved(there) && occurredAfter(t, d):
 		d.Status.State = there
-		d.Status.ResolvedTime = &metav1.Time{Time: t.Updated}
+		d.Status.ResolvedTime = &metav1.Time{Time: t.MovedAt()}
 		d.Status.Regressions++
 		j.ToldOccurrences--
 		move(d, v1alpha1.StateOpen, v1alpha1.CauseRegression, at)
@@ -85,19 +85,19 @@ func Filed(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.Tick
 // isNewer reports whether an adopted ticket was moved by a person, after the last change of the Defect's state. A ticket
 // in its first status was not moved.
 func isNewer(t ticket.Ticket, d *v1alpha1.Defect) bool {
-	if t.StatusCategory == "" || t.StatusCategory == categoryNew || t.Updated.IsZero() {
+	if t.StatusCategory == "" || t.StatusCategory == categoryNew || t.MovedAt().IsZero() {
 		return false
 	}
-	if c := d.Status.StateChange; c != nil && !t.Updated.After(c.Time.Time) {
+	if c := d.Status.StateChange; c != nil && !t.MovedAt().After(c.Time.Time) {
 		return false
 	}
 	at := lastReported(d) // a finding that occurred again after the ticket was closed is open
-	return at.IsZero() || t.Updated.After(at)
+	return at.IsZero() || t.MovedAt().After(at)
 }
 
-// occurredAfter reports whether an open Defect that no one has moved yet occurred after its ticket last changed.
+// occurredAfter reports whether an open Defect that no one has moved yet occurred after its ticket was moved.
 func occurredAfter(t ticket.Ticket, d *v1alpha1.Defect) bool {
-	return !t.Updated.IsZero() && lastReported(d).After(t.Updated) &&
+	return !t.MovedAt().IsZero() && lastReported(d).After(t.MovedAt()) &&
 		d.Status.StateChange == nil && d.Status.State == v1alpha1.StateOpen
 }
 
@@ -118,14 +118,14 @@ func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.T
 	if after == before {
 		return true
 	}
-	if c := d.Status.StateChange; j.MoveTo != "" && c != nil && !t.Updated.IsZero() && t.Updated.Before(c.Time.Time) {
+	if c := d.Status.StateChange; j.MoveTo != "" && c != nil && !t.MovedAt().IsZero() && t.MovedAt().Before(c.Time.Time) {
 		return true // the state that the ticket is about to be moved to is newer
 	}
 	j.MoveTo = "" // a user moved the ticket since
 	if after != d.Status.State && (category(after) != category(d.Status.State) || isMapped(states, t.Status)) {
 		at := now
-		if !t.Updated.IsZero() && t.Updated.Before(now) {
-			at = t.Updated
+		if moved := t.MovedAt(); !moved.IsZero() && moved.Before(now) {
+			at = moved
 		}
 		move(d, after, v1alpha1.CauseJira, at)
 		j.MoveTo = ""

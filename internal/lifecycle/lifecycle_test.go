@@ -310,19 +310,26 @@ func TestMovedOn(t *testing.T) {
 // although the operator learns of the resolution later.
 func TestRecurredBeforeTheResolutionWasKnown(t *testing.T) {
 	for name, c := range map[string]struct {
-		seen, resolved time.Duration // after begin
-		want           v1alpha1.State
-		regressions    int64
+		seen, resolved, updated time.Duration // after begin
+		want                    v1alpha1.State
+		regressions             int64
 	}{
-		"seen before":        {time.Hour, 2 * time.Hour, resolved, 0},
-		"seen after":         {2 * time.Hour, time.Hour, open, 1},
-		"in the same second": {time.Hour, time.Hour, resolved, 0},
+		"seen before":                            {time.Hour, 2 * time.Hour, 2 * time.Hour, resolved, 0},
+		"seen after":                             {2 * time.Hour, time.Hour, time.Hour, open, 1},
+		"in the same second":                     {time.Hour, time.Hour, time.Hour, resolved, 0},
+		"seen after, and commented on":           {2 * time.Hour, time.Hour, 150 * time.Minute, open, 1},
+		"seen before, and commented on":          {time.Hour, 2 * time.Hour, 150 * time.Minute, resolved, 0},
+		"seen before, the resolution is unknown": {time.Hour, 0, 2 * time.Hour, resolved, 0},
 	} {
 		s := newStory()
 		s.d.Spec.Occurrence = &v1alpha1.Occurrence{Time: metav1.NewTime(begin.Add(c.seen))}
 		now := begin.Add(3 * time.Hour)
 		lifecycle.Observe(s.d, now)
-		lifecycle.FromJira(s.d, nil, ticketIn("Done", "done", begin.Add(c.resolved)), true, now)
+		closed := ticketIn("Done", "done", begin.Add(c.updated))
+		if c.resolved > 0 {
+			closed.Resolved = begin.Add(c.resolved)
+		}
+		lifecycle.FromJira(s.d, nil, closed, true, now)
 		if s.d.Status.State != c.want || s.d.Status.Regressions != c.regressions {
 			t.Errorf("%s: %s with %d regressions, want %s with %d", name, s.d.Status.State, s.d.Status.Regressions, c.want, c.regressions)
 		}
@@ -578,7 +585,9 @@ func TestFiledAdoptsTheState(t *testing.T) {
 	d := &v1alpha1.Defect{Spec: v1alpha1.DefectSpec{Occurrence: &v1alpha1.Occurrence{Time: metav1.NewTime(minute(7))}}}
 	lifecycle.Observe(d, minute(7))
 	d.Status.Jira = &v1alpha1.DefectTicket{}
-	lifecycle.Filed(d, nil, found("Done", "done", minute(6)), minute(8))
+	closed := found("Done", "done", minute(8)) // when it was commented on
+	closed.Resolved = minute(6)
+	lifecycle.Filed(d, nil, closed, minute(8))
 	if d.Status.State != open || d.Status.Jira.MoveTo != open {
 		t.Errorf("occurred after it was closed: %s, %+v", d.Status.State, d.Status.Jira)
 	}

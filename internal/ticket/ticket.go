@@ -180,6 +180,8 @@ type Ticket struct {
 	StatusCategory       string
 	Resolution, Assignee string
 	Created, Updated     time.Time
+	// Resolved is when the ticket got its resolution. It is zero when there is none.
+	Resolved time.Time
 	// Priority is the priority that the ticket was filed with. It is empty for none, or when Found.
 	Priority string
 	// Omitted lists the draft's fields that the ticket was filed without, each with the reason.
@@ -198,6 +200,15 @@ func (t Ticket) Has(marker string) bool { return slices.Contains(t.Markers, mark
 
 // IsDone reports whether the ticket is done.
 func (t Ticket) IsDone() bool { return t.StatusCategory == CategoryDone }
+
+// MovedAt returns when the ticket got its status, at the latest. A comment on one that is done, such as that it occurred
+// again, is a change of the ticket, but does not move it.
+func (t Ticket) MovedAt() time.Time {
+	if t.IsDone() && !t.Resolved.IsZero() {
+		return t.Resolved
+	}
+	return t.Updated
+}
 
 // IsLaterThan reports whether t is the ticket of a finding rather than o: an open one rather than one that is done, and the
 // newest.

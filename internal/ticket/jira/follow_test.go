@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	getRoute         = "GET /rest/api/2/issue/10001?fields=labels,status,resolution,assignee,created,updated&properties=voiceai-defect"
+	getRoute = "GET /rest/api/2/issue/10001?fields=labels,status,resolution,assignee,created,updated,resolutiondate" +
+		"&properties=voiceai-defect"
 	transitionsRoute = "GET /rest/api/2/issue/10001/transitions?expand=transitions.fields"
 	moveRoute        = "POST /rest/api/2/issue/10001/transitions"
 	commentsRoute    = "GET /rest/api/2/issue/10001/comment?orderBy=-created&maxResults=100"
@@ -34,7 +35,8 @@ func follow(t *testing.T, routes map[string][]answer) (*script, ticket.Tracker) 
 // in returns the answer for the issue in a status.
 func in(status, category string) answer {
 	return ok(`{"id":"10001","key":"VOICE-1","fields":{"created":"2026-11-01T10:00:00.000+0000","updated":"2026-11-01T12:30:00.500+0200",` +
-		`"status":{"name":"` + status + `","statusCategory":{"key":"` + category + `"}},"resolution":null,"assignee":null}}`)
+		`"status":{"name":"` + status + `","statusCategory":{"key":"` + category + `"}},"resolution":null,` +
+		`"resolutiondate":"2026-11-01T12:15:00.250+0200","assignee":null}}`)
 }
 
 func TestGet(t *testing.T) {
@@ -43,6 +45,7 @@ func TestGet(t *testing.T) {
 	want := ticket.Ticket{
 		ID: "10001", Key: "VOICE-1", URL: "https://site.example.com/browse/VOICE-1", Status: "To Do", StatusCategory: "new",
 		Created: time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC), Updated: time.Date(2026, 11, 1, 10, 30, 0, 5e8, time.UTC),
+		Resolved: time.Date(2026, 11, 1, 10, 15, 0, 25e7, time.UTC),
 	}
 	for _, id := range []string{"10001", "VOICE-1"} {
 		got, err := tr.Get(t.Context(), id)

@@ -32,13 +32,14 @@ const (
 )
 
 // issueFields are the fields that are read of an issue.
-var issueFields = []string{"labels", "status", "resolution", "assignee", "created", "updated"}
+var issueFields = []string{"labels", "status", "resolution", "assignee", "created", "updated", "resolutiondate"}
 
 // issue is an issue as it is read.
 type issue struct {
 	ID, Key string
 	Fields  *struct {
 		Created, Updated string
+		ResolutionDate   string
 		Labels           []string
 		Status           *struct {
 			Name           string
@@ -61,6 +62,7 @@ func (t *tracker) ticket(i *issue) ticket.Ticket {
 	out := ticket.Ticket{
 		Key: i.Key, ID: i.ID, URL: t.browse(i.Key),
 		Created: parseTime(i.Fields.Created), Updated: parseTime(i.Fields.Updated),
+		Resolved: parseTime(i.Fields.ResolutionDate),
 	}
 	out.Markers = i.markers()
 	for _, l := range i.Fields.Labels {

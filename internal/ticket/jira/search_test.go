@@ -23,7 +23,7 @@ import (
 const (
 	cloudSearch     = "POST /rest/api/2/search/jql"
 	serverSearch    = "POST /rest/api/2/search"
-	requestedFields = `"fields":["labels","status","resolution","assignee","created","updated"]`
+	requestedFields = `"fields":["labels","status","resolution","assignee","created","updated","resolutiondate"]`
 )
 
 // found returns an issue as a search returns it. It was created at 10 o'clock and the minute, and changed an hour
