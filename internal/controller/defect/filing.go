@@ -8,6 +8,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/voiceai-dev/integrations-operator/internal/connection"
 	"github.com/voiceai-dev/integrations-operator/internal/controller/kit"
 	"github.com/voiceai-dev/integrations-operator/internal/fault"
+	"github.com/voiceai-dev/integrations-operator/internal/index"
 	"github.com/voiceai-dev/integrations-operator/internal/once"
 	"github.com/voiceai-dev/integrations-operator/internal/ticket"
 )
@@ -73,10 +75,14 @@ func (r *Reconciler) settleTime(i *v1alpha1.JiraIntegration) time.Duration {
 
 // fileCall returns the call that adopts the ticket that exists, or creates one.
 func (r *Reconciler) fileCall(f filing) connection.Call[connection.JiraClient, ticket.Ticket] {
-	record := r.Jira.Get(client.ObjectKeyFromObject(f.integration)).Record
 	key := f.key
 	uid := f.uid
-	spec := f.integration.Spec // not the whole integration: many calls may wait
+	name := client.ObjectKeyFromObject(f.integration)
+	f.integration = &v1alpha1.JiraIntegration{ // not the whole integration: many calls may wait
+		ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name},
+		Spec:       f.integration.Spec,
+	}
+	record := r.Jira.Get(name).Record
 	return func(ctx context.Context, c connection.JiraClient) (ticket.Ticket, error) {
 		d := &v1alpha1.Defect{}
 		if err := r.Client.Get(ctx, key, d); client.IgnoreNotFound(err) != nil {
@@ -96,7 +102,7 @@ func (r *Reconciler) fileCall(f filing) connection.Call[connection.JiraClient, t
 		t, err := r.findTicket(ctx, c, d, f)
 		action := connection.ActionLookup
 		if !t.Found && err == nil {
-			t, err = createTicket(ctx, c, d, &spec)
+			t, err = createTicket(ctx, c, d, &f.integration.Spec)
 			action = connection.ActionCreate
 		}
 		record.Add(action, objectOf(d), t.Key, err)
@@ -115,7 +121,7 @@ func (r *Reconciler) fileCall(f filing) connection.Call[connection.JiraClient, t
 func (r *Reconciler) keepFiled(ctx context.Context, d *v1alpha1.Defect, t filedTicket) {
 	r.creates.keep(d.UID, t)
 	now := &v1alpha1.Defect{}
-	err := r.Client.Get(ctx, client.ObjectKeyFromObject(d), now)
+	err := r.Client.Get(ctx, client.ObjectKeyFromObject(d), now, index.AsCached)
 	if apierrors.IsNotFound(err) || err == nil && now.UID != d.UID {
 		r.rememberFiled(d.UID)
 	}
