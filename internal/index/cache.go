@@ -167,8 +167,11 @@ func internOutcomes(outcomes *[]v1alpha1.TestOutcome) {
 	}
 }
 
+// sharedTexts is how many texts are shared.
+const sharedTexts = 4096
+
 // texts holds the texts that were read last, each once.
-var texts = lru.New(4096)
+var texts = lru.New(sharedTexts)
 
 // intern replaces a text by the equal one that is shared, so that equal texts take memory once.
 func intern[T ~string](text *T) {
