@@ -186,7 +186,8 @@ func TestProblems(t *testing.T) {
 		{"no JSON", "POST", "/api/v1/defects", `{`, nil, 400, "body"},
 		{"not said to be JSON", "POST", "/api/v1/defects", `{"title":"x","severity":"Low"}`,
 			[]string{"Content-Type", "text/plain"}, 415, "application/json"},
-		{"too large", "POST", "/api/v1/defects", `{"title":"` + strings.Repeat("x", 2<<20) + `"}`, nil, 413, "too large"},
+		// By so little that the server reads the rest: it resets a connection on which much is left, perhaps before the answer is read.
+		{"too large", "POST", "/api/v1/defects", `{"title":"` + strings.Repeat("x", 256<<10) + `"}`, nil, 413, "too large"},
 		{"no title", "POST", "/api/v1/defects", `{"severity":"Low"}`, nil, 422, "title"},
 		{"unknown severity", "POST", "/api/v1/defects", `{"title":"x","severity":"Awful"}`, nil, 422, `"location":"body.severity"`},
 		{"a name that is none", "POST", "/api/v1/defects", `{"name":"A B","title":"x","severity":"Low"}`, nil, 422,
