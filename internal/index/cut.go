@@ -22,7 +22,7 @@ const (
 )
 
 // cutter is the manager in the only entry of managedFields of an object that the cache holds without a part of it. It has no
-// operation, unlike those of the API server, so that nobody who writes an object can pretend it.
+// operation, unlike those of the API server, so that no client can forge it.
 const cutter = "cut"
 
 // IsCut reports whether the cache holds an object without a part of it.

@@ -104,8 +104,8 @@ func TestCutCountsEveryText(t *testing.T) {
 	}
 }
 
-// TestCutTwice checks that an object which the informer transforms once more is still marked, and that nobody can pretend that
-// an object is cut.
+// TestCutTwice checks that an object which the informer transforms once more is still marked, and that no client can
+// forge the mark.
 func TestCutTwice(t *testing.T) {
 	d := large()
 	for range 2 {

@@ -111,6 +111,7 @@ func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.T
 	}
 	before := stateOf(states, j.Status, j.StatusCategory)
 	after := stateOf(states, t.Status, t.StatusCategory)
+	moved := movedAt(j, t)
 	if !record(j, t) {
 		return false
 	}
@@ -118,13 +119,13 @@ func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.T
 	if after == before {
 		return true
 	}
-	if c := d.Status.StateChange; j.MoveTo != "" && c != nil && !t.MovedAt().IsZero() && t.MovedAt().Before(c.Time.Time) {
+	if c := d.Status.StateChange; j.MoveTo != "" && c != nil && !moved.IsZero() && moved.Before(c.Time.Time) {
 		return true // the state that the ticket is about to be moved to is newer
 	}
 	j.MoveTo = "" // a user moved the ticket since
 	if after != d.Status.State && (category(after) != category(d.Status.State) || isMapped(states, t.Status)) {
 		at := now
-		if moved := t.MovedAt(); !moved.IsZero() && moved.Before(now) {
+		if !moved.IsZero() && moved.Before(now) {
 			at = moved
 		}
 		move(d, after, v1alpha1.CauseJira, at)
@@ -135,6 +136,15 @@ func FromJira(d *v1alpha1.Defect, states []v1alpha1.JiraStateMapping, t ticket.T
 		}
 	}
 	return true
+}
+
+// movedAt returns when a ticket got its status, at the latest. The resolution counts only if it is newer than what is recorded:
+// a ticket that moves on from one status that is done to another keeps the former resolution.
+func movedAt(j *v1alpha1.DefectTicket, t ticket.Ticket) time.Time {
+	if j.UpdatedTime != nil && !t.Resolved.After(j.UpdatedTime.Time) {
+		return t.Updated
+	}
+	return t.MovedAt()
 }
 
 // recurredAfter reports whether a Defect was seen again after it was resolved in Jira, of which the operator learns now.

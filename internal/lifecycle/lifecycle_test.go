@@ -336,6 +336,28 @@ func TestRecurredBeforeTheResolutionWasKnown(t *testing.T) {
 	}
 }
 
+// TestClosedAfterItWasDone checks that a person who moves a ticket from one status that is done to another, after the Defect
+// occurred again, has the last word: such a ticket keeps its first resolution.
+func TestClosedAfterItWasDone(t *testing.T) {
+	s := newStory()
+	states := []v1alpha1.JiraStateMapping{{Status: "Closed", State: closed}}
+	hour := func(n int) time.Time { return begin.Add(time.Duration(n) * time.Hour) }
+	done := ticketIn("Done", "done", hour(1))
+	done.Resolved = hour(1)
+	lifecycle.FromJira(s.d, states, done, true, hour(1))
+	s.d.Spec.Occurrence = &v1alpha1.Occurrence{Time: metav1.NewTime(hour(2))}
+	lifecycle.Observe(s.d, hour(2))
+	if s.d.Status.State != open || s.d.Status.Regressions != 1 {
+		t.Fatalf("occurred again: %s with %d regressions", s.d.Status.State, s.d.Status.Regressions)
+	}
+	last := ticketIn("Closed", "done", hour(3))
+	last.Resolved = hour(1)
+	lifecycle.FromJira(s.d, states, last, true, hour(4))
+	if s.d.Status.State != closed || s.d.Status.Regressions != 1 {
+		t.Errorf("closed: %s with %d regressions", s.d.Status.State, s.d.Status.Regressions)
+	}
+}
+
 // TestFirstStatusOfAWorkflow checks that a new ticket whose workflow does not begin in the category new is not moved, and
 // that no change is announced that nobody made.
 func TestFirstStatusOfAWorkflow(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -210,6 +211,8 @@ func (o *Options) connect(ctx context.Context) (*kube.Connection, map[string]*v1
 // adviseOn writes what to do about an error of the API server that people can put right.
 func (o *Options) adviseOn(err error) {
 	switch {
+	case kube.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota"): // as the API server's quota says
+		o.logf("Delete Defects in %s, or have an admin raise its ResourceQuota", o.Namespace)
 	case kube.IsForbidden(err):
 		o.logf("Let the ServiceAccount of the Pod create, patch and list Defects in %s, with the Role in docs/runs.md", o.Namespace)
 	case kube.IsUnauthorized(err):

@@ -489,6 +489,16 @@ func TestNoCluster(t *testing.T) {
 	}
 }
 
+// TestAdviceOnAnExceededQuota checks that a 403 of a quota, which no Role changes, leads to the quota.
+func TestAdviceOnAnExceededQuota(t *testing.T) {
+	r := newRun(t, newCluster(t))
+	r.adviseOn(&kube.StatusError{Code: http.StatusForbidden, Message: `defects.integrations.voiceai.dev "a" is forbidden: ` +
+		`exceeded quota: defects, requested: count/defects.integrations.voiceai.dev=1, used: 100, limited: 100`})
+	if got := r.stderr.String(); !strings.Contains(got, "raise its ResourceQuota") || strings.Contains(got, "Role in docs/runs.md") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestDryRun prints what would be applied and writes nothing: on a laptop, without a cluster, a suite and a run, and while the API
 // server does not list Defects.
 func TestDryRun(t *testing.T) {

@@ -194,8 +194,7 @@ func TestStatusIsInOrder(t *testing.T) {
 	}
 }
 
-// TestStatusOfIntegrations shows what is known of each integration: one that works with less than its spec asks for, or of which
-// nothing is known yet, is not green.
+// TestStatusOfIntegrations checks that only an integration that works as its spec asks is green.
 func TestStatusOfIntegrations(t *testing.T) {
 	for reason, want := range map[string]string{
 		v1alpha1.ReasonHealthy:    ":large_green_circle: Slack qa/a\n",

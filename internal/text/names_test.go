@@ -4,7 +4,7 @@ package text
 
 import "testing"
 
-// TestCompareNames has names in their order, and compares each with each.
+// TestCompareNames compares each of some names, which are in their order, with each.
 func TestCompareNames(t *testing.T) {
 	names := []string{"", "007", "07", "7", "10", "a", "a-2", "a-2-b", "a-2-c", "a-10", "a-10b",
 		"a-99999999999999999998", "a-99999999999999999999",

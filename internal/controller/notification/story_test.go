@@ -599,8 +599,8 @@ func TestEnqueueSiblings(t *testing.T) {
 	})
 }
 
-// TestFirstMessageIsGoneAndItsSuccessorInDoubt has the answer to the new first message lost, and the operator restart: the
-// message is found although the Defect's status leads to the thread of the former one.
+// TestFirstMessageIsGoneAndItsSuccessorInDoubt checks that a new first message is found after a restart if its answer was lost,
+// although the Defect's status leads to the thread of the former one.
 func TestFirstMessageIsGoneAndItsSuccessorInDoubt(t *testing.T) {
 	inStory(t, func(s *story) {
 		s.created()
